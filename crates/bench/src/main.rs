@@ -1,0 +1,3 @@
+//! The load generator and referee.
+
+fn main() {}

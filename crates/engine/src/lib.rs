@@ -1,0 +1,1 @@
+//! Commands: table, gate, sessions and execution, without I/O.

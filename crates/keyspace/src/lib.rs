@@ -1,0 +1,1 @@
+//! The keyspace: databases, shards, locks, expiry, snapshots and the log of effects.

@@ -1,0 +1,1 @@
+//! Counters and histograms that many threads write without sharing a cache line.

@@ -1,0 +1,1 @@
+//! The whole product without I/O: input to output.

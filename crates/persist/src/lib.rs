@@ -1,0 +1,1 @@
+//! AOF and RDB as formats: bytes out, bytes in.

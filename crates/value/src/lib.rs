@@ -1,0 +1,1 @@
+//! The values that keys hold and the copy-on-write structures under them.
