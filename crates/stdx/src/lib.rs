@@ -1,1 +1,14 @@
-//! What the standard library lacks and every crate may use: time values, seeded randomness, globs, number text, checksums, hashing.
+//! What the standard library lacks and every crate may use: time values, seeded randomness, globs, number text,
+//! checksums, hashing.
+//!
+//! Everything here is a pure function or a plain value. Nothing reads a clock, opens a file or asks the system for
+//! randomness: whoever needs one of those is handed it as an argument.
+
+pub mod checksum;
+pub mod glob;
+pub mod hash;
+pub mod long_double;
+pub mod number;
+pub mod rng;
+pub mod size;
+pub mod time;
