@@ -1,0 +1,301 @@
+//! What clients send: arrays of bulk strings, or inline lines typed by hand.
+//!
+//! ```text
+//! *2\r\n $3\r\nGET\r\n $3\r\nkey\r\n        a multibulk request: count, then length and bytes of each argument
+//! GET key\r\n                            the same as an inline request
+//! ```
+//!
+//! A multibulk request is decoded without copying: the arguments are ranges of the buffer. The decoder itself is one
+//! pointer. It holds an allocation only while a request is half received, so an idle connection costs eight bytes here
+//! and needs no buffer.
+//!
+//! Limits and error texts are those of Redis; a missing CRLF is refused as Valkey 9 does (Redis skips two bytes
+//! unseen, which lets a request hide in another).
+
+mod error;
+mod inline;
+
+pub use error::ProtocolError;
+pub use inline::split_args;
+
+use memchr::memchr;
+use std::ops::Range;
+use stdx::number::parse_i64;
+
+/// Most arguments a request may announce.
+pub const MAX_ARGS: i64 = i32::MAX as i64;
+/// Longest inline request, and longest line that holds a count or a length, in bytes.
+pub const MAX_LINE_BYTES: usize = 64 * 1024;
+/// Most arguments a request may announce before authentication.
+pub const UNAUTHENTICATED_MAX_ARGS: i64 = 10;
+/// Longest argument before authentication, in bytes.
+pub const UNAUTHENTICATED_MAX_BULK_BYTES: i64 = 16 * 1024;
+
+/// What a connection may send at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest argument, in bytes (`proto-max-bulk-len`).
+    pub max_bulk_bytes: i64,
+    /// Whether the client still has to authenticate, which tightens the limits.
+    pub auth_required: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_bulk_bytes: 512 * 1024 * 1024, auth_required: false }
+    }
+}
+
+/// What the bytes shown to the decoder amount to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// A request; the argument ranges refer to the buffer, of which the first `consumed` bytes are this request.
+    Request {
+        /// Bytes to drop before the next call.
+        consumed: usize,
+    },
+    /// A request typed as a line; the argument ranges refer to `text`, because quotes and escapes are resolved.
+    Inline {
+        /// Bytes to drop before the next call.
+        consumed: usize,
+        /// The arguments, one behind the other.
+        text: Vec<u8>,
+    },
+    /// Nothing to execute: an empty line or a request of no arguments.
+    Empty {
+        /// Bytes to drop before the next call.
+        consumed: usize,
+    },
+    /// The request is not complete. Show all of the buffer again, from its first byte, when it has grown to `needed`
+    /// bytes at least; a smaller buffer cannot change the answer.
+    Incomplete {
+        /// Buffer length with which decoding can go on.
+        needed: usize,
+    },
+}
+
+/// The incremental decoder of one connection's requests.
+#[derive(Debug, Default)]
+pub struct RequestDecoder {
+    partial: Option<Box<Partial>>,
+}
+
+/// Where decoding stopped within a request. All positions count from the first byte of the request.
+#[derive(Debug, Default)]
+struct Partial {
+    args: Vec<Range<usize>>,
+    cursor: Cursor,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    /// First byte that has not been decoded.
+    at: usize,
+    /// No line end lies before this byte.
+    scanned: usize,
+    /// Arguments still to come; 0 before the count is known.
+    missing: usize,
+    /// Length of the argument at `at` once its header has been read.
+    bulk: Option<usize>,
+}
+
+impl RequestDecoder {
+    /// A decoder at the beginning of a request.
+    pub const fn new() -> Self {
+        Self { partial: None }
+    }
+
+    /// Decodes one request from the beginning of `buffer` and leaves the ranges of its arguments in `args`.
+    ///
+    /// After an error the connection cannot be resynchronised and must be closed.
+    #[inline]
+    pub fn decode(
+        &mut self,
+        buffer: &[u8],
+        limits: &Limits,
+        args: &mut Vec<Range<usize>>,
+    ) -> Result<Decoded, ProtocolError> {
+        args.clear();
+        let mut cursor = Cursor::default();
+        if let Some(partial) = self.partial.as_mut() {
+            // Swapped, not copied: a client that sends a huge request byte by byte must not cost a copy a byte.
+            std::mem::swap(args, &mut partial.args);
+            cursor = partial.cursor;
+        }
+        let decoded = match buffer.first() {
+            None => return Ok(Decoded::Incomplete { needed: 1 }),
+            Some(b'*') => decode_multibulk(buffer, limits, args, &mut cursor),
+            Some(_) => inline::decode(buffer, args, &mut cursor.scanned),
+        };
+        if matches!(decoded, Ok(Decoded::Incomplete { .. })) {
+            let partial = self.partial.get_or_insert_default();
+            std::mem::swap(args, &mut partial.args);
+            partial.cursor = cursor;
+        } else {
+            self.partial = None;
+        }
+        decoded
+    }
+
+    /// Whether a request has been received in part.
+    pub const fn is_mid_request(&self) -> bool {
+        self.partial.is_some()
+    }
+
+    /// Bytes that this decoder holds on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.partial
+            .as_ref()
+            .map_or(0, |partial| size_of::<Partial>() + partial.args.capacity() * size_of::<Range<usize>>())
+    }
+
+    /// Forgets a half received request.
+    pub fn reset(&mut self) {
+        self.partial = None;
+    }
+}
+
+/// Decodes a request that begins with `*`, going on at `cursor`.
+#[inline]
+fn decode_multibulk(
+    buffer: &[u8],
+    limits: &Limits,
+    args: &mut Vec<Range<usize>>,
+    cursor: &mut Cursor,
+) -> Result<Decoded, ProtocolError> {
+    if cursor.missing == 0 {
+        let Some((count, next)) = read_number(buffer, cursor, Line::Count)? else {
+            return Ok(Decoded::Incomplete { needed: buffer.len() + 1 });
+        };
+        if count > MAX_ARGS {
+            return Err(ProtocolError::InvalidMultibulkLength);
+        }
+        if limits.auth_required && count > UNAUTHENTICATED_MAX_ARGS {
+            return Err(ProtocolError::UnauthenticatedMultibulkLength);
+        }
+        if count <= 0 {
+            return Ok(Decoded::Empty { consumed: next });
+        }
+        cursor.at = next;
+        cursor.missing = count as usize;
+    }
+    while cursor.missing > 0 {
+        let length = match cursor.bulk {
+            Some(length) => length,
+            None => match read_bulk_length(buffer, limits, cursor)? {
+                Some(length) => length,
+                None => return Ok(Decoded::Incomplete { needed: buffer.len() + 1 }),
+            },
+        };
+        let end = cursor.at.saturating_add(length);
+        let Some([carriage_return, line_feed]) = buffer.get(end..).and_then(|rest| rest.first_chunk::<2>())
+        else {
+            return Ok(Decoded::Incomplete { needed: end.saturating_add(2) });
+        };
+        if (*carriage_return, *line_feed) != (b'\r', b'\n') {
+            return Err(ProtocolError::InvalidCrlf);
+        }
+        args.push(cursor.at..end);
+        cursor.at = end + 2;
+        cursor.bulk = None;
+        cursor.missing -= 1;
+    }
+    Ok(Decoded::Request { consumed: cursor.at })
+}
+
+/// Reads the `$length\r\n` at the cursor; `None` when it has not fully arrived.
+#[inline]
+fn read_bulk_length(
+    buffer: &[u8],
+    limits: &Limits,
+    cursor: &mut Cursor,
+) -> Result<Option<usize>, ProtocolError> {
+    let Some((length, next)) = read_number(buffer, cursor, Line::Length)? else {
+        return Ok(None);
+    };
+    if length < 0 || length > limits.max_bulk_bytes {
+        return Err(ProtocolError::InvalidBulkLength);
+    }
+    if limits.auth_required && length > UNAUTHENTICATED_MAX_BULK_BYTES {
+        return Err(ProtocolError::UnauthenticatedBulkLength);
+    }
+    let length = usize::try_from(length).map_err(|_| ProtocolError::InvalidBulkLength)?;
+    cursor.at = next;
+    cursor.bulk = Some(length);
+    Ok(Some(length))
+}
+
+/// The two lines that hold a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// `*count`, whose first byte has been checked.
+    Count,
+    /// `$length`.
+    Length,
+}
+
+/// Reads a marker byte, a number and CRLF at the cursor: the number and the position behind it.
+#[inline]
+fn read_number(
+    buffer: &[u8],
+    cursor: &mut Cursor,
+    line: Line,
+) -> Result<Option<(i64, usize)>, ProtocolError> {
+    // Nearly always the number has one to three digits and is all there.
+    let at = cursor.at;
+    if let Some(&[marker, first, second, third, fourth, fifth]) =
+        buffer.get(at..).and_then(|rest| rest.first_chunk::<6>())
+        && (line == Line::Count || marker == b'$')
+    {
+        let digit = |byte: u8| byte.wrapping_sub(b'0');
+        if digit(first) <= 9 && (second, third) == (b'\r', b'\n') {
+            return Ok(Some((i64::from(digit(first)), at + 4)));
+        }
+        if digit(first).wrapping_sub(1) <= 8 && digit(second) <= 9 {
+            let two = i64::from(digit(first)) * 10 + i64::from(digit(second));
+            if (third, fourth) == (b'\r', b'\n') {
+                return Ok(Some((two, at + 5)));
+            }
+            if digit(third) <= 9 && (fourth, fifth) == (b'\r', b'\n') {
+                return Ok(Some((two * 10 + i64::from(digit(third)), at + 6)));
+            }
+        }
+    }
+    read_any_number(buffer, cursor, line)
+}
+
+/// The same for every number, half a line, and lines that are wrong.
+#[cold]
+fn read_any_number(
+    buffer: &[u8],
+    cursor: &mut Cursor,
+    line: Line,
+) -> Result<Option<(i64, usize)>, ProtocolError> {
+    let (too_big, invalid) = match line {
+        Line::Count => (ProtocolError::TooBigMultibulkCount, ProtocolError::InvalidMultibulkLength),
+        Line::Length => (ProtocolError::TooBigBulkCount, ProtocolError::InvalidBulkLength),
+    };
+    // The window is limited so that the outcome does not depend on how much has arrived behind it.
+    let limit = cursor.at.saturating_add(MAX_LINE_BYTES + 1);
+    let from = cursor.scanned.max(cursor.at);
+    let window = &buffer[from..buffer.len().min(limit).max(from)];
+    let Some(end) = memchr(b'\r', window).map(|offset| from + offset) else {
+        cursor.scanned = from + window.len();
+        return if cursor.scanned >= limit { Err(too_big) } else { Ok(None) };
+    };
+    cursor.scanned = end;
+    match buffer.get(end + 1) {
+        None => return Ok(None),
+        Some(_) if line == Line::Length && buffer[cursor.at] != b'$' => {
+            return Err(ProtocolError::ExpectedDollar(buffer[cursor.at]));
+        }
+        Some(b'\n') => {}
+        Some(_) => return Err(ProtocolError::InvalidCrlf),
+    }
+    // An empty line can only be a missing `$`, so at least the marker lies before the end.
+    let number = parse_i64(&buffer[cursor.at + 1..end]).ok_or(invalid)?;
+    Ok(Some((number, end + 2)))
+}
+
+#[cfg(test)]
+mod tests;
