@@ -12,9 +12,11 @@
 //! Invariants: no input panics, no byte is looked at more than a constant number of times, and memory is taken for bytes
 //! that have arrived, never for bytes that were announced.
 
+pub mod frame;
 pub mod request;
 pub mod write;
 
+pub use frame::{Frame, FrameDecoder, FrameError, FrameLimits};
 pub use request::{Decoded, Limits, ProtocolError, RequestDecoder};
 pub use write::{Encoder, write_command};
 
