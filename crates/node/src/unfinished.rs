@@ -1,0 +1,79 @@
+//! Half a request: the bytes that a connection has sent before the rest arrives.
+//!
+//! Most requests arrive whole and are executed from the worker's arena. What is left behind the last whole
+//! request is copied here, and the next read goes behind it.
+
+/// The largest read that is prepared for at once; a huge argument grows the buffer as it arrives, so a
+/// client that announces much and sends little costs little.
+const LARGEST_READ: usize = 1024 * 1024;
+
+/// The bytes of a request that is not complete.
+#[derive(Debug, Default)]
+pub struct Unfinished {
+    buffer: Vec<u8>,
+    /// Bytes that the decoder knows to be missing; 0 when it cannot tell.
+    missing: usize,
+}
+
+impl Unfinished {
+    /// Whether there is no half request.
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// The bytes that are there.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Bytes of memory the buffer takes.
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// The buffer, and how many bytes the next read should ask for: at least `least`.
+    pub fn room(&mut self, least: usize) -> (&mut Vec<u8>, usize) {
+        let wanted = self.missing.clamp(least, LARGEST_READ.max(least));
+        (&mut self.buffer, wanted)
+    }
+
+    /// Keeps `rest`, which lacks `missing` bytes as far as one can tell.
+    pub fn keep(&mut self, rest: &[u8], missing: usize) {
+        self.buffer.extend_from_slice(rest);
+        self.missing = missing;
+    }
+
+    /// The first `count` bytes have been executed; `missing` as in [`Unfinished::keep`].
+    pub fn consume(&mut self, count: usize, missing: usize) {
+        self.missing = missing;
+        if count == self.buffer.len() {
+            self.buffer = Vec::new();
+        } else if count > 0 {
+            self.buffer.drain(..count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executed_bytes_leave_and_an_empty_buffer_is_freed() {
+        let mut unfinished = Unfinished::default();
+        unfinished.keep(b"*1\r\n$4\r\nPI", 4);
+        assert_eq!(unfinished.room(2).1, 4);
+        unfinished.room(2).0.extend_from_slice(b"NG\r\n*1");
+        unfinished.consume(14, 0);
+        assert_eq!(unfinished.bytes(), b"*1");
+        unfinished.consume(2, 0);
+        assert_eq!(unfinished.capacity(), 0);
+    }
+
+    #[test]
+    fn an_announced_gigabyte_is_read_in_bounded_steps() {
+        let mut unfinished = Unfinished::default();
+        unfinished.keep(b"*1\r\n$1000000000\r\n", 1_000_000_002);
+        assert_eq!(unfinished.room(16).1, LARGEST_READ);
+    }
+}

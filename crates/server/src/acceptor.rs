@@ -1,0 +1,137 @@
+//! The acceptor: one thread that takes new connections and places them on the least loaded worker.
+//!
+//! It is a thread of its own so that a storm of connections costs the live clients nothing but their share
+//! of the processor; a worker takes new connections from its mailbox a few at a time. When the process runs
+//! out of file descriptors the acceptor drops the waiting connection through a spare descriptor, so that it
+//! neither spins nor leaves clients hanging.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Interest, Poll, Token, Waker};
+use tracing::{info, warn};
+
+use crate::shared::Shared;
+use crate::socket::{Listener, Stream};
+
+/// Connections accepted from one listener before the others get their turn.
+const ACCEPT_BUDGET: usize = 256;
+/// How long to wait before accepting again after the system refused to.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// The waker's token; listeners count from 0.
+const WAKE: Token = Token(usize::MAX);
+
+/// Accepts until shutdown.
+pub struct Acceptor {
+    poll: Poll,
+    listeners: Vec<Listener>,
+    /// Listeners that may have connections waiting: edge-triggered events come once.
+    waiting: Vec<bool>,
+    spare: Option<File>,
+    shared: Arc<Shared>,
+}
+
+impl Acceptor {
+    /// Registers the listeners. The waker is for [`Shared::stop`].
+    pub fn new(mut listeners: Vec<Listener>, shared: Arc<Shared>) -> io::Result<(Self, Waker)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        for (index, listener) in listeners.iter_mut().enumerate() {
+            poll.registry().register(listener, Token(index), Interest::READABLE)?;
+        }
+        let waiting = vec![true; listeners.len()];
+        Ok((Self { poll, listeners, waiting, spare: spare(), shared }, waker))
+    }
+
+    /// The thread's body.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(64);
+        while !self.shared.is_stopping() {
+            let retry = self.waiting.contains(&true).then_some(RETRY_AFTER);
+            match self.poll.poll(&mut events, retry) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    warn!("cannot wait for connections: {error}");
+                    return;
+                }
+                _ => {}
+            }
+            for event in &events {
+                if event.token() != WAKE {
+                    self.waiting[event.token().0] = true;
+                }
+            }
+            self.accept_waiting();
+        }
+    }
+
+    /// Goes round the listeners until none has a connection waiting or the system refuses.
+    fn accept_waiting(&mut self) {
+        let mut refused = false;
+        while !refused && !self.shared.is_stopping() && self.waiting.contains(&true) {
+            for index in 0..self.listeners.len() {
+                if self.waiting[index] {
+                    refused |= self.accept_some(index);
+                }
+            }
+        }
+    }
+
+    /// Accepts up to the budget from one listener; true when the system has no descriptors left.
+    fn accept_some(&mut self, index: usize) -> bool {
+        for _ in 0..ACCEPT_BUDGET {
+            match self.listeners[index].accept() {
+                Ok(stream) => self.place(stream, index),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.waiting[index] = false;
+                    return false;
+                }
+                Err(error) if is_exhausted(&error) => return self.shed(index, &error),
+                // The client gave up before it was accepted, or the call was interrupted: the next one.
+                Err(_) => {}
+            }
+        }
+        false
+    }
+
+    /// Hands a connection to a worker, or tells it why not and closes it.
+    fn place(&self, mut stream: Stream, index: usize) {
+        let endpoints = stream.endpoints(self.listeners[index].path());
+        if let Some(refusal) = self.shared.node.refuse_connection(endpoints.is_local) {
+            // A refused client may be gone already; there is nobody else to tell.
+            let _ = stream.write(refusal.as_bytes());
+            return;
+        }
+        if let Err(error) = stream.prepare(self.shared.node.keepalive_s()) {
+            info!("cannot set up a connection from {}: {error}", endpoints.peer);
+            return;
+        }
+        self.shared.least_loaded().send(crate::shared::Letter::Connection(stream, endpoints));
+    }
+
+    /// Out of descriptors: closes one waiting connection with the help of the spare descriptor.
+    fn shed(&mut self, index: usize, error: &io::Error) -> bool {
+        warn!("cannot accept a connection: {error}; raise the limit of open files or lower maxclients");
+        self.spare = None;
+        if let Ok(stream) = self.listeners[index].accept() {
+            drop(stream);
+        }
+        self.spare = spare();
+        true
+    }
+}
+
+/// A descriptor that is only held to be given up when there are no more.
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Whether the process or the system has no file descriptors or memory for another socket.
+fn is_exhausted(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+    )
+}

@@ -1,0 +1,49 @@
+//! The allocator: jemalloc with settings that keep resident memory near allocated memory, and its figures.
+//!
+//! The pages of the keyspace are 1-3 kB blocks that come and go with every write. With jemalloc's default
+//! thread cache (up to 32 kB objects) such blocks rest in per-thread caches and pin sparse slabs, so that
+//! the sweep, which re-allocates pages in order to empty such slabs, has no effect. `lg_tcache_max:9`
+//! keeps only objects up to 512 bytes in thread caches.
+#![allow(unsafe_code, reason = "an allocator's settings are a symbol that its C code looks up")]
+
+use std::ffi::c_char;
+
+use node::MemoryFigures;
+use tikv_jemalloc_ctl::{epoch, stats};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// A C string that may live in a static.
+#[repr(transparent)]
+pub struct Settings(*const c_char);
+
+// SAFETY: the pointer is to a constant string that nobody writes.
+unsafe impl Sync for Settings {}
+
+/// jemalloc reads its options from this symbol when the process starts.
+// SAFETY: the symbol has the type that jemalloc declares, `const char *`, and ends with a NUL.
+#[unsafe(export_name = "malloc_conf")]
+pub static SETTINGS: Settings = Settings(c"lg_tcache_max:9,dirty_decay_ms:2000,muzzy_decay_ms:0".as_ptr());
+
+/// What the allocator says of itself, in bytes; zeros if it does not answer.
+pub fn figures() -> MemoryFigures {
+    // The figures are cached until the epoch advances.
+    if epoch::advance().is_err() {
+        return MemoryFigures::default();
+    }
+    MemoryFigures {
+        allocated: stats::allocated::read().unwrap_or(0),
+        active: stats::active::read().unwrap_or(0),
+        resident: stats::resident::read().unwrap_or(0),
+        retained: stats::retained::read().unwrap_or(0),
+        rss: resident_set().unwrap_or(0),
+    }
+}
+
+/// The resident set of the process as the system counts it.
+fn resident_set() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size())
+}

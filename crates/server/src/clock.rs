@@ -1,0 +1,36 @@
+//! The clock: the one place that reads time.
+//!
+//! Everything else receives a [`Now`]. A worker reads it once a turn.
+#![allow(clippy::disallowed_types, reason = "this is the room that reads the clock")]
+
+use std::sync::LazyLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use node::Now;
+use stdx::time::UnixMs;
+
+/// The moment from which monotonic time counts: the first reading.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Wall-clock and monotonic time together.
+pub fn now() -> Now {
+    Now { unix: unix_now(), monotonic_ns: monotonic_ns() }
+}
+
+/// Nanoseconds since the process first asked; never goes back.
+pub fn monotonic_ns() -> u64 {
+    START.elapsed().as_nanos() as u64
+}
+
+/// Wall-clock time; before 1970 counts as 1970.
+fn unix_now() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs(since.as_millis() as i64)
+}
+
+/// A seed for everything that has to differ between two runs: hash keys, run ids, random picks.
+pub fn entropy() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    // The standard library seeds its hasher from the operating system's random source.
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,301 @@
+//! A worker's event loop: poll, read every ready socket, let the node execute, write once a connection.
+//!
+//! ```text
+//!   poll ─► letters ─► read ready sockets ─► node::Worker::execute ─► write what may go ─► tick ─┐
+//!     ▲                    (one arena)          (parse, lock, run)      (one write each)          │
+//!     └──────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//! Sockets are registered once for both directions, edge-triggered: a socket that still has bytes or room
+//! is remembered in `readable` and `writable`, and the loop does not wait while one of them has work. One
+//! turn reads a bounded amount from each connection, so a long pipeline cannot starve its neighbours.
+//!
+//! The bytes of a turn lie one after the other in an arena that belongs to the worker; a connection owns a
+//! buffer only while it holds half a request, hence an idle connection costs next to nothing.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Interest, Poll, Token};
+use node::{Input, Now};
+use tracing::error;
+
+use crate::clock;
+use crate::shared::{Letter, Shared};
+use crate::socket::Stream;
+
+/// The token of the waker; connections count from 0.
+pub const WAKE: Token = Token(usize::MAX);
+/// Bytes taken from one connection in one turn.
+const READ_BUDGET: usize = 16 * 1024;
+/// Bytes of requests a turn can hold; connections that do not fit are read in the next turn.
+const ARENA: usize = 256 * 1024;
+/// Bytes written to one connection in one turn before others get theirs.
+const WRITE_BUDGET: usize = 1024 * 1024;
+/// Connections taken from the mailbox in one turn.
+const ADOPT_BUDGET: usize = 64;
+
+/// One worker thread's half of the shell; the other half is the node's worker.
+pub struct Reactor {
+    poll: Poll,
+    index: usize,
+    shared: Arc<Shared>,
+    worker: node::Worker,
+    sockets: Vec<Option<Socket>>,
+    arena: Box<[u8]>,
+    /// Connections that may have bytes to read, each at most once.
+    readable: Vec<usize>,
+    letters: Vec<Letter>,
+    arrivals: Vec<Letter>,
+}
+
+/// A connection's socket and what is known of it since its last events.
+struct Socket {
+    stream: Stream,
+    /// There may be bytes to read; the connection is in `readable`.
+    readable: bool,
+    /// The peer closed its sending half: read until 0.
+    read_closed: bool,
+    /// A write would block; wait for the event.
+    write_blocked: bool,
+}
+
+impl Reactor {
+    /// A reactor for worker `index` on a poll whose waker the worker's mailbox holds.
+    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>, worker: node::Worker) -> Self {
+        Self {
+            poll,
+            index,
+            shared,
+            worker,
+            sockets: Vec::new(),
+            arena: vec![0; ARENA].into_boxed_slice(),
+            readable: Vec::new(),
+            letters: Vec::new(),
+            arrivals: Vec::new(),
+        }
+    }
+
+    /// The thread's body: turns until shutdown, then a last one that flushes what is owed.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        while !self.shared.is_stopping() {
+            let timeout = self.timeout();
+            if let Err(error) = self.poll.poll(&mut events, timeout)
+                && error.kind() != ErrorKind::Interrupted
+            {
+                error!("worker {} cannot wait for events: {error}", self.index);
+                break;
+            }
+            let now = clock::now();
+            self.note(&events);
+            self.open_letters(now);
+            self.turn(now);
+        }
+        self.drain();
+    }
+
+    /// How long the poll may wait: not at all while there is work left over.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.readable.is_empty() || !self.arrivals.is_empty() || self.worker.has_writable() {
+            return Some(Duration::ZERO);
+        }
+        Some(Duration::from_millis(self.worker.tick_interval_ms()))
+    }
+
+    /// Remembers what the events say.
+    fn note(&mut self, events: &Events) {
+        for event in events {
+            let Some(socket) = self.sockets.get_mut(event.token().0).and_then(Option::as_mut) else { continue };
+            if event.is_readable() || event.is_read_closed() || event.is_error() {
+                socket.read_closed |= event.is_read_closed() || event.is_error();
+                if !socket.readable {
+                    socket.readable = true;
+                    self.readable.push(event.token().0);
+                }
+            }
+            if event.is_writable() && socket.write_blocked {
+                socket.write_blocked = false;
+                self.worker.retry_write(event.token().0);
+            }
+        }
+    }
+
+    /// Adopts new connections, a bounded number a turn, and passes the rest on to the node.
+    fn open_letters(&mut self, now: Now) {
+        self.shared.mailbox(self.index).take(&mut self.letters);
+        for letter in self.letters.drain(..) {
+            match letter {
+                Letter::Connection(..) => self.arrivals.push(letter),
+                Letter::Node(mail) => self.worker.receive(now, mail),
+                Letter::Stop => {}
+            }
+        }
+        let adopted = self.arrivals.len().min(ADOPT_BUDGET);
+        let arrivals: Vec<Letter> = self.arrivals.drain(..adopted).collect();
+        for letter in arrivals {
+            if let Letter::Connection(stream, endpoints) = letter {
+                self.adopt(now, stream, &endpoints);
+            }
+        }
+    }
+
+    /// Registers a connection with the poll and the node under one number.
+    fn adopt(&mut self, now: Now, mut stream: Stream, endpoints: &crate::socket::Endpoints) {
+        let number = self.worker.open(now, &endpoints.peer, &endpoints.local, endpoints.is_unix);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut stream, Token(number), interest) {
+            error!("cannot watch the connection from {}: {error}", endpoints.peer);
+            self.worker.close(number);
+            self.shared.count_closed(self.index);
+            return;
+        }
+        if self.sockets.len() <= number {
+            self.sockets.resize_with(number + 1, || None);
+        }
+        self.sockets[number] = Some(Socket { stream, readable: false, read_closed: false, write_blocked: false });
+    }
+
+    /// Reads, executes, writes, ticks.
+    fn turn(&mut self, now: Now) {
+        self.resume();
+        let mut inputs = std::mem::take(self.worker.inputs());
+        self.read(&mut inputs);
+        self.worker.execute(now, &self.arena, &inputs);
+        inputs.clear();
+        *self.worker.inputs() = inputs;
+        self.worker.tick(now);
+        self.write();
+        self.close_finished();
+    }
+
+    /// Takes up connections whose input waited (for the log, or a pause) and that have bytes to read.
+    fn resume(&mut self) {
+        while let Some(number) = self.worker.next_resumed() {
+            if self.sockets[number].as_ref().is_some_and(|socket| socket.readable)
+                && !self.readable.contains(&number)
+            {
+                self.readable.push(number);
+            }
+        }
+    }
+
+    /// Reads every readable connection once, into the arena or, if it holds half a request, behind that.
+    fn read(&mut self, inputs: &mut Vec<Input>) {
+        let mut filled = 0;
+        let mut left = Vec::new();
+        for number in std::mem::take(&mut self.readable) {
+            let Some(socket) = self.sockets[number].as_mut() else { continue };
+            if !self.worker.wants_input(number) {
+                continue; // it stays `readable` and comes back through `resume`
+            }
+            if self.arena.len() - filled < READ_BUDGET {
+                left.push(number);
+                continue;
+            }
+            let result = match self.worker.unfinished_input(number) {
+                Some(pending) => read_behind(&mut socket.stream, pending),
+                None => socket.stream.read(&mut self.arena[filled..filled + READ_BUDGET]),
+            };
+            match result {
+                Ok(0) => self.worker.peer_closed(number),
+                Ok(count) => {
+                    let in_arena = self.worker.unfinished_input(number).is_none();
+                    let range = if in_arena { filled..filled + count } else { 0..0 };
+                    filled += range.len();
+                    inputs.push(Input { connection: number, range });
+                    if count >= READ_BUDGET || socket.read_closed {
+                        left.push(number);
+                        continue;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    left.push(number);
+                    continue;
+                }
+                Err(_) => self.worker.peer_closed(number),
+            }
+            socket.readable = false;
+        }
+        self.readable = left;
+    }
+
+    /// Sends what each connection may send now.
+    fn write(&mut self) {
+        let mut writable = self.worker.take_writable();
+        for number in writable.drain(..) {
+            let Some(socket) = self.sockets[number].as_mut() else { continue };
+            if socket.write_blocked {
+                continue;
+            }
+            match write_some(&mut socket.stream, self.worker.output(number)) {
+                Ok(Sent::All) => self.worker.written(number),
+                Ok(Sent::Blocked) => socket.write_blocked = true,
+                Ok(Sent::BudgetSpent) => self.worker.retry_write(number),
+                Err(_) => self.worker.peer_closed(number),
+            }
+        }
+        self.worker.return_writable(writable);
+    }
+
+    /// Drops the sockets of connections that the node has finished with.
+    fn close_finished(&mut self) {
+        while let Some(number) = self.worker.next_finished() {
+            if let Some(mut socket) = self.sockets[number].take() {
+                if socket.readable {
+                    self.readable.retain(|&other| other != number);
+                }
+                // Closing the descriptor deregisters it as well; an error changes nothing.
+                let _ = self.poll.registry().deregister(&mut socket.stream);
+            }
+            self.worker.close(number);
+            self.shared.count_closed(self.index);
+        }
+    }
+
+    /// After the stop: what was executed is answered, as far as the peers take it without waiting.
+    fn drain(&mut self) {
+        let now = clock::now();
+        self.worker.stop(now);
+        self.write();
+    }
+}
+
+/// Reads behind the half request that a connection holds.
+fn read_behind(stream: &mut Stream, pending: &mut node::Unfinished) -> io::Result<usize> {
+    let (buffer, wanted) = pending.room(READ_BUDGET);
+    let old = buffer.len();
+    buffer.resize(old + wanted, 0);
+    let result = stream.read(&mut buffer[old..]);
+    buffer.truncate(old + result.as_ref().copied().unwrap_or(0));
+    result
+}
+
+/// What became of a write.
+enum Sent {
+    All,
+    Blocked,
+    BudgetSpent,
+}
+
+/// Writes until all is sent, the socket is full or the budget is spent.
+fn write_some(stream: &mut Stream, output: &mut node::Output) -> io::Result<Sent> {
+    let mut sent = 0;
+    while !output.is_empty() {
+        match stream.write(output.bytes()) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                output.consume(count);
+                sent += count;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Blocked),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if sent >= WRITE_BUDGET && !output.is_empty() {
+            return Ok(Sent::BudgetSpent);
+        }
+    }
+    Ok(Sent::All)
+}

@@ -1,0 +1,160 @@
+//! House rules that a machine can check: arrows between crates run down, every file says what it is for,
+//! and nothing below the shells touches a clock, a socket, a thread or a file.
+//!
+//! Each rule is one test and prints every place that breaks it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Crates by level. A crate may depend on crates of lower levels only; on its own level on none.
+const LEVELS: &[&[&str]] = &[
+    &["stdx"],
+    &["resp", "value", "config", "metrics"],
+    &["keyspace", "client", "transcript"],
+    &["engine", "persist", "cli", "bench"],
+    &["node"],
+    &["server"],
+];
+
+/// Crates that are shells: they may use the clock, sockets, threads and files.
+const SHELLS: &[&str] = &["client", "cli", "bench", "server"];
+
+/// What a crate below the shells must not name outside its tests.
+const FORBIDDEN_BELOW: &[&str] = &[
+    "std::net",
+    "std::fs",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "Instant::now",
+    "SystemTime::now",
+    "thread::sleep",
+    "mio::",
+];
+
+/// The longest a source file may be, tests included, before it is two ideas.
+const MAX_LINES: usize = 900;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace exists")
+}
+
+/// All Rust files below a folder.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn crates() -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(root().join("crates"))
+        .expect("the crates are in crates/")
+        .flatten()
+        .filter(|entry| entry.path().join("Cargo.toml").exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn level(name: &str) -> Option<usize> {
+    LEVELS.iter().position(|level| level.contains(&name))
+}
+
+/// The part of a file before its test module.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
+}
+
+fn assert_none(rule: &str, broken: &[String]) {
+    assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
+}
+
+#[test]
+fn arrows_between_crates_run_down() {
+    let names = crates();
+    let mut broken = Vec::new();
+    for name in &names {
+        let Some(own) = level(name) else {
+            broken.push(format!("{name} has no level; give it one here and in ARCHITECTURE.md"));
+            continue;
+        };
+        let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).expect("a manifest");
+        let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
+        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+        for dependency in dependencies.into_iter().flat_map(toml::Table::keys) {
+            if names.contains(dependency) && level(dependency).is_none_or(|other| other >= own) {
+                broken.push(format!("{name} -> {dependency}"));
+            }
+        }
+    }
+    assert_none("a crate depends on a crate that is not below it", &broken);
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let broken: Vec<String> = rust_files(&root().join("crates"))
+        .iter()
+        .filter(|path| !fs::read_to_string(path).expect("a source file is text").starts_with("//! "))
+        .map(|path| path.display().to_string())
+        .collect();
+    assert_none("a file does not begin with `//!`", &broken);
+}
+
+#[test]
+fn nothing_below_the_shells_touches_the_machine() {
+    let mut broken = Vec::new();
+    for name in crates().iter().filter(|name| !SHELLS.contains(&name.as_str())) {
+        for path in rust_files(&root().join("crates").join(name).join("src")) {
+            let text = fs::read_to_string(&path).expect("a source file is text");
+            for (number, line) in without_tests(&text).lines().enumerate() {
+                let code = line.split("//").next().unwrap_or(line);
+                if FORBIDDEN_BELOW.iter().any(|word| code.contains(word)) {
+                    broken.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert_none("a crate below the shells names a clock, socket, thread or file", &broken);
+}
+
+#[test]
+fn no_file_is_a_giant() {
+    let broken: Vec<String> = rust_files(&root().join("crates"))
+        .iter()
+        .map(|path| (path, fs::read_to_string(path).expect("a source file is text").lines().count()))
+        .filter(|(_, lines)| *lines > MAX_LINES)
+        .map(|(path, lines)| format!("{}: {lines} lines", path.display()))
+        .collect();
+    assert_none("a file is too long to be one idea", &broken);
+}
+
+#[test]
+fn unsafe_code_lives_in_rooms_of_its_own() {
+    const ROOMS: &[&str] = &["crates/server/src/allocator.rs", "crates/value/src/prefetch.rs"];
+    let root = root();
+    let broken: Vec<String> = rust_files(&root.join("crates"))
+        .iter()
+        .filter_map(|path| path.strip_prefix(&root).ok().map(|relative| relative.display().to_string()))
+        .filter(|relative| !ROOMS.contains(&relative.as_str()) && !relative.ends_with("tests/tidy.rs"))
+        .filter(|relative| {
+            let text = fs::read_to_string(root.join(relative)).expect("a source file is text");
+            text.contains("allow(unsafe_code")
+        })
+        .collect();
+    assert_none("a file allows unsafe code but is not a room for it", &broken);
+}

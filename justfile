@@ -1,0 +1,47 @@
+# Recipes of the project; CI calls the same commands. `just` lists them.
+
+_default:
+    @just --list
+
+# Formatting, lints and documentation, as CI checks them.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+# Repairs what a machine can repair.
+fix:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+
+# Every test; installs what it needs.
+test *part:
+    scripts/test {{part}}
+
+# Redis's own test suite against this server, with the list of what is skipped and why.
+compat *arguments:
+    tests/compat/run {{arguments}}
+
+# Benchmarks side by side with a peer: `just bench --peer redis=127.0.0.1:6379`.
+bench *arguments:
+    cargo run --release -p rustypotato-bench -- versus {{arguments}}
+
+# A fuzz target for a while: `just fuzz resp_request 60`.
+fuzz target seconds="60":
+    cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
+
+# The small modules with `unsafe` and the pages under Miri.
+miri:
+    cargo +nightly miri test -p value -- page
+
+# The gate under loom's model checker.
+loom:
+    RUSTFLAGS="--cfg loom" cargo test -p keyspace --release --target-dir target/loom gate
+
+# The documentation of the crates.
+doc:
+    cargo doc --workspace --no-deps --open
+
+# Licences, advisories and duplicates of the dependency tree.
+deny:
+    cargo deny check
