@@ -1,1 +1,38 @@
 //! The keyspace: databases, shards, locks, expiry, snapshots and the log of effects.
+//!
+//! ```text
+//!   Keyspace ─► 1024 shards, each behind one lock ─► databases ─► value::Table ─► pages
+//!      │
+//!      ├─ gate       operations on everything wait until no worker is in a batch
+//!      └─ sequencer  numbers the effects of writes in the order of the locks
+//! ```
+//! A worker owns one [`Access`]. It begins a batch, locks the shards of a few commands together (in ascending order,
+//! so no two workers wait for each other), runs them against [`Db`], and unlocks. [`Db`] is the one door for reads and
+//! writes: expired keys are absent there, and every change records its [`Effect`] while the locks are held.
+//!
+//! The crate knows no command names and no replies. The text of an effect is made by the function that
+//! [`Options::encode`] names; time comes with [`Access::begin`].
+
+mod access;
+mod counters;
+mod db;
+mod effect;
+mod expiry;
+mod gate;
+mod key;
+mod keyspace;
+pub mod log;
+mod scan;
+mod shard;
+mod snapshot;
+
+pub use access::{Access, Garbage, WorkerId};
+pub use counters::Counters;
+pub use db::{Db, Expiry, WrongType};
+pub use effect::{Effect, Removal};
+pub use expiry::ExpiryBudget;
+pub use key::{DbIndex, Key};
+pub use keyspace::{Keyspace, Limits, Options, SHARDS};
+pub use log::LogPosition;
+pub use scan::Seen;
+pub use snapshot::Snapshot;

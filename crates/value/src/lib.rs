@@ -1,1 +1,80 @@
 //! The values that keys hold and the copy-on-write structures under them.
+//!
+//! Two structures carry everything: [`page`]s of packed entries, and [`table::Table`], a linear-hashed table of such
+//! pages, which serves as the directory of keys and as the large form of a hash. A [`blob::Blob`] is a long string,
+//! a [`packed`] block a small hash. All of them clone in constant time and copy what a write touches.
+//!
+//! This crate knows no key names, clients, commands or clocks: times and random numbers are arguments.
+
+pub mod blob;
+pub mod hash;
+pub mod packed;
+pub mod page;
+mod prefetch;
+pub mod string;
+pub mod table;
+
+pub use blob::Blob;
+pub use hash::{Hash, HashRef};
+pub use string::StringRef;
+
+/// A value that lives beside the page of its key; a clone takes constant time.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A long string.
+    String(Blob),
+    /// A hash that is too large for the page.
+    Hash(Hash),
+}
+
+/// A value to be read.
+#[derive(Debug, Clone, Copy)]
+pub enum ValueRef<'a> {
+    /// A string.
+    String(StringRef<'a>),
+    /// A hash.
+    Hash(HashRef<'a>),
+}
+
+/// The tag of an entry in the directory of keys: the type of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A string as SET left it.
+    String,
+    /// A string that APPEND, SETRANGE or SETBIT changed; OBJECT ENCODING calls it `raw`.
+    StringChanged,
+    /// A hash.
+    Hash,
+}
+
+impl Kind {
+    /// The tag's number in an entry.
+    pub fn tag(self) -> u8 {
+        match self {
+            Self::String => 0,
+            Self::StringChanged => 1,
+            Self::Hash => 2,
+        }
+    }
+
+    /// The kind of a tag.
+    ///
+    /// # Panics
+    /// If the tag was not made by [`Kind::tag`].
+    pub fn of_tag(tag: u8) -> Self {
+        match tag {
+            0 => Self::String,
+            1 => Self::StringChanged,
+            2 => Self::Hash,
+            _ => unreachable!("only known kinds are stored"),
+        }
+    }
+
+    /// What TYPE says.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Self::String | Self::StringChanged => "string",
+            Self::Hash => "hash",
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! A worker's access to the keyspace: the batch it is in, the locks it holds, the effects it has caused.
+//!
+//! ```text
+//!   begin ─► lock(shards) ─► db(..) ─► db(..) ─► unlock ─► lock .. ─► end ─► take_run
+//!   └─ in the gate ────────────────────────────────────────────────────┘
+//! ```
+//! Locks are taken in ascending order of the shard's index and all at once, so no two workers can wait for each other
+//! in a circle. A command may only touch keys of shards that are held; anything else is our error and stops us.
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+use stdx::rng::Rng;
+use stdx::time::UnixMs;
+use value::Value;
+use value::hash::Settings;
+
+use crate::counters::Counters;
+use crate::db::Db;
+use crate::effect::Effect;
+use crate::key::{DbIndex, Key};
+use crate::keyspace::Keyspace;
+use crate::log::{LogPosition, Record, Run};
+use crate::shard::{Partition, Shard};
+
+/// The number of a worker, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerId(pub usize);
+
+/// A locked shard.
+struct Held<'k> {
+    index: usize,
+    shard: MutexGuard<'k, Shard>,
+}
+
+/// See the module's text. One a worker; not shared.
+pub struct Access<'k> {
+    pub(crate) keyspace: &'k Keyspace,
+    worker: WorkerId,
+    held: SmallVec<[Held<'k>; 16]>,
+    /// Whether the gate is closed for this access.
+    exclusive: bool,
+    pub(crate) now: UnixMs,
+    /// The access clock of [`Access::now`], 24 bits of seconds.
+    pub(crate) clock: u32,
+    pub(crate) hash_settings: Settings,
+    pub(crate) recorder: Recorder,
+    reclaim: Vec<Garbage>,
+    /// A buffer for values in the making.
+    pub(crate) scratch: Vec<u8>,
+    /// Random numbers for picks.
+    pub rng: Rng,
+    /// What this worker counts.
+    pub counters: Counters,
+}
+
+/// Memory that nobody can reach any more; dropping it may take long.
+#[derive(Debug)]
+pub struct Garbage(#[expect(dead_code, reason = "it is kept to be dropped elsewhere")] Gone);
+
+/// What is dropped.
+#[derive(Debug)]
+enum Gone {
+    Value(#[expect(dead_code, reason = "see Garbage")] Value),
+    Partition(#[expect(dead_code, reason = "see Garbage")] Partition),
+}
+
+/// The worker's part of the log.
+pub(crate) struct Recorder {
+    on: bool,
+    encode: fn(&Effect<'_>, &mut Vec<u8>),
+    /// The stamp of the current hold, once it has an effect.
+    stamp: Option<u64>,
+    unit: u64,
+    run: Run,
+}
+
+impl<'k> Access<'k> {
+    /// The access of a worker; `seed` is for its random picks.
+    pub fn new(keyspace: &'k Keyspace, worker: WorkerId, seed: u64) -> Self {
+        assert!(worker.0 < keyspace.options.workers, "the gate has a flag for each worker");
+        Self {
+            keyspace,
+            worker,
+            held: SmallVec::new(),
+            exclusive: false,
+            now: UnixMs(0),
+            clock: 0,
+            hash_settings: Settings {
+                max_packed_entries: 0,
+                max_packed_value: 0,
+                seed: keyspace.options.hash_key,
+            },
+            recorder: Recorder {
+                on: false,
+                encode: keyspace.options.encode,
+                stamp: None,
+                unit: 0,
+                run: Run::default(),
+            },
+            reclaim: Vec::new(),
+            scratch: Vec::new(),
+            rng: Rng::from_seed(seed),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The keyspace.
+    pub fn keyspace(&self) -> &'k Keyspace {
+        self.keyspace
+    }
+
+    /// Begins a batch at a time; waits while the gate is closed.
+    pub fn begin(&mut self, now: UnixMs) {
+        self.keyspace.gate.enter(self.worker.0);
+        self.set_now(now);
+        self.recorder.on = self.keyspace.is_recording();
+        let limits = self.keyspace.limits();
+        self.hash_settings.max_packed_entries =
+            limits.hash_packed_entries.load(std::sync::atomic::Ordering::Relaxed);
+        self.hash_settings.max_packed_value =
+            limits.hash_packed_value.load(std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Ends the batch.
+    pub fn end(&mut self) {
+        debug_assert!(self.held.is_empty(), "locks go before the batch ends");
+        self.keyspace.gate.leave(self.worker.0);
+    }
+
+    /// The time of the batch.
+    pub fn now(&self) -> UnixMs {
+        self.now
+    }
+
+    /// Turns the clock inside a batch (for a command that waits).
+    pub fn set_now(&mut self, now: UnixMs) {
+        self.now = now;
+        self.clock = (now.0 / 1000) as u32 & 0x00ff_ffff;
+    }
+
+    /// The index of a key's shard.
+    #[inline]
+    pub fn shard_of(&self, key: &Key<'_>) -> usize {
+        key.shard(self.keyspace.cells.len())
+    }
+
+    /// Locks shards, given in any order and with repetitions; nothing is locked before.
+    pub fn lock(&mut self, shards: &mut [usize]) {
+        debug_assert!(self.held.is_empty(), "one lease at a time");
+        if let [index] = *shards {
+            self.hold(index);
+            return;
+        }
+        shards.sort_unstable();
+        let mut last = None;
+        for &index in &*shards {
+            if last.replace(index) != Some(index) {
+                self.hold(index);
+            }
+        }
+    }
+
+    /// Drops all locks.
+    #[inline]
+    pub fn unlock(&mut self) {
+        self.held.clear();
+        self.recorder.stamp = None;
+    }
+
+    /// Runs `body` with every shard locked and no other worker in a batch. Called inside a batch, with nothing locked.
+    pub fn with_everything<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> R {
+        debug_assert!(self.held.is_empty(), "locks go before the gate is closed");
+        let keyspace = self.keyspace;
+        keyspace.gate.leave(self.worker.0);
+        let result = keyspace.gate.exclusively(|| {
+            for index in 0..keyspace.cells.len() {
+                self.hold(index);
+            }
+            self.exclusive = true;
+            let result = body(self);
+            self.exclusive = false;
+            self.unlock();
+            result
+        });
+        keyspace.gate.enter(self.worker.0);
+        result
+    }
+
+    /// Whether everything is locked.
+    pub fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
+    /// Begins what must be applied as a whole.
+    #[inline]
+    pub fn start_unit(&mut self) {
+        self.recorder.unit += 1;
+    }
+
+    /// A database, seen through the locks that are held.
+    #[inline]
+    pub fn db(&mut self, index: DbIndex) -> Db<'_, 'k> {
+        Db { access: self, index }
+    }
+
+    /// Brings what a batch of keys needs near, in stages. Their shards are locked.
+    pub fn prefetch(&mut self, keys: &[(DbIndex, Key<'_>)]) {
+        let tables = || {
+            keys.iter().filter_map(|(database, key)| Some((&self.partition(*database, key)?.table, key.hash)))
+        };
+        for (table, hash) in tables() {
+            table.prefetch_directory(hash);
+        }
+        for (table, hash) in tables() {
+            table.prefetch_page(hash);
+        }
+        for (table, hash) in tables() {
+            table.prefetch_entry(hash);
+        }
+    }
+
+    /// The place in the log behind everything so far.
+    pub fn position(&self) -> LogPosition {
+        self.keyspace.position()
+    }
+
+    /// The effects since the last call.
+    pub fn take_run(&mut self) -> Run {
+        std::mem::take(&mut self.recorder.run)
+    }
+
+    /// Whether there are effects to take.
+    pub fn has_run(&self) -> bool {
+        !self.recorder.run.is_empty()
+    }
+
+    /// Large values that went, to be freed where nobody waits.
+    pub fn take_reclaim(&mut self) -> Vec<Garbage> {
+        std::mem::take(&mut self.reclaim)
+    }
+
+    /// Whether there are values to free.
+    pub fn has_reclaim(&self) -> bool {
+        !self.reclaim.is_empty()
+    }
+
+    /// Puts whole partitions aside to be freed later.
+    pub(crate) fn reclaim_partitions(&mut self, partitions: Vec<Partition>) {
+        self.reclaim.extend(partitions.into_iter().map(|partition| Garbage(Gone::Partition(partition))));
+    }
+
+    /// Puts a value aside to be freed later.
+    pub(crate) fn reclaim(&mut self, value: Value) {
+        self.reclaim.push(Garbage(Gone::Value(value)));
+    }
+
+    fn hold(&mut self, index: usize) {
+        self.held.push(Held { index, shard: self.keyspace.cells[index].shard.lock() });
+    }
+
+    #[inline]
+    fn place_of(&self, key: &Key<'_>) -> usize {
+        let index = self.shard_of(key);
+        if self.exclusive {
+            return index;
+        }
+        self.held
+            .iter()
+            .position(|held| held.index == index)
+            .expect("a command touches only keys whose shards it has declared")
+    }
+
+    #[inline]
+    pub(crate) fn partition(&self, database: DbIndex, key: &Key<'_>) -> Option<&Partition> {
+        self.held[self.place_of(key)].shard.partition(database)
+    }
+
+    #[inline]
+    pub(crate) fn partition_mut(&mut self, database: DbIndex, key: &Key<'_>) -> Option<&mut Partition> {
+        let place = self.place_of(key);
+        self.held[place].shard.partition_mut(database)
+    }
+
+    /// The partition, made if it is not there.
+    pub(crate) fn make_partition(&mut self, database: DbIndex, key: &Key<'_>) -> &mut Partition {
+        let place = self.place_of(key);
+        self.held[place].shard.make(database, self.keyspace.options.hash_key)
+    }
+
+    /// All locked shards with their indices.
+    pub(crate) fn held_shards(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
+        self.held.iter_mut().map(|held| (held.index, &mut *held.shard))
+    }
+
+    /// Records an effect on a database. The locks that order it are held.
+    #[inline]
+    pub(crate) fn record(&mut self, database: DbIndex, effect: &Effect<'_>) {
+        self.counters.changes += 1;
+        if self.recorder.on {
+            let keyspace = self.keyspace;
+            self.recorder.record(keyspace, database, effect);
+        }
+    }
+}
+
+impl Recorder {
+    fn record(&mut self, keyspace: &Keyspace, database: DbIndex, effect: &Effect<'_>) {
+        let stamp = *self.stamp.get_or_insert_with(|| keyspace.sequencer.next());
+        (self.encode)(effect, &mut self.run.bytes);
+        let end = self.run.bytes.len();
+        self.run.records.push(Record { stamp, unit: self.unit, database, end });
+    }
+}
+
+impl std::fmt::Debug for Access<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let held: Vec<usize> = self.held.iter().map(|held| held.index).collect();
+        f.debug_struct("Access").field("worker", &self.worker).field("held", &held).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,203 @@
+//! A database through the locks that are held: the one door for reading and changing keys.
+//!
+//! Every method that finds a key first looks whether its time has come. A due key is removed on the spot, its removal
+//! recorded, and the method goes on as if it had never been there. So nothing outside this module can see a
+//! due key, and nothing outside can change data without recording the effect.
+
+mod generic;
+mod hash;
+mod string;
+
+use stdx::time::UnixMs;
+use value::hash::HashRef;
+use value::table::{Entry, Meta, NewPayload, Payload, Position, Replaced};
+use value::{Kind, StringRef, Value, ValueRef};
+
+use crate::access::Access;
+use crate::effect::{Effect, Removal};
+use crate::key::{DbIndex, Key};
+use crate::shard::Partition;
+
+/// A database during one lease of locks.
+pub struct Db<'a, 'k> {
+    pub(crate) access: &'a mut Access<'k>,
+    pub(crate) index: DbIndex,
+}
+
+/// What becomes of a key's expiry when it gets a new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// It stays what it was; a new key is never due.
+    Keep,
+    /// The key is never due.
+    Clear,
+    /// The key is due at this time.
+    At(UnixMs),
+}
+
+/// The key holds a value of another type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrongType;
+
+impl Expiry {
+    /// The expiry of a key whose expiry was `before`.
+    fn apply(self, before: Option<UnixMs>) -> Option<UnixMs> {
+        match self {
+            Self::Keep => before,
+            Self::Clear => None,
+            Self::At(at) => Some(at),
+        }
+    }
+}
+
+impl Db<'_, '_> {
+    /// Where a live key is; a due one goes.
+    #[inline]
+    pub(crate) fn find(&mut self, key: &Key<'_>) -> Option<Position> {
+        let now = self.access.now;
+        let partition = self.access.partition(self.index, key)?;
+        let at = partition.table.find(key.hash, key.bytes)?;
+        match partition.table.entry(at).meta.expiry {
+            Some(expiry) if expiry <= now => {
+                self.remove_at(key, at, Removal::Expired);
+                None
+            }
+            _ => Some(at),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, key: &Key<'_>, at: Position) -> Entry<'_, Value> {
+        self.access.partition(self.index, key).expect("the key was found there").table.entry(at)
+    }
+
+    #[inline]
+    pub(crate) fn partition_mut(&mut self, key: &Key<'_>) -> &mut Partition {
+        self.access.partition_mut(self.index, key).expect("the key was found there")
+    }
+
+    /// Looks a key up to read it: counts the hit or miss and sets the access clock.
+    #[inline]
+    pub(crate) fn find_to_read(&mut self, key: &Key<'_>) -> Option<Position> {
+        let found = self.find(key);
+        match found {
+            None => self.access.counters.misses += 1,
+            Some(at) => {
+                self.access.counters.hits += 1;
+                self.touch_at(key, at);
+            }
+        }
+        found
+    }
+
+    /// Sets the access clock, unless it is right already or the page is shared.
+    #[inline]
+    pub(crate) fn touch_at(&mut self, key: &Key<'_>, at: Position) {
+        let clock = self.access.clock;
+        let table = &mut self.partition_mut(key).table;
+        if table.entry(at).meta.access != Some(clock) {
+            table.touch(at, clock);
+        }
+    }
+
+    /// The value of an entry.
+    pub(crate) fn value_of<'v>(&self, entry: &Entry<'v, Value>) -> ValueRef<'v> {
+        value_of(entry, self.access.now)
+    }
+
+    /// Writes an entry, new or over the one at `at`, and keeps the minima and counts right.
+    pub(crate) fn put(
+        &mut self,
+        key: &Key<'_>,
+        at: Option<Position>,
+        payload: NewPayload<'_, Value>,
+        kind: Kind,
+        expiry: Option<UnixMs>,
+    ) {
+        let meta = Meta { kind: kind.tag(), expiry, access: Some(self.access.clock) };
+        let partition = self.access.make_partition(self.index, key);
+        let before = at.and_then(|at| {
+            partition.forget_fields(at, key);
+            partition.table.entry(at).meta.expiry
+        });
+        let replaced = match at {
+            Some(at) => partition.table.replace(at, payload, meta),
+            None => {
+                partition.table.insert(key.hash, key.bytes, payload, meta);
+                Replaced::Absent
+            }
+        };
+        if kind == Kind::Hash {
+            partition.note_fields(key);
+        }
+        self.count_expiry(key, before, expiry);
+        self.free(replaced);
+    }
+
+    /// Changes when a found key is due.
+    pub(crate) fn put_expiry(&mut self, key: &Key<'_>, at: Position, expiry: Option<UnixMs>) {
+        let table = &mut self.partition_mut(key).table;
+        let before = table.entry(at).meta.expiry;
+        table.set_expiry(at, expiry);
+        self.count_expiry(key, before, expiry);
+    }
+
+    /// Removes a found key and records it.
+    pub(crate) fn remove_at(&mut self, key: &Key<'_>, at: Position, reason: Removal) {
+        self.take_at(key, at);
+        if reason == Removal::Expired {
+            self.access.counters.expired_keys += 1;
+        }
+        self.access.record(self.index, &Effect::Delete { key: key.bytes, reason });
+    }
+
+    /// Removes a found key without a record.
+    pub(crate) fn take_at(&mut self, key: &Key<'_>, at: Position) {
+        let partition = self.partition_mut(key);
+        partition.forget_fields(at, key);
+        let before = partition.table.entry(at).meta.expiry;
+        let removed = partition.table.remove(at);
+        self.count_expiry(key, before, None);
+        self.free(removed);
+    }
+
+    /// A key's expiry changed from `before` to `after`.
+    #[inline]
+    fn count_expiry(&mut self, key: &Key<'_>, before: Option<UnixMs>, after: Option<UnixMs>) {
+        if before.is_none() && after.is_none() {
+            return;
+        }
+        let partition = self.partition_mut(key);
+        partition.expiring =
+            partition.expiring + usize::from(after.is_some()) - usize::from(before.is_some());
+        if let Some(at) = after {
+            let shard = self.access.shard_of(key);
+            self.access.keyspace.cells[shard].lower_next_expiry(at);
+        }
+    }
+
+    pub(crate) fn free(&mut self, replaced: Replaced<Value>) {
+        if let Replaced::Object(value) = replaced {
+            self.access.reclaim(value);
+        }
+    }
+
+    pub(crate) fn record(&mut self, effect: &Effect<'_>) {
+        self.access.record(self.index, effect);
+    }
+}
+
+/// The value of an entry as it is seen at `now`.
+pub(crate) fn value_of<'v>(entry: &Entry<'v, Value>, now: UnixMs) -> ValueRef<'v> {
+    match (Kind::of_tag(entry.meta.kind), entry.payload) {
+        (Kind::String | Kind::StringChanged, Payload::Inline(bytes)) => {
+            ValueRef::String(StringRef::Inline(bytes))
+        }
+        (Kind::String | Kind::StringChanged, Payload::Object(Value::String(blob))) => {
+            ValueRef::String(StringRef::Blob(blob))
+        }
+        (Kind::Hash, Payload::Inline(block)) => ValueRef::Hash(HashRef::packed(block, now)),
+        (Kind::Hash, Payload::Object(Value::Hash(hash))) => ValueRef::Hash(hash.at(now)),
+        (kind, Payload::Object(_)) => unreachable!("an object of another kind than {kind:?}"),
+    }
+}

@@ -1,0 +1,257 @@
+//! What holds for keys of every type.
+
+use stdx::time::UnixMs;
+use value::table::{NewPayload, Payload};
+use value::{Kind, Value, ValueRef};
+
+use super::hash::HashPayload;
+use super::{Db, Expiry, value_of};
+use crate::effect::{Effect, Removal};
+use crate::key::{DbIndex, Key};
+
+/// A value outside the table, on its way from one key to another.
+enum Carried {
+    Bytes(Vec<u8>),
+    Object(Value),
+}
+
+impl Db<'_, '_> {
+    /// Whether a key is there. Counts as a look-up.
+    pub fn exists(&mut self, key: &Key<'_>) -> bool {
+        self.find_to_read(key).is_some()
+    }
+
+    /// Whether a key is there, without counting or touching.
+    pub fn contains(&mut self, key: &Key<'_>) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// The value of a key. Counts as a look-up.
+    pub fn get(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
+        let at = self.find_to_read(key)?;
+        Some(self.value_of(&self.entry(key, at)))
+    }
+
+    /// The value of a key, without counting or touching.
+    pub fn peek(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
+        let at = self.find(key)?;
+        Some(self.value_of(&self.entry(key, at)))
+    }
+
+    /// The type of a key.
+    pub fn kind(&mut self, key: &Key<'_>) -> Option<Kind> {
+        let at = self.find(key)?;
+        Some(Kind::of_tag(self.entry(key, at).meta.kind))
+    }
+
+    /// When a key is due: `None` without the key, `Some(None)` for never.
+    pub fn expiry(&mut self, key: &Key<'_>) -> Option<Option<UnixMs>> {
+        let at = self.find(key)?;
+        Some(self.entry(key, at).meta.expiry)
+    }
+
+    /// Seconds since the key was last read or written.
+    pub fn idle_seconds(&mut self, key: &Key<'_>) -> Option<u32> {
+        let at = self.find(key)?;
+        let then = self.entry(key, at).meta.access.unwrap_or(0);
+        Some(self.access.clock.wrapping_sub(then) & 0x00ff_ffff)
+    }
+
+    /// Sets the access clock back by some seconds (RESTORE with IDLETIME).
+    pub fn set_idle_seconds(&mut self, key: &Key<'_>, seconds: u32) {
+        if let Some(at) = self.find(key) {
+            let clock = self.access.clock.wrapping_sub(seconds) & 0x00ff_ffff;
+            self.partition_mut(key).table.touch(at, clock);
+        }
+    }
+
+    /// Bytes of memory of a key with its value, about.
+    pub fn memory_bytes(&mut self, key: &Key<'_>) -> Option<usize> {
+        let at = self.find(key)?;
+        let entry = self.entry(key, at);
+        let payload = match entry.payload {
+            Payload::Inline(bytes) => bytes.len(),
+            Payload::Object(Value::String(blob)) => blob.allocated_bytes(),
+            Payload::Object(Value::Hash(hash)) => hash.allocated_bytes(),
+        };
+        // Flags, access clock, lengths, slot and the page's share of its head.
+        Some(entry.key.len() + payload + 12 + if entry.meta.expiry.is_some() { 6 } else { 0 })
+    }
+
+    /// Removes a key; false when it was not there.
+    pub fn delete(&mut self, key: &Key<'_>) -> bool {
+        self.remove(key, Removal::Deleted)
+    }
+
+    /// Removes a key for a reason; false when it was not there.
+    pub fn remove(&mut self, key: &Key<'_>, reason: Removal) -> bool {
+        let found = self.find(key);
+        if let Some(at) = found {
+            self.remove_at(key, at, reason);
+        }
+        found.is_some()
+    }
+
+    /// Sets when a key is due; false when it is not there. A time that has passed removes the key.
+    pub fn set_expiry(&mut self, key: &Key<'_>, at: UnixMs) -> bool {
+        let Some(position) = self.find(key) else { return false };
+        if at <= self.access.now {
+            self.remove_at(key, position, Removal::Deleted);
+        } else {
+            self.put_expiry(key, position, Some(at));
+            self.record(&Effect::SetExpiry { key: key.bytes, at });
+        }
+        true
+    }
+
+    /// Makes a key never due; false when it is not there or never was.
+    pub fn clear_expiry(&mut self, key: &Key<'_>) -> bool {
+        let Some(at) = self.find(key) else { return false };
+        if self.entry(key, at).meta.expiry.is_none() {
+            return false;
+        }
+        self.put_expiry(key, at, None);
+        self.record(&Effect::ClearExpiry { key: key.bytes });
+        true
+    }
+
+    /// Gives a key another name, over whatever had it; false when the key is not there.
+    pub fn rename(&mut self, from: &Key<'_>, to: &Key<'_>) -> bool {
+        if self.find(from).is_none() {
+            return false;
+        }
+        if from.bytes != to.bytes {
+            let (carried, kind, expiry) = self.carry(from).expect("the key was just found");
+            let at = self.find(from).expect("the key was just found");
+            self.take_at(from, at);
+            self.settle(to, carried, kind, expiry);
+        }
+        self.record(&Effect::Rename { from: from.bytes, to: to.bytes });
+        true
+    }
+
+    /// Copies a key to another name and database, over whatever is there; false when the key is not there.
+    pub fn copy(&mut self, from: &Key<'_>, to: &Key<'_>, database: DbIndex) -> bool {
+        let Some((carried, kind, expiry)) = self.carry(from) else { return false };
+        self.access.db(database).settle(to, carried, kind, expiry);
+        self.record(&Effect::Copy { from: from.bytes, to: to.bytes, database });
+        true
+    }
+
+    /// Moves a key to another database; false when it is not there or the other database has it.
+    pub fn move_to(&mut self, key: &Key<'_>, database: DbIndex) -> bool {
+        if self.find(key).is_none() || self.access.db(database).contains(key) {
+            return false;
+        }
+        let (carried, kind, expiry) = self.carry(key).expect("the key was just found");
+        let at = self.find(key).expect("the key was just found");
+        self.take_at(key, at);
+        self.access.db(database).settle(key, carried, kind, expiry);
+        self.record(&Effect::Move { key: key.bytes, to: database });
+        true
+    }
+
+    /// Puts a whole value under a key, over whatever is there (RESTORE, and loading with recording off).
+    pub fn set_value(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
+        let at = self.find(key);
+        match value {
+            Value::String(blob) => {
+                self.put(key, at, NewPayload::Object(Value::String(blob)), Kind::String, expiry);
+            }
+            Value::Hash(hash) => match HashPayload::of(hash) {
+                HashPayload::Block(block) => {
+                    self.put(key, at, NewPayload::Inline(&block), Kind::Hash, expiry)
+                }
+                HashPayload::Table(table) => self.put(key, at, NewPayload::Object(table), Kind::Hash, expiry),
+            },
+        }
+        self.record_value(key);
+    }
+
+    /// Empties the database. Everything is locked.
+    pub fn flush(&mut self) {
+        self.flush_quietly();
+        self.record(&Effect::FlushDatabase);
+    }
+
+    /// Empties all databases. Everything is locked.
+    pub fn flush_all(&mut self) {
+        for database in 0..self.access.keyspace.databases() {
+            self.access.db(DbIndex(database)).flush_quietly();
+        }
+        self.record(&Effect::FlushAll);
+    }
+
+    /// Two databases change places. Everything is locked.
+    pub fn swap(&mut self, first: DbIndex, second: DbIndex) {
+        debug_assert!(self.access.is_exclusive(), "a swap is seen whole or not at all");
+        for (_, shard) in self.access.held_shards() {
+            let one = shard.place(first).take();
+            let other = std::mem::replace(shard.place(second), one);
+            *shard.place(first) = other;
+        }
+        self.record(&Effect::SwapDatabases { first, second });
+    }
+
+    fn flush_quietly(&mut self) {
+        debug_assert!(self.access.is_exclusive(), "a flush is seen whole or not at all");
+        let index = self.index;
+        let gone: Vec<_> =
+            self.access.held_shards().filter_map(|(_, shard)| shard.place(index).take()).collect();
+        self.access.reclaim_partitions(gone);
+    }
+
+    /// A copy of a key's value, kind and expiry; objects are shared.
+    fn carry(&mut self, key: &Key<'_>) -> Option<(Carried, Kind, Option<UnixMs>)> {
+        let at = self.find(key)?;
+        let entry = self.entry(key, at);
+        let carried = match entry.payload {
+            Payload::Inline(bytes) => Carried::Bytes(bytes.to_vec()),
+            Payload::Object(value) => Carried::Object(value.clone()),
+        };
+        Some((carried, Kind::of_tag(entry.meta.kind), entry.meta.expiry))
+    }
+
+    /// Puts a carried value under a key, over whatever is there.
+    fn settle(&mut self, key: &Key<'_>, carried: Carried, kind: Kind, expiry: Option<UnixMs>) {
+        let at = self.find(key);
+        match carried {
+            Carried::Bytes(bytes) => self.put(key, at, NewPayload::Inline(&bytes), kind, expiry),
+            Carried::Object(value) => self.put(key, at, NewPayload::Object(value), kind, expiry),
+        }
+    }
+
+    /// Records the whole value of a key.
+    fn record_value(&mut self, key: &Key<'_>) {
+        let at = self.find(key);
+        // The entry is borrowed while it is encoded, so it is shared first: a counter or a few hundred bytes.
+        let Some((carried, kind, expiry)) = at.and_then(|_| self.carry(key)) else { return };
+        let now = self.access.now;
+        let (bytes, object);
+        let payload = match carried {
+            Carried::Bytes(inline) => {
+                bytes = inline;
+                Payload::Inline(&bytes[..])
+            }
+            Carried::Object(value) => {
+                object = value;
+                Payload::Object(&object)
+            }
+        };
+        let meta = value::table::Meta { kind: kind.tag(), expiry, access: None };
+        let value = value_of(&value::table::Entry { key: key.bytes, meta, payload }, now);
+        self.record(&Effect::SetValue { key: key.bytes, value, expiry });
+    }
+
+    /// The expiry that a write with this wish gives a key.
+    pub(crate) fn expiry_after(
+        &self,
+        key: &Key<'_>,
+        at: Option<value::table::Position>,
+        wish: Expiry,
+    ) -> Option<UnixMs> {
+        let before =
+            if wish == Expiry::Keep { at.and_then(|at| self.entry(key, at).meta.expiry) } else { None };
+        wish.apply(before)
+    }
+}

@@ -1,0 +1,261 @@
+//! Hashes through the door.
+//!
+//! A packed hash is bytes of its key's entry; a large one is an object. Both are changed through a
+//! [`HashEdit`]; what comes out is put back, and a hash without fields takes its key along. Due fields are removed
+//! before a change looks at the hash, and their removal is recorded.
+
+use stdx::time::UnixMs;
+use value::hash::{Edited, FieldExpiry, Hash, HashEdit, HashRef};
+use value::packed;
+use value::table::{NewPayload, Payload, Position};
+use value::{Kind, Value, ValueRef};
+
+use super::{Db, WrongType};
+use crate::effect::Effect;
+use crate::key::Key;
+
+/// Due fields removed on the way of one change; the rest is left to the next one or to active expiry.
+const DUE_FIELDS: usize = 100;
+
+impl Db<'_, '_> {
+    /// The hash of a key. Counts as a look-up.
+    #[inline]
+    pub fn hash(&mut self, key: &Key<'_>) -> Result<Option<HashRef<'_>>, WrongType> {
+        let Some(at) = self.find_to_read(key) else { return Ok(None) };
+        self.hash_at(key, at).map(Some)
+    }
+
+    /// The hash of a key that is about to be changed: does not count as a look-up.
+    pub fn hash_to_change(&mut self, key: &Key<'_>) -> Result<Option<HashRef<'_>>, WrongType> {
+        let Some(at) = self.find(key) else { return Ok(None) };
+        self.hash_at(key, at).map(Some)
+    }
+
+    /// Gives fields their values; returns how many are new.
+    pub fn hash_set(
+        &mut self,
+        key: &Key<'_>,
+        fields: &[(&[u8], &[u8])],
+        expiry: FieldExpiry,
+    ) -> Result<usize, WrongType> {
+        let added = match (fields, self.overwrite(key, fields, expiry)?) {
+            (_, true) => 0,
+            (fields, false) => self.edit_hash(key, |edit| {
+                fields.iter().filter(|(field, value)| edit.set(field, value, expiry)).count()
+            })?,
+        };
+        self.record(&Effect::SetFields { key: key.bytes, fields });
+        self.record_field_expiry(key, fields, expiry)?;
+        Ok(added)
+    }
+
+    /// Removes fields; tells for each whether it was there.
+    pub fn hash_delete(&mut self, key: &Key<'_>, fields: &[&[u8]]) -> Result<Vec<bool>, WrongType> {
+        let removed: Vec<bool> =
+            self.edit_hash(key, |edit| fields.iter().map(|field| edit.remove(field)).collect())?;
+        let gone: Vec<&[u8]> =
+            fields.iter().zip(&removed).filter(|(_, removed)| **removed).map(|(field, _)| *field).collect();
+        if !gone.is_empty() {
+            self.record(&Effect::DeleteFields { key: key.bytes, fields: &gone });
+        }
+        Ok(removed)
+    }
+
+    /// Sets when fields are due, of those that are there. A time that has passed removes them.
+    pub fn hash_set_expiry(&mut self, key: &Key<'_>, fields: &[&[u8]], at: UnixMs) -> Result<(), WrongType> {
+        if at <= self.access.now {
+            return self.hash_delete(key, fields).map(drop);
+        }
+        let at = at.min(packed::MAX_EXPIRY);
+        let found: Vec<&[u8]> = self.edit_hash(key, |edit| {
+            fields.iter().copied().filter(|field| edit.set_expiry(field, Some(at))).collect()
+        })?;
+        if !found.is_empty() {
+            self.record(&Effect::SetFieldExpiry { key: key.bytes, at, fields: &found });
+        }
+        Ok(())
+    }
+
+    /// Makes fields never due, of those that are there.
+    pub fn hash_clear_expiry(&mut self, key: &Key<'_>, fields: &[&[u8]]) -> Result<(), WrongType> {
+        let found: Vec<&[u8]> = self.edit_hash(key, |edit| {
+            fields.iter().copied().filter(|field| edit.set_expiry(field, None)).collect()
+        })?;
+        if !found.is_empty() {
+            self.record(&Effect::ClearFieldExpiry { key: key.bytes, fields: &found });
+        }
+        Ok(())
+    }
+
+    /// Removes due fields of a hash, up to a limit; returns how many went (active expiry).
+    pub(crate) fn expire_hash_fields(&mut self, key: &Key<'_>, limit: usize) -> usize {
+        let Some(at) = self.find(key) else { return 0 };
+        self.drop_due_fields(key, at, limit)
+    }
+
+    fn hash_at(&self, key: &Key<'_>, at: Position) -> Result<HashRef<'_>, WrongType> {
+        match self.value_of(&self.entry(key, at)) {
+            ValueRef::Hash(hash) => Ok(hash),
+            ValueRef::String(_) => Err(WrongType),
+        }
+    }
+
+    /// One field of a packed hash gets a value of the same length: the bytes are overwritten where they are.
+    fn overwrite(
+        &mut self,
+        key: &Key<'_>,
+        fields: &[(&[u8], &[u8])],
+        expiry: FieldExpiry,
+    ) -> Result<bool, WrongType> {
+        let (&[(field, value)], Some(at)) = (fields, self.find(key)) else { return Ok(false) };
+        if self.hash_at(key, at)?.has_expired() {
+            return Ok(false);
+        }
+        let Payload::Inline(block) = self.entry(key, at).payload else { return Ok(false) };
+        let Some(range) = packed::edit::overwritable(block, field, value.len(), expiry) else {
+            return Ok(false);
+        };
+        self.partition_mut(key).table.inline_mut(at)[range].copy_from_slice(value);
+        self.touch_at(key, at);
+        Ok(true)
+    }
+
+    /// Changes a hash, which begins empty when the key is not there, and puts back what comes out.
+    fn edit_hash<R>(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(&mut HashEdit<'_>) -> R,
+    ) -> Result<R, WrongType> {
+        let mut at = self.find(key);
+        if let Some(found) = at
+            && self.hash_at(key, found)?.has_expired()
+        {
+            self.drop_due_fields(key, found, DUE_FIELDS);
+            at = self.find(key);
+        }
+        Ok(self.edit_at(key, at, change))
+    }
+
+    fn edit_at<R>(
+        &mut self,
+        key: &Key<'_>,
+        at: Option<Position>,
+        change: impl FnOnce(&mut HashEdit<'_>) -> R,
+    ) -> R {
+        let settings = self.access.hash_settings;
+        let mut scratch = std::mem::take(&mut self.access.scratch);
+        let is_table = at.is_some_and(|at| matches!(self.entry(key, at).payload, Payload::Object(_)));
+        let result = if let (true, Some(at)) = (is_table, at) {
+            let partition = self.partition_mut(key);
+            partition.forget_fields(at, key);
+            let Value::Hash(hash) = partition.table.object_mut(at) else {
+                unreachable!("the type was checked")
+            };
+            let result = hash.edit(&mut scratch, settings, change);
+            let is_empty = hash.at(UnixMs::MIN).is_empty();
+            self.partition_mut(key).note_fields(key);
+            if is_empty {
+                self.take_at(key, at);
+            }
+            self.note_field_bound(key);
+            result
+        } else {
+            let mut edit = match at {
+                Some(at) => match self.entry(key, at).payload {
+                    Payload::Inline(block) => HashEdit::packed(block, &mut scratch, settings),
+                    Payload::Object(_) => unreachable!("a table was handled above"),
+                },
+                None => HashEdit::empty(&mut scratch, settings),
+            };
+            let result = change(&mut edit);
+            let edited = edit.finish();
+            self.put_edited(key, at, edited, &scratch);
+            result
+        };
+        self.access.scratch = scratch;
+        result
+    }
+
+    /// Stores what came out of the edit of a packed hash.
+    fn put_edited(&mut self, key: &Key<'_>, at: Option<Position>, edited: Edited, block: &[u8]) {
+        let expiry = at.and_then(|at| self.entry(key, at).meta.expiry);
+        match edited {
+            Edited::InPlace => {}
+            Edited::Packed if packed::Packed::trusted(block).is_empty() => {
+                if let Some(at) = at {
+                    self.take_at(key, at);
+                }
+            }
+            Edited::Packed => self.put(key, at, NewPayload::Inline(block), Kind::Hash, expiry),
+            Edited::Grown(hash) => {
+                self.put(key, at, NewPayload::Object(Value::Hash(hash)), Kind::Hash, expiry);
+            }
+        }
+        self.note_field_bound(key);
+    }
+
+    /// Removes due fields of the hash at a position and records it; returns how many went.
+    fn drop_due_fields(&mut self, key: &Key<'_>, at: Position, limit: usize) -> usize {
+        let now = self.access.now;
+        let names = self.edit_at(key, Some(at), |edit| {
+            let mut names: Vec<Vec<u8>> = Vec::new();
+            edit.remove_expired(now, limit, &mut |field| names.push(field.to_vec()));
+            names
+        });
+        self.access.counters.expired_fields += names.len() as u64;
+        let fields: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+        if !fields.is_empty() {
+            self.record(&Effect::DeleteFields { key: key.bytes, fields: &fields });
+        }
+        names.len()
+    }
+
+    /// Lets active expiry find the shard when the first field of a hash is due.
+    fn note_field_bound(&mut self, key: &Key<'_>) {
+        let shard = self.access.shard_of(key);
+        let Some(partition) = self.access.partition(self.index, key) else { return };
+        if let Some((due, _)) = partition.field_due.first() {
+            self.access.keyspace.cells[shard].lower_next_expiry(*due);
+        }
+    }
+
+    /// Records the times of fields that were set with one, or kept one.
+    fn record_field_expiry(
+        &mut self,
+        key: &Key<'_>,
+        fields: &[(&[u8], &[u8])],
+        expiry: FieldExpiry,
+    ) -> Result<(), WrongType> {
+        match expiry {
+            FieldExpiry::Clear => {}
+            FieldExpiry::At(at) => {
+                let names: Vec<&[u8]> = fields.iter().map(|(field, _)| *field).collect();
+                self.record(&Effect::SetFieldExpiry { key: key.bytes, at, fields: &names });
+            }
+            FieldExpiry::Keep => {
+                for (field, _) in fields {
+                    let kept = self.hash_to_change(key)?.and_then(|hash| hash.entry(field)?.expiry);
+                    if let Some(at) = kept {
+                        self.record(&Effect::SetFieldExpiry { key: key.bytes, at, fields: &[field] });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A hash as the payload of an entry: a packed block is bytes, a table an object.
+pub(super) enum HashPayload {
+    Block(std::sync::Arc<[u8]>),
+    Table(Value),
+}
+
+impl HashPayload {
+    pub(super) fn of(hash: Hash) -> Self {
+        match hash {
+            Hash::Packed(block) => Self::Block(block),
+            table @ Hash::Table(_) => Self::Table(Value::Hash(table)),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Effects: what a write changed, in canonical form.
+//!
+//! An effect names keys, absolute times and final values. Applying the effects of a log in order to the state the log
+//! began with gives the state it ended with: no effect depends on a clock, a random number or a former reply.
+
+use stdx::time::UnixMs;
+use value::{StringRef, ValueRef};
+
+use crate::key::DbIndex;
+
+/// Why a key went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// A client asked.
+    Deleted,
+    /// Its time had come.
+    Expired,
+    /// Memory was needed.
+    Evicted,
+}
+
+/// One change of data in one database.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "a variant's text says what its fields are")]
+pub enum Effect<'a> {
+    /// The key holds this string and is due at this time, if ever.
+    SetString { key: &'a [u8], value: StringRef<'a>, expiry: Option<UnixMs> },
+    /// Bytes were added at the end of the string.
+    AppendString { key: &'a [u8], suffix: &'a [u8] },
+    /// Bytes of the string were overwritten, which may have grown with zeros.
+    WriteString { key: &'a [u8], offset: usize, bytes: &'a [u8] },
+    /// The key is gone.
+    Delete { key: &'a [u8], reason: Removal },
+    /// The key is due at this time.
+    SetExpiry { key: &'a [u8], at: UnixMs },
+    /// The key is never due.
+    ClearExpiry { key: &'a [u8] },
+    /// The key has another name; what had that name is gone.
+    Rename { from: &'a [u8], to: &'a [u8] },
+    /// The key is in another database, where it was not.
+    Move { key: &'a [u8], to: DbIndex },
+    /// Another key, perhaps in another database, holds the same value and expiry; what it held is gone.
+    Copy { from: &'a [u8], to: &'a [u8], database: DbIndex },
+    /// The key holds exactly this value.
+    SetValue { key: &'a [u8], value: ValueRef<'a>, expiry: Option<UnixMs> },
+    /// The fields of the hash have these values and are never due.
+    SetFields { key: &'a [u8], fields: &'a [(&'a [u8], &'a [u8])] },
+    /// The fields are gone, and with the last one the key.
+    DeleteFields { key: &'a [u8], fields: &'a [&'a [u8]] },
+    /// The fields are due at this time.
+    SetFieldExpiry { key: &'a [u8], at: UnixMs, fields: &'a [&'a [u8]] },
+    /// The fields are never due.
+    ClearFieldExpiry { key: &'a [u8], fields: &'a [&'a [u8]] },
+    /// The database is empty.
+    FlushDatabase,
+    /// All databases are empty.
+    FlushAll,
+    /// Two databases have changed places.
+    SwapDatabases { first: DbIndex, second: DbIndex },
+}

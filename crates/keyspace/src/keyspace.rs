@@ -1,0 +1,161 @@
+//! What all workers share: the shards, the gate and the sequence of effects.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+use stdx::hash::HashKey;
+use value::table::SweepCursor;
+
+use crate::effect::Effect;
+use crate::gate::Gate;
+use crate::key::{DbIndex, Key};
+use crate::log::{LogPosition, Sequencer};
+use crate::shard::Cell;
+
+/// Shards of a keyspace unless told otherwise: 16 hash slots each.
+pub const SHARDS: usize = 1024;
+
+/// How a keyspace is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Databases, at least one.
+    pub databases: u16,
+    /// Shards; a power of two that divides 16,384.
+    pub shards: usize,
+    /// Workers that will have an [`crate::Access`], the background's included.
+    pub workers: usize,
+    /// The secret of the hashes.
+    pub hash_key: HashKey,
+    /// Writes the text of an effect for the log.
+    pub encode: fn(&Effect<'_>, &mut Vec<u8>),
+}
+
+/// Thresholds that commands may change while the server runs, read at each batch.
+#[derive(Debug)]
+pub struct Limits {
+    /// The most fields of a packed hash.
+    pub hash_packed_entries: AtomicUsize,
+    /// The longest field or value of a packed hash.
+    pub hash_packed_value: AtomicUsize,
+    /// How often the keyspace was emptied; lets cached positions notice.
+    pub flushes: AtomicU32,
+}
+
+/// All data. Shared by the workers; each reaches it through its [`crate::Access`].
+#[derive(Debug)]
+pub struct Keyspace {
+    pub(crate) options: Options,
+    pub(crate) cells: Box<[Cell]>,
+    pub(crate) gate: Gate,
+    pub(crate) sequencer: Sequencer,
+    /// Whether somebody reads the log.
+    recording: AtomicBool,
+    /// Whether due keys are looked for; lookups hide them in any case.
+    pub(crate) active_expiry: AtomicBool,
+    limits: Limits,
+}
+
+impl Keyspace {
+    /// An empty keyspace.
+    ///
+    /// # Panics
+    /// If an option is out of its range.
+    pub fn new(options: Options) -> Self {
+        assert!(options.databases > 0, "there is at least one database");
+        assert!(options.shards.is_power_of_two() && options.shards <= 16_384, "shards divide the slots");
+        Self {
+            options,
+            cells: (0..options.shards).map(|_| Cell::new()).collect(),
+            gate: Gate::new(options.workers),
+            sequencer: Sequencer::default(),
+            recording: AtomicBool::new(false),
+            active_expiry: AtomicBool::new(true),
+            limits: Limits {
+                hash_packed_entries: AtomicUsize::new(128),
+                hash_packed_value: AtomicUsize::new(64),
+                flushes: AtomicU32::new(0),
+            },
+        }
+    }
+
+    /// A key, hashed.
+    #[inline]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key::new(bytes, &self.options.hash_key)
+    }
+
+    /// Databases.
+    pub fn databases(&self) -> u16 {
+        self.options.databases
+    }
+
+    /// Shards.
+    pub fn shards(&self) -> usize {
+        self.options.shards
+    }
+
+    /// The thresholds that may change.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Starts or stops recording effects. Takes effect in batches that begin later; to switch at an exact place, do it
+    /// with the gate closed.
+    pub fn set_recording(&self, on: bool) {
+        self.recording.store(on, Ordering::Release);
+    }
+
+    /// Whether effects are recorded.
+    pub fn is_recording(&self) -> bool {
+        self.recording.load(Ordering::Acquire)
+    }
+
+    /// Switches the search for due keys.
+    pub fn set_active_expiry(&self, on: bool) {
+        self.active_expiry.store(on, Ordering::Relaxed);
+    }
+
+    /// The place behind all effects so far.
+    pub fn position(&self) -> LogPosition {
+        self.sequencer.position()
+    }
+
+    /// Keys of a database, those included that are due and not yet removed.
+    pub fn len(&self, database: DbIndex) -> usize {
+        self.sum(|cell| cell.shard.lock().partition(database).map_or(0, |partition| partition.table.len()))
+    }
+
+    /// Whether no database has a key.
+    pub fn is_empty(&self) -> bool {
+        (0..self.options.databases).all(|database| self.len(DbIndex(database)) == 0)
+    }
+
+    /// Keys of a database that are due at some time.
+    pub fn expiring(&self, database: DbIndex) -> usize {
+        self.sum(|cell| cell.shard.lock().partition(database).map_or(0, |partition| partition.expiring))
+    }
+
+    /// Bytes of the directories and pages, without what large values hold.
+    pub fn directory_bytes(&self) -> usize {
+        self.sum(|cell| {
+            let shard = cell.shard.lock();
+            shard.partitions().map(|(_, partition)| partition.table.allocated_bytes()).sum()
+        })
+    }
+
+    /// Moves a few pages of a shard to fresh memory; see [`value::table::Table::sweep`]. Returns whether the shard's
+    /// sweep has come round.
+    pub fn sweep_shard(&self, shard: usize, pages: usize) -> bool {
+        let mut guard = self.cells[shard].shard.lock();
+        let mut cursor = guard.sweep;
+        let mut round = true;
+        for (_, partition) in guard.partitions_mut() {
+            round &= partition.table.sweep(&mut cursor, pages);
+        }
+        guard.sweep = if round { SweepCursor::default() } else { cursor };
+        round
+    }
+
+    fn sum(&self, of: impl Fn(&Cell) -> usize) -> usize {
+        self.cells.iter().map(of).sum()
+    }
+}

@@ -1,0 +1,149 @@
+//! Walking keys while others change them: SCAN, KEYS and RANDOMKEY.
+//!
+//! Shards are walked in order, one lock at a time. A cursor is the position inside a shard's table, shifted up, with
+//! the shard's number in the low bits; a table's position counts reversed hash bits, so the pair survives every
+//! split and merge. It begins at 0 and is 0 again at the end.
+
+use stdx::time::UnixMs;
+use value::{Kind, ValueRef};
+
+use crate::access::Access;
+use crate::db::value_of;
+use crate::key::DbIndex;
+
+/// What a walk shows of a key.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// The type of its value.
+    pub kind: Kind,
+    /// Its value.
+    pub value: ValueRef<'a>,
+    /// When it is due.
+    pub expiry: Option<UnixMs>,
+}
+
+impl Access<'_> {
+    /// Visits the keys of about `count` table slots after `cursor` and returns the cursor to go on with. Due keys are not
+    /// shown. Called inside a batch with nothing locked.
+    pub fn scan(
+        &mut self,
+        database: DbIndex,
+        cursor: u64,
+        count: usize,
+        each: &mut dyn FnMut(Seen<'_>),
+    ) -> u64 {
+        let shards = self.keyspace().shards();
+        let bits = shards.trailing_zeros();
+        let mut shard = (cursor as usize) & (shards - 1);
+        let mut position = cursor >> bits;
+        let mut seen = 0;
+        // An empty shard or page counts too, though less than a key, so that one call's work stays bounded.
+        let mut steps = count.saturating_mul(10).max(shards / 16);
+        loop {
+            position = self.scan_page(database, shard, position << bits >> bits, &mut |entry| {
+                seen += 1;
+                each(entry);
+            });
+            steps = steps.saturating_sub(1);
+            if position == 0 {
+                shard += 1;
+                if shard == shards {
+                    return 0;
+                }
+            }
+            if seen >= count || steps == 0 {
+                return position << bits | shard as u64;
+            }
+        }
+    }
+
+    /// Visits all keys of a database, shard by shard. Due keys are not shown.
+    pub fn for_each_key(&mut self, database: DbIndex, each: &mut dyn FnMut(Seen<'_>)) {
+        for shard in 0..self.keyspace().shards() {
+            let mut position = 0;
+            loop {
+                position = self.scan_page(database, shard, position, each);
+                if position == 0 {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// A key that is not due, each with about the same probability; `None` when there is none. The name is copied
+    /// into `into`.
+    pub fn random_key(&mut self, database: DbIndex, into: &mut Vec<u8>) -> bool {
+        // Shards are chosen by their number of keys, so that keys, not shards, are equally likely.
+        for _ in 0..100 {
+            let counts: Vec<usize> = (0..self.keyspace().shards())
+                .map(|shard| {
+                    let shard = self.keyspace().cells[shard].shard.lock();
+                    shard.partition(database).map_or(0, |partition| partition.table.len())
+                })
+                .collect();
+            let total: usize = counts.iter().sum();
+            if total == 0 {
+                return false;
+            }
+            for _ in 0..100 {
+                let mut number = self.rng.below(total as u64) as usize;
+                let Some(shard) = counts.iter().position(|&count| {
+                    let here = number < count;
+                    number = number.wrapping_sub(if here { 0 } else { count });
+                    here
+                }) else {
+                    break;
+                };
+                if self.random_key_of(database, shard, into) {
+                    return true;
+                }
+            }
+            if !self.any_live_key(database) {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn random_key_of(&mut self, database: DbIndex, shard: usize, into: &mut Vec<u8>) -> bool {
+        let now = self.now();
+        let guard = self.keyspace().cells[shard].shard.lock();
+        let Some(partition) = guard.partition(database) else { return false };
+        let Some(at) = partition.table.random(&mut self.rng) else { return false };
+        let entry = partition.table.entry(at);
+        if entry.meta.expiry.is_some_and(|expiry| expiry <= now) {
+            return false;
+        }
+        into.clear();
+        into.extend_from_slice(entry.key);
+        true
+    }
+
+    fn any_live_key(&mut self, database: DbIndex) -> bool {
+        let mut any = false;
+        self.for_each_key(database, &mut |_| any = true);
+        any
+    }
+
+    /// Visits one page of one shard under its lock; returns the next position in the shard, 0 at its end.
+    fn scan_page(
+        &mut self,
+        database: DbIndex,
+        shard: usize,
+        position: u64,
+        each: &mut dyn FnMut(Seen<'_>),
+    ) -> u64 {
+        let now = self.now();
+        let guard = self.keyspace().cells[shard].shard.lock();
+        let Some(partition) = guard.partition(database) else { return 0 };
+        partition.table.scan(position, &mut |entry| {
+            if entry.meta.expiry.is_none_or(|expiry| expiry > now) {
+                let kind = Kind::of_tag(entry.meta.kind);
+                let value = value_of(&entry, now);
+                each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry });
+            }
+        })
+    }
+}

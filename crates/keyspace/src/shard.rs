@@ -1,0 +1,143 @@
+//! A shard: one contiguous range of hash slots, in every database.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+use stdx::hash::HashKey;
+use stdx::time::UnixMs;
+use value::packed::Packed;
+use value::table::{Entry, Options, Payload, Position, SweepCursor, Table};
+use value::{Kind, Value};
+
+use crate::key::{DbIndex, Key};
+
+/// The keys of one shard in one database.
+#[derive(Debug, Clone)]
+pub(crate) struct Partition {
+    pub(crate) table: Table<Value>,
+    /// Keys that are due at some time.
+    pub(crate) expiring: usize,
+    /// Hashes with fields that are due at some time, by the earliest of these times. The key's own entry has no room
+    /// for a second time, and few hashes have such fields.
+    pub(crate) field_due: BTreeSet<(UnixMs, Box<[u8]>)>,
+}
+
+impl Partition {
+    pub(crate) fn new(seed: HashKey) -> Self {
+        Self { table: Table::new(seed, Options { access: true }), expiring: 0, field_due: BTreeSet::new() }
+    }
+
+    /// The hash at a position is about to be replaced or removed.
+    pub(crate) fn forget_fields(&mut self, at: Position, key: &Key<'_>) {
+        if let Some(due) = field_due(&self.table.entry(at)) {
+            self.field_due.remove(&(due, key.bytes.into()));
+        }
+    }
+
+    /// A hash was written.
+    pub(crate) fn note_fields(&mut self, key: &Key<'_>) {
+        if let Some(due) = self.table.get(key.hash, key.bytes).as_ref().and_then(field_due) {
+            self.field_due.insert((due, key.bytes.into()));
+        }
+    }
+
+    /// The earliest time at which a key or a field may be due.
+    fn next_expiry(&self) -> UnixMs {
+        let fields = self.field_due.first().map_or(UnixMs::MAX, |(due, _)| *due);
+        self.table.next_expiry().map_or(fields, |keys| keys.min(fields))
+    }
+}
+
+/// When the first field of a hash is due; none for other types.
+fn field_due(entry: &Entry<'_, Value>) -> Option<UnixMs> {
+    match (Kind::of_tag(entry.meta.kind), entry.payload) {
+        (Kind::Hash, Payload::Inline(block)) => Packed::trusted(block).next_expiry(),
+        (Kind::Hash, Payload::Object(Value::Hash(hash))) => hash.at(UnixMs::MIN).next_expiry(),
+        _ => None,
+    }
+}
+
+/// The databases of one shard; none takes memory until it is used.
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    partitions: Vec<Option<Partition>>,
+    pub(crate) sweep: SweepCursor,
+}
+
+impl Shard {
+    #[inline]
+    pub(crate) fn partition(&self, database: DbIndex) -> Option<&Partition> {
+        self.partitions.get(usize::from(database.0))?.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn partition_mut(&mut self, database: DbIndex) -> Option<&mut Partition> {
+        self.partitions.get_mut(usize::from(database.0))?.as_mut()
+    }
+
+    /// The place of a database, with all before it.
+    pub(crate) fn place(&mut self, database: DbIndex) -> &mut Option<Partition> {
+        let index = usize::from(database.0);
+        if self.partitions.len() <= index {
+            self.partitions.resize_with(index + 1, || None);
+        }
+        &mut self.partitions[index]
+    }
+
+    /// The database, made if it is not there.
+    pub(crate) fn make(&mut self, database: DbIndex, seed: HashKey) -> &mut Partition {
+        self.place(database).get_or_insert_with(|| Partition::new(seed))
+    }
+
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = (DbIndex, &Partition)> {
+        let numbered = self.partitions.iter().enumerate();
+        numbered.filter_map(|(index, place)| Some((DbIndex(index as u16), place.as_ref()?)))
+    }
+
+    pub(crate) fn partitions_mut(&mut self) -> impl Iterator<Item = (DbIndex, &mut Partition)> {
+        let numbered = self.partitions.iter_mut().enumerate();
+        numbered.filter_map(|(index, place)| Some((DbIndex(index as u16), place.as_mut()?)))
+    }
+
+    /// The earliest time at which something here may be due.
+    pub(crate) fn next_expiry(&self) -> UnixMs {
+        self.partitions().map(|(_, partition)| partition.next_expiry()).min().unwrap_or(UnixMs::MAX)
+    }
+}
+
+/// A shard with its lock, alone in its cache lines.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) shard: CachePadded<Mutex<Shard>>,
+    /// A lower bound of the expiry times in the shard, readable without the lock; written under it.
+    next_expiry: AtomicI64,
+}
+
+impl Cell {
+    pub(crate) fn new() -> Self {
+        Self {
+            shard: CachePadded::new(Mutex::new(Shard::default())),
+            next_expiry: AtomicI64::new(UnixMs::MAX.0),
+        }
+    }
+
+    /// No key of the shard is due before this.
+    pub(crate) fn next_expiry(&self) -> UnixMs {
+        UnixMs(self.next_expiry.load(Ordering::Relaxed))
+    }
+
+    /// A key of the shard, whose lock is held, is due at this time.
+    #[inline]
+    pub(crate) fn lower_next_expiry(&self, at: UnixMs) {
+        if at < self.next_expiry() {
+            self.next_expiry.store(at.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets the bound of the shard, whose lock is held.
+    pub(crate) fn set_next_expiry(&self, at: UnixMs) {
+        self.next_expiry.store(at.0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,101 @@
+//! Snapshots: all data as it was at one place in the log.
+//!
+//! Taking one clones a pointer a shard and database while the gate is closed: microseconds, whatever the size of the
+//! data. From then on a writer copies each page it touches for the first time; whoever reads the snapshot drops each
+//! shard when it is done with it, and with that the writers' duty.
+
+use stdx::time::UnixMs;
+use value::{Kind, ValueRef};
+
+use crate::access::Access;
+use crate::db::value_of;
+use crate::key::DbIndex;
+use crate::log::LogPosition;
+use crate::scan::Seen;
+use crate::shard::Partition;
+
+/// All data at one moment. May be read by any thread.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Shards, each with its databases.
+    shards: Vec<Vec<(DbIndex, Partition)>>,
+    position: LogPosition,
+    taken: UnixMs,
+}
+
+impl Access<'_> {
+    /// Takes a snapshot; `cut` is called at its place in the log, while no worker is in a batch. Called inside a batch
+    /// with nothing locked.
+    pub fn snapshot(&mut self, cut: impl FnOnce(LogPosition)) -> Snapshot {
+        self.with_everything(|access| {
+            let position = access.position();
+            let shards = access
+                .held_shards()
+                .map(|(_, shard)| {
+                    shard.partitions().map(|(index, partition)| (index, partition.clone())).collect()
+                })
+                .collect();
+            cut(position);
+            Snapshot { shards, position, taken: access.now() }
+        })
+    }
+}
+
+impl Snapshot {
+    /// The place in the log: effects before it are in the snapshot, those behind it are not.
+    pub fn position(&self) -> LogPosition {
+        self.position
+    }
+
+    /// When it was taken.
+    pub fn taken(&self) -> UnixMs {
+        self.taken
+    }
+
+    /// Keys of a database, and how many of them are due at some time.
+    pub fn len(&self, database: DbIndex) -> (usize, usize) {
+        let partitions = self.shards.iter().flatten().filter(|(index, _)| *index == database);
+        partitions
+            .fold((0, 0), |sum, (_, partition)| (sum.0 + partition.table.len(), sum.1 + partition.expiring))
+    }
+
+    /// Whether it holds no key.
+    pub fn is_empty(&self) -> bool {
+        self.shards.iter().flatten().all(|(_, partition)| partition.table.is_empty())
+    }
+
+    /// The databases that hold keys, in order.
+    pub fn databases(&self) -> Vec<DbIndex> {
+        let mut found: Vec<DbIndex> = self
+            .shards
+            .iter()
+            .flatten()
+            .filter(|(_, partition)| !partition.table.is_empty())
+            .map(|(index, _)| *index)
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Shards.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Visits the keys of one shard of a database; those included that were due when the snapshot was taken.
+    pub fn for_each(&self, shard: usize, database: DbIndex, each: &mut dyn FnMut(Seen<'_>)) {
+        for (_, partition) in self.shards[shard].iter().filter(|(index, _)| *index == database) {
+            for entry in partition.table.iter() {
+                let kind = Kind::of_tag(entry.meta.kind);
+                let value: ValueRef<'_> = value_of(&entry, self.taken);
+                each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry });
+            }
+        }
+    }
+
+    /// Gives up a shard of a database that has been read.
+    pub fn release(&mut self, shard: usize, database: DbIndex) {
+        self.shards[shard].retain(|(index, _)| *index != database);
+    }
+}

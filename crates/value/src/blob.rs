@@ -1,0 +1,211 @@
+//! A long byte string: pages behind two levels of counted pointers, copy-on-write, with implicit zeros.
+//!
+//! ```text
+//!   Blob ─► chunks ─► 64 pages of 8176 bytes ─► bytes
+//! ```
+//! A clone is one counter. A write after it copies the list of chunks, one chunk and one page, whatever the length
+//! of the string. A page that was never written is absent and reads as zeros, so `SETBIT k 4294967295 1` costs one
+//! page. Only the last page is shorter than the others; it grows along the allocator's size classes.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::page::sizes;
+
+/// Bytes of a full page: with the counters of its `Arc` it fills an 8 kB block.
+const PAGE: usize = 8192 - sizes::ARC_HEADER;
+/// Pages of a chunk.
+const FAN: usize = 64;
+/// What an absent page reads as.
+static ZEROS: [u8; PAGE] = [0; PAGE];
+
+type Chunk = [Option<Arc<[u8]>>; FAN];
+
+/// A long byte string.
+#[derive(Debug, Clone, Default)]
+pub struct Blob {
+    chunks: Arc<Vec<Option<Arc<Chunk>>>>,
+    len: usize,
+}
+
+impl Blob {
+    /// A blob of these bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut blob = Self::default();
+        blob.write(0, bytes);
+        blob
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes of `range` (cut to the length), piece by piece.
+    pub fn chunks(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
+        let end = range.end.min(self.len);
+        let mut at = range.start;
+        std::iter::from_fn(move || {
+            if at >= end {
+                return None;
+            }
+            let (page, offset) = (at / PAGE, at % PAGE);
+            let length = (PAGE - offset).min(end - at);
+            at += length;
+            Some(self.piece(page, offset, length))
+        })
+    }
+
+    /// The byte at an offset; 0 behind the end.
+    pub fn byte(&self, offset: usize) -> u8 {
+        if offset < self.len { self.piece(offset / PAGE, offset % PAGE, 1)[0] } else { 0 }
+    }
+
+    /// Overwrites from `offset` on, growing with zeros in between where needed.
+    pub fn write(&mut self, offset: usize, mut bytes: &[u8]) {
+        let end = offset + bytes.len();
+        if bytes.is_empty() {
+            return;
+        }
+        let mut at = offset;
+        while !bytes.is_empty() {
+            let within = at % PAGE;
+            let length = (PAGE - within).min(bytes.len());
+            let (now, later) = bytes.split_at(length);
+            self.page_mut(at / PAGE, within + length)[within..within + length].copy_from_slice(now);
+            at += length;
+            bytes = later;
+        }
+        self.grow(end);
+    }
+
+    /// Adds bytes at the end.
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.write(self.len, bytes);
+    }
+
+    /// Makes the blob at least `len` long; what is new reads as zeros.
+    pub fn grow(&mut self, len: usize) {
+        self.len = self.len.max(len);
+    }
+
+    /// Bytes of memory, counted once for all clones.
+    pub fn allocated_bytes(&self) -> usize {
+        let chunks = self.chunks.iter().flatten();
+        let pages = chunks.flat_map(|chunk| chunk.iter().flatten());
+        let bytes: usize = pages.map(|page| page.len() + sizes::ARC_HEADER).sum();
+        let count = self.chunks.iter().flatten().count();
+        bytes + count * (size_of::<Chunk>() + sizes::ARC_HEADER) + self.chunks.capacity() * 8 + 40
+    }
+
+    /// Bytes of one page; an absent or short page reads as zeros behind its end.
+    fn piece(&self, page: usize, offset: usize, length: usize) -> &[u8] {
+        let stored = self.chunks.get(page / FAN).and_then(|chunk| chunk.as_ref()?[page % FAN].as_ref());
+        match stored {
+            Some(bytes) => &bytes[offset..offset + length],
+            None => &ZEROS[offset..offset + length],
+        }
+    }
+
+    /// A page to be changed: unshared, present, and at least `least` bytes long. A page with another behind it is
+    /// brought to full length, so that only the last one is short.
+    fn page_mut(&mut self, page: usize, least: usize) -> &mut [u8] {
+        self.fill_last_page(page);
+        let chunks = Arc::make_mut(&mut self.chunks);
+        if chunks.len() <= page / FAN {
+            chunks.resize(page / FAN + 1, None);
+        }
+        let chunk = chunks[page / FAN].get_or_insert_with(|| Arc::new([const { None }; FAN]));
+        let place = &mut Arc::make_mut(chunk)[page % FAN];
+        let is_last = (page + 1) * PAGE >= self.len;
+        let wanted = if is_last { least } else { PAGE };
+        let bytes = place.get_or_insert_default();
+        if bytes.len() < wanted {
+            *bytes = resized(bytes, wanted);
+        }
+        if Arc::get_mut(bytes).is_none() {
+            *bytes = Arc::from(&bytes[..]);
+        }
+        Arc::get_mut(bytes).expect("a fresh copy is unshared")
+    }
+
+    /// Before a write behind the last page, that page gets its full length.
+    fn fill_last_page(&mut self, written: usize) {
+        let Some(last) = self.len.checked_sub(1).map(|end| end / PAGE) else { return };
+        let stored = |blob: &Self| {
+            blob.chunks
+                .get(last / FAN)
+                .and_then(|chunk| chunk.as_ref()?[last % FAN].as_ref())
+                .map(|page| page.len())
+        };
+        if written > last && stored(self).is_some_and(|length| length < PAGE) {
+            let chunk = Arc::make_mut(&mut self.chunks)[last / FAN].as_mut().expect("the page is stored");
+            let place = Arc::make_mut(chunk)[last % FAN].as_mut().expect("the page is stored");
+            *place = resized(place, PAGE);
+        }
+    }
+}
+
+/// A copy with room for `wanted` bytes and the rest of its size class.
+fn resized(bytes: &[u8], wanted: usize) -> Arc<[u8]> {
+    let size = sizes::fit(wanted).min(PAGE);
+    bytes.iter().copied().chain(std::iter::repeat_n(0, size - bytes.len())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn content(blob: &Blob) -> Vec<u8> {
+        blob.chunks(0..blob.len()).flatten().copied().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_blob_and_its_clones_behave_like_vectors(
+            writes in prop::collection::vec((0usize..60_000, 0usize..20_000, any::<u8>(), any::<bool>()), 1..20)
+        ) {
+            let mut blob = Blob::default();
+            let mut model = Vec::new();
+            let mut clones = Vec::new();
+            for (offset, length, byte, append) in writes {
+                let offset = if append { blob.len() } else { offset };
+                let bytes = vec![byte; length];
+                blob.write(offset, &bytes);
+                if length > 0 {
+                    model.resize(model.len().max(offset + length), 0);
+                    model[offset..offset + length].copy_from_slice(&bytes);
+                }
+                prop_assert_eq!(content(&blob), &model[..]);
+                clones.push((blob.clone(), model.clone()));
+            }
+            for (clone, then) in clones {
+                prop_assert_eq!(content(&clone), then);
+            }
+        }
+    }
+
+    #[test]
+    fn one_far_byte_costs_one_page() {
+        let mut blob = Blob::default();
+        blob.write(536_870_911, &[1]);
+        assert_eq!(blob.len(), 536_870_912);
+        assert_eq!(blob.byte(536_870_911), 1);
+        assert_eq!(blob.byte(12_345), 0);
+        assert!(blob.allocated_bytes() < 30_000, "{}", blob.allocated_bytes());
+    }
+
+    #[test]
+    fn ranges_are_cut_to_the_length() {
+        let blob = Blob::from_bytes(&[7; 20_000]);
+        assert_eq!(blob.chunks(19_990..30_000).map(<[u8]>::len).sum::<usize>(), 10);
+        assert_eq!(blob.chunks(30_000..40_000).count(), 0);
+    }
+}

@@ -1,0 +1,103 @@
+//! What lives beside a page: long keys, long values and objects, each behind a counted pointer.
+
+use std::sync::Arc;
+
+/// One thing beside a page.
+#[derive(Debug, Clone)]
+pub(super) enum Side<V> {
+    /// Nothing; the place is free.
+    Free,
+    /// A long key or a long payload.
+    Bytes(Arc<[u8]>),
+    /// An object.
+    Object(V),
+}
+
+/// What an operation took out of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replaced<V> {
+    /// There was no entry.
+    Absent,
+    /// There was one, and its bytes are gone.
+    Inline,
+    /// There was one with an object, which may be large: free it where nobody waits.
+    Object(V),
+}
+
+/// The list of things beside one page; no allocation while it is empty.
+#[derive(Debug, Clone)]
+pub(super) struct SideList<V>(Option<Arc<Vec<Side<V>>>>);
+
+impl<V> Default for SideList<V> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<V: Clone> SideList<V> {
+    pub(super) fn get(&self, index: u16) -> &Side<V> {
+        &self.0.as_ref().expect("an entry points beside the page")[usize::from(index)]
+    }
+
+    pub(super) fn bytes(&self, index: u16) -> &[u8] {
+        match self.get(index) {
+            Side::Bytes(bytes) => bytes,
+            _ => unreachable!("the entry points at bytes"),
+        }
+    }
+
+    pub(super) fn bytes_mut(&mut self, index: u16) -> &mut [u8] {
+        match &mut self.list()[usize::from(index)] {
+            Side::Bytes(bytes) => Arc::make_mut(bytes),
+            _ => unreachable!("the payload is bytes"),
+        }
+    }
+
+    pub(super) fn object_mut(&mut self, index: u16) -> &mut V {
+        match &mut self.list()[usize::from(index)] {
+            Side::Object(object) => object,
+            _ => unreachable!("the payload is an object"),
+        }
+    }
+
+    /// Adds a thing in the first free place.
+    pub(super) fn add(&mut self, side: Side<V>) -> u16 {
+        let list = self.list();
+        let index = match list.iter().position(|place| matches!(place, Side::Free)) {
+            Some(index) => {
+                list[index] = side;
+                index
+            }
+            None => {
+                list.reserve_exact(1);
+                list.push(side);
+                list.len() - 1
+            }
+        };
+        u16::try_from(index).expect("a page has fewer entries than 16 bits count")
+    }
+
+    /// Takes a thing out; the list itself goes with the last one.
+    pub(super) fn take(&mut self, index: u16) -> Side<V> {
+        let list = self.list();
+        let taken = std::mem::replace(&mut list[usize::from(index)], Side::Free);
+        while matches!(list.last(), Some(Side::Free)) {
+            list.pop();
+        }
+        if list.is_empty() {
+            self.0 = None;
+        }
+        taken
+    }
+
+    pub(super) fn allocated_bytes(&self) -> usize {
+        let Some(list) = &self.0 else { return 0 };
+        let bytes: usize =
+            list.iter().map(|side| if let Side::Bytes(bytes) = side { bytes.len() + 16 } else { 0 }).sum();
+        bytes + list.capacity() * size_of::<Side<V>>() + 40
+    }
+
+    fn list(&mut self) -> &mut Vec<Side<V>> {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+}

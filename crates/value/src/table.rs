@@ -1,0 +1,303 @@
+//! An unordered table of byte-string keys: linear hashing over copy-on-write pages.
+//!
+//! ```text
+//!   Table ─► root ─► chunk ─► page ─► entries inline, large things beside
+//!            (all chunks)  (16 pages)
+//! ```
+//! Every arrow is a counted pointer. A clone of the table is a clone of the first one: a point-in-time copy in
+//! constant time. A write makes its path unique first; without clones everything is unique already and the write
+//! happens in place. The first write after a clone copies the list of chunk pointers, one chunk and one page.
+//!
+//! **Linear hashing** (Litwin 1980). With `n = 2^level + split` pages, an entry lies in page `hash mod 2^(level+1)`
+//! if that is below `n`, else in `hash mod 2^level`. When the live bytes exceed a fixed average a page, page `split`
+//! is divided into itself and page `n`; when they fall well below, the last page goes back into the one it
+//! came from. So the table grows and shrinks one page at a time and is never rehashed as a whole.
+//!
+//! **Scan.** A page holds one suffix class of hashes. The cursor walks the classes in the order of their reversed
+//! bits; splitting and merging only divide or join neighbouring classes of that order, so a scan that runs beside
+//! any number of them still visits every entry that was there all the time.
+//!
+//! **Expiry** needs no index: page, chunk and root each keep a lower bound of the expiry times below them, lowered
+//! by every write and made exact again when a due page is visited.
+
+mod root;
+mod walk;
+
+use std::sync::Arc;
+
+use stdx::hash::{HashKey, sip13};
+use stdx::rng::Rng;
+use stdx::time::UnixMs;
+
+pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
+use crate::prefetch::prefetch;
+use root::Root;
+pub use walk::Iter;
+
+/// Average live bytes a page before the next one is split off. Larger pages waste less on counters and block
+/// sizes but cost more to copy after a snapshot and to rewrite when values change their length.
+const PAGE_TARGET: usize = 2200;
+/// A page is merged away when the average falls below this.
+const PAGE_LOW: usize = PAGE_TARGET / 2;
+
+/// Where an entry is, until the table is next changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    page: usize,
+    slot: usize,
+}
+
+/// How far a sweep has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweepCursor(usize);
+
+/// A table from byte strings to bytes or objects `V`.
+#[derive(Debug, Clone)]
+pub struct Table<V> {
+    root: Arc<Root<V>>,
+    seed: HashKey,
+    options: Options,
+}
+
+/// The part of a hash that is compared before the key is; the other end of the hash chooses the page.
+#[inline]
+fn tag(hash: u64) -> u8 {
+    (hash >> 56) as u8
+}
+
+impl<V: Clone> Table<V> {
+    /// An empty table whose hashes are keyed by `seed`.
+    pub fn new(seed: HashKey, options: Options) -> Self {
+        Self { root: Arc::new(Root::default()), seed, options }
+    }
+
+    /// Entries.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.root.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.root.len == 0
+    }
+
+    /// The hash of a key, to be computed once and given to the other methods.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        sip13(&self.seed, key)
+    }
+
+    /// Asks the processor to bring the directory entry of a hash near.
+    #[inline]
+    pub fn prefetch_directory(&self, hash: u64) {
+        prefetch(self.root.chunk_address(self.root.page_of(hash)));
+    }
+
+    /// Asks for the page's head; the directory entry should be near.
+    #[inline]
+    pub fn prefetch_page(&self, hash: u64) {
+        let address = self.root.page(self.root.page_of(hash)).address();
+        prefetch(address);
+        prefetch(address.wrapping_add(64));
+    }
+
+    /// Asks for the entry; the page's head should be near.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        if let Some(address) = self.root.page(self.root.page_of(hash)).candidate(tag(hash)) {
+            prefetch(address);
+            prefetch(address.wrapping_add(64));
+        }
+    }
+
+    /// Where a key is.
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Position> {
+        let page = self.root.page_of(hash);
+        self.root.page(page).find(tag(hash), key, self.options).map(|slot| Position { page, slot })
+    }
+
+    /// What is there.
+    #[inline]
+    pub fn entry(&self, at: Position) -> Entry<'_, V> {
+        self.root.page(at.page).entry(at.slot, self.options)
+    }
+
+    /// What is stored with a key.
+    #[inline]
+    pub fn get(&self, hash: u64, key: &[u8]) -> Option<Entry<'_, V>> {
+        self.find(hash, key).map(|at| self.entry(at))
+    }
+
+    /// Adds or replaces.
+    pub fn set(&mut self, hash: u64, key: &[u8], payload: NewPayload<'_, V>, meta: Meta) -> Replaced<V> {
+        if let Some(at) = self.find(hash, key) {
+            return self.replace(at, payload, meta);
+        }
+        self.insert(hash, key, payload, meta);
+        Replaced::Absent
+    }
+
+    /// Adds a key that is known to be absent.
+    pub fn insert(&mut self, hash: u64, key: &[u8], payload: NewPayload<'_, V>, meta: Meta) {
+        let options = self.options;
+        let root = Arc::make_mut(&mut self.root);
+        let page = root.page_of(hash);
+        root.change(page, meta.expiry, |page| page.insert(tag(hash), key, payload, meta, options));
+        root.len += 1;
+        if root.live_bytes > root.pages * PAGE_TARGET {
+            let seed = self.seed;
+            root.split(options, |key| sip13(&seed, key));
+        }
+    }
+
+    /// Replaces what is at a position.
+    pub fn replace(&mut self, at: Position, payload: NewPayload<'_, V>, meta: Meta) -> Replaced<V> {
+        let options = self.options;
+        let root = Arc::make_mut(&mut self.root);
+        root.change(at.page, meta.expiry, |page| page.replace(at.slot, payload, meta, options))
+    }
+
+    /// Changes what is stored with an entry besides its payload.
+    pub fn set_meta(&mut self, at: Position, meta: Meta) {
+        let options = self.options;
+        let root = Arc::make_mut(&mut self.root);
+        root.change(at.page, meta.expiry, |page| page.set_meta(at.slot, meta, options));
+    }
+
+    /// Changes when an entry is due.
+    pub fn set_expiry(&mut self, at: Position, expiry: Option<UnixMs>) {
+        let meta = Meta { expiry, ..self.entry(at).meta };
+        self.set_meta(at, meta);
+    }
+
+    /// Changes the caller's tag of an entry.
+    pub fn set_kind(&mut self, at: Position, kind: u8) {
+        let meta = Meta { kind, ..self.entry(at).meta };
+        self.set_meta(at, meta);
+    }
+
+    /// Removes what is at a position.
+    pub fn remove(&mut self, at: Position) -> Replaced<V> {
+        let options = self.options;
+        let root = Arc::make_mut(&mut self.root);
+        let removed = root.change(at.page, None, |page| page.remove(at.slot, options));
+        root.len -= 1;
+        if root.live_bytes < root.pages.saturating_sub(1) * PAGE_LOW {
+            root.merge(options);
+        }
+        removed
+    }
+
+    /// The bytes of an inline payload, to be changed in place.
+    pub fn inline_mut(&mut self, at: Position) -> &mut [u8] {
+        Arc::make_mut(&mut self.root).page_mut(at.page).inline_mut(at.slot, self.options)
+    }
+
+    /// The object of an entry, to be changed.
+    pub fn object_mut(&mut self, at: Position) -> &mut V {
+        Arc::make_mut(&mut self.root).page_mut(at.page).object_mut(at.slot, self.options)
+    }
+
+    /// Sets the access clock of an entry, unless that would copy a shared page.
+    #[inline]
+    pub fn touch(&mut self, at: Position, access: u32) {
+        if let Some(root) = Arc::get_mut(&mut self.root) {
+            root.touch(at.page, at.slot, access);
+        }
+    }
+
+    /// No entry is due before this; exact only after [`Table::visit_due`].
+    pub fn next_expiry(&self) -> Option<UnixMs> {
+        (self.root.min_expiry < UnixMs::MAX).then_some(self.root.min_expiry)
+    }
+
+    /// Removes up to about `limit` entries that are due at `now`, handing each to `each` before it goes. Returns how
+    /// many went.
+    pub fn take_due(&mut self, now: UnixMs, limit: usize, each: &mut dyn FnMut(Entry<'_, V>)) -> usize {
+        self.visit_due(now, limit, &mut |entry| {
+            each(entry);
+            Due::Remove
+        })
+    }
+
+    /// Shows `each` the entries that are due at `now`, until about `limit` were removed; `each` says what becomes of
+    /// them. Visits only chunks and pages whose minimum is due. Returns how many went.
+    pub fn visit_due(
+        &mut self,
+        now: UnixMs,
+        limit: usize,
+        each: &mut dyn FnMut(Entry<'_, V>) -> Due,
+    ) -> usize {
+        if self.root.min_expiry > now {
+            return 0;
+        }
+        let taken = Arc::make_mut(&mut self.root).visit_due(now, limit, self.options, each);
+        let root = Arc::make_mut(&mut self.root);
+        while root.pages > 1 && root.live_bytes < (root.pages - 1) * PAGE_LOW {
+            root.merge(self.options);
+        }
+        taken
+    }
+
+    /// Visits the entries of one page and returns the cursor of the next; begins and ends at 0.
+    pub fn scan(&self, cursor: u64, each: &mut dyn FnMut(Entry<'_, V>)) -> u64 {
+        let (page, next) = self.root.scan_step(cursor);
+        let page = self.root.page(page);
+        for slot in 0..page.count() {
+            each(page.entry(slot, self.options));
+        }
+        next
+    }
+
+    /// All entries, in the order of the pages.
+    pub fn iter(&self) -> Iter<'_, V> {
+        Iter::new(&self.root, self.options)
+    }
+
+    /// An entry, each with the same probability.
+    pub fn random(&self, rng: &mut Rng) -> Option<Position> {
+        self.root.random(rng)
+    }
+
+    /// Bytes of memory of pages and directory, without what objects hold.
+    pub fn allocated_bytes(&self) -> usize {
+        self.root.allocated_bytes()
+    }
+
+    /// Moves a few unshared pages to fresh memory, so that the allocator can give back slabs that became sparse.
+    /// Returns whether the sweep has come round.
+    pub fn sweep(&mut self, cursor: &mut SweepCursor, pages: usize) -> bool {
+        let Some(root) = Arc::get_mut(&mut self.root) else {
+            *cursor = SweepCursor::default();
+            return true;
+        };
+        for _ in 0..pages {
+            if cursor.0 >= root.pages {
+                *cursor = SweepCursor::default();
+                return true;
+            }
+            root.relocate(cursor.0);
+            cursor.0 += 1;
+        }
+        false
+    }
+
+    /// The seed of the table's hashes.
+    pub fn seed(&self) -> HashKey {
+        self.seed
+    }
+}
+
+/// What becomes of a due entry that [`Table::visit_due`] shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// It goes.
+    Remove,
+    /// It stays and is due again at this time.
+    Keep(UnixMs),
+}
+
+#[cfg(test)]
+mod tests;

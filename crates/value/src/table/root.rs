@@ -1,0 +1,266 @@
+//! The directory of a table: chunks of pages, and the arithmetic of linear hashing.
+
+use std::sync::Arc;
+
+use stdx::rng::Rng;
+use stdx::time::UnixMs;
+
+use super::{Due, Position};
+use crate::page::{Entry, Options, Page};
+
+/// Pages a chunk. A write after a snapshot copies one chunk's counters, so it is small; the root holds one
+/// pointer a chunk, so it is not tiny.
+const CHUNK: usize = 16;
+
+/// A few neighbouring pages.
+#[derive(Debug, Clone)]
+pub(super) struct Chunk<V> {
+    pages: [Page<V>; CHUNK],
+    /// A lower bound of the expiry times in the pages.
+    min_expiry: UnixMs,
+}
+
+impl<V> Default for Chunk<V> {
+    fn default() -> Self {
+        Self { pages: std::array::from_fn(|_| Page::default()), min_expiry: UnixMs::MAX }
+    }
+}
+
+/// The whole directory.
+#[derive(Debug, Clone)]
+pub(super) struct Root<V> {
+    chunks: Vec<Arc<Chunk<V>>>,
+    /// Pages in use; `2^level + split` of linear hashing.
+    pub(super) pages: usize,
+    pub(super) len: usize,
+    /// Bytes of all live entries.
+    pub(super) live_bytes: usize,
+    /// A lower bound of all expiry times.
+    pub(super) min_expiry: UnixMs,
+}
+
+impl<V> Default for Root<V> {
+    fn default() -> Self {
+        Self {
+            chunks: vec![Arc::new(Chunk::default())],
+            pages: 1,
+            len: 0,
+            live_bytes: 0,
+            min_expiry: UnixMs::MAX,
+        }
+    }
+}
+
+impl<V: Clone> Root<V> {
+    /// The mask of the pages before the current round of splits.
+    #[inline]
+    fn low_mask(&self) -> usize {
+        (1 << self.pages.ilog2()) - 1
+    }
+
+    /// The page of a hash.
+    #[inline]
+    pub(super) fn page_of(&self, hash: u64) -> usize {
+        let low = self.low_mask();
+        let wide = hash as usize & (low << 1 | 1);
+        if wide < self.pages { wide } else { wide & low }
+    }
+
+    #[inline]
+    pub(super) fn page(&self, index: usize) -> &Page<V> {
+        &self.chunks[index / CHUNK].pages[index % CHUNK]
+    }
+
+    /// The place of a page's pointer, for prefetching.
+    #[inline]
+    pub(super) fn chunk_address(&self, index: usize) -> *const u8 {
+        std::ptr::from_ref(self.page(index)).cast()
+    }
+
+    /// A page to be changed, its chunk made unique.
+    pub(super) fn page_mut(&mut self, index: usize) -> &mut Page<V> {
+        &mut Arc::make_mut(&mut self.chunks[index / CHUNK]).pages[index % CHUNK]
+    }
+
+    /// Changes a page and keeps count and minima right; `expiry` is that of an entry that is written.
+    #[inline]
+    pub(super) fn change<R>(
+        &mut self,
+        index: usize,
+        expiry: Option<UnixMs>,
+        change: impl FnOnce(&mut Page<V>) -> R,
+    ) -> R {
+        let chunk = Arc::make_mut(&mut self.chunks[index / CHUNK]);
+        let page = &mut chunk.pages[index % CHUNK];
+        let before = page.live_bytes();
+        let result = change(page);
+        self.live_bytes = self.live_bytes + page.live_bytes() - before;
+        if let Some(expiry) = expiry {
+            chunk.min_expiry = chunk.min_expiry.min(expiry);
+            self.min_expiry = self.min_expiry.min(expiry);
+        }
+        result
+    }
+
+    /// Divides the next page of the round.
+    pub(super) fn split(&mut self, options: Options, hash: impl Fn(&[u8]) -> u64) {
+        let fresh = self.pages;
+        let high = self.low_mask() + 1;
+        let source = fresh - high;
+        let page = self.page_mut(source);
+        let moved = page.split(options, |key| hash(key) as usize & high != 0);
+        let min_expiry = moved.min_expiry();
+        if fresh.is_multiple_of(CHUNK) {
+            self.chunks.push(Arc::new(Chunk::default()));
+        }
+        let chunk = Arc::make_mut(&mut self.chunks[fresh / CHUNK]);
+        chunk.pages[fresh % CHUNK] = moved;
+        chunk.min_expiry = chunk.min_expiry.min(min_expiry);
+        self.pages += 1;
+    }
+
+    /// Puts the last page back into the one it came from.
+    pub(super) fn merge(&mut self, options: Options) {
+        let last = self.pages - 1;
+        let target = last - (1 << last.ilog2());
+        let gone = std::mem::take(self.page_mut(last));
+        self.page_mut(target).absorb(&gone, options);
+        let chunk = Arc::make_mut(&mut self.chunks[target / CHUNK]);
+        chunk.min_expiry = chunk.min_expiry.min(gone.min_expiry());
+        self.pages = last;
+        if last.is_multiple_of(CHUNK) {
+            self.chunks.pop();
+            if self.chunks.capacity() > 2 * self.chunks.len() + 8 {
+                self.chunks.shrink_to_fit();
+            }
+        }
+    }
+
+    pub(super) fn touch(&mut self, page: usize, slot: usize, access: u32) {
+        if let Some(chunk) = Arc::get_mut(&mut self.chunks[page / CHUNK]) {
+            chunk.pages[page % CHUNK].touch(slot, access);
+        }
+    }
+
+    pub(super) fn relocate(&mut self, page: usize) {
+        if let Some(chunk) = Arc::get_mut(&mut self.chunks[page / CHUNK]) {
+            chunk.pages[page % CHUNK].relocate();
+        }
+    }
+
+    /// Visits due entries page by page; see [`super::Table::visit_due`].
+    pub(super) fn visit_due(
+        &mut self,
+        now: UnixMs,
+        limit: usize,
+        options: Options,
+        each: &mut dyn FnMut(Entry<'_, V>) -> Due,
+    ) -> usize {
+        let mut taken = 0;
+        for index in 0..self.chunks.len() {
+            if self.chunks[index].min_expiry > now {
+                continue;
+            }
+            let chunk = Arc::make_mut(&mut self.chunks[index]);
+            for page in &mut chunk.pages {
+                if page.min_expiry() > now {
+                    continue;
+                }
+                let before = page.live_bytes();
+                let gone = visit_due_of(page, now, options, each);
+                self.live_bytes -= before - page.live_bytes();
+                self.len -= gone;
+                taken += gone;
+                if taken >= limit {
+                    return taken; // the minima stay too low until the next visit
+                }
+            }
+            chunk.min_expiry = chunk.pages.iter().map(Page::min_expiry).min().unwrap_or(UnixMs::MAX);
+        }
+        self.min_expiry = self.chunks.iter().map(|chunk| chunk.min_expiry).min().unwrap_or(UnixMs::MAX);
+        taken
+    }
+
+    /// The page that a cursor names, and the cursor of the next class; 0 when this was the last.
+    pub(super) fn scan_step(&self, cursor: u64) -> (usize, u64) {
+        let page = self.page_of(cursor);
+        let low = self.low_mask();
+        // Pages that were divided in this round, and those they were divided into, have one more bit.
+        let wide = page > low || (page | (low + 1)) < self.pages;
+        let mask = if wide { (low << 1 | 1) as u64 } else { low as u64 };
+        let next = (cursor | !mask).reverse_bits().wrapping_add(1).reverse_bits();
+        (page, next)
+    }
+
+    /// Rejection sampling: a page, then a slot of the fullest page's count, until the slot is live. Every entry is
+    /// as likely as any other; pages are filled evenly enough that a few tries do. After mass deletion the
+    /// table has shrunk with its content, so that holds then too.
+    pub(super) fn random(&self, rng: &mut Rng) -> Option<Position> {
+        if self.len == 0 {
+            return None;
+        }
+        let average = self.len / self.pages + 1;
+        let bound = (average * 4).max(64);
+        for _ in 0..4096 {
+            let page = rng.below(self.pages as u64) as usize;
+            let slot = rng.below(bound as u64) as usize;
+            if slot < self.page(page).count() {
+                return Some(Position { page, slot });
+            }
+        }
+        self.nth(rng.below(self.len as u64) as usize)
+    }
+
+    /// The entry with a number in the order of the pages.
+    fn nth(&self, mut number: usize) -> Option<Position> {
+        for page in 0..self.pages {
+            let count = self.page(page).count();
+            if number < count {
+                return Some(Position { page, slot: number });
+            }
+            number -= count;
+        }
+        None
+    }
+
+    pub(super) fn allocated_bytes(&self) -> usize {
+        let pages: usize = (0..self.pages).map(|page| self.page(page).allocated_bytes()).sum();
+        pages
+            + self.chunks.len() * (size_of::<Chunk<V>>() + 16)
+            + self.chunks.capacity() * 8
+            + size_of::<Self>()
+            + 16
+    }
+}
+
+/// Removes the due entries of one page and makes its minimum exact.
+fn visit_due_of<V: Clone>(
+    page: &mut Page<V>,
+    now: UnixMs,
+    options: Options,
+    each: &mut dyn FnMut(Entry<'_, V>) -> Due,
+) -> usize {
+    let mut gone = 0;
+    let mut slot = 0;
+    while slot < page.count() {
+        let entry = page.entry(slot, options);
+        let mut meta = entry.meta;
+        if meta.expiry.is_none_or(|expiry| expiry > now) {
+            slot += 1;
+            continue;
+        }
+        match each(entry) {
+            Due::Remove => {
+                page.remove(slot, options);
+                gone += 1;
+            }
+            Due::Keep(later) => {
+                meta.expiry = (later < UnixMs::MAX).then_some(later);
+                page.set_meta(slot, meta, options);
+                slot += 1;
+            }
+        }
+    }
+    page.refresh_min_expiry(options);
+    gone
+}

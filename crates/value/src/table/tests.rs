@@ -1,0 +1,269 @@
+//! Model tests: the table against a map of the standard library, with clones and scans in between.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use stdx::rng::Rng;
+
+use super::*;
+use crate::page::{INLINE_MAX, Payload};
+
+type Object = Arc<Vec<u8>>;
+/// What the model stores: payload, whether as an object, kind and expiry.
+type Model = BTreeMap<Vec<u8>, (Vec<u8>, bool, u8, Option<i64>)>;
+
+const SEED: HashKey = HashKey([1, 2]);
+const OPTIONS: Options = Options { access: true };
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Set { key: Vec<u8>, value: Vec<u8>, object: bool, kind: u8, expiry: Option<i64> },
+    Remove { key: Vec<u8> },
+    Expire { key: Vec<u8>, expiry: Option<i64> },
+    Overwrite { key: Vec<u8>, byte: u8 },
+    TakeDue { now: i64 },
+    Clone,
+    DropClones,
+    Sweep,
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        20 => (0u32..400).prop_map(|number| format!("key:{number}").into_bytes()),
+        1 => (0usize..4).prop_map(|number| vec![b'k'; 249 + number]),
+        1 => Just(Vec::new()),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        10 => (0usize..100, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
+        2 => (120usize..140, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
+        1 => (INLINE_MAX - 2..INLINE_MAX + 3, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
+        1 => (5000usize..9000, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
+    ]
+}
+
+fn expiry() -> impl Strategy<Value = Option<i64>> {
+    prop_oneof![3 => Just(None), 2 => (0i64..1000).prop_map(Some), 1 => Just(Some(i64::MAX - 1))]
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        12 => (key(), value(), prop::bool::weighted(0.1), 0u8..16, expiry())
+            .prop_map(|(key, value, object, kind, expiry)| Operation::Set { key, value, object, kind, expiry }),
+        6 => key().prop_map(|key| Operation::Remove { key }),
+        3 => (key(), expiry()).prop_map(|(key, expiry)| Operation::Expire { key, expiry }),
+        3 => (key(), any::<u8>()).prop_map(|(key, byte)| Operation::Overwrite { key, byte }),
+        1 => (0i64..1000).prop_map(|now| Operation::TakeDue { now }),
+        1 => Just(Operation::Clone),
+        1 => Just(Operation::DropClones),
+        1 => Just(Operation::Sweep),
+    ]
+}
+
+fn bytes_of(payload: Payload<'_, Object>) -> (Vec<u8>, bool) {
+    match payload {
+        Payload::Inline(bytes) => (bytes.to_vec(), false),
+        Payload::Object(object) => (object.to_vec(), true),
+    }
+}
+
+fn content(table: &Table<Object>) -> Model {
+    table
+        .iter()
+        .map(|entry| {
+            let (value, object) = bytes_of(entry.payload);
+            (entry.key.to_vec(), (value, object, entry.meta.kind, entry.meta.expiry.map(|at| at.0)))
+        })
+        .collect()
+}
+
+fn apply(table: &mut Table<Object>, model: &mut Model, operation: Operation) {
+    match operation {
+        Operation::Set { key, value, object, kind, expiry } => {
+            let meta = Meta { kind, expiry: expiry.map(UnixMs), access: Some(7) };
+            let payload =
+                if object { NewPayload::Object(Arc::new(value.clone())) } else { NewPayload::Inline(&value) };
+            let replaced = table.set(table.hash(&key), &key, payload, meta);
+            let old = model.insert(key, (value, object, kind, expiry));
+            match old {
+                None => assert_eq!(replaced, Replaced::Absent),
+                Some((_, false, ..)) => assert_eq!(replaced, Replaced::Inline),
+                Some((old, true, ..)) => assert_eq!(replaced, Replaced::Object(Arc::new(old))),
+            }
+        }
+        Operation::Remove { key } => {
+            let found = table.find(table.hash(&key), &key);
+            assert_eq!(found.is_some(), model.remove(&key).is_some());
+            if let Some(at) = found {
+                table.remove(at);
+            }
+        }
+        Operation::Expire { key, expiry } => {
+            if let Some(at) = table.find(table.hash(&key), &key) {
+                let meta = Meta { expiry: expiry.map(UnixMs), ..table.entry(at).meta };
+                table.set_meta(at, meta);
+                model.get_mut(&key).expect("in both").3 = expiry;
+            }
+        }
+        Operation::Overwrite { key, byte } => {
+            if let Some(at) = table.find(table.hash(&key), &key) {
+                if let Payload::Inline(_) = table.entry(at).payload {
+                    table.inline_mut(at).fill(byte);
+                } else {
+                    Arc::make_mut(table.object_mut(at)).fill(byte);
+                }
+                model.get_mut(&key).expect("in both").0.fill(byte);
+            }
+        }
+        Operation::TakeDue { now } => {
+            let mut gone = BTreeSet::new();
+            table.take_due(UnixMs(now), usize::MAX, &mut |entry| {
+                gone.insert(entry.key.to_vec());
+            });
+            let due: BTreeSet<_> = model
+                .iter()
+                .filter(|(_, value)| value.3.is_some_and(|at| at <= now))
+                .map(|(key, _)| key.clone())
+                .collect();
+            assert_eq!(gone, due);
+            model.retain(|key, _| !due.contains(key));
+            assert!(table.next_expiry().is_none_or(|at| at > UnixMs(now)));
+        }
+        Operation::Clone | Operation::DropClones => {}
+        Operation::Sweep => {
+            table.sweep(&mut SweepCursor::default(), 1000);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_table_and_its_clones_behave_like_maps(operations in prop::collection::vec(operation(), 0..1500)) {
+        let mut table = Table::new(SEED, OPTIONS);
+        let mut model = Model::new();
+        let mut clones: Vec<(Table<Object>, Model)> = Vec::new();
+        for operation in operations {
+            match operation {
+                Operation::Clone => clones.push((table.clone(), model.clone())),
+                Operation::DropClones => {
+                    for (clone, then) in clones.drain(..) {
+                        prop_assert_eq!(content(&clone), then);
+                    }
+                }
+                other => apply(&mut table, &mut model, other),
+            }
+            prop_assert_eq!(table.len(), model.len());
+        }
+        prop_assert_eq!(content(&table), model);
+        for (clone, then) in clones {
+            prop_assert_eq!(content(&clone), then);
+        }
+    }
+}
+
+fn filled(count: u32) -> Table<Object> {
+    let mut table = Table::new(SEED, OPTIONS);
+    for number in 0..count {
+        let key = number.to_string().into_bytes();
+        table.set(table.hash(&key), &key, NewPayload::Inline(&[b'v'; 40]), Meta::default());
+    }
+    table
+}
+
+fn remove(table: &mut Table<Object>, number: u32) {
+    let key = number.to_string().into_bytes();
+    if let Some(at) = table.find(table.hash(&key), &key) {
+        table.remove(at);
+    }
+}
+
+#[test]
+fn a_scan_beside_growth_and_shrinking_misses_nothing_that_stayed() {
+    let mut rng = Rng::from_seed(3);
+    for _ in 0..50 {
+        let mut table = filled(3000);
+        let mut seen = BTreeSet::new();
+        let mut cursor = 0;
+        let mut next = 3000u32;
+        loop {
+            cursor = table.scan(cursor, &mut |entry| {
+                seen.insert(entry.key.to_vec());
+            });
+            if cursor == 0 {
+                break;
+            }
+            // The first thousand stay; the others come and go.
+            for _ in 0..rng.below(400) {
+                if rng.below(2) == 0 {
+                    let key = next.to_string().into_bytes();
+                    table.set(table.hash(&key), &key, NewPayload::Inline(&[b'v'; 40]), Meta::default());
+                    next += 1;
+                } else {
+                    remove(&mut table, 1000 + rng.below(u64::from(next) - 1000) as u32);
+                }
+            }
+        }
+        for number in 0..1000u32 {
+            assert!(seen.contains(number.to_string().as_bytes()), "{number} was there all the time");
+        }
+    }
+}
+
+#[test]
+fn memory_returns_when_entries_go() {
+    let mut table = filled(20_000);
+    let full = table.allocated_bytes();
+    for number in 100..20_000 {
+        remove(&mut table, number);
+    }
+    assert!(table.allocated_bytes() < full / 50, "{} of {full}", table.allocated_bytes());
+    assert_eq!(table.len(), 100);
+}
+
+#[test]
+fn random_entries_are_uniform_also_after_mass_deletion() {
+    let mut table = filled(20_000);
+    for number in 200..20_000 {
+        remove(&mut table, number);
+    }
+    let mut rng = Rng::from_seed(9);
+    let mut counts = BTreeMap::new();
+    const DRAWS: u32 = 100_000;
+    for _ in 0..DRAWS {
+        let at = table.random(&mut rng).expect("not empty");
+        *counts.entry(table.entry(at).key.to_vec()).or_insert(0u32) += 1;
+    }
+    assert_eq!(counts.len(), 200);
+    let expected = f64::from(DRAWS / 200);
+    let chi_square: f64 =
+        counts.values().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
+    // 199 degrees of freedom: mean 199, standard deviation 20; the seed is fixed.
+    assert!(chi_square < 280.0, "{chi_square}");
+}
+
+#[test]
+fn due_entries_are_found_without_visiting_the_others() {
+    let mut table = filled(10_000);
+    for number in 0..10u32 {
+        let key = format!("due:{number}").into_bytes();
+        let meta = Meta { expiry: Some(UnixMs(100 + i64::from(number))), ..Meta::default() };
+        table.set(table.hash(&key), &key, NewPayload::Inline(b""), meta);
+    }
+    assert_eq!(table.next_expiry(), Some(UnixMs(100)));
+    assert_eq!(table.take_due(UnixMs(99), 100, &mut |_| {}), 0);
+    assert_eq!(table.take_due(UnixMs(104), 100, &mut |_| {}), 5);
+    assert_eq!(table.next_expiry(), Some(UnixMs(105)));
+    assert_eq!(
+        table.visit_due(UnixMs(200), 100, &mut |entry| {
+            if entry.key == b"due:9" { Due::Keep(UnixMs(300)) } else { Due::Remove }
+        }),
+        4
+    );
+    assert_eq!(table.next_expiry(), Some(UnixMs(300)));
+    assert_eq!(table.len(), 10_001);
+}
