@@ -93,7 +93,8 @@ fn arrows_between_crates_run_down() {
             broken.push(format!("{name} has no level; give it one here and in ARCHITECTURE.md"));
             continue;
         };
-        let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).expect("a manifest");
+        let manifest =
+            fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).expect("a manifest");
         let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
         let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
         for dependency in dependencies.into_iter().flat_map(toml::Table::keys) {
