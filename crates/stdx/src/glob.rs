@@ -10,9 +10,9 @@
 //! Every element but `*` takes exactly one byte, so a mismatch needs to go back to the last `*` only, never to an earlier
 //! one. That bounds the work by pattern length times text length without recursion, whatever a hostile pattern looks like.
 //!
-//! Two peculiarities of Redis are kept: an empty text is matched by the empty pattern only, not even by `*`, and an
-//! escaped byte inside a class ignores `Case::Insensitive`. Ranges compare unsigned bytes; Redis on x86 compares signed
-//! ones, which turns `[a-\xff]` into nonsense.
+//! Two peculiarities of Redis are kept: an empty text is matched by the empty pattern and by `*` alone, not by `**` or `*?*`,
+//! and an escaped byte inside a class ignores `Case::Insensitive`. Ranges compare unsigned bytes; Redis on x86 compares
+//! signed ones, which turns `[a-\xff]` into nonsense.
 
 /// Whether ASCII letters of either case are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum Case {
 /// Whether the whole of `text` matches `pattern`.
 pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     if text.is_empty() {
-        return pattern.is_empty();
+        return matches!(pattern, b"" | b"*");
     }
     let (mut at_pattern, mut at_text) = (0, 0);
     // Where to go on after a mismatch: behind the last star, which then swallows one byte more.
@@ -172,9 +172,10 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_text_is_matched_by_the_empty_pattern_only() {
+    fn an_empty_text_is_matched_by_the_empty_pattern_and_by_a_lone_star() {
         check("", &[""], &["a"]);
-        check("*", &["a"], &[""]);
+        check("*", &["", "a"], &[]);
+        check("**", &["a"], &[""]);
     }
 
     #[test]
