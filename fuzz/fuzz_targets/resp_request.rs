@@ -1,0 +1,8 @@
+//! Fuzzes the request decoder; what must hold stands in `checks/resp_request.rs`, which also replays the corpus as a test.
+
+#![no_main]
+
+#[path = "../checks/resp_request.rs"]
+mod check;
+
+libfuzzer_sys::fuzz_target!(|stream: &[u8]| check::check(stream));
