@@ -1,6 +1,7 @@
 //! Tests of the request decoder: tables of wrong requests, and properties over every way to cut a stream.
 
 use super::*;
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// What a connection would see: the requests, then how the stream ended.
@@ -151,8 +152,8 @@ fn error_texts_are_those_of_redis() {
 
 /// Streams that are valid, nearly valid, or noise.
 fn streams() -> impl Strategy<Value = Vec<u8>> {
-    let bytes = || proptest::collection::vec(any::<u8>(), 0..20);
-    let request = proptest::collection::vec(bytes(), 0..5).prop_map(|args| {
+    let bytes = || vec(any::<u8>(), 0..20);
+    let request = vec(bytes(), 0..5).prop_map(|args| {
         let mut out = Vec::new();
         crate::write_command(&mut out, &args);
         out
@@ -163,12 +164,14 @@ fn streams() -> impl Strategy<Value = Vec<u8>> {
         1 => r"[*$][0-9-]{0,3}(\r\n)?".prop_map(String::into_bytes),
         1 => bytes(),
     ];
-    proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {
     #[test]
-    fn what_is_encoded_is_decoded(requests in proptest::collection::vec(proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..8), 1..4)) {
+    fn what_is_encoded_is_decoded(
+        requests in vec(vec(vec(any::<u8>(), 0..300), 1..8), 1..4),
+    ) {
         let mut stream = Vec::new();
         for request in &requests {
             crate::write_command(&mut stream, request);
