@@ -1,1 +1,44 @@
-//! Commands: table, gate, sessions and execution, without I/O.
+//! Commands: the table, the gate, sessions and execution, without I/O.
+//!
+//! ```text
+//!   args ─► Worker::prepare (look up, hash keys) ─► Worker::lease (lock shards, prefetch) ─► Worker::run
+//!                                                                                             │ gate
+//!                                                                                             ▼
+//!                                                              reply bytes ◄─ handler(ctx, args, reply)
+//! ```
+//! A command is a row of plain data beside its function ([`command::Command`]); the [`table`] joins the rows of all
+//! `commands/*` files. Whatever needs the machine goes through [`host::Host`]. The engine knows no socket, file,
+//! thread or clock: a batch comes with its time.
+
+pub mod args;
+pub mod client;
+pub mod command;
+pub mod commands;
+pub mod context;
+pub mod error;
+pub mod execute;
+mod gate;
+pub mod host;
+pub mod latency;
+pub mod reply;
+pub mod session;
+pub mod shared;
+pub mod slowlog;
+pub mod statistics;
+pub mod table;
+mod transaction;
+
+pub use args::Args;
+pub use command::{Command, Outcome};
+pub use context::Context;
+pub use error::Error;
+pub use execute::{Prepared, Worker};
+pub use host::Host;
+pub use reply::Reply;
+pub use session::Session;
+pub use shared::Shared;
+
+/// The version of Redis whose commands and texts this server answers with.
+pub const REDIS_VERSION: &str = "8.0.6";
+/// This server's own version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -16,7 +16,7 @@ use value::hash::Settings;
 
 use crate::counters::Counters;
 use crate::db::Db;
-use crate::effect::Effect;
+use crate::effect::{Effect, Touched};
 use crate::key::{DbIndex, Key};
 use crate::keyspace::Keyspace;
 use crate::log::{LogPosition, Record, Run};
@@ -44,6 +44,9 @@ pub struct Access<'k> {
     pub(crate) clock: u32,
     pub(crate) hash_settings: Settings,
     pub(crate) recorder: Recorder,
+    /// Whether somebody watches what is touched.
+    observing: bool,
+    touched: Vec<Touched>,
     reclaim: Vec<Garbage>,
     /// A buffer for values in the making.
     pub(crate) scratch: Vec<u8>,
@@ -97,6 +100,8 @@ impl<'k> Access<'k> {
                 unit: 0,
                 run: Run::default(),
             },
+            observing: false,
+            touched: Vec::new(),
             reclaim: Vec::new(),
             scratch: Vec::new(),
             rng: Rng::from_seed(seed),
@@ -114,6 +119,7 @@ impl<'k> Access<'k> {
         self.keyspace.gate.enter(self.worker.0);
         self.set_now(now);
         self.recorder.on = self.keyspace.is_recording();
+        self.observing = self.keyspace.is_observed();
         let limits = self.keyspace.limits();
         self.hash_settings.max_packed_entries =
             limits.hash_packed_entries.load(std::sync::atomic::Ordering::Relaxed);
@@ -147,6 +153,8 @@ impl<'k> Access<'k> {
     /// Locks shards, given in any order and with repetitions; nothing is locked before.
     pub fn lock(&mut self, shards: &mut [usize]) {
         debug_assert!(self.held.is_empty(), "one lease at a time");
+        // Read under no lock but before those of the watched keys: see `Keyspace::add_observer`.
+        self.observing = self.keyspace.is_observed();
         if let [index] = *shards {
             self.hold(index);
             return;
@@ -234,6 +242,17 @@ impl<'k> Access<'k> {
         !self.recorder.run.is_empty()
     }
 
+    /// What was touched since the last call, while somebody watches.
+    pub fn take_touched(&mut self) -> Vec<Touched> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Whether something was touched that somebody may watch.
+    #[inline]
+    pub fn has_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
     /// Large values that went, to be freed where nobody waits.
     pub fn take_reclaim(&mut self) -> Vec<Garbage> {
         std::mem::take(&mut self.reclaim)
@@ -299,6 +318,9 @@ impl<'k> Access<'k> {
         if self.recorder.on {
             let keyspace = self.keyspace;
             self.recorder.record(keyspace, database, effect);
+        }
+        if self.observing {
+            effect.for_each_touched(database, |touched| self.touched.push(touched));
         }
     }
 }

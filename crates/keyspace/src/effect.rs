@@ -58,3 +58,48 @@ pub enum Effect<'a> {
     /// Two databases have changed places.
     SwapDatabases { first: DbIndex, second: DbIndex },
 }
+
+/// What an effect touched, for those who watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    /// One key.
+    Key(DbIndex, Vec<u8>),
+    /// Everything in a database.
+    Database(DbIndex),
+    /// Everything.
+    All,
+}
+
+impl Effect<'_> {
+    /// Tells what an effect on a database touched.
+    pub(crate) fn for_each_touched(&self, database: DbIndex, mut each: impl FnMut(Touched)) {
+        match *self {
+            Self::SetString { key, .. }
+            | Self::AppendString { key, .. }
+            | Self::WriteString { key, .. }
+            | Self::Delete { key, .. }
+            | Self::SetExpiry { key, .. }
+            | Self::ClearExpiry { key }
+            | Self::SetValue { key, .. }
+            | Self::SetFields { key, .. }
+            | Self::DeleteFields { key, .. }
+            | Self::SetFieldExpiry { key, .. }
+            | Self::ClearFieldExpiry { key, .. } => each(Touched::Key(database, key.to_vec())),
+            Self::Rename { from, to } => {
+                each(Touched::Key(database, from.to_vec()));
+                each(Touched::Key(database, to.to_vec()));
+            }
+            Self::Move { key, to } => {
+                each(Touched::Key(database, key.to_vec()));
+                each(Touched::Key(to, key.to_vec()));
+            }
+            Self::Copy { to, database, .. } => each(Touched::Key(database, to.to_vec())),
+            Self::FlushDatabase => each(Touched::Database(database)),
+            Self::FlushAll => each(Touched::All),
+            Self::SwapDatabases { first, second } => {
+                each(Touched::Database(first));
+                each(Touched::Database(second));
+            }
+        }
+    }
+}

@@ -49,6 +49,8 @@ pub struct Keyspace {
     pub(crate) sequencer: Sequencer,
     /// Whether somebody reads the log.
     recording: AtomicBool,
+    /// How many watch what is touched.
+    observers: AtomicUsize,
     /// Whether due keys are looked for; lookups hide them in any case.
     pub(crate) active_expiry: AtomicBool,
     limits: Limits,
@@ -68,6 +70,7 @@ impl Keyspace {
             gate: Gate::new(options.workers),
             sequencer: Sequencer::default(),
             recording: AtomicBool::new(false),
+            observers: AtomicUsize::new(0),
             active_expiry: AtomicBool::new(true),
             limits: Limits {
                 hash_packed_entries: AtomicUsize::new(128),
@@ -107,6 +110,23 @@ impl Keyspace {
     /// Whether effects are recorded.
     pub fn is_recording(&self) -> bool {
         self.recording.load(Ordering::Acquire)
+    }
+
+    /// One more watches what is touched. Batches that have begun do not know; a watcher that locks the keys it watches
+    /// afterwards has waited for them.
+    pub fn add_observer(&self) {
+        self.observers.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// One less watches.
+    pub fn remove_observer(&self) {
+        self.observers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether somebody watches what is touched.
+    #[inline]
+    pub fn is_observed(&self) -> bool {
+        self.observers.load(Ordering::SeqCst) > 0
     }
 
     /// Switches the search for due keys.

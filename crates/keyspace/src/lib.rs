@@ -29,7 +29,7 @@ mod snapshot;
 pub use access::{Access, Garbage, WorkerId};
 pub use counters::Counters;
 pub use db::{Db, Expiry, WrongType};
-pub use effect::{Effect, Removal};
+pub use effect::{Effect, Removal, Touched};
 pub use expiry::ExpiryBudget;
 pub use key::{DbIndex, Key};
 pub use keyspace::{Keyspace, Limits, Options, SHARDS};

@@ -1,0 +1,251 @@
+//! Clients as other clients see them: CLIENT LIST, CLIENT KILL, CLIENT PAUSE.
+//!
+//! Every connection has a record here. The worker that serves it writes the changing parts with plain atomic stores
+//! once a batch; the texts change rarely and stand behind a lock. Whoever lists or kills clients reads the records of
+//! all workers without asking the workers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use stdx::time::UnixMs;
+
+/// The parts of a record that are texts.
+#[derive(Debug, Clone, Default)]
+pub struct ClientNames {
+    /// CLIENT SETNAME.
+    pub name: String,
+    /// CLIENT SETINFO LIB-NAME.
+    pub library: String,
+    /// CLIENT SETINFO LIB-VER.
+    pub library_version: String,
+    /// The user it is logged in as.
+    pub user: String,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct ClientRecord {
+    /// Its number, never used again.
+    pub id: u64,
+    /// The worker that serves it.
+    pub worker: usize,
+    /// The connection's number at its worker.
+    pub number: usize,
+    /// Where it comes from.
+    pub address: String,
+    /// Where it arrived.
+    pub local_address: String,
+    /// Whether over a unix socket.
+    pub is_unix: bool,
+    /// When it came.
+    pub created: UnixMs,
+    /// Its texts.
+    pub names: Mutex<ClientNames>,
+    /// The last request.
+    pub active: AtomicI64,
+    /// The selected database.
+    pub database: AtomicU16,
+    /// The index of the last command in the table, plus one.
+    pub command: AtomicUsize,
+    /// Bytes of half a request.
+    pub query_bytes: AtomicUsize,
+    /// Bytes of replies not sent.
+    pub output_bytes: AtomicUsize,
+    /// Bytes of memory of both buffers.
+    pub buffer_bytes: AtomicUsize,
+    /// Queued commands, -1 outside a transaction.
+    pub queued: AtomicI64,
+    /// Watched keys.
+    pub watching: AtomicUsize,
+    /// 2 or 3.
+    pub protocol: AtomicU16,
+    /// Bytes received.
+    pub received: AtomicU64,
+    /// Bytes sent.
+    pub sent: AtomicU64,
+    /// Commands run.
+    pub commands: AtomicU64,
+    /// It is fed by MONITOR.
+    pub monitoring: AtomicBool,
+    /// CLIENT NO-EVICT.
+    pub no_evict: AtomicBool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: AtomicBool,
+    /// Somebody asked to close it.
+    pub killed: AtomicBool,
+}
+
+impl ClientRecord {
+    /// Its line in CLIENT LIST.
+    pub fn line(&self, now: UnixMs, command: &str) -> String {
+        let names = self.names.lock().clone();
+        let get = |value: &AtomicUsize| value.load(Ordering::Relaxed);
+        let seconds = |since: i64| (now.0 - since).max(0) / 1000;
+        format!(
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
+             watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} \
+             events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} \
+             tot-net-out={} tot-cmds={}",
+            self.id,
+            self.address,
+            self.local_address,
+            self.number + 8,
+            names.name,
+            seconds(self.created.0),
+            seconds(self.active.load(Ordering::Relaxed)),
+            self.flags(),
+            self.database.load(Ordering::Relaxed),
+            self.queued.load(Ordering::Relaxed),
+            get(&self.watching),
+            get(&self.query_bytes),
+            get(&self.output_bytes),
+            get(&self.buffer_bytes),
+            get(&self.buffer_bytes) + size_of::<Self>(),
+            command,
+            names.user,
+            self.protocol.load(Ordering::Relaxed),
+            names.library,
+            names.library_version,
+            self.worker,
+            self.received.load(Ordering::Relaxed),
+            self.sent.load(Ordering::Relaxed),
+            self.commands.load(Ordering::Relaxed),
+        )
+    }
+
+    /// The letters of the flags field.
+    fn flags(&self) -> String {
+        let mut flags = String::new();
+        let mut add = |set: bool, letter: char| {
+            if set {
+                flags.push(letter);
+            }
+        };
+        add(self.monitoring.load(Ordering::Relaxed), 'O');
+        add(self.queued.load(Ordering::Relaxed) >= 0, 'x');
+        add(self.is_unix, 'U');
+        add(self.no_evict.load(Ordering::Relaxed), 'e');
+        add(self.no_touch.load(Ordering::Relaxed), 'T');
+        if flags.is_empty() { "N".to_owned() } else { flags }
+    }
+
+    /// `normal`; pub/sub and replicas come with their commands.
+    pub fn type_name(&self) -> &'static str {
+        "normal"
+    }
+}
+
+/// Which commands CLIENT PAUSE holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PauseMode {
+    /// Those that may change data.
+    Write,
+    /// All.
+    All,
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub struct Clients {
+    records: Mutex<BTreeMap<u64, Arc<ClientRecord>>>,
+    next: AtomicU64,
+    count: AtomicUsize,
+    /// Clients that are fed by MONITOR.
+    pub monitors: AtomicUsize,
+    /// Until when, and what is held back; 0 = nothing.
+    pause_until: AtomicI64,
+    pause_all: AtomicBool,
+}
+
+impl Clients {
+    /// A new connection's record.
+    pub fn open(
+        &self,
+        worker: usize,
+        number: usize,
+        address: &str,
+        local_address: &str,
+        is_unix: bool,
+        now: UnixMs,
+    ) -> Arc<ClientRecord> {
+        let record = Arc::new(ClientRecord {
+            id: self.next.fetch_add(1, Ordering::Relaxed) + 1,
+            worker,
+            number,
+            address: address.to_owned(),
+            local_address: local_address.to_owned(),
+            is_unix,
+            created: now,
+            names: Mutex::new(ClientNames { user: "default".to_owned(), ..ClientNames::default() }),
+            active: AtomicI64::new(now.0),
+            database: AtomicU16::new(0),
+            command: AtomicUsize::new(0),
+            query_bytes: AtomicUsize::new(0),
+            output_bytes: AtomicUsize::new(0),
+            buffer_bytes: AtomicUsize::new(0),
+            queued: AtomicI64::new(-1),
+            watching: AtomicUsize::new(0),
+            protocol: AtomicU16::new(2),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            monitoring: AtomicBool::new(false),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+        });
+        self.records.lock().insert(record.id, Arc::clone(&record));
+        self.count.fetch_add(1, Ordering::Relaxed);
+        record
+    }
+
+    /// A connection is gone.
+    pub fn close(&self, record: &ClientRecord) {
+        if self.records.lock().remove(&record.id).is_some() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Connections.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// All records, by number.
+    pub fn all(&self) -> Vec<Arc<ClientRecord>> {
+        self.records.lock().values().cloned().collect()
+    }
+
+    /// One record.
+    pub fn get(&self, id: u64) -> Option<Arc<ClientRecord>> {
+        self.records.lock().get(&id).cloned()
+    }
+
+    /// Holds commands back until a time. A pause that is on is only made longer and stricter.
+    pub fn pause(&self, until: UnixMs, mode: PauseMode) {
+        self.pause_until.fetch_max(until.0, Ordering::Relaxed);
+        self.pause_all.fetch_or(mode == PauseMode::All, Ordering::Relaxed);
+    }
+
+    /// Ends a pause.
+    pub fn unpause(&self) {
+        self.pause_until.store(0, Ordering::Relaxed);
+        self.pause_all.store(false, Ordering::Relaxed);
+    }
+
+    /// What is held back at a time.
+    #[inline]
+    pub fn paused(&self, now: UnixMs) -> Option<PauseMode> {
+        let until = self.pause_until.load(Ordering::Relaxed);
+        if until == 0 {
+            return None;
+        }
+        if until <= now.0 {
+            self.unpause();
+            return None;
+        }
+        Some(if self.pause_all.load(Ordering::Relaxed) { PauseMode::All } else { PauseMode::Write })
+    }
+}

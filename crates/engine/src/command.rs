@@ -1,0 +1,313 @@
+//! What is known of a command: one row of plain data.
+//!
+//! A row gives the look-up, the arity check, the keys, the flags that Redis shows, the documentation and the function.
+//! Everything else (ACL categories, COMMAND DOCS, statistics, completion) is derived from it.
+
+use crate::args::Args;
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+/// What a handler returns: the reply is written, or there is an error to write.
+pub type Outcome = Result<(), Error>;
+
+/// The function of a command. It sees the locked keys through the context and writes its reply at once.
+pub type Handler = fn(&mut Context<'_, '_>, &Args<'_>, &mut Reply<'_>) -> Outcome;
+
+/// The group under which a command is documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Bits of strings.
+    Bitmap,
+    /// The connection itself.
+    Connection,
+    /// Keys of any type.
+    Generic,
+    /// Hashes.
+    Hash,
+    /// The server.
+    Server,
+    /// Strings.
+    String,
+    /// Transactions.
+    Transactions,
+}
+
+impl Group {
+    /// Its name in COMMAND DOCS.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bitmap => "bitmap",
+            Self::Connection => "connection",
+            Self::Generic => "generic",
+            Self::Hash => "hash",
+            Self::Server => "server",
+            Self::String => "string",
+            Self::Transactions => "transactions",
+        }
+    }
+}
+
+/// Which arguments are keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "a variant's text says what its fields are")]
+pub enum Keys {
+    /// None.
+    None,
+    /// `first`, and on to `last` in steps of `step`; a negative `last` counts from the end (-1 is the last).
+    Range { first: usize, last: i32, step: usize, access: Access },
+    /// A count at `at`, then that many keys in steps of `step`.
+    Counted { at: usize, step: usize, access: Access },
+    /// The first key is accessed in one way, the second in another.
+    Pair { first: Access, second: Access },
+    /// As Redis' BITOP: argument 2 is written, the rest is read.
+    TargetAndSources { target: usize },
+}
+
+/// What a command does with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reads the value.
+    Read,
+    /// Reads nothing of the value but what kind it is or whether it is there.
+    Look,
+    /// Reads and updates it.
+    Update,
+    /// Reads and removes it.
+    Take,
+    /// Replaces it without reading.
+    Overwrite,
+    /// Replaces it and gives back what it was.
+    Exchange,
+    /// Adds to it.
+    Insert,
+    /// Removes it.
+    Remove,
+    /// Changes what is stored beside the value.
+    Touch,
+}
+
+impl Access {
+    /// The flags of a key specification, as COMMAND INFO prints them.
+    pub fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Read => &["RO", "access"],
+            Self::Look => &["RO"],
+            Self::Update => &["RW", "access", "update"],
+            Self::Take => &["RW", "access", "delete"],
+            Self::Overwrite => &["OW", "update"],
+            Self::Exchange => &["RW", "access", "update"],
+            Self::Insert => &["RW", "insert"],
+            Self::Remove => &["RM", "delete"],
+            Self::Touch => &["RW", "update"],
+        }
+    }
+}
+
+/// A set of flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// No flag.
+    pub const NONE: Self = Self(0);
+    /// Changes data.
+    pub const WRITE: Self = Self(1);
+    /// Reads data only.
+    pub const READONLY: Self = Self(1 << 1);
+    /// Refused when memory is short.
+    pub const DENYOOM: Self = Self(1 << 2);
+    /// For administrators.
+    pub const ADMIN: Self = Self(1 << 3);
+    /// Not from scripts.
+    pub const NOSCRIPT: Self = Self(1 << 4);
+    /// Served while data is loaded.
+    pub const LOADING: Self = Self(1 << 5);
+    /// Served by a replica without its primary.
+    pub const STALE: Self = Self(1 << 6);
+    /// Takes constant or logarithmic time.
+    pub const FAST: Self = Self(1 << 7);
+    /// Served before authentication.
+    pub const NO_AUTH: Self = Self(1 << 8);
+    /// Served while a script is busy.
+    pub const ALLOW_BUSY: Self = Self(1 << 9);
+    /// Not inside a transaction.
+    pub const NO_MULTI: Self = Self(1 << 10);
+    /// Not shown to MONITOR.
+    pub const SKIP_MONITOR: Self = Self(1 << 11);
+    /// Not in the slow log.
+    pub const SKIP_SLOWLOG: Self = Self(1 << 12);
+    /// Only where `enable-debug-command` and the like allow it.
+    pub const PROTECTED: Self = Self(1 << 13);
+    /// Known to Sentinel.
+    pub const SENTINEL: Self = Self(1 << 14);
+    /// Runs with nothing locked and takes what it needs by itself.
+    pub const ALONE: Self = Self(1 << 15);
+    /// Not during an asynchronous load.
+    pub const NO_ASYNC_LOADING: Self = Self(1 << 16);
+    /// May touch keys that its arguments do not name.
+    pub const ARBITRARY_KEYS: Self = Self(1 << 17);
+    /// Dangerous although neither administrative nor a write.
+    pub const DANGEROUS: Self = Self(1 << 18);
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are set.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The names that COMMAND INFO prints.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        const NAMES: &[(Flags, &str)] = &[
+            (Flags::WRITE, "write"),
+            (Flags::READONLY, "readonly"),
+            (Flags::DENYOOM, "denyoom"),
+            (Flags::ADMIN, "admin"),
+            (Flags::NOSCRIPT, "noscript"),
+            (Flags::LOADING, "loading"),
+            (Flags::STALE, "stale"),
+            (Flags::SKIP_MONITOR, "skip_monitor"),
+            (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+            (Flags::FAST, "fast"),
+            (Flags::NO_AUTH, "no_auth"),
+            (Flags::ALLOW_BUSY, "allow_busy"),
+            (Flags::NO_MULTI, "no_multi"),
+            (Flags::NO_ASYNC_LOADING, "no_async_loading"),
+            (Flags::ARBITRARY_KEYS, "touches_arbitrary_keys"),
+        ];
+        NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
+    }
+}
+
+/// One row.
+#[derive(Debug, Clone, Copy)]
+pub struct Command {
+    /// Its name in upper case; of a subcommand, only its own.
+    pub name: &'static str,
+    /// Where it is documented.
+    pub group: Group,
+    /// Arguments, the name included; negative: at least that many.
+    pub arity: i32,
+    /// Which of them are keys.
+    pub keys: Keys,
+    /// What it is like.
+    pub flags: Flags,
+    /// The version of Redis (or Valkey, then marked) that brought it.
+    pub since: &'static str,
+    /// What it costs.
+    pub complexity: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// Its arguments in the notation of the documentation: `key value [NX | XX] [EX seconds]`.
+    pub syntax: &'static str,
+    /// What runs.
+    pub handler: Handler,
+    /// Its subcommands, if it is a container.
+    pub subcommands: &'static [Command],
+}
+
+impl Command {
+    /// A row with the fields that every command has; the rest is set by the methods below.
+    pub const fn new(name: &'static str, group: Group, arity: i32, handler: Handler) -> Self {
+        Self {
+            name,
+            group,
+            arity,
+            keys: Keys::None,
+            flags: Flags::NONE,
+            since: "1.0.0",
+            complexity: "O(1)",
+            summary: "",
+            syntax: "",
+            handler,
+            subcommands: &[],
+        }
+    }
+
+    /// With flags.
+    #[must_use]
+    pub const fn flags(mut self, flags: Flags) -> Self {
+        self.flags = self.flags.and(flags);
+        self
+    }
+
+    /// With one key, the first argument.
+    #[must_use]
+    pub const fn key(self, access: Access) -> Self {
+        self.keys(Keys::Range { first: 1, last: 1, step: 1, access })
+    }
+
+    /// With keys.
+    #[must_use]
+    pub const fn keys(mut self, keys: Keys) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Its documentation: since when, at what cost, what it does, and its arguments.
+    #[must_use]
+    pub const fn doc(
+        mut self,
+        since: &'static str,
+        complexity: &'static str,
+        summary: &'static str,
+        syntax: &'static str,
+    ) -> Self {
+        self.since = since;
+        self.complexity = complexity;
+        self.summary = summary;
+        self.syntax = syntax;
+        self
+    }
+
+    /// With subcommands.
+    #[must_use]
+    pub const fn subcommands(mut self, subcommands: &'static [Command]) -> Self {
+        self.subcommands = subcommands;
+        self
+    }
+
+    /// Whether a number of arguments (the name included) is right.
+    pub fn accepts(&self, count: usize) -> bool {
+        let arity = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 { count >= arity } else { count == arity }
+    }
+
+    /// Calls `each` with the position of every key in the arguments and what is done with it. Arguments that do not
+    /// name their keys rightly name none; the handler refuses them.
+    pub fn for_each_key(&self, args: &Args<'_>, mut each: impl FnMut(usize, Access)) {
+        let count = args.len();
+        match self.keys {
+            Keys::None => {}
+            Keys::Range { first, last, step, access } => {
+                let last = if last < 0 { count as i64 + i64::from(last) } else { i64::from(last) };
+                let end = (last + 1).clamp(0, count as i64) as usize;
+                (first..end).step_by(step).for_each(|at| each(at, access));
+            }
+            Keys::Counted { at, step, access } => {
+                let Some(keys) = args.get_optional(at).and_then(stdx::number::parse_i64) else { return };
+                let room = (count - at - 1) as i64;
+                if keys > 0 && keys.checked_mul(step as i64).is_some_and(|needed| needed <= room) {
+                    (at + 1..).step_by(step).take(keys as usize).for_each(|at| each(at, access));
+                }
+            }
+            Keys::Pair { first, second } => {
+                for (at, access) in [(1, first), (2, second)] {
+                    if at < count {
+                        each(at, access);
+                    }
+                }
+            }
+            Keys::TargetAndSources { target } => {
+                for at in target..count {
+                    each(at, if at == target { Access::Overwrite } else { Access::Read });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+
+use std::sync::atomic::Ordering;
+
+use crate::args::{Args, OwnedArgs};
+use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::execute::call;
+use crate::reply::Reply;
+use crate::session::Session;
+use crate::shared::Shared;
+use crate::table::Row;
+
+const FLAGS: Flags =
+    Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY);
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("MULTI", Group::Transactions, 1, multi).flags(FLAGS).doc(
+        "1.2.0",
+        "O(1)",
+        "Starts a transaction.",
+        "",
+    ),
+    Command::new("EXEC", Group::Transactions, 1, exec)
+        .flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::ALONE))
+        .doc("1.2.0", "Depends on the commands in the transaction", "Executes all queued commands.", ""),
+    Command::new("DISCARD", Group::Transactions, 1, discard).flags(FLAGS).doc(
+        "2.0.0",
+        "O(N) in the number of queued commands",
+        "Discards a transaction.",
+        "",
+    ),
+    Command::new("WATCH", Group::Transactions, -2, watch)
+        .flags(FLAGS)
+        .keys(Keys::Range { first: 1, last: -1, step: 1, access: Access::Look })
+        .doc(
+            "2.2.0",
+            "O(1) for every key",
+            "Makes EXEC conditional on keys staying as they are.",
+            "key [key ...]",
+        ),
+    Command::new("UNWATCH", Group::Transactions, 1, unwatch).flags(FLAGS).doc(
+        "2.2.0",
+        "O(1)",
+        "Forgets the watched keys.",
+        "",
+    ),
+];
+
+fn multi(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if ctx.session.transaction.is_open() {
+        return Err(Error::Static("ERR MULTI calls can not be nested"));
+    }
+    ctx.session.transaction.open();
+    ctx.session.record.queued.store(0, Ordering::Relaxed);
+    reply.ok();
+    Ok(())
+}
+
+fn discard(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if !ctx.session.transaction.is_open() {
+        return Err(Error::Static("ERR DISCARD without MULTI"));
+    }
+    abandon(ctx.session, ctx.shared);
+    reply.ok();
+    Ok(())
+}
+
+fn watch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if ctx.session.transaction.is_open() {
+        return Err(Error::Static("ERR WATCH inside MULTI is not allowed"));
+    }
+    for key in args.from(1) {
+        let watched = (ctx.session.database, key.to_vec());
+        if ctx.shared.watchers.watch(&mut ctx.session.transaction, watched) {
+            ctx.shared.keyspace.add_observer();
+        }
+    }
+    ctx.session.record.watching.store(ctx.session.transaction.watched().len(), Ordering::Relaxed);
+    reply.ok();
+    Ok(())
+}
+
+fn unwatch(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    forget_watched(ctx.session, ctx.shared);
+    reply.ok();
+    Ok(())
+}
+
+/// Ends a session's transaction without running it, and its watches.
+pub(crate) fn abandon(session: &mut Session, shared: &Shared) {
+    session.transaction.take();
+    session.record.queued.store(-1, Ordering::Relaxed);
+    forget_watched(session, shared);
+}
+
+fn forget_watched(session: &mut Session, shared: &Shared) {
+    for _ in 0..shared.watchers.unwatch(&mut session.transaction) {
+        shared.keyspace.remove_observer();
+    }
+    session.record.watching.store(0, Ordering::Relaxed);
+}
+
+fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if !ctx.session.transaction.is_open() {
+        return Err(Error::Static("ERR EXEC without MULTI"));
+    }
+    if ctx.session.transaction.is_broken() {
+        abandon(ctx.session, ctx.shared);
+        return Err(Error::Static("EXECABORT Transaction discarded because of previous errors."));
+    }
+    let needs_everything =
+        ctx.session.transaction.commands().iter().any(|(row, _)| row.command.flags.has(Flags::ALONE));
+    let run = |ctx: &mut Context<'_, '_>, out: &mut Vec<u8>| {
+        if ctx.session.transaction.is_touched() {
+            abandon(ctx.session, ctx.shared);
+            return false;
+        }
+        let commands = ctx.session.transaction.take();
+        abandon(ctx.session, ctx.shared);
+        run_all(ctx, &commands, out);
+        true
+    };
+    let protocol = ctx.session.protocol;
+    let out = reply.buffer();
+    let ran = if needs_everything {
+        // The access is lent to the closure and back; everything else of the context goes along.
+        let (session, shared, host, row) = (&mut *ctx.session, ctx.shared, ctx.host, ctx.row);
+        ctx.access.with_everything(|access| {
+            let mut inner =
+                Context { access, session, shared, host, row, in_transaction: true, first_key: None };
+            run(&mut inner, out)
+        })
+    } else {
+        let mut shards = shards_of(ctx);
+        if !shards.is_empty() {
+            ctx.access.lock(&mut shards);
+        }
+        ctx.in_transaction = true;
+        let ran = run(ctx, out);
+        if ctx.access.has_touched() {
+            let touched = ctx.access.take_touched();
+            ctx.shared.watchers.notify(touched);
+        }
+        ctx.access.unlock();
+        ran
+    };
+    if !ran {
+        Reply::new(out, protocol).null_array();
+    }
+    Ok(())
+}
+
+/// The shards of all keys of the queued commands and of the watched keys.
+fn shards_of(ctx: &Context<'_, '_>) -> Vec<usize> {
+    let mut shards = Vec::new();
+    let transaction = &ctx.session.transaction;
+    for (row, args) in transaction.commands() {
+        let args = args.as_args();
+        row.command.for_each_key(&args, |at, _| shards.push(ctx.access.shard_of(&ctx.key_of(args.get(at)))));
+    }
+    for (_, key) in transaction.watched() {
+        shards.push(ctx.access.shard_of(&ctx.key_of(key)));
+    }
+    shards
+}
+
+/// Runs the queued commands, each with its own reply.
+fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], out: &mut Vec<u8>) {
+    Reply::new(out, ctx.session.protocol).array(commands.len());
+    let exec = ctx.row;
+    for (row, args) in commands {
+        ctx.row = *row;
+        ctx.first_key = None;
+        let started = (ctx.shared.clock)();
+        let failed = call(ctx, &args.as_args(), out);
+        let took = (ctx.shared.clock)().saturating_sub(started);
+        if let Some(statistics) = ctx.shared.statistics.get(ctx.session.record.worker) {
+            statistics.ran(row.index, took, failed);
+        }
+    }
+    ctx.row = exec;
+}

@@ -1,0 +1,304 @@
+//! Running commands: a worker prepares requests, leases the shards of a group of them, and runs them in order.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use keyspace::{Access, DbIndex, Key};
+use smallvec::SmallVec;
+
+use crate::args::Args;
+use crate::client::PauseMode;
+use crate::command::Flags;
+use crate::context::Context;
+use crate::error::Error;
+use crate::gate::{self, Request};
+use crate::host::Host;
+use crate::reply::Reply;
+use crate::session::{ReplyMode, Session};
+use crate::shared::Shared;
+use crate::statistics::{WorkerStatistics, add};
+use crate::table::{Row, table};
+
+/// Commands that are locked, prefetched and run together.
+pub const GROUP: usize = 16;
+
+/// A request that has been looked up, with its keys hashed.
+#[derive(Debug)]
+pub struct Prepared {
+    row: Result<Row, Error>,
+    /// Hash and slot of the first key.
+    first_key: Option<(u64, u16)>,
+    database: DbIndex,
+    /// The shards of all keys.
+    shards: SmallVec<[usize; 2]>,
+    /// Whether it runs with nothing locked.
+    alone: bool,
+}
+
+impl Prepared {
+    /// Whether it must not be leased together with others.
+    pub fn is_alone(&self) -> bool {
+        self.alone
+    }
+
+    /// Whether a pause holds it back.
+    pub fn is_paused(&self, mode: PauseMode) -> bool {
+        let Ok(row) = &self.row else { return false };
+        let flags = row.command.flags;
+        let name = row.container.map_or(row.command.name, |container| container.name);
+        name != "CLIENT" && (mode == PauseMode::All || flags.has(Flags::WRITE) || name == "EXEC")
+    }
+}
+
+/// The engine of one worker.
+pub struct Worker<'k> {
+    /// The worker's access to the data.
+    pub access: Access<'k>,
+    index: usize,
+}
+
+impl<'k> Worker<'k> {
+    /// The engine of worker `index`.
+    pub fn new(access: Access<'k>, index: usize) -> Self {
+        Self { access, index }
+    }
+
+    /// Looks a request up and hashes its keys.
+    #[inline]
+    pub fn prepare(&self, session: &Session, args: &Args<'_>) -> Prepared {
+        let row = table().look_up(args);
+        let mut prepared = Prepared {
+            row,
+            first_key: None,
+            database: session.database,
+            shards: SmallVec::new(),
+            alone: false,
+        };
+        let Ok(row) = &prepared.row else { return prepared };
+        prepared.alone = row.command.flags.has(Flags::ALONE);
+        if session.transaction.is_open() || !row.command.accepts(args.len()) {
+            return prepared; // it will be queued or refused
+        }
+        let keyspace = self.access.keyspace();
+        row.command.for_each_key(args, |at, _| {
+            let key = keyspace.key(args.get(at));
+            if at == 1 {
+                prepared.first_key = Some((key.hash, key.slot));
+            }
+            prepared.shards.push(self.access.shard_of(&key));
+        });
+        prepared
+    }
+
+    /// Locks the shards of a group and brings their keys near.
+    pub fn lease<'a>(&mut self, group: impl Iterator<Item = (&'a Prepared, Args<'a>)> + Clone) {
+        let mut shards: SmallVec<[usize; 2 * GROUP]> =
+            group.clone().flat_map(|(prepared, _)| prepared.shards.iter().copied()).collect();
+        if shards.is_empty() {
+            return;
+        }
+        self.access.lock(&mut shards);
+        let keys: SmallVec<[(DbIndex, Key<'_>); GROUP]> = group
+            .filter_map(|(prepared, args)| {
+                let (hash, slot) = prepared.first_key?;
+                Some((prepared.database, Key { bytes: args.get(1), hash, slot }))
+            })
+            .take(GROUP)
+            .collect();
+        if keys.len() > 1 {
+            self.access.prefetch(&keys);
+        }
+    }
+
+    /// Drops the locks of a group.
+    pub fn release(&mut self) {
+        self.access.unlock();
+    }
+
+    /// Runs one request; its shards are locked. `started` is the clock before it; returns the clock after it.
+    pub fn run(
+        &mut self,
+        prepared: Prepared,
+        args: &Args<'_>,
+        session: &mut Session,
+        out: &mut Vec<u8>,
+        environment: (&Shared, &dyn Host),
+        started: u64,
+    ) -> u64 {
+        let (shared, host) = environment;
+        let begin = out.len();
+        session.record.active.store(self.access.now().0, Ordering::Relaxed);
+        add(&session.record.commands, 1);
+        let statistics = &shared.statistics[self.index];
+        let (row, result) = match prepared.row {
+            Err(error) => (None, Err(error)),
+            Ok(row) => {
+                let request = Request { row: &row, args, session, shared };
+                (Some(row), gate::check(&request))
+            }
+        };
+        let (Some(row), Ok(())) = (row, &result) else {
+            return refuse(
+                row,
+                result.expect_err("one of the two failed"),
+                session,
+                out,
+                begin,
+                statistics,
+                started,
+            );
+        };
+        session.record.command.store(row.index + 1, Ordering::Relaxed);
+        if session.transaction.is_open() && !is_transaction_command(&row) {
+            session.transaction.push(row, args);
+            session.record.queued.store(session.transaction.queued().unwrap_or(0) as i64, Ordering::Relaxed);
+            Reply::new(out, session.protocol).simple("QUEUED");
+            finish(session, out, begin);
+            return started;
+        }
+        if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
+            feed_monitors(host, &row, args, session, self.access.now());
+        }
+        self.access.start_unit();
+        let mut context = Context {
+            access: &mut self.access,
+            session,
+            shared,
+            host,
+            row,
+            in_transaction: false,
+            first_key: prepared.first_key,
+        };
+        let failed = call(&mut context, args, out);
+        if self.access.has_touched() {
+            shared.watchers.notify(self.access.take_touched());
+        }
+        let ended = (shared.clock)();
+        let took = ended.saturating_sub(started);
+        statistics.ran(row.index, took, failed);
+        if failed {
+            add(&statistics.errors, 1);
+        }
+        note_slow(shared, &row, args, session, self.access.now().0 / 1000, took);
+        finish(session, out, begin);
+        ended
+    }
+}
+
+/// Calls a handler and writes its error, if it returns one. True if it failed.
+///
+/// A panic in a handler is our error. The client is told, the connection closed, and the server goes on: the shard's
+/// table is changed in steps that each leave it whole, so other keys are not in danger.
+pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, out: &mut Vec<u8>) -> bool {
+    let begin = out.len();
+    let (protocol, handler) = (context.session.protocol, context.row.command.handler);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut reply = Reply::new(out, protocol);
+        handler(context, args, &mut reply)
+    }));
+    match outcome {
+        Ok(Ok(())) => out.get(begin) == Some(&b'-'),
+        Ok(Err(error)) => {
+            out.truncate(begin);
+            Reply::new(out, context.session.protocol).error(error.to_string());
+            true
+        }
+        Err(_) => {
+            out.truncate(begin);
+            context.session.closing = true;
+            Reply::new(out, protocol).error("ERR internal error; the connection is closed");
+            true
+        }
+    }
+}
+
+/// Commands that run although a transaction is open.
+fn is_transaction_command(row: &Row) -> bool {
+    matches!(row.command.name, "EXEC" | "DISCARD" | "MULTI" | "WATCH" | "QUIT" | "RESET")
+        && row.container.is_none()
+}
+
+/// Answers a request that the look-up or the gate refused.
+fn refuse(
+    row: Option<Row>,
+    error: Error,
+    session: &mut Session,
+    out: &mut Vec<u8>,
+    begin: usize,
+    statistics: &WorkerStatistics,
+    started: u64,
+) -> u64 {
+    session.transaction.break_it();
+    if let Some(row) = row {
+        statistics.rejected(row.index);
+    }
+    add(&statistics.errors, 1);
+    Reply::new(out, session.protocol).error(error.to_string());
+    finish(session, out, begin);
+    started
+}
+
+/// Takes the reply back if the client does not want it.
+#[inline]
+fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) {
+    match session.reply_mode {
+        ReplyMode::On => {}
+        ReplyMode::Off => out.truncate(begin),
+        ReplyMode::SkipNext => {
+            out.truncate(begin);
+            session.reply_mode = ReplyMode::Skip;
+        }
+        ReplyMode::Skip => {
+            out.truncate(begin);
+            session.reply_mode = ReplyMode::On;
+        }
+    }
+}
+
+/// Notes a slow command.
+#[inline]
+fn note_slow(shared: &Shared, row: &Row, args: &Args<'_>, session: &Session, time_s: i64, took: u64) {
+    let hot = &shared.hot;
+    if took >= hot.slow_nanoseconds.load(Ordering::Relaxed) && !row.command.flags.has(Flags::SKIP_SLOWLOG) {
+        let name = session.record.names.lock().name.clone();
+        let limit = hot.slow_log_length.load(Ordering::Relaxed);
+        shared.slow_log.lock().add(args, time_s, took / 1000, &session.record.address, &name, limit);
+    }
+    if took >= hot.latency_nanoseconds.load(Ordering::Relaxed) {
+        let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        shared.latency.lock().add(event, time_s, took / 1_000_000);
+    }
+}
+
+/// Tells MONITOR clients of a command. Commands of administrators and passwords are not shown.
+fn feed_monitors(host: &dyn Host, row: &Row, args: &Args<'_>, session: &Session, now: stdx::time::UnixMs) {
+    if row.command.flags.has(Flags::ADMIN) || row.command.flags.has(Flags::SKIP_MONITOR) {
+        return;
+    }
+    let source = if session.record.is_unix { "unix:" } else { "" };
+    let mut line = format!(
+        "{}.{:06} [{} {source}{}]",
+        now.0 / 1000,
+        now.0 % 1000 * 1000,
+        session.database.0,
+        session.record.address
+    )
+    .into_bytes();
+    for argument in args.from(0) {
+        line.extend_from_slice(b" \"");
+        for &byte in argument {
+            match byte {
+                b'"' | b'\\' => line.extend_from_slice(&[b'\\', byte]),
+                b'\n' => line.extend_from_slice(b"\\n"),
+                b'\r' => line.extend_from_slice(b"\\r"),
+                b'\t' => line.extend_from_slice(b"\\t"),
+                0x07 => line.extend_from_slice(b"\\a"),
+                0x08 => line.extend_from_slice(b"\\b"),
+                b' '..=b'~' => line.push(byte),
+                other => line.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
+            }
+        }
+        line.push(b'"');
+    }
+    host.feed_monitors(&line);
+}

@@ -1,0 +1,95 @@
+//! The gate: what has to hold before a command runs. The checks stand in one order; the first that fails answers.
+
+use std::sync::atomic::Ordering;
+
+use crate::args::Args;
+use crate::command::{Flags, Outcome};
+use crate::error::Error;
+use crate::session::Session;
+use crate::shared::Shared;
+use crate::table::Row;
+
+/// What a check looks at.
+pub(crate) struct Request<'a> {
+    pub(crate) row: &'a Row,
+    pub(crate) args: &'a Args<'a>,
+    pub(crate) session: &'a Session,
+    pub(crate) shared: &'a Shared,
+}
+
+type Check = fn(&Request<'_>) -> Outcome;
+
+/// The checks in order.
+const CHECKS: &[Check] = &[arity, authentication, protected, transaction, loading, writable];
+
+/// Whether a command may run.
+#[inline]
+pub(crate) fn check(request: &Request<'_>) -> Outcome {
+    CHECKS.iter().try_for_each(|check| check(request))
+}
+
+#[inline]
+fn arity(request: &Request<'_>) -> Outcome {
+    if request.row.command.accepts(request.args.len()) {
+        return Ok(());
+    }
+    Err(Error::WrongArity(crate::table::Table::full_name(request.row).into()))
+}
+
+#[inline]
+fn authentication(request: &Request<'_>) -> Outcome {
+    if request.session.authenticated || request.row.command.flags.has(Flags::NO_AUTH) {
+        return Ok(());
+    }
+    Err(Error::Static("NOAUTH Authentication required."))
+}
+
+/// DEBUG and MODULE change the process itself; by default only clients of this machine may, or none.
+fn protected(request: &Request<'_>) -> Outcome {
+    if !request.row.command.flags.has(Flags::PROTECTED) {
+        return Ok(());
+    }
+    let allowed = match request.shared.config.read().text("enable-debug-command").as_deref() {
+        Some("yes") => true,
+        Some("local") => request.session.record.is_unix || is_loopback(&request.session.record.address),
+        _ => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    Err(Error::Static(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
+         local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+    ))
+}
+
+fn is_loopback(address: &str) -> bool {
+    address.starts_with("127.") || address.starts_with("::1:")
+}
+
+#[inline]
+fn transaction(request: &Request<'_>) -> Outcome {
+    if request.session.transaction.is_open() && request.row.command.flags.has(Flags::NO_MULTI) {
+        return Err(Error::Static("ERR Command not allowed inside a transaction"));
+    }
+    Ok(())
+}
+
+#[inline]
+fn loading(request: &Request<'_>) -> Outcome {
+    if request.shared.loading.load(Ordering::Relaxed) && !request.row.command.flags.has(Flags::LOADING) {
+        return Err(Error::Static("LOADING Redis is loading the dataset in memory"));
+    }
+    Ok(())
+}
+
+/// After a failed write to disk, changes are refused until writing works again.
+#[inline]
+fn writable(request: &Request<'_>) -> Outcome {
+    if !request.row.command.flags.has(Flags::WRITE) || !request.shared.writes_refused.load(Ordering::Relaxed)
+    {
+        return Ok(());
+    }
+    let reason = request.shared.write_refusal.lock().clone().unwrap_or_default();
+    Err(Error::Text(format!("MISCONF Errors writing to the AOF file: {reason}")))
+}

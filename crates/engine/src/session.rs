@@ -1,0 +1,63 @@
+//! What a connection is in the middle of: protocol, database, log-in, transaction.
+
+use std::sync::Arc;
+
+use keyspace::DbIndex;
+use resp::Protocol;
+
+use crate::client::ClientRecord;
+use crate::transaction::Transaction;
+
+/// Whether replies are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyMode {
+    /// They are.
+    #[default]
+    On,
+    /// They are not.
+    Off,
+    /// The next one is not (CLIENT REPLY SKIP has just been answered by nothing).
+    SkipNext,
+    /// This one is not.
+    Skip,
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Session {
+    /// What other connections may see of it.
+    pub record: Arc<ClientRecord>,
+    /// The protocol of replies.
+    pub protocol: Protocol,
+    /// The selected database.
+    pub database: DbIndex,
+    /// Whether it may run commands.
+    pub authenticated: bool,
+    /// Whether replies are sent.
+    pub reply_mode: ReplyMode,
+    /// Queued commands and watched keys.
+    pub transaction: Transaction,
+    /// Whether it is fed with what all clients send.
+    pub monitoring: bool,
+    /// Whether it wants to be closed once its replies are sent.
+    pub closing: bool,
+    /// Whether reads leave the access clock alone.
+    pub no_touch: bool,
+}
+
+impl Session {
+    /// A fresh connection.
+    pub fn new(record: Arc<ClientRecord>, authenticated: bool) -> Self {
+        Self {
+            record,
+            protocol: Protocol::Resp2,
+            database: DbIndex(0),
+            authenticated,
+            reply_mode: ReplyMode::On,
+            transaction: Transaction::default(),
+            monitoring: false,
+            closing: false,
+            no_touch: false,
+        }
+    }
+}

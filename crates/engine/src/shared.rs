@@ -1,0 +1,111 @@
+//! What the engines of all workers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
+
+use config::Config;
+use keyspace::Keyspace;
+use parking_lot::{Mutex, RwLock};
+use stdx::time::UnixMs;
+
+use crate::client::Clients;
+use crate::latency::Latency;
+use crate::slowlog::SlowLog;
+use crate::statistics::{CommandTotals, WorkerStatistics};
+use crate::transaction::Watchers;
+
+/// See the module's text.
+pub struct Shared {
+    /// The data.
+    pub keyspace: Arc<Keyspace>,
+    /// All parameters.
+    pub config: RwLock<Config>,
+    /// Those of them that are read for every command.
+    pub hot: HotSettings,
+    /// All connections.
+    pub clients: Clients,
+    /// Who watches which keys.
+    pub watchers: Watchers,
+    /// The slow log.
+    pub slow_log: Mutex<SlowLog>,
+    /// Latency events.
+    pub latency: Mutex<Latency>,
+    /// What each worker counts.
+    pub statistics: Vec<WorkerStatistics>,
+    /// Data is being loaded; most commands have to wait.
+    pub loading: AtomicBool,
+    /// Writes are refused because the log cannot be written; the reason.
+    pub write_refusal: Mutex<Option<String>>,
+    /// Whether there is a reason.
+    pub writes_refused: AtomicBool,
+    /// Connections that were accepted, and that were refused.
+    pub connections: AtomicU64,
+    /// Connections that were refused.
+    pub connections_refused: AtomicU64,
+    /// The most memory that was ever allocated.
+    pub peak_memory: AtomicUsize,
+    /// Who this process is.
+    pub identity: Identity,
+    /// Reads a monotonic clock, in nanoseconds; given by the server.
+    pub clock: fn() -> u64,
+}
+
+/// Facts that do not change while the process runs.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Forty hexadecimal digits, new at every start.
+    pub run_id: String,
+    /// When it started.
+    pub started: UnixMs,
+    /// The process.
+    pub process_id: u32,
+    /// Operating system and release.
+    pub system: String,
+    /// The configuration file, if there is one.
+    pub config_file: String,
+    /// The program's path.
+    pub executable: String,
+    /// The port it listens on.
+    pub port: u16,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+/// Parameters in a form that a command can read without a lock.
+#[derive(Debug)]
+pub struct HotSettings {
+    /// `slowlog-log-slower-than`, in nanoseconds; `u64::MAX` = off.
+    pub slow_nanoseconds: AtomicU64,
+    /// `latency-monitor-threshold`, in nanoseconds; `u64::MAX` = off.
+    pub latency_nanoseconds: AtomicU64,
+    /// `slowlog-max-len`.
+    pub slow_log_length: AtomicUsize,
+    /// `proto-max-bulk-len`.
+    pub max_bulk_bytes: AtomicI64,
+    /// Whether `requirepass` is set.
+    pub password_required: AtomicBool,
+    /// Whether times of commands are taken.
+    pub latency_tracking: AtomicBool,
+}
+
+impl Default for HotSettings {
+    fn default() -> Self {
+        Self {
+            slow_nanoseconds: AtomicU64::new(10_000_000),
+            latency_nanoseconds: AtomicU64::new(u64::MAX),
+            slow_log_length: AtomicUsize::new(128),
+            max_bulk_bytes: AtomicI64::new(512 * 1024 * 1024),
+            password_required: AtomicBool::new(false),
+            latency_tracking: AtomicBool::new(true),
+        }
+    }
+}
+
+impl Shared {
+    /// The counts of a command, over all workers.
+    pub fn totals(&self, index: usize) -> CommandTotals {
+        let mut totals = CommandTotals::default();
+        self.statistics.iter().for_each(|worker| worker.add_to(index, &mut totals));
+        totals
+    }
+}

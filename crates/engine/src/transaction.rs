@@ -1,0 +1,140 @@
+//! MULTI, EXEC, DISCARD, WATCH and UNWATCH.
+//!
+//! A transaction is a list of queued commands. EXEC locks the shards of all their keys at once, together with those of
+//! the watched keys, and runs them as one unit of effects. A watched key has an entry in [`Watchers`]; whoever changes it
+//! while holding its shard marks the watching connections, and EXEC looks at the mark under the same lock, so a change is
+//! never missed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use keyspace::{DbIndex, Touched};
+use parking_lot::Mutex;
+
+use crate::args::{Args, OwnedArgs};
+use crate::table::Row;
+
+/// A database and a key.
+pub(crate) type WatchedKey = (DbIndex, Vec<u8>);
+
+/// What a connection has begun with MULTI or WATCH.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    queue: Option<Vec<(Row, OwnedArgs)>>,
+    /// A command could not be queued: EXEC will refuse.
+    broken: bool,
+    watched: Vec<WatchedKey>,
+    touched: Arc<AtomicBool>,
+}
+
+impl Transaction {
+    /// Whether MULTI has been sent and EXEC has not.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Queued commands.
+    pub fn queued(&self) -> Option<usize> {
+        self.queue.as_ref().map(Vec::len)
+    }
+
+    /// MULTI.
+    pub fn open(&mut self) {
+        self.queue = Some(Vec::new());
+        self.broken = false;
+    }
+
+    /// Adds a command.
+    pub fn push(&mut self, row: Row, args: &Args<'_>) {
+        if let Some(queue) = &mut self.queue {
+            queue.push((row, OwnedArgs::copy(args)));
+        }
+    }
+
+    /// A command was refused while queueing.
+    pub fn break_it(&mut self) {
+        self.broken |= self.is_open();
+    }
+
+    /// Whether a command was refused.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Ends it and gives back what was queued.
+    pub fn take(&mut self) -> Vec<(Row, OwnedArgs)> {
+        self.broken = false;
+        self.queue.take().unwrap_or_default()
+    }
+
+    /// The queued commands.
+    pub fn commands(&self) -> &[(Row, OwnedArgs)] {
+        self.queue.as_deref().unwrap_or_default()
+    }
+
+    /// Watched keys.
+    pub fn watched(&self) -> &[WatchedKey] {
+        &self.watched
+    }
+
+    /// Whether a watched key was changed.
+    pub fn is_touched(&self) -> bool {
+        self.touched.load(Ordering::SeqCst)
+    }
+}
+
+/// Who watches which keys.
+#[derive(Debug, Default)]
+pub struct Watchers {
+    keys: Mutex<HashMap<WatchedKey, Vec<Arc<AtomicBool>>>>,
+}
+
+impl Watchers {
+    /// A connection watches one more key; true if it did not watch it already.
+    pub fn watch(&self, transaction: &mut Transaction, key: WatchedKey) -> bool {
+        if transaction.watched.contains(&key) {
+            return false;
+        }
+        self.keys.lock().entry(key.clone()).or_default().push(Arc::clone(&transaction.touched));
+        transaction.watched.push(key);
+        true
+    }
+
+    /// A connection watches nothing any more; returns how many keys it watched.
+    pub fn unwatch(&self, transaction: &mut Transaction) -> usize {
+        let watched = std::mem::take(&mut transaction.watched);
+        if !watched.is_empty() {
+            let mut keys = self.keys.lock();
+            for key in &watched {
+                if let Some(flags) = keys.get_mut(key) {
+                    flags.retain(|flag| !Arc::ptr_eq(flag, &transaction.touched));
+                    if flags.is_empty() {
+                        keys.remove(key);
+                    }
+                }
+            }
+        }
+        transaction.touched = Arc::default();
+        watched.len()
+    }
+
+    /// Marks the connections that watch what was touched. The shards of the touched keys are locked.
+    pub fn notify(&self, touched: Vec<Touched>) {
+        let keys = self.keys.lock();
+        let mark =
+            |flags: &Vec<Arc<AtomicBool>>| flags.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
+        for touched in touched {
+            match touched {
+                Touched::Key(database, key) => {
+                    keys.get(&(database, key)).into_iter().for_each(mark);
+                }
+                Touched::Database(database) => {
+                    keys.iter().filter(|(key, _)| key.0 == database).for_each(|(_, flags)| mark(flags));
+                }
+                Touched::All => keys.values().for_each(mark),
+            }
+        }
+    }
+}
