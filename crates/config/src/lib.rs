@@ -1,16 +1,32 @@
 //! Every configuration parameter in one table, and the sources they are read from.
+//!
+//! ```text
+//!   table.rs ----> Param, Parameter         one line a parameter; all else derives from it
+//!                     |
+//!   command line      v
+//!   environment  -> load -> Loaded { Config, origins, users, .. }  -> CONFIG GET, SET -> rewrite -> the file again
+//!   file, stdin
+//! ```
+//!
+//! The crate is pure: it gets the arguments, the environment and two closures that read files and list directories, and it
+//! returns values. It never looks at the process or the disk.
 
-use std::collections::BTreeMap;
+mod choices;
+mod config;
+mod error;
+mod keyspace_events;
+mod kind;
+mod output_limits;
+mod parameter;
+mod table;
+mod value;
 
-/// The values of all parameters.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Config {
-    values: BTreeMap<&'static str, String>,
-}
-
-impl Config {
-    /// A parameter as CONFIG GET prints it.
-    pub fn text(&self, name: &str) -> Option<String> {
-        self.values.get(name).cloned()
-    }
-}
+pub use choices::{AppendFsync, LogLevel, MaxmemoryPolicy, Protected};
+pub use config::{Config, Permissions};
+pub use error::ConfigError;
+pub use keyspace_events::KeyspaceEvents;
+pub use kind::{Kind, TextRule};
+pub use output_limits::{OutputLimit, OutputLimits};
+pub use parameter::{Change, Effect, Parameter};
+pub use table::{Param, TABLE};
+pub use value::{MemoryLimit, SavePoint};

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use config::Param;
+
 use crate::args::Args;
 use crate::command::{Flags, Outcome};
 use crate::error::Error;
@@ -49,12 +51,9 @@ fn protected(request: &Request<'_>) -> Outcome {
     if !request.row.command.flags.has(Flags::PROTECTED) {
         return Ok(());
     }
-    let allowed = match request.shared.config.read().text("enable-debug-command").as_deref() {
-        Some("yes") => true,
-        Some("local") => request.session.record.is_unix || is_loopback(&request.session.record.address),
-        _ => false,
-    };
-    if allowed {
+    let record = &request.session.record;
+    let is_local = record.is_unix || is_loopback(&record.address);
+    if request.shared.config.read().protected(Param::EnableDebugCommand).allows(is_local) {
         return Ok(());
     }
     Err(Error::Static(

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use config::Param;
 use keyspace::DbIndex;
 use resp::Protocol;
 
@@ -112,8 +113,11 @@ fn auth(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 
 /// Logs a connection in.
 fn log_in(ctx: &mut Context<'_, '_>, user: &[u8], password: &[u8]) -> Outcome {
-    let required = ctx.shared.config.read().text("requirepass").unwrap_or_default();
-    let right = required.is_empty() || same(required.as_bytes(), password);
+    let right = {
+        let config = ctx.shared.config.read();
+        let required = config.text(Param::Requirepass);
+        required.is_empty() || same(required, password)
+    };
     if user != b"default" || !right {
         return Err(Error::Static("WRONGPASS invalid username-password pair or user is disabled."));
     }

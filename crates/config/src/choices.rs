@@ -1,0 +1,120 @@
+//! Choices that code branches on, as enums. The variants stand in the order of the names in the table.
+
+/// When written changes are forced to the disk (`appendfsync`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppendFsync {
+    /// Once a second.
+    EverySecond,
+    /// Before the reply.
+    Always,
+    /// When the operating system likes.
+    Never,
+}
+
+/// Which keys are evicted when memory is full (`maxmemory-policy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxmemoryPolicy {
+    /// Keys with an expiry, the longest unused first.
+    VolatileLru,
+    /// Keys with an expiry, the least used first.
+    VolatileLfu,
+    /// Keys with an expiry, any.
+    VolatileRandom,
+    /// Keys with an expiry, the next to expire first.
+    VolatileTtl,
+    /// All keys, the longest unused first.
+    AllkeysLru,
+    /// All keys, the least used first.
+    AllkeysLfu,
+    /// All keys, any.
+    AllkeysRandom,
+    /// None: writes that need memory are refused.
+    NoEviction,
+}
+
+impl MaxmemoryPolicy {
+    /// Whether access counters are kept instead of access times.
+    pub fn is_lfu(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
+    }
+}
+
+/// How much is logged (`loglevel`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// Much.
+    Verbose,
+    /// What an operator wants to know.
+    Notice,
+    /// Only what matters.
+    Warning,
+    /// Nothing.
+    Nothing,
+}
+
+/// Who may use something dangerous (`enable-debug-command` and its like).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protected {
+    /// Nobody.
+    Nobody,
+    /// Everybody.
+    Everybody,
+    /// Clients on this host.
+    Local,
+}
+
+impl Protected {
+    /// Whether a client may use it.
+    pub fn allows(self, client_is_local: bool) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Everybody => true,
+            Self::Local => client_is_local,
+        }
+    }
+}
+
+pub(crate) const APPEND_FSYNC: [AppendFsync; 3] =
+    [AppendFsync::EverySecond, AppendFsync::Always, AppendFsync::Never];
+pub(crate) const MAXMEMORY_POLICY: [MaxmemoryPolicy; 8] = [
+    MaxmemoryPolicy::VolatileLru,
+    MaxmemoryPolicy::VolatileLfu,
+    MaxmemoryPolicy::VolatileRandom,
+    MaxmemoryPolicy::VolatileTtl,
+    MaxmemoryPolicy::AllkeysLru,
+    MaxmemoryPolicy::AllkeysLfu,
+    MaxmemoryPolicy::AllkeysRandom,
+    MaxmemoryPolicy::NoEviction,
+];
+pub(crate) const LOG_LEVEL: [LogLevel; 5] =
+    [LogLevel::Debug, LogLevel::Verbose, LogLevel::Notice, LogLevel::Warning, LogLevel::Nothing];
+pub(crate) const PROTECTED: [Protected; 3] = [Protected::Nobody, Protected::Everybody, Protected::Local];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table;
+    use crate::{Config, Param};
+
+    #[test]
+    fn variants_match_the_names_of_the_table() {
+        assert_eq!(APPEND_FSYNC.len(), table::APPEND_FSYNC.len());
+        assert_eq!(MAXMEMORY_POLICY.len(), table::MAXMEMORY_POLICY.len());
+        assert_eq!(LOG_LEVEL.len(), table::LOG_LEVEL.len());
+        assert_eq!(PROTECTED.len(), table::PROTECTED.len());
+        let mut config = Config::default();
+        for (text, policy) in
+            [("allkeys-lfu", MaxmemoryPolicy::AllkeysLfu), ("noeviction", MaxmemoryPolicy::NoEviction)]
+        {
+            config.set("maxmemory-policy", text.as_bytes()).unwrap();
+            assert_eq!(config.maxmemory_policy(), policy);
+        }
+        config.set("appendfsync", b"no").unwrap();
+        assert_eq!(config.append_fsync(), AppendFsync::Never);
+        config.set("loglevel", b"warning").unwrap();
+        assert_eq!(config.log_level(), LogLevel::Warning);
+        assert_eq!(config.protected(Param::EnableDebugCommand), Protected::Nobody);
+    }
+}

@@ -1,0 +1,95 @@
+//! `notify-keyspace-events`: a set of event classes, written as letters.
+
+use std::fmt;
+
+/// The letters, each with its bit below. `A` stands for all of [`KeyspaceEvents::ALL`].
+const LETTERS: &[u8] = b"g$lshzxetdKEmn";
+/// How many of the letters `A` stands for.
+const IN_ALL: usize = 10;
+
+/// A set of event classes: bit `i` is the i-th of `g$lshzxetdKEmn`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyspaceEvents(pub u16);
+
+impl KeyspaceEvents {
+    /// `g`: commands that work on any type.
+    pub const GENERIC: Self = Self(1);
+    /// `$`: strings.
+    pub const STRING: Self = Self(1 << 1);
+    /// `l`: lists.
+    pub const LIST: Self = Self(1 << 2);
+    /// `s`: sets.
+    pub const SET: Self = Self(1 << 3);
+    /// `h`: hashes.
+    pub const HASH: Self = Self(1 << 4);
+    /// `z`: sorted sets.
+    pub const SORTED_SET: Self = Self(1 << 5);
+    /// `x`: expired keys.
+    pub const EXPIRED: Self = Self(1 << 6);
+    /// `e`: evicted keys.
+    pub const EVICTED: Self = Self(1 << 7);
+    /// `t`: streams.
+    pub const STREAM: Self = Self(1 << 8);
+    /// `d`: types of modules.
+    pub const MODULE: Self = Self(1 << 9);
+    /// `A`: all of the above.
+    pub const ALL: Self = Self((1 << IN_ALL) - 1);
+    /// `K`: publish to the channel of the key.
+    pub const KEYSPACE: Self = Self(1 << 10);
+    /// `E`: publish to the channel of the event.
+    pub const KEYEVENT: Self = Self(1 << 11);
+    /// `m`: keys looked for and missed.
+    pub const MISSED: Self = Self(1 << 12);
+    /// `n`: new keys.
+    pub const NEW: Self = Self(1 << 13);
+
+    /// Whether all classes of `other` are in this set.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// The set written as letters; `None` if one of them is unknown.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        text.iter().try_fold(Self::default(), |set, &letter| match letter {
+            b'A' => Some(Self(set.0 | Self::ALL.0)),
+            _ => LETTERS.iter().position(|&known| known == letter).map(|bit| Self(set.0 | 1 << bit)),
+        })
+    }
+}
+
+impl fmt::Display for KeyspaceEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = self.contains(Self::ALL);
+        if all {
+            f.write_str("A")?;
+        }
+        let shown = LETTERS.iter().enumerate().skip(if all { IN_ALL } else { 0 });
+        shown
+            .filter(|(bit, _)| self.0 & 1 << bit != 0)
+            .try_for_each(|(_, &letter)| write!(f, "{}", char::from(letter)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_printed_in_redis_order_and_all_is_one_letter() {
+        for (text, printed) in [
+            ("", ""),
+            ("AKE", "AKE"),
+            ("KEg$lshzxetd", "AKE"),
+            ("mKAE", "AKEm"),
+            ("xE", "xE"),
+            ("KA", "AK"),
+            ("lKg", "glK"),
+        ] {
+            assert_eq!(
+                KeyspaceEvents::parse(text.as_bytes()).map(|set| set.to_string()).as_deref(),
+                Some(printed)
+            );
+        }
+        assert_eq!(KeyspaceEvents::parse(b"KQ"), None);
+    }
+}
