@@ -1,0 +1,19 @@
+//! The append-only file in the layout of Redis 7: a manifest that names a base and increments.
+//!
+//! ```text
+//!   appendonlydir/
+//!     appendonly.aof.manifest        which files, in which order
+//!     appendonly.aof.2.base.aof      all data at one place in the log
+//!     appendonly.aof.3.incr.aof      the commands after it
+//! ```
+//! A rewrite opens the next increment at an exact place in the log, writes everything before that place as a new base,
+//! and then replaces the manifest by one that names the two. Until the manifest is replaced the old files are the
+//! truth, and a crash at any step leaves a manifest whose files exist.
+
+mod manifest;
+mod reader;
+mod writer;
+
+pub use manifest::{FileKind, Manifest, ManifestEntry};
+pub use reader::{Damage, Reader};
+pub use writer::Writer;

@@ -1,0 +1,138 @@
+//! The text of effects: RESP commands in canonical form that Redis understands too.
+
+use keyspace::Effect;
+use resp::write_command;
+use stdx::number::write_i64;
+use stdx::time::UnixMs;
+use value::{HashRef, StringRef, ValueRef};
+
+/// Fields in one HSET when a whole hash is written, so that no command grows without limit.
+const FIELDS_A_COMMAND: usize = 64;
+
+/// Appends the commands that apply an effect.
+pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
+    match *effect {
+        Effect::SetString { key, value, expiry } => set(out, key, value, expiry),
+        Effect::AppendString { key, suffix } => write_command(out, &[b"APPEND", key, suffix]),
+        Effect::WriteString { key, offset, bytes } => {
+            write_command(out, &[b"SETRANGE", key, &number(offset as i64), bytes]);
+        }
+        Effect::Delete { key, .. } => write_command(out, &[b"DEL", key]),
+        Effect::SetExpiry { key, at } => write_command(out, &[b"PEXPIREAT", key, &number(at.0)]),
+        Effect::ClearExpiry { key } => write_command(out, &[b"PERSIST", key]),
+        Effect::Rename { from, to } => write_command(out, &[b"RENAME", from, to]),
+        Effect::Move { key, to } => write_command(out, &[b"MOVE", key, &number(to.0.into())]),
+        Effect::Copy { from, to, database } => {
+            write_command(out, &[b"COPY", from, to, b"DB", &number(database.0.into()), b"REPLACE"]);
+        }
+        Effect::SetValue { key, value, expiry } => {
+            write_command(out, &[b"DEL", key]);
+            encode_value(key, &value, expiry, out);
+        }
+        Effect::SetFields { key, fields } => set_fields(out, key, fields),
+        Effect::DeleteFields { key, fields } => with_fields(out, &[b"HDEL", key], fields),
+        Effect::SetFieldExpiry { key, at, fields } => {
+            let count = number(fields.len() as i64);
+            with_fields(out, &[b"HPEXPIREAT", key, &number(at.0), b"FIELDS", &count], fields);
+        }
+        Effect::ClearFieldExpiry { key, fields } => {
+            let count = number(fields.len() as i64);
+            with_fields(out, &[b"HPERSIST", key, b"FIELDS", &count], fields);
+        }
+        Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
+        Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
+        Effect::SwapDatabases { first, second } => {
+            write_command(out, &[b"SWAPDB", &number(first.0.into())[..], &number(second.0.into())]);
+        }
+    }
+}
+
+/// Appends the commands that make a key, which does not exist, hold a value.
+pub fn encode_value(key: &[u8], value: &ValueRef<'_>, expiry: Option<UnixMs>, out: &mut Vec<u8>) {
+    match value {
+        ValueRef::String(string) => set(out, key, *string, expiry),
+        ValueRef::Hash(hash) => {
+            encode_hash(key, *hash, out);
+            if let Some(at) = expiry {
+                write_command(out, &[b"PEXPIREAT", key, &number(at.0)]);
+            }
+        }
+    }
+}
+
+fn encode_hash(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
+    let mut fields: Vec<(&[u8], &[u8])> = Vec::with_capacity(FIELDS_A_COMMAND);
+    for entry in hash.iter() {
+        fields.push((entry.field, entry.value));
+        if fields.len() == FIELDS_A_COMMAND {
+            set_fields(out, key, &fields);
+            fields.clear();
+        }
+    }
+    if !fields.is_empty() {
+        set_fields(out, key, &fields);
+    }
+    for entry in hash.iter() {
+        if let Some(at) = entry.expiry {
+            with_fields(out, &[b"HPEXPIREAT", key, &number(at.0), b"FIELDS", b"1"], &[entry.field]);
+        }
+    }
+}
+
+fn set(out: &mut Vec<u8>, key: &[u8], value: StringRef<'_>, expiry: Option<UnixMs>) {
+    let whole = value.contiguous();
+    match expiry {
+        None => write_command(out, &[b"SET", key, &whole]),
+        Some(at) => write_command(out, &[b"SET", key, &whole, b"PXAT", &number(at.0)]),
+    }
+}
+
+fn set_fields(out: &mut Vec<u8>, key: &[u8], fields: &[(&[u8], &[u8])]) {
+    let mut words: Vec<&[u8]> = Vec::with_capacity(2 + 2 * fields.len());
+    words.extend([&b"HSET"[..], key]);
+    for (field, value) in fields {
+        words.extend([field, value]);
+    }
+    write_command(out, &words);
+}
+
+fn with_fields(out: &mut Vec<u8>, head: &[&[u8]], fields: &[&[u8]]) {
+    let words: Vec<&[u8]> = head.iter().chain(fields).copied().collect();
+    write_command(out, &words);
+}
+
+fn number(value: i64) -> Vec<u8> {
+    let mut text = Vec::with_capacity(20);
+    write_i64(&mut text, value);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(effect: &Effect<'_>) -> String {
+        let mut out = Vec::new();
+        encode_effect(effect, &mut out);
+        let text = String::from_utf8(out).expect("ASCII");
+        // Only the words are of interest here: every second line.
+        text.split("\r\n")
+            .filter(|line| !line.starts_with(['*', '$']))
+            .collect::<Vec<_>>()
+            .join(" ")
+            .trim()
+            .to_owned()
+    }
+
+    #[test]
+    fn effects_are_commands_with_absolute_times() {
+        let value = StringRef::Inline(b"v");
+        assert_eq!(text(&Effect::SetString { key: b"k", value, expiry: None }), "SET k v");
+        let expiry = Some(UnixMs(123));
+        assert_eq!(text(&Effect::SetString { key: b"k", value, expiry }), "SET k v PXAT 123");
+        let fields: &[&[u8]] = &[b"a", b"b"];
+        let effect = Effect::SetFieldExpiry { key: b"h", at: UnixMs(9), fields };
+        assert_eq!(text(&effect), "HPEXPIREAT h 9 FIELDS 2 a b");
+        assert_eq!(text(&Effect::WriteString { key: b"k", offset: 7, bytes: b"x" }), "SETRANGE k 7 x");
+    }
+}
