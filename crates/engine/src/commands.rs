@@ -8,3 +8,11 @@ use crate::command::Command;
 
 /// The rows of all groups.
 pub const ALL: &[&[Command]] = &[connection::COMMANDS, string::COMMANDS, transactions::COMMANDS];
+
+/// A connection has gone: what it began ends with it.
+pub fn close(session: &mut crate::Session, shared: &crate::Shared) {
+    transactions::abandon(session, shared);
+    if std::mem::take(&mut session.monitoring) {
+        shared.clients.monitors.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}

@@ -12,7 +12,7 @@ use crate::client::Clients;
 use crate::latency::Latency;
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandTotals, WorkerStatistics};
-use crate::transaction::Watchers;
+pub use crate::transaction::Watchers;
 
 /// See the module's text.
 pub struct Shared {

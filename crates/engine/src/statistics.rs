@@ -86,6 +86,15 @@ pub fn add(counter: &AtomicU64, amount: u64) {
 }
 
 impl WorkerStatistics {
+    /// Makes what the keyspace counted visible.
+    pub fn publish(&self, counters: &keyspace::Counters) {
+        self.hits.store(counters.hits, Ordering::Relaxed);
+        self.misses.store(counters.misses, Ordering::Relaxed);
+        self.expired_keys.store(counters.expired_keys, Ordering::Relaxed);
+        self.expired_fields.store(counters.expired_fields, Ordering::Relaxed);
+        self.changes.store(counters.changes, Ordering::Relaxed);
+    }
+
     /// A command ran.
     #[inline]
     pub fn ran(&self, index: usize, nanoseconds: u64, failed: bool) {

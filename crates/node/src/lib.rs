@@ -1,1 +1,44 @@
 //! The whole product without I/O: input to output.
+//!
+//! A [`Node`] holds what all threads share; each worker thread has a [`Worker`]. The shell around it reads sockets into
+//! an arena, calls [`Worker::execute`] once a turn, and sends what [`Worker::output`] holds. Whatever the node needs of
+//! the machine it asks of the [`Machine`] it was given: time comes with the calls, bytes come and go as slices.
+//!
+//! ```text
+//!    bytes ─► Worker::execute ─► decode ─► group of 16 ─► engine ─► Output ─► bytes
+//!                  │                                        │
+//!                  └────────► run of effects ◄──────────────┘
+//!                                  └─► Machine::journal ─► Mail::Released ─► held outputs go
+//! ```
+
+mod connection;
+mod host;
+mod loader;
+mod machine;
+mod mailbox;
+mod node;
+mod output;
+mod unfinished;
+mod worker;
+
+pub use connection::Connection;
+pub use engine::host::{MemoryFigures, PersistenceFigures, Shutdown};
+pub use engine::shared::Identity;
+pub use loader::Loader;
+pub use machine::{Background, JournalLetter, Machine, Mail};
+pub use mailbox::Mailbox;
+pub use node::{BACKGROUND_ACCESSES, Node, Settings};
+pub use output::Output;
+pub use unfinished::Unfinished;
+pub use worker::{Input, Worker};
+
+use stdx::time::UnixMs;
+
+/// The two times of a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Wall-clock time.
+    pub unix: UnixMs,
+    /// Nanoseconds since some moment; never goes back.
+    pub monotonic_ns: u64,
+}

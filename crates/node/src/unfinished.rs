@@ -43,14 +43,10 @@ impl Unfinished {
         self.missing = missing;
     }
 
-    /// The first `count` bytes have been executed; `missing` as in [`Unfinished::keep`].
-    pub fn consume(&mut self, count: usize, missing: usize) {
-        self.missing = missing;
-        if count == self.buffer.len() {
-            self.buffer = Vec::new();
-        } else if count > 0 {
-            self.buffer.drain(..count);
-        }
+    /// Takes the bytes out, to be decoded; what is left over is kept again.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.missing = 0;
+        std::mem::take(&mut self.buffer)
     }
 }
 
@@ -59,15 +55,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executed_bytes_leave_and_an_empty_buffer_is_freed() {
+    fn bytes_are_taken_whole_and_the_rest_is_kept_again() {
         let mut unfinished = Unfinished::default();
         unfinished.keep(b"*1\r\n$4\r\nPI", 4);
         assert_eq!(unfinished.room(2).1, 4);
         unfinished.room(2).0.extend_from_slice(b"NG\r\n*1");
-        unfinished.consume(14, 0);
-        assert_eq!(unfinished.bytes(), b"*1");
-        unfinished.consume(2, 0);
+        let bytes = unfinished.take();
         assert_eq!(unfinished.capacity(), 0);
+        unfinished.keep(&bytes[14..], 0);
+        assert_eq!(unfinished.bytes(), b"*1");
     }
 
     #[test]

@@ -130,8 +130,5 @@ fn spare() -> Option<File> {
 /// Whether the process or the system has no file descriptors or memory for another socket.
 fn is_exhausted(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
-    )
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }

@@ -34,3 +34,13 @@ pub fn entropy() -> u64 {
     // The standard library seeds its hasher from the operating system's random source.
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
+
+/// Processor time of the process in microseconds: system, user.
+pub fn processor_us() -> (u64, u64) {
+    let ticks_us = 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in parentheses may hold spaces; fields are counted behind it.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |index: usize| fields.get(index).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+    (field(12) * ticks_us, field(11) * ticks_us)
+}

@@ -1,3 +1,26 @@
-//! The server: sockets, threads, disk, clock and signals around a node.
+//! rustypotato-server: the shell around the node.
 
-fn main() {}
+mod acceptor;
+mod allocator;
+mod aof;
+mod boot;
+mod clock;
+mod journal;
+mod logging;
+mod machine;
+mod reactor;
+mod shared;
+mod signals;
+mod socket;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match boot::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            boot::complain(&reason);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -36,11 +36,11 @@ const WRITE_BUDGET: usize = 1024 * 1024;
 const ADOPT_BUDGET: usize = 64;
 
 /// One worker thread's half of the shell; the other half is the node's worker.
-pub struct Reactor {
+pub struct Reactor<'n> {
     poll: Poll,
     index: usize,
     shared: Arc<Shared>,
-    worker: node::Worker,
+    worker: node::Worker<'n>,
     sockets: Vec<Option<Socket>>,
     arena: Box<[u8]>,
     /// Connections that may have bytes to read, each at most once.
@@ -60,9 +60,9 @@ struct Socket {
     write_blocked: bool,
 }
 
-impl Reactor {
+impl<'n> Reactor<'n> {
     /// A reactor for worker `index` on a poll whose waker the worker's mailbox holds.
-    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>, worker: node::Worker) -> Self {
+    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>, worker: node::Worker<'n>) -> Self {
         Self {
             poll,
             index,
@@ -106,7 +106,9 @@ impl Reactor {
     /// Remembers what the events say.
     fn note(&mut self, events: &Events) {
         for event in events {
-            let Some(socket) = self.sockets.get_mut(event.token().0).and_then(Option::as_mut) else { continue };
+            let Some(socket) = self.sockets.get_mut(event.token().0).and_then(Option::as_mut) else {
+                continue;
+            };
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 socket.read_closed |= event.is_read_closed() || event.is_error();
                 if !socket.readable {
@@ -153,7 +155,8 @@ impl Reactor {
         if self.sockets.len() <= number {
             self.sockets.resize_with(number + 1, || None);
         }
-        self.sockets[number] = Some(Socket { stream, readable: false, read_closed: false, write_blocked: false });
+        self.sockets[number] =
+            Some(Socket { stream, readable: false, read_closed: false, write_blocked: false });
     }
 
     /// Reads, executes, writes, ticks.

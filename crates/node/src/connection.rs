@@ -1,0 +1,46 @@
+//! One connection: its session, the half request it has sent, the replies it is owed.
+
+use engine::Session;
+use resp::RequestDecoder;
+
+use crate::output::Output;
+use crate::unfinished::Unfinished;
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Connection {
+    pub(crate) session: Session,
+    pub(crate) decoder: RequestDecoder,
+    pub(crate) unfinished: Unfinished,
+    pub(crate) output: Output,
+    /// It has something to send and is in the worker's list.
+    pub(crate) is_writable: bool,
+    /// Its input waits for the end of a pause.
+    pub(crate) is_paused: bool,
+    /// The peer is gone, or everything it was owed before it is closed has been sent.
+    pub(crate) is_finished: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(session: Session) -> Self {
+        Self {
+            session,
+            decoder: RequestDecoder::new(),
+            unfinished: Unfinished::default(),
+            output: Output::default(),
+            is_writable: false,
+            is_paused: false,
+            is_finished: false,
+        }
+    }
+
+    /// Whether more requests should be read: not while replies wait for the log, a pause lasts or the end is near.
+    pub(crate) fn wants_input(&self) -> bool {
+        self.output.held().is_none() && !self.is_paused && !self.session.closing
+    }
+
+    /// Whether it has been asked to end and owes nothing more.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_finished || self.session.closing && self.output.is_empty()
+    }
+}

@@ -1,0 +1,100 @@
+//! The node as the commands' host.
+
+use config::{Config, Param};
+use engine::client::ClientRecord;
+use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Shutdown};
+use keyspace::Access;
+use std::sync::Arc;
+use value::{Value, ValueRef};
+
+use crate::machine::{Background, JournalLetter, Mail};
+use crate::node::Node;
+
+impl Host for Node {
+    fn wake_client(&self, client: &ClientRecord) {
+        self.machine.post(client.worker, Mail::Look { number: client.number, id: client.id });
+    }
+
+    fn feed_monitors(&self, line: &[u8]) {
+        let line: Arc<[u8]> = line.into();
+        for worker in 0..self.shared.identity.threads {
+            self.machine.post(worker, Mail::Monitor(Arc::clone(&line)));
+        }
+    }
+
+    fn wake_all(&self) {
+        for worker in 0..self.shared.identity.threads {
+            self.machine.post(worker, Mail::Unpaused);
+        }
+    }
+
+    fn shutdown(&self, how: Shutdown) -> Result<(), String> {
+        self.machine.shutdown(how)
+    }
+
+    fn rewrite_aof(&self, access: &mut Access<'_>) -> Result<bool, String> {
+        if self.machine.persistence().aof_rewriting {
+            return Err("Background append only file rewriting already in progress".to_owned());
+        }
+        let snapshot = access.snapshot(|position| self.machine.journal(JournalLetter::Cut(position)));
+        self.machine.begin(Background::RewriteAof(snapshot));
+        Ok(true)
+    }
+
+    fn save(&self, access: &mut Access<'_>, background: bool) -> Result<(), String> {
+        let snapshot = access.snapshot(|_| ());
+        if background {
+            self.machine.begin(Background::Save(snapshot));
+            return Ok(());
+        }
+        self.machine.save_now(&self.shared, snapshot)
+    }
+
+    fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), String> {
+        self.configure();
+        let (was_on, is_on) = (old.yes(Param::Appendonly), new.yes(Param::Appendonly));
+        if is_on && !was_on {
+            let keyspace = access.keyspace();
+            let snapshot = access.snapshot(|position| {
+                keyspace.set_recording(true);
+                self.machine.journal(JournalLetter::Cut(position));
+            });
+            self.machine.begin(Background::RewriteAof(snapshot));
+        }
+        self.machine.journal(JournalLetter::Configured);
+        self.wake_all();
+        Ok(())
+    }
+
+    fn rewrite_config(&self, config: &Config) -> Result<(), String> {
+        self.machine.rewrite_config(config)
+    }
+
+    fn memory(&self) -> MemoryFigures {
+        self.machine.memory()
+    }
+
+    fn purge_memory(&self) {
+        self.machine.purge_memory();
+    }
+
+    fn persistence(&self) -> PersistenceFigures {
+        self.machine.persistence()
+    }
+
+    fn processor_us(&self) -> (u64, u64) {
+        self.machine.processor_us()
+    }
+
+    fn dump(&self, value: &ValueRef<'_>) -> Vec<u8> {
+        Vec::new() /* TODO */
+    }
+
+    fn restore(&self, payload: &[u8]) -> Result<Value, BadPayload> {
+        Err(BadPayload::Format)
+    }
+
+    fn reload(&self, _: &mut Access<'_>) -> Result<(), String> {
+        Err("reloading is not available".to_owned())
+    }
+}

@@ -1,0 +1,66 @@
+//! Loading: the commands of an append-only file run again, before any client is served.
+
+use std::ops::Range;
+
+use engine::{Args, Session};
+use keyspace::{Access, WorkerId};
+
+use crate::Now;
+use crate::node::Node;
+
+/// Runs commands without a client and without recording effects.
+pub struct Loader<'n> {
+    node: &'n Node,
+    engine: engine::Worker<'n>,
+    session: Session,
+    reply: Vec<u8>,
+    clock: u64,
+}
+
+impl<'n> Loader<'n> {
+    /// A loader; keys that are due at `now` are gone when it is done.
+    pub fn new(node: &'n Node, now: Now) -> Self {
+        let shared = &node.shared;
+        let index = shared.identity.threads;
+        let mut engine = engine::Worker::new(Access::new(&shared.keyspace, WorkerId(index), 1), index);
+        engine.access.begin(now.unix);
+        let record = shared.clients.open(index, 0, "loader", "loader", true, now.unix);
+        shared.clients.close(&record);
+        Self { node, engine, session: Session::new(record, true), reply: Vec::new(), clock: now.monotonic_ns }
+    }
+
+    /// Runs one command; an error reply is the error.
+    pub fn apply(&mut self, buffer: &[u8], ranges: &[Range<usize>]) -> Result<(), String> {
+        let args = Args::new(buffer, ranges);
+        let prepared = self.engine.prepare(&self.session, &args);
+        let is_alone = prepared.is_alone();
+        if !is_alone {
+            self.engine.lease(std::iter::once((&prepared, args)));
+        }
+        self.reply.clear();
+        let environment = (&*self.node.shared, self.node as &dyn engine::Host);
+        self.clock =
+            self.engine.run(prepared, &args, &mut self.session, &mut self.reply, environment, self.clock);
+        if !is_alone {
+            self.engine.release();
+        }
+        drop(self.engine.access.take_reclaim());
+        if self.reply.first() == Some(&b'-') {
+            let text = String::from_utf8_lossy(&self.reply[1..]);
+            let name = args.get_optional(0).map(String::from_utf8_lossy).unwrap_or_default();
+            return Err(format!("the command '{name}' is refused: {}", text.trim_end()));
+        }
+        Ok(())
+    }
+
+    /// The keyspace's access, for what is loaded without commands.
+    pub fn access(&mut self) -> &mut Access<'n> {
+        &mut self.engine.access
+    }
+}
+
+impl Drop for Loader<'_> {
+    fn drop(&mut self) {
+        self.engine.access.end();
+    }
+}

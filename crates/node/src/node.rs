@@ -1,0 +1,188 @@
+//! What all threads of the product share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use config::{AppendFsync, Config, Param};
+use engine::shared::{HotSettings, Identity};
+use engine::statistics::WorkerStatistics;
+use engine::{Session, Shared};
+use keyspace::{Keyspace, LogPosition, SHARDS};
+use parking_lot::{Mutex, RwLock};
+use stdx::hash::HashKey;
+use stdx::rng::Rng;
+
+use crate::connection::Connection;
+use crate::machine::Machine;
+
+/// Accesses to the keyspace besides the workers': the thread that loads, and later background jobs.
+pub const BACKGROUND_ACCESSES: usize = 1;
+/// Bytes that may wait for a client that has not authenticated and does not read.
+const UNAUTHENTICATED_OUTPUT: usize = 1024 * 1024;
+
+/// How a node is made.
+pub struct Settings {
+    /// All parameters.
+    pub config: Config,
+    /// Who this process is.
+    pub identity: Identity,
+    /// A number that differs from start to start.
+    pub seed: u64,
+    /// Reads a monotonic clock, in nanoseconds.
+    pub clock: fn() -> u64,
+}
+
+/// See the module's text.
+pub struct Node {
+    /// What the engines share.
+    pub shared: Arc<Shared>,
+    pub(crate) machine: Arc<dyn Machine>,
+    /// Whether replies wait until the log is synced.
+    waits_for_sync: AtomicBool,
+    idle_timeout_s: AtomicU64,
+    keepalive_s: AtomicU64,
+    max_clients: AtomicUsize,
+    protected: AtomicBool,
+    sweeping: AtomicBool,
+    output_limit: AtomicUsize,
+}
+
+impl Node {
+    /// A node with an empty keyspace.
+    pub fn new(settings: Settings, machine: Arc<dyn Machine>) -> Self {
+        let mut rng = Rng::from_seed(settings.seed);
+        let threads = settings.identity.threads;
+        let keyspace = Arc::new(Keyspace::new(keyspace::Options {
+            databases: settings.config.integer(Param::Databases).clamp(1, 65_535) as u16,
+            shards: SHARDS,
+            workers: threads + BACKGROUND_ACCESSES,
+            hash_key: HashKey([rng.next_u64(), rng.next_u64()]),
+            encode: persist::encode_effect,
+        }));
+        let shared = Arc::new(Shared {
+            keyspace,
+            config: RwLock::new(settings.config),
+            hot: HotSettings::default(),
+            clients: engine::client::Clients::default(),
+            watchers: engine::shared::Watchers::default(),
+            slow_log: Mutex::default(),
+            latency: Mutex::default(),
+            statistics: (0..threads + BACKGROUND_ACCESSES).map(|_| WorkerStatistics::default()).collect(),
+            loading: AtomicBool::new(false),
+            write_refusal: Mutex::new(None),
+            writes_refused: AtomicBool::new(false),
+            connections: AtomicU64::new(0),
+            connections_refused: AtomicU64::new(0),
+            peak_memory: AtomicUsize::new(0),
+            identity: settings.identity,
+            clock: settings.clock,
+        });
+        let node = Self {
+            shared,
+            machine,
+            waits_for_sync: AtomicBool::new(false),
+            idle_timeout_s: AtomicU64::new(0),
+            keepalive_s: AtomicU64::new(300),
+            max_clients: AtomicUsize::new(10_000),
+            protected: AtomicBool::new(false),
+            sweeping: AtomicBool::new(true),
+            output_limit: AtomicUsize::new(0),
+        };
+        node.configure();
+        node
+    }
+
+    /// Takes over the parameters that are read without a lock.
+    pub fn configure(&self) {
+        let config = self.shared.config.read();
+        let nanoseconds = |us: i64| u64::try_from(us).map_or(u64::MAX, |us| us.saturating_mul(1000));
+        let hot = &self.shared.hot;
+        hot.slow_nanoseconds
+            .store(nanoseconds(config.integer(Param::SlowlogLogSlowerThan)), Ordering::Relaxed);
+        let latency_ms = config.integer(Param::LatencyMonitorThreshold);
+        let latency = if latency_ms > 0 { nanoseconds(latency_ms.saturating_mul(1000)) } else { u64::MAX };
+        hot.latency_nanoseconds.store(latency, Ordering::Relaxed);
+        hot.slow_log_length.store(config.integer(Param::SlowlogMaxLen) as usize, Ordering::Relaxed);
+        hot.max_bulk_bytes.store(config.size(Param::ProtoMaxBulkLen) as i64, Ordering::Relaxed);
+        let has_password = !config.text(Param::Requirepass).is_empty();
+        hot.password_required.store(has_password, Ordering::Relaxed);
+        let limits = self.shared.keyspace.limits();
+        let entries = config.integer(Param::HashMaxListpackEntries) as usize;
+        limits.hash_packed_entries.store(entries, Ordering::Relaxed);
+        limits.hash_packed_value.store(config.size(Param::HashMaxListpackValue) as usize, Ordering::Relaxed);
+        self.idle_timeout_s.store(config.integer(Param::Timeout) as u64, Ordering::Relaxed);
+        self.keepalive_s.store(config.integer(Param::TcpKeepalive) as u64, Ordering::Relaxed);
+        self.max_clients.store(config.integer(Param::Maxclients) as usize, Ordering::Relaxed);
+        let waits = config.yes(Param::Appendonly) && config.append_fsync() == AppendFsync::Always;
+        self.waits_for_sync.store(waits, Ordering::Relaxed);
+        self.protected.store(config.yes(Param::ProtectedMode) && !has_password, Ordering::Relaxed);
+        self.output_limit.store(config.output_limits().normal.hard_bytes as usize, Ordering::Relaxed);
+    }
+
+    /// Why a new connection is refused, as the bytes to tell it.
+    pub fn refuse_connection(&self, is_local: bool) -> Option<String> {
+        let shared = &self.shared;
+        let refusal = if self.protected.load(Ordering::Relaxed) && !is_local {
+            Some(PROTECTED)
+        } else if shared.clients.count() >= self.max_clients.load(Ordering::Relaxed) {
+            Some("-ERR max number of clients reached\r\n")
+        } else {
+            None
+        };
+        let counter = if refusal.is_some() { &shared.connections_refused } else { &shared.connections };
+        counter.fetch_add(1, Ordering::Relaxed);
+        refusal.map(str::to_owned)
+    }
+
+    /// Refuses writes from now on, for a reason; or accepts them again.
+    pub fn refuse_writes(&self, reason: Option<String>) {
+        self.shared.writes_refused.store(reason.is_some(), Ordering::Relaxed);
+        *self.shared.write_refusal.lock() = reason;
+    }
+
+    /// Seconds of silence before keep-alive probes.
+    pub fn keepalive_s(&self) -> u64 {
+        self.keepalive_s.load(Ordering::Relaxed)
+    }
+
+    /// Seconds of silence after which a client is closed; 0 = never.
+    pub(crate) fn idle_timeout_s(&self) -> u64 {
+        self.idle_timeout_s.load(Ordering::Relaxed)
+    }
+
+    /// Whether workers move pages.
+    pub(crate) fn sweeps(&self) -> bool {
+        self.sweeping.load(Ordering::Relaxed)
+    }
+
+    /// The log position that replies of this turn have to wait for, if they have to wait at all.
+    pub(crate) fn unreleased(&self) -> Option<LogPosition> {
+        if !self.waits_for_sync.load(Ordering::Relaxed) {
+            return None;
+        }
+        let position = self.shared.keyspace.position();
+        (self.machine.released() < position).then_some(position)
+    }
+
+    /// Whether a connection is owed more than it may be.
+    pub(crate) fn exceeds_output_limit(&self, connection: &Connection) -> bool {
+        let waiting = connection.output.len();
+        if !connection.session.authenticated && waiting > UNAUTHENTICATED_OUTPUT {
+            return true;
+        }
+        let limit = self.output_limit.load(Ordering::Relaxed);
+        limit > 0 && waiting > limit
+    }
+
+    /// A connection has gone: what it watched and was fed with ends.
+    pub(crate) fn forget(&self, session: &mut Session) {
+        engine::commands::close(session, &self.shared);
+        self.shared.clients.close(&session.record);
+    }
+}
+
+/// What a client from another machine is told in protected mode.
+const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password \
+is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to \
+connect from external computers, either set a password (requirepass), or bind the address you want and turn protected \
+mode off (protected-mode no).\r\n";

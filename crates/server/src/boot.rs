@@ -1,0 +1,284 @@
+//! The start and the end: configuration, log, data, threads, signals.
+//!
+//! The order matters. Sockets are bound before data is loaded, so that a wrong address is told at once; clients are
+//! accepted after it. At the end the workers stop first, then the journal, so that every effect of an acknowledged
+//! write is on disk when the process ends.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+
+use config::{Config, Param};
+use mio::{Poll, Waker};
+use node::{Background, Identity, JournalLetter, Loader, Machine, Mailbox, Node, Settings, Worker};
+use parking_lot::Mutex;
+use tracing::{error, info};
+
+use crate::acceptor::Acceptor;
+use crate::aof::AofFolder;
+use crate::clock;
+use crate::journal::Journal;
+use crate::machine::{JournalThread, ServerMachine};
+use crate::reactor::{Reactor, WAKE};
+use crate::shared::{Letter, Shared};
+use crate::signals::{Waiting, Woken};
+use crate::socket::Listener;
+
+/// Runs the server from the command line to its end.
+pub fn run() -> Result<(), String> {
+    let config = configuration()?;
+    crate::logging::start(&config.text_lossy(Param::Loglevel), &config.text_lossy(Param::Logfile))
+        .map_err(|error| format!("the log file cannot be opened: {error}"))?;
+    Server::start(config)?.serve()
+}
+
+/// Tells why the server does not run, where a person looks for it.
+#[allow(clippy::print_stderr, reason = "the log may not be open yet")]
+pub fn complain(reason: &str) {
+    eprintln!("rustypotato-server: {reason}");
+    error!("{reason}");
+}
+
+/// Everything that runs.
+struct Server {
+    shared: Arc<Shared>,
+    machine: Arc<ServerMachine>,
+    workers: Vec<thread::JoinHandle<()>>,
+    acceptor: thread::JoinHandle<()>,
+    journal: thread::JoinHandle<()>,
+    signals: Waiting,
+}
+
+impl Server {
+    fn start(config: Config) -> Result<Self, String> {
+        let directory = PathBuf::from(config.text_lossy(Param::Dir).into_owned());
+        std::env::set_current_dir(&directory)
+            .map_err(|error| format!("dir {}: {error}; name a folder that exists", directory.display()))?;
+        let listeners = listeners(&config)?;
+        let signals = Waiting::install().map_err(|error| format!("signals cannot be awaited: {error}"))?;
+        raise_file_limit(config.integer(Param::Maxclients) as u64);
+
+        let threads = thread_count(&config);
+        let (polls, mailboxes) = mailboxes(threads)?;
+        let journal_thread: JournalThread = Arc::new(Mutex::new(None));
+        let (background, jobs) = mpsc::channel();
+        let aof_directory = config.text_lossy(Param::Appenddirname).into_owned();
+        let machine = Arc::new(ServerMachine::new(
+            mailboxes.clone(),
+            &journal_thread,
+            background,
+            PathBuf::from(&aof_directory),
+            signals.handle(),
+        ));
+        let port = listeners.iter().find_map(Listener::port).unwrap_or(0);
+        let settings = Settings {
+            identity: identity(threads, port),
+            config,
+            seed: clock::entropy(),
+            clock: clock::monotonic_ns,
+        };
+        let node = Arc::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>));
+        let shared = Shared::new(Arc::clone(&node), mailboxes);
+
+        let journal = load(&node, &machine)?;
+        let journal = spawn("journal", move || journal.run())?;
+        *journal_thread.lock() = Some(journal.thread().clone());
+        spawn_background(&machine, jobs)?;
+        let workers = polls
+            .into_iter()
+            .enumerate()
+            .map(|(index, poll)| spawn_worker(index, poll, &shared))
+            .collect::<Result<_, _>>()?;
+        let (acceptor, waker) = Acceptor::new(listeners, Arc::clone(&shared))
+            .map_err(|error| format!("connections cannot be awaited: {error}"))?;
+        shared.set_acceptor(waker);
+        let acceptor = spawn("acceptor", move || acceptor.run())?;
+        info!("Ready to accept connections on port {port} with {threads} worker threads");
+        Ok(Self { shared, machine, workers, acceptor, journal, signals })
+    }
+
+    /// Serves until a signal or a client ends it.
+    fn serve(mut self) -> Result<(), String> {
+        match self.signals.wait() {
+            Woken::Signal(name) => info!("received {name}; shutting down"),
+            Woken::Closed => info!("shutting down"),
+        }
+        self.shared.stop();
+        join("acceptor", self.acceptor)?;
+        for worker in self.workers {
+            join("worker", worker)?;
+        }
+        self.machine.journal(JournalLetter::Finish);
+        join("journal", self.journal)?;
+        info!("all data is written; bye");
+        Ok(())
+    }
+}
+
+/// The configuration from command line, environment and file.
+fn configuration() -> Result<Config, String> {
+    let mut config = Config::default();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let name = argument.strip_prefix("--").ok_or_else(|| format!("unexpected argument '{argument}'"))?;
+        let value = arguments.next().ok_or_else(|| format!("'{argument}' needs a value"))?;
+        let param = Param::find(name.as_bytes()).ok_or_else(|| format!("unknown parameter '{argument}'"))?;
+        let words: Vec<&[u8]> = value.split_whitespace().map(str::as_bytes).collect();
+        config.assign(param, &words).map_err(|reason| format!("'{argument} {value}': {reason}"))?;
+    }
+    Ok(config)
+}
+
+/// Worker threads: those asked for, or one for each core that the process may use (which counts the quota of a
+/// container too).
+fn thread_count(config: &Config) -> usize {
+    match config.integer(Param::Threads) {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads as usize,
+    }
+}
+
+/// The listening sockets. An address with a leading `-` may be missing on this machine.
+fn listeners(config: &Config) -> Result<Vec<Listener>, String> {
+    let port = config.integer(Param::Port) as u16;
+    let backlog = config.integer(Param::TcpBacklog) as i32;
+    let mut listeners = Vec::new();
+    for word in config.words(Param::Bind).iter().filter(|_| port != 0) {
+        let text = String::from_utf8_lossy(word);
+        let (host, optional) = text.strip_prefix('-').map_or((&*text, false), |host| (host, true));
+        let host = match host {
+            "*" => "0.0.0.0",
+            "::*" => "::",
+            other => other,
+        };
+        match Listener::tcp(host, port, backlog) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if optional && error.kind() != std::io::ErrorKind::AddrInUse => {
+                info!("not listening on {host}: {error}");
+            }
+            Err(error) => {
+                return Err(format!(
+                    "cannot listen on {host} port {port}: {error}; is another server running there?"
+                ));
+            }
+        }
+    }
+    let path = config.text_lossy(Param::Unixsocket);
+    if !path.is_empty() {
+        let mode = config.integer(Param::Unixsocketperm) as u32;
+        let listener = Listener::unix(Path::new(&*path), (mode != 0).then_some(mode), backlog)
+            .map_err(|error| format!("cannot listen on {path}: {error}"))?;
+        listeners.push(listener);
+    }
+    if listeners.is_empty() {
+        return Err("nothing to listen on: set port, bind or unixsocket".to_owned());
+    }
+    Ok(listeners)
+}
+
+/// Polls and mailboxes of the workers; a letter wakes the poll.
+fn mailboxes(threads: usize) -> Result<(Vec<Poll>, Vec<Arc<Mailbox<Letter>>>), String> {
+    let mut polls = Vec::new();
+    let mut mailboxes = Vec::new();
+    for _ in 0..threads {
+        let poll = Poll::new().map_err(|error| format!("events cannot be awaited: {error}"))?;
+        let waker = Waker::new(poll.registry(), WAKE)
+            .map_err(|error| format!("a worker cannot be woken: {error}"))?;
+        polls.push(poll);
+        // A waker fails only when its poll is gone, and with it the worker.
+        mailboxes.push(Arc::new(Mailbox::new(move || drop(waker.wake()))));
+    }
+    Ok((polls, mailboxes))
+}
+
+/// Loads the append-only file and returns the journal that goes on with it.
+fn load(node: &Arc<Node>, machine: &Arc<ServerMachine>) -> Result<Journal, String> {
+    let (directory, prefix, cut_torn_tail, is_on) = {
+        let config = node.shared.config.read();
+        (
+            config.text_lossy(Param::Appenddirname).into_owned(),
+            config.text_lossy(Param::Appendfilename).into_owned(),
+            config.yes(Param::AofLoadTruncated),
+            config.yes(Param::Appendonly),
+        )
+    };
+    let mut folder = AofFolder::open(Path::new(""), &directory, &prefix)?;
+    if is_on && folder.has_data() {
+        let started = clock::now();
+        let mut loader = Loader::new(node, started);
+        let commands = folder.load(&mut loader, cut_torn_tail)?;
+        drop(loader);
+        let seconds = (clock::monotonic_ns() - started.monotonic_ns) as f64 / 1e9;
+        let keys = node.shared.keyspace.len(keyspace::DbIndex(0));
+        info!("loaded {commands} commands in {seconds:.3} seconds; database 0 has {keys} keys");
+    }
+    node.shared.keyspace.set_recording(is_on);
+    machine.set_aof_enabled(is_on);
+    Journal::new(Arc::clone(node), Arc::clone(machine), folder)
+}
+
+fn spawn_worker(index: usize, poll: Poll, shared: &Arc<Shared>) -> Result<thread::JoinHandle<()>, String> {
+    let shared = Arc::clone(shared);
+    spawn(&format!("worker-{index}"), move || {
+        let node = Arc::clone(&shared.node);
+        let worker = Worker::new(&node, index, clock::entropy());
+        Reactor::new(index, poll, shared, worker).run();
+    })
+}
+
+/// The thread that frees memory and writes snapshots. It ends with the process.
+fn spawn_background(machine: &Arc<ServerMachine>, jobs: mpsc::Receiver<Background>) -> Result<(), String> {
+    let machine = Arc::clone(machine);
+    spawn("background", move || {
+        for job in jobs {
+            machine.work(job);
+        }
+    })
+    .map(drop)
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, String> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|error| format!("the thread {name} cannot be started: {error}"))
+}
+
+fn join(name: &str, thread: thread::JoinHandle<()>) -> Result<(), String> {
+    thread.join().map_err(|_| format!("the thread {name} has failed"))
+}
+
+fn identity(threads: usize, port: u16) -> Identity {
+    let run_id = format!("{:016x}{:016x}{:08x}", clock::entropy(), clock::entropy(), clock::entropy() as u32);
+    let system = rustix::system::uname();
+    Identity {
+        run_id,
+        started: clock::now().unix,
+        process_id: std::process::id(),
+        system: format!(
+            "{} {} {}",
+            system.sysname().to_string_lossy(),
+            system.release().to_string_lossy(),
+            system.machine().to_string_lossy()
+        ),
+        config_file: String::new(),
+        executable: std::env::current_exe().map_or_else(|_| String::new(), |path| path.display().to_string()),
+        port,
+        threads,
+    }
+}
+
+/// Every client takes a descriptor; the soft limit is raised as far as the hard limit allows.
+fn raise_file_limit(clients: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = clients + 64;
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    limit.current = Some(limit.maximum.map_or(wanted, |maximum| wanted.min(maximum)));
+    if setrlimit(Resource::Nofile, limit).is_err() || limit.current < Some(wanted) {
+        info!("the limit of open files allows fewer than maxclients {clients}");
+    }
+}
