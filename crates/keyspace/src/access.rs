@@ -306,6 +306,12 @@ impl<'k> Access<'k> {
         self.held[place].shard.make(database, self.keyspace.options.hash_key)
     }
 
+    /// A shard's partition when everything is locked.
+    pub(crate) fn held_partition(&self, shard: usize, database: DbIndex) -> Option<&Partition> {
+        debug_assert!(self.exclusive, "only then a shard's place is its index");
+        self.held[shard].shard.partition(database)
+    }
+
     /// All locked shards with their indices.
     pub(crate) fn held_shards(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
         self.held.iter_mut().map(|held| (held.index, &mut *held.shard))

@@ -10,6 +10,7 @@ use value::{Kind, ValueRef};
 use crate::access::Access;
 use crate::db::value_of;
 use crate::key::DbIndex;
+use crate::shard::Partition;
 
 /// What a walk shows of a key.
 #[derive(Debug)]
@@ -26,7 +27,8 @@ pub struct Seen<'a> {
 
 impl Access<'_> {
     /// Visits the keys of about `count` table slots after `cursor` and returns the cursor to go on with. Due keys are not
-    /// shown. Called inside a batch with nothing locked.
+    /// shown. Called inside a batch, with nothing locked or
+    /// everything.
     pub fn scan(
         &mut self,
         database: DbIndex,
@@ -39,8 +41,8 @@ impl Access<'_> {
         let mut shard = (cursor as usize) & (shards - 1);
         let mut position = cursor >> bits;
         let mut seen = 0;
-        // An empty shard or page counts too, though less than a key, so that one call's work stays bounded.
-        let mut steps = count.saturating_mul(10).max(shards / 16);
+        // An empty shard or page costs a step too, so that one call's work stays bounded; a small database is walked in one.
+        let mut steps = count.saturating_mul(10).max(shards);
         loop {
             position = self.scan_page(database, shard, position << bits >> bits, &mut |entry| {
                 seen += 1;
@@ -79,8 +81,9 @@ impl Access<'_> {
         for _ in 0..100 {
             let counts: Vec<usize> = (0..self.keyspace().shards())
                 .map(|shard| {
-                    let shard = self.keyspace().cells[shard].shard.lock();
-                    shard.partition(database).map_or(0, |partition| partition.table.len())
+                    self.with_partition(shard, database, |partition| {
+                        partition.map_or(0, |partition| partition.table.len())
+                    })
                 })
                 .collect();
             let total: usize = counts.iter().sum();
@@ -109,16 +112,20 @@ impl Access<'_> {
 
     fn random_key_of(&mut self, database: DbIndex, shard: usize, into: &mut Vec<u8>) -> bool {
         let now = self.now();
-        let guard = self.keyspace().cells[shard].shard.lock();
-        let Some(partition) = guard.partition(database) else { return false };
-        let Some(at) = partition.table.random(&mut self.rng) else { return false };
-        let entry = partition.table.entry(at);
-        if entry.meta.expiry.is_some_and(|expiry| expiry <= now) {
-            return false;
-        }
-        into.clear();
-        into.extend_from_slice(entry.key);
-        true
+        let mut rng = self.rng.clone();
+        let found = self.with_partition(shard, database, |partition| {
+            let Some(partition) = partition else { return false };
+            let Some(at) = partition.table.random(&mut rng) else { return false };
+            let entry = partition.table.entry(at);
+            if entry.meta.expiry.is_some_and(|expiry| expiry <= now) {
+                return false;
+            }
+            into.clear();
+            into.extend_from_slice(entry.key);
+            true
+        });
+        self.rng = rng;
+        found
     }
 
     fn any_live_key(&mut self, database: DbIndex) -> bool {
@@ -136,14 +143,30 @@ impl Access<'_> {
         each: &mut dyn FnMut(Seen<'_>),
     ) -> u64 {
         let now = self.now();
-        let guard = self.keyspace().cells[shard].shard.lock();
-        let Some(partition) = guard.partition(database) else { return 0 };
-        partition.table.scan(position, &mut |entry| {
-            if entry.meta.expiry.is_none_or(|expiry| expiry > now) {
-                let kind = Kind::of_tag(entry.meta.kind);
-                let value = value_of(&entry, now);
-                each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry });
-            }
+        self.with_partition(shard, database, |partition| {
+            let Some(partition) = partition else { return 0 };
+            partition.table.scan(position, &mut |entry| {
+                if entry.meta.expiry.is_none_or(|expiry| expiry > now) {
+                    let kind = Kind::of_tag(entry.meta.kind);
+                    let value = value_of(&entry, now);
+                    each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry });
+                }
+            })
         })
+    }
+
+    /// Shows a shard's part of a database, under its lock: a lock of its own, or the one that a transaction on everything
+    /// holds already.
+    fn with_partition<R>(
+        &self,
+        shard: usize,
+        database: DbIndex,
+        show: impl FnOnce(Option<&Partition>) -> R,
+    ) -> R {
+        if self.is_exclusive() {
+            show(self.held_partition(shard, database))
+        } else {
+            show(self.keyspace().cells[shard].shard.lock().partition(database))
+        }
     }
 }
