@@ -1,21 +1,208 @@
-//! Strings.
+//! Strings: the rows, and what their functions share. The functions stand in files of their own, by idea.
 
-use crate::args::Args;
-use crate::command::{Access, Command, Flags, Group, Outcome};
+mod condition;
+mod digest;
+mod get;
+mod increment;
+mod increx;
+mod lcs;
+mod many;
+pub(super) mod range;
+mod set;
+
+use std::sync::atomic::Ordering;
+
+use crate::command::{Access, Command, Flags, Group, Keys};
 use crate::context::Context;
-use crate::reply::Reply;
 
-/// The rows of this file.
-pub(super) const COMMANDS: &[Command] = &[Command::new("GET", Group::String, 2, get)
-    .flags(Flags::READONLY.and(Flags::FAST))
-    .key(Access::Read)
-    .doc("1.0.0", "O(1)", "Returns the string value of a key.", "key")];
+const READ: Flags = Flags::READONLY;
+const WRITE: Flags = Flags::WRITE;
+const FAST: Flags = Flags::FAST;
+/// What writes that may need memory have.
+const GROW: Flags = WRITE.and(Flags::DENYOOM);
 
-fn get(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key(args, 1);
-    match ctx.db().string(&key)? {
-        Some(value) => reply.string(value),
-        None => reply.null(),
-    }
-    Ok(())
+/// The longest string that a command may make.
+fn max_length(ctx: &Context<'_, '_>) -> usize {
+    ctx.shared.hot.max_bulk_bytes.load(Ordering::Relaxed).max(0) as usize
 }
+
+const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
+    Command::new(name, Group::String, arity, handler).flags(flags)
+}
+
+/// The rows of this group.
+pub(super) const COMMANDS: &[Command] = &[
+    row("GET", 2, READ.and(FAST), get::get).key(Access::Read).doc(
+        "1.0.0",
+        "O(1)",
+        "Returns the string value of a key.",
+        "key",
+    ),
+    row("SET", -3, GROW, set::set).key(Access::Exchange).doc(
+        "1.0.0",
+        "O(1)",
+        "Sets the string value of a key, under conditions and with an expiry if wished.",
+        "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] \
+         [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+    ),
+    row("SETNX", 3, GROW.and(FAST), set::setnx).key(Access::Insert).doc(
+        "1.0.0",
+        "O(1)",
+        "Sets the string value of a key only when the key doesn't exist.",
+        "key value",
+    ),
+    row("SETEX", 4, GROW, set::setex).key(Access::Overwrite).doc(
+        "2.0.0",
+        "O(1)",
+        "Sets the string value and the expiry of a key in seconds.",
+        "key seconds value",
+    ),
+    row("PSETEX", 4, GROW, set::psetex).key(Access::Overwrite).doc(
+        "2.6.0",
+        "O(1)",
+        "Sets the string value and the expiry of a key in milliseconds.",
+        "key milliseconds value",
+    ),
+    row("GETSET", 3, GROW.and(FAST), set::getset).key(Access::Exchange).doc(
+        "1.0.0",
+        "O(1)",
+        "Sets the string value of a key and returns the one before.",
+        "key value",
+    ),
+    row("GETDEL", 2, WRITE.and(FAST), get::getdel).key(Access::Take).doc(
+        "6.2.0",
+        "O(1)",
+        "Returns the string value of a key and deletes the key.",
+        "key",
+    ),
+    row("GETEX", -2, WRITE.and(FAST), get::getex).key(Access::Exchange).doc(
+        "6.2.0",
+        "O(1)",
+        "Returns the string value of a key and sets its expiry.",
+        "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
+    ),
+    row("DIGEST", 2, READ.and(FAST), digest::digest).key(Access::Read).doc(
+        "8.4.0",
+        "O(N) where N is the length of the string value.",
+        "Returns the XXH3 hash of a string value.",
+        "key",
+    ),
+    row("DELEX", -2, WRITE.and(FAST), digest::delex).key(Access::Take).doc(
+        "8.4.0",
+        "O(1) for IFEQ/IFNE, O(N) for IFDEQ/IFDNE where N is the length of the string value.",
+        "Deletes a key if its value or the digest of its value is as expected.",
+        "key [IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest]",
+    ),
+    row("DELIFEQ", 3, WRITE.and(FAST), digest::delifeq).key(Access::Take).doc(
+        "9.0.0",
+        "O(1)",
+        "Deletes a key if its value equals the given one.",
+        "key value",
+    ),
+    row("APPEND", 3, GROW.and(FAST), range::append).key(Access::Insert).doc(
+        "2.0.0",
+        "O(1). The amortized time complexity is O(1) assuming the appended value is small.",
+        "Appends a string to the value of a key, which is created if it doesn't exist.",
+        "key value",
+    ),
+    row("STRLEN", 2, READ.and(FAST), range::strlen).key(Access::Look).doc(
+        "2.2.0",
+        "O(1)",
+        "Returns the length of a string value.",
+        "key",
+    ),
+    row("GETRANGE", 4, READ, range::getrange).key(Access::Read).doc(
+        "2.4.0",
+        "O(N) where N is the length of the returned string.",
+        "Returns a part of the string stored at a key.",
+        "key start end",
+    ),
+    row("SUBSTR", 4, READ, range::getrange).key(Access::Read).doc(
+        "1.0.0",
+        "O(N) where N is the length of the returned string.",
+        "Returns a part of a string value.",
+        "key start end",
+    ),
+    row("SETRANGE", 4, GROW, range::setrange).key(Access::Update).doc(
+        "2.2.0",
+        "O(1), not counting the time taken to copy the new string in place.",
+        "Overwrites a part of a string value from an offset on; creates the key if it doesn't exist.",
+        "key offset value",
+    ),
+    row("INCR", 2, GROW.and(FAST), increment::incr).key(Access::Update).doc(
+        "1.0.0",
+        "O(1)",
+        "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+        "key",
+    ),
+    row("DECR", 2, GROW.and(FAST), increment::decr).key(Access::Update).doc(
+        "1.0.0",
+        "O(1)",
+        "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+        "key",
+    ),
+    row("INCRBY", 3, GROW.and(FAST), increment::incrby).key(Access::Update).doc(
+        "1.0.0",
+        "O(1)",
+        "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
+        "key increment",
+    ),
+    row("DECRBY", 3, GROW.and(FAST), increment::decrby).key(Access::Update).doc(
+        "1.0.0",
+        "O(1)",
+        "Decrements the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
+        "key decrement",
+    ),
+    row("INCRBYFLOAT", 3, GROW.and(FAST), increment::incrbyfloat).key(Access::Update).doc(
+        "2.6.0",
+        "O(1)",
+        "Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
+        "key increment",
+    ),
+    row("INCREX", -2, GROW.and(FAST), increx::increx).key(Access::Update).doc(
+        "8.8.0",
+        "O(1)",
+        "Increments the numeric value of a key within bounds and sets its expiry.",
+        "key [BYFLOAT increment | BYINT increment] [LBOUND lowerbound] [UBOUND upperbound] [SATURATE] \
+         [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] [ENX]",
+    ),
+    row("MGET", -2, READ.and(FAST), many::mget)
+        .keys(Keys::Range { first: 1, last: -1, step: 1, access: Access::Read })
+        .doc(
+            "1.0.0",
+            "O(N) where N is the number of keys to retrieve.",
+            "Returns the string values of several keys.",
+            "key [key ...]",
+        ),
+    row("MSET", -3, GROW, many::mset)
+        .keys(Keys::Range { first: 1, last: -1, step: 2, access: Access::Overwrite })
+        .doc(
+            "1.0.1",
+            "O(N) where N is the number of keys to set.",
+            "Sets the string values of several keys at once.",
+            "key value [key value ...]",
+        ),
+    row("MSETNX", -3, GROW, many::msetnx)
+        .keys(Keys::Range { first: 1, last: -1, step: 2, access: Access::Overwrite })
+        .doc(
+            "1.0.1",
+            "O(N) where N is the number of keys to set.",
+            "Sets the string values of several keys at once, only when none of the keys exists.",
+            "key value [key value ...]",
+        ),
+    row("MSETEX", -4, GROW, many::msetex).keys(Keys::Counted { at: 1, step: 2, access: Access::Overwrite }).doc(
+        "8.4.0",
+        "O(N) where N is the number of keys to set.",
+        "Sets the string values of several keys at once, under a condition and with one expiry if wished.",
+        "numkeys key value [key value ...] [NX | XX] \
+         [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+    ),
+    row("LCS", -3, READ, lcs::lcs)
+        .keys(Keys::Range { first: 1, last: 2, step: 1, access: Access::Read })
+        .doc(
+            "7.0.0",
+            "O(N*M) where N and M are the lengths of the strings.",
+            "Finds the longest common subsequence of two strings.",
+            "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
+        ),
+];

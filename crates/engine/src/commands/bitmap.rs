@@ -1,0 +1,122 @@
+//! Bits of strings: the rows, and how offsets are read. The functions stand in files of their own, by idea.
+//!
+//! Bit 0 is the most significant bit of the first byte. Long strings are walked page by page; nothing is copied to be
+//! counted.
+
+mod bit;
+mod combine;
+mod count;
+mod field;
+mod integer;
+mod position;
+
+use std::sync::atomic::Ordering;
+
+use stdx::number::parse_i64;
+
+use crate::args::Args;
+use crate::command::{Access, Command, Flags, Group, Keys};
+use crate::context::Context;
+use crate::error::Error;
+
+const READ: Flags = Flags::READONLY;
+const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
+const FAST: Flags = Flags::FAST;
+
+/// The rows of this group.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("SETBIT", Group::Bitmap, 4, bit::setbit).flags(GROW).key(Access::Update).doc(
+        "2.2.0",
+        "O(1)",
+        "Sets or clears the bit at an offset of the string value. Creates the key if it doesn't exist.",
+        "key offset value",
+    ),
+    Command::new("GETBIT", Group::Bitmap, 3, bit::getbit).flags(READ.and(FAST)).key(Access::Read).doc(
+        "2.2.0",
+        "O(1)",
+        "Returns a bit value by offset.",
+        "key offset",
+    ),
+    Command::new("BITCOUNT", Group::Bitmap, -2, count::bitcount).flags(READ).key(Access::Read).doc(
+        "2.6.0",
+        "O(N)",
+        "Counts the number of set bits in a string.",
+        "key [start [end [BYTE | BIT]]]",
+    ),
+    Command::new("BITPOS", Group::Bitmap, -3, position::bitpos).flags(READ).key(Access::Read).doc(
+        "2.8.7",
+        "O(N)",
+        "Finds the first set (1) or clear (0) bit in a string.",
+        "key bit [start [end [BYTE | BIT]]]",
+    ),
+    Command::new("BITOP", Group::Bitmap, -4, combine::bitop)
+        .flags(GROW)
+        .keys(Keys::TargetAndSources { target: 2 })
+        .doc(
+            "2.6.0",
+            "O(N)",
+            "Performs bitwise operations on multiple strings, and stores the result.",
+            "<AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE> destkey key [key ...]",
+        ),
+    Command::new("BITFIELD", Group::Bitmap, -2, field::bitfield).flags(GROW).key(Access::Update).doc(
+        "3.2.0",
+        "O(1) for each subcommand specified",
+        "Performs arbitrary bitfield integer operations on strings.",
+        "key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] \
+         <SET encoding offset value | INCRBY encoding offset increment>> ...]",
+    ),
+    Command::new("BITFIELD_RO", Group::Bitmap, -2, field::bitfield_ro)
+        .flags(READ.and(FAST))
+        .key(Access::Read)
+        .doc(
+            "6.0.0",
+            "O(1) for each subcommand specified",
+            "Performs arbitrary read-only bitfield integer operations on strings.",
+            "key [GET encoding offset [GET encoding offset ...]]",
+        ),
+];
+
+/// The unit in which a range is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Byte,
+    Bit,
+}
+
+impl Unit {
+    /// BYTE or BIT at the end of the arguments, if there is one.
+    fn parse(args: &Args<'_>, index: usize) -> Result<Self, Error> {
+        if args.len() > index + 1 {
+            Err(Error::Syntax)
+        } else if args.len() <= index || args.is(index, "BYTE") {
+            Ok(Self::Byte)
+        } else if args.is(index, "BIT") {
+            Ok(Self::Bit)
+        } else {
+            Err(Error::Syntax)
+        }
+    }
+
+    /// How many of it a byte has.
+    fn per_byte(self) -> usize {
+        match self {
+            Self::Byte => 1,
+            Self::Bit => 8,
+        }
+    }
+}
+
+/// A bit offset within the longest string there may be. With a width, `#n` stands for the n-th field of that width.
+fn offset(ctx: &Context<'_, '_>, text: &[u8], width: Option<u32>) -> Result<usize, Error> {
+    let limit = ctx.shared.hot.max_bulk_bytes.load(Ordering::Relaxed);
+    let offset = match (text, width) {
+        ([b'#', digits @ ..], Some(width)) => {
+            parse_i64(digits).and_then(|number| number.checked_mul(i64::from(width)))
+        }
+        _ => parse_i64(text),
+    };
+    offset
+        .filter(|&offset| offset >= 0 && offset >> 3 < limit)
+        .map(|offset| offset as usize)
+        .ok_or(Error::Static("ERR bit offset is not an integer or out of range"))
+}

@@ -1,0 +1,113 @@
+//! DUMP and RESTORE: a value as a payload that carries its own version and checksum. The format is the host's.
+
+use stdx::number::parse_i64;
+use stdx::time::UnixMs;
+
+use crate::args::Args;
+use crate::command::{Access, Command, Flags, Group, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::host::BadPayload;
+use crate::reply::Reply;
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("DUMP", Group::Generic, 2, dump).flags(Flags::READONLY).key(Access::Read).doc(
+        "2.6.0",
+        "O(1) to access the key and O(N) to serialize it, where N is the size of the value.",
+        "Returns a serialized representation of the value stored at a key.",
+        "key",
+    ),
+    Command::new("RESTORE", Group::Generic, -4, restore)
+        .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS))
+        .key(Access::Overwrite)
+        .doc(
+            "2.6.0",
+            "O(1) to create the new key and O(N) to reconstruct the value, where N is its size.",
+            "Creates a key from the serialized representation of a value.",
+            "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+        ),
+];
+
+/// The options of RESTORE.
+#[derive(Debug, Default)]
+struct Options {
+    replace: bool,
+    absolute: bool,
+    idle_seconds: Option<i64>,
+    frequency: Option<i64>,
+}
+
+impl Options {
+    fn parse(args: &Args<'_>) -> Result<Self, Error> {
+        let mut options = Self::default();
+        let mut cursor = args.cursor(4);
+        while !cursor.is_done() {
+            let (more, has_idle, has_frequency) =
+                (cursor.left() > 1, options.idle_seconds.is_some(), options.frequency.is_some());
+            if cursor.take("REPLACE") {
+                options.replace = true;
+            } else if cursor.take("ABSTTL") {
+                options.absolute = true;
+            } else if more && !has_frequency && cursor.take("IDLETIME") {
+                let seconds = parse_i64(cursor.next_required()?).ok_or(Error::NotInteger)?;
+                if seconds < 0 {
+                    return Err(Error::Static("ERR Invalid IDLETIME value, must be >= 0"));
+                }
+                options.idle_seconds = Some(seconds);
+            } else if more && !has_idle && cursor.take("FREQ") {
+                let frequency = parse_i64(cursor.next_required()?).ok_or(Error::NotInteger)?;
+                if !(0..=255).contains(&frequency) {
+                    return Err(Error::Static("ERR Invalid FREQ value, must be >= 0 and <= 255"));
+                }
+                options.frequency = Some(frequency);
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn dump(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let host = ctx.host;
+    match ctx.db().get(&key) {
+        Some(value) => reply.bulk(host.dump(&value)),
+        None => reply.null(),
+    }
+    Ok(())
+}
+
+fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let options = Options::parse(args)?;
+    let key = ctx.key(args, 1);
+    if !options.replace && ctx.db().contains(&key) {
+        return Err(Error::Static("BUSYKEY Target key name already exists."));
+    }
+    let ttl = args.integer(2)?;
+    if ttl < 0 {
+        return Err(Error::Static("ERR Invalid TTL value, must be >= 0"));
+    }
+    let value = ctx.host.restore(args.get(3)).map_err(|bad| match bad {
+        BadPayload::Checksum => Error::Static("ERR DUMP payload version or checksum are wrong"),
+        BadPayload::Format => Error::Static("ERR Bad data format"),
+    })?;
+    let now = ctx.now();
+    let expiry = match (ttl, options.absolute) {
+        (0, _) => None,
+        (at, true) => Some(UnixMs(at)),
+        (millis, false) => Some(now.saturating_add_millis(millis)),
+    };
+    let mut db = ctx.db();
+    db.delete(&key);
+    // A time that has passed leaves no key.
+    if expiry.is_none_or(|at| at > now) {
+        db.set_value(&key, value, expiry);
+        if let Some(seconds) = options.idle_seconds {
+            db.set_idle_seconds(&key, seconds.min(i64::from(u32::MAX)) as u32);
+        }
+    }
+    reply.ok();
+    Ok(())
+}

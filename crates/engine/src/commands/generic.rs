@@ -1,0 +1,167 @@
+//! Keys of any type: whether they are there, what they are, what they are called, where they are.
+
+use keyspace::DbIndex;
+use stdx::number::parse_i64;
+
+use crate::args::Args;
+use crate::command::{Access, Command, Flags, Group, Handler, Keys, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+const READ: Flags = Flags::READONLY;
+const WRITE: Flags = Flags::WRITE;
+const FAST: Flags = Flags::FAST;
+const SAME_OBJECT: Error = Error::Static("ERR source and destination objects are the same");
+
+const fn row(name: &'static str, arity: i32, flags: Flags, handler: Handler) -> Command {
+    Command::new(name, Group::Generic, arity, handler).flags(flags)
+}
+
+const fn all_keys(access: Access) -> Keys {
+    Keys::Range { first: 1, last: -1, step: 1, access }
+}
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    row("DEL", -2, WRITE, del).keys(all_keys(Access::Remove)).doc(
+        "1.0.0",
+        "O(N) where N is the number of keys that will be removed.",
+        "Deletes one or more keys.",
+        "key [key ...]",
+    ),
+    row("UNLINK", -2, WRITE.and(FAST), del).keys(all_keys(Access::Remove)).doc(
+        "4.0.0",
+        "O(1) for each key removed regardless of its size; memory is given back by another thread.",
+        "Deletes one or more keys and frees their values elsewhere.",
+        "key [key ...]",
+    ),
+    row("EXISTS", -2, READ.and(FAST), exists).keys(all_keys(Access::Look)).doc(
+        "1.0.0",
+        "O(N) where N is the number of keys to check.",
+        "Determines whether one or more keys exist.",
+        "key [key ...]",
+    ),
+    row("TOUCH", -2, READ.and(FAST), exists).keys(all_keys(Access::Look)).doc(
+        "3.2.1",
+        "O(N) where N is the number of keys that will be touched.",
+        "Returns the number of existing keys out of those specified after updating the time they were last accessed.",
+        "key [key ...]",
+    ),
+    row("TYPE", 2, READ.and(FAST), type_of).key(Access::Look).doc(
+        "1.0.0",
+        "O(1)",
+        "Determines the type of value stored at a key.",
+        "key",
+    ),
+    row("RENAME", 3, WRITE, rename)
+        .keys(Keys::Pair { first: Access::Take, second: Access::Overwrite })
+        .doc("1.0.0", "O(1)", "Renames a key and overwrites the destination.", "key newkey"),
+    row("RENAMENX", 3, WRITE.and(FAST), renamenx)
+        .keys(Keys::Pair { first: Access::Take, second: Access::Insert })
+        .doc("1.0.0", "O(1)", "Renames a key only when the target key name doesn't exist.", "key newkey"),
+    row("COPY", -3, WRITE.and(Flags::DENYOOM), copy)
+        .keys(Keys::Pair { first: Access::Read, second: Access::Overwrite })
+        .doc(
+            "6.2.0",
+            "O(1); large values share their memory until one of the two changes.",
+            "Copies the value of a key to a new key.",
+            "source destination [DB destination-db] [REPLACE]",
+        ),
+    row("MOVE", 3, WRITE.and(FAST), move_key).key(Access::Take).doc(
+        "1.0.0",
+        "O(1)",
+        "Moves a key to another database.",
+        "key db",
+    ),
+];
+
+fn del(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut deleted = 0;
+    for index in 1..args.len() {
+        let key = ctx.key(args, index);
+        deleted += i64::from(ctx.db().delete(&key));
+    }
+    reply.integer(deleted);
+    Ok(())
+}
+
+fn exists(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut found = 0;
+    for index in 1..args.len() {
+        let key = ctx.key(args, index);
+        found += i64::from(ctx.db().exists(&key));
+    }
+    reply.integer(found);
+    Ok(())
+}
+
+fn type_of(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    reply.simple(ctx.db().kind(&key).map_or("none", value::Kind::type_name));
+    Ok(())
+}
+
+fn rename(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (from, to) = (ctx.key(args, 1), ctx.key(args, 2));
+    if !ctx.db().rename(&from, &to) {
+        return Err(Error::NoSuchKey);
+    }
+    reply.ok();
+    Ok(())
+}
+
+fn renamenx(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (from, to) = (ctx.key(args, 1), ctx.key(args, 2));
+    let mut db = ctx.db();
+    if !db.contains(&from) {
+        return Err(Error::NoSuchKey);
+    }
+    let renamed = !db.contains(&to) && db.rename(&from, &to);
+    reply.integer(i64::from(renamed));
+    Ok(())
+}
+
+fn copy(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (mut target, mut replace) = (ctx.session.database, false);
+    let mut cursor = args.cursor(3);
+    while !cursor.is_done() {
+        if cursor.take("REPLACE") {
+            replace = true;
+        } else if cursor.take("DB") {
+            target = database(ctx, cursor.next_required()?)?;
+        } else {
+            return Err(Error::Syntax);
+        }
+    }
+    let (from, to) = (ctx.key(args, 1), ctx.key(args, 2));
+    if target == ctx.session.database && from.bytes == to.bytes {
+        return Err(SAME_OBJECT);
+    }
+    let may_copy = ctx.db().exists(&from) && (replace || !ctx.database(target).contains(&to));
+    let copied = may_copy && ctx.db().copy(&from, &to, target);
+    reply.integer(i64::from(copied));
+    Ok(())
+}
+
+fn move_key(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let target = database(ctx, args.get(2))?;
+    if target == ctx.session.database {
+        return Err(SAME_OBJECT);
+    }
+    let key = ctx.key(args, 1);
+    let moved = ctx.db().move_to(&key, target);
+    reply.integer(i64::from(moved));
+    Ok(())
+}
+
+/// The database that an argument names.
+fn database(ctx: &Context<'_, '_>, text: &[u8]) -> Result<DbIndex, Error> {
+    let number = parse_i64(text).ok_or(Error::NotInteger)?;
+    let databases = ctx.shared.keyspace.databases();
+    u16::try_from(number)
+        .ok()
+        .filter(|&index| index < databases)
+        .map(DbIndex)
+        .ok_or(Error::Static("ERR DB index is out of range"))
+}

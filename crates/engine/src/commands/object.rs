@@ -1,0 +1,97 @@
+//! OBJECT: how a value is kept and when it was last used.
+
+use value::ValueRef;
+
+use crate::args::Args;
+use crate::command::{Access, Command, Flags, Group, Handler, Keys, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+const fn sub(name: &'static str, since: &'static str, summary: &'static str, handler: Handler) -> Command {
+    Command::new(name, Group::Generic, 3, handler)
+        .flags(Flags::READONLY)
+        .keys(Keys::Range { first: 2, last: 2, step: 1, access: Access::Look })
+        .doc(since, "O(1)", summary, "key")
+}
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[Command::new("OBJECT", Group::Generic, -2, help)
+    .doc("2.2.3", "Depends on subcommand.", "A container for object introspection commands.", "")
+    .subcommands(&[
+        sub("ENCODING", "2.2.3", "Returns the internal encoding of a value.", encoding),
+        sub("FREQ", "4.0.0", "Returns the logarithmic access frequency counter of a value.", freq),
+        sub("IDLETIME", "2.2.3", "Returns the time since the last access to a value.", idletime),
+        sub("REFCOUNT", "2.2.3", "Returns the reference count of a value.", refcount),
+        Command::new("HELP", Group::Generic, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
+            "6.2.0",
+            "O(1)",
+            "Returns helpful text about the different subcommands.",
+            "",
+        ),
+    ])];
+
+fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 2);
+    let mut db = ctx.db();
+    let changed = db.string_is_changed(&key);
+    match db.peek(&key) {
+        None => reply.null(),
+        Some(ValueRef::String(value)) => reply.bulk(value.encoding(changed).name()),
+        Some(ValueRef::Hash(hash)) => reply.bulk(hash.encoding().name()),
+    }
+    Ok(())
+}
+
+fn freq(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 2);
+    if ctx.db().contains(&key) {
+        // The access clock tells when, not how often.
+        return Err(Error::Static(
+            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+             switching between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
+    reply.null();
+    Ok(())
+}
+
+fn idletime(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 2);
+    match ctx.db().idle_seconds(&key) {
+        Some(seconds) => reply.integer(i64::from(seconds)),
+        None => reply.null(),
+    }
+    Ok(())
+}
+
+fn refcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 2);
+    if ctx.db().contains(&key) {
+        reply.integer(1);
+    } else {
+        reply.null();
+    }
+    Ok(())
+}
+
+fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.help(
+        "OBJECT",
+        &[
+            "ENCODING <key>",
+            "    Return the kind of internal representation used in order to store the value",
+            "    associated with a <key>.",
+            "FREQ <key>",
+            "    Return the access frequency index of the <key>. The returned integer is",
+            "    proportional to the logarithm of the recent access frequency of the key.",
+            "IDLETIME <key>",
+            "    Return the idle time of the <key>, that is the approximated number of",
+            "    seconds elapsed since the last access to the key.",
+            "REFCOUNT <key>",
+            "    Return the number of references of the value associated with the specified",
+            "    <key>.",
+        ],
+    );
+    Ok(())
+}

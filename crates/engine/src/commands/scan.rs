@@ -1,0 +1,120 @@
+//! Walking the keys of a database: SCAN, KEYS, RANDOMKEY.
+//!
+//! They take the locks of one shard after the other by themselves, so they run alone, with nothing locked before.
+
+use resp::write::Aggregate;
+use stdx::glob::{self, Case};
+use stdx::number::{parse_i64, parse_u64};
+
+use crate::args::Args;
+use crate::command::{Command, Flags, Group, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+const FLAGS: Flags = Flags::READONLY.and(Flags::ALONE);
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("SCAN", Group::Generic, -2, scan).flags(FLAGS.and(Flags::ARBITRARY_KEYS)).doc(
+        "2.8.0",
+        "O(1) for every call. O(N) for a complete iteration.",
+        "Iterates over the key names in the database.",
+        "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    ),
+    Command::new("KEYS", Group::Generic, 2, keys).flags(FLAGS.and(Flags::DANGEROUS)).doc(
+        "1.0.0",
+        "O(N) with N being the number of keys in the database.",
+        "Returns all key names that match a pattern.",
+        "pattern",
+    ),
+    Command::new("RANDOMKEY", Group::Generic, 1, randomkey).flags(FLAGS.and(Flags::ARBITRARY_KEYS)).doc(
+        "1.0.0",
+        "O(1)",
+        "Returns a random key name from the database.",
+        "",
+    ),
+];
+
+/// How many keys one call of SCAN may visit: a larger COUNT is no error, but does not hold up the others.
+const MAX_COUNT: i64 = 10_000_000;
+
+/// What SCAN shows, and how much.
+struct Options<'a> {
+    pattern: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
+    count: usize,
+}
+
+impl<'a> Options<'a> {
+    fn parse(args: &Args<'a>) -> Result<Self, Error> {
+        let mut options = Self { pattern: None, kind: None, count: 10 };
+        let mut cursor = args.cursor(2);
+        while !cursor.is_done() {
+            if cursor.take("COUNT") {
+                let count = parse_i64(cursor.next_required()?).ok_or(Error::NotInteger)?;
+                if count < 1 {
+                    return Err(Error::Syntax);
+                }
+                options.count = count.min(MAX_COUNT) as usize;
+            } else if cursor.take("MATCH") {
+                // `*` matches every key; no need to look.
+                options.pattern = Some(cursor.next_required()?).filter(|pattern| *pattern != b"*");
+            } else if cursor.take("TYPE") {
+                options.kind = Some(cursor.next_required()?);
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        Ok(options)
+    }
+
+    fn shows(&self, key: &[u8], type_name: &str) -> bool {
+        self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(type_name.as_bytes()))
+            && self.pattern.is_none_or(|pattern| glob::matches(pattern, key, Case::Sensitive))
+    }
+}
+
+fn scan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let cursor = parse_u64(args.get(1)).ok_or(Error::Static("ERR invalid cursor"))?;
+    let options = Options::parse(args)?;
+    let mut found: Vec<Vec<u8>> = Vec::new();
+    let next = ctx.access.scan(ctx.session.database, cursor, options.count, &mut |seen| {
+        if options.shows(seen.key, seen.kind.type_name()) {
+            found.push(seen.key.to_vec());
+        }
+    });
+    reply.array(2);
+    let mut text = Vec::new();
+    stdx::number::write_u64(&mut text, next);
+    reply.bulk(text);
+    reply.array(found.len());
+    for key in &found {
+        reply.bulk(key);
+    }
+    Ok(())
+}
+
+fn keys(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let pattern = args.get(1);
+    let deferred = reply.defer();
+    let mut count = 0;
+    ctx.access.for_each_key(ctx.session.database, &mut |seen| {
+        if pattern == b"*" || glob::matches(pattern, seen.key, Case::Sensitive) {
+            reply.bulk(seen.key);
+            count += 1;
+        }
+    });
+    reply.finish(deferred, Aggregate::Array, count);
+    Ok(())
+}
+
+fn randomkey(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut key = Vec::new();
+    if ctx.access.random_key(ctx.session.database, &mut key) {
+        reply.bulk(key);
+    } else {
+        reply.null();
+    }
+    Ok(())
+}
