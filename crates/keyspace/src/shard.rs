@@ -110,6 +110,12 @@ impl Shard {
 /// A shard with its lock, alone in its cache lines.
 #[derive(Debug)]
 pub(crate) struct Cell {
+    /// Two databases change places.
+    pub(crate) fn swap(&mut self, first: DbIndex, second: DbIndex) {
+        self.place(first.max(second));
+        self.partitions.swap(usize::from(first.0), usize::from(second.0));
+    }
+
     pub(crate) shard: CachePadded<Mutex<Shard>>,
     /// A lower bound of the expiry times in the shard, readable without the lock; written under it.
     next_expiry: AtomicI64,

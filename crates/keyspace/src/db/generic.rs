@@ -186,9 +186,7 @@ impl Db<'_, '_> {
     pub fn swap(&mut self, first: DbIndex, second: DbIndex) {
         debug_assert!(self.access.is_exclusive(), "a swap is seen whole or not at all");
         for (_, shard) in self.access.held_shards() {
-            let one = shard.place(first).take();
-            let other = std::mem::replace(shard.place(second), one);
-            *shard.place(first) = other;
+            shard.swap(first, second);
         }
         self.record(&Effect::SwapDatabases { first, second });
     }
