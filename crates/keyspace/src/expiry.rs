@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use stdx::time::UnixMs;
+use value::Value;
+use value::table::Payload;
 
 use crate::access::Access;
 use crate::effect::{Effect, Removal};
@@ -71,10 +73,18 @@ impl Access<'_> {
     fn expire_keys(&mut self, database: DbIndex, limit: usize) -> usize {
         let now = self.now();
         let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut objects: Vec<Value> = Vec::new();
         for (_, shard) in self.held_shards() {
             let Some(partition) = shard.partition_mut(database) else { continue };
-            let taken = partition.table.take_due(now, limit, &mut |entry| names.push(entry.key.to_vec()));
-            partition.expiring -= taken;
+            partition.take_due(now, limit, &mut |entry| {
+                names.push(entry.key.to_vec());
+                if let Payload::Object(object) = entry.payload {
+                    objects.push(object.clone());
+                }
+            });
+        }
+        for object in objects {
+            self.reclaim(object);
         }
         self.counters.expired_keys += names.len() as u64;
         for name in &names {

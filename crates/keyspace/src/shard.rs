@@ -43,6 +43,25 @@ impl Partition {
         }
     }
 
+    /// Removes up to about `limit` due keys, showing each to `each` before it goes; returns how many went.
+    pub(crate) fn take_due(
+        &mut self,
+        now: UnixMs,
+        limit: usize,
+        each: &mut dyn FnMut(&Entry<'_, Value>),
+    ) -> usize {
+        let field_times = &mut self.field_due;
+        let taken = self.table.take_due(now, limit, &mut |entry| {
+            // A key takes the time of its fields along, or active expiry would look for them for ever.
+            if let Some(due) = field_due(&entry) {
+                field_times.remove(&(due, entry.key.into()));
+            }
+            each(&entry);
+        });
+        self.expiring -= taken;
+        taken
+    }
+
     /// The earliest time at which a key or a field may be due.
     fn next_expiry(&self) -> UnixMs {
         let fields = self.field_due.first().map_or(UnixMs::MAX, |(due, _)| *due);
@@ -86,6 +105,12 @@ impl Shard {
         &mut self.partitions[index]
     }
 
+    /// Two databases change places.
+    pub(crate) fn swap(&mut self, first: DbIndex, second: DbIndex) {
+        self.place(first.max(second));
+        self.partitions.swap(usize::from(first.0), usize::from(second.0));
+    }
+
     /// The database, made if it is not there.
     pub(crate) fn make(&mut self, database: DbIndex, seed: HashKey) -> &mut Partition {
         self.place(database).get_or_insert_with(|| Partition::new(seed))
@@ -110,12 +135,6 @@ impl Shard {
 /// A shard with its lock, alone in its cache lines.
 #[derive(Debug)]
 pub(crate) struct Cell {
-    /// Two databases change places.
-    pub(crate) fn swap(&mut self, first: DbIndex, second: DbIndex) {
-        self.place(first.max(second));
-        self.partitions.swap(usize::from(first.0), usize::from(second.0));
-    }
-
     pub(crate) shard: CachePadded<Mutex<Shard>>,
     /// A lower bound of the expiry times in the shard, readable without the lock; written under it.
     next_expiry: AtomicI64,
