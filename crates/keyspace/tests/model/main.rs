@@ -1,0 +1,195 @@
+//! The keyspace against a model of plain maps, with a clock that the test turns.
+//!
+//! Random operations run on both. Three things must agree: what each operation shows, what is there in the end and in
+//! every snapshot taken on the way, and what applying the recorded log to an empty world gives.
+
+mod operation;
+mod replay;
+mod world;
+
+use keyspace::log::{Merger, Run};
+use keyspace::{Access, DbIndex, ExpiryBudget, Keyspace, LogPosition, Options, Snapshot, WorkerId};
+use proptest::prelude::*;
+use stdx::hash::HashKey;
+use stdx::time::UnixMs;
+
+use operation::{Operation, operations};
+use world::{Content, Item, World};
+
+const DATABASES: u16 = 3;
+const SHARDS: usize = 8;
+
+/// Both sides, and what was kept on the way.
+struct Comparison<'k> {
+    access: Access<'k>,
+    world: World,
+    now: i64,
+    snapshots: Vec<(Snapshot, World, i64)>,
+    runs: Vec<Run>,
+}
+
+fn keyspace() -> Keyspace {
+    let keyspace = Keyspace::new(Options {
+        databases: DATABASES,
+        shards: SHARDS,
+        workers: 1,
+        hash_key: HashKey([1, 2]),
+        encode: replay::encode,
+    });
+    keyspace.set_recording(true);
+    keyspace
+}
+
+impl Comparison<'_> {
+    fn step(&mut self, operation: &Operation) {
+        self.access.begin(UnixMs(self.now));
+        match operation {
+            Operation::Advance(millis) => self.now += i64::from(*millis),
+            Operation::Expire(keys) => self.expire(*keys),
+            Operation::Snapshot => {
+                let snapshot = self.access.snapshot(|_| ());
+                self.world.purge(self.now);
+                self.snapshots.push((snapshot, self.world.clone(), self.now));
+            }
+            other => {
+                self.world.purge(self.now);
+                other.run(&mut self.access, &mut self.world);
+            }
+        }
+        self.access.end();
+        if self.world.has_due_fields(self.now) {
+            // A hash whose fields are all due is there until they are removed, as in Redis; the model has no such hash.
+            self.access.begin(UnixMs(self.now));
+            self.expire(usize::MAX);
+            self.access.end();
+        }
+        self.runs.push(self.access.take_run());
+        self.access.take_reclaim();
+    }
+
+    fn expire(&mut self, keys: usize) {
+        let mut budget = ExpiryBudget::new(0..SHARDS, keys);
+        self.access.expire_some(&mut budget);
+    }
+
+    /// After active expiry has run to its end, nothing that is due is left and the counts are exact.
+    fn finish(mut self) {
+        self.access.begin(UnixMs(self.now));
+        self.expire(usize::MAX);
+        self.access.end();
+        self.world.purge(self.now);
+        for database in 0..DATABASES {
+            let expected = &self.world.databases[usize::from(database)];
+            let index = DbIndex(database);
+            assert_eq!(self.access.keyspace().len(index), expected.len());
+            let expiring = expected.values().filter(|item| item.expiry.is_some()).count();
+            assert_eq!(self.access.keyspace().expiring(index), expiring);
+        }
+        assert_eq!(world_of(&mut self.access, self.now), self.world);
+        self.check_snapshots();
+        self.runs.push(self.access.take_run());
+        self.check_log();
+    }
+
+    fn check_snapshots(&self) {
+        for (snapshot, world, taken) in &self.snapshots {
+            let mut found = World::new(DATABASES);
+            for shard in 0..snapshot.shards() {
+                for database in 0..DATABASES {
+                    snapshot.for_each(shard, DbIndex(database), &mut |seen| {
+                        found.databases[usize::from(database)].insert(seen.key.to_vec(), Item::of(&seen));
+                    });
+                }
+            }
+            found.purge(*taken);
+            assert_eq!(&found, world, "a snapshot shows what was there when it was taken");
+        }
+    }
+
+    fn check_log(self) {
+        let mut merger = Merger::new(1, LogPosition(0));
+        for run in self.runs {
+            merger.push(0, run);
+        }
+        let mut replayed = World::new(DATABASES);
+        merger.drain(LogPosition(u64::MAX), &mut |record, text| {
+            replay::apply(&mut replayed, record.database, text);
+        });
+        assert_eq!(merger.position(), self.access.position(), "no stamp is missing");
+        replayed.purge(self.now);
+        assert_eq!(replayed, self.world, "the log leads to the same state");
+    }
+}
+
+/// Everything that a walk over the keyspace shows.
+fn world_of(access: &mut Access<'_>, now: i64) -> World {
+    let mut world = World::new(DATABASES);
+    access.begin(UnixMs(now));
+    for database in 0..DATABASES {
+        access.for_each_key(DbIndex(database), &mut |seen| {
+            world.databases[usize::from(database)].insert(seen.key.to_vec(), Item::of(&seen));
+        });
+    }
+    access.end();
+    world
+}
+
+fn check(operations: &[Operation]) {
+    let keyspace = keyspace();
+    let mut comparison = Comparison {
+        access: Access::new(&keyspace, WorkerId(0), 7),
+        world: World::new(DATABASES),
+        now: 1_000_000,
+        snapshots: Vec::new(),
+        runs: Vec::new(),
+    };
+    for operation in operations {
+        comparison.step(operation);
+    }
+    comparison.finish();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn keyspace_behaves_like_a_map_and_its_log_repeats_it(operations in operations()) {
+        check(&operations);
+    }
+}
+
+#[test]
+fn key_with_due_fields_that_expires_itself_leaves_nothing_to_expire() {
+    check(&[
+        Operation::SetFields { database: 0, key: 1, fields: vec![(1, 5)] },
+        Operation::ExpireField { database: 0, key: 1, field: 1, after: 50 },
+        Operation::SetExpiry { database: 0, key: 1, after: 10 },
+        Operation::Advance(20),
+        Operation::Expire(usize::MAX),
+        Operation::SetFields { database: 0, key: 1, fields: vec![(2, 5)] },
+        Operation::Advance(100),
+    ]);
+}
+
+#[test]
+fn database_swapped_with_itself_keeps_its_keys() {
+    check(&[
+        Operation::Set { database: 1, key: 1, length: 3, after: Some(100) },
+        Operation::Swap { first: 1, second: 1 },
+        Operation::Swap { first: 1, second: 2 },
+    ]);
+}
+
+#[test]
+fn content_of_every_length_survives_a_copy_and_a_rename() {
+    for length in [0, 1, 127, 128, 511, 512, 513, 16_383, 16_384, 70_000] {
+        check(&[
+            Operation::Set { database: 0, key: 1, length, after: Some(1000) },
+            Operation::Snapshot,
+            Operation::Copy { database: 0, from: 1, to: 2, target: 1 },
+            Operation::Append { database: 0, key: 1, length: 3 },
+            Operation::Rename { database: 0, from: 1, to: 3 },
+        ]);
+        assert_eq!(Content::string(length).len(), length);
+    }
+}
