@@ -175,8 +175,12 @@ impl<'k> Access<'k> {
         self.recorder.stamp = None;
     }
 
-    /// Runs `body` with every shard locked and no other worker in a batch. Called inside a batch, with nothing locked.
+    /// Runs `body` with every shard locked and no other worker in a batch. Called inside a batch, with nothing locked or
+    /// everything.
     pub fn with_everything<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> R {
+        if self.exclusive {
+            return body(self);
+        }
         debug_assert!(self.held.is_empty(), "locks go before the gate is closed");
         let keyspace = self.keyspace;
         keyspace.gate.leave(self.worker.0);
@@ -315,6 +319,24 @@ impl<'k> Access<'k> {
     /// All locked shards with their indices.
     pub(crate) fn held_shards(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
         self.held.iter_mut().map(|held| (held.index, &mut *held.shard))
+    }
+
+    /// Counts keys that came to a database, or went from it below zero.
+    #[inline]
+    pub(crate) fn count_keys(&self, database: DbIndex, keys: isize) {
+        self.keyspace.population.add_keys(self.worker.0, database, keys);
+    }
+
+    /// Counts keys of a database that got a time at which they are due, or lost it below zero.
+    #[inline]
+    pub(crate) fn count_expiring(&self, database: DbIndex, keys: isize) {
+        self.keyspace.population.add_expiring(self.worker.0, database, keys);
+    }
+
+    /// Counts a partition in, or out.
+    pub(crate) fn count_partitions(&self, database: DbIndex, (keys, expiring): (isize, isize)) {
+        self.count_keys(database, keys);
+        self.count_expiring(database, expiring);
     }
 
     /// Records an effect on a database. The locks that order it are held.

@@ -120,15 +120,17 @@ impl Db<'_, '_> {
             partition.forget_fields(at, key);
             partition.table.entry(at).meta.expiry
         });
-        let replaced = match at {
-            Some(at) => partition.table.replace(at, payload, meta),
-            None => {
-                partition.table.insert(key.hash, key.bytes, payload, meta);
-                Replaced::Absent
-            }
+        let replaced = if let Some(at) = at {
+            partition.table.replace(at, payload, meta)
+        } else {
+            partition.table.insert(key.hash, key.bytes, payload, meta);
+            Replaced::Absent
         };
         if kind == Kind::Hash {
             partition.note_fields(key);
+        }
+        if at.is_none() {
+            self.access.count_keys(self.index, 1);
         }
         self.count_expiry(key, before, expiry);
         self.free(replaced);
@@ -157,6 +159,7 @@ impl Db<'_, '_> {
         partition.forget_fields(at, key);
         let before = partition.table.entry(at).meta.expiry;
         let removed = partition.table.remove(at);
+        self.access.count_keys(self.index, -1);
         self.count_expiry(key, before, None);
         self.free(removed);
     }
@@ -167,9 +170,12 @@ impl Db<'_, '_> {
         if before.is_none() && after.is_none() {
             return;
         }
-        let partition = self.partition_mut(key);
-        partition.expiring =
-            partition.expiring + usize::from(after.is_some()) - usize::from(before.is_some());
+        let change = isize::from(after.is_some()) - isize::from(before.is_some());
+        if change != 0 {
+            let partition = self.partition_mut(key);
+            partition.expiring = partition.expiring.wrapping_add_signed(change);
+            self.access.count_expiring(self.index, change);
+        }
         if let Some(at) = after {
             let shard = self.access.shard_of(key);
             self.access.keyspace.cells[shard].lower_next_expiry(at);

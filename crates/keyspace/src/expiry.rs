@@ -83,6 +83,7 @@ impl Access<'_> {
                 }
             });
         }
+        self.count_partitions(database, (-(names.len() as isize), -(names.len() as isize)));
         for object in objects {
             self.reclaim(object);
         }

@@ -120,8 +120,8 @@ mod tests {
                 std::thread::spawn(move || {
                     for _ in 0..ROUNDS {
                         gate.enter(worker);
-                        counters.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        counters.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        counters.0.fetch_add(1, Ordering::Relaxed);
+                        counters.1.fetch_add(1, Ordering::Relaxed);
                         gate.leave(worker);
                     }
                 })
@@ -129,14 +129,14 @@ mod tests {
             .collect();
         for _ in 0..200 {
             gate.exclusively(|| {
-                let first = counters.0.load(std::sync::atomic::Ordering::Relaxed);
-                assert_eq!(first, counters.1.load(std::sync::atomic::Ordering::Relaxed));
+                let first = counters.0.load(Ordering::Relaxed);
+                assert_eq!(first, counters.1.load(Ordering::Relaxed));
             });
         }
         for worker in workers {
             worker.join().expect("a worker ends well");
         }
-        assert_eq!(counters.0.load(std::sync::atomic::Ordering::Relaxed), WORKERS as u64 * ROUNDS);
+        assert_eq!(counters.0.load(Ordering::Relaxed), WORKERS as u64 * ROUNDS);
     }
 }
 

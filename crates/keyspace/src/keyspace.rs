@@ -9,6 +9,7 @@ use crate::effect::Effect;
 use crate::gate::Gate;
 use crate::key::{DbIndex, Key};
 use crate::log::{LogPosition, Sequencer};
+use crate::population::Population;
 use crate::shard::Cell;
 
 /// Shards of a keyspace unless told otherwise: 16 hash slots each.
@@ -47,6 +48,7 @@ pub struct Keyspace {
     pub(crate) cells: Box<[Cell]>,
     pub(crate) gate: Gate,
     pub(crate) sequencer: Sequencer,
+    pub(crate) population: Population,
     /// Whether somebody reads the log.
     recording: AtomicBool,
     /// How many watch what is touched.
@@ -69,6 +71,7 @@ impl Keyspace {
             cells: (0..options.shards).map(|_| Cell::new()).collect(),
             gate: Gate::new(options.workers),
             sequencer: Sequencer::default(),
+            population: Population::new(options.workers, options.databases),
             recording: AtomicBool::new(false),
             observers: AtomicUsize::new(0),
             active_expiry: AtomicBool::new(true),
@@ -139,9 +142,9 @@ impl Keyspace {
         self.sequencer.position()
     }
 
-    /// Keys of a database, those included that are due and not yet removed.
+    /// Keys of a database, those included that are due and not yet removed. Takes no lock.
     pub fn len(&self, database: DbIndex) -> usize {
-        self.sum(|cell| cell.shard.lock().partition(database).map_or(0, |partition| partition.table.len()))
+        self.population.keys(database)
     }
 
     /// Whether no database has a key.
@@ -151,7 +154,7 @@ impl Keyspace {
 
     /// Keys of a database that are due at some time.
     pub fn expiring(&self, database: DbIndex) -> usize {
-        self.sum(|cell| cell.shard.lock().partition(database).map_or(0, |partition| partition.expiring))
+        self.population.expiring(database)
     }
 
     /// Bytes of the directories and pages, without what large values hold.

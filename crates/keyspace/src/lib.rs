@@ -22,6 +22,7 @@ mod gate;
 mod key;
 mod keyspace;
 pub mod log;
+mod population;
 mod scan;
 mod shard;
 mod snapshot;

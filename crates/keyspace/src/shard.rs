@@ -62,6 +62,11 @@ impl Partition {
         taken
     }
 
+    /// Its keys, and those of them that are due at some time, with a sign.
+    pub(crate) fn count(&self, sign: isize) -> (isize, isize) {
+        (sign * self.table.len() as isize, sign * self.expiring as isize)
+    }
+
     /// The earliest time at which a key or a field may be due.
     fn next_expiry(&self) -> UnixMs {
         let fields = self.field_due.first().map_or(UnixMs::MAX, |(due, _)| *due);

@@ -160,7 +160,7 @@ impl Db<'_, '_> {
             }
             Value::Hash(hash) => match HashPayload::of(hash) {
                 HashPayload::Block(block) => {
-                    self.put(key, at, NewPayload::Inline(&block), Kind::Hash, expiry)
+                    self.put(key, at, NewPayload::Inline(&block), Kind::Hash, expiry);
                 }
                 HashPayload::Table(table) => self.put(key, at, NewPayload::Object(table), Kind::Hash, expiry),
             },
@@ -188,6 +188,12 @@ impl Db<'_, '_> {
         for (_, shard) in self.access.held_shards() {
             shard.swap(first, second);
         }
+        let keyspace = self.access.keyspace;
+        let count = |index| (keyspace.len(index) as isize, keyspace.expiring(index) as isize);
+        let (one, other) = (count(first), count(second));
+        let change = (other.0 - one.0, other.1 - one.1);
+        self.access.count_partitions(first, change);
+        self.access.count_partitions(second, (-change.0, -change.1));
         self.record(&Effect::SwapDatabases { first, second });
     }
 
@@ -196,6 +202,9 @@ impl Db<'_, '_> {
         let index = self.index;
         let gone: Vec<_> =
             self.access.held_shards().filter_map(|(_, shard)| shard.place(index).take()).collect();
+        for partition in &gone {
+            self.access.count_partitions(index, partition.count(-1));
+        }
         self.access.reclaim_partitions(gone);
     }
 
