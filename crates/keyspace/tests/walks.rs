@@ -1,0 +1,155 @@
+//! Walks over all keys: SCAN's guarantee, and walks inside a transaction that holds everything.
+
+use std::collections::BTreeSet;
+
+use keyspace::{Access, DbIndex, Effect, Expiry, ExpiryBudget, Keyspace, Options, WorkerId};
+use stdx::hash::HashKey;
+use stdx::time::UnixMs;
+
+const DATABASE: DbIndex = DbIndex(0);
+const SHARDS: usize = 64;
+
+fn keyspace() -> Keyspace {
+    let encode: fn(&Effect<'_>, &mut Vec<u8>) = |_, _| ();
+    Keyspace::new(Options { databases: 2, shards: SHARDS, workers: 1, hash_key: HashKey([3, 4]), encode })
+}
+
+fn name(number: usize) -> Vec<u8> {
+    format!("key:{number}").into_bytes()
+}
+
+/// Sets keys that are due at a time, if any.
+fn fill(access: &mut Access<'_>, numbers: impl Iterator<Item = usize>, expiry: Expiry) {
+    for number in numbers {
+        let name = name(number);
+        let key = access.keyspace().key(&name);
+        access.lock(&mut [access.shard_of(&key)]);
+        access.db(DATABASE).set_string(&key, b"value", expiry);
+        access.unlock();
+    }
+}
+
+fn delete(access: &mut Access<'_>, numbers: impl Iterator<Item = usize>) {
+    for number in numbers {
+        let name = name(number);
+        let key = access.keyspace().key(&name);
+        access.lock(&mut [access.shard_of(&key)]);
+        access.db(DATABASE).delete(&key);
+        access.unlock();
+    }
+}
+
+#[test]
+fn scan_shows_every_key_that_is_there_all_the_time_while_the_tables_grow_and_shrink() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..3000, Expiry::Clear);
+    let (mut cursor, mut seen, mut turns) = (0, BTreeSet::new(), 0);
+    loop {
+        cursor = access.scan(DATABASE, cursor, 10, &mut |entry| _ = seen.insert(entry.key.to_vec()));
+        if cursor == 0 {
+            break;
+        }
+        // Other keys come in one half of the walk and go in the other.
+        let others = 10_000 + turns * 100..10_100 + turns * 100;
+        if turns < 100 {
+            fill(&mut access, others, Expiry::Clear);
+        } else {
+            delete(&mut access, 10_000 + (turns - 100) * 100..10_100 + (turns - 100) * 100);
+        }
+        turns += 1;
+    }
+    for number in 0..3000 {
+        assert!(seen.contains(&name(number)), "key {number} was not shown");
+    }
+    access.end();
+}
+
+#[test]
+fn scan_with_any_cursor_and_count_is_bounded() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..100, Expiry::Clear);
+    for cursor in [1, SHARDS as u64 - 1, u64::MAX, u64::MAX - 1, 1 << 63, 0x0123_4567_89ab_cdef] {
+        for count in [0, 1, 10, usize::MAX] {
+            access.scan(DATABASE, cursor, count, &mut |_| ());
+        }
+    }
+    access.end();
+}
+
+#[test]
+fn walks_run_while_everything_is_locked() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..100, Expiry::Clear);
+    access.with_everything(|access| {
+        assert_eq!(access.keyspace().len(DATABASE), 100);
+        assert_eq!(access.keyspace().expiring(DATABASE), 0);
+        let mut keys = 0;
+        access.for_each_key(DATABASE, &mut |_| keys += 1);
+        assert_eq!(keys, 100);
+        assert_eq!(access.scan(DATABASE, 0, usize::MAX, &mut |_| ()), 0);
+        assert!(access.random_key(DATABASE, &mut Vec::new()));
+    });
+    access.end();
+}
+
+#[test]
+fn random_keys_are_all_of_the_live_ones_about_equally_often() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..100, Expiry::Clear);
+    fill(&mut access, 100..200, Expiry::At(UnixMs(1500)));
+    access.end();
+    access.begin(UnixMs(2000));
+    let mut counts = std::collections::BTreeMap::new();
+    let mut name_of_pick = Vec::new();
+    for _ in 0..20_000 {
+        assert!(access.random_key(DATABASE, &mut name_of_pick));
+        *counts.entry(name_of_pick.clone()).or_insert(0) += 1;
+    }
+    assert_eq!(counts.len(), 100, "due keys are not picked, all others are");
+    assert!(counts.values().all(|count| (120..300).contains(count)), "{counts:?}");
+    access.end();
+}
+
+#[test]
+fn random_key_of_a_database_where_all_keys_are_due_is_none() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..500, Expiry::At(UnixMs(1500)));
+    access.end();
+    access.begin(UnixMs(2000));
+    assert!(!access.random_key(DATABASE, &mut Vec::new()));
+    access.end();
+}
+
+#[test]
+fn due_keys_go_in_bounded_steps_and_idle_shards_are_not_entered() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..5000, Expiry::At(UnixMs(1500)));
+    fill(&mut access, 5000..6000, Expiry::At(UnixMs(9000)));
+    access.end();
+    access.begin(UnixMs(2000));
+    let mut budget = ExpiryBudget::new(0..SHARDS, 50);
+    let (mut calls, mut before) = (0, 6000);
+    while access.expire_some(&mut budget) {
+        let now = access.keyspace().len(DATABASE);
+        // A page is the smallest step, so a call may pass its limit by the keys of one page.
+        assert!(before - now <= 50 + 200, "{} keys in one call", before - now);
+        before = now;
+        calls += 1;
+        assert!(calls < 1000, "expiry comes to an end");
+    }
+    assert_eq!((access.keyspace().len(DATABASE), access.keyspace().expiring(DATABASE)), (1000, 1000));
+    assert_eq!(access.counters.expired_keys, 5000);
+    access.end();
+}
