@@ -1,6 +1,7 @@
 //! The kinds of parameters: what text each takes, with Redis's reasons for refusing one.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use stdx::number::{parse_f64, parse_i64};
 
@@ -109,9 +110,7 @@ impl Kind {
 
     /// The value that `words` write. A kind that takes one word gets exactly one. `old` is what parts that are not named keep.
     pub(crate) fn parse(&self, name: &str, words: &[&[u8]], old: &Value) -> Result<Value, Reason> {
-        if words.iter().any(|word| word.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0))) {
-            return Err("argument must not contain line breaks or NUL bytes".into());
-        }
+        refuse_line_breaks(words)?;
         match *self {
             Kind::Choice(names) => parse_choice(names, words),
             Kind::Flags(names) => parse_flags(names, words),
@@ -150,6 +149,46 @@ impl Kind {
             _ => unreachable!("kinds of several words are parsed by `parse`"),
         }
     }
+}
+
+/// What a value is, for messages and documentation: completes "takes ...".
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Kind::YesNo => f.write_str("`yes` or `no`"),
+            Kind::Integer { min, max: i64::MAX } => write!(f, "a whole number from {min}"),
+            Kind::Integer { min, max } | Kind::Clamped { min, max } => {
+                write!(f, "a whole number from {min} to {max}")
+            }
+            Kind::Memory { min: 0, .. } => f.write_str("a size such as `100mb`"),
+            Kind::Memory { min, .. } => write!(f, "a size such as `100mb`, at least {min}"),
+            Kind::MemoryOrPercent => f.write_str("a size such as `100mb`, or a percentage such as `5%`"),
+            Kind::Octal { max } => write!(f, "an octal number up to {max:o}"),
+            Kind::Choice(names) => write!(f, "one of `{}`", names.join("`, `")),
+            Kind::Flags(names) => write!(f, "one or more of `{}`", names.join("`, `")),
+            Kind::Text(TextRule::Any) => f.write_str("a text"),
+            Kind::Text(TextRule::NotEmpty) => f.write_str("a text that is not empty"),
+            Kind::Text(TextRule::FileName) => f.write_str("a file name without directories"),
+            Kind::Text(TextRule::HostName) => f.write_str("a host name"),
+            Kind::Words { most } => write!(f, "up to {most} addresses"),
+            Kind::Numbers { count, min, max } => write!(f, "{count} whole numbers from {min} to {max}"),
+            Kind::SavePoints => f.write_str("pairs of seconds and changes, or `\"\"`"),
+            Kind::OutputLimits => {
+                f.write_str("groups of class (`normal`, `replica`, `pubsub`), two sizes and seconds")
+            }
+            Kind::KeyspaceEvents => f.write_str("letters of `Ag$lshzxetdKEmn`"),
+            Kind::Percentiles => f.write_str("numbers from 0 to 100"),
+            Kind::ReplicaOf => f.write_str("a host and a port"),
+        }
+    }
+}
+
+/// Refuses what could add a line to the file that CONFIG REWRITE writes.
+pub(crate) fn refuse_line_breaks<T: AsRef<[u8]>>(words: &[T]) -> Result<(), Reason> {
+    if words.iter().any(|word| word.as_ref().iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0))) {
+        return Err("argument must not contain line breaks or NUL bytes".into());
+    }
+    Ok(())
 }
 
 fn parse_yes_no(word: &[u8]) -> Result<Value, Reason> {
@@ -263,8 +302,10 @@ fn parse_list(words: &[&[u8]], most: usize) -> Result<Value, Reason> {
     if words.len() > most {
         return Err("Too many bind addresses specified.".into());
     }
-    if words.iter().any(|word| word.is_empty() || word.contains(&b' ')) {
-        return Err("addresses can't be empty or contain spaces".into());
+    // No address needs more, and without quotes every list survives a rewrite of the file.
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+    if words.iter().any(|word| word.is_empty() || !word.iter().all(is_plain)) {
+        return Err("addresses can't be empty or contain spaces or quotes".into());
     }
     Ok(Value::Words(words.iter().map(|word| word.to_vec()).collect()))
 }

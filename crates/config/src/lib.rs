@@ -11,22 +11,34 @@
 //! The crate is pure: it gets the arguments, the environment and two closures that read files and list directories, and it
 //! returns values. It never looks at the process or the disk.
 
+mod arguments;
 mod choices;
+mod conf_file;
 mod config;
+mod document;
 mod error;
 mod keyspace_events;
 mod kind;
+mod load;
 mod output_limits;
 mod parameter;
+mod rewrite;
+mod source;
+mod split;
 mod table;
+mod toml_file;
 mod value;
 
 pub use choices::{AppendFsync, LogLevel, MaxmemoryPolicy, Protected};
 pub use config::{Config, Permissions};
+pub use document::markdown;
 pub use error::ConfigError;
 pub use keyspace_events::KeyspaceEvents;
 pub use kind::{Kind, TextRule};
+pub use load::{Action, ENVIRONMENT_PREFIX, Inputs, Loaded, load};
 pub use output_limits::{OutputLimit, OutputLimits};
 pub use parameter::{Change, Effect, Parameter};
+pub use rewrite::{UnsupportedFormat, rewrite};
+pub use source::{LoadError, Place};
 pub use table::{Param, TABLE};
 pub use value::{MemoryLimit, SavePoint};

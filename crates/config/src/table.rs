@@ -122,7 +122,7 @@ parameters! {
     ["Network"]
         Bind, "bind", "", words(16), "* -::*", Runtime, Acts, "Addresses to listen on; a leading `-` makes an address optional, `*` means every interface.";
         Port, "port", "", integer(0, 65_535), "6379", Runtime, Acts, "TCP port to listen on; 0 turns plain TCP off.";
-        ProtectedMode, "protected-mode", "", YES_NO, "yes", Runtime, Acts, "Refuse clients from other hosts while no password and no explicit `bind` is set.";
+        ProtectedMode, "protected-mode", "", YES_NO, "yes", Runtime, Acts, "Refuse clients from other hosts while the default user has no password.";
         TcpBacklog, "tcp-backlog", "", integer(0, INT_MAX), "511", Startup, Acts, "Connections that the kernel may queue before they are accepted.";
         TcpKeepalive, "tcp-keepalive", "", integer(0, INT_MAX), "300", Runtime, Acts, "Seconds between keep-alive probes on idle connections; 0 sends none.";
         Timeout, "timeout", "", integer(0, INT_MAX), "0", Runtime, Acts, "Seconds after which an idle client is disconnected; 0 keeps it for ever.";
@@ -171,7 +171,7 @@ parameters! {
         LatencyTracking, "latency-tracking", "", YES_NO, "yes", Runtime, Acts, "Keep a latency histogram for each command.";
         LatencyTrackingInfoPercentiles, "latency-tracking-info-percentiles", "", PERCENTILES, "50 99 99.9", Runtime, Acts, "Percentiles that INFO latencystats prints.";
     ["Databases and expiry"]
-        Databases, "databases", "", integer(1, 65_536), "16", Startup, Acts, "Number of databases, selected by SELECT.";
+        Databases, "databases", "", integer(1, 65_535), "16", Startup, Acts, "Number of databases, selected by SELECT.";
         ActiveExpireEffort, "active-expire-effort", "", integer(1, 10), "1", Runtime, Acts, "Share of time spent on removing expired keys, from 1 to 10.";
         NotifyKeyspaceEvents, "notify-keyspace-events", "", KEYSPACE_EVENTS, "", Runtime, Accepted, "Events on keys that are published, as a set of letters.";
         LazyfreeLazyEviction, "lazyfree-lazy-eviction", "", YES_NO, "no", Runtime, Accepted, "Free evicted values in the background; large ones always are here.";

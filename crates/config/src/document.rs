@@ -1,0 +1,60 @@
+//! `docs/configuration.md`, printed from the table.
+
+use std::fmt::Write;
+
+use crate::parameter::{Change, Effect, Parameter};
+use crate::table::TABLE;
+
+const HEAD: &str = "<!-- Printed from the table in crates/config/src/table.rs. Do not edit; after a change of the table run
+     UPDATE_DOCS=1 cargo test -p config --test documentation -->
+# Configuration
+
+Sources, the strongest first: the command line (`--name value ...`), the environment (`RUSTYPOTATO_NAME`, with `_` for `-`),
+standard input (`-`), the file named as the first argument (in TOML when it ends in `.toml`, else in the syntax of redis.conf),
+the defaults below. A directive of a stronger source replaces those of weaker ones. An unknown name or a bad value stops the start.
+
+\"Change\" says when a value may change: at the **start** only, at **any time** by CONFIG SET, at any time but **not while loading**
+data, or **if allowed** by `enable-protected-configs`. Parameters under \"no effect\" are checked, kept and shown, so that files
+and tools written for Redis and Valkey work, but change nothing here yet. A name in brackets is an older one for the same parameter.
+";
+
+/// The page.
+pub fn markdown() -> String {
+    let mut page = HEAD.to_owned();
+    for rows in TABLE.chunk_by(|row, next| row.group == next.group) {
+        write_rows(&mut page, &format!("\n## {}\n", rows[0].group), rows, Effect::Acts);
+    }
+    page.push_str("\n## No effect\n");
+    for rows in TABLE.chunk_by(|row, next| row.group == next.group) {
+        write_rows(&mut page, &format!("\n### {}\n", rows[0].group), rows, Effect::Accepted);
+    }
+    page
+}
+
+fn write_rows(page: &mut String, heading: &str, rows: &[Parameter], effect: Effect) {
+    let mut rows = rows.iter().filter(|row| row.effect == effect).peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    page.push_str(heading);
+    page.push_str("\n| name | value | default | change | meaning |\n|---|---|---|---|---|\n");
+    for row in rows {
+        let name = if row.alias.is_empty() {
+            format!("`{}`", row.name)
+        } else {
+            format!("`{}` (`{}`)", row.name, row.alias)
+        };
+        let default = if row.default.is_empty() { String::new() } else { format!("`{}`", row.default) };
+        writeln!(page, "| {name} | {} | {default} | {} | {} |", row.kind, change(row.change), row.doc)
+            .expect("a String takes any text");
+    }
+}
+
+fn change(change: Change) -> &'static str {
+    match change {
+        Change::Startup | Change::HiddenStartup => "start",
+        Change::Runtime | Change::Hidden => "any time",
+        Change::NotLoading => "not while loading",
+        Change::Protected => "if allowed",
+    }
+}
