@@ -1,8 +1,8 @@
 //! Hashes: a packed block while small, a copy-on-write table of fields when large.
 //!
 //! ```text
-//! in the key's page:  packed block of at most INLINE_MAX bytes
-//! out of line:        Hash::Packed(block)  |  Hash::Table(fields, values beside them or behind a counter)
+//! small:  packed block, the bytes of the key's entry
+//! large:  Hash::Table, an object of the key's entry; its pages hold fields and values
 //! ```
 //!
 //! A hash starts packed and becomes a table when a count or a length passes the configured thresholds; it never goes back, as
@@ -14,21 +14,24 @@
 
 mod edit;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use crate::packed::{Entry, MAX_EXPIRY, edit::FieldExpiry};
 pub use edit::{Edited, HashEdit};
 pub use read::{Encoding, HashRef};
 
 use crate::packed::{self, Packed};
-use crate::table::{INLINE_MAX, Table};
+use crate::table::Table;
+use std::convert::Infallible;
 use std::sync::Arc;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 
-/// The fields of a large hash; values longer than [`INLINE_MAX`] stand behind a counter of their own.
-pub type Fields = Table<Arc<[u8]>>;
+/// The fields of a large hash with their values; there are no objects among them.
+pub type Fields = Table<Infallible>;
 
-/// A hash out of line. Cloning it is O(1); a change after that copies what it touches.
+/// A hash on its own, outside of an entry. Cloning it is O(1); a change after that copies what it touches.
 #[derive(Debug, Clone)]
 pub enum Hash {
     /// A packed block.
@@ -67,24 +70,17 @@ impl Hash {
         }
     }
 
-    /// The packed block if it is short enough to stand in the key's page.
-    pub fn inline_block(&self) -> Option<&[u8]> {
-        match self {
-            Self::Packed(block) if block.len() <= INLINE_MAX => Some(block),
-            _ => None,
-        }
-    }
-
     /// Changes the hash. A packed block is edited in `scratch` and stored at its new size afterwards.
     pub fn edit<R>(
         &mut self,
         scratch: &mut Vec<u8>,
         settings: Settings,
+        now: UnixMs,
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> R {
         let mut edit = match self {
-            Self::Packed(block) => HashEdit::packed(block, scratch, settings),
-            Self::Table(fields) => HashEdit::table(fields, settings),
+            Self::Packed(block) => HashEdit::packed(block, scratch, settings, now),
+            Self::Table(fields) => HashEdit::table(fields, settings, now),
         };
         let result = change(&mut edit);
         match edit.finish() {
@@ -93,15 +89,6 @@ impl Hash {
             Edited::Grown(hash) => *self = hash,
         }
         result
-    }
-
-    /// Gives `field` the value in the place of the old one, if the hash is packed and nothing else would change.
-    /// Returns whether that was done.
-    pub fn overwrite(&mut self, field: &[u8], value: &[u8], expiry: FieldExpiry) -> bool {
-        let Self::Packed(block) = self else { return false };
-        let Some(range) = packed::edit::overwritable(block, field, value.len(), expiry) else { return false };
-        Arc::make_mut(block)[range].copy_from_slice(value);
-        true
     }
 
     /// The bytes that the hash takes out of line.

@@ -1,15 +1,18 @@
 //! Changing a hash, wherever it is kept.
+//!
+//! An edit happens at a point in time. A field that is expired then does not exist for it: giving it a value makes it
+//! new, and it can be neither removed nor given another expiry. Only [`HashEdit::remove_expired`] sees it.
 
 use super::{Fields, Hash, Settings};
 use crate::packed::{self, Packed, edit::FieldExpiry};
-use crate::table::{INLINE_MAX, Meta, NewPayload, Options, Table};
-use std::sync::Arc;
+use crate::table::{Meta, NewPayload, Options, Position, Table};
 use stdx::time::UnixMs;
 
 /// A hash that is being changed.
 pub struct HashEdit<'a> {
     store: Store<'a>,
     settings: Settings,
+    now: UnixMs,
     changed: bool,
 }
 
@@ -30,22 +33,23 @@ enum Store<'a> {
 }
 
 impl<'a> HashEdit<'a> {
-    /// Edits the packed hash in `block`; the new block is made in `scratch`.
-    pub fn packed(block: &[u8], scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
+    /// Edits the packed hash in `block`; the new block is made in `scratch`. If it has expired fields, the first change is
+    /// to remove them.
+    pub fn packed(block: &[u8], scratch: &'a mut Vec<u8>, settings: Settings, now: UnixMs) -> Self {
         scratch.clear();
         scratch.extend_from_slice(block);
-        Self { store: Store::Packed(scratch), settings, changed: false }
+        Self { store: Store::Packed(scratch), settings, now, changed: false }
     }
 
     /// Edits a hash that does not exist yet.
-    pub fn empty(scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
+    pub fn empty(scratch: &'a mut Vec<u8>, settings: Settings, now: UnixMs) -> Self {
         packed::edit::clear(scratch);
-        Self { store: Store::Packed(scratch), settings, changed: false }
+        Self { store: Store::Packed(scratch), settings, now, changed: false }
     }
 
     /// Edits the hash in a table.
-    pub fn table(fields: &'a mut Fields, settings: Settings) -> Self {
-        Self { store: Store::Table(fields), settings, changed: false }
+    pub fn table(fields: &'a mut Fields, settings: Settings, now: UnixMs) -> Self {
+        Self { store: Store::Table(fields), settings, now, changed: false }
     }
 
     /// The number of fields stored.
@@ -80,19 +84,27 @@ impl<'a> HashEdit<'a> {
             }
             self.store = Store::Grown(grow(block, self.settings));
         }
+        let now = self.now;
         let fields = self.fields().expect("a hash that is not packed is a table");
         let hash = fields.hash(field);
-        let before = fields.find(hash, field).map(|at| fields.entry(at).meta.expiry);
-        set_in_table(fields, hash, field, value, expiry.apply(before.flatten()));
-        before.is_none()
+        let payload = NewPayload::Inline(value);
+        let Some(at) = fields.find(hash, field) else {
+            fields.insert(hash, field, payload, meta(expiry.apply(None)));
+            return true;
+        };
+        let before = fields.entry(at).meta.expiry;
+        let is_new = before.is_some_and(|before| before <= now);
+        let after = expiry.apply(before.filter(|_| !is_new));
+        fields.replace(at, payload, meta(after));
+        is_new
     }
 
     /// Removes `field`. Returns whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         let removed = match &mut self.store {
             Store::Packed(block) => packed::edit::remove(block, field),
-            Store::Table(fields) => remove_from_table(fields, field),
-            Store::Grown(fields) => remove_from_table(fields, field),
+            Store::Table(fields) => remove_from_table(fields, field, self.now),
+            Store::Grown(fields) => remove_from_table(fields, field, self.now),
         };
         self.changed |= removed;
         removed
@@ -100,11 +112,12 @@ impl<'a> HashEdit<'a> {
 
     /// Sets or clears when `field` expires. Returns whether the field is there.
     pub fn set_expiry(&mut self, field: &[u8], expiry: Option<UnixMs>) -> bool {
+        let now = self.now;
         let found = if let Store::Packed(block) = &mut self.store {
             packed::edit::set_expiry(block, field, expiry)
         } else {
             let fields = self.fields().expect("a hash that is not packed is a table");
-            let at = fields.find(fields.hash(field), field);
+            let at = find_live(fields, field, now);
             at.map(|at| fields.set_expiry(at, expiry)).is_some()
         };
         self.changed |= found;
@@ -154,21 +167,20 @@ fn grow(block: &[u8], settings: Settings) -> Fields {
     let mut fields = Table::new(settings.seed, Options::default());
     for entry in Packed::trusted(block).iter() {
         let hash = fields.hash(entry.field);
-        set_in_table(&mut fields, hash, entry.field, entry.value, entry.expiry);
+        fields.insert(hash, entry.field, NewPayload::Inline(entry.value), meta(entry.expiry));
     }
     fields
 }
 
-fn set_in_table(fields: &mut Fields, hash: u64, field: &[u8], value: &[u8], expiry: Option<UnixMs>) {
-    let payload = if value.len() <= INLINE_MAX {
-        NewPayload::Inline(value)
-    } else {
-        NewPayload::Object(Arc::from(value))
-    };
-    fields.set(hash, field, payload, Meta { kind: 0, expiry, access: None });
+fn meta(expiry: Option<UnixMs>) -> Meta {
+    Meta { kind: 0, expiry, access: None }
 }
 
-fn remove_from_table(fields: &mut Fields, field: &[u8]) -> bool {
-    let at = fields.find(fields.hash(field), field);
-    at.map(|at| fields.remove(at)).is_some()
+fn find_live(fields: &Fields, field: &[u8], now: UnixMs) -> Option<Position> {
+    let at = fields.find(fields.hash(field), field)?;
+    fields.entry(at).meta.expiry.is_none_or(|expiry| expiry > now).then_some(at)
+}
+
+fn remove_from_table(fields: &mut Fields, field: &[u8], now: UnixMs) -> bool {
+    find_live(fields, field, now).map(|at| fields.remove(at)).is_some()
 }

@@ -4,7 +4,7 @@ use super::Fields;
 use crate::packed::{Entry, Packed};
 use crate::table::{self, Payload};
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::convert::Infallible;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
@@ -230,10 +230,10 @@ impl<'a> HashRef<'a> {
     }
 }
 
-fn entry_of(stored: table::Entry<'_, Arc<[u8]>>) -> Entry<'_> {
+fn entry_of(stored: table::Entry<'_, Infallible>) -> Entry<'_> {
     let value = match stored.payload {
         Payload::Inline(value) => value,
-        Payload::Object(value) => value,
+        Payload::Object(never) => match *never {},
     };
     Entry { field: stored.key, value, expiry: stored.meta.expiry }
 }
