@@ -16,7 +16,7 @@ use value::{Kind, StringRef, Value, ValueRef};
 use crate::access::Access;
 use crate::effect::{Effect, Removal};
 use crate::key::{DbIndex, Key};
-use crate::shard::Partition;
+use crate::shard::{Partition, field_due_of_new};
 
 /// A database during one lease of locks.
 pub struct Db<'a, 'k> {
@@ -115,6 +115,7 @@ impl Db<'_, '_> {
         expiry: Option<UnixMs>,
     ) {
         let meta = Meta { kind: kind.tag(), expiry, access: Some(self.access.clock) };
+        let field_due = field_due_of_new(kind, &payload);
         let partition = self.access.make_partition(self.index, key);
         let before = at.and_then(|at| {
             partition.forget_fields(at, key);
@@ -126,9 +127,7 @@ impl Db<'_, '_> {
             partition.table.insert(key.hash, key.bytes, payload, meta);
             Replaced::Absent
         };
-        if kind == Kind::Hash {
-            partition.note_fields(key);
-        }
+        partition.note_fields(key, field_due);
         if at.is_none() {
             self.access.count_keys(self.index, 1);
         }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::packed::Packed;
-use value::table::{Entry, Options, Payload, Position, SweepCursor, Table};
+use value::table::{Entry, NewPayload, Options, Payload, Position, SweepCursor, Table};
 use value::{Kind, Value};
 
 use crate::key::{DbIndex, Key};
@@ -36,9 +36,9 @@ impl Partition {
         }
     }
 
-    /// A hash was written.
-    pub(crate) fn note_fields(&mut self, key: &Key<'_>) {
-        if let Some(due) = self.table.get(key.hash, key.bytes).as_ref().and_then(field_due) {
+    /// A hash was written whose first field is due then.
+    pub(crate) fn note_fields(&mut self, key: &Key<'_>, due: Option<UnixMs>) {
+        if let Some(due) = due {
             self.field_due.insert((due, key.bytes.into()));
         }
     }
@@ -74,11 +74,20 @@ impl Partition {
     }
 }
 
-/// When the first field of a hash is due; none for other types.
+/// When the first field of a stored hash is due; none for other types.
 fn field_due(entry: &Entry<'_, Value>) -> Option<UnixMs> {
     match (Kind::of_tag(entry.meta.kind), entry.payload) {
         (Kind::Hash, Payload::Inline(block)) => Packed::trusted(block).next_expiry(),
         (Kind::Hash, Payload::Object(Value::Hash(hash))) => hash.at(UnixMs::MIN).next_expiry(),
+        _ => None,
+    }
+}
+
+/// When the first field of a hash that will be stored is due; none for other types.
+pub(crate) fn field_due_of_new(kind: Kind, payload: &NewPayload<'_, Value>) -> Option<UnixMs> {
+    match (kind, payload) {
+        (Kind::Hash, NewPayload::Inline(block)) => Packed::trusted(block).next_expiry(),
+        (Kind::Hash, NewPayload::Object(Value::Hash(hash))) => hash.at(UnixMs::MIN).next_expiry(),
         _ => None,
     }
 }

@@ -31,18 +31,24 @@ impl Db<'_, '_> {
         self.hash_at(key, at).map(Some)
     }
 
-    /// Gives fields their values; returns how many are new.
+    /// Gives fields their values; returns how many are new. A time that has passed removes them instead.
     pub fn hash_set(
         &mut self,
         key: &Key<'_>,
         fields: &[(&[u8], &[u8])],
         expiry: FieldExpiry,
     ) -> Result<usize, WrongType> {
-        let added = match (fields, self.overwrite(key, fields, expiry)?) {
-            (_, true) => 0,
-            (fields, false) => self.edit_hash(key, |edit| {
+        let at = self.hash_position(key)?;
+        if matches!(expiry, FieldExpiry::At(at) if at <= self.access.now) {
+            let names: Vec<&[u8]> = fields.iter().map(|(field, _)| *field).collect();
+            return self.hash_delete(key, &names).map(|_| 0);
+        }
+        let added = if self.overwrite(key, at, fields, expiry) {
+            0
+        } else {
+            self.edit_at(key, at, |edit| {
                 fields.iter().filter(|(field, value)| edit.set(field, value, expiry)).count()
-            })?,
+            })
         };
         self.record(&Effect::SetFields { key: key.bytes, fields });
         self.record_field_expiry(key, fields, expiry)?;
@@ -100,24 +106,30 @@ impl Db<'_, '_> {
         }
     }
 
+    /// Where the hash of a key is, if it is there; up to a limit its due fields go.
+    fn hash_position(&mut self, key: &Key<'_>) -> Result<Option<Position>, WrongType> {
+        let Some(at) = self.find(key) else { return Ok(None) };
+        if !self.hash_at(key, at)?.has_expired() {
+            return Ok(Some(at));
+        }
+        self.drop_due_fields(key, at, DUE_FIELDS);
+        Ok(self.find(key))
+    }
+
     /// One field of a packed hash gets a value of the same length: the bytes are overwritten where they are.
     fn overwrite(
         &mut self,
         key: &Key<'_>,
+        at: Option<Position>,
         fields: &[(&[u8], &[u8])],
         expiry: FieldExpiry,
-    ) -> Result<bool, WrongType> {
-        let (&[(field, value)], Some(at)) = (fields, self.find(key)) else { return Ok(false) };
-        if self.hash_at(key, at)?.has_expired() {
-            return Ok(false);
-        }
-        let Payload::Inline(block) = self.entry(key, at).payload else { return Ok(false) };
-        let Some(range) = packed::edit::overwritable(block, field, value.len(), expiry) else {
-            return Ok(false);
-        };
+    ) -> bool {
+        let (&[(field, value)], Some(at)) = (fields, at) else { return false };
+        let Payload::Inline(block) = self.entry(key, at).payload else { return false };
+        let Some(range) = packed::edit::overwritable(block, field, value.len(), expiry) else { return false };
         self.partition_mut(key).table.inline_mut(at)[range].copy_from_slice(value);
         self.touch_at(key, at);
-        Ok(true)
+        true
     }
 
     /// Changes a hash, which begins empty when the key is not there, and puts back what comes out.
@@ -126,13 +138,7 @@ impl Db<'_, '_> {
         key: &Key<'_>,
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> Result<R, WrongType> {
-        let mut at = self.find(key);
-        if let Some(found) = at
-            && self.hash_at(key, found)?.has_expired()
-        {
-            self.drop_due_fields(key, found, DUE_FIELDS);
-            at = self.find(key);
-        }
+        let at = self.hash_position(key)?;
         Ok(self.edit_at(key, at, change))
     }
 
@@ -142,37 +148,50 @@ impl Db<'_, '_> {
         at: Option<Position>,
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> R {
-        let settings = self.access.hash_settings;
+        if let Some(at) = at
+            && matches!(self.entry(key, at).payload, Payload::Object(_))
+        {
+            return self.edit_table(key, at, change);
+        }
+        let (settings, now) = (self.access.hash_settings, self.access.now);
         let mut scratch = std::mem::take(&mut self.access.scratch);
-        let is_table = at.is_some_and(|at| matches!(self.entry(key, at).payload, Payload::Object(_)));
-        let result = if let (true, Some(at)) = (is_table, at) {
-            let partition = self.partition_mut(key);
-            partition.forget_fields(at, key);
-            let Value::Hash(hash) = partition.table.object_mut(at) else {
-                unreachable!("the type was checked")
-            };
-            let result = hash.edit(&mut scratch, settings, change);
-            let is_empty = hash.at(UnixMs::MIN).is_empty();
-            self.partition_mut(key).note_fields(key);
-            if is_empty {
-                self.take_at(key, at);
-            }
-            self.note_field_bound(key);
-            result
-        } else {
-            let mut edit = match at {
-                Some(at) => match self.entry(key, at).payload {
-                    Payload::Inline(block) => HashEdit::packed(block, &mut scratch, settings),
-                    Payload::Object(_) => unreachable!("a table was handled above"),
-                },
-                None => HashEdit::empty(&mut scratch, settings),
-            };
-            let result = change(&mut edit);
-            let edited = edit.finish();
-            self.put_edited(key, at, edited, &scratch);
-            result
+        let block = at.map(|at| match self.entry(key, at).payload {
+            Payload::Inline(block) => block,
+            Payload::Object(_) => unreachable!("a table was handled above"),
+        });
+        let mut edit = match block {
+            Some(block) => HashEdit::packed(block, &mut scratch, settings, now),
+            None => HashEdit::empty(&mut scratch, settings, now),
         };
+        let result = change(&mut edit);
+        let edited = edit.finish();
+        self.put_edited(key, at, edited, &scratch);
         self.access.scratch = scratch;
+        result
+    }
+
+    /// Changes a large hash where it is.
+    fn edit_table<R>(
+        &mut self,
+        key: &Key<'_>,
+        at: Position,
+        change: impl FnOnce(&mut HashEdit<'_>) -> R,
+    ) -> R {
+        let (settings, now) = (self.access.hash_settings, self.access.now);
+        let partition = self.partition_mut(key);
+        partition.forget_fields(at, key);
+        let Value::Hash(Hash::Table(fields)) = partition.table.object_mut(at) else {
+            unreachable!("the object of a hash is a table")
+        };
+        let result = change(&mut HashEdit::table(fields, settings, now));
+        let (is_empty, due) = (fields.is_empty(), fields.next_expiry());
+        partition.note_fields(key, due);
+        if is_empty {
+            self.take_at(key, at);
+        } else {
+            self.touch_at(key, at);
+        }
+        self.note_field_bound(key);
         result
     }
 
@@ -232,6 +251,7 @@ impl Db<'_, '_> {
                 let names: Vec<&[u8]> = fields.iter().map(|(field, _)| *field).collect();
                 self.record(&Effect::SetFieldExpiry { key: key.bytes, at, fields: &names });
             }
+            FieldExpiry::Keep if !self.has_expiring_fields(key)? => {}
             FieldExpiry::Keep => {
                 for (field, _) in fields {
                     let kept = self.hash_to_change(key)?.and_then(|hash| hash.entry(field)?.expiry);
@@ -242,6 +262,10 @@ impl Db<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    fn has_expiring_fields(&mut self, key: &Key<'_>) -> Result<bool, WrongType> {
+        Ok(self.hash_to_change(key)?.is_some_and(|hash| hash.next_expiry().is_some()))
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> HashRef<'a> {
         let found = match self.store {
             Store::Packed(packed) => packed.find(field),
             Store::Table(fields) => {
-                fields.find(fields.hash(field), field).map(|at| entry_of(fields.entry(at)))
+                fields.find(fields.hash(field), field).map(|at| entry_of(&fields.entry(at)))
             }
         };
         found.filter(|entry| self.is_live(entry))
@@ -126,7 +126,7 @@ impl<'a> HashRef<'a> {
     pub fn iter(self) -> impl Iterator<Item = Entry<'a>> {
         let (packed, table) = match self.store {
             Store::Packed(packed) => (Some(packed.iter()), None),
-            Store::Table(fields) => (None, Some(fields.iter().map(entry_of))),
+            Store::Table(fields) => (None, Some(fields.iter().map(|stored| entry_of(&stored)))),
         };
         packed
             .into_iter()
@@ -148,7 +148,7 @@ impl<'a> HashRef<'a> {
         loop {
             cursor = fields.scan(cursor, &mut |stored| {
                 seen += 1;
-                let entry = entry_of(stored);
+                let entry = entry_of(&stored);
                 if self.is_live(&entry) {
                     each(entry);
                 }
@@ -170,7 +170,7 @@ impl<'a> HashRef<'a> {
             }
             Store::Table(fields) => {
                 for _ in 0..RANDOM_ATTEMPTS {
-                    let entry = entry_of(fields.entry(fields.random(rng)?));
+                    let entry = entry_of(&fields.entry(fields.random(rng)?));
                     if self.is_live(&entry) {
                         return Some(entry);
                     }
@@ -230,7 +230,7 @@ impl<'a> HashRef<'a> {
     }
 }
 
-fn entry_of(stored: table::Entry<'_, Infallible>) -> Entry<'_> {
+fn entry_of<'a>(stored: &table::Entry<'a, Infallible>) -> Entry<'a> {
     let value = match stored.payload {
         Payload::Inline(value) => value,
         Payload::Object(never) => match *never {},
