@@ -3,13 +3,23 @@
 #![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
 
 mod bitmap;
+mod client;
+mod command;
+mod config;
 mod connection;
+mod debug;
+mod documentation;
 mod dump;
 mod expire;
 mod expiry_option;
 mod generic;
+mod info;
+mod latency;
+mod memory;
 mod object;
 mod scan;
+mod server;
+mod slowlog;
 mod string;
 mod transactions;
 
@@ -18,12 +28,21 @@ use crate::command::Command;
 /// The rows of all groups.
 pub const ALL: &[&[Command]] = &[
     bitmap::COMMANDS,
+    client::COMMANDS,
+    command::COMMANDS,
+    config::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
     dump::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    info::COMMANDS,
+    latency::COMMANDS,
+    memory::COMMANDS,
     object::COMMANDS,
     scan::COMMANDS,
+    server::COMMANDS,
+    slowlog::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
 ];
@@ -34,4 +53,15 @@ pub fn close(session: &mut crate::Session, shared: &crate::Shared) {
     if std::mem::take(&mut session.monitoring) {
         shared.clients.monitors.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }
+}
+
+/// HELP of a container: its subcommands with their arguments and what they do.
+fn help(reply: &mut crate::Reply<'_>, container: &str, subcommands: &[Command]) {
+    let mut lines = Vec::new();
+    for command in subcommands.iter().filter(|command| command.name != "HELP") {
+        lines.push(format!("{} {}", command.name, command.syntax).trim_end().to_owned());
+        lines.push(format!("    {}", command.summary));
+    }
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    reply.help(container, &lines);
 }

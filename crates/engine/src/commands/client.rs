@@ -1,0 +1,391 @@
+//! CLIENT: what clients know and may do about themselves and each other.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::connection::client_name;
+use crate::args::Args;
+use crate::client::{ClientRecord, PauseMode};
+use crate::command::{Command, Flags, Group, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::session::ReplyMode;
+use crate::table::{Table, table};
+
+const OPEN: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::SENTINEL);
+const ADMIN: Flags = OPEN.and(Flags::ADMIN);
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[Command::new("CLIENT", Group::Connection, -2, container)
+    .flags(Flags::SENTINEL)
+    .doc("2.4.0", "Depends on subcommand.", "A container for client connection commands.", "")
+    .subcommands(SUBCOMMANDS)];
+
+const SUBCOMMANDS: &[Command] = &[
+    row("ID", 2, id, OPEN).doc("5.0.0", "O(1)", "Returns the connection's number.", ""),
+    row("INFO", 2, info, OPEN).doc("6.2.0", "O(1)", "Returns a line about the connection.", ""),
+    row("LIST", -2, list, ADMIN).doc(
+        "2.4.0",
+        "O(N) in the number of connections",
+        "Returns a line about each connection.",
+        "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+    ),
+    row("GETNAME", 2, get_name, OPEN).doc("2.6.9", "O(1)", "Returns the name of the connection.", ""),
+    row("SETNAME", 3, set_name, OPEN).doc("2.6.9", "O(1)", "Sets the name of the connection.", "connection-name"),
+    row("SETINFO", 4, set_info, OPEN).doc(
+        "7.2.0",
+        "O(1)",
+        "Sets what the connection says of its library.",
+        "<LIB-NAME libname | LIB-VER libver>",
+    ),
+    row("KILL", -3, kill, ADMIN).doc(
+        "2.4.0",
+        "O(N) in the number of connections",
+        "Closes connections.",
+        "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]>>",
+    ),
+    row("PAUSE", -3, pause, ADMIN).doc(
+        "3.0.0",
+        "O(1)",
+        "Holds commands of clients back for a while.",
+        "timeout [WRITE | ALL]",
+    ),
+    row("UNPAUSE", 2, unpause, ADMIN).doc("6.2.0", "O(1)", "Ends a pause.", ""),
+    row("REPLY", 3, reply_mode, OPEN).doc("3.2.0", "O(1)", "Switches replies on and off.", "<ON | OFF | SKIP>"),
+    row("NO-EVICT", 3, no_evict, ADMIN).doc("7.0.0", "O(1)", "Protects the connection from eviction.", "<ON | OFF>"),
+    row("NO-TOUCH", 3, no_touch, OPEN).doc(
+        "7.2.0",
+        "O(1)",
+        "Lets the connection's reads leave the access clock alone.",
+        "<ON | OFF>",
+    ),
+    row("GETREDIR", 2, get_redirect, OPEN).doc("6.0.0", "O(1)", "Returns where invalidations are sent.", ""),
+    row("TRACKINGINFO", 2, tracking_info, OPEN).doc("6.2.0", "O(1)", "Returns the state of tracking.", ""),
+    row("CAPA", -3, capabilities, OPEN).doc("8.0.0", "O(1)", "Tells the server what the client can do.", "capability [capability ...]"),
+    row("IMPORT-SOURCE", 3, import_source, OPEN).doc("8.1.0", "O(1)", "Marks the connection as a source of imported data.", "<ON | OFF>"),
+    row("UNBLOCK", -3, unblock, ADMIN).doc("5.0.0", "O(1)", "Unblocks a blocked connection.", "client-id [TIMEOUT | ERROR]"),
+    row("HELP", 2, help, Flags::LOADING.and(Flags::STALE)).doc("5.0.0", "O(1)", "Returns the subcommands.", ""),
+];
+
+const fn row(name: &'static str, arity: i32, handler: crate::command::Handler, flags: Flags) -> Command {
+    // A subcommand's arity counts the container's name as well.
+    Command::new(name, Group::Connection, arity, handler).flags(flags)
+}
+
+fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    Err(Error::WrongArity("client".into()))
+}
+
+fn id(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.integer(ctx.session.record.id as i64);
+    Ok(())
+}
+
+/// A record's line, its last command by name.
+fn line(ctx: &Context<'_, '_>, record: &ClientRecord) -> String {
+    let index = record.command.load(Ordering::Relaxed);
+    let command = match index.checked_sub(1) {
+        Some(index) => Table::full_name(&table().rows()[index]),
+        None => "NULL".to_owned(),
+    };
+    record.line(ctx.now(), &command)
+}
+
+fn info(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let text = line(ctx, &ctx.session.record) + "\n";
+    reply.verbatim(*b"txt", text);
+    Ok(())
+}
+
+fn list(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut records = ctx.shared.clients.all();
+    let mut cursor = args.cursor(2);
+    if cursor.take("TYPE") {
+        let wanted = client_type(cursor.next_required()?)?;
+        cursor.finish()?;
+        records.retain(|record| record.type_name() == wanted);
+    } else if cursor.take("ID") {
+        let mut ids = vec![client_id(cursor.next_required()?)?];
+        while let Some(word) = cursor.next_optional() {
+            ids.push(client_id(word)?);
+        }
+        records.retain(|record| ids.contains(&record.id));
+    } else {
+        cursor.finish()?;
+    }
+    let text: String = records.iter().map(|record| line(ctx, record) + "\n").collect();
+    reply.verbatim(*b"txt", text);
+    Ok(())
+}
+
+fn client_id(word: &[u8]) -> Result<u64, Error> {
+    match stdx::number::parse_i64(word) {
+        Some(id) if id > 0 => Ok(id as u64),
+        _ => Err(Error::Static("ERR Invalid client ID")),
+    }
+}
+
+/// A client type by its name; two have an old one.
+fn client_type(word: &[u8]) -> Result<&'static str, Error> {
+    match word.to_ascii_lowercase().as_slice() {
+        b"normal" => Ok("normal"),
+        b"pubsub" => Ok("pubsub"),
+        b"master" | b"primary" => Ok("master"),
+        b"replica" | b"slave" => Ok("replica"),
+        _ => Err(Error::Text(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)))),
+    }
+}
+
+fn get_name(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let name = ctx.session.record.names.lock().name.clone();
+    reply.optional((!name.is_empty()).then_some(name.as_bytes()));
+    Ok(())
+}
+
+fn set_name(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let name = client_name(args.get(2))?;
+    ctx.session.record.names.lock().name = name;
+    reply.ok();
+    Ok(())
+}
+
+fn set_info(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let option = args.get(2).to_ascii_lowercase();
+    let is_clean = args.get(3).iter().all(|byte| (b'!'..=b'~').contains(byte));
+    let known = matches!(option.as_slice(), b"lib-name" | b"lib-ver");
+    if !known {
+        let option = String::from_utf8_lossy(args.get(2)).into_owned();
+        return Err(Error::Text(format!("ERR Unrecognized option '{option}'")));
+    }
+    if !is_clean {
+        let option = String::from_utf8_lossy(&option).into_owned();
+        return Err(Error::Text(format!(
+            "ERR {option} cannot contain spaces, newlines or special characters."
+        )));
+    }
+    let value = String::from_utf8_lossy(args.get(3)).into_owned();
+    let mut names = ctx.session.record.names.lock();
+    if option == b"lib-name" {
+        names.library = value;
+    } else {
+        names.library_version = value;
+    }
+    drop(names);
+    reply.ok();
+    Ok(())
+}
+
+/// Which clients CLIENT KILL closes.
+#[derive(Default)]
+struct KillFilter {
+    id: Option<u64>,
+    kind: Option<&'static str>,
+    user: Option<Vec<u8>>,
+    address: Option<Vec<u8>>,
+    local_address: Option<Vec<u8>>,
+    max_age_s: Option<i64>,
+    spare_self: bool,
+}
+
+impl KillFilter {
+    fn parse(args: &Args<'_>) -> Result<Self, Error> {
+        let mut filter = Self { spare_self: true, ..Self::default() };
+        let mut cursor = args.cursor(2);
+        while !cursor.is_done() {
+            if cursor.left() < 2 {
+                return Err(Error::Syntax);
+            }
+            if cursor.take("ID") {
+                let word = cursor.next_required()?;
+                filter.id = Some(match stdx::number::parse_i64(word) {
+                    Some(id) if id > 0 => id as u64,
+                    _ => return Err(Error::Static("ERR client-id should be greater than 0")),
+                });
+            } else if cursor.take("TYPE") {
+                filter.kind = Some(client_type(cursor.next_required()?)?);
+            } else if cursor.take("USER") {
+                let user = cursor.next_required()?;
+                if user != b"default" {
+                    let user = String::from_utf8_lossy(user).into_owned();
+                    return Err(Error::Text(format!("ERR No such user '{user}'")));
+                }
+                filter.user = Some(user.to_vec());
+            } else if cursor.take("ADDR") {
+                filter.address = Some(cursor.next_required()?.to_vec());
+            } else if cursor.take("LADDR") {
+                filter.local_address = Some(cursor.next_required()?.to_vec());
+            } else if cursor.take("MAXAGE") {
+                let age = cursor.integer()?;
+                if age <= 0 {
+                    return Err(Error::Static("ERR maxage should be greater than 0"));
+                }
+                filter.max_age_s = Some(age);
+            } else if cursor.take("SKIPME") {
+                filter.spare_self = match cursor.next_required()?.to_ascii_lowercase().as_slice() {
+                    b"yes" => true,
+                    b"no" => false,
+                    _ => return Err(Error::Syntax),
+                };
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        Ok(filter)
+    }
+
+    fn matches(&self, record: &ClientRecord, now: stdx::time::UnixMs) -> bool {
+        let is = |wanted: &Option<Vec<u8>>, value: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted.as_slice() == value.as_bytes())
+        };
+        self.id.is_none_or(|id| id == record.id)
+            && self.kind.is_none_or(|kind| kind == record.type_name())
+            && is(&self.user, &record.names.lock().user)
+            && is(&self.address, &record.address)
+            && is(&self.local_address, &record.local_address)
+            && self.max_age_s.is_none_or(|age| (now.0 - record.created.0) / 1000 >= age)
+    }
+}
+
+fn kill(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() == 3 {
+        let found =
+            ctx.shared.clients.all().into_iter().find(|record| record.address.as_bytes() == args.get(2));
+        let Some(record) = found else { return Err(Error::Static("ERR No such client")) };
+        close(ctx, &record);
+        reply.ok();
+        return Ok(());
+    }
+    let filter = KillFilter::parse(args)?;
+    let own = ctx.session.record.id;
+    let now = ctx.now();
+    let mut closed = 0;
+    for record in ctx.shared.clients.all() {
+        if filter.matches(&record, now) && !(filter.spare_self && record.id == own) {
+            close(ctx, &record);
+            closed += 1;
+        }
+    }
+    reply.integer(closed);
+    Ok(())
+}
+
+/// Closes a connection; the own one after its reply.
+fn close(ctx: &mut Context<'_, '_>, record: &Arc<ClientRecord>) {
+    if record.id == ctx.session.record.id {
+        ctx.session.closing = true;
+    } else {
+        record.killed.store(true, Ordering::Relaxed);
+        ctx.host.wake_client(record);
+    }
+}
+
+fn pause(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mode = match args.get_optional(3).map(<[u8]>::to_ascii_lowercase).as_deref() {
+        None | Some(b"all") => PauseMode::All,
+        Some(b"write") => PauseMode::Write,
+        Some(_) => return Err(Error::Static("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+    };
+    let Some(milliseconds) = stdx::number::parse_i64(args.get(2)) else {
+        return Err(Error::Static("ERR timeout is not an integer or out of range"));
+    };
+    if milliseconds < 0 {
+        return Err(Error::Static("ERR timeout is negative"));
+    }
+    let until = ctx.now().checked_add_millis(milliseconds);
+    let Some(until) = until else { return Err(Error::Static("ERR timeout is out of range")) };
+    ctx.shared.clients.pause(until, mode);
+    reply.ok();
+    Ok(())
+}
+
+fn unpause(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.shared.clients.unpause();
+    ctx.host.wake_all();
+    reply.ok();
+    Ok(())
+}
+
+fn reply_mode(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let session = &mut *ctx.session;
+    if args.is(2, "ON") {
+        session.reply_mode = ReplyMode::On;
+        reply.ok();
+    } else if args.is(2, "OFF") {
+        session.reply_mode = ReplyMode::Off;
+    } else if args.is(2, "SKIP") {
+        if session.reply_mode == ReplyMode::On {
+            session.reply_mode = ReplyMode::SkipNext;
+        }
+    } else {
+        return Err(Error::Syntax);
+    }
+    Ok(())
+}
+
+/// An argument that must be ON or OFF.
+fn on_or_off(args: &Args<'_>) -> Result<bool, Error> {
+    match (args.is(2, "ON"), args.is(2, "OFF")) {
+        (true, _) => Ok(true),
+        (_, true) => Ok(false),
+        _ => Err(Error::Syntax),
+    }
+}
+
+fn no_evict(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.session.record.no_evict.store(on_or_off(args)?, Ordering::Relaxed);
+    reply.ok();
+    Ok(())
+}
+
+fn no_touch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.session.no_touch = on_or_off(args)?;
+    ctx.session.record.no_touch.store(ctx.session.no_touch, Ordering::Relaxed);
+    reply.ok();
+    Ok(())
+}
+
+fn get_redirect(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.integer(-1);
+    Ok(())
+}
+
+fn tracking_info(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.map(3);
+    reply.bulk("flags");
+    reply.set(1);
+    reply.bulk("off");
+    reply.bulk("redirect");
+    reply.integer(-1);
+    reply.bulk("prefixes");
+    reply.array(0);
+    Ok(())
+}
+
+/// What a client can do changes nothing yet: there are no redirects to follow.
+fn capabilities(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.ok();
+    Ok(())
+}
+
+fn import_source(_: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    on_or_off(args)?;
+    Err(Error::Static("ERR Server is not in import mode"))
+}
+
+/// No command blocks yet, so there is nobody to unblock.
+fn unblock(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    args.integer(2)?;
+    match args.len() {
+        3 => {}
+        4 if args.is(3, "TIMEOUT") || args.is(3, "ERROR") => {}
+        _ => return Err(Error::Static("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    }
+    reply.integer(0);
+    Ok(())
+}
+
+fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    super::help(reply, "CLIENT", SUBCOMMANDS);
+    Ok(())
+}

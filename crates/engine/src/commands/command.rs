@@ -1,0 +1,247 @@
+//! COMMAND: the table about itself.
+
+use stdx::glob::{self, Case};
+
+use super::documentation;
+use crate::args::{Args, OwnedArgs};
+use crate::command::{Command, Flags, Group, Keys, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::table::{Row, Table, table};
+
+const FLAGS: Flags = Flags::LOADING.and(Flags::STALE).and(Flags::SENTINEL);
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[Command::new("COMMAND", Group::Server, -1, all)
+    .flags(FLAGS)
+    .doc("2.8.13", "O(N) in the number of commands", "Returns details about all commands.", "")
+    .subcommands(SUBCOMMANDS)];
+
+const SUBCOMMANDS: &[Command] = &[
+    Command::new("COUNT", Group::Server, 2, count).flags(FLAGS).doc(
+        "2.8.13",
+        "O(1)",
+        "Returns the number of commands.",
+        "",
+    ),
+    Command::new("INFO", Group::Server, -2, info).flags(FLAGS).doc(
+        "2.8.13",
+        "O(N) in the number of commands asked for",
+        "Returns details about commands.",
+        "[command-name [command-name ...]]",
+    ),
+    Command::new("DOCS", Group::Server, -2, docs).flags(FLAGS).doc(
+        "7.0.0",
+        "O(N) in the number of commands asked for",
+        "Returns the documentation of commands.",
+        "[command-name [command-name ...]]",
+    ),
+    Command::new("LIST", Group::Server, -2, list).flags(FLAGS).doc(
+        "7.0.0",
+        "O(N) in the number of commands",
+        "Returns the names of commands.",
+        "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+    ),
+    Command::new("GETKEYS", Group::Server, -3, get_keys).flags(FLAGS).doc(
+        "2.8.13",
+        "O(N) in the number of arguments",
+        "Returns the keys of a full command.",
+        "command [arg [arg ...]]",
+    ),
+    Command::new("GETKEYSANDFLAGS", Group::Server, -3, get_keys_and_flags).flags(FLAGS).doc(
+        "7.0.0",
+        "O(N) in the number of arguments",
+        "Returns the keys of a full command and what is done with them.",
+        "command [arg [arg ...]]",
+    ),
+    Command::new("HELP", Group::Server, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
+        "5.0.0",
+        "O(1)",
+        "Returns the subcommands.",
+        "",
+    ),
+];
+
+fn all(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let rows: Vec<&Row> = table().commands().collect();
+    reply.array(rows.len());
+    rows.into_iter().for_each(|row| write_info(row, reply));
+    Ok(())
+}
+
+fn count(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.integer(table().commands().count() as i64);
+    Ok(())
+}
+
+fn info(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() == 2 {
+        return all(ctx, args, reply);
+    }
+    reply.array(args.len() - 2);
+    for name in args.from(2) {
+        match table().by_full_name(name) {
+            Some(row) => write_info(&row, reply),
+            None => reply.null_array(),
+        }
+    }
+    Ok(())
+}
+
+/// The ten fields of a command, its subcommands included.
+fn write_info(row: &Row, reply: &mut Reply<'_>) {
+    let command = row.command;
+    let (first, last, step) = match command.keys {
+        Keys::None | Keys::Counted { .. } => (0, 0, 0),
+        Keys::Range { first, last, step, .. } => (first as i64, i64::from(last), step as i64),
+        Keys::Pair { .. } => (1, 2, 1),
+        Keys::TargetAndSources { target } => (target as i64, -1, 1),
+    };
+    reply.array(10);
+    reply.bulk(Table::full_name(row));
+    reply.integer(command.arity.into());
+    let flags: Vec<&str> = command.flags.names().collect();
+    reply.set(flags.len());
+    flags.iter().for_each(|flag| reply.simple(flag));
+    for number in [first, last, step] {
+        reply.integer(number);
+    }
+    let categories = documentation::categories(command);
+    reply.set(categories.len());
+    categories.iter().for_each(|category| reply.simple(format!("@{category}")));
+    reply.array(0); // tips
+    documentation::write_key_specs(command, reply);
+    let children: Vec<&Row> = children(row).collect();
+    reply.array(children.len());
+    children.into_iter().for_each(|child| write_info(child, reply));
+}
+
+fn children(row: &Row) -> impl Iterator<Item = &'static Row> {
+    let command = row.command;
+    table()
+        .rows()
+        .iter()
+        .filter(move |child| child.container.is_some_and(|container| std::ptr::eq(container, command)))
+}
+
+fn docs(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let rows: Vec<Row> = if args.len() == 2 {
+        table().commands().copied().collect()
+    } else {
+        args.from(2).filter_map(|name| table().by_full_name(name)).collect()
+    };
+    reply.map(rows.len());
+    for row in &rows {
+        reply.bulk(Table::full_name(row));
+        write_docs(row, reply);
+    }
+    Ok(())
+}
+
+fn write_docs(row: &Row, reply: &mut Reply<'_>) {
+    let command = row.command;
+    let children: Vec<&Row> = children(row).collect();
+    let arguments = documentation::parse_syntax(command.syntax);
+    reply.map(4 + usize::from(!arguments.is_empty()) + usize::from(!children.is_empty()));
+    for (field, value) in [
+        ("summary", command.summary),
+        ("since", command.since),
+        ("group", command.group.name()),
+        ("complexity", command.complexity),
+    ] {
+        reply.bulk(field);
+        reply.bulk(value);
+    }
+    if !arguments.is_empty() {
+        reply.bulk("arguments");
+        documentation::write_arguments(&arguments, reply);
+    }
+    if !children.is_empty() {
+        reply.bulk("subcommands");
+        reply.map(children.len());
+        for child in children {
+            reply.bulk(Table::full_name(child));
+            write_docs(child, reply);
+        }
+    }
+}
+
+fn list(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut rows: Vec<&Row> = table().commands().collect();
+    match args.len() {
+        2 => {}
+        5 if args.is(2, "FILTERBY") => {
+            let wanted = args.get(4);
+            rows = table().rows().iter().collect();
+            if args.is(3, "MODULE") {
+                rows.clear();
+            } else if args.is(3, "ACLCAT") {
+                let wanted = wanted.to_ascii_lowercase();
+                rows.retain(|row| {
+                    documentation::categories(row.command)
+                        .iter()
+                        .any(|category| category.as_bytes() == wanted)
+                });
+            } else if args.is(3, "PATTERN") {
+                rows.retain(|row| glob::matches(wanted, Table::full_name(row).as_bytes(), Case::Insensitive));
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        _ => return Err(Error::Syntax),
+    }
+    reply.set(rows.len());
+    rows.into_iter().for_each(|row| reply.bulk(Table::full_name(row)));
+    Ok(())
+}
+
+/// The row and arguments of the command that is asked about.
+fn inner(args: &Args<'_>) -> Result<(Row, OwnedArgs), Error> {
+    let words: OwnedArgs = args.from(2).collect();
+    let row =
+        table().look_up(&words.as_args()).map_err(|_| Error::Static("ERR Invalid command specified"))?;
+    if row.command.keys == Keys::None {
+        return Err(Error::Static("ERR The command has no key arguments"));
+    }
+    if !row.command.accepts(words.as_args().len()) {
+        return Err(Error::Static("ERR Invalid number of arguments specified for command"));
+    }
+    Ok((row, words))
+}
+
+fn get_keys(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (row, words) = inner(args)?;
+    let words = words.as_args();
+    let mut keys = Vec::new();
+    row.command.for_each_key(&words, |at, _| keys.push(at));
+    if keys.is_empty() {
+        return Err(Error::Static("ERR Invalid arguments specified for command"));
+    }
+    reply.array(keys.len());
+    keys.into_iter().for_each(|at| reply.bulk(words.get(at)));
+    Ok(())
+}
+
+fn get_keys_and_flags(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (row, words) = inner(args)?;
+    let words = words.as_args();
+    let mut keys = Vec::new();
+    row.command.for_each_key(&words, |at, access| keys.push((at, access)));
+    if keys.is_empty() {
+        return Err(Error::Static("ERR Invalid arguments specified for command"));
+    }
+    reply.array(keys.len());
+    for (at, access) in keys {
+        reply.array(2);
+        reply.bulk(words.get(at));
+        reply.set(access.flags().len());
+        access.flags().iter().for_each(|flag| reply.simple(flag));
+    }
+    Ok(())
+}
+
+fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    super::help(reply, "COMMAND", SUBCOMMANDS);
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! CONFIG: the parameters of the running server.
+
+use config::{ConfigError, Permissions};
+
+use crate::args::Args;
+use crate::command::{Command, Flags, Group, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE);
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[Command::new("CONFIG", Group::Server, -2, container)
+    .doc("2.0.0", "Depends on subcommand.", "A container for server configuration commands.", "")
+    .subcommands(SUBCOMMANDS)];
+
+const SUBCOMMANDS: &[Command] = &[
+    Command::new("GET", Group::Server, -3, get).flags(FLAGS).doc(
+        "2.0.0",
+        "O(N) in the number of parameters",
+        "Returns the values of parameters.",
+        "parameter [parameter ...]",
+    ),
+    Command::new("SET", Group::Server, -4, set).flags(FLAGS.and(Flags::ALONE)).doc(
+        "2.0.0",
+        "O(N) in the number of parameters given",
+        "Sets parameters, all or none.",
+        "parameter value [parameter value ...]",
+    ),
+    Command::new("RESETSTAT", Group::Server, 2, reset_statistics).flags(FLAGS).doc(
+        "2.0.0",
+        "O(1)",
+        "Sets the statistics to zero.",
+        "",
+    ),
+    Command::new("REWRITE", Group::Server, 2, rewrite).flags(FLAGS).doc(
+        "2.8.0",
+        "O(1)",
+        "Writes the parameters to the configuration file.",
+        "",
+    ),
+    Command::new("HELP", Group::Server, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
+        "5.0.0",
+        "O(1)",
+        "Returns the subcommands.",
+        "",
+    ),
+];
+
+fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    Err(Error::WrongArity("config".into()))
+}
+
+fn get(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let found = ctx.shared.config.read().matching(args.from(2));
+    reply.map(found.len());
+    for (name, value) in found {
+        reply.bulk(name);
+        reply.bulk(value);
+    }
+    Ok(())
+}
+
+fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if !args.len().is_multiple_of(2) {
+        return Err(Error::WrongArity("config|set".into()));
+    }
+    let words: Vec<&[u8]> = args.from(2).collect();
+    let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let permissions = Permissions {
+        protected: ctx.session.record.is_unix || ctx.session.record.address.starts_with("127."),
+        loading: ctx.shared.loading.load(std::sync::atomic::Ordering::Relaxed),
+    };
+    let (old, new) = {
+        let mut config = ctx.shared.config.write();
+        let old = config.clone();
+        config.set_all(&pairs, permissions).map_err(refusal)?;
+        (old, config.clone())
+    };
+    if let Err(reason) = ctx.host.apply_config(ctx.access, &old, &new) {
+        *ctx.shared.config.write() = old;
+        let name = String::from_utf8_lossy(pairs[0].0).into_owned();
+        return Err(refusal(ConfigError::refused(&name, reason)));
+    }
+    reply.ok();
+    Ok(())
+}
+
+fn refusal(error: ConfigError) -> Error {
+    let code = if error == ConfigError::Loading { "LOADING" } else { "ERR" };
+    Error::Text(format!("{code} {error}"))
+}
+
+fn reset_statistics(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    use std::sync::atomic::Ordering::Relaxed;
+    ctx.shared.statistics.iter().for_each(crate::statistics::WorkerStatistics::reset);
+    ctx.shared.connections.store(0, Relaxed);
+    ctx.shared.connections_refused.store(0, Relaxed);
+    ctx.shared.latency.lock().reset_all();
+    reply.ok();
+    Ok(())
+}
+
+fn rewrite(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let config = ctx.shared.config.read().clone();
+    ctx.host.rewrite_config(&config).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    reply.ok();
+    Ok(())
+}
+
+fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    super::help(reply, "CONFIG", SUBCOMMANDS);
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! The server as a whole: sizes, flushing, saving, the end.
+
+use std::sync::atomic::Ordering;
+
+use keyspace::DbIndex;
+
+use super::connection::database_index;
+use crate::args::Args;
+use crate::command::{Command, Flags, Group, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::host::Shutdown;
+use crate::reply::Reply;
+
+const SAVING: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING).and(Flags::ALONE);
+const FLUSHING: Flags = Flags::WRITE.and(Flags::ALONE).and(Flags::DANGEROUS);
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("DBSIZE", Group::Server, 1, dbsize)
+        .flags(Flags::READONLY.and(Flags::FAST).and(Flags::ALONE))
+        .doc("1.0.0", "O(1)", "Returns the number of keys in the database.", ""),
+    Command::new("FLUSHDB", Group::Server, -1, flush_database).flags(FLUSHING).doc(
+        "1.0.0",
+        "O(N) in the number of keys, which are freed elsewhere",
+        "Removes all keys from the database.",
+        "[ASYNC | SYNC]",
+    ),
+    Command::new("FLUSHALL", Group::Server, -1, flush_all).flags(FLUSHING).doc(
+        "1.0.0",
+        "O(N) in the number of keys, which are freed elsewhere",
+        "Removes all keys from all databases.",
+        "[ASYNC | SYNC]",
+    ),
+    Command::new("SWAPDB", Group::Server, 3, swap).flags(FLUSHING.and(Flags::FAST)).doc(
+        "4.0.0",
+        "O(1)",
+        "Exchanges two databases.",
+        "index1 index2",
+    ),
+    Command::new("TIME", Group::Server, 1, time)
+        .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
+        .doc("2.6.0", "O(1)", "Returns the server's time.", ""),
+    Command::new("LOLWUT", Group::Server, -1, lolwut).flags(Flags::READONLY.and(Flags::FAST)).doc(
+        "5.0.0",
+        "O(1)",
+        "Displays computer art and the version.",
+        "[VERSION version]",
+    ),
+    Command::new("SHUTDOWN", Group::Server, -1, shutdown)
+        .flags(SAVING.and(Flags::LOADING).and(Flags::STALE).and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY))
+        .doc(
+            "1.0.0",
+            "O(1)",
+            "Writes what is to be kept and ends the server.",
+            "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+        ),
+    Command::new("SAVE", Group::Server, 1, save).flags(SAVING.and(Flags::NO_MULTI)).doc(
+        "1.0.0",
+        "O(N) in the number of keys",
+        "Saves the data to disk and waits for it.",
+        "",
+    ),
+    Command::new("BGSAVE", Group::Server, -1, background_save).flags(SAVING).doc(
+        "1.0.0",
+        "O(1)",
+        "Saves the data to disk in the background.",
+        "[SCHEDULE]",
+    ),
+    Command::new("LASTSAVE", Group::Server, 1, last_save)
+        .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::ADMIN))
+        .doc("1.0.0", "O(1)", "Returns when data was last saved.", ""),
+    Command::new("BGREWRITEAOF", Group::Server, 1, rewrite_aof).flags(SAVING).doc(
+        "1.0.0",
+        "O(1)",
+        "Rewrites the append-only file in the background.",
+        "",
+    ),
+    Command::new("MONITOR", Group::Server, 1, monitor)
+        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::NO_MULTI))
+        .doc("1.0.0", "", "Shows what all clients send.", ""),
+    Command::new("ROLE", Group::Server, 1, role)
+        .flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ADMIN))
+        .doc("2.8.12", "O(1)", "Returns the replication role.", ""),
+];
+
+fn dbsize(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let database = ctx.session.database;
+    reply.integer(ctx.shared.keyspace.len(database) as i64);
+    Ok(())
+}
+
+/// SYNC and ASYNC are the same here: the keys go at once, and their memory is freed elsewhere.
+fn check_flush_mode(args: &Args<'_>) -> Outcome {
+    match args.len() {
+        1 => Ok(()),
+        2 if args.is(1, "SYNC") || args.is(1, "ASYNC") => Ok(()),
+        _ => Err(Error::Syntax),
+    }
+}
+
+fn flush_database(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    check_flush_mode(args)?;
+    let database = ctx.session.database;
+    ctx.with_everything(|access| access.db(database).flush());
+    reply.ok();
+    Ok(())
+}
+
+fn flush_all(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    check_flush_mode(args)?;
+    ctx.with_everything(|access| access.db(DbIndex(0)).flush_all());
+    reply.ok();
+    Ok(())
+}
+
+fn swap(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let first = args.integer(1).map_err(|_| Error::Static("ERR invalid first DB index"))?;
+    let second = args.integer(2).map_err(|_| Error::Static("ERR invalid second DB index"))?;
+    let (first, second) = (database_index(ctx, first)?, database_index(ctx, second)?);
+    ctx.with_everything(|access| access.db(first).swap(first, second));
+    reply.ok();
+    Ok(())
+}
+
+fn time(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let now = ctx.now().0;
+    reply.array(2);
+    reply.bulk((now / 1000).to_string());
+    reply.bulk((now % 1000 * 1000).to_string());
+    Ok(())
+}
+
+fn lolwut(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    const ART: &str = concat!(
+        "        .-''''-.\n      .'  o     '.\n     /      .  o  \\\n    |  .  o        |\n    |    o    .  o |\n",
+        "     \\  .   o     /\n      '.   .  o .'\n        '-....-'\n\nRustyPotato ver. ",
+    );
+    reply.verbatim(*b"txt", format!("{ART}{} (Redis ver. {})\n", crate::VERSION, crate::REDIS_VERSION));
+    Ok(())
+}
+
+fn shutdown(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut how = Shutdown::default();
+    let (mut cursor, mut abort) = (args.cursor(1), false);
+    while !cursor.is_done() {
+        if cursor.take("NOSAVE") && how.save.is_none() {
+            how.save = Some(false);
+        } else if cursor.take("SAVE") && how.save.is_none() {
+            how.save = Some(true);
+        } else if cursor.take("NOW") {
+            how.now = true;
+        } else if cursor.take("FORCE") {
+            how.force = true;
+        } else if cursor.take("ABORT") {
+            abort = true;
+        } else {
+            return Err(Error::Syntax);
+        }
+    }
+    if abort {
+        return Err(if args.len() > 2 {
+            Error::Syntax
+        } else {
+            Error::Static("ERR No shutdown in progress.")
+        });
+    }
+    let _ = reply; // a server that ends answers nothing
+    ctx.host.shutdown(how).map_err(|reason| Error::Text(format!("ERR {reason}")))
+}
+
+fn save(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.host.save(ctx.access, false).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    reply.ok();
+    Ok(())
+}
+
+fn background_save(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() > 2 || args.len() == 2 && !args.is(1, "SCHEDULE") {
+        return Err(Error::Syntax);
+    }
+    ctx.host.save(ctx.access, true).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    reply.simple("Background saving started");
+    Ok(())
+}
+
+fn last_save(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let saved = ctx.host.persistence().last_save;
+    let shown = if saved.0 == 0 { ctx.shared.identity.started } else { saved };
+    reply.integer(shown.0 / 1000);
+    Ok(())
+}
+
+fn rewrite_aof(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let begun = ctx.host.rewrite_aof(ctx.access).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    reply.simple(if begun {
+        "Background append only file rewriting started"
+    } else {
+        "Background append only file rewriting scheduled"
+    });
+    Ok(())
+}
+
+fn monitor(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if !std::mem::replace(&mut ctx.session.monitoring, true) {
+        ctx.shared.clients.monitors.fetch_add(1, Ordering::Relaxed);
+        ctx.session.record.monitoring.store(true, Ordering::Relaxed);
+    }
+    reply.ok();
+    Ok(())
+}
+
+fn role(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.array(3);
+    reply.bulk("master");
+    reply.integer(0);
+    reply.array(0);
+    Ok(())
+}
