@@ -48,9 +48,11 @@ fn resident_set() -> Option<usize> {
     Some(pages * rustix::param::page_size())
 }
 
-/// Gives unused pages back to the system.
+/// Gives unused pages of all arenas back to the system.
 pub fn purge() {
-    // `arena.<all>.purge`: 4096 stands for all arenas.
-    // An allocator that does not know the request keeps its pages.
-    let _ = tikv_jemalloc_ctl::background_thread::read();
+    // SAFETY: "arena.4096.purge" (4096 stands for all arenas) takes and returns no value.
+    let purged = unsafe { tikv_jemalloc_ctl::raw::write(b"arena.4096.purge\0", ()) };
+    if let Err(error) = purged {
+        tracing::info!("the allocator does not purge: {error}");
+    }
 }

@@ -18,6 +18,7 @@ use tracing::{error, info};
 use crate::acceptor::Acceptor;
 use crate::aof::AofFolder;
 use crate::clock;
+use crate::configuration::{self, Wish};
 use crate::journal::Journal;
 use crate::machine::{JournalThread, ServerMachine};
 use crate::reactor::{Reactor, WAKE};
@@ -27,10 +28,22 @@ use crate::socket::Listener;
 
 /// Runs the server from the command line to its end.
 pub fn run() -> Result<(), String> {
-    let config = configuration()?;
-    crate::logging::start(&config.text_lossy(Param::Loglevel), &config.text_lossy(Param::Logfile))
+    let (mut config, file) = match configuration::read()? {
+        Wish::Serve(config, file) => (*config, file),
+        Wish::Print(text) => {
+            print(&text);
+            return Ok(());
+        }
+    };
+    configuration::enter_directory(&mut config)?;
+    crate::logging::start(config.log_level(), &config.text_lossy(Param::Logfile))
         .map_err(|error| format!("the log file cannot be opened: {error}"))?;
-    Server::start(config)?.serve()
+    Server::start(config, file)?.serve()
+}
+
+#[allow(clippy::print_stdout, reason = "the command line asked for it")]
+fn print(text: &str) {
+    println!("{text}");
 }
 
 /// Tells why the server does not run, where a person looks for it.
@@ -51,10 +64,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(config: Config) -> Result<Self, String> {
-        let directory = PathBuf::from(config.text_lossy(Param::Dir).into_owned());
-        std::env::set_current_dir(&directory)
-            .map_err(|error| format!("dir {}: {error}; name a folder that exists", directory.display()))?;
+    fn start(config: Config, file: Option<PathBuf>) -> Result<Self, String> {
         let listeners = listeners(&config)?;
         let signals = Waiting::install().map_err(|error| format!("signals cannot be awaited: {error}"))?;
         raise_file_limit(config.integer(Param::Maxclients) as u64);
@@ -69,11 +79,12 @@ impl Server {
             &journal_thread,
             background,
             PathBuf::from(&aof_directory),
+            file.clone(),
             signals.handle(),
         ));
         let port = listeners.iter().find_map(Listener::port).unwrap_or(0);
         let settings = Settings {
-            identity: identity(threads, port),
+            identity: identity(threads, port, file.as_deref()),
             config,
             seed: clock::entropy(),
             clock: clock::monotonic_ns,
@@ -114,20 +125,6 @@ impl Server {
         info!("all data is written; bye");
         Ok(())
     }
-}
-
-/// The configuration from command line, environment and file.
-fn configuration() -> Result<Config, String> {
-    let mut config = Config::default();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let name = argument.strip_prefix("--").ok_or_else(|| format!("unexpected argument '{argument}'"))?;
-        let value = arguments.next().ok_or_else(|| format!("'{argument}' needs a value"))?;
-        let param = Param::find(name.as_bytes()).ok_or_else(|| format!("unknown parameter '{argument}'"))?;
-        let words: Vec<&[u8]> = value.split_whitespace().map(str::as_bytes).collect();
-        config.assign(param, &words).map_err(|reason| format!("'{argument} {value}': {reason}"))?;
-    }
-    Ok(config)
 }
 
 /// Worker threads: those asked for, or one for each core that the process may use (which counts the quota of a
@@ -249,7 +246,7 @@ fn join(name: &str, thread: thread::JoinHandle<()>) -> Result<(), String> {
     thread.join().map_err(|_| format!("the thread {name} has failed"))
 }
 
-fn identity(threads: usize, port: u16) -> Identity {
+fn identity(threads: usize, port: u16, file: Option<&Path>) -> Identity {
     let run_id = format!("{:016x}{:016x}{:08x}", clock::entropy(), clock::entropy(), clock::entropy() as u32);
     let system = rustix::system::uname();
     Identity {
@@ -262,7 +259,7 @@ fn identity(threads: usize, port: u16) -> Identity {
             system.release().to_string_lossy(),
             system.machine().to_string_lossy()
         ),
-        config_file: String::new(),
+        config_file: file.map_or_else(String::new, |path| path.display().to_string()),
         executable: std::env::current_exe().map_or_else(|_| String::new(), |path| path.display().to_string()),
         port,
         threads,

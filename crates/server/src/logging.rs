@@ -7,10 +7,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::sync::Mutex;
 
+use config::LogLevel;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Starts logging for the rest of the process's life.
-pub fn start(level: &str, file: &str) -> io::Result<()> {
+pub fn start(level: LogLevel, file: &str) -> io::Result<()> {
     let builder = tracing_subscriber::fmt().with_max_level(filter(level)).with_target(false);
     if file.is_empty() {
         builder.with_ansi(io::IsTerminal::is_terminal(&io::stdout())).init();
@@ -25,12 +26,12 @@ fn open(path: &str) -> io::Result<File> {
 }
 
 /// Redis's level names on tracing's scale.
-fn filter(level: &str) -> LevelFilter {
+fn filter(level: LogLevel) -> LevelFilter {
     match level {
-        "debug" => LevelFilter::TRACE,
-        "verbose" => LevelFilter::DEBUG,
-        "warning" => LevelFilter::WARN,
-        "nothing" => LevelFilter::OFF,
-        _ => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::TRACE,
+        LogLevel::Verbose => LevelFilter::DEBUG,
+        LogLevel::Notice => LevelFilter::INFO,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Nothing => LevelFilter::OFF,
     }
 }

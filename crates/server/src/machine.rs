@@ -30,6 +30,8 @@ pub struct ServerMachine {
     aof_ok: AtomicBool,
     /// Where the files of the append-only file are.
     aof_folder: PathBuf,
+    /// Where the configuration came from.
+    config_file: Option<PathBuf>,
     /// Ends the wait of the main thread.
     ending: Mutex<Option<signal_hook::iterator::Handle>>,
 }
@@ -44,6 +46,7 @@ impl ServerMachine {
         journal_thread: &JournalThread,
         background: Sender<Background>,
         aof_folder: PathBuf,
+        config_file: Option<PathBuf>,
         ending: signal_hook::iterator::Handle,
     ) -> Self {
         let thread = Arc::clone(journal_thread);
@@ -65,6 +68,7 @@ impl ServerMachine {
             }),
             aof_ok: AtomicBool::new(true),
             aof_folder,
+            config_file,
             ending: Mutex::new(Some(ending)),
         }
     }
@@ -198,7 +202,7 @@ impl Machine for ServerMachine {
         crate::clock::processor_us()
     }
 
-    fn rewrite_config(&self, _: &Config) -> Result<(), String> {
-        Err("The server is running without a config file".to_owned())
+    fn rewrite_config(&self, config: &Config) -> Result<(), String> {
+        crate::configuration::rewrite(self.config_file.as_deref(), config)
     }
 }

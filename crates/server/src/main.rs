@@ -5,6 +5,7 @@ mod allocator;
 mod aof;
 mod boot;
 mod clock;
+mod configuration;
 mod journal;
 mod logging;
 mod machine;

@@ -1,0 +1,122 @@
+//! The configuration from the command line, the environment and files; and back into the file.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use config::{Action, Config, Inputs, Param};
+
+use crate::aof::at;
+
+/// What the command line asked for.
+pub enum Wish {
+    /// Run with this configuration, from this file if one was named.
+    Serve(Box<Config>, Option<PathBuf>),
+    /// Print this and end.
+    Print(String),
+}
+
+/// Reads all sources.
+pub fn read() -> Result<Wish, String> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let mut inputs = Inputs {
+        arguments: &arguments,
+        environment: &environment,
+        read_file: &mut |path| fs::read(path).map_err(|error| error.to_string()),
+        list_directory: &mut list,
+        read_stdin: &mut || {
+            let mut content = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut content).map_err(|error| error.to_string())?;
+            Ok(content)
+        },
+    };
+    match config::load(&mut inputs).map_err(|error| error.to_string())? {
+        Action::Version => Ok(Wish::Print(version())),
+        Action::Help => Ok(Wish::Print(HELP.to_owned())),
+        Action::CheckSystem => Ok(Wish::Print("nothing to report".to_owned())),
+        Action::TestMemory { .. } => {
+            Err("--test-memory is not offered; use memtester or memtest86".to_owned())
+        }
+        Action::Start(loaded) => {
+            if let Some((user, place)) = loaded.users.first() {
+                let name =
+                    user.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
+                return Err(format!(
+                    "{place}: user '{name}': users other than the default one are not offered yet"
+                ));
+            }
+            if let Some((old, _, place)) = loaded.renamed_commands.first() {
+                let name = String::from_utf8_lossy(old).into_owned();
+                return Err(format!(
+                    "{place}: rename-command '{name}' is not offered; restrict users instead"
+                ));
+            }
+            let file =
+                loaded.file.as_ref().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.into()));
+            Ok(Wish::Serve(Box::new(loaded.config), file))
+        }
+    }
+}
+
+/// The names in a directory.
+fn list(directory: &str) -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(directory).map_err(|error| error.to_string())?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// Writes the parameters into the file they came from: a new file beside it takes its place, so that a crash leaves
+/// the old one or the new one.
+pub fn rewrite(path: Option<&Path>, config: &Config) -> Result<(), String> {
+    let path = path.ok_or_else(|| "The server is running without a config file".to_owned())?;
+    let old = fs::read(path).or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        _ => Err(at(path, &error)),
+    })?;
+    let text = config::rewrite(&path.to_string_lossy(), &old, config).map_err(|error| error.to_string())?;
+    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|error| at(path, &error))
+}
+
+/// The folder of data files, as CONFIG GET shows it: absolute.
+pub fn enter_directory(config: &mut Config) -> Result<(), String> {
+    let directory = config.text_lossy(Param::Dir).into_owned();
+    std::env::set_current_dir(&directory)
+        .map_err(|error| format!("dir {directory}: {error}; name a folder that exists and may be entered"))?;
+    if let Ok(absolute) = std::env::current_dir() {
+        // A folder whose name cannot be written in a configuration stays as it was given.
+        let _ = config.assign(Param::Dir, &[absolute.to_string_lossy().as_bytes()]);
+    }
+    Ok(())
+}
+
+fn version() -> String {
+    format!(
+        "RustyPotato server v={} (Redis {} compatible) malloc=jemalloc bits={}",
+        engine::VERSION,
+        engine::REDIS_VERSION,
+        usize::BITS
+    )
+}
+
+const HELP: &str = "\
+Usage: rustypotato-server [/path/to/redis.conf] [options] [-]
+       rustypotato-server -v | --version
+       rustypotato-server -h | --help
+
+Every parameter of the configuration is an option: --port 7000 --appendfsync always --threads 4.
+`-` reads configuration from standard input. RUSTYPOTATO_<PARAMETER> in the environment works too.
+
+Examples:
+       rustypotato-server                           (port 6379, data in the current folder)
+       rustypotato-server /etc/redis.conf --port 7000
+       rustypotato-server --save \"\" --appendonly no
+       echo 'maxmemory 128mb' | rustypotato-server -";
