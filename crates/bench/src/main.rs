@@ -1,3 +1,163 @@
-//! The load generator and referee.
+//! rustypotato-bench: a load generator with redis-benchmark's flags, and a referee between servers.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program prints")]
 
-fn main() {}
+mod clock;
+mod connection;
+mod generator;
+mod options;
+mod process;
+mod replies;
+mod report;
+mod target;
+mod versus;
+mod workload;
+
+use std::fmt::Write;
+use std::io::{self, IsTerminal, Read};
+use std::process::ExitCode;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use generator::{Job, Measurement};
+use options::{Mode, Options, RunOptions, VersusOptions};
+use workload::{Shape, Workload};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let result = match &options.mode {
+        Some(Mode::Versus(versus)) => compare(versus),
+        None => measure(&options.run),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rustypotato-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures one server.
+fn measure(options: &RunOptions) -> io::Result<()> {
+    let shape = Shape { value_size: options.load.datasize, keyspace: options.load.keyspacelen };
+    let workloads = match user_command(options)? {
+        Some(words) => vec![Workload::new(String::from_utf8_lossy(&words.join(&b' ')), &words, shape)],
+        None => workload::named(&options.load.tests, shape).map_err(io::Error::other)?,
+    };
+    let mut job = Job {
+        address: target::resolve(&options.target)?,
+        greeting: target::greeting(&options.target),
+        workload: workloads[0].clone(),
+        load: options.load.clone(),
+    };
+    if options.idle {
+        return hold_idle(&job);
+    }
+    if options.csv {
+        println!("{}", report::CSV_HEADER);
+    }
+    loop {
+        let mut objects = Vec::new();
+        for workload in &workloads {
+            job.workload = workload.clone();
+            let measured = with_progress(&job, options)?;
+            if options.json {
+                objects.push(report::json(&workload.name, &measured));
+            } else {
+                print_one(options, &workload.name, &measured);
+            }
+        }
+        if options.json {
+            println!("{}", serde_json::Value::from(objects));
+        }
+        if !options.forever {
+            return Ok(());
+        }
+    }
+}
+
+/// The command that the user gave, its last word from standard input with `-x`.
+fn user_command(options: &RunOptions) -> io::Result<Option<Vec<Vec<u8>>>> {
+    if options.command.is_empty() {
+        return Ok(None);
+    }
+    let mut words: Vec<Vec<u8>> = options.command.iter().map(|word| word.clone().into_bytes()).collect();
+    if options.stdin {
+        let mut last = Vec::new();
+        io::stdin().lock().read_to_end(&mut last)?;
+        words.push(last);
+    }
+    Ok(Some(words))
+}
+
+/// Runs one job under a progress bar, if somebody is watching.
+fn with_progress(job: &Job, options: &RunOptions) -> io::Result<Measurement> {
+    let hidden = options.csv || options.json || options.quiet || !io::stderr().is_terminal();
+    let bar = if hidden { ProgressBar::hidden() } else { ProgressBar::new(job.load.requests) };
+    bar.set_style(
+        ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {per_sec}")
+            .expect("the template is valid"),
+    );
+    bar.set_message(job.workload.name.clone());
+    let measured = generator::run(job, |done| bar.set_position(done));
+    bar.finish_and_clear();
+    measured
+}
+
+fn print_one(options: &RunOptions, name: &str, measured: &Measurement) {
+    if let Some(error) = &measured.first_error
+        && (options.errors || measured.errors == measured.requests)
+    {
+        eprintln!("{name}: {} error replies, the first: {error}", measured.errors);
+    }
+    if options.csv {
+        println!("{}", report::csv(name, measured));
+    } else if options.quiet {
+        println!("{}", report::quiet(name, measured, options.precision));
+    } else {
+        println!("{}", report::text(name, &options.load, measured, options.precision));
+    }
+}
+
+/// `-I`: opens the connections and keeps them until the process is ended.
+fn hold_idle(job: &Job) -> io::Result<()> {
+    let sockets: Vec<_> = (0..job.load.clients)
+        .map(|_| connection::Socket::connect(&job.address))
+        .collect::<io::Result<_>>()?;
+    println!("{} idle connections; end with Ctrl-C", sockets.len());
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Compares servers.
+fn compare(options: &VersusOptions) -> io::Result<()> {
+    let watched = io::stderr().is_terminal();
+    let rows = versus::run(options, &|text| {
+        if watched {
+            eprintln!("{text}");
+        }
+    })?;
+    if options.json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                serde_json::json!({ "test": row.test, "server": row.peer, "ratios": row.ratios,
+                    "figures": row.figures.iter().map(|(name, value)| (name.to_string(), *value)).collect::<std::collections::BTreeMap<_, _>>() })
+            })
+            .collect();
+        println!("{}", serde_json::Value::from(rows));
+        return Ok(());
+    }
+    let separator = if options.csv { "," } else { "  " };
+    for row in rows {
+        let width = if options.csv { 0 } else { 14 };
+        let mut line = format!("{:<width$}{separator}{:<width$}", row.test, row.peer);
+        for ((name, value), ratio) in row.figures.iter().zip(&row.ratios) {
+            write!(line, "{separator}{name}={value:.3} ({ratio:.2}x)").expect("writing to a string");
+        }
+        println!("{line}");
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! The command line: redis-benchmark's flags, ours beside them, and the `versus` referee.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Load generator for servers that speak the Redis protocol.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rustypotato-bench",
+    version,
+    disable_help_flag = true,
+    args_conflicts_with_subcommands = true
+)]
+pub struct Options {
+    /// What to do other than measure one server.
+    #[command(subcommand)]
+    pub mode: Option<Mode>,
+    /// The measurement of one server.
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// Print help.
+    #[arg(long, action = clap::ArgAction::Help)]
+    pub help: Option<bool>,
+}
+
+/// Ways to run other than measuring one server.
+#[derive(Debug, Subcommand)]
+pub enum Mode {
+    /// Compare servers side by side in alternating rounds.
+    Versus(VersusOptions),
+}
+
+/// Where the server is and how to log in.
+#[derive(Debug, Clone, Args)]
+pub struct Target {
+    /// Server host name.
+    #[arg(short = 'h', long = "host", default_value = "127.0.0.1")]
+    pub host: String,
+    /// Server port.
+    #[arg(short, long, default_value_t = 6379)]
+    pub port: u16,
+    /// Server unix socket, instead of host and port.
+    #[arg(short, long)]
+    pub socket: Option<PathBuf>,
+    /// Password for AUTH.
+    #[arg(short = 'a', long = "pass")]
+    pub password: Option<String>,
+    /// User name for AUTH.
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Database to select.
+    #[arg(long = "dbnum", default_value_t = 0)]
+    pub database: u32,
+    /// Speak RESP3.
+    #[arg(short = '3')]
+    pub resp3: bool,
+}
+
+/// How the load looks.
+#[derive(Debug, Clone, Args)]
+pub struct Load {
+    /// Parallel connections.
+    #[arg(short, long, default_value_t = 50)]
+    pub clients: usize,
+    /// Requests in all.
+    #[arg(short = 'n', long, default_value_t = 100_000)]
+    pub requests: u64,
+    /// Bytes of a value.
+    #[arg(short = 'd', long, default_value_t = 3)]
+    pub datasize: usize,
+    /// Draw keys from this many; without it one key is used.
+    #[arg(short = 'r', long)]
+    pub keyspacelen: Option<u64>,
+    /// Requests in flight on each connection.
+    #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub pipeline: u64,
+    /// Threads that generate the load.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Tests to run, by redis-benchmark's names, separated by commas.
+    #[arg(short, long, value_delimiter = ',')]
+    pub tests: Vec<String>,
+    /// Send at this many requests a second whatever the server does; latency counts from when a request was due.
+    #[arg(long)]
+    pub rate: Option<u64>,
+    /// 1 = keep connections, 0 = a new connection for each request.
+    #[arg(short = 'k', long, default_value_t = 1)]
+    pub keepalive: u8,
+    /// Seed of the random keys.
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+}
+
+/// Measuring one server.
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    #[command(flatten)]
+    pub target: Target,
+    #[command(flatten)]
+    pub load: Load,
+    /// Print one line a test.
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Print CSV.
+    #[arg(long)]
+    pub csv: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Decimal places of latencies in milliseconds.
+    #[arg(long, default_value_t = 3)]
+    pub precision: usize,
+    /// Run the tests for ever.
+    #[arg(short = 'l', long = "loop")]
+    pub forever: bool,
+    /// Only open idle connections and wait.
+    #[arg(short = 'I', long)]
+    pub idle: bool,
+    /// Show error replies on standard error.
+    #[arg(short = 'e', long = "show-errors")]
+    pub errors: bool,
+    /// Read the last argument of the command from standard input.
+    #[arg(short = 'x', long)]
+    pub stdin: bool,
+    /// Send this command instead of the tests.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub command: Vec<String>,
+}
+
+/// Comparing servers.
+#[derive(Debug, Args)]
+pub struct VersusOptions {
+    /// A server: NAME=HOST:PORT[:PID]. Ratios are against the first. Without PID, INFO is asked for it.
+    #[arg(long = "peer", required = true)]
+    pub peers: Vec<String>,
+    #[command(flatten)]
+    pub load: Load,
+    /// Rounds; each measures every server once, in turn.
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// Also fill each server with this many keys and print bytes a key.
+    #[arg(long)]
+    pub memory: Option<u64>,
+    /// Print CSV.
+    #[arg(long)]
+    pub csv: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
