@@ -77,7 +77,9 @@ fn level(name: &str) -> Option<usize> {
 
 /// The part of a file before its test module.
 fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
+    let begins = ["#[cfg(test)]\nmod ", "#[cfg(all(test"];
+    let end = begins.iter().filter_map(|begin| text.find(begin)).min();
+    &text[..end.unwrap_or(text.len())]
 }
 
 fn assert_none(rule: &str, broken: &[String]) {

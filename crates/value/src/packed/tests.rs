@@ -1,3 +1,5 @@
+//! Packed blocks against a plain list of entries, and against bytes that are no block.
+
 use super::edit::{self, FieldExpiry};
 use super::*;
 use proptest::prelude::*;
