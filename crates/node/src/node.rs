@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use config::{AppendFsync, Config, Param};
+use config::{Config, Param};
 use engine::shared::{HotSettings, Identity};
 use engine::statistics::WorkerStatistics;
 use engine::{Session, Shared};
@@ -37,8 +37,8 @@ pub struct Node {
     /// What the engines share.
     pub shared: Arc<Shared>,
     pub(crate) machine: Arc<dyn Machine>,
-    /// Whether replies wait until the log is synced.
-    waits_for_sync: AtomicBool,
+    /// Whether replies wait until the log is where `appendfsync` wants it: written or synced.
+    waits_for_log: AtomicBool,
     idle_timeout_s: AtomicU64,
     keepalive_s: AtomicU64,
     max_clients: AtomicUsize,
@@ -80,7 +80,7 @@ impl Node {
         let node = Self {
             shared,
             machine,
-            waits_for_sync: AtomicBool::new(false),
+            waits_for_log: AtomicBool::new(false),
             idle_timeout_s: AtomicU64::new(0),
             keepalive_s: AtomicU64::new(300),
             max_clients: AtomicUsize::new(10_000),
@@ -113,8 +113,7 @@ impl Node {
         self.idle_timeout_s.store(config.integer(Param::Timeout) as u64, Ordering::Relaxed);
         self.keepalive_s.store(config.integer(Param::TcpKeepalive) as u64, Ordering::Relaxed);
         self.max_clients.store(config.integer(Param::Maxclients) as usize, Ordering::Relaxed);
-        let waits = config.yes(Param::Appendonly) && config.append_fsync() == AppendFsync::Always;
-        self.waits_for_sync.store(waits, Ordering::Relaxed);
+        self.waits_for_log.store(config.yes(Param::Appendonly), Ordering::Relaxed);
         self.protected.store(config.yes(Param::ProtectedMode) && !has_password, Ordering::Relaxed);
         self.output_limit.store(config.output_limits().normal.hard_bytes as usize, Ordering::Relaxed);
     }
@@ -157,7 +156,7 @@ impl Node {
 
     /// The log position that replies of this turn have to wait for, if they have to wait at all.
     pub(crate) fn unreleased(&self) -> Option<LogPosition> {
-        if !self.waits_for_sync.load(Ordering::Relaxed) {
+        if !self.waits_for_log.load(Ordering::Relaxed) {
             return None;
         }
         let position = self.shared.keyspace.position();

@@ -4,7 +4,9 @@
 //!   runs of workers ─► Merger (by stamp) ─► Writer (SELECT, MULTI) ─► increment ─► fsync ─► released
 //! ```
 //! With `appendfsync always` one sync serves everything that had arrived (group commit), and only then the position is
-//! published and the workers let their replies go. With `everysec` the sync follows within a second.
+//! published and the workers let their replies go. With `everysec` and `no` it is published as soon as the bytes are
+//! written: they outlive the process, and the sync, within a second or when the system likes, lets them outlive the
+//! machine.
 //!
 //! A failed append is tried again every second; meanwhile writes are refused and nothing that was acknowledged is given
 //! up, because it stays in the buffer. After a failed sync the file cannot be trusted: writes are refused until a
@@ -212,10 +214,8 @@ impl Journal {
         if self.distrusted || !self.machine.set_released(self.merger.position()) {
             return;
         }
-        if self.policy == AppendFsync::Always {
-            for worker in 0..self.node.shared.identity.threads {
-                node::Machine::post(&*self.machine, worker, Mail::Released);
-            }
+        for worker in 0..self.node.shared.identity.threads {
+            node::Machine::post(&*self.machine, worker, Mail::Released);
         }
     }
 
