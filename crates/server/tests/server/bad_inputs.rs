@@ -1,0 +1,215 @@
+//! Hostile and odd inputs: flaws found in servers of this protocol over the years, as things to send.
+//!
+//! Each row is sent to the server and, where it is well defined there, to redis-server. After it the server answers on
+//! a new connection, and the reply is the one that the row names.
+
+use std::io::{Read, Write};
+
+use client::Client;
+
+use crate::support::{Server, run, text, words};
+
+/// Bytes that end their connection, and what the client is told before.
+const GARBAGE: &[(&str, &[u8], &str)] = &[
+    ("a number of arguments beyond 32 bits", b"*2147483648\r\n", "invalid multibulk length"),
+    ("a number of arguments beyond 64 bits", b"*99999999999999999999\r\n", "invalid multibulk length"),
+    ("a number of arguments that is no number", b"*x\r\n", "invalid multibulk length"),
+    ("an argument longer than 512 MiB", b"*1\r\n$536870913\r\n", "invalid bulk length"),
+    ("an argument near 2^31", b"*1\r\n$2147483648\r\n", "invalid bulk length"),
+    ("an argument near 2^63", b"*1\r\n$9223372036854775807\r\n", "invalid bulk length"),
+    ("an argument of negative length", b"*1\r\n$-1\r\n", "invalid bulk length"),
+    ("an argument whose length is no number", b"*1\r\n$1x\r\n", "invalid bulk length"),
+    ("an argument without its dollar", b"*1\r\nPING\r\n", "expected '$', got 'P'"),
+    ("a quote that is never closed", b"SET key \"value\r\n", "unbalanced quotes in request"),
+    ("a letter behind a closing quote", b"SET key \"value\"x\r\n", "unbalanced quotes in request"),
+];
+
+/// Commands, the last of which gets a reply, and whether redis-server gives the same.
+const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
+    // Offsets in bits and bytes.
+    ("a bit beyond 512 MiB", &["SETBIT k 4294967296 1"], BIT_OFFSET, true),
+    ("a bit near 2^63", &["GETBIT k 9223372036854775807"], BIT_OFFSET, true),
+    ("a bit before the first", &["SETBIT k -1 1"], BIT_OFFSET, true),
+    ("a field at a bit near 2^63", &["BITFIELD k SET u8 9223372036854775807 1"], BIT_OFFSET, true),
+    ("a field whose position overflows", &["BITFIELD k GET i64 #1152921504606846975"], BIT_OFFSET, true),
+    ("a field of 64 bits without sign", &["BITFIELD k GET u64 0"], FIELD_TYPE, true),
+    ("a field without bits", &["BITFIELD k GET i0 0"], FIELD_TYPE, true),
+    ("a range at the last byte of all", &["SETRANGE k 9223372036854775807 A"], TOO_LONG, true),
+    ("a range just beyond 512 MiB", &["SETRANGE k 536870912 A"], TOO_LONG, true),
+    ("a range before the first byte", &["SETRANGE k -1 A"], "ERR offset is out of range", true),
+    (
+        "bounds at both ends of 64 bits",
+        &["SET k abc", "GETRANGE k -9223372036854775808 9223372036854775807"],
+        "abc",
+        true,
+    ),
+    (
+        "bits counted between extremes",
+        &["SET k abc", "BITCOUNT k -9223372036854775808 9223372036854775807"],
+        "10",
+        true,
+    ),
+    (
+        "the position of a bit between extremes",
+        &["SET k abc", "BITPOS k 1 -9223372036854775808 9223372036854775807"],
+        "1",
+        true,
+    ),
+    // Numbers.
+    ("an increment beyond 64 bits", &["SET k 9223372036854775807", "INCR k"], OVERFLOW, true),
+    ("a decrement beyond 64 bits", &["SET k -9223372036854775808", "DECR k"], OVERFLOW, true),
+    (
+        "the negative of the least number",
+        &["DECRBY k -9223372036854775808"],
+        "ERR decrement would overflow",
+        true,
+    ),
+    ("a number with blanks", &["SET k 1", "INCRBY k 1e3"], NOT_INTEGER, true),
+    ("an infinite increment", &["INCRBYFLOAT k inf"], "ERR increment would produce NaN or Infinity", true),
+    ("an increment that is no number", &["INCRBYFLOAT k nan"], "ERR value is not a valid float", true),
+    // Times.
+    (
+        "an expiry in seconds that overflows in milliseconds",
+        &["SET k v EX 9223372036854775807"],
+        SET_TIME,
+        true,
+    ),
+    ("an expiry that overflows when now is added", &["SET k v PX 9223372036854775807"], SET_TIME, true),
+    ("an expiry of nothing", &["SET k v EX 0"], SET_TIME, true),
+    ("a far time for a key", &["SET k v", "EXPIRE k 9223372036854775807"], EXPIRE_TIME, true),
+    ("a far past for a key", &["SET k v", "PEXPIRE k -9223372036854775808"], "1", false),
+    ("a missing key and a far time", &["GETEX none EX 9223372036854775807"], "Null", false),
+    // Arguments that name one thing twice.
+    ("one key twice", &["MSETNX k 1 k 2"], "1", true),
+    ("one key renamed to itself", &["SET k v", "RENAME k k"], "OK", true),
+    (
+        "one key copied to itself",
+        &["SET k v", "COPY k k"],
+        "ERR source and destination objects are the same",
+        true,
+    ),
+    ("one key as source and target", &["SET k ab", "BITOP NOT k k"], "2", true),
+    // Databases.
+    ("a database below the first", &["SELECT -1"], "ERR DB index is out of range", true),
+    (
+        "a database beyond 64 bits",
+        &["SELECT 99999999999999999999"],
+        "ERR value is not an integer or out of range",
+        false,
+    ),
+    (
+        "a move to a database that is not there",
+        &["SET k v", "MOVE k 99"],
+        "ERR DB index is out of range",
+        true,
+    ),
+    // Cursors and patterns.
+    ("a cursor that is no number", &["SCAN x"], "ERR invalid cursor", true),
+    ("a scan of nothing", &["SCAN 0 COUNT 0"], "ERR syntax error", true),
+    // Dumps.
+    ("a dump with a time before all", &["RESTORE k -1 xx"], "ERR Invalid TTL value, must be >= 0", true),
+    // Words where others belong.
+    ("a subcommand of nothing", &["OBJECT"], "ERR wrong number of arguments for 'object' command", true),
+    (
+        "a protocol that is none",
+        &["HELLO 99999999999999999999"],
+        "ERR Protocol version is not an integer or out of range",
+        true,
+    ),
+    ("a protocol to come", &["HELLO 4"], "NOPROTO unsupported protocol version", true),
+];
+
+const BIT_OFFSET: &str = "ERR bit offset is not an integer or out of range";
+const FIELD_TYPE: &str =
+    "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+const OVERFLOW: &str = "ERR increment or decrement would overflow";
+const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+const SET_TIME: &str = "ERR invalid expire time in 'set' command";
+const EXPIRE_TIME: &str = "ERR invalid expire time in 'expire' command";
+
+fn assert_alive(server: &Server, after: &str) {
+    assert_eq!(text(&run(&mut server.connect(), "PING")), "PONG", "after {after}");
+}
+
+/// The last reply of a row.
+fn last_reply(client: &mut Client, commands: &[&str]) -> String {
+    run(client, "FLUSHALL");
+    let replies: Vec<String> = commands.iter().map(|command| text(&run(client, command))).collect();
+    replies.last().expect("a row has a command").clone()
+}
+
+/// Both servers with an empty folder each.
+fn servers() -> ([tempfile::TempDir; 2], [Server; 2]) {
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    let server = Server::start(folders[0].path(), &["--appendonly", "no"]);
+    let oracle = Server::oracle(folders[1].path(), &[]);
+    (folders, [server, oracle])
+}
+
+#[test]
+fn protocol_garbage_ends_its_own_connection_with_the_error_of_redis() {
+    let (_folders, servers) = servers();
+    for (what, bytes, error) in GARBAGE {
+        for server in &servers {
+            let mut socket = server.socket();
+            socket.write_all(bytes).expect("the server reads");
+            let mut reply = String::new();
+            socket.read_to_string(&mut reply).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(reply, format!("-ERR Protocol error: {error}\r\n"), "{what}");
+            assert_alive(server, what);
+        }
+    }
+}
+
+#[test]
+fn odd_commands_get_a_reply_and_harm_nothing() {
+    let (_folders, [server, oracle]) = servers();
+    let (mut client, mut peer) = (server.connect(), oracle.connect());
+    let mut wrong = Vec::new();
+    for (what, commands, reply, redis_agrees) in COMMANDS {
+        let got = last_reply(&mut client, commands);
+        if got != *reply {
+            wrong.push(format!("{what}: {got:?} instead of {reply:?}"));
+        }
+        if *redis_agrees {
+            let got = last_reply(&mut peer, commands);
+            if got != *reply {
+                wrong.push(format!("redis-server, {what}: {got:?} instead of {reply:?}"));
+            }
+        }
+        assert_alive(&server, what);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_pattern_of_many_stars_is_matched_in_bounded_time() {
+    let (_folders, [server, _oracle]) = servers();
+    let mut client = server.connect();
+    let key = "a".repeat(40);
+    run(&mut client, &format!("SET {key} v"));
+    // A matcher that backtracks over every star would not come back within a lifetime.
+    for pattern in ["a*".repeat(20) + "b", "*?".repeat(50_000), "[a-".repeat(20_000), "\\".repeat(9)] {
+        let reply = client.command(&["KEYS", &pattern]).expect("a reply");
+        assert_eq!(reply.elements().map(<[_]>::len), Some(0), "{}", &pattern[..pattern.len().min(20)]);
+    }
+}
+
+#[test]
+fn every_command_takes_wrong_numbers_of_arguments() {
+    let (_folders, [server, _oracle]) = servers();
+    for command in
+        "SET GET MSET APPEND SETRANGE BITFIELD BITOP BITPOS LCS SCAN EXPIRE COPY RESTORE HELLO".split(' ')
+    {
+        for count in [0, 1, 7, 2000] {
+            let mut client = server.connect();
+            let mut request = words(command);
+            request.resize(1 + count, "x");
+            client
+                .command(&request)
+                .unwrap_or_else(|error| panic!("{command} with {count} arguments: {error}"));
+        }
+        assert_alive(&server, command);
+    }
+}

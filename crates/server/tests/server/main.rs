@@ -1,0 +1,11 @@
+//! Tests of the running server: the binary in a folder of its own, driven over its sockets, killed and started again,
+//! and compared with Debian's redis-server.
+//!
+//! One test binary with a module for each risk. No test sleeps: each waits for a line of the log, a reply or the end of
+//! a connection.
+
+mod bad_inputs;
+mod crash;
+mod pipelines;
+mod support;
+mod transcripts;

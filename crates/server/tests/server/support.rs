@@ -1,0 +1,177 @@
+//! Servers for tests: a process in a given folder on a free loopback port, ended by its process number.
+//!
+//! A server is ready when its log says so, which is read from a pipe; a process that ends first gives its whole log to
+//! the failure. Two programs are known: the server under test, and Debian's redis-server as oracle.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use client::{Client, Options};
+use resp::{Frame, Protocol};
+
+/// How long a test waits for a reply before it calls the server dead.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// What both programs write to their log when they serve.
+const READY: &str = "Ready to accept connections";
+/// Ports below the range from which the system takes the ports of outgoing connections.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A server process. It is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    port: u16,
+    /// Reads the log until the process ends, so that the pipe never fills up.
+    log: Option<JoinHandle<String>>,
+}
+
+impl Server {
+    /// Starts the server under test, its data in `folder`.
+    pub(crate) fn start(folder: &Path, options: &[&str]) -> Self {
+        Self::start_program(env!("CARGO_BIN_EXE_rustypotato-server"), folder, options)
+    }
+
+    /// Starts redis-server as oracle, its data in `folder`.
+    pub(crate) fn oracle(folder: &Path, options: &[&str]) -> Self {
+        let unsaved = [&["--save", "", "--enable-debug-command", "yes"], options].concat();
+        Self::start_program("redis-server", folder, &unsaved)
+    }
+
+    /// Tries ports until the program gets hold of one.
+    fn start_program(program: &str, folder: &Path, options: &[&str]) -> Self {
+        let mut log = String::new();
+        for _ in 0..10 {
+            let port = free_port();
+            let mut child = Command::new(program)
+                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
+                .arg(folder)
+                .args(options)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::inherit())
+                .spawn()
+                .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
+            let mut lines = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
+            if wait_until_ready(&mut lines, &mut log) {
+                let log = std::thread::spawn(move || rest_of(lines, log));
+                return Self { child, port, log: Some(log) };
+            }
+            let status = child.wait().expect("a child can be waited for");
+            assert!(
+                log.contains("in use") || log.contains("listen"),
+                "{program} ended with {status}:\n{log}"
+            );
+            log.clear();
+        }
+        panic!("{program} found no free port");
+    }
+
+    /// A connection that speaks RESP2.
+    pub(crate) fn connect(&self) -> Client {
+        self.connect_with(Protocol::Resp2)
+    }
+
+    /// A connection that speaks `protocol`.
+    pub(crate) fn connect_with(&self, protocol: Protocol) -> Client {
+        let options =
+            Options { protocol, read_timeout: Some(PATIENCE), ..Options::tcp("127.0.0.1", self.port) };
+        Client::connect(&options).expect("the server accepts a connection")
+    }
+
+    /// A bare socket to the server.
+    pub(crate) fn socket(&self) -> std::net::TcpStream {
+        let socket = std::net::TcpStream::connect(("127.0.0.1", self.port)).expect("the server accepts");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        socket.set_nodelay(true).expect("small segments can be sent at once");
+        socket
+    }
+
+    /// Where it listens, as `host:port`.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the process as a power cut would, without a chance to write anything.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the server still runs");
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Asks the process to end and waits for it; gives its log as well.
+    pub(crate) fn stop(mut self) -> (ExitStatus, String) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).expect("the server still runs");
+        let status = self.child.wait().expect("a child can be waited for");
+        let log = self.log.take().expect("the log is read once").join().expect("the log is text");
+        (status, log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // After `kill` and `stop` it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the log up to the line that says that the server serves; false if the process ended before.
+fn wait_until_ready(lines: &mut BufReader<ChildStdout>, log: &mut String) -> bool {
+    loop {
+        let start = log.len();
+        match lines.read_line(log) {
+            Ok(0) | Err(_) => return false,
+            Ok(_) if log[start..].contains(READY) => return true,
+            Ok(_) => {}
+        }
+    }
+}
+
+fn rest_of(mut lines: BufReader<ChildStdout>, mut log: String) -> String {
+    // What follows bytes that are no text is missed; the log is for people.
+    let _ = lines.read_to_string(&mut log);
+    log
+}
+
+/// A port that nobody listens on. Somebody else may take it before the server does, which then tries the next.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let span = PORTS.end - PORTS.start;
+    let offset = (std::process::id() % u32::from(span)) as u16;
+    loop {
+        let count = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + (offset + count % span) % span;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// The words of a command that needs no quoting.
+pub(crate) fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+/// Runs a command given as words without quotes.
+pub(crate) fn run(client: &mut Client, command: &str) -> Frame {
+    client.command(&words(command)).unwrap_or_else(|error| panic!("{command}: {error}"))
+}
+
+/// Runs a command that must not fail.
+pub(crate) fn must(client: &mut Client, command: &str) -> Frame {
+    let reply = run(client, command);
+    assert!(!reply.is_error(), "{command}: {reply:?}");
+    reply
+}
+
+/// The text of a reply, for comparing with what is expected.
+pub(crate) fn text(reply: &Frame) -> String {
+    reply.bytes().or(reply.error()).map_or_else(
+        || reply.integer().map_or_else(|| format!("{reply:?}"), |number| number.to_string()),
+        |bytes| String::from_utf8_lossy(bytes).into_owned(),
+    )
+}
