@@ -241,17 +241,17 @@ class Judge:
                 self.connection.call([b"SELECT", b"0"])
             elif line.startswith("@"):
                 active = self.server.knows(line[1:])
-            elif line.startswith(("> ", "3> ")):
+            elif line.startswith(("> ", "2> ", "3> ")):
                 first = at
-                while at < len(text) and text[at] and not text[at].startswith(("> ", "3> ", "==", "#")):
+                while at < len(text) and text[at] and not text[at].startswith(("> ", "2> ", "3> ", "==", "#")):
                     at += 1
                 out += self.step(f"{path}:{first}", line, text[first:at], active)
         if self.record:
             open(path, "w", encoding="utf-8").write("\n".join(out))
 
     def step(self, place, line, expected, active):
-        raw = line.startswith("3")
-        if not active or (raw and self.protocol != 3):
+        raw = line[0] in "23"
+        if not active or (raw and self.protocol != int(line[0])):
             return expected
         reply = self.connection.call(words(line.split("> ", 1)[1]))
         got = lines(reply if raw else flattened(reply))

@@ -83,6 +83,8 @@ pub enum Access {
     Insert,
     /// Removes it.
     Remove,
+    /// Removes parts of it, and it with the last one.
+    Shrink,
     /// Changes what is stored beside the value.
     Touch,
 }
@@ -99,6 +101,7 @@ impl Access {
             Self::Exchange => &["RW", "access", "update"],
             Self::Insert => &["RW", "insert"],
             Self::Remove => &["RM", "delete"],
+            Self::Shrink => &["RW", "delete"],
             Self::Touch => &["RW", "update"],
         }
     }

@@ -13,6 +13,7 @@ mod dump;
 mod expire;
 mod expiry_option;
 mod generic;
+mod hash;
 mod info;
 mod latency;
 mod memory;
@@ -36,6 +37,7 @@ pub const ALL: &[&[Command]] = &[
     dump::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    hash::COMMANDS,
     info::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,

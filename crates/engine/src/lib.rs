@@ -17,6 +17,7 @@ pub mod commands;
 pub mod context;
 pub mod error;
 pub mod execute;
+pub mod fieldset;
 mod gate;
 pub mod host;
 pub mod latency;

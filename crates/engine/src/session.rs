@@ -6,6 +6,7 @@ use keyspace::DbIndex;
 use resp::Protocol;
 
 use crate::client::ClientRecord;
+use crate::fieldset::Fieldsets;
 use crate::transaction::Transaction;
 
 /// Whether replies are sent.
@@ -37,6 +38,8 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// Queued commands and watched keys.
     pub transaction: Transaction,
+    /// Field names that HIMPORT has prepared.
+    pub fieldsets: Fieldsets,
     /// Whether it is fed with what all clients send.
     pub monitoring: bool,
     /// Whether it wants to be closed once its replies are sent.
@@ -55,6 +58,7 @@ impl Session {
             authenticated,
             reply_mode: ReplyMode::On,
             transaction: Transaction::default(),
+            fieldsets: Fieldsets::default(),
             monitoring: false,
             closing: false,
             no_touch: false,

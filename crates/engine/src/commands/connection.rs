@@ -205,6 +205,7 @@ fn reset(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outc
     session.reply_mode = ReplyMode::On;
     session.authenticated = !ctx.shared.hot.password_required.load(Ordering::Relaxed);
     session.no_touch = false;
+    session.fieldsets.clear();
     if std::mem::take(&mut session.monitoring) {
         ctx.shared.clients.monitors.fetch_sub(1, Ordering::Relaxed);
     }

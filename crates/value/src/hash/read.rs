@@ -180,12 +180,26 @@ impl<'a> HashRef<'a> {
         }
     }
 
+    /// `count` fields, each chosen from all of them; none if there is none.
+    pub fn random_repeated(self, count: usize, rng: &mut Rng) -> Vec<Entry<'a>> {
+        if let Store::Table(_) = self.store
+            && !self.has_expired()
+        {
+            return (0..count).map_while(|_| self.random(rng)).collect();
+        }
+        // A walk for each choice would take long in a block, and very long in a table of nothing but expired fields.
+        let live: Vec<Entry<'a>> = self.iter().collect();
+        let count = if live.is_empty() { 0 } else { count };
+        (0..count).map(|_| live[rng.below(live.len() as u64) as usize]).collect()
+    }
+
     /// `count` different fields, all of them if there are fewer; each set of fields has the same probability.
     pub fn random_distinct(self, count: usize, rng: &mut Rng) -> Vec<Entry<'a>> {
         let stored = self.len();
         let is_sparse = count < stored / 3;
         if let Store::Table(_) = self.store
             && is_sparse
+            && !self.has_expired()
             && let Some(chosen) = self.reject_repeats(count, rng)
         {
             return chosen;
@@ -193,8 +207,8 @@ impl<'a> HashRef<'a> {
         self.reservoir(count, rng)
     }
 
-    /// Chooses one by one and drops repeats: quick if `count` is small beside the number of fields. None if too many
-    /// fields turn out to be expired.
+    /// Chooses one by one and drops repeats: quick if `count` is small beside the number of fields. None if luck is very
+    /// bad.
     fn reject_repeats(self, count: usize, rng: &mut Rng) -> Option<Vec<Entry<'a>>> {
         let mut seen: HashSet<&[u8]> = HashSet::with_capacity(count);
         let mut chosen = Vec::with_capacity(count);

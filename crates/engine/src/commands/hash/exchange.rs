@@ -1,0 +1,191 @@
+//! Values and expiries in one step: HGETDEL, HGETEX, HSETEX.
+
+use std::collections::HashSet;
+
+use stdx::time::UnixMs;
+use value::hash::FieldExpiry;
+
+use super::expire::Clock;
+use super::fields::Fields;
+use super::write::pairs;
+use crate::args::Args;
+use crate::command::Outcome;
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+const CLOCKS: [(&str, Clock); 4] =
+    [("EX", Clock::EX), ("PX", Clock::PX), ("EXAT", Clock::EXAT), ("PXAT", Clock::PXAT)];
+
+fn clock_at(args: &Args<'_>, at: usize) -> Option<Clock> {
+    CLOCKS.iter().find(|(word, _)| args.is(at, word)).map(|(_, clock)| *clock)
+}
+
+pub(super) fn hgetdel(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let mut db = ctx.db();
+    let hash = db.hash_to_change(&key)?;
+    let fields = Fields::parse(args, 2)?;
+    let mut taken: HashSet<&[u8]> = HashSet::new();
+    reply.array(fields.len());
+    for field in fields.iter() {
+        // A field is taken once; the same name again finds nothing.
+        let value = if taken.contains(field) { None } else { hash.and_then(|hash| hash.get(field)) };
+        if value.is_some() {
+            taken.insert(field);
+        }
+        reply.optional(value);
+    }
+    if !taken.is_empty() {
+        let in_order: Vec<&[u8]> = fields.iter().filter(|field| taken.remove(field)).collect();
+        db.hash_delete(&key, &in_order)?;
+    }
+    Ok(())
+}
+
+/// What HGETEX does with the expiry of the fields that it returns.
+#[derive(Debug, Clone, Copy)]
+enum Wish {
+    Nothing,
+    Persist,
+    At(UnixMs),
+}
+
+impl Wish {
+    /// The option that may stand at an argument, and where the request goes on.
+    fn parse(args: &Args<'_>, at: usize, now: UnixMs) -> Result<(Self, usize), Error> {
+        if args.is(at, "PERSIST") {
+            return Ok((Self::Persist, at + 1));
+        }
+        match clock_at(args, at) {
+            None => Ok((Self::Nothing, at)),
+            Some(clock) => Ok((Self::At(clock.time(args.integer(at + 1)?, now, "hgetex")?), at + 2)),
+        }
+    }
+}
+
+pub(super) fn hgetex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (key, now) = (ctx.key(args, 1), ctx.now());
+    let mut db = ctx.db();
+    let hash = db.hash(&key)?;
+    let (wish, next) = Wish::parse(args, 2, now)?;
+    let fields = Fields::parse(args, next)?;
+    let removes = matches!(wish, Wish::At(at) if at <= now);
+    let mut seen: HashSet<&[u8]> = HashSet::new();
+    let mut found: Vec<&[u8]> = Vec::new();
+    reply.array(fields.len());
+    for field in fields.iter() {
+        let value = hash.and_then(|hash| hash.get(field));
+        let is_first = value.is_some() && seen.insert(field);
+        if is_first {
+            found.push(field);
+        }
+        reply.optional(value.filter(|_| is_first || !removes));
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    match wish {
+        Wish::Nothing => {}
+        Wish::At(at) => db.hash_set_expiry(&key, &found, at)?,
+        Wish::Persist => {
+            let hash = db.hash_to_change(&key)?;
+            found.retain(|field| hash.and_then(|hash| hash.entry(field)?.expiry).is_some());
+            if !found.is_empty() {
+                db.hash_clear_expiry(&key, &found)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// When HSETEX sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    /// Only if none of the fields is there.
+    NoneThere,
+    /// Only if all of them are.
+    AllThere,
+}
+
+/// What HSETEX is to do.
+#[derive(Debug)]
+struct SetOptions {
+    condition: Option<Condition>,
+    expiry: FieldExpiry,
+    first_field: usize,
+}
+
+impl SetOptions {
+    fn parse(args: &Args<'_>, now: UnixMs) -> Result<Self, Error> {
+        let (mut condition, mut expiry) = (None, None);
+        let mut at = 2;
+        while at < args.len() {
+            if args.is(at, "FIELDS") {
+                let first_field = parse_count(args, at + 1)?;
+                return Ok(Self { condition, expiry: expiry.unwrap_or(FieldExpiry::Clear), first_field });
+            }
+            let conditions = [("FNX", Condition::NoneThere), ("FXX", Condition::AllThere)];
+            if let Some((_, found)) = conditions.iter().find(|(word, _)| args.is(at, word)) {
+                if condition.replace(*found).is_some() {
+                    return Err(Error::Static("ERR Only one of FXX or FNX arguments can be specified"));
+                }
+                at += 1;
+                continue;
+            }
+            let clock = clock_at(args, at);
+            if clock.is_none() && !args.is(at, "KEEPTTL") {
+                let word = String::from_utf8_lossy(args.get(at));
+                return Err(Error::Text(format!("ERR unknown argument: {word}")));
+            }
+            if expiry.is_some() {
+                return Err(Error::Static(
+                    "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
+                ));
+            }
+            let Some(clock) = clock else {
+                expiry = Some(FieldExpiry::Keep);
+                at += 1;
+                continue;
+            };
+            if at + 1 >= args.len() {
+                return Err(Error::Syntax);
+            }
+            expiry = Some(FieldExpiry::At(clock.time(args.integer(at + 1)?, now, "hsetex")?));
+            at += 2;
+        }
+        Err(Error::WrongArity("hsetex".into()))
+    }
+}
+
+/// Reads `numfields` and checks that as many pairs follow; returns where they begin.
+fn parse_count(args: &Args<'_>, at: usize) -> Result<usize, Error> {
+    if at >= args.len() {
+        return Err(Error::WrongArity("hsetex".into()));
+    }
+    let count = args.integer(at).ok().filter(|count| (1..=i64::from(i32::MAX)).contains(count));
+    let count = count.ok_or(Error::Static("ERR invalid number of fields"))?;
+    if args.len() - at - 1 != 2 * count as usize {
+        return Err(Error::WrongArity("hsetex".into()));
+    }
+    Ok(at + 1)
+}
+
+pub(super) fn hsetex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let options = SetOptions::parse(args, ctx.now())?;
+    let key = ctx.key(args, 1);
+    let mut db = ctx.db();
+    let hash = db.hash_to_change(&key)?;
+    let pairs = pairs(args, options.first_field);
+    let is_there = |field: &[u8]| hash.is_some_and(|hash| hash.contains(field));
+    let holds = match options.condition {
+        None => true,
+        Some(Condition::NoneThere) => !pairs.iter().any(|(field, _)| is_there(field)),
+        Some(Condition::AllThere) => pairs.iter().all(|(field, _)| is_there(field)),
+    };
+    if holds {
+        db.hash_set(&key, &pairs, options.expiry)?;
+    }
+    reply.integer(i64::from(holds));
+    Ok(())
+}
