@@ -221,7 +221,7 @@ fn is_transaction_command(row: &Row) -> bool {
 /// Answers a request that the look-up or the gate refused.
 fn refuse(
     row: Option<Row>,
-    error: Error,
+    error: &Error,
     session: &mut Session,
     out: &mut Vec<u8>,
     begin: usize,

@@ -86,11 +86,11 @@ impl Host for Node {
         self.machine.processor_us()
     }
 
-    fn dump(&self, value: &ValueRef<'_>) -> Vec<u8> {
+    fn dump(&self, _: &ValueRef<'_>) -> Vec<u8> {
         Vec::new() /* TODO */
     }
 
-    fn restore(&self, payload: &[u8]) -> Result<Value, BadPayload> {
+    fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
         Err(BadPayload::Format)
     }
 

@@ -51,11 +51,11 @@ impl Node {
     /// A node with an empty keyspace.
     pub fn new(settings: Settings, machine: Arc<dyn Machine>) -> Self {
         let mut rng = Rng::from_seed(settings.seed);
-        let threads = settings.identity.threads;
+        let accesses = settings.identity.threads + BACKGROUND_ACCESSES;
         let keyspace = Arc::new(Keyspace::new(keyspace::Options {
             databases: settings.config.integer(Param::Databases).clamp(1, 65_535) as u16,
             shards: SHARDS,
-            workers: threads + BACKGROUND_ACCESSES,
+            workers: accesses,
             hash_key: HashKey([rng.next_u64(), rng.next_u64()]),
             encode: persist::encode_effect,
         }));
@@ -67,7 +67,7 @@ impl Node {
             watchers: engine::shared::Watchers::default(),
             slow_log: Mutex::default(),
             latency: Mutex::default(),
-            statistics: (0..threads + BACKGROUND_ACCESSES).map(|_| WorkerStatistics::default()).collect(),
+            statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
             loading: AtomicBool::new(false),
             write_refusal: Mutex::new(None),
             writes_refused: AtomicBool::new(false),

@@ -100,14 +100,14 @@ impl AofFolder {
             }
         }
         if reader.applied() < length {
-            self.cut(&path, reader.applied(), length, may_be_torn)?;
+            Self::cut(&path, reader.applied(), length, may_be_torn)?;
         }
         Ok(commands)
     }
 
     /// The last file ends inside a command or a transaction, as a crash leaves it: what lies behind the last whole one
     /// is kept in a file of its own and cut off.
-    fn cut(&self, path: &Path, whole: u64, length: u64, allowed: bool) -> Result<(), String> {
+    fn cut(path: &Path, whole: u64, length: u64, allowed: bool) -> Result<(), String> {
         if !allowed {
             return Err(format!(
                 "{}: at byte {whole}: the file ends inside a command. Set aof-load-truncated yes to cut it there",
@@ -177,11 +177,6 @@ impl AofFolder {
     pub fn temporary_base(folder: &Path) -> (PathBuf, String) {
         let name = format!("temp-rewriteaof-{}.aof", std::process::id());
         (folder.join(&name), name)
-    }
-
-    /// The folder's path.
-    pub fn path(&self) -> &Path {
-        &self.folder
     }
 
     /// Bytes of all files that hold data.

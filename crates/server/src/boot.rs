@@ -38,7 +38,7 @@ pub fn run() -> Result<(), String> {
     configuration::enter_directory(&mut config)?;
     crate::logging::start(config.log_level(), &config.text_lossy(Param::Logfile))
         .map_err(|error| format!("the log file cannot be opened: {error}"))?;
-    Server::start(config, file)?.serve()
+    Server::start(config, file.as_deref())?.serve()
 }
 
 #[allow(clippy::print_stdout, reason = "the command line asked for it")]
@@ -53,6 +53,9 @@ pub fn complain(reason: &str) {
     error!("{reason}");
 }
 
+/// The mailboxes of all workers.
+type Mailboxes = Vec<Arc<Mailbox<Letter>>>;
+
 /// Everything that runs.
 struct Server {
     shared: Arc<Shared>,
@@ -64,7 +67,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(config: Config, file: Option<PathBuf>) -> Result<Self, String> {
+    fn start(config: Config, file: Option<&Path>) -> Result<Self, String> {
         let listeners = listeners(&config)?;
         let signals = Waiting::install().map_err(|error| format!("signals cannot be awaited: {error}"))?;
         raise_file_limit(config.integer(Param::Maxclients) as u64);
@@ -79,12 +82,12 @@ impl Server {
             &journal_thread,
             background,
             PathBuf::from(&aof_directory),
-            file.clone(),
+            file.map(Path::to_owned),
             signals.handle(),
         ));
         let port = listeners.iter().find_map(Listener::port).unwrap_or(0);
         let settings = Settings {
-            identity: identity(threads, port, file.as_deref()),
+            identity: identity(threads, port, file),
             config,
             seed: clock::entropy(),
             clock: clock::monotonic_ns,
@@ -175,7 +178,7 @@ fn listeners(config: &Config) -> Result<Vec<Listener>, String> {
 }
 
 /// Polls and mailboxes of the workers; a letter wakes the poll.
-fn mailboxes(threads: usize) -> Result<(Vec<Poll>, Vec<Arc<Mailbox<Letter>>>), String> {
+fn mailboxes(threads: usize) -> Result<(Vec<Poll>, Mailboxes), String> {
     let mut polls = Vec::new();
     let mut mailboxes = Vec::new();
     for _ in 0..threads {

@@ -81,7 +81,7 @@ impl<'n> Reactor<'n> {
         let mut events = Events::with_capacity(1024);
         while !self.shared.is_stopping() {
             let timeout = self.timeout();
-            if let Err(error) = self.poll.poll(&mut events, timeout)
+            if let Err(error) = self.poll.poll(&mut events, Some(timeout))
                 && error.kind() != ErrorKind::Interrupted
             {
                 error!("worker {} cannot wait for events: {error}", self.index);
@@ -96,11 +96,11 @@ impl<'n> Reactor<'n> {
     }
 
     /// How long the poll may wait: not at all while there is work left over.
-    fn timeout(&self) -> Option<Duration> {
+    fn timeout(&self) -> Duration {
         if !self.readable.is_empty() || !self.arrivals.is_empty() || self.worker.has_writable() {
-            return Some(Duration::ZERO);
+            return Duration::ZERO;
         }
-        Some(Duration::from_millis(self.worker.tick_interval_ms()))
+        Duration::from_millis(self.worker.tick_interval_ms())
     }
 
     /// Remembers what the events say.

@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn ranges_are_cut_to_the_length() {
-        let blob = Blob::from_bytes(&[7; 20_000]);
+        let blob = Blob::from_bytes(&vec![7; 20_000]);
         assert_eq!(blob.chunks(19_990..30_000).map(<[u8]>::len).sum::<usize>(), 10);
         assert_eq!(blob.chunks(30_000..40_000).count(), 0);
     }

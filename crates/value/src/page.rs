@@ -254,6 +254,7 @@ impl<V: Clone> Page<V> {
     }
 
     /// Removes all entries for which `leaves` answers true and hands them to `each` in their new page.
+    #[must_use]
     pub fn split(&mut self, options: Options, leaves: impl Fn(&[u8]) -> bool) -> Self {
         let mut stays = Self::default();
         let mut goes = Self::default();

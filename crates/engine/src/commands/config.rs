@@ -75,20 +75,20 @@ fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Out
     let (old, new) = {
         let mut config = ctx.shared.config.write();
         let old = config.clone();
-        config.set_all(&pairs, permissions).map_err(refusal)?;
+        config.set_all(&pairs, permissions).map_err(|error| refusal(&error))?;
         (old, config.clone())
     };
     if let Err(reason) = ctx.host.apply_config(ctx.access, &old, &new) {
         *ctx.shared.config.write() = old;
         let name = String::from_utf8_lossy(pairs[0].0).into_owned();
-        return Err(refusal(ConfigError::refused(&name, reason)));
+        return Err(refusal(&ConfigError::refused(&name, reason)));
     }
     reply.ok();
     Ok(())
 }
 
-fn refusal(error: ConfigError) -> Error {
-    let code = if error == ConfigError::Loading { "LOADING" } else { "ERR" };
+fn refusal(error: &ConfigError) -> Error {
+    let code = if matches!(error, ConfigError::Loading) { "LOADING" } else { "ERR" };
     Error::Text(format!("{code} {error}"))
 }
 

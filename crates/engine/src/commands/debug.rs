@@ -42,10 +42,18 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         (b"POPULATE", 3..=5) => populate(ctx, args, reply)?,
         (b"PROTOCOL", 3) => protocol(args.get(2), reply)?,
         (b"STRINGMATCH-LEN", 4) => string_match(args, reply)?,
-        (b"CHANGE-REPL-ID", 2)
-        | (b"JMAP", _)
-        | (b"REPLYBUFFER" | b"DICT-RESIZING" | b"PAUSE-CRON" | b"QUICKLIST-PACKED-THRESHOLD", _)
-        | (b"SET-DISABLE-DENY-SCRIPTS" | b"REPLICATE" | b"STRUCTSIZE", _) => reply.ok(),
+        (
+            b"CHANGE-REPL-ID"
+            | b"JMAP"
+            | b"REPLYBUFFER"
+            | b"DICT-RESIZING"
+            | b"PAUSE-CRON"
+            | b"REPLICATE"
+            | b"STRUCTSIZE"
+            | b"QUICKLIST-PACKED-THRESHOLD"
+            | b"SET-DISABLE-DENY-SCRIPTS",
+            _,
+        ) => reply.ok(),
         (b"RELOAD" | b"LOADAOF", _) => {
             ctx.host.reload(ctx.access).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
             reply.ok();
@@ -222,7 +230,7 @@ fn protocol(kind: &[u8], reply: &mut Reply<'_>) -> Outcome {
     match kind.to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk("Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(314.1 / 100.0),
         b"null" => reply.null(),
         b"array" => {
             reply.array(3);

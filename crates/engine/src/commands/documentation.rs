@@ -42,21 +42,21 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
         Keys::None => reply.array(0),
         Keys::Range { first, last, step, access } => {
             reply.array(1);
-            write_spec(reply, access.flags(), first, Find::Range { last, step });
+            write_spec(reply, access.flags(), first, &Find::Range { last, step });
         }
         Keys::Counted { at, step, access } => {
             reply.array(1);
-            write_spec(reply, access.flags(), at, Find::Count { step });
+            write_spec(reply, access.flags(), at, &Find::Count { step });
         }
         Keys::Pair { first, second } => {
             reply.array(2);
-            write_spec(reply, first.flags(), 1, Find::Range { last: 1, step: 1 });
-            write_spec(reply, second.flags(), 2, Find::Range { last: 2, step: 1 });
+            write_spec(reply, first.flags(), 1, &Find::Range { last: 1, step: 1 });
+            write_spec(reply, second.flags(), 2, &Find::Range { last: 2, step: 1 });
         }
         Keys::TargetAndSources { target } => {
             reply.array(2);
-            write_spec(reply, &["OW", "update"], target, Find::Range { last: target as i32, step: 1 });
-            write_spec(reply, &["RO", "access"], target + 1, Find::Range { last: -1, step: 1 });
+            write_spec(reply, &["OW", "update"], target, &Find::Range { last: target as i32, step: 1 });
+            write_spec(reply, &["RO", "access"], target + 1, &Find::Range { last: -1, step: 1 });
         }
     }
 }
@@ -67,7 +67,7 @@ enum Find {
     Count { step: usize },
 }
 
-fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: Find) {
+fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: &Find) {
     reply.map(3);
     reply.bulk("flags");
     reply.set(flags.len());
@@ -83,7 +83,7 @@ fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: Find) {
     reply.bulk("find_keys");
     reply.map(2);
     reply.bulk("type");
-    let numbers = match find {
+    let numbers = match *find {
         Find::Range { last, step } => {
             reply.bulk("range");
             let last = if last < 0 { i64::from(last) } else { i64::from(last) - first as i64 };

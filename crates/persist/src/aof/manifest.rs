@@ -125,7 +125,7 @@ fn parse_line(line: &str) -> Result<ManifestEntry, &'static str> {
         let [field, value] = pair else { return Err("a word without its value") };
         match field.to_ascii_lowercase().as_str() {
             "file" if value.contains('/') => return Err("a file name with a path"),
-            "file" => entry.name = (*value).to_owned(),
+            "file" => (*value).clone_into(&mut entry.name),
             "seq" => entry.sequence = value.parse().map_err(|_| "a number that is none")?,
             "type" => {
                 kind = Some(match *value {

@@ -15,5 +15,5 @@ mod reader;
 mod writer;
 
 pub use manifest::{FileKind, Manifest, ManifestEntry};
-pub use reader::{Damage, Reader};
+pub use reader::{Apply, Damage, Reader};
 pub use writer::Writer;

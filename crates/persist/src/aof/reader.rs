@@ -27,6 +27,9 @@ impl fmt::Display for Damage {
     }
 }
 
+/// Runs a command: the buffer, and the ranges of the arguments in it.
+pub type Apply<'a> = &'a mut dyn FnMut(&[u8], &[Range<usize>]) -> Result<(), String>;
+
 /// A command of a transaction that is not complete.
 type Queued = (Vec<u8>, Vec<Range<usize>>);
 
@@ -50,11 +53,7 @@ impl Reader {
 
     /// Reads as many whole commands as `bytes` holds, and returns how many bytes that were. `apply` gets the buffer and
     /// the ranges of the arguments in it; an error of it is damage.
-    pub fn read(
-        &mut self,
-        bytes: &[u8],
-        apply: &mut dyn FnMut(&[u8], &[Range<usize>]) -> Result<(), String>,
-    ) -> Result<usize, Damage> {
+    pub fn read(&mut self, bytes: &[u8], apply: Apply<'_>) -> Result<usize, Damage> {
         let mut at = 0;
         while at < bytes.len() {
             if bytes[at] == b'#' {
@@ -104,12 +103,7 @@ impl Reader {
         }
     }
 
-    fn take_command(
-        &mut self,
-        bytes: &[u8],
-        args: &[Range<usize>],
-        apply: &mut dyn FnMut(&[u8], &[Range<usize>]) -> Result<(), String>,
-    ) -> Result<(), Damage> {
+    fn take_command(&mut self, bytes: &[u8], args: &[Range<usize>], apply: Apply<'_>) -> Result<(), Damage> {
         let name = &bytes[args[0].clone()];
         if name.eq_ignore_ascii_case(b"MULTI") {
             if self.transaction.replace(Vec::new()).is_some() {
@@ -173,7 +167,7 @@ mod tests {
     #[test]
     fn any_way_to_cut_the_file_into_pieces_gives_the_same() {
         let file = file();
-        for piece in 1..file.len() + 1 {
+        for piece in 1..=file.len() {
             assert_eq!(read(&file, piece), ("abc".to_owned(), file.len() as u64), "pieces of {piece}");
         }
     }

@@ -108,7 +108,7 @@ fn write_until_closed(
 
 /// The last request of a kind among the first `count`; 0 if there is none.
 fn last_of_kind(kind: u64, count: u64) -> u64 {
-    count.checked_sub((count + KINDS - kind) % KINDS).unwrap_or(0)
+    count.saturating_sub((count + KINDS - kind) % KINDS)
 }
 
 /// The number of requests whose effect is there, which must be those of a prefix.

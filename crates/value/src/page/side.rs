@@ -63,16 +63,13 @@ impl<V: Clone> SideList<V> {
     /// Adds a thing in the first free place.
     pub(super) fn add(&mut self, side: Side<V>) -> u16 {
         let list = self.list();
-        let index = match list.iter().position(|place| matches!(place, Side::Free)) {
-            Some(index) => {
-                list[index] = side;
-                index
-            }
-            None => {
-                list.reserve_exact(1);
-                list.push(side);
-                list.len() - 1
-            }
+        let index = if let Some(index) = list.iter().position(|place| matches!(place, Side::Free)) {
+            list[index] = side;
+            index
+        } else {
+            list.reserve_exact(1);
+            list.push(side);
+            list.len() - 1
         };
         u16::try_from(index).expect("a page has fewer entries than 16 bits count")
     }

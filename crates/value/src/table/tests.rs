@@ -227,13 +227,13 @@ fn memory_returns_when_entries_go() {
 
 #[test]
 fn random_entries_are_uniform_also_after_mass_deletion() {
+    const DRAWS: u32 = 100_000;
     let mut table = filled(20_000);
     for number in 200..20_000 {
         remove(&mut table, number);
     }
     let mut rng = Rng::from_seed(9);
     let mut counts = BTreeMap::new();
-    const DRAWS: u32 = 100_000;
     for _ in 0..DRAWS {
         let at = table.random(&mut rng).expect("not empty");
         *counts.entry(table.entry(at).key.to_vec()).or_insert(0u32) += 1;
