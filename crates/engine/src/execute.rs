@@ -140,7 +140,7 @@ impl<'k> Worker<'k> {
         let (Some(row), Ok(())) = (row, &result) else {
             return refuse(
                 row,
-                result.expect_err("one of the two failed"),
+                &result.expect_err("one of the two failed"),
                 session,
                 out,
                 begin,

@@ -60,7 +60,7 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         }
         (b"SLEEP", 3) => sleep(ctx, args, reply)?,
         (b"HTSTATS" | b"HTSTATS-KEY", _) => {
-            reply.verbatim(*b"txt", "[linear hashing: no rehashing in progress]\n")
+            reply.verbatim(*b"txt", "[linear hashing: no rehashing in progress]\n");
         }
         (b"HELP", 2) => reply.help("DEBUG", HELP),
         _ => {
