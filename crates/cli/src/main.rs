@@ -1,3 +1,38 @@
-//! The command-line client.
+//! rustypotato-cli: talks to a server from the command line.
+//!
+//! ```text
+//! flags -> options::Options -> one of the modes -> session::Session -> output::write_reply
+//! ```
+//!
+//! Its flags and its texts are those of redis-cli, so that it can take its place in scripts. `options` parses to plain
+//! data, `session` speaks to the server, `output` writes replies, `modes` are what the program can do with them, and
+//! `interactive` is the prompt.
 
-fn main() {}
+mod clock;
+mod failure;
+mod interactive;
+mod line;
+mod modes;
+mod options;
+mod output;
+mod session;
+
+use options::Parsed;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let parsed = options::from_command_line(std::env::args_os());
+    let result = match parsed {
+        Ok(Parsed::Run(options)) => modes::run(*options),
+        Ok(Parsed::Answered) => Ok(ExitCode::SUCCESS),
+        Err(failure) => Err(failure),
+    };
+    result.unwrap_or_else(|failure| {
+        // Nobody is left to tell when the reader of our output is gone, or standard error is closed.
+        if !failure.is_broken_pipe() {
+            let _ = writeln!(std::io::stderr(), "{failure}");
+        }
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,31 @@
+//! The only place of this program that reads a clock or waits for time to pass.
+
+#![expect(clippy::disallowed_types, reason = "latency is measured here and nowhere below")]
+
+use std::time::Duration;
+
+/// A point in time to measure from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch {
+    start: std::time::Instant,
+}
+
+impl Stopwatch {
+    /// Starts now.
+    pub(crate) fn start() -> Self {
+        Self { start: std::time::Instant::now() }
+    }
+
+    /// The time since the start.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// Waits, for the interval that the user asked for.
+#[expect(clippy::disallowed_methods, reason = "the pause between two samples is the function")]
+pub(crate) fn pause(interval: Duration) {
+    if !interval.is_zero() {
+        std::thread::sleep(interval);
+    }
+}

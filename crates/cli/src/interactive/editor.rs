@@ -1,0 +1,130 @@
+//! The line editor, put together: history, hints, a completion menu, and messages above the line.
+
+use super::Shared;
+use super::complete::CommandCompleter;
+use super::hint::SyntaxHinter;
+use super::history;
+use crate::failure::Failure;
+use crate::modes::Printer;
+use reedline::{
+    Color, ColumnarMenu, EditCommand, Emacs, ExternalPrinter, KeyCode, KeyModifiers, MenuBuilder, Prompt,
+    PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal,
+    default_emacs_keybindings,
+};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// How many messages may wait to be drawn.
+const MAX_WAITING_MESSAGES: usize = 256;
+/// How many messages are taken from the connection between two looks at the keyboard.
+const MESSAGES_A_LOOK: usize = 64;
+const MENU: &str = "completion_menu";
+
+/// The line editor.
+pub(super) struct Editor(Reedline);
+
+/// What the user did.
+pub(super) enum Read {
+    /// Entered text; several lines when they were pasted.
+    Text(String),
+    /// Gave up the line with Ctrl-C.
+    Interrupted,
+    /// Left with Ctrl-D.
+    End,
+}
+
+impl Editor {
+    /// An editor that knows the commands of the server and shows what it sends.
+    pub(super) fn new(shared: Arc<Shared>, printer: Arc<Printer>) -> Self {
+        let colors = std::env::var_os("NO_COLOR").is_none();
+        let messages = ExternalPrinter::new(MAX_WAITING_MESSAGES);
+        let mut keys = default_emacs_keybindings();
+        let open_menu = ReedlineEvent::UntilFound(vec![
+            ReedlineEvent::Menu(MENU.to_owned()),
+            ReedlineEvent::MenuNext,
+            ReedlineEvent::Edit(vec![EditCommand::Complete]),
+        ]);
+        keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, open_menu);
+        keys.add_binding(KeyModifiers::SHIFT, KeyCode::BackTab, ReedlineEvent::MenuPrevious);
+        let menu = ColumnarMenu::default().with_name(MENU);
+        let waiting = messages.sender();
+        let mut editor = Reedline::create()
+            .with_ansi_colors(colors)
+            .with_hinter(Box::new(SyntaxHinter::new(Arc::clone(&shared))))
+            .with_completer(Box::new(CommandCompleter::new(Arc::clone(&shared))))
+            .with_quick_completions(true)
+            .with_partial_completions(true)
+            .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
+            .with_edit_mode(Box::new(Emacs::new(keys)))
+            .with_external_printer(messages)
+            .with_idle_callback(Box::new(move || {
+                let mut session = shared.session();
+                for _ in 0..MESSAGES_A_LOOK {
+                    // A lost connection is told when the next command finds it.
+                    let Ok(Some((shown, frame))) = session.poll_event() else { break };
+                    if let Some(text) = printer.text(shown, &frame)
+                        && waiting.try_send(text).is_err()
+                    {
+                        break;
+                    }
+                }
+            }))
+            .use_bracketed_paste(true);
+        if let Some(history) = history::open() {
+            editor = editor.with_history(history);
+        }
+        Self(editor)
+    }
+
+    /// Reads what the user enters.
+    pub(super) fn read(&mut self, prompt: &str) -> Result<Read, Failure> {
+        let signal = self.0.read_line(&PlainPrompt(prompt));
+        match signal.map_err(|error| Failure::message(format!("Error: {error}")))? {
+            Signal::Success(text) => Ok(Read::Text(text)),
+            Signal::CtrlD => Ok(Read::End),
+            _ => Ok(Read::Interrupted),
+        }
+    }
+
+    /// Empties the screen.
+    pub(super) fn clear_screen(&mut self) -> Result<(), Failure> {
+        self.0.clear_screen().map_err(|error| Failure::message(format!("Error: {error}")))
+    }
+}
+
+/// A prompt without colour and decoration.
+pub(super) struct PlainPrompt<'a>(pub(super) &'a str);
+
+impl Prompt for PlainPrompt<'_> {
+    fn render_prompt_left(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.0)
+    }
+
+    fn render_prompt_right(&self) -> Cow<'_, str> {
+        Cow::Borrowed("")
+    }
+
+    fn render_prompt_indicator(&self, _mode: PromptEditMode) -> Cow<'_, str> {
+        Cow::Borrowed("")
+    }
+
+    fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
+        Cow::Borrowed("... ")
+    }
+
+    fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
+        Cow::Owned(format!("(reverse-i-search)`{}': ", search.term))
+    }
+
+    fn get_prompt_color(&self) -> Color {
+        Color::Default
+    }
+
+    fn get_prompt_multiline_color(&self) -> Color {
+        Color::Default
+    }
+
+    fn get_indicator_color(&self) -> Color {
+        Color::Default
+    }
+}
