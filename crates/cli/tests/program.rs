@@ -1,0 +1,223 @@
+//! Runs the program against scripted servers: each expects certain bytes and answers with certain others.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+
+/// A server for one connection that expects and answers as told, then closes.
+struct Server {
+    port: u16,
+    script: JoinHandle<()>,
+}
+
+fn serve(script: Vec<(Vec<u8>, Vec<u8>)>) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let script = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        for (expected, answer) in script {
+            let mut request = vec![0; expected.len()];
+            stream.read_exact(&mut request).expect("a request");
+            assert_eq!(String::from_utf8_lossy(&request), String::from_utf8_lossy(&expected));
+            // A client that has seen enough may close before it has read everything.
+            if stream.write_all(&answer).is_err() {
+                return;
+            }
+        }
+    });
+    Server { port, script }
+}
+
+/// A step of a script: a command and the answer to it.
+fn step(command: &str, answer: impl Into<Vec<u8>>) -> (Vec<u8>, Vec<u8>) {
+    let mut request = Vec::new();
+    let words: Vec<&str> = command.split(' ').collect();
+    resp::write_command(&mut request, &words);
+    (request, answer.into())
+}
+
+/// Runs the program against a scripted server, which must have been asked exactly what the script says.
+fn run(script: Vec<(Vec<u8>, Vec<u8>)>, flags: &[&str], input: &str) -> Output {
+    let server = serve(script);
+    let output = run_at(server.port, flags, input);
+    server.script.join().expect("the script was followed");
+    output
+}
+
+fn run_at(port: u16, flags: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rustypotato-cli"))
+        .args(["-p", &port.to_string()])
+        .args(flags)
+        .env_remove("REDISCLI_AUTH")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // The program may end without reading its input, which is no fault.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    child.wait_with_output().expect("the program ends")
+}
+
+fn check(output: &Output, status: i32, stdout: &str, stderr: &str) {
+    assert_eq!(String::from_utf8_lossy(&output.stdout), stdout);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), stderr);
+    assert_eq!(output.status.code(), Some(status));
+}
+
+#[test]
+fn one_command_is_sent_as_often_as_asked() {
+    let twice = vec![step("incr n", ":1\r\n"), step("incr n", ":2\r\n")];
+    let output = run(twice, &["-r", "2", "--no-raw", "incr", "n"], "");
+    check(&output, 0, "(integer) 1\n(integer) 2\n", "");
+}
+
+#[test]
+fn an_error_reply_is_a_failure_only_when_asked_for() {
+    let script = || vec![step("foo", "-ERR unknown\r\n")];
+    check(&run(script(), &["foo"], ""), 0, "ERR unknown\n\n", "");
+    check(&run(script(), &["-e", "foo"], ""), 1, "", "ERR unknown\n");
+}
+
+#[test]
+fn the_greeting_authenticates_selects_and_switches_and_goes_on_when_refused() {
+    let script = vec![
+        step("AUTH u p", "-WRONGPASS no\r\n"),
+        step("SELECT 3", "+OK\r\n"),
+        step("HELLO 3", "-NOPROTO no\r\n"),
+        step("ping", "+PONG\r\n"),
+    ];
+    let output = run(script, &["--user", "u", "-a", "p", "--no-auth-warning", "-n", "3", "-3", "ping"], "");
+    check(&output, 0, "PONG\n", "AUTH failed: WRONGPASS no\nHELLO 3 failed: NOPROTO no\n");
+}
+
+#[test]
+fn a_password_is_read_from_standard_input_or_the_environment_without_a_warning() {
+    let script = || vec![step("AUTH secret", "+OK\r\n"), step("ping", "+PONG\r\n")];
+    check(&run(script(), &["--askpass", "ping"], "secret\n"), 0, "PONG\n", "");
+    let server = serve(script());
+    let output = Command::new(env!("CARGO_BIN_EXE_rustypotato-cli"))
+        .args(["-p", &server.port.to_string(), "ping"])
+        .env("REDISCLI_AUTH", "secret")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    check(&output, 0, "PONG\n", "");
+}
+
+#[test]
+fn standard_input_is_an_argument_with_x() {
+    let output = run(vec![step("set k a\nb", "+OK\r\n")], &["-x", "set", "k"], "a\nb");
+    check(&output, 0, "OK\n", "");
+}
+
+#[test]
+fn a_batch_runs_every_line_until_quit() {
+    let script = vec![
+        step("set k v", "+OK\r\n"),
+        step("foo", "-ERR unknown\r\n"),
+        step("ping", "+PONG\r\n"),
+        step("ping", "+PONG\r\n"),
+    ];
+    let output = run(script, &["--no-raw"], "set k 'v'\r\n\nfoo\nget \"x\n2 ping\nquit\nping\n");
+    check(&output, 0, "OK\n(error) ERR unknown\nInvalid argument(s)\nPONG\nPONG\n", "");
+}
+
+#[test]
+fn subscriptions_are_followed_until_the_server_goes_in_both_protocols() {
+    for mark in ['*', '>'] {
+        let answer = format!(
+            "{mark}3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n{mark}3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n\
+             {mark}3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n"
+        );
+        let output = run(vec![step("subscribe a b", answer)], &["--csv", "subscribe", "a", "b"], "");
+        let shown = "\"subscribe\",\"a\",1\n\"subscribe\",\"b\",2\n\"message\",\"a\",\"x\"\n";
+        check(&output, 1, shown, "Error: Server closed the connection\n");
+    }
+}
+
+#[test]
+fn monitor_is_followed_until_the_server_goes() {
+    let output = run(vec![step("monitor", "+OK\r\n+1.5 [0 x] \"get\"\r\n")], &["monitor"], "");
+    check(&output, 1, "OK\n1.5 [0 x] \"get\"\n", "Error: Server closed the connection\n");
+}
+
+#[test]
+fn pushes_are_shown_only_when_asked_for() {
+    let script = || vec![step("get k", ">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n$1\r\nv\r\n")];
+    check(&run(script(), &["get", "k"], ""), 0, "v\n", "");
+    let output = run(script(), &["--show-pushes", "yes", "--no-raw", "get", "k"], "");
+    check(&output, 0, "1) invalidate\n2) 1) \"k\"\n\"v\"\n", "");
+}
+
+#[test]
+fn a_scan_ends_when_the_cursor_is_zero_again() {
+    let script = vec![
+        step("SCAN 0 MATCH k* COUNT 2", "*2\r\n$2\r\n17\r\n*1\r\n$2\r\nk1\r\n"),
+        step("SCAN 17 MATCH k* COUNT 2", "*2\r\n$1\r\n0\r\n*1\r\n$2\r\nk2\r\n"),
+    ];
+    let output = run(script, &["--scan", "--pattern", "k*", "--count", "2"], "");
+    check(&output, 0, "k1\nk2\n", "");
+}
+
+#[test]
+fn a_pipe_counts_replies_and_errors_up_to_its_own_last_command() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let input = "SET a b\r\nFOO\r\n";
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let echo = b"\r\n*2\r\n$4\r\nECHO\r\n$32\r\n";
+        let mut request = vec![0; input.len() + echo.len() + 32 + 2];
+        stream.read_exact(&mut request).expect("everything");
+        assert_eq!(request[..input.len()], *input.as_bytes());
+        assert_eq!(request[input.len()..input.len() + echo.len()], *echo);
+        let magic = &request[input.len() + echo.len()..];
+        let replies = [b"+OK\r\n-ERR unknown\r\n$32\r\n", magic].concat();
+        stream.write_all(&replies).expect("the client reads");
+    });
+    let output = run_at(port, &["--pipe"], input);
+    server.join().expect("the script was followed");
+    let shown = "All data transferred. Waiting for the last reply...\nLast reply received from server.\n\
+        errors: 1, replies: 2\n";
+    check(&output, 1, shown, "ERR unknown\n");
+}
+
+#[test]
+fn hostile_servers_get_an_error_and_no_memory() {
+    let deep = b"*1\r\n".repeat(100_000);
+    let promises: &[&[u8]] = &[
+        b"$-7\r\n",
+        b"*9223372036854775807\r\n",
+        b"%4611686018427387904\r\n",
+        b"~2147483647\r\n",
+        b"$9223372036854775807\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        &deep,
+    ];
+    for answer in promises {
+        let output = run(vec![step("get k", *answer)], &["get", "k"], "");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.starts_with("Error: protocol error: "), "{error}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn a_server_that_goes_away_in_the_middle_of_a_reply_is_reported() {
+    let output = run(vec![step("get k", "$5\r\nab")], &["get", "k"], "");
+    check(&output, 1, "", "Error: Server closed the connection\n");
+}
+
+#[test]
+fn nobody_listening_and_bad_flags_are_reported() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    drop(listener);
+    let output = run_at(port, &["ping"], "");
+    check(&output, 1, "", &format!("Could not connect to Redis at 127.0.0.1:{port}: Connection refused\n"));
+    assert_eq!(run_at(port, &["--nonsense"], "").status.code(), Some(1));
+    let version = run_at(port, &["--version"], "");
+    check(&version, 0, concat!("rustypotato-cli ", env!("CARGO_PKG_VERSION"), "\n"), "");
+}
