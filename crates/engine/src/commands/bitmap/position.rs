@@ -5,7 +5,7 @@ use value::StringRef;
 use super::Unit;
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::string::range::clamp;
+use crate::commands::string::range::clamp_ends;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -26,7 +26,7 @@ pub(super) fn bitpos(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
         reply.integer(if wanted { -1 } else { 0 });
         return Ok(());
     };
-    let range = clamp(start, end, value.len() * unit.per_byte());
+    let range = clamp_ends(start, end, value.len() * unit.per_byte());
     let bits = 8 / unit.per_byte();
     let found =
         if range.is_empty() { None } else { first(value, range.start * bits, range.end * bits, wanted) };

@@ -13,11 +13,14 @@ use crate::reply::Reply;
 /// The part of `len` that `start` to `end` names, both included and counted from the end when negative. Empty where
 /// they cross or lie outside.
 pub(in crate::commands) fn clamp(start: i64, end: i64, len: usize) -> Range<usize> {
+    if start < 0 && end < 0 && start > end { 0..0 } else { clamp_ends(start, end, len) }
+}
+
+/// The same, but two ends that both lie before the front mean the first element, even if they cross. BITPOS has no
+/// other rule.
+pub(in crate::commands) fn clamp_ends(start: i64, end: i64, len: usize) -> Range<usize> {
     let len = len as i64; // a string is shorter than 2^63 bytes, or 2^63 bits
     let from_front = |at: i64| if at < 0 { at.saturating_add(len) } else { at };
-    if start < 0 && end < 0 && start > end {
-        return 0..0;
-    }
     let start = from_front(start).max(0);
     let end = from_front(end).max(0).min(len - 1);
     if start > end { 0..0 } else { start as usize..end as usize + 1 }
