@@ -89,6 +89,34 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
         true,
     ),
     ("one key as source and target", &["SET k ab", "BITOP NOT k k"], "2", true),
+    // Hashes.
+    (
+        "the least count of random fields",
+        &["HSET h f v", "HRANDFIELD h -9223372036854775808"],
+        COUNT_RANGE,
+        true,
+    ),
+    (
+        "a count of pairs whose double overflows",
+        &["HSET h f v", "HRANDFIELD h -9223372036854770000 WITHVALUES"],
+        OUT_OF_RANGE,
+        true,
+    ),
+    ("an increment of nothing to infinity", &["HINCRBYFLOAT h f inf"], "ERR value is NaN or Infinity", true),
+    ("the field that such an increment left", &["HINCRBYFLOAT h f inf", "EXISTS h"], "0", true),
+    ("a field's number beyond 64 bits", &["HSET h f 9223372036854775807", "HINCRBY h f 1"], OVERFLOW, true),
+    (
+        "a scan of a hash with a count beyond 64 bits",
+        &["HSET h f v", "HSCAN h 0 COUNT 9223372036854775808"],
+        NOT_INTEGER,
+        true,
+    ),
+    (
+        "a field time beyond 64 bits",
+        &["HSET h f v", "HPEXPIREAT h 9223372036854775808 FIELDS 1 f"],
+        NOT_INTEGER,
+        false,
+    ),
     // Databases.
     ("a database below the first", &["SELECT -1"], "ERR DB index is out of range", true),
     (
@@ -125,6 +153,9 @@ const FIELD_TYPE: &str =
 const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 const OVERFLOW: &str = "ERR increment or decrement would overflow";
 const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+const OUT_OF_RANGE: &str = "ERR value is out of range";
+const COUNT_RANGE: &str =
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
 const SET_TIME: &str = "ERR invalid expire time in 'set' command";
 const EXPIRE_TIME: &str = "ERR invalid expire time in 'expire' command";
 

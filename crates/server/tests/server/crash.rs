@@ -20,7 +20,7 @@ const MAX_DEPTH: u64 = 8;
 /// A round is over after so many acknowledged requests at most.
 const MAX_ROUND: u64 = 1500;
 /// Kinds of requests; request `n` is of kind `n % KINDS`.
-const KINDS: u64 = 4;
+const KINDS: u64 = 5;
 /// An expiry that no test lives to see, in milliseconds.
 const FAR: &str = "99999999999999";
 
@@ -65,6 +65,7 @@ fn send_step(client: &mut Client, name: usize, step: u64) -> usize {
         0 => client.send(&["SET", &key("plain"), &number]),
         1 => client.send(&["SET", &key("expiring"), &number, "PXAT", FAR]),
         2 => client.send(&["INCR", &key("count")]),
+        3 => client.send(&["HSET", &key("hash"), "number", &number]),
         _ => {
             client.send(&["MULTI"]);
             client.send(&["SET", &key("left"), &number]);
@@ -113,17 +114,18 @@ fn last_of_kind(kind: u64, count: u64) -> u64 {
 
 /// The number of requests whose effect is there, which must be those of a prefix.
 fn recovered(client: &mut Client, name: usize) -> u64 {
-    let mut number = |key: &str| -> u64 {
-        let reply = run(client, &format!("GET {key}:{name}"));
+    let mut number = |command: String| -> u64 {
+        let reply = run(client, &command);
         if reply.is_null() { 0 } else { text(&reply).parse().expect("the keys hold numbers") }
     };
-    let counted = number("count");
+    let mut value = |key: &str| number(format!("GET {key}:{name}"));
     let seen = [
-        (0, "plain", number("plain")),
-        (1, "expiring", number("expiring")),
-        (2, "count", (counted * KINDS).saturating_sub(KINDS - 2)),
-        (3, "left", number("left")),
-        (3, "right", number("right")),
+        (0, "plain", value("plain")),
+        (1, "expiring", value("expiring")),
+        (2, "count", (value("count") * KINDS).saturating_sub(KINDS - 2)),
+        (4, "left", value("left")),
+        (4, "right", value("right")),
+        (3, "hash", number(format!("HGET hash:{name} number"))),
     ];
     let count = seen.iter().map(|(_, _, step)| *step).max().unwrap_or(0);
     for (kind, key, step) in seen {

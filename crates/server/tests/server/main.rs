@@ -5,7 +5,10 @@
 //! a connection.
 
 mod bad_inputs;
+mod content;
 mod crash;
+mod differential;
+mod formats;
 mod pipelines;
 mod support;
 mod transcripts;

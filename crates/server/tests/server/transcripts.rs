@@ -8,6 +8,9 @@ use std::process::Command;
 
 use crate::support::Server;
 
+/// What this server does not pass yet, and why.
+const WAITING: &[(&str, &str)] = &[("generic.txt", "RESTORE reads no dumps yet")];
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/transcripts")
 }
@@ -25,11 +28,11 @@ fn transcripts() -> Vec<PathBuf> {
 }
 
 /// Runs the judge and fails with what it prints.
-fn check(server: &Server, protocol: &str) {
+fn check(server: &Server, protocol: &str, left_out: &[(&str, &str)]) {
     let output = Command::new("python3")
         .arg(folder().join("oracle.py"))
         .arg(server.address())
-        .args(transcripts())
+        .args(transcripts().iter().filter(|path| !left_out.iter().any(|(name, _)| path.ends_with(name))))
         .args(["--resp", protocol])
         .output()
         .expect("python3 is installed");
@@ -39,18 +42,17 @@ fn check(server: &Server, protocol: &str) {
 }
 
 #[test]
-#[ignore = "the hash commands and the reading of dumps are on their way"]
 fn the_server_replies_as_written_in_both_protocols() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), &["--appendonly", "no"]);
-    check(&server, "2");
-    check(&server, "3");
+    check(&server, "2", WAITING);
+    check(&server, "3", WAITING);
 }
 
 #[test]
 fn redis_replies_as_written_in_both_protocols() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::oracle(folder.path(), &[]);
-    check(&server, "2");
-    check(&server, "3");
+    check(&server, "2", &[]);
+    check(&server, "3", &[]);
 }

@@ -1,0 +1,50 @@
+//! What a server holds, as a value that can be compared: every key of every database with its type, content and expiry.
+
+use std::collections::BTreeMap;
+
+use client::Client;
+use resp::Frame;
+
+use crate::support::{must, text};
+
+/// Database and key; type, expiry as unix milliseconds (-1 = none) and content.
+pub(crate) type Content = BTreeMap<(u32, Vec<u8>), (String, i64, Vec<Vec<u8>>)>;
+
+const DATABASES: u32 = 16;
+
+/// Reads everything. Nothing may expire meanwhile.
+pub(crate) fn content(client: &mut Client) -> Content {
+    let mut content = Content::new();
+    for database in 0..DATABASES {
+        must(client, &format!("SELECT {database}"));
+        let keys = must(client, "KEYS *");
+        for key in keys.elements().expect("KEYS replies an array") {
+            let key = key.bytes().expect("a key is a string");
+            let entry = entry(client, key);
+            content.insert((database, key.to_vec()), entry);
+        }
+    }
+    must(client, "SELECT 0");
+    content
+}
+
+fn entry(client: &mut Client, key: &[u8]) -> (String, i64, Vec<Vec<u8>>) {
+    let mut ask = |command: &str| client.command(&[command.as_bytes(), key]).expect("a reply");
+    let kind = text(&ask("TYPE"));
+    let expiry = ask("PEXPIRETIME").integer().expect("a time is a number");
+    let value = match kind.as_str() {
+        "string" => vec![ask("GET").bytes().expect("a string has a value").to_vec()],
+        "hash" => fields(&ask("HGETALL")),
+        other => panic!("a key of type {other}"),
+    };
+    (kind, expiry, value)
+}
+
+/// The fields of a hash in order of their names, each followed by its value.
+fn fields(reply: &Frame) -> Vec<Vec<u8>> {
+    let bytes = |frame: &Frame| frame.bytes().expect("fields and values are strings").to_vec();
+    let pairs = reply.pairs().expect("HGETALL replies pairs");
+    let sorted: BTreeMap<Vec<u8>, Vec<u8>> =
+        pairs.into_iter().map(|(field, value)| (bytes(field), bytes(value))).collect();
+    sorted.into_iter().flat_map(|(field, value)| [field, value]).collect()
+}
