@@ -46,7 +46,7 @@ impl Server {
         let mut log = String::new();
         for _ in 0..10 {
             let port = free_port();
-            let mut child = Command::new(program)
+            let mut child = without_settings(program)
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
                 .arg(folder)
                 .args(options)
@@ -117,6 +117,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A command that does not hand down `RUSTYPOTATO_*`, which are for the tests and would configure the server.
+fn without_settings(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("RUSTYPOTATO_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Reads the log up to the line that says that the server serves; false if the process ended before.
