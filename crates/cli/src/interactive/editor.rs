@@ -80,7 +80,11 @@ impl Editor {
     pub(super) fn read(&mut self, prompt: &str) -> Result<Read, Failure> {
         let signal = self.0.read_line(&PlainPrompt(prompt));
         match signal.map_err(|error| Failure::message(format!("Error: {error}")))? {
-            Signal::Success(text) => Ok(Read::Text(text)),
+            Signal::Success(text) => {
+                // At once, so that a session that is killed has its history; without a file nothing is lost.
+                let _ = self.0.sync_history();
+                Ok(Read::Text(text))
+            }
             Signal::CtrlD => Ok(Read::End),
             _ => Ok(Read::Interrupted),
         }
