@@ -1,1 +1,0 @@
-//! Counters and histograms that many threads write without sharing a cache line.
