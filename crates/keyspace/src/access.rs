@@ -88,11 +88,7 @@ impl<'k> Access<'k> {
             exclusive: false,
             now: UnixMs(0),
             clock: 0,
-            hash_settings: Settings {
-                max_packed_entries: 0,
-                max_packed_value: 0,
-                seed: keyspace.options.hash_key,
-            },
+            hash_settings: keyspace.hash_settings(),
             recorder: Recorder {
                 on: false,
                 encode: keyspace.options.encode,
@@ -120,11 +116,14 @@ impl<'k> Access<'k> {
         self.set_now(now);
         self.recorder.on = self.keyspace.is_recording();
         self.observing = self.keyspace.is_observed();
-        let limits = self.keyspace.limits();
-        self.hash_settings.max_packed_entries =
-            limits.hash_packed_entries.load(std::sync::atomic::Ordering::Relaxed);
-        self.hash_settings.max_packed_value =
-            limits.hash_packed_value.load(std::sync::atomic::Ordering::Relaxed);
+        self.hash_settings = self.keyspace.hash_settings();
+    }
+
+    /// Begins a batch of recorded effects, at a time at which nothing is due: what they say was so when they were
+    /// recorded, whether or not its time has passed since. The access clock goes by `now`.
+    pub fn begin_replay(&mut self, now: UnixMs) {
+        self.begin(now);
+        self.now = UnixMs(0);
     }
 
     /// Ends the batch.

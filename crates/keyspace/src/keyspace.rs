@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use stdx::hash::HashKey;
+use value::hash::Settings;
 use value::table::SweepCursor;
 
 use crate::effect::Effect;
@@ -102,6 +103,15 @@ impl Keyspace {
     /// The thresholds that may change.
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The thresholds and the secret for hashes, as of now.
+    pub fn hash_settings(&self) -> Settings {
+        Settings {
+            max_packed_entries: self.limits.hash_packed_entries.load(Ordering::Relaxed),
+            max_packed_value: self.limits.hash_packed_value.load(Ordering::Relaxed),
+            seed: self.options.hash_key,
+        }
     }
 
     /// Starts or stops recording effects. Takes effect in batches that begin later; to switch at an exact place, do it

@@ -64,6 +64,11 @@ impl Snapshot {
         self.shards.iter().flatten().all(|(_, partition)| partition.table.is_empty())
     }
 
+    /// Whether some hash has a field that is due at some time.
+    pub fn has_field_expiry(&self) -> bool {
+        self.shards.iter().flatten().any(|(_, partition)| !partition.field_due.is_empty())
+    }
+
     /// The databases that hold keys, in order.
     pub fn databases(&self) -> Vec<DbIndex> {
         let mut found: Vec<DbIndex> = self

@@ -1,8 +1,9 @@
 //! What holds for keys of every type.
 
 use stdx::time::UnixMs;
+use value::string::PAGED_FROM;
 use value::table::{NewPayload, Payload};
-use value::{Kind, Value, ValueRef};
+use value::{Kind, StringRef, Value, ValueRef};
 
 use super::hash::HashPayload;
 use super::{Db, Expiry, value_of};
@@ -155,6 +156,11 @@ impl Db<'_, '_> {
     pub fn set_value(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
         let at = self.find(key);
         match value {
+            Value::String(blob) if blob.len() < PAGED_FROM => {
+                let mut bytes = Vec::new();
+                StringRef::Blob(&blob).append_to(&mut bytes);
+                self.put(key, at, NewPayload::Inline(&bytes), Kind::String, expiry);
+            }
             Value::String(blob) => {
                 self.put(key, at, NewPayload::Object(Value::String(blob)), Kind::String, expiry);
             }
