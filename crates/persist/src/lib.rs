@@ -4,6 +4,12 @@
 //! with, and what belongs on disk in which order is told by the functions' texts and done by the server.
 
 pub mod aof;
+pub mod dump;
 mod effect;
+mod load;
+pub mod rdb;
+mod snapshot;
 
 pub use effect::{encode_effect, encode_value};
+pub use load::{Loaded, Placement};
+pub use snapshot::SnapshotWriter;

@@ -1,0 +1,201 @@
+//! The payload of DUMP: a value as in an RDB file, the version of the format, and a checksum over both.
+//!
+//! ```text
+//! type  value  version (u16 le)  crc64 (u64 le)
+//! ```
+
+use stdx::checksum::crc64;
+use value::hash::Settings;
+use value::{Value, ValueRef};
+
+use crate::rdb::lzf::Compressor;
+use crate::rdb::{self, Cursor, Format, Output, Plan};
+
+/// Bytes of version and checksum.
+const FOOT_BYTES: usize = 10;
+const CHECKSUM_BYTES: usize = 8;
+/// The longest string that a payload may unpack to: the limit of a string that a client can send.
+const MAX_STRING_BYTES: u64 = 512 << 20;
+
+/// Why a payload cannot be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestoreError {
+    /// Redis says: `DUMP payload version or checksum are wrong`.
+    Foot,
+    /// Redis says: `Bad data format`.
+    Format,
+}
+
+/// The payload of a value.
+pub fn encode(value: ValueRef<'_>) -> Vec<u8> {
+    let plan = Plan::of(value);
+    let mut payload = Vec::new();
+    let mut compressor = Compressor::default();
+    let mut output = Output::new(&mut payload, Some(&mut compressor));
+    output.tag(plan.tag());
+    plan.write(&mut output);
+    payload.extend_from_slice(&(plan.version() as u16).to_le_bytes());
+    let checksum = crc64(&payload);
+    payload.extend_from_slice(&checksum.to_le_bytes());
+    payload
+}
+
+/// The value of a payload.
+pub fn decode(payload: &[u8], settings: Settings) -> Result<Value, RestoreError> {
+    let (format, body) = verify(payload).ok_or(RestoreError::Foot)?;
+    let mut cursor = Cursor::new(body, MAX_STRING_BYTES);
+    let kind = cursor.byte().map_err(|_| RestoreError::Format)?;
+    let object = rdb::read(kind, format, &mut cursor, settings).map_err(|_| RestoreError::Format)?;
+    if object.is_empty_collection() || !cursor.is_at_end() {
+        return Err(RestoreError::Format);
+    }
+    Ok(object.into_value())
+}
+
+/// Checks the foot; returns the format and what stands before it.
+fn verify(payload: &[u8]) -> Option<(Format, &[u8])> {
+    let (body, foot) = payload.split_at_checked(payload.len().checked_sub(FOOT_BYTES)?)?;
+    let (version, checksum) = foot.split_first_chunk::<2>()?;
+    let format = Format::of_version(u16::from_le_bytes(*version).into())?;
+    let stored = u64::from_le_bytes(*checksum.first_chunk()?);
+    let computed = crc64(&payload[..payload.len() - CHECKSUM_BYTES]);
+    (stored == computed).then_some((format, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use stdx::hash::HashKey;
+    use stdx::time::UnixMs;
+    use value::StringRef;
+    use value::hash::{FieldExpiry, Hash};
+
+    use super::*;
+
+    const SETTINGS: Settings =
+        Settings { max_packed_entries: 4, max_packed_value: 64, seed: HashKey([1, 2]) };
+    type Field = (Vec<u8>, Vec<u8>, Option<i64>);
+
+    fn fields(value: &Value) -> Vec<Field> {
+        let Value::Hash(hash) = value else { panic!("a hash") };
+        let entry = |entry: value::hash::Entry<'_>| {
+            (entry.field.to_vec(), entry.value.to_vec(), entry.expiry.map(|at| at.0))
+        };
+        let mut fields: Vec<Field> = hash.at(UnixMs::MIN).iter().map(entry).collect();
+        fields.sort();
+        fields
+    }
+
+    fn hash_of(fields: &[Field]) -> Hash {
+        let mut hash = Hash::new();
+        hash.edit(&mut Vec::new(), SETTINGS, UnixMs::MIN, |edit| {
+            for (field, value, expiry) in fields {
+                edit.set(field, value, expiry.map_or(FieldExpiry::Clear, |at| FieldExpiry::At(UnixMs(at))));
+            }
+        });
+        hash
+    }
+
+    fn owned(fields: &[(&str, &str, Option<i64>)]) -> Vec<Field> {
+        fields
+            .iter()
+            .map(|(field, value, at)| (field.as_bytes().into(), value.as_bytes().into(), *at))
+            .collect()
+    }
+
+    #[test]
+    fn payloads_of_other_servers_are_restored() {
+        let long = "q".repeat(100);
+        for payload in [
+            // Redis 8.0, a listpack with times.
+            &b"\x19{@\x94R\xa3\x03\x00\x00!!\x00\x00\x00\x06\x00\x82f1\x03\x82v1\x03\xf4{@\x94R\xa3\x03\x00\x00\t\x82f2\x03\x0c\x01\x00\x01\xff\x0c\x00\x7f!\x00\xaa\x8f\xdf$\xca"[..],
+            // Valkey 9.1, pairs with times.
+            b"\x16\x02\x02f1\x02v1{@\x94R\xa3\x03\x00\x00\x02f2\xc0\x0c\xff\xff\xff\xff\xff\xff\xff\xffP\x00\xab\xe7\x1b\xe5\x00;\xdc\x8c",
+        ] {
+            let value = decode(payload, SETTINGS).expect("valid");
+            assert_eq!(fields(&value), owned(&[("f1", "v1", Some(4_000_000_000_123)), ("f2", "12", None)]));
+        }
+        for payload in [
+            // Redis 8.0, pairs with times relative to the first.
+            &b"\x18{@\x94R\xa3\x03\x00\x00\x03Cm\x01c\xc3\t@d\x01qq\xe0W\x00\x01qq\x00\x01b\xc0\x02\x01\x01a\xc0\x01\x0c\x00X\xe6U\x87\xe3#,x"[..],
+            b"\x16\x03\x01a\xc0\x01{@\x94R\xa3\x03\x00\x00\x01b\xc0\x02\xff\xff\xff\xff\xff\xff\xff\xff\x01c\xc3\t@d\x01qq\xe0W\x00\x01qq\xe7C\x94R\xa3\x03\x00\x00P\x00\xb5\x0e\xadW%\xd1\x88T",
+        ] {
+            let value = decode(payload, SETTINGS).expect("valid");
+            let expected = owned(&[
+                ("a", "1", Some(4_000_000_000_123)),
+                ("b", "2", None),
+                ("c", &long, Some(4_000_000_000_999)),
+            ]);
+            assert_eq!(fields(&value), expected);
+        }
+    }
+
+    #[test]
+    fn a_string_gives_the_bytes_of_redis() {
+        // Redis 7.0.15: SET k hello, DUMP k.
+        let payload = encode(ValueRef::String(StringRef::Inline(b"hello")));
+        assert_eq!(payload[..8], *b"\x00\x05hello\x0a");
+        assert_eq!(payload.len(), 17);
+    }
+
+    #[test]
+    fn a_payload_that_was_cut_or_changed_has_the_wrong_foot() {
+        let hash = hash_of(&owned(&[("a", "1", None), ("b", "2", Some(99))]));
+        let payload = encode(ValueRef::Hash(hash.at(UnixMs(0))));
+        assert!(decode(&payload, SETTINGS).is_ok());
+        for end in 0..payload.len() {
+            assert_eq!(decode(&payload[..end], SETTINGS).err(), Some(RestoreError::Foot));
+        }
+        for bit in 0..payload.len() * 8 {
+            let mut bad = payload.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(&bad, SETTINGS).err(), Some(RestoreError::Foot), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn bodies_that_are_no_values_are_refused() {
+        for body in [
+            &b""[..],
+            b"\x00",
+            b"\x00\x02a",
+            b"\x00\x01ab",
+            b"\x01\x00",
+            b"\x04\x00",
+            b"\x04\x02\x01a\x011\x01a\x012",
+            b"\x16\x01\x01a\x011\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a\x011",
+        ] {
+            let mut payload = body.to_vec();
+            payload.extend_from_slice(&12_u16.to_le_bytes());
+            payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+            assert_eq!(decode(&payload, SETTINGS).err(), Some(RestoreError::Format), "{body:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hashes_come_back(fields in prop::collection::btree_map(
+            prop::collection::vec(any::<u8>(), 0..40),
+            (prop::collection::vec(0_u8..4, 0..90), prop::option::of(1_i64..1 << 40)),
+            1..12,
+        )) {
+            let expected: Vec<Field> =
+                fields.into_iter().map(|(field, (value, at))| (field, value, at)).collect();
+            let hash = hash_of(&expected);
+            let payload = encode(ValueRef::Hash(hash.at(UnixMs(0))));
+            prop_assert_eq!(self::fields(&decode(&payload, SETTINGS).expect("valid")), expected);
+        }
+
+        #[test]
+        fn no_body_panics(mut body in prop::collection::vec(any::<u8>(), 0..60), kind in 0_u8..30) {
+            if let Some(first) = body.first_mut() {
+                *first = kind;
+            }
+            let mut payload = body;
+            payload.extend_from_slice(&12_u16.to_le_bytes());
+            payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+            let _ = decode(&payload, SETTINGS);
+        }
+    }
+}

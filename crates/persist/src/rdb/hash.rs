@@ -1,0 +1,166 @@
+//! Hashes: six ways to read them, two to write them.
+//!
+//! A hash is written as pairs (type 4), which every version of Redis reads and turns into its own packed form while
+//! loading; only a hash with fields that expire needs type 24 of Redis 7.4.
+
+use stdx::time::UnixMs;
+use value::HashRef;
+use value::hash::{Entry, FieldExpiry, Hash, HashEdit, MAX_EXPIRY, Settings};
+
+use super::block::Element;
+use super::cursor::{Cursor, Fault};
+use super::error::Problem;
+use super::output::Output;
+use super::{listpack, tag, ziplist, zipmap};
+
+/// Reads the hash that follows a type of hashes.
+pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Result<Hash, Fault> {
+    let mut hash = Hash::new();
+    let mut scratch = Vec::new();
+    hash.edit(&mut scratch, settings, UnixMs::MIN, |edit| match kind {
+        tag::HASH => read_pairs(cursor, edit),
+        tag::HASH_VALKEY => read_timed_pairs(cursor, edit),
+        tag::HASH_METADATA => read_relative(cursor, edit),
+        tag::HASH_ZIPMAP => {
+            for (field, value) in zipmap::pairs(&cursor.string()?)? {
+                add(edit, field, value, None)?;
+            }
+            Ok(())
+        }
+        tag::HASH_ZIPLIST => Ok(add_elements(edit, &ziplist::elements(&cursor.string()?)?)?),
+        tag::HASH_LISTPACK => Ok(add_elements(edit, &listpack::elements(&cursor.string()?)?)?),
+        tag::HASH_LISTPACK_EX => {
+            cursor.u64_le()?; // the earliest time, which the elements tell too
+            Ok(add_timed_elements(edit, &listpack::elements(&cursor.string()?)?)?)
+        }
+        _ => unreachable!("the caller has sorted the types"),
+    })?;
+    Ok(hash)
+}
+
+fn read_pairs(cursor: &mut Cursor<'_>, edit: &mut HashEdit<'_>) -> Result<(), Fault> {
+    for _ in 0..cursor.length()? {
+        let field = cursor.string()?;
+        let value = cursor.string()?;
+        add(edit, &field, &value, None)?;
+    }
+    Ok(())
+}
+
+/// Field, value and absolute time, -1 for never.
+fn read_timed_pairs(cursor: &mut Cursor<'_>, edit: &mut HashEdit<'_>) -> Result<(), Fault> {
+    for _ in 0..cursor.length()? {
+        let field = cursor.string()?;
+        let value = cursor.string()?;
+        let at = cursor.u64_le()? as i64;
+        let expiry = if at == -1 { None } else { Some(field_expiry(at)?) };
+        add(edit, &field, &value, expiry)?;
+    }
+    Ok(())
+}
+
+/// The earliest time; then the time beyond it plus one (0 for never), field and value.
+fn read_relative(cursor: &mut Cursor<'_>, edit: &mut HashEdit<'_>) -> Result<(), Fault> {
+    let earliest = cursor.u64_le()?;
+    for _ in 0..cursor.length()? {
+        let beyond = cursor.length()?;
+        let field = cursor.string()?;
+        let value = cursor.string()?;
+        let expiry = match beyond {
+            0 => None,
+            _ => Some(field_expiry(earliest.saturating_add(beyond - 1).try_into().unwrap_or(i64::MAX))?),
+        };
+        add(edit, &field, &value, expiry)?;
+    }
+    Ok(())
+}
+
+fn add_elements(edit: &mut HashEdit<'_>, elements: &[Element<'_>]) -> Result<(), Problem> {
+    let (pairs, rest) = elements.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(Problem::Block("a packed hash has a field without a value"));
+    }
+    for [field, value] in pairs {
+        add(edit, &field.text(), &value.text(), None)?;
+    }
+    Ok(())
+}
+
+fn add_timed_elements(edit: &mut HashEdit<'_>, elements: &[Element<'_>]) -> Result<(), Problem> {
+    let (triples, rest) = elements.as_chunks::<3>();
+    if !rest.is_empty() {
+        return Err(Problem::Block("a packed hash has a field without a value or a time"));
+    }
+    for [field, value, at] in triples {
+        let expiry = match at.integer()? {
+            0 => None,
+            at => Some(field_expiry(at)?),
+        };
+        add(edit, &field.text(), &value.text(), expiry)?;
+    }
+    Ok(())
+}
+
+fn field_expiry(at: i64) -> Result<UnixMs, Problem> {
+    let expiry = UnixMs(at);
+    let in_range = at > 0 && expiry <= MAX_EXPIRY;
+    in_range.then_some(expiry).ok_or(Problem::Range("the time of a field is out of range"))
+}
+
+fn add(edit: &mut HashEdit<'_>, field: &[u8], value: &[u8], expiry: Option<UnixMs>) -> Result<(), Problem> {
+    let expiry = expiry.map_or(FieldExpiry::Clear, FieldExpiry::At);
+    edit.set(field, value, expiry).then_some(()).ok_or(Problem::DuplicateField)
+}
+
+/// What must be known of a hash before its first field is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outline {
+    /// The fields that are there.
+    fields: usize,
+    /// When the first of them is due.
+    earliest: Option<UnixMs>,
+}
+
+impl Outline {
+    /// Walks the hash only if fields may expire.
+    pub(crate) fn of(hash: HashRef<'_>) -> Self {
+        if hash.next_expiry().is_none() {
+            return Self { fields: hash.len(), earliest: None };
+        }
+        let start = Self { fields: 0, earliest: None };
+        hash.iter().fold(start, |outline, entry| {
+            let earliest = [outline.earliest, entry.expiry].into_iter().flatten().min();
+            Self { fields: outline.fields + 1, earliest }
+        })
+    }
+
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(self) -> bool {
+        self.fields == 0
+    }
+
+    /// Whether readers need to know fields that expire.
+    pub(crate) fn has_expiry(self) -> bool {
+        self.earliest.is_some()
+    }
+
+    /// The type to write.
+    pub(crate) fn tag(self) -> u8 {
+        if self.has_expiry() { tag::HASH_METADATA } else { tag::HASH }
+    }
+}
+
+/// Writes the hash behind its type.
+pub(crate) fn write(hash: HashRef<'_>, outline: Outline, output: &mut Output<'_>) {
+    if let Some(earliest) = outline.earliest {
+        output.bytes(&earliest.0.to_le_bytes());
+    }
+    output.length(outline.fields as u64);
+    for Entry { field, value, expiry } in hash.iter() {
+        if let Some(earliest) = outline.earliest {
+            output.length(expiry.map_or(0, |at| at.millis_since(earliest) as u64 + 1));
+        }
+        output.string(field);
+        output.string(value);
+    }
+}

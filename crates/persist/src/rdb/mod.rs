@@ -1,0 +1,39 @@
+//! RDB, the snapshot format of Redis: read in every version that Redis and Valkey have published for the types that
+//! exist here, written so that the oldest server possible can read it.
+//!
+//! ```text
+//! REDIS0010                                 signature and version
+//! 250 name value                            notes
+//! 254 database  251 keys expiring           what follows belongs to a database
+//! [252 due]  type key value                 a key; the value's form depends on its type
+//! 255 crc64                                 the end
+//! ```
+//! Reading does not trust: lengths are believed when the bytes are there, packed blocks are checked whole before their
+//! elements are used, and whatever is wrong is an [`Error`] with place and key.
+
+mod block;
+mod cursor;
+mod decoder;
+mod encoder;
+mod error;
+mod hash;
+mod listpack;
+pub mod lzf;
+mod module;
+mod object;
+mod output;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod ziplist;
+mod zipmap;
+
+pub use decoder::{Decoder, Entry, Item, MAX_STRING_BYTES, ReadOptions};
+pub use encoder::{Encoder, Entries, Notes, WriteOptions};
+pub use error::{Error, Problem};
+pub use object::Object;
+pub use tag::Format;
+
+pub(crate) use cursor::Cursor;
+pub(crate) use object::{Plan, read};
+pub(crate) use output::Output;

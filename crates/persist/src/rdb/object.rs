@@ -1,0 +1,106 @@
+//! A value of any type: the one place where types meet their readers and writers.
+//!
+//! A new type is one arm in each of the two functions here and one file beside this one.
+
+use std::borrow::Cow;
+
+use value::hash::{Hash, Settings};
+use value::{Blob, Value, ValueRef};
+
+use super::cursor::{Cursor, Fault};
+use super::error::Problem;
+use super::hash::{self, Outline};
+use super::output::Output;
+use super::tag::{self, Format};
+
+/// A value that was read.
+#[derive(Debug, Clone)]
+pub enum Object<'a> {
+    /// A string.
+    String(Cow<'a, [u8]>),
+    /// A hash.
+    Hash(Hash),
+}
+
+impl Object<'_> {
+    /// Whether it is a collection with nothing in it, which no key may hold.
+    pub fn is_empty_collection(&self) -> bool {
+        match self {
+            Self::String(_) => false,
+            Self::Hash(hash) => hash.at(stdx::time::UnixMs::MIN).is_empty(),
+        }
+    }
+
+    /// The value for the keyspace.
+    pub fn into_value(self) -> Value {
+        match self {
+            Self::String(text) => Value::String(Blob::from_bytes(&text)),
+            Self::Hash(hash) => Value::Hash(hash),
+        }
+    }
+}
+
+/// Reads the value that follows a type.
+pub(crate) fn read<'a>(
+    kind: u8,
+    format: Format,
+    cursor: &mut Cursor<'a>,
+    settings: Settings,
+) -> Result<Object<'a>, Fault> {
+    match (kind, format) {
+        (tag::STRING, _) => cursor.string().map(Object::String),
+        (tag::HASH | tag::HASH_ZIPMAP | tag::HASH_ZIPLIST | tag::HASH_LISTPACK, _)
+        | (tag::HASH_VALKEY, Format::Valkey(_))
+        | (tag::HASH_METADATA | tag::HASH_LISTPACK_EX, Format::Redis(_)) => {
+            hash::read(kind, cursor, settings).map(Object::Hash)
+        }
+        _ => Err(match tag::missing_type(kind, format) {
+            Some(name) => Problem::Unsupported(name, kind).into(),
+            None => Problem::UnknownType(kind).into(),
+        }),
+    }
+}
+
+/// What has to be known of a value before it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    value: ValueRef<'a>,
+    outline: Option<Outline>,
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn of(value: ValueRef<'a>) -> Self {
+        let outline = match value {
+            ValueRef::String(_) => None,
+            ValueRef::Hash(hash) => Some(Outline::of(hash)),
+        };
+        Self { value, outline }
+    }
+
+    /// Whether it is a collection in which nothing is left.
+    pub(crate) fn is_empty(self) -> bool {
+        self.outline.is_some_and(Outline::is_empty)
+    }
+
+    /// The version that a reader must know.
+    pub(crate) fn version(self) -> u32 {
+        if self.outline.is_some_and(Outline::has_expiry) {
+            tag::FIELD_EXPIRY_VERSION
+        } else {
+            tag::PLAIN_VERSION
+        }
+    }
+
+    pub(crate) fn tag(self) -> u8 {
+        self.outline.map_or(tag::STRING, Outline::tag)
+    }
+
+    /// Writes the value behind its type.
+    pub(crate) fn write(self, output: &mut Output<'_>) {
+        match (self.value, self.outline) {
+            (ValueRef::String(string), _) => output.string(&string.contiguous()),
+            (ValueRef::Hash(hash), Some(outline)) => hash::write(hash, outline, output),
+            (ValueRef::Hash(_), None) => unreachable!("a hash has an outline"),
+        }
+    }
+}

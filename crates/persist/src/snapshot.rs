@@ -1,0 +1,103 @@
+//! A snapshot of all data becomes a file, one shard of one database at a time.
+//!
+//! The caller writes each piece where it belongs and asks for the next. A shard that has been written is given back, so
+//! that writers need not copy its pages any longer.
+
+use keyspace::{DbIndex, Snapshot};
+use resp::write_command;
+use stdx::number::write_i64;
+
+use crate::effect::encode_value;
+use crate::rdb::{Encoder, Notes, WriteOptions};
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct SnapshotWriter {
+    form: Form,
+    databases: Vec<DbIndex>,
+    /// The place of the database at hand.
+    database: usize,
+    /// The shard to write next.
+    shard: usize,
+}
+
+/// What the file is made of.
+#[derive(Debug)]
+enum Form {
+    Rdb(Box<Encoder>),
+    Commands,
+    Finished,
+}
+
+impl SnapshotWriter {
+    /// Begins an RDB file; its head is appended to `out`.
+    pub fn rdb(
+        snapshot: &Snapshot,
+        compression: bool,
+        checksum: bool,
+        notes: &Notes<'_>,
+        out: &mut Vec<u8>,
+    ) -> Self {
+        let options = WriteOptions { compression, checksum, field_expiry: snapshot.has_field_expiry() };
+        Self::new(Form::Rdb(Box::new(Encoder::new(options, notes, out))), snapshot)
+    }
+
+    /// Begins a file of commands.
+    pub fn commands(snapshot: &Snapshot) -> Self {
+        Self::new(Form::Commands, snapshot)
+    }
+
+    fn new(form: Form, snapshot: &Snapshot) -> Self {
+        Self { form, databases: snapshot.databases(), database: 0, shard: 0 }
+    }
+
+    /// Appends the next piece to `out`. False when that was the last one.
+    pub fn write_next(&mut self, snapshot: &mut Snapshot, out: &mut Vec<u8>) -> bool {
+        let Some(&database) = self.databases.get(self.database) else {
+            if let Form::Rdb(encoder) = std::mem::replace(&mut self.form, Form::Finished) {
+                encoder.finish(out);
+            }
+            return false;
+        };
+        if self.shard == 0 {
+            self.begin_database(snapshot, database, out);
+        }
+        self.write_shard(snapshot, database, out);
+        snapshot.release(self.shard, database);
+        self.shard += 1;
+        if self.shard == snapshot.shards() {
+            self.shard = 0;
+            self.database += 1;
+        }
+        true
+    }
+
+    fn begin_database(&mut self, snapshot: &Snapshot, database: DbIndex, out: &mut Vec<u8>) {
+        match &mut self.form {
+            Form::Rdb(encoder) => {
+                let (keys, expiring) = snapshot.len(database);
+                encoder.database(database, keys, expiring, out);
+            }
+            Form::Commands => {
+                let mut number = Vec::new();
+                write_i64(&mut number, database.0.into());
+                write_command(out, &[b"SELECT", &number[..]]);
+            }
+            Form::Finished => {}
+        }
+    }
+
+    fn write_shard(&mut self, snapshot: &Snapshot, database: DbIndex, out: &mut Vec<u8>) {
+        match &mut self.form {
+            Form::Rdb(encoder) => encoder.entries(out, |entries| {
+                snapshot.for_each(self.shard, database, &mut |seen| {
+                    entries.push(seen.key, seen.value, seen.expiry);
+                });
+            }),
+            Form::Commands => snapshot.for_each(self.shard, database, &mut |seen| {
+                encode_value(seen.key, &seen.value, seen.expiry, out);
+            }),
+            Form::Finished => {}
+        }
+    }
+}
