@@ -26,7 +26,10 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             write_command(out, &[b"COPY", from, to, b"DB", &number(database.0.into()), b"REPLACE"]);
         }
         Effect::SetValue { key, value, expiry } => {
-            write_command(out, &[b"DEL", key]);
+            // SET replaces a value of any type; elements would be added to what is there.
+            if !matches!(value, ValueRef::String(_)) {
+                write_command(out, &[b"DEL", key]);
+            }
             encode_value(key, &value, expiry, out);
         }
         Effect::SetFields { key, fields } => set_fields(out, key, fields),
@@ -72,9 +75,21 @@ fn encode_hash(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
     if !fields.is_empty() {
         set_fields(out, key, &fields);
     }
-    for entry in hash.iter() {
-        if let Some(at) = entry.expiry {
-            with_fields(out, &[b"HPEXPIREAT", key, &number(at.0), b"FIELDS", b"1"], &[entry.field]);
+    if hash.next_expiry().is_some() {
+        encode_field_expiry(key, hash, out);
+    }
+}
+
+/// Fields that are due at the same time, as those that one command has set are, share a command.
+fn encode_field_expiry(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
+    let mut due: Vec<(UnixMs, &[u8])> =
+        hash.iter().filter_map(|entry| Some((entry.expiry?, entry.field))).collect();
+    due.sort_unstable();
+    for group in due.chunk_by(|one, other| one.0 == other.0) {
+        for chunk in group.chunks(FIELDS_A_COMMAND) {
+            let names: Vec<&[u8]> = chunk.iter().map(|(_, field)| *field).collect();
+            let (at, count) = (number(chunk[0].0.0), number(names.len() as i64));
+            with_fields(out, &[b"HPEXPIREAT", key, &at, b"FIELDS", &count], &names);
         }
     }
 }

@@ -1,6 +1,9 @@
-//! The manifest: one line a file, `file <name> seq <number> type <b|h|i>`.
+//! The manifest: one line a file, `file <name> seq <number> type <b|h|i>`, read and written as Redis 7 does.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+
+/// The longest line, its end included.
+const MAX_LINE_BYTES: usize = 1024;
 
 /// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub enum FileKind {
 pub struct ManifestEntry {
     /// The file's name inside the folder.
     pub name: String,
-    /// Its number.
+    /// Its number; bases and increments are counted on their own.
     pub sequence: u64,
     /// What it is for.
     pub kind: FileKind,
@@ -27,34 +30,54 @@ pub struct ManifestEntry {
 /// The files in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// The base, then the increments.
+    /// In the order of the lines.
     pub entries: Vec<ManifestEntry>,
 }
 
+/// Why a manifest cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestError {
+    /// The line, from 1, and its text; none if there is no line.
+    pub line: Option<(usize, String)>,
+    /// What Redis says about it.
+    pub reason: &'static str,
+}
+
+impl fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.line {
+            Some((number, text)) => write!(f, "line {number}: {}: '{text}'", self.reason),
+            None => f.write_str(self.reason),
+        }
+    }
+}
+
+impl std::error::Error for ManifestError {}
+
 impl Manifest {
-    /// Reads a manifest. The error names the line.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a manifest.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
         let mut manifest = Self::default();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
+        if text.is_empty() {
+            return Err(ManifestError { line: None, reason: "Found an empty AOF manifest" });
+        }
+        for (index, line) in text.split_inclusive('\n').enumerate() {
+            if line.starts_with('#') {
                 continue;
             }
-            let entry = parse_line(line).map_err(|reason| format!("line {}: {reason}", number + 1))?;
-            manifest.add(entry).map_err(|reason| format!("line {}: {reason}", number + 1))?;
-        }
-        if manifest.entries.is_empty() {
-            return Err("it names no file".to_owned());
+            let entry = parse_line(line).and_then(|entry| manifest.add(entry));
+            let trimmed =
+                || line.trim_matches([' ', '\t', '\r', '\n']).chars().take(MAX_LINE_BYTES).collect();
+            entry.map_err(|reason| ManifestError { line: Some((index + 1, trimmed())), reason })?;
         }
         Ok(manifest)
     }
 
     fn add(&mut self, entry: ManifestEntry) -> Result<(), &'static str> {
-        let last_increment = self.increments().last().map_or(0, |entry| entry.sequence);
         match entry.kind {
-            FileKind::Base if self.base().is_some() => return Err("a second base"),
-            FileKind::Increment if entry.sequence <= last_increment => {
-                return Err("the numbers of the increments do not rise");
+            FileKind::Base if self.base().is_some() => return Err("Found duplicate base file information"),
+            FileKind::Increment if entry.sequence <= self.last_sequence(FileKind::Increment) => {
+                return Err("Found a non-monotonic sequence number");
             }
             _ => {}
         }
@@ -62,17 +85,14 @@ impl Manifest {
         Ok(())
     }
 
-    /// Its text.
+    /// Its text: the base, what is history, the increments.
     pub fn format(&self) -> String {
         let mut text = String::new();
-        for entry in &self.entries {
-            let kind = match entry.kind {
-                FileKind::Base => 'b',
-                FileKind::History => 'h',
-                FileKind::Increment => 'i',
-            };
-            writeln!(text, "file {} seq {} type {kind}", quote(&entry.name), entry.sequence)
-                .expect("writing to a string");
+        for (kind, letter) in [(FileKind::Base, 'b'), (FileKind::History, 'h'), (FileKind::Increment, 'i')] {
+            for entry in self.entries.iter().filter(|entry| entry.kind == kind) {
+                writeln!(text, "file {} seq {} type {letter}", quote(&entry.name), entry.sequence)
+                    .expect("writing to a string");
+            }
         }
         text
     }
@@ -92,9 +112,20 @@ impl Manifest {
         self.base().into_iter().chain(self.increments())
     }
 
-    /// The number for the next file.
+    /// The files that are no longer needed.
+    pub fn history(&self) -> impl Iterator<Item = &ManifestEntry> {
+        self.entries.iter().filter(|entry| entry.kind == FileKind::History)
+    }
+
+    /// The largest number of a file of this kind, 0 if there is none.
+    pub fn last_sequence(&self, kind: FileKind) -> u64 {
+        let of_kind = self.entries.iter().filter(|entry| entry.kind == kind);
+        of_kind.map(|entry| entry.sequence).max().unwrap_or(0)
+    }
+
+    /// A number for the next file that no file has.
     pub fn next_sequence(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.sequence).max().unwrap_or(0) + 1
+        self.entries.iter().map(|entry| entry.sequence).max().unwrap_or(0).saturating_add(1)
     }
 }
 
@@ -111,76 +142,140 @@ impl ManifestEntry {
     }
 }
 
+/// One line with its end.
 fn parse_line(line: &str) -> Result<ManifestEntry, &'static str> {
+    const INVALID: &str = "Invalid AOF manifest file format";
+    // Redis reads 1,024 bytes and looks for a line end in them, so a last line without one counts as too long.
+    if line.len() > MAX_LINE_BYTES || !line.ends_with('\n') {
+        return Err("The AOF manifest file contains too long line");
+    }
+    let line = line.trim_matches([' ', '\t', '\r', '\n']);
     let mut ranges = Vec::new();
-    let text = resp::request::split_args(line.as_bytes(), &mut ranges).ok_or("unbalanced quotes")?;
+    let text = resp::request::split_args(line.as_bytes(), &mut ranges).ok_or(INVALID)?;
     let words: Vec<&str> = ranges
         .iter()
         .map(|range| std::str::from_utf8(&text[range.clone()]))
         .collect::<Result<_, _>>()
-        .map_err(|_| "not UTF-8")?;
-    let mut entry = ManifestEntry { name: String::new(), sequence: 0, kind: FileKind::History };
-    let mut kind = None;
-    for pair in words.chunks(2) {
-        let [field, value] = pair else { return Err("a word without its value") };
+        .map_err(|_| INVALID)?;
+    let (pairs, rest) = words.as_chunks::<2>();
+    if pairs.len() < 3 || !rest.is_empty() {
+        return Err(INVALID);
+    }
+    let (mut name, mut sequence, mut kind) = ("", 0, None);
+    for &[field, value] in pairs {
         match field.to_ascii_lowercase().as_str() {
-            "file" if value.contains('/') => return Err("a file name with a path"),
-            "file" => (*value).clone_into(&mut entry.name),
-            "seq" => entry.sequence = value.parse().map_err(|_| "a number that is none")?,
-            "type" => {
-                kind = Some(match *value {
-                    "b" => FileKind::Base,
-                    "h" => FileKind::History,
-                    "i" => FileKind::Increment,
-                    _ => return Err("a type that is none of b, h and i"),
-                });
-            }
+            "file" if value.contains(['/', '\\']) => return Err("File can't be a path, just a filename"),
+            "file" => name = value,
+            "seq" => sequence = value.parse().unwrap_or(0),
+            "type" => kind = value.chars().next(),
             _ => {} // a word of a later version
         }
     }
-    entry.kind = kind.ok_or("a line without a type")?;
-    if entry.name.is_empty() || entry.sequence == 0 {
-        return Err("a line without a file or a number");
-    }
-    Ok(entry)
+    let kind = match kind {
+        _ if name.is_empty() || sequence == 0 => return Err(INVALID),
+        None => return Err(INVALID),
+        Some('b') => FileKind::Base,
+        Some('h') => FileKind::History,
+        Some('i') => FileKind::Increment,
+        Some(_) => return Err("Unknown AOF file type"),
+    };
+    Ok(ManifestEntry { name: name.to_owned(), sequence, kind })
 }
 
-/// A name with spaces or quotes stands in quotes.
+/// A name that is more than plain letters stands in quotes.
 fn quote(name: &str) -> String {
-    if name.chars().all(|letter| letter.is_ascii_graphic() && letter != '"' && letter != '\\') {
+    if name.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\')) {
         return name.to_owned();
     }
-    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    let mut quoted = String::from("\"");
+    for byte in name.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            _ => write!(quoted, "\\x{byte:02x}").expect("writing to a string"),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    const TEXT: &str =
-        "file appendonly.aof.2.base.rdb seq 2 type b\nfile appendonly.aof.4.incr.aof seq 4 type i\n";
+    const TEXT: &str = "file appendonly.aof.2.base.rdb seq 2 type b\n\
+                        file appendonly.aof.1.incr.aof seq 1 type h\n\
+                        file appendonly.aof.4.incr.aof seq 4 type i\n\
+                        file appendonly.aof.5.incr.aof seq 5 type i\n";
 
     #[test]
     fn a_manifest_survives_reading_and_writing() {
         let manifest = Manifest::parse(TEXT).expect("valid");
         assert_eq!(manifest.format(), TEXT);
-        assert_eq!(manifest.next_sequence(), 5);
-        let spaced = Manifest { entries: vec![ManifestEntry::increment("my \"file\"", 1)] };
-        assert_eq!(Manifest::parse(&spaced.format()), Ok(spaced));
+        assert_eq!(manifest.last_sequence(FileKind::Base), 2);
+        assert_eq!(manifest.last_sequence(FileKind::Increment), 5);
+        assert_eq!(manifest.next_sequence(), 6);
+        assert_eq!(manifest.history().count(), 1);
+        let data: Vec<u64> = manifest.data().map(|entry| entry.sequence).collect();
+        assert_eq!(data, [2, 4, 5]);
+    }
+
+    #[test]
+    fn comments_and_words_of_later_versions_are_passed_over() {
+        let text = "# a comment\nfile a seq 1 type i startoffset 7\n";
+        assert_eq!(Manifest::parse(text).expect("valid").format(), "file a seq 1 type i\n");
+        let quoted = "file \"a b\\x41\" seq 1 type i\n";
+        assert_eq!(Manifest::parse(quoted).expect("valid").entries[0].name, "a bA");
     }
 
     #[test]
     fn what_is_wrong_is_said_with_its_line() {
+        const INVALID: &str = "Invalid AOF manifest file format";
         for (text, reason) in [
-            ("", "it names no file"),
-            ("file a seq 1", "line 1: a line without a type"),
-            ("file a seq 1 type b\nfile b seq 2 type b", "line 2: a second base"),
-            ("file a seq 2 type i\nfile b seq 2 type i", "line 2: the numbers of the increments do not rise"),
-            ("file ../a seq 2 type i", "line 1: a file name with a path"),
-            ("file \"a seq 2 type i", "line 1: unbalanced quotes"),
-            ("file a seq x type i", "line 1: a number that is none"),
+            ("", "Found an empty AOF manifest".to_owned()),
+            ("file a seq 1\n", format!("line 1: {INVALID}: 'file a seq 1'")),
+            ("\n", format!("line 1: {INVALID}: ''")),
+            ("file a seq 0 type b\n", format!("line 1: {INVALID}: 'file a seq 0 type b'")),
+            ("file \"a seq 2 type i\n", format!("line 1: {INVALID}: 'file \"a seq 2 type i'")),
+            (
+                "file a seq 1 type b\nfile b seq 2 type b\n",
+                "line 2: Found duplicate base file information: 'file b seq 2 type b'".to_owned(),
+            ),
+            (
+                "file a seq 2 type i\n#\nfile b seq 2 type i\n",
+                "line 3: Found a non-monotonic sequence number: 'file b seq 2 type i'".to_owned(),
+            ),
+            (
+                "file ../a seq 2 type i\n",
+                "line 1: File can't be a path, just a filename: 'file ../a seq 2 type i'".to_owned(),
+            ),
+            ("file a seq 2 type x\n", "line 1: Unknown AOF file type: 'file a seq 2 type x'".to_owned()),
+            (
+                "file a seq 2 type i",
+                "line 1: The AOF manifest file contains too long line: 'file a seq 2 type i'".to_owned(),
+            ),
         ] {
-            assert_eq!(Manifest::parse(text), Err(reason.to_owned()), "{text}");
+            let error = Manifest::parse(text).expect_err("wrong");
+            assert_eq!(error.to_string(), reason, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_comes_back(name in "[^/\\\\]{1,20}", sequence in 1_u64..) {
+            let entry = ManifestEntry { name, sequence, kind: FileKind::Increment };
+            let manifest = Manifest { entries: vec![entry] };
+            prop_assert_eq!(Manifest::parse(&manifest.format()), Ok(manifest));
+        }
+
+        #[test]
+        fn no_text_panics(text in "(file|seq|type|[ab \"\\\\x1-9\n#]){0,30}") {
+            if let Ok(manifest) = Manifest::parse(&text) {
+                let again = Manifest::parse(&manifest.format()).map_or(String::new(), |again| again.format());
+                prop_assert_eq!(again, manifest.format());
+            }
         }
     }
 }

@@ -10,10 +10,19 @@
 //! and then replaces the manifest by one that names the two. Until the manifest is replaced the old files are the
 //! truth, and a crash at any step leaves a manifest whose files exist.
 
+#[cfg(test)]
+mod double;
+mod file;
+mod files;
 mod manifest;
 mod reader;
+mod storage;
+mod tail;
 mod writer;
 
-pub use manifest::{FileKind, Manifest, ManifestEntry};
-pub use reader::{Apply, Damage, Reader};
+pub use file::{FileReader, Part};
+pub use files::{Files, FilesError};
+pub use manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
+pub use reader::{Apply, Damage, Reader, Tail};
+pub use storage::Storage;
 pub use writer::Writer;

@@ -2,15 +2,23 @@
 //!
 //! A transaction is handed over whole, at its EXEC. Annotation lines (`#...`) are skipped. What the reader has handed
 //! over ends at [`Reader::applied`]; bytes behind it are half a command or half a transaction, and a file that ends
-//! there was cut by a crash.
+//! there was cut by a crash. Zeros up to the end of the file are such a tail too: some file systems leave them after a
+//! power cut, where the length of a file was durable and its content was not.
 
 use std::fmt;
 use std::ops::Range;
 
 use resp::{Decoded, Limits, RequestDecoder};
 
-/// The longest argument that a file may hold.
-const LIMITS: Limits = Limits { max_bulk_bytes: 1 << 40, auth_required: false };
+use super::tail;
+
+/// The longest argument that a file may hold is 4 GiB, far above what a client can send.
+pub(super) const LIMITS: Limits = Limits { max_bulk_bytes: 4 << 30, auth_required: false };
+/// The longest annotation line; Redis refuses longer ones.
+const MAX_ANNOTATION_BYTES: usize = 1024;
+
+/// Takes a command: a buffer, and where in it the arguments are. Its error is damage of the file.
+pub type Apply<'f> = dyn FnMut(&[u8], &[Range<usize>]) -> Result<(), String> + 'f;
 
 /// Why a file cannot be read on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +35,14 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Runs a command: the buffer, and the ranges of the arguments in it.
-pub type Apply<'a> = &'a mut dyn FnMut(&[u8], &[Range<usize>]) -> Result<(), String>;
+/// How a file ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// With a whole command or transaction, as it should.
+    Whole,
+    /// Inside one: a crash cut it. What is worth keeping ends at this offset.
+    Torn(u64),
+}
 
 /// A command of a transaction that is not complete.
 type Queued = (Vec<u8>, Vec<Range<usize>>);
@@ -43,6 +57,8 @@ pub struct Reader {
     /// Bytes up to which commands were handed over.
     applied: u64,
     transaction: Option<Vec<Queued>>,
+    /// Zeros began; nothing else may follow.
+    zeros: bool,
 }
 
 impl Reader {
@@ -53,16 +69,26 @@ impl Reader {
 
     /// Reads as many whole commands as `bytes` holds, and returns how many bytes that were. `apply` gets the buffer and
     /// the ranges of the arguments in it; an error of it is damage.
-    pub fn read(&mut self, bytes: &[u8], apply: Apply<'_>) -> Result<usize, Damage> {
+    pub fn read(&mut self, bytes: &[u8], apply: &mut Apply<'_>) -> Result<usize, Damage> {
         let mut at = 0;
         while at < bytes.len() {
-            if bytes[at] == b'#' {
-                let Some(end) = bytes[at..].iter().position(|&byte| byte == b'\n') else { break };
-                self.advance(&mut at, end + 1);
-                continue;
-            }
-            if bytes[at] != b'*' {
-                return Err(self.damage(format!("a command cannot begin with byte {:#04x}", bytes[at])));
+            match bytes[at] {
+                0 => {
+                    let zeros = bytes[at..].iter().take_while(|&&byte| byte == 0).count();
+                    self.zeros = true;
+                    at += zeros;
+                    self.offset += zeros as u64;
+                    continue;
+                }
+                b'#' if !self.zeros => match self.annotation(&bytes[at..])? {
+                    Some(length) => {
+                        self.advance(&mut at, length);
+                        continue;
+                    }
+                    None => break,
+                },
+                b'*' if !self.zeros => {}
+                byte => return Err(self.damage(format!("a command cannot begin with byte {byte:#04x}"))),
             }
             let mut args = std::mem::take(&mut self.args);
             let decoded = self.decoder.decode(&bytes[at..], &LIMITS, &mut args);
@@ -85,6 +111,27 @@ impl Reader {
         Ok(at)
     }
 
+    /// The file has ended; `rest` is what was not read of it. An error if that is not the trace of a crash: whole
+    /// commands behind the place where reading stopped mean that something before them was damaged.
+    pub fn end(&self, rest: &[u8]) -> Result<Tail, Damage> {
+        if tail::holds_commands(rest) {
+            let reason = "a command is broken, and whole commands follow it".to_owned();
+            return Err(self.damage(reason));
+        }
+        let is_whole = rest.is_empty() && !self.zeros && self.transaction.is_none();
+        Ok(if is_whole { Tail::Whole } else { Tail::Torn(self.applied) })
+    }
+
+    /// The length of the annotation at the beginning of `bytes`, its end included, if it is all there.
+    fn annotation(&self, bytes: &[u8]) -> Result<Option<usize>, Damage> {
+        let window = &bytes[..bytes.len().min(MAX_ANNOTATION_BYTES)];
+        match window.iter().position(|&byte| byte == b'\n') {
+            Some(end) => Ok(Some(end + 1)),
+            None if window.len() < MAX_ANNOTATION_BYTES => Ok(None),
+            None => Err(self.damage("an annotation line has no end".to_owned())),
+        }
+    }
+
     /// The end of the last command or transaction that was handed over.
     pub fn applied(&self) -> u64 {
         self.applied
@@ -103,7 +150,12 @@ impl Reader {
         }
     }
 
-    fn take_command(&mut self, bytes: &[u8], args: &[Range<usize>], apply: Apply<'_>) -> Result<(), Damage> {
+    fn take_command(
+        &mut self,
+        bytes: &[u8],
+        args: &[Range<usize>],
+        apply: &mut Apply<'_>,
+    ) -> Result<(), Damage> {
         let name = &bytes[args[0].clone()];
         if name.eq_ignore_ascii_case(b"MULTI") {
             if self.transaction.replace(Vec::new()).is_some() {
@@ -116,6 +168,8 @@ impl Reader {
             for (bytes, args) in &queued {
                 apply(bytes, args).map_err(|reason| self.damage(reason))?;
             }
+        } else if name.eq_ignore_ascii_case(b"DISCARD") && self.transaction.take().is_some() {
+            // It never happened.
         } else if let Some(queued) = &mut self.transaction {
             queued.push((bytes.to_vec(), args.to_vec()));
         } else {
@@ -186,10 +240,58 @@ mod tests {
     fn damage_is_told_with_its_place() {
         let mut file = file();
         let place = file.len() as u64;
-        file.extend_from_slice(&[0; 16]);
-        let error = Reader::new(0).read(&file, &mut |_, _| Ok(())).expect_err("zeros are no command");
+        file.extend_from_slice(b"garbage");
+        let error = Reader::new(0).read(&file, &mut |_, _| Ok(())).expect_err("no command");
         assert_eq!(error.offset, place);
         let error = Reader::new(0).read(&file, &mut |_, _| Err("unknown".to_owned())).expect_err("refused");
         assert_eq!((error.offset, error.reason.as_str()), (0, "unknown"));
+    }
+
+    /// How a file ends that is read in pieces of 10 bytes.
+    fn end(bytes: &[u8]) -> Result<Tail, Damage> {
+        let mut reader = Reader::new(0);
+        let mut pending = Vec::new();
+        for piece in bytes.chunks(10) {
+            pending.extend_from_slice(piece);
+            let consumed = reader.read(&pending, &mut |_, _| Ok(()))?;
+            pending.drain(..consumed);
+        }
+        reader.end(&pending)
+    }
+
+    #[test]
+    fn zeros_at_the_end_are_a_torn_tail_and_zeros_before_more_are_damage() {
+        let mut file = file();
+        let whole = file.len() as u64;
+        assert_eq!(end(&file), Ok(Tail::Whole));
+        file.extend_from_slice(&[0; 100]);
+        assert_eq!(end(&file), Ok(Tail::Torn(whole)));
+        file.extend_from_slice(&self::file());
+        assert_eq!(end(&file).expect_err("zeros inside").offset, whole + 100);
+    }
+
+    #[test]
+    fn every_torn_tail_is_known_as_one() {
+        let file = file();
+        for length in 1..file.len() {
+            let torn = end(&file[..length]).expect("torn, not damaged");
+            assert!(torn == Tail::Whole || matches!(torn, Tail::Torn(whole) if whole < length as u64));
+        }
+    }
+
+    #[test]
+    fn a_length_that_swallows_what_follows_is_damage() {
+        let file = String::from_utf8(file()).expect("ASCII").replacen("$1\r\n1", "$999\r\n1", 1);
+        let error = end(file.as_bytes()).expect_err("damaged");
+        assert_eq!(error.to_string(), "at byte 0: a command is broken, and whole commands follow it");
+    }
+
+    #[test]
+    fn a_transaction_that_was_discarded_never_happened() {
+        let mut bytes = Vec::new();
+        for command in [&["MULTI"][..], &["SET", "a", "1"], &["DISCARD"], &["SET", "b", "1"]] {
+            write_command(&mut bytes, command);
+        }
+        assert_eq!(read(&bytes, 9), ("b".to_owned(), bytes.len() as u64));
     }
 }

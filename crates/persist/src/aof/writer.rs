@@ -1,19 +1,21 @@
 //! Effects in the order of the log become the bytes of an increment.
 //!
 //! The writer knows which database the reader of the file has selected, and holds a unit back until it knows whether
-//! it has more than one effect; then it stands between MULTI and EXEC, so that a reader applies all of it or nothing.
+//! it has more than one command (several effects, or one that takes several); then it stands between MULTI and EXEC, so
+//! that a reader applies all of it or nothing.
 
 use keyspace::DbIndex;
 use keyspace::log::Record;
 use resp::write_command;
-use stdx::number::write_i64;
+use stdx::number::{parse_i64, write_i64};
 
 /// See the module's text.
 #[derive(Debug, Default)]
 pub struct Writer {
     selected: Option<DbIndex>,
     unit: Option<(u64, u64)>,
-    effects: usize,
+    /// The commands among them that change data, counted up to two.
+    commands: usize,
     /// The commands of the unit, SELECTs included.
     pending: Vec<u8>,
 }
@@ -38,12 +40,12 @@ impl Writer {
             self.selected = Some(record.database);
         }
         self.pending.extend_from_slice(text);
-        self.effects += 1;
+        self.commands += commands(text);
     }
 
     /// Appends the last unit, which is complete.
     pub fn finish_unit(&mut self, out: &mut Vec<u8>) {
-        if self.effects > 1 {
+        if self.commands > 1 {
             write_command(out, &[b"MULTI"]);
             out.extend_from_slice(&self.pending);
             write_command(out, &[b"EXEC"]);
@@ -51,7 +53,7 @@ impl Writer {
             out.extend_from_slice(&self.pending);
         }
         self.pending.clear();
-        self.effects = 0;
+        self.commands = 0;
         self.unit = None;
     }
 
@@ -62,9 +64,25 @@ impl Writer {
     }
 }
 
+/// Commands in the text of an effect: one, or two for "more". Only a value that is written anew, which begins by removing
+/// the old one, takes more than one.
+fn commands(text: &[u8]) -> usize {
+    const REMOVAL: &[u8] = b"*2\r\n$3\r\nDEL\r\n$";
+    let Some(key) = text.strip_prefix(REMOVAL) else { return 1 };
+    let digits = key.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let length = parse_i64(&key[..digits]).expect("the text of an effect is well-formed");
+    // The digits, the key, and a line end behind each.
+    if digits + length as usize + 4 == key.len() { 1 } else { 2 }
+}
+
 #[cfg(test)]
 mod tests {
+    use keyspace::{Effect, Removal};
+    use value::hash::{FieldExpiry, Hash, Settings};
+    use value::{StringRef, ValueRef};
+
     use super::*;
+    use crate::encode_effect;
 
     fn words(out: &[u8]) -> String {
         let text = String::from_utf8_lossy(out);
@@ -90,5 +108,32 @@ mod tests {
         push(&mut writer, 1, 2, 3, "d");
         writer.finish_unit(&mut out);
         assert_eq!(words(&out), "SELECT 0 a MULTI b SELECT 3 c EXEC d");
+    }
+    #[test]
+    fn an_effect_of_several_commands_is_a_transaction() {
+        let settings =
+            Settings { max_packed_entries: 9, max_packed_value: 9, seed: stdx::hash::HashKey([1, 2]) };
+        let mut hash = Hash::new();
+        hash.edit(&mut Vec::new(), settings, stdx::time::UnixMs::MIN, |edit| {
+            edit.set(b"f", b"v", FieldExpiry::Clear)
+        });
+        let hash = ValueRef::Hash(hash.at(stdx::time::UnixMs(0)));
+        let string = ValueRef::String(StringRef::Inline(b"v"));
+        for (effect, expected) in [
+            (Effect::Delete { key: b"key", reason: Removal::Deleted }, "SELECT 0 DEL key"),
+            (
+                Effect::SetValue { key: b"key", value: hash, expiry: None },
+                "MULTI SELECT 0 DEL key HSET key f v EXEC",
+            ),
+            (Effect::SetValue { key: b"key", value: string, expiry: None }, "SELECT 0 SET key v"),
+        ] {
+            let (mut text, mut out) = (Vec::new(), Vec::new());
+            encode_effect(&effect, &mut text);
+            let mut writer = Writer::new();
+            let end = text.len();
+            writer.push(Record { stamp: 0, unit: 0, database: DbIndex(0), end }, &text, &mut out);
+            writer.finish_unit(&mut out);
+            assert_eq!(words(&out), expected);
+        }
     }
 }

@@ -1,0 +1,210 @@
+//! A whole file of the append-only set, whatever it is made of: RDB, commands, or RDB and then commands, as Redis 4 to
+//! 6 wrote it.
+
+use std::ops::Range;
+
+use super::reader::{Damage, Reader, Tail};
+use crate::rdb::{Decoder, Error, Item, ReadOptions};
+
+/// Bytes that tell RDB from commands.
+const SIGNATURE_BYTES: usize = 6;
+
+/// One part of a file.
+#[derive(Debug)]
+pub enum Part<'a> {
+    /// A part of the RDB data.
+    Item(Item<'a>),
+    /// A command: a buffer, and where in it the arguments are.
+    Command(&'a [u8], &'a [Range<usize>]),
+}
+
+/// Takes the parts; its error is damage of the file.
+pub type Take<'f> = dyn FnMut(Part<'_>) -> Result<(), String> + 'f;
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct FileReader {
+    options: ReadOptions,
+    stage: Stage,
+    /// Bytes that came and are not read, except in the stage of RDB, whose decoder keeps its own.
+    pending: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Unknown,
+    Rdb(Box<Decoder>),
+    Commands(Reader),
+}
+
+impl FileReader {
+    /// A reader at the beginning of a file.
+    pub fn new(options: ReadOptions) -> Self {
+        Self { options, stage: Stage::Unknown, pending: Vec::new() }
+    }
+
+    /// Takes bytes that were read from the file and hands over all parts that are whole.
+    pub fn read(&mut self, bytes: &[u8], take: &mut Take<'_>) -> Result<(), Damage> {
+        if let Stage::Rdb(decoder) = &mut self.stage {
+            decoder.feed(bytes);
+        } else {
+            self.pending.extend_from_slice(bytes);
+        }
+        self.advance(false, take)
+    }
+
+    /// The file has ended. RDB data must be whole; commands may be torn.
+    pub fn end(&mut self, take: &mut Take<'_>) -> Result<Tail, Damage> {
+        self.advance(true, take)?;
+        match &self.stage {
+            Stage::Commands(reader) => reader.end(&self.pending),
+            Stage::Unknown | Stage::Rdb(_) => Ok(Tail::Whole),
+        }
+    }
+
+    /// The end of the last command or transaction that was handed over.
+    pub fn applied(&self) -> u64 {
+        match &self.stage {
+            Stage::Unknown | Stage::Rdb(_) => 0,
+            Stage::Commands(reader) => reader.applied(),
+        }
+    }
+
+    fn advance(&mut self, is_last: bool, take: &mut Take<'_>) -> Result<(), Damage> {
+        if matches!(self.stage, Stage::Unknown) {
+            if self.pending.is_empty() || (self.pending.len() < SIGNATURE_BYTES && !is_last) {
+                return Ok(());
+            }
+            self.stage = if self.pending.starts_with(b"REDIS") || self.pending.starts_with(b"VALKEY") {
+                let mut decoder = Box::new(Decoder::new(self.options));
+                decoder.feed(&std::mem::take(&mut self.pending));
+                Stage::Rdb(decoder)
+            } else {
+                Stage::Commands(Reader::new(0))
+            };
+        }
+        if let Stage::Rdb(decoder) = &mut self.stage {
+            if is_last {
+                decoder.end_input();
+            }
+            take_items(decoder, take)?;
+            if !decoder.is_done() {
+                return Ok(());
+            }
+            self.pending = decoder.rest().to_vec();
+            self.stage = Stage::Commands(Reader::new(decoder.offset()));
+        }
+        if let Stage::Commands(reader) = &mut self.stage {
+            let consumed =
+                reader.read(&self.pending, &mut |buffer, args| take(Part::Command(buffer, args)))?;
+            self.pending.drain(..consumed);
+        }
+        Ok(())
+    }
+}
+
+fn take_items(decoder: &mut Decoder, take: &mut Take<'_>) -> Result<(), Damage> {
+    loop {
+        let offset = decoder.offset();
+        match decoder.next_item() {
+            Ok(Some(item)) => take(Part::Item(item)).map_err(|reason| Damage { offset, reason })?,
+            Ok(None) => return Ok(()),
+            Err(error) => return Err(damage(&error)),
+        }
+    }
+}
+
+/// The place is told by the damage; the rest of the text is the problem's.
+fn damage(error: &Error) -> Damage {
+    let reason = match &error.key {
+        Some(key) => format!("key '{}': {}", key.escape_ascii(), error.problem),
+        None => error.problem.to_string(),
+    };
+    Damage { offset: error.offset, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyspace::DbIndex;
+    use resp::write_command;
+    use stdx::hash::HashKey;
+    use stdx::time::UnixMs;
+    use value::hash::Settings;
+    use value::{StringRef, ValueRef};
+
+    use super::*;
+    use crate::rdb::{Encoder, Notes, WriteOptions};
+
+    const OPTIONS: ReadOptions = ReadOptions {
+        settings: Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) },
+        max_string_bytes: 1 << 20,
+        verify_checksum: true,
+    };
+
+    fn preamble() -> Vec<u8> {
+        let notes = Notes {
+            redis_version: "8.0.0",
+            own_version: "0.1.0",
+            created: UnixMs(0),
+            used_memory: 0,
+            is_aof_base: true,
+        };
+        let options = WriteOptions { compression: true, checksum: true, field_expiry: false };
+        let mut out = Vec::new();
+        let mut encoder = Encoder::new(options, &notes, &mut out);
+        encoder.database(DbIndex(0), 1, 0, &mut out);
+        encoder.entries(&mut out, |entries| {
+            entries.push(b"a", ValueRef::String(StringRef::Inline(b"1")), None);
+        });
+        encoder.finish(&mut out);
+        out
+    }
+
+    /// The keys of a file, and how it ends.
+    fn keys(bytes: &[u8], piece: usize) -> Result<(String, Tail), Damage> {
+        let mut reader = FileReader::new(OPTIONS);
+        let mut keys = String::new();
+        let mut take = |part: Part<'_>| {
+            match part {
+                Part::Item(Item::Entry(entry)) => keys.push_str(&String::from_utf8_lossy(&entry.key)),
+                Part::Item(_) => {}
+                Part::Command(buffer, args) => {
+                    keys.push_str(&String::from_utf8_lossy(&buffer[args[1].clone()]));
+                }
+            }
+            Ok(())
+        };
+        for piece in bytes.chunks(piece) {
+            reader.read(piece, &mut take)?;
+        }
+        let tail = reader.end(&mut take)?;
+        Ok((keys, tail))
+    }
+
+    #[test]
+    fn rdb_and_the_commands_behind_it_are_one_file() {
+        let mut bytes = preamble();
+        let length = bytes.len() as u64;
+        for piece in [1, 7, 1000] {
+            assert_eq!(keys(&bytes, piece), Ok(("a".to_owned(), Tail::Whole)));
+        }
+        write_command(&mut bytes, &["SET", "b", "2"]);
+        write_command(&mut bytes, &["SET", "c", "2"]);
+        for piece in [1, 7, 1000] {
+            assert_eq!(keys(&bytes, piece), Ok(("abc".to_owned(), Tail::Whole)));
+            let torn = &bytes[..length as usize + 5];
+            assert_eq!(keys(torn, piece), Ok(("a".to_owned(), Tail::Torn(length))));
+        }
+    }
+
+    #[test]
+    fn a_cut_preamble_is_damage_and_an_empty_file_is_none() {
+        let bytes = preamble();
+        for end in SIGNATURE_BYTES..bytes.len() {
+            let error = keys(&bytes[..end], 16).expect_err("cut");
+            assert!(error.reason.ends_with("the data ends too early"), "{error}");
+        }
+        assert_eq!(keys(b"", 1), Ok((String::new(), Tail::Whole)));
+        assert_eq!(keys(b"*1\r\n", 1), Ok((String::new(), Tail::Torn(0))));
+    }
+}

@@ -1,0 +1,318 @@
+//! Which files make up the append-only file, and the steps from one set of files to the next.
+//!
+//! ```text
+//!   start            base 1, increment 1
+//!   begin_rewrite    base 1, increment 1, increment 2        increment 2 begins where the snapshot was taken
+//!   finish_rewrite   base 2,              increment 2        and the files before are deleted
+//! ```
+//! At any moment the manifest on disk names files that exist and that together hold all data. So every step makes
+//! its files durable first, then puts a new manifest in the place of the old one, makes that durable, and only then
+//! deletes. A step that fails leaves the old state in force here, although the new manifest may be on disk already;
+//! both are right, because a number that was given to a file is never given again, whatever became of the step.
+
+use std::fmt;
+use std::io;
+
+use super::manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
+use super::storage::Storage;
+
+/// A base that is not larger than this has no key: head and notes only.
+const EMPTY_BASE_MAX_BYTES: u64 = 512;
+/// How the names of unfinished files begin.
+const TEMPORARY: &str = "temp-";
+
+/// Why a step failed.
+#[derive(Debug)]
+pub enum FilesError {
+    /// The file system refused something about this file (or the folder, if empty).
+    Io(String, io::Error),
+    /// The manifest of this name cannot be used.
+    Manifest(String, ManifestError),
+    /// The manifest names a file that is not there.
+    Missing(String),
+    /// There is no manifest, but this file holds data.
+    Orphan(String),
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Files {
+    prefix: String,
+    manifest: Manifest,
+    /// The largest numbers that were given to a base and to an increment.
+    last_base: u64,
+    last_increment: u64,
+    /// The increment with which the rewrite in progress began.
+    rewrite: Option<u64>,
+}
+
+impl fmt::Display for FilesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(name, error) if name.is_empty() => error.fmt(f),
+            Self::Io(name, error) => write!(f, "{name}: {error}"),
+            Self::Manifest(name, error) => {
+                write!(f, "{name}: {error}. Repair the manifest or restore it from a backup")
+            }
+            Self::Missing(name) => {
+                write!(
+                    f,
+                    "{name}: the manifest names this file, but it is not there. Restore it from a backup"
+                )
+            }
+            Self::Orphan(name) => write!(
+                f,
+                "{name}: the file holds data, but there is no manifest that names it. Restore the manifest, or move the file away to start empty"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for FilesError {}
+
+/// An error of the file system about a file.
+fn about(name: &str) -> impl FnOnce(io::Error) -> FilesError {
+    let name = name.to_owned();
+    move |error| FilesError::Io(name, error)
+}
+
+impl Files {
+    /// Reads the manifest, takes over the single file of Redis 6 if that is all there is, sees that all files are
+    /// there, and removes what an interrupted step has left.
+    pub fn open(storage: &mut dyn Storage, prefix: &str) -> Result<Self, FilesError> {
+        let mut files = Self {
+            prefix: prefix.to_owned(),
+            manifest: Manifest::default(),
+            last_base: 0,
+            last_increment: 0,
+            rewrite: None,
+        };
+        let name = files.manifest_name();
+        if storage.length(&name).map_err(about(&name))?.is_some() {
+            let bytes = storage.read(&name).map_err(about(&name))?;
+            let text = String::from_utf8_lossy(&bytes);
+            files.manifest =
+                Manifest::parse(&text).map_err(|error| FilesError::Manifest(name.clone(), error))?;
+        }
+        files.upgrade(storage)?;
+        if files.manifest.entries.is_empty() {
+            files.refuse_orphans(storage)?;
+        }
+        for entry in files.manifest.data() {
+            let length = storage.length(&entry.name).map_err(about(&entry.name))?;
+            length.ok_or_else(|| FilesError::Missing(entry.name.clone()))?;
+        }
+        files.last_base = files.manifest.last_sequence(FileKind::Base);
+        files.last_increment = files.manifest.last_sequence(FileKind::Increment);
+        files.remove_leftovers(storage)?;
+        Ok(files)
+    }
+
+    /// The files to load, in order.
+    pub fn data(&self) -> impl Iterator<Item = &ManifestEntry> {
+        self.manifest.data()
+    }
+
+    /// Whether there is nothing to load.
+    pub fn is_empty(&self) -> bool {
+        self.manifest.data().next().is_none()
+    }
+
+    /// Bytes of all files that hold data.
+    pub fn data_bytes(&self, storage: &mut dyn Storage) -> io::Result<u64> {
+        self.manifest.data().map(|entry| Ok(storage.length(&entry.name)?.unwrap_or(0))).sum()
+    }
+
+    /// Whether a file may end inside a command: only where nothing follows it.
+    pub fn may_be_torn(&self, storage: &mut dyn Storage, name: &str) -> io::Result<bool> {
+        for entry in self.manifest.data().skip_while(|entry| entry.name != name).skip(1) {
+            if storage.length(&entry.name)?.unwrap_or(0) > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// After loading: the name of the increment to append to. Where there was nothing, `base` becomes the first base.
+    pub fn start(
+        &mut self,
+        storage: &mut dyn Storage,
+        base: &[u8],
+        is_rdb: bool,
+    ) -> Result<String, FilesError> {
+        let mut manifest = self.manifest.clone();
+        if self.is_empty() {
+            let entry = self.new_base(is_rdb);
+            create(storage, &entry.name, base)?;
+            manifest.entries.push(entry);
+        }
+        let last = manifest.increments().last().map(|entry| entry.name.clone());
+        let name = if let Some(name) = last {
+            name
+        } else {
+            let entry = self.new_increment();
+            create(storage, &entry.name, b"")?;
+            manifest.entries.push(entry.clone());
+            entry.name
+        };
+        if manifest != self.manifest {
+            self.replace(storage, manifest)?;
+        }
+        Ok(name)
+    }
+
+    /// A snapshot is being taken: the name of the increment that begins behind it. What was appended before must be
+    /// durable.
+    pub fn begin_rewrite(&mut self, storage: &mut dyn Storage) -> Result<String, FilesError> {
+        let entry = self.new_increment();
+        create(storage, &entry.name, b"")?;
+        let mut manifest = self.manifest.clone();
+        manifest.entries.push(entry.clone());
+        self.replace(storage, manifest)?;
+        self.rewrite = Some(entry.sequence);
+        Ok(entry.name)
+    }
+
+    /// Whether a rewrite has begun and not ended.
+    pub fn is_rewriting(&self) -> bool {
+        self.rewrite.is_some()
+    }
+
+    /// The name under which the new base is to be written.
+    pub fn temporary_base(&self) -> String {
+        format!("{TEMPORARY}rewriteaof-{}.{}", self.last_base + 1, self.prefix)
+    }
+
+    /// The snapshot stands in the file of the temporary name: it becomes the base, and what it holds is deleted. After an
+    /// error everything is as it was, and this may be tried again.
+    pub fn finish_rewrite(
+        &mut self,
+        storage: &mut dyn Storage,
+        temporary: &str,
+        is_rdb: bool,
+    ) -> Result<(), FilesError> {
+        let first_kept = self.rewrite.expect("a rewrite has begun");
+        storage.sync(temporary).map_err(about(temporary))?;
+        let base = self.new_base(is_rdb);
+        storage.rename(temporary, &base.name).map_err(about(&base.name))?;
+        storage.sync_folder().map_err(about(""))?;
+        let mut manifest = Manifest { entries: vec![base] };
+        for entry in &self.manifest.entries {
+            let is_kept = entry.kind == FileKind::Increment && entry.sequence >= first_kept;
+            let kind = if is_kept { FileKind::Increment } else { FileKind::History };
+            manifest.entries.push(ManifestEntry { kind, ..entry.clone() });
+        }
+        self.replace(storage, manifest)?;
+        self.rewrite = None;
+        self.delete_history(storage)
+    }
+
+    /// The snapshot could not be written: the increments go on from the old base.
+    pub fn abandon_rewrite(&mut self, storage: &mut dyn Storage, temporary: &str) {
+        self.rewrite = None;
+        // What stays is removed at the next start.
+        let _ = storage.remove(temporary);
+    }
+
+    fn manifest_name(&self) -> String {
+        format!("{}.manifest", self.prefix)
+    }
+
+    fn new_base(&mut self, is_rdb: bool) -> ManifestEntry {
+        self.last_base += 1;
+        ManifestEntry::base(&self.prefix, self.last_base, is_rdb)
+    }
+
+    fn new_increment(&mut self) -> ManifestEntry {
+        self.last_increment += 1;
+        ManifestEntry::increment(&self.prefix, self.last_increment)
+    }
+
+    /// Puts a manifest in the place of the one on disk.
+    fn replace(&mut self, storage: &mut dyn Storage, manifest: Manifest) -> Result<(), FilesError> {
+        let name = self.manifest_name();
+        let temporary = format!("{TEMPORARY}{name}");
+        storage.write(&temporary, manifest.format().as_bytes()).map_err(about(&temporary))?;
+        storage.sync(&temporary).map_err(about(&temporary))?;
+        storage.rename(&temporary, &name).map_err(about(&name))?;
+        storage.sync_folder().map_err(about(""))?;
+        self.manifest = manifest;
+        Ok(())
+    }
+
+    /// Deletes files that are history, then the lines that name them.
+    fn delete_history(&mut self, storage: &mut dyn Storage) -> Result<(), FilesError> {
+        let mut manifest = self.manifest.clone();
+        for entry in self.manifest.history() {
+            // A line may name a file that holds data under another line, if somebody edited the manifest.
+            if !self.manifest.data().any(|data| data.name == entry.name) {
+                storage.remove(&entry.name).map_err(about(&entry.name))?;
+            }
+        }
+        manifest.entries.retain(|entry| entry.kind != FileKind::History);
+        if manifest != self.manifest {
+            self.replace(storage, manifest)?;
+        }
+        Ok(())
+    }
+
+    fn remove_leftovers(&mut self, storage: &mut dyn Storage) -> Result<(), FilesError> {
+        for name in storage.list().map_err(about(""))? {
+            let is_ours = name.starts_with(&format!("{TEMPORARY}rewriteaof-"))
+                || name == format!("{TEMPORARY}{}", self.manifest_name());
+            if is_ours {
+                storage.remove(&name).map_err(about(&name))?;
+            }
+        }
+        self.delete_history(storage)
+    }
+
+    /// Redis 6 and older had one file beside the folder. It becomes the base: first the manifest names it, then it is
+    /// moved; if that is interrupted, it is done again.
+    fn upgrade(&mut self, storage: &mut dyn Storage) -> Result<(), FilesError> {
+        let name = self.prefix.clone();
+        if !storage.exists_outside(&name).map_err(about(&name))? {
+            return Ok(());
+        }
+        let was_interrupted = match self.manifest.entries.as_slice() {
+            [only] => only.kind == FileKind::Base && only.name == name,
+            _ => false,
+        };
+        let is_inside = storage.length(&name).map_err(about(&name))?.is_some();
+        if self.manifest.entries.is_empty() {
+            let base = ManifestEntry { name: name.clone(), sequence: 1, kind: FileKind::Base };
+            self.replace(storage, Manifest { entries: vec![base] })?;
+        } else if !was_interrupted || is_inside {
+            return Ok(());
+        }
+        storage.move_inside(&name).map_err(about(&name))
+    }
+
+    /// Without a manifest a new base would be written over an old one, so there must be none that holds data.
+    fn refuse_orphans(&self, storage: &mut dyn Storage) -> Result<(), FilesError> {
+        for name in storage.list().map_err(about(""))? {
+            let Some(rest) = name.strip_prefix(&self.prefix) else { continue };
+            let limit = if rest.contains(".base.") {
+                EMPTY_BASE_MAX_BYTES
+            } else if rest.ends_with(".incr.aof") {
+                0
+            } else {
+                continue;
+            };
+            if storage.length(&name).map_err(about(&name))?.unwrap_or(0) > limit {
+                return Err(FilesError::Orphan(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes a file whose name and content are durable.
+fn create(storage: &mut dyn Storage, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
+    storage.write(name, bytes).map_err(about(name))?;
+    storage.sync(name).map_err(about(name))?;
+    storage.sync_folder().map_err(about(""))
+}
+
+#[cfg(test)]
+mod tests;
