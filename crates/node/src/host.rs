@@ -4,6 +4,7 @@ use config::{Config, Param};
 use engine::client::ClientRecord;
 use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Shutdown};
 use keyspace::Access;
+use persist::dump::RestoreError;
 use std::sync::Arc;
 use value::{Value, ValueRef};
 
@@ -86,12 +87,16 @@ impl Host for Node {
         self.machine.processor_us()
     }
 
-    fn dump(&self, _: &ValueRef<'_>) -> Vec<u8> {
-        Vec::new() /* TODO */
+    fn dump(&self, value: &ValueRef<'_>) -> Vec<u8> {
+        persist::dump::encode(*value)
     }
 
-    fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
-        Err(BadPayload::Format)
+    fn restore(&self, payload: &[u8]) -> Result<Value, BadPayload> {
+        let settings = self.shared.keyspace.hash_settings();
+        persist::dump::decode(payload, settings).map_err(|error| match error {
+            RestoreError::Foot => BadPayload::Checksum,
+            RestoreError::Format => BadPayload::Format,
+        })
     }
 
     fn reload(&self, _: &mut Access<'_>) -> Result<(), String> {

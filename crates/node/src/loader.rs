@@ -18,12 +18,13 @@ pub struct Loader<'n> {
 }
 
 impl<'n> Loader<'n> {
-    /// A loader; keys that are due at `now` are gone when it is done.
+    /// A loader. Nothing is due while it runs, since it was not when the commands were recorded: a key that was made
+    /// persistent before its time must survive although that time has passed. What is due at `now` goes afterwards.
     pub fn new(node: &'n Node, now: Now) -> Self {
         let shared = &node.shared;
         let index = shared.identity.threads;
         let mut engine = engine::Worker::new(Access::new(&shared.keyspace, WorkerId(index), 1), index);
-        engine.access.begin(now.unix);
+        engine.access.begin_replay(now.unix);
         let record = shared.clients.open(index, 0, "loader", "loader", true, now.unix);
         shared.clients.close(&record);
         Self { node, engine, session: Session::new(record, true), reply: Vec::new(), clock: now.monotonic_ns }
