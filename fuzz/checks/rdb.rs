@@ -1,0 +1,57 @@
+//! What must hold for any bytes that claim to be RDB: no panic, bounded memory, and the same outcome whether the bytes
+//! arrive at once or in pieces.
+
+use persist::rdb::{Decoder, Error, ReadOptions};
+use stdx::hash::HashKey;
+use value::hash::Settings;
+
+const OPTIONS: ReadOptions = ReadOptions {
+    settings: Settings { max_packed_entries: 16, max_packed_value: 64, seed: HashKey([1, 2]) },
+    max_string_bytes: 1 << 20,
+    // Else nearly no input would get behind the checksum.
+    verify_checksum: false,
+};
+
+/// Panics if the decoder misbehaves on `bytes`.
+pub(crate) fn check(bytes: &[u8]) {
+    let whole = decode(bytes, bytes.len().max(1));
+    for piece in [1, 13] {
+        assert_eq!(decode(bytes, piece), whole, "in pieces of {piece}");
+    }
+}
+
+/// Items as text (tables of fields have no order, so only their kind), and how it ended.
+fn decode(bytes: &[u8], piece: usize) -> (Vec<String>, Option<Error>) {
+    let mut decoder = Decoder::new(OPTIONS);
+    let mut items = Vec::new();
+    for piece in bytes.chunks(piece) {
+        decoder.feed(piece);
+        if let Some(error) = take(&mut decoder, &mut items) {
+            return (items, Some(error));
+        }
+    }
+    decoder.end_input();
+    let error = take(&mut decoder, &mut items);
+    (items, error)
+}
+
+fn take(decoder: &mut Decoder, items: &mut Vec<String>) -> Option<Error> {
+    loop {
+        match decoder.next_item() {
+            Ok(Some(persist::rdb::Item::Entry(entry))) => {
+                items.push(format!("{:?} {:?} {:?}", entry.key, entry.expiry, size(&entry.value)));
+            }
+            Ok(Some(item)) => items.push(format!("{item:?}")),
+            Ok(None) => return None,
+            Err(error) => return Some(error),
+        }
+    }
+}
+
+/// Bytes of a string, or fields of a hash.
+fn size(object: &persist::rdb::Object<'_>) -> usize {
+    match object {
+        persist::rdb::Object::String(text) => text.len(),
+        persist::rdb::Object::Hash(hash) => hash.at(stdx::time::UnixMs::MIN).len(),
+    }
+}

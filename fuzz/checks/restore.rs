@@ -1,0 +1,43 @@
+//! What must hold for any payload of RESTORE: no panic, and a value that was accepted gives a payload that is accepted
+//! and gives the same value.
+
+use persist::dump;
+use stdx::checksum::crc64;
+use stdx::hash::HashKey;
+use stdx::time::UnixMs;
+use value::hash::Settings;
+use value::{StringRef, Value, ValueRef};
+
+const SETTINGS: Settings = Settings { max_packed_entries: 16, max_packed_value: 64, seed: HashKey([1, 2]) };
+
+/// Panics if RESTORE misbehaves on `body`, taken as it is and with a checksum that fits.
+pub(crate) fn check(body: &[u8]) {
+    let _ = dump::decode(body, SETTINGS);
+    for version in [6_u16, 12, 80] {
+        let mut payload = body.to_vec();
+        payload.extend_from_slice(&version.to_le_bytes());
+        payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+        if let Ok(value) = dump::decode(&payload, SETTINGS) {
+            let again = dump::decode(&dump::encode(reference(&value)), SETTINGS).expect("its own payload");
+            assert_eq!(content(&again), content(&value));
+        }
+    }
+}
+
+fn reference(value: &Value) -> ValueRef<'_> {
+    match value {
+        Value::String(blob) => ValueRef::String(StringRef::Blob(blob)),
+        Value::Hash(hash) => ValueRef::Hash(hash.at(UnixMs::MIN)),
+    }
+}
+
+fn content(value: &Value) -> Vec<String> {
+    match reference(value) {
+        ValueRef::String(string) => vec![string.contiguous().escape_ascii().to_string()],
+        ValueRef::Hash(hash) => {
+            let mut fields: Vec<String> = hash.iter().map(|entry| format!("{entry:?}")).collect();
+            fields.sort();
+            fields
+        }
+    }
+}
