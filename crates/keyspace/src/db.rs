@@ -128,6 +128,7 @@ impl Db<'_, '_> {
             Replaced::Absent
         };
         partition.note_fields(key, field_due);
+        self.lower_next_expiry(key, field_due);
         if at.is_none() {
             self.access.count_keys(self.index, 1);
         }
@@ -175,7 +176,13 @@ impl Db<'_, '_> {
             partition.expiring = partition.expiring.wrapping_add_signed(change);
             self.access.count_expiring(self.index, change);
         }
-        if let Some(at) = after {
+        self.lower_next_expiry(key, after);
+    }
+
+    /// Lets active expiry come to the key's shard when a key or a field there is due.
+    #[inline]
+    pub(crate) fn lower_next_expiry(&self, key: &Key<'_>, due: Option<UnixMs>) {
+        if let Some(at) = due {
             let shard = self.access.shard_of(key);
             self.access.keyspace.cells[shard].lower_next_expiry(at);
         }

@@ -191,7 +191,7 @@ impl Db<'_, '_> {
         } else {
             self.touch_at(key, at);
         }
-        self.note_field_bound(key);
+        self.lower_next_expiry(key, due);
         result
     }
 
@@ -210,7 +210,6 @@ impl Db<'_, '_> {
                 self.put(key, at, NewPayload::Object(Value::Hash(hash)), Kind::Hash, expiry);
             }
         }
-        self.note_field_bound(key);
     }
 
     /// Removes due fields of the hash at a position and records it; returns how many went.
@@ -227,15 +226,6 @@ impl Db<'_, '_> {
             self.record(&Effect::DeleteFields { key: key.bytes, fields: &fields });
         }
         names.len()
-    }
-
-    /// Lets active expiry find the shard when the first field of a hash is due.
-    fn note_field_bound(&mut self, key: &Key<'_>) {
-        let shard = self.access.shard_of(key);
-        let Some(partition) = self.access.partition(self.index, key) else { return };
-        if let Some((due, _)) = partition.field_due.first() {
-            self.access.keyspace.cells[shard].lower_next_expiry(*due);
-        }
     }
 
     /// Records the times of fields that were set with one, or kept one.
