@@ -18,10 +18,6 @@ fix:
 test *part:
     scripts/test {{part}}
 
-# Redis's own test suite against this server, with the list of what is skipped and why.
-compat *arguments:
-    tests/compat/run {{arguments}}
-
 # Benchmarks side by side with a peer: `just bench --peer redis=127.0.0.1:6379`.
 bench *arguments:
     cargo run --release -p rustypotato-bench -- versus {{arguments}}

@@ -1,3 +1,5 @@
+//! Hashes against a map of the standard library, packed and as tables, with clones and a clock that a test turns.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
