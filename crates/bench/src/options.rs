@@ -131,7 +131,7 @@ pub struct RunOptions {
 /// Comparing servers.
 #[derive(Debug, Args)]
 pub struct VersusOptions {
-    /// A server: NAME=HOST:PORT[:PID]. Ratios are against the first. Without PID, INFO is asked for it.
+    /// A server: `NAME=HOST:PORT[:PID]`. Ratios are against the first. Without PID, INFO is asked for it.
     #[arg(long = "peer", required = true)]
     pub peers: Vec<String>,
     #[command(flatten)]

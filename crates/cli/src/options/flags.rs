@@ -45,7 +45,7 @@ pub(super) struct Flags {
     /// Ask for the password.
     #[arg(long = "askpass")]
     pub(super) ask_password: bool,
-    /// Server as redis://[[user]:password@]host[:port][/database].
+    /// Server as `redis://[[user]:password@]host[:port][/database]`.
     #[arg(short, value_name = "URI")]
     pub(super) uri: Option<String>,
     /// Send the command this many times; -1 is for ever.
