@@ -81,17 +81,12 @@ impl Blob {
             at += length;
             bytes = later;
         }
-        self.grow(end);
+        self.len = self.len.max(end);
     }
 
     /// Adds bytes at the end.
     pub fn append(&mut self, bytes: &[u8]) {
         self.write(self.len, bytes);
-    }
-
-    /// Makes the blob at least `len` long; what is new reads as zeros.
-    pub fn grow(&mut self, len: usize) {
-        self.len = self.len.max(len);
     }
 
     /// Bytes of memory, counted once for all clones.
