@@ -7,6 +7,8 @@
 //! Locks are taken in ascending order of the shard's index and all at once, so no two workers can wait for each other
 //! in a circle. A command may only touch keys of shards that are held; anything else is our error and stops us.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 use stdx::rng::Rng;
@@ -152,8 +154,13 @@ impl<'k> Access<'k> {
     /// Locks shards, given in any order and with repetitions; nothing is locked before.
     pub fn lock(&mut self, shards: &mut [usize]) {
         debug_assert!(self.held.is_empty(), "one lease at a time");
-        // Read under no lock but before those of the watched keys: see `Keyspace::add_observer`.
+        self.hold_all(shards);
+        // Read under the locks: whoever began to watch one of these keys did so under them, and so before.
         self.observing = self.keyspace.is_observed();
+    }
+
+    /// Locks shards in ascending order, each once.
+    fn hold_all(&mut self, shards: &mut [usize]) {
         if let [index] = *shards {
             self.hold(index);
             return;
@@ -188,13 +195,15 @@ impl<'k> Access<'k> {
                 self.hold(index);
             }
             self.exclusive = true;
-            let result = body(self);
+            self.observing = keyspace.is_observed();
+            let result = catch_unwind(AssertUnwindSafe(|| body(self)));
             self.exclusive = false;
             self.unlock();
             result
         });
         keyspace.gate.enter(self.worker.0);
-        result
+        // A panic goes on only after the gate is open again, or every other worker would wait for ever.
+        result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Whether everything is locked.

@@ -153,3 +153,17 @@ fn due_keys_go_in_bounded_steps_and_idle_shards_are_not_entered() {
     assert_eq!(access.counters.expired_keys, 5000);
     access.end();
 }
+
+#[test]
+fn a_panic_with_everything_locked_leaves_the_gate_open() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        access.with_everything(|_| panic!("on purpose"));
+    }));
+    assert!(outcome.is_err());
+    // Were the gate still closed or a shard still locked, this would wait for ever.
+    access.with_everything(|access| access.db(DbIndex(0)).flush());
+    access.end();
+}
