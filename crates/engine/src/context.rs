@@ -6,7 +6,7 @@ use stdx::time::UnixMs;
 use crate::args::Args;
 use crate::host::Host;
 use crate::session::Session;
-use crate::shared::Shared;
+use crate::shared::{Shared, Watchers};
 use crate::table::Row;
 
 /// See the module's text.
@@ -60,6 +60,36 @@ impl<'k> Context<'_, 'k> {
 
     /// Runs `body` with everything locked; inside a transaction that did so already, at once.
     pub fn with_everything<R>(&mut self, body: impl FnOnce(&mut Access<'k>) -> R) -> R {
-        if self.access.is_exclusive() { body(self.access) } else { self.access.with_everything(body) }
+        let watchers = &self.shared.watchers;
+        self.access.with_everything(|access| {
+            let result = body(access);
+            notify(watchers, access);
+            result
+        })
+    }
+
+    /// Runs `body` with the shard of a key locked, for a command that otherwise runs with nothing locked; inside a
+    /// transaction everything is.
+    pub fn with_key<R>(&mut self, key: &Key<'_>, body: impl FnOnce(&mut Self) -> R) -> R {
+        if self.in_transaction {
+            return body(self);
+        }
+        let mut shards = [self.access.shard_of(key)];
+        self.access.lock(&mut shards);
+        let result = body(self);
+        self.notify_watchers();
+        self.access.unlock();
+        result
+    }
+
+    /// Marks the connections that watch what was touched, while its shards are locked.
+    pub(crate) fn notify_watchers(&mut self) {
+        notify(&self.shared.watchers, self.access);
+    }
+}
+
+fn notify(watchers: &Watchers, access: &mut Access<'_>) {
+    if access.has_touched() {
+        watchers.notify(access.take_touched());
     }
 }

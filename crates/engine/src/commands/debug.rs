@@ -1,6 +1,6 @@
 //! DEBUG: what tests need to look inside. Allowed by `enable-debug-command` only.
 
-use keyspace::DbIndex;
+use keyspace::{DbIndex, Expiry, Key};
 use value::ValueRef;
 
 use crate::args::Args;
@@ -101,28 +101,27 @@ fn sleep(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
 
 fn object(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key_of(args.get(2));
-    let mut shards = [ctx.access.shard_of(&key)];
-    let is_locked = ctx.in_transaction;
-    if !is_locked {
-        ctx.access.lock(&mut shards);
-    }
-    let idle = ctx.db().idle_seconds(&key);
-    let changed = ctx.db().string_is_changed(&key);
-    let found = ctx.db().peek(&key).map(|value| match value {
-        ValueRef::String(string) => (string.encoding(changed).name(), string.len()),
-        ValueRef::Hash(hash) => {
-            (hash.encoding().name(), hash.iter().map(|entry| entry.field.len() + entry.value.len()).sum())
-        }
+    let (idle, found) = ctx.with_key(&key, |ctx| {
+        let idle = ctx.db().idle_seconds(&key);
+        (idle, describe(ctx, &key))
     });
-    if !is_locked {
-        ctx.access.unlock();
-    }
     let Some((encoding, length)) = found else { return Err(Error::NoSuchKey) };
     reply.simple(format!(
         "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{length} lru:0 lru_seconds_idle:{}",
         idle.unwrap_or(0)
     ));
     Ok(())
+}
+
+/// The encoding of a value and the bytes of its content.
+fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, usize)> {
+    let changed = ctx.db().string_is_changed(key);
+    Some(match ctx.db().peek(key)? {
+        ValueRef::String(string) => (string.encoding(changed).name(), string.len()),
+        ValueRef::Hash(hash) => {
+            (hash.encoding().name(), hash.iter().map(|entry| entry.field.len() + entry.value.len()).sum())
+        }
+    })
 }
 
 /// A hash of a value that depends on neither the order of fields nor the encoding.
@@ -173,15 +172,7 @@ fn digest_values(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'
     reply.array(args.len() - 2);
     for name in args.from(2) {
         let key = ctx.key_of(name);
-        let mut shards = [ctx.access.shard_of(&key)];
-        let is_locked = ctx.in_transaction;
-        if !is_locked {
-            ctx.access.lock(&mut shards);
-        }
-        let digest = ctx.db().peek(&key).map_or(0, |value| digest_value(&value));
-        if !is_locked {
-            ctx.access.unlock();
-        }
+        let digest = ctx.with_key(&key, |ctx| ctx.db().peek(&key).map_or(0, |value| digest_value(&value)));
         reply.simple(hexadecimal(digest));
     }
 }
@@ -200,18 +191,12 @@ fn populate(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
             value.resize(size, 0);
         }
         let key = ctx.key_of(&name);
-        let mut shards = [ctx.access.shard_of(&key)];
-        let is_locked = ctx.in_transaction;
-        if !is_locked {
-            ctx.access.lock(&mut shards);
-        }
         ctx.access.start_unit();
-        if !ctx.db().contains(&key) {
-            ctx.db().set_string(&key, &value, keyspace::Expiry::Clear);
-        }
-        if !is_locked {
-            ctx.access.unlock();
-        }
+        ctx.with_key(&key, |ctx| {
+            if !ctx.db().contains(&key) {
+                ctx.db().set_string(&key, &value, Expiry::Clear);
+            }
+        });
     }
     reply.ok();
     Ok(())

@@ -140,10 +140,6 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
         }
         ctx.in_transaction = true;
         let ran = run(ctx, out);
-        if ctx.access.has_touched() {
-            let touched = ctx.access.take_touched();
-            ctx.shared.watchers.notify(touched);
-        }
         ctx.access.unlock();
         ran
     };
@@ -182,4 +178,5 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], out: &mut V
         }
     }
     ctx.row = exec;
+    ctx.notify_watchers();
 }
