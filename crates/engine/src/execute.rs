@@ -76,9 +76,10 @@ impl<'k> Worker<'k> {
         };
         let Ok(row) = &prepared.row else { return prepared };
         prepared.alone = row.command.flags.has(Flags::ALONE);
-        if session.transaction.is_open() || !row.command.accepts(args.len()) {
-            return prepared; // it will be queued or refused
+        if !row.command.accepts(args.len()) {
+            return prepared; // it will be refused
         }
+        // Inside a transaction too: a DISCARD before it in the group may end the transaction before it runs.
         let keyspace = self.access.keyspace();
         row.command.for_each_key(args, |at, _| {
             let key = keyspace.key(args.get(at));
@@ -170,8 +171,9 @@ impl<'k> Worker<'k> {
             first_key: prepared.first_key,
         };
         let failed = call(&mut context, args, out);
-        if self.access.has_touched() {
-            shared.watchers.notify(self.access.take_touched());
+        context.notify_watchers();
+        if prepared.alone {
+            self.access.unlock(); // a handler that panicked may have left locks behind
         }
         let ended = (shared.clock)();
         let took = ended.saturating_sub(started);

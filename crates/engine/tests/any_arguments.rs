@@ -1,0 +1,252 @@
+//! Every command of the table with arguments of every kind, alone, in pipelines and in transactions: each is answered,
+//! and none reaches a panic.
+//!
+//! The arguments are drawn from what breaks things (extreme numbers, empty and odd words, keys of other types) and
+//! from the words of the command's own syntax, so that options are met in every combination. The seed is fixed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
+
+use config::Config;
+use engine::args::OwnedArgs;
+use engine::client::{ClientRecord, Clients};
+use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Shutdown};
+use engine::shared::{HotSettings, Identity, Watchers};
+use engine::statistics::WorkerStatistics;
+use engine::table::table;
+use engine::{Session, Shared, Worker};
+use keyspace::{Access, Effect, Keyspace, WorkerId};
+use parking_lot::{Mutex, RwLock};
+use stdx::hash::HashKey;
+use stdx::rng::Rng;
+use stdx::time::UnixMs;
+use value::{Value, ValueRef};
+
+/// Pipelines that are sent.
+const PIPELINES: usize = 200_000;
+/// The longest string, so that an extreme offset does not fill the memory.
+const MAX_STRING: i64 = 64 * 1024;
+
+/// A machine that does nothing and says so.
+struct Nothing;
+
+impl Host for Nothing {
+    fn wake_client(&self, _: &ClientRecord) {}
+    fn feed_monitors(&self, _: &[u8]) {}
+    fn wake_all(&self) {}
+    fn shutdown(&self, _: Shutdown) -> Result<(), String> {
+        Ok(())
+    }
+    fn rewrite_aof(&self, _: &mut Access<'_>) -> Result<bool, String> {
+        Ok(true)
+    }
+    fn save(&self, _: &mut Access<'_>, _: bool) -> Result<(), String> {
+        Err("nowhere to save".to_owned())
+    }
+    fn apply_config(&self, _: &mut Access<'_>, _: &Config, _: &Config) -> Result<(), String> {
+        Ok(())
+    }
+    fn rewrite_config(&self, _: &Config) -> Result<(), String> {
+        Ok(())
+    }
+    fn memory(&self) -> MemoryFigures {
+        MemoryFigures::default()
+    }
+    fn purge_memory(&self) {}
+    fn persistence(&self) -> PersistenceFigures {
+        PersistenceFigures::default()
+    }
+    fn processor_us(&self) -> (u64, u64) {
+        (0, 0)
+    }
+    fn dump(&self, _: &ValueRef<'_>) -> Vec<u8> {
+        b"payload".to_vec()
+    }
+    fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
+        Err(BadPayload::Format)
+    }
+    fn reload(&self, _: &mut Access<'_>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn shared() -> Shared {
+    let keyspace = Keyspace::new(keyspace::Options {
+        databases: 16,
+        shards: 1024,
+        workers: 1,
+        hash_key: HashKey([1, 2]),
+        encode: |_: &Effect<'_>, out| out.push(b'.'),
+    });
+    keyspace.set_recording(true);
+    let hot = HotSettings { max_bulk_bytes: AtomicI64::new(MAX_STRING), ..HotSettings::default() };
+    Shared {
+        keyspace: Arc::new(keyspace),
+        config: RwLock::new(Config::default()),
+        hot,
+        clients: Clients::default(),
+        watchers: Watchers::default(),
+        slow_log: Mutex::default(),
+        latency: Mutex::default(),
+        statistics: vec![WorkerStatistics::default()],
+        loading: AtomicBool::new(false),
+        write_refusal: Mutex::new(None),
+        writes_refused: AtomicBool::new(false),
+        connections: AtomicU64::new(0),
+        connections_refused: AtomicU64::new(0),
+        peak_memory: AtomicUsize::new(0),
+        identity: Identity {
+            run_id: "0".repeat(40),
+            started: UnixMs(0),
+            process_id: 1,
+            system: "none".to_owned(),
+            config_file: String::new(),
+            executable: String::new(),
+            port: 0,
+            threads: 1,
+        },
+        clock: || 0,
+    }
+}
+
+/// Words that any argument may be.
+const WORDS: &[&[u8]] = &[
+    b"",
+    b"0",
+    b"1",
+    b"-1",
+    b"2",
+    b"10",
+    b"64",
+    b"1000000",
+    b"-1000000",
+    b"4294967295",
+    b"4294967296",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"18446744073709551616",
+    b"1.5",
+    b"-0",
+    b"inf",
+    b"nan",
+    b"1e400",
+    b"a",
+    b"b",
+    b"c",
+    b"{t}1",
+    b"{t}2",
+    b"f",
+    b"g",
+    b"*",
+    b"[",
+    b"\\",
+    b"\r\n+OK",
+    b"\x00\xff",
+    b"u8",
+    b"i64",
+    b"u63",
+    b"#9223372036854775807",
+];
+
+/// A request: a command of the table with words of its syntax and others.
+fn request(rng: &mut Rng) -> OwnedArgs {
+    let rows = table().rows();
+    let row = rows[rng.below(rows.len() as u64) as usize];
+    let mut words: Vec<Vec<u8>> = row.container.iter().map(|container| container.name.into()).collect();
+    words.push(row.command.name.into());
+    let syntax: Vec<&str> = row
+        .command
+        .syntax
+        .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-')
+        .filter(|word| !word.is_empty())
+        .collect();
+    let arity = row.command.arity.unsigned_abs() as usize;
+    let wanted = if rng.below(8) == 0 { rng.below(12) as usize } else { arity + rng.below(8) as usize };
+    while words.len() < wanted {
+        let word = match rng.below(10) {
+            0..=2 if !syntax.is_empty() => syntax[rng.below(syntax.len() as u64) as usize].as_bytes(),
+            // Keys, so that commands of all types meet each other.
+            3..=5 => [&b"a"[..], b"b", b"c", b"{t}1"][rng.below(4) as usize],
+            _ => WORDS[rng.below(WORDS.len() as u64) as usize],
+        };
+        words.push(word.to_vec());
+    }
+    words.into_iter().collect()
+}
+
+/// Runs a pipeline as a worker does: prepared together, leased together, run in order.
+fn run(worker: &mut Worker<'_>, shared: &Shared, session: &mut Session, pipeline: &[OwnedArgs]) {
+    let mut group = Vec::new();
+    for request in pipeline {
+        let prepared = worker.prepare(session, &request.as_args());
+        if prepared.is_alone() {
+            run_group(worker, shared, session, &mut group);
+            group.push((prepared, request));
+            run_group(worker, shared, session, &mut group);
+        } else {
+            group.push((prepared, request));
+        }
+    }
+    run_group(worker, shared, session, &mut group);
+}
+
+fn run_group(
+    worker: &mut Worker<'_>,
+    shared: &Shared,
+    session: &mut Session,
+    group: &mut Vec<(engine::Prepared, &OwnedArgs)>,
+) {
+    let is_alone = matches!(&group[..], [(only, _)] if only.is_alone());
+    if !is_alone {
+        worker.lease(group.iter().map(|(prepared, request)| (prepared, request.as_args())));
+    }
+    for (prepared, request) in group.drain(..) {
+        let mut out = Vec::new();
+        let args = request.as_args();
+        worker.run(prepared, &args, session, &mut out, (shared, &Nothing), 0);
+        let words: Vec<_> = args.from(0).map(String::from_utf8_lossy).collect();
+        assert!(!out.windows(14).any(|text| text == b"internal error"), "{words:?}");
+        session.closing = false;
+    }
+    if !is_alone {
+        worker.release();
+    }
+}
+
+#[test]
+fn no_command_panics_whatever_its_arguments_and_neighbours() {
+    let shared = shared();
+    let mut worker = Worker::new(Access::new(&shared.keyspace, WorkerId(0), 7), 0);
+    let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
+    let mut session = Session::new(record, true);
+    let mut rng = Rng::from_seed(2024);
+    for turn in 0..PIPELINES {
+        worker.access.begin(UnixMs(1_700_000_000_000 + turn as i64));
+        let pipeline: Vec<OwnedArgs> = (0..=rng.below(6)).map(|_| request(&mut rng)).collect();
+        run(&mut worker, &shared, &mut session, &pipeline);
+        worker.access.end();
+        drop((worker.access.take_run(), worker.access.take_reclaim()));
+        shared.clients.unpause();
+    }
+}
+
+#[test]
+fn a_command_behind_the_end_of_a_transaction_in_one_pipeline_has_its_locks() {
+    let shared = shared();
+    let mut worker = Worker::new(Access::new(&shared.keyspace, WorkerId(0), 7), 0);
+    let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
+    for end in ["DISCARD", "RESET"] {
+        let mut session = Session::new(Arc::clone(&record), true);
+        worker.access.begin(UnixMs(1));
+        let words = |words: &[&str]| words.iter().copied().collect::<OwnedArgs>();
+        run(&mut worker, &shared, &mut session, &[words(&["MULTI"])]);
+        run(
+            &mut worker,
+            &shared,
+            &mut session,
+            &[words(&[end]), words(&["SET", "a", "1"]), words(&["GET", "a"])],
+        );
+        worker.access.end();
+    }
+}
