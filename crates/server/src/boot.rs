@@ -4,6 +4,7 @@
 //! accepted after it. At the end the workers stop first, then the journal, so that every effect of an acknowledged
 //! write is on disk when the process ends.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -238,10 +239,19 @@ fn spawn_background(machine: &Arc<ServerMachine>, jobs: mpsc::Receiver<Backgroun
     .map(drop)
 }
 
+/// Starts a thread that the server cannot do without. If it panics the process ends: clients of a dead worker would wait
+/// for ever, and every acknowledged write is in the log already.
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, String> {
+    let own_name = name.to_owned();
+    let guarded = move || {
+        if catch_unwind(AssertUnwindSafe(body)).is_err() {
+            error!("the thread {own_name} has failed; the process ends");
+            std::process::abort();
+        }
+    };
     thread::Builder::new()
         .name(name.to_owned())
-        .spawn(body)
+        .spawn(guarded)
         .map_err(|error| format!("the thread {name} cannot be started: {error}"))
 }
 
