@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, AtomicUsize
 use parking_lot::Mutex;
 use stdx::time::UnixMs;
 
+use crate::table::{Table, table};
+
 /// The parts of a record that are texts.
 #[derive(Debug, Clone, Default)]
 pub struct ClientNames {
@@ -79,7 +81,11 @@ pub struct ClientRecord {
 
 impl ClientRecord {
     /// Its line in CLIENT LIST.
-    pub fn line(&self, now: UnixMs, command: &str) -> String {
+    pub fn line(&self, now: UnixMs) -> String {
+        let command = match self.command.load(Ordering::Relaxed).checked_sub(1) {
+            Some(index) => Table::full_name(&table().rows()[index]),
+            None => "NULL".to_owned(),
+        };
         let names = self.names.lock().clone();
         let get = |value: &AtomicUsize| value.load(Ordering::Relaxed);
         let seconds = |since: i64| (now.0 - since).max(0) / 1000;
@@ -154,6 +160,8 @@ pub struct Clients {
     count: AtomicUsize,
     /// Clients that are fed by MONITOR.
     pub monitors: AtomicUsize,
+    /// Clients that were closed because they left too much unread.
+    pub output_limit_disconnections: AtomicU64,
     /// Until when, and what is held back; 0 = nothing.
     pause_until: AtomicI64,
     pause_all: AtomicBool,

@@ -19,6 +19,8 @@ pub struct Connection {
     pub(crate) is_paused: bool,
     /// The peer is gone, or everything it was owed before it is closed has been sent.
     pub(crate) is_finished: bool,
+    /// Since when it is owed as much as the soft limit, on the monotonic clock.
+    pub(crate) over_soft_limit_since: Option<u64>,
 }
 
 impl Connection {
@@ -31,6 +33,7 @@ impl Connection {
             is_writable: false,
             is_paused: false,
             is_finished: false,
+            over_soft_limit_since: None,
         }
     }
 

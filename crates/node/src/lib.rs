@@ -18,6 +18,7 @@ mod machine;
 mod mailbox;
 mod node;
 mod output;
+mod output_limit;
 mod unfinished;
 mod worker;
 

@@ -69,6 +69,8 @@ pub trait Machine: Send + Sync {
     fn save_now(&self, shared: &Shared, snapshot: Snapshot) -> Result<(), String>;
     /// Begins to end the server.
     fn shutdown(&self, how: Shutdown) -> Result<(), String>;
+    /// Notes a warning in the log.
+    fn warn(&self, text: &str);
     /// Memory now.
     fn memory(&self) -> MemoryFigures;
     /// Asks the allocator to give back what it can.

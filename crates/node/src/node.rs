@@ -12,8 +12,10 @@ use parking_lot::{Mutex, RwLock};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 
+use crate::Now;
 use crate::connection::Connection;
 use crate::machine::Machine;
+use crate::output_limit::{self, OutputLimit};
 
 /// Accesses to the keyspace besides the workers': the thread that loads, and later background jobs.
 pub const BACKGROUND_ACCESSES: usize = 1;
@@ -44,7 +46,7 @@ pub struct Node {
     max_clients: AtomicUsize,
     protected: AtomicBool,
     sweeping: AtomicBool,
-    output_limit: AtomicUsize,
+    output_limit: OutputLimit,
 }
 
 impl Node {
@@ -86,7 +88,7 @@ impl Node {
             max_clients: AtomicUsize::new(10_000),
             protected: AtomicBool::new(false),
             sweeping: AtomicBool::new(true),
-            output_limit: AtomicUsize::new(0),
+            output_limit: OutputLimit::default(),
         };
         node.configure();
         node
@@ -115,7 +117,7 @@ impl Node {
         self.max_clients.store(config.integer(Param::Maxclients) as usize, Ordering::Relaxed);
         self.waits_for_log.store(config.yes(Param::Appendonly), Ordering::Relaxed);
         self.protected.store(config.yes(Param::ProtectedMode) && !has_password, Ordering::Relaxed);
-        self.output_limit.store(config.output_limits().normal.hard_bytes as usize, Ordering::Relaxed);
+        self.output_limit.set(&config.output_limits().normal);
     }
 
     /// Why a new connection is refused, as the bytes to tell it.
@@ -163,14 +165,22 @@ impl Node {
         (self.machine.released() < position).then_some(position)
     }
 
-    /// Whether a connection is owed more than it may be.
-    pub(crate) fn exceeds_output_limit(&self, connection: &Connection) -> bool {
+    /// Whether a connection is owed more than it may be, or has been for too long. That is noted in the log.
+    pub(crate) fn exceeds_output_limit(&self, connection: &mut Connection, now: Now) -> bool {
         let waiting = connection.output.len();
-        if !connection.session.authenticated && waiting > UNAUTHENTICATED_OUTPUT {
-            return true;
+        let since = &mut connection.over_soft_limit_since;
+        let exceeds = !connection.session.authenticated && waiting > UNAUTHENTICATED_OUTPUT
+            || self.output_limit.is_exceeded(waiting, since, now.monotonic_ns);
+        if exceeds {
+            self.shared.clients.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+            self.machine.warn(&output_limit::complaint(&connection.session.record, now.unix));
         }
-        let limit = self.output_limit.load(Ordering::Relaxed);
-        limit > 0 && waiting > limit
+        exceeds
+    }
+
+    /// Whether time alone can make a connection exceed its limits.
+    pub(crate) fn has_soft_output_limit(&self) -> bool {
+        self.output_limit.has_soft()
     }
 
     /// A connection has gone: what it watched and was fed with ends.

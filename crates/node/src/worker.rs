@@ -199,10 +199,10 @@ impl<'n> Worker<'n> {
 
     /// Everything a connection was owed has been sent.
     pub fn written(&mut self, number: usize) {
-        if let Some(connection) = &mut self.connections[number]
-            && connection.is_done()
-            && !connection.is_finished
-        {
+        let Some(connection) = &mut self.connections[number] else { return };
+        connection.over_soft_limit_since = None;
+        connection.session.record.output_bytes.store(0, Ordering::Relaxed);
+        if connection.is_done() && !connection.is_finished {
             connection.is_finished = true;
             self.finished.push_back(number);
         }
@@ -250,7 +250,7 @@ impl<'n> Worker<'n> {
     pub fn receive(&mut self, now: Now, mail: Mail) {
         match mail {
             Mail::Look { number, id } => self.look(number, id),
-            Mail::Monitor(line) => self.feed_monitors(&line),
+            Mail::Monitor(line) => self.feed_monitors(now, &line),
             Mail::Released => self.release_held(),
             Mail::Unpaused => self.resume_paused(now),
         }
@@ -273,7 +273,7 @@ impl<'n> Worker<'n> {
         self.engine.access.end();
         turn.buffers.ranges.clear();
         self.spare = Spare { ranges: turn.buffers.ranges, decoded: turn.decoded, group: turn.group };
-        self.finish_turn(inputs);
+        self.finish_turn(now, inputs);
     }
 
     /// Work that is not asked for by a request: due keys, timeouts, memory. Called once a turn.
@@ -294,6 +294,7 @@ impl<'n> Worker<'n> {
         if now.monotonic_ns >= self.next_second_ns {
             self.next_second_ns = now.monotonic_ns + 1_000_000_000;
             self.close_idle(now);
+            self.close_slow_readers(now);
         }
     }
 
@@ -439,7 +440,7 @@ impl<'n> Worker<'n> {
     }
 
     /// The end of a turn: effects go to the journal, replies to their sockets.
-    fn finish_turn(&mut self, inputs: &[Input]) {
+    fn finish_turn(&mut self, now: Now, inputs: &[Input]) {
         self.hand_over();
         self.publish_counters();
         let waits_for = self.node.unreleased();
@@ -458,7 +459,7 @@ impl<'n> Worker<'n> {
                 continue;
             }
             add(&self.node.shared.statistics[self.index].sent, connection.output.len() as u64);
-            if self.node.exceeds_output_limit(connection) {
+            if self.node.exceeds_output_limit(connection, now) {
                 self.peer_closed(number);
             } else if let Some(position) = waits_for {
                 connection.output.hold(position);
@@ -534,13 +535,13 @@ impl<'n> Worker<'n> {
         }
     }
 
-    fn feed_monitors(&mut self, line: &[u8]) {
+    fn feed_monitors(&mut self, now: Now, line: &[u8]) {
         for number in 0..self.connections.len() {
             let Some(connection) = self.connections[number].as_mut() else { continue };
             if connection.session.monitoring {
                 let protocol = connection.session.protocol;
                 Reply::new(connection.output.buffer(), protocol).simple(line);
-                if self.node.exceeds_output_limit(connection) {
+                if self.node.exceeds_output_limit(connection, now) {
                     self.peer_closed(number);
                 } else {
                     mark_writable(&mut self.connections, &mut self.writable, number);
@@ -568,6 +569,21 @@ impl<'n> Worker<'n> {
             let Some(connection) = self.connections[number].as_ref() else { continue };
             let idle_ms = now.unix.0 - connection.session.record.active.load(Ordering::Relaxed);
             if idle_ms >= timeout_ms && !connection.session.monitoring {
+                self.peer_closed(number);
+            }
+        }
+    }
+
+    /// Closes connections that have left too much unread for too long, whether or not they ask for more.
+    fn close_slow_readers(&mut self, now: Now) {
+        if !self.node.has_soft_output_limit() {
+            return;
+        }
+        for number in 0..self.connections.len() {
+            if let Some(connection) = self.connections[number].as_mut()
+                && !connection.is_finished
+                && self.node.exceeds_output_limit(connection, now)
+            {
                 self.peer_closed(number);
             }
         }

@@ -12,7 +12,7 @@ use engine::Shared as EngineShared;
 use keyspace::{LogPosition, Snapshot};
 use node::{Background, JournalLetter, Machine, Mail, Mailbox, MemoryFigures, PersistenceFigures, Shutdown};
 use parking_lot::Mutex;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::aof::{AofFolder, at};
 use crate::shared::Letter;
@@ -184,6 +184,10 @@ impl Machine for ServerMachine {
             ending.close();
         }
         Ok(())
+    }
+
+    fn warn(&self, text: &str) {
+        warn!("{text}");
     }
 
     fn memory(&self) -> MemoryFigures {

@@ -11,7 +11,6 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::session::ReplyMode;
-use crate::table::{Table, table};
 
 const OPEN: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::SENTINEL);
 const ADMIN: Flags = OPEN.and(Flags::ADMIN);
@@ -82,18 +81,8 @@ fn id(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome
     Ok(())
 }
 
-/// A record's line, its last command by name.
-fn line(ctx: &Context<'_, '_>, record: &ClientRecord) -> String {
-    let index = record.command.load(Ordering::Relaxed);
-    let command = match index.checked_sub(1) {
-        Some(index) => Table::full_name(&table().rows()[index]),
-        None => "NULL".to_owned(),
-    };
-    record.line(ctx.now(), &command)
-}
-
 fn info(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let text = line(ctx, &ctx.session.record) + "\n";
+    let text = ctx.session.record.line(ctx.now()) + "\n";
     reply.verbatim(*b"txt", text);
     Ok(())
 }
@@ -114,7 +103,7 @@ fn list(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
     } else {
         cursor.finish()?;
     }
-    let text: String = records.iter().map(|record| line(ctx, record) + "\n").collect();
+    let text: String = records.iter().map(|record| record.line(ctx.now()) + "\n").collect();
     reply.verbatim(*b"txt", text);
     Ok(())
 }

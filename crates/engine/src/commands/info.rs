@@ -221,6 +221,11 @@ fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "total_error_replies", sum(|worker| worker.errors.load(Relaxed)));
     line(out, "unexpected_error_replies", 0);
     line(out, "acl_access_denied_auth", 0);
+    line(
+        out,
+        "client_output_buffer_limit_disconnections",
+        ctx.shared.clients.output_limit_disconnections.load(Relaxed),
+    );
 }
 
 fn replication(ctx: &Context<'_, '_>, out: &mut String) {

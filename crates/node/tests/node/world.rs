@@ -1,0 +1,154 @@
+//! A node with some workers and a fake machine. Letters wait in boxes until a test lets the workers open them, so a test
+//! decides in which order things happen.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use config::Config;
+use engine::Shared;
+use keyspace::{LogPosition, Snapshot};
+use node::{
+    Background, Identity, Input, JournalLetter, Machine, Mail, MemoryFigures, Node, Now, PersistenceFigures,
+    Settings, Shutdown, Worker,
+};
+use parking_lot::Mutex;
+use stdx::time::UnixMs;
+
+/// The wall clock at the beginning of every test.
+const START_MS: i64 = 1_700_000_000_000;
+
+/// A machine without threads, files and sockets.
+#[derive(Default)]
+pub(crate) struct FakeMachine {
+    boxes: Mutex<Vec<Vec<Mail>>>,
+    warnings: Mutex<Vec<String>>,
+}
+
+impl Machine for FakeMachine {
+    fn post(&self, worker: usize, mail: Mail) {
+        self.boxes.lock()[worker].push(mail);
+    }
+    fn journal(&self, _: JournalLetter) {}
+    fn released(&self) -> LogPosition {
+        LogPosition(u64::MAX)
+    }
+    fn begin(&self, _: Background) {}
+    fn save_now(&self, _: &Shared, _: Snapshot) -> Result<(), String> {
+        Ok(())
+    }
+    fn shutdown(&self, _: Shutdown) -> Result<(), String> {
+        Ok(())
+    }
+    fn warn(&self, text: &str) {
+        self.warnings.lock().push(text.to_owned());
+    }
+    fn memory(&self) -> MemoryFigures {
+        MemoryFigures::default()
+    }
+    fn purge_memory(&self) {}
+    fn persistence(&self) -> PersistenceFigures {
+        PersistenceFigures::default()
+    }
+    fn processor_us(&self) -> (u64, u64) {
+        (0, 0)
+    }
+    fn rewrite_config(&self, _: &Config) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A connection: its worker and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer {
+    worker: usize,
+    number: usize,
+}
+
+/// See the module's text.
+pub(crate) struct World {
+    machine: Arc<FakeMachine>,
+    workers: Vec<Worker<'static>>,
+    now: Now,
+}
+
+/// The clock by which commands are timed; every reading is a microsecond later.
+fn ticking_clock() -> u64 {
+    static CLOCK: AtomicU64 = AtomicU64::new(0);
+    CLOCK.fetch_add(1000, Ordering::Relaxed)
+}
+
+impl World {
+    /// A node with `threads` workers; parameters differ from the defaults as given.
+    pub(crate) fn new(threads: usize, parameters: &[(&str, &str)]) -> Self {
+        let mut config = Config::default();
+        for (name, value) in [("appendonly", "no")].iter().chain(parameters) {
+            config.set(name, value.as_bytes()).expect("a test gives legal values");
+        }
+        let identity = Identity {
+            run_id: "0".repeat(40),
+            started: UnixMs(START_MS),
+            process_id: 1,
+            system: String::new(),
+            config_file: String::new(),
+            executable: String::new(),
+            port: 0,
+            threads,
+        };
+        let machine = Arc::new(FakeMachine::default());
+        machine.boxes.lock().resize_with(threads, Vec::new);
+        let settings = Settings { config, identity, seed: 7, clock: ticking_clock };
+        // Workers borrow the node; a test's node lives as long as the test's process.
+        let node: &'static Node =
+            Box::leak(Box::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>)));
+        let workers = (0..threads).map(|index| Worker::new(node, index, index as u64)).collect();
+        Self { machine, workers, now: Now { unix: UnixMs(START_MS), monotonic_ns: 0 } }
+    }
+
+    /// A new connection to a worker.
+    pub(crate) fn connect(&mut self, worker: usize) -> Peer {
+        let number = self.workers[worker].open(self.now, "127.0.0.1:1000", "127.0.0.1:6379", false);
+        Peer { worker, number }
+    }
+
+    /// Turns the clock, and lets every worker do what is due.
+    pub(crate) fn pass_ms(&mut self, milliseconds: u64) {
+        self.now.unix = UnixMs(self.now.unix.0 + milliseconds as i64);
+        self.now.monotonic_ns += milliseconds * 1_000_000;
+        for worker in &mut self.workers {
+            worker.tick(self.now);
+        }
+    }
+
+    /// A connection sends a line, which its worker runs. Nothing is read from it.
+    pub(crate) fn send(&mut self, peer: Peer, line: &str) {
+        let bytes = format!("{line}\r\n").into_bytes();
+        let input = Input { connection: peer.number, range: 0..bytes.len() };
+        self.workers[peer.worker].execute(self.now, &bytes, &[input]);
+    }
+
+    /// Everything that a connection may read, which it reads.
+    pub(crate) fn read(&mut self, peer: Peer) -> String {
+        let worker = &mut self.workers[peer.worker];
+        let output = worker.output(peer.number);
+        let text = String::from_utf8_lossy(output.bytes()).into_owned();
+        let count = output.len();
+        output.consume(count);
+        worker.written(peer.number);
+        text
+    }
+
+    /// The numbers of a worker's connections that are to be closed; they are.
+    pub(crate) fn closed(&mut self, worker: usize) -> Vec<usize> {
+        let mut closed = Vec::new();
+        while let Some(number) = self.workers[worker].next_finished() {
+            self.workers[worker].close(number);
+            closed.push(number);
+        }
+        closed
+    }
+
+    /// What was written to the log.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.machine.warnings.lock().clone()
+    }
+}
