@@ -90,9 +90,9 @@ impl Server {
         socket
     }
 
-    /// Where it listens, as `host:port`.
-    pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Ends the process as a power cut would, without a chance to write anything.
