@@ -51,6 +51,7 @@ impl Machine for Quiet {
         MemoryFigures::default()
     }
     fn purge_memory(&self) {}
+    fn warn(&self, _: &str) {}
     fn persistence(&self) -> PersistenceFigures {
         PersistenceFigures::default()
     }
