@@ -24,6 +24,19 @@ pub struct ClientNames {
     pub library_version: String,
     /// The user it is logged in as.
     pub user: String,
+    /// CLIENT TRACKING.
+    pub tracking: Option<ShownTracking>,
+}
+
+/// What CLIENT LIST shows of tracking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownTracking {
+    /// By prefix.
+    pub broadcast: bool,
+    /// Who is told instead; 0 = nobody.
+    pub redirect: u64,
+    /// That client is gone.
+    pub redirect_broken: bool,
 }
 
 /// One connection.
@@ -92,7 +105,7 @@ impl ClientRecord {
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
              watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} \
-             events=r cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} \
+             events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} \
              tot-net-out={} tot-cmds={}",
             self.id,
             self.address,
@@ -101,7 +114,7 @@ impl ClientRecord {
             names.name,
             seconds(self.created.0),
             seconds(self.active.load(Ordering::Relaxed)),
-            self.flags(),
+            self.flags(&names),
             self.database.load(Ordering::Relaxed),
             self.queued.load(Ordering::Relaxed),
             get(&self.watching),
@@ -111,6 +124,7 @@ impl ClientRecord {
             get(&self.buffer_bytes) + size_of::<Self>(),
             command,
             names.user,
+            names.tracking.map_or(-1, |tracking| tracking.redirect as i64),
             self.protocol.load(Ordering::Relaxed),
             names.library,
             names.library_version,
@@ -122,7 +136,7 @@ impl ClientRecord {
     }
 
     /// The letters of the flags field.
-    fn flags(&self) -> String {
+    fn flags(&self, names: &ClientNames) -> String {
         let mut flags = String::new();
         let mut add = |set: bool, letter: char| {
             if set {
@@ -131,6 +145,9 @@ impl ClientRecord {
         };
         add(self.monitoring.load(Ordering::Relaxed), 'O');
         add(self.queued.load(Ordering::Relaxed) >= 0, 'x');
+        add(names.tracking.is_some(), 't');
+        add(names.tracking.is_some_and(|tracking| tracking.redirect_broken), 'R');
+        add(names.tracking.is_some_and(|tracking| tracking.broadcast), 'B');
         add(self.is_unix, 'U');
         add(self.no_evict.load(Ordering::Relaxed), 'e');
         add(self.no_touch.load(Ordering::Relaxed), 'T');

@@ -22,6 +22,7 @@ mod scan;
 mod server;
 mod slowlog;
 mod string;
+mod tracking;
 mod transactions;
 
 use crate::command::Command;
@@ -52,6 +53,7 @@ pub const ALL: &[&[Command]] = &[
 /// A connection has gone: what it began ends with it.
 pub fn close(session: &mut crate::Session, shared: &crate::Shared) {
     transactions::abandon(session, shared);
+    crate::tracking::disable(shared, session);
     if std::mem::take(&mut session.monitoring) {
         shared.clients.monitors.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }

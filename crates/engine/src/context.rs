@@ -1,13 +1,17 @@
 //! What a handler sees besides its arguments.
 
+use std::sync::atomic::Ordering;
+
 use keyspace::{Access, Db, DbIndex, Key};
 use stdx::time::UnixMs;
 
 use crate::args::Args;
+use crate::command::Flags;
 use crate::host::Host;
 use crate::session::Session;
-use crate::shared::{Shared, Watchers};
+use crate::shared::Shared;
 use crate::table::Row;
+use crate::tracking::{Invalidations, Place, Writer};
 
 /// See the module's text.
 pub struct Context<'c, 'k> {
@@ -19,6 +23,8 @@ pub struct Context<'c, 'k> {
     pub shared: &'c Shared,
     /// The machine.
     pub host: &'c dyn Host,
+    /// What the worker has to tell clients that cache.
+    pub invalidations: &'c mut Invalidations,
     /// The command's row.
     pub row: Row,
     /// Whether the command runs inside a transaction, with everything it needs locked already.
@@ -60,10 +66,10 @@ impl<'k> Context<'_, 'k> {
 
     /// Runs `body` with everything locked; inside a transaction that did so already, at once.
     pub fn with_everything<R>(&mut self, body: impl FnOnce(&mut Access<'k>) -> R) -> R {
-        let watchers = &self.shared.watchers;
-        self.access.with_everything(|access| {
+        let Self { access, session, shared, invalidations, .. } = self;
+        access.with_everything(|access| {
             let result = body(access);
-            notify(watchers, access);
+            tell_observers(shared, access, invalidations, Some(session));
             result
         })
     }
@@ -77,19 +83,47 @@ impl<'k> Context<'_, 'k> {
         let mut shards = [self.access.shard_of(key)];
         self.access.lock(&mut shards);
         let result = body(self);
-        self.notify_watchers();
+        self.tell_observers();
         self.access.unlock();
         result
     }
 
-    /// Marks the connections that watch what was touched, while its shards are locked.
-    pub(crate) fn notify_watchers(&mut self) {
-        notify(&self.shared.watchers, self.access);
+    /// Tells those who watch or cache what the command has touched, while its shards are locked.
+    pub(crate) fn tell_observers(&mut self) {
+        tell_observers(self.shared, self.access, self.invalidations, Some(self.session));
+    }
+
+    /// Remembers which keys the client has read if it caches them. Their shards are locked.
+    #[inline]
+    pub(crate) fn remember_keys(&mut self, args: &Args<'_>) {
+        if let Some(mode) = &self.session.tracking
+            && mode.remembers()
+            && self.row.command.flags.has(Flags::READONLY)
+        {
+            let place = Place::of(&self.session.record);
+            let shared = self.shared;
+            self.row.command.for_each_key(args, |at, _| {
+                shared.tracking.remember(&shared.keyspace.key(args.get(at)), place);
+            });
+            let limit = shared.hot.tracking_keys.load(Ordering::Relaxed);
+            self.invalidations.trim(&shared.tracking, limit, &mut self.access.rng);
+        }
     }
 }
 
-fn notify(watchers: &Watchers, access: &mut Access<'_>) {
-    if access.has_touched() {
-        watchers.notify(access.take_touched());
+/// Tells those who watch or cache what was touched by a client, or by time.
+pub(crate) fn tell_observers(
+    shared: &Shared,
+    access: &mut Access<'_>,
+    invalidations: &mut Invalidations,
+    session: Option<&Session>,
+) {
+    if !access.has_touched() {
+        return;
+    }
+    let touched = access.take_touched();
+    shared.watchers.notify(&touched);
+    if shared.tracking.is_used() {
+        invalidations.note(&shared.tracking, &shared.keyspace, touched, session.map(Writer::of));
     }
 }

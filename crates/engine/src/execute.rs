@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::args::Args;
 use crate::client::PauseMode;
 use crate::command::Flags;
-use crate::context::Context;
+use crate::context::{Context, tell_observers};
 use crate::error::Error;
 use crate::gate::{self, Request};
 use crate::host::Host;
@@ -18,6 +18,7 @@ use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
 use crate::statistics::{WorkerStatistics, add};
 use crate::table::{Row, table};
+use crate::tracking::{Invalidations, Notice};
 
 /// Commands that are locked, prefetched and run together.
 pub const GROUP: usize = 16;
@@ -55,12 +56,13 @@ pub struct Worker<'k> {
     /// The worker's access to the data.
     pub access: Access<'k>,
     index: usize,
+    invalidations: Invalidations,
 }
 
 impl<'k> Worker<'k> {
     /// The engine of worker `index`.
     pub fn new(access: Access<'k>, index: usize) -> Self {
-        Self { access, index }
+        Self { access, index, invalidations: Invalidations::default() }
     }
 
     /// Looks a request up and hashes its keys.
@@ -166,12 +168,14 @@ impl<'k> Worker<'k> {
             session,
             shared,
             host,
+            invalidations: &mut self.invalidations,
             row,
             in_transaction: false,
             first_key: prepared.first_key,
         };
         let failed = call(&mut context, args, out);
-        context.notify_watchers();
+        context.remember_keys(args);
+        context.tell_observers();
         if prepared.alone {
             self.access.unlock(); // a handler that panicked may have left locks behind
         }
@@ -183,7 +187,28 @@ impl<'k> Worker<'k> {
         }
         note_slow(shared, &row, args, session, self.access.now().0 / 1000, took);
         finish(session, out, begin);
+        end_caching(session, Some(&row));
+        self.invalidations.write_own(session, out, &shared.clients);
         ended
+    }
+
+    /// Tells those who watch or cache what was touched outside a command.
+    pub fn tell_observers(&mut self, shared: &Shared) {
+        tell_observers(shared, &mut self.access, &mut self.invalidations, None);
+    }
+
+    /// What clients on any worker have to be told since the last call.
+    pub fn take_invalidations(&mut self, shared: &Shared) -> Vec<Notice> {
+        if self.invalidations.is_empty() {
+            return Vec::new();
+        }
+        self.invalidations.take(&shared.tracking)
+    }
+
+    /// Drops remembered keys that are too many.
+    pub fn trim_remembered(&mut self, shared: &Shared) {
+        let limit = shared.hot.tracking_keys.load(Ordering::Relaxed);
+        self.invalidations.trim(&shared.tracking, limit, &mut self.access.rng);
     }
 }
 
@@ -237,7 +262,19 @@ fn refuse(
     add(&statistics.errors, 1);
     Reply::new(out, session.protocol).error(error.to_string());
     finish(session, out, begin);
+    end_caching(session, row.as_ref());
     started
+}
+
+/// CLIENT CACHING holds for the command behind it, or for the transaction behind it.
+#[inline]
+fn end_caching(session: &mut Session, row: Option<&Row>) {
+    if let Some(mode) = &mut session.tracking
+        && !session.transaction.is_open()
+        && row.is_none_or(|row| row.container.is_none_or(|container| container.name != "CLIENT"))
+    {
+        mode.caching_given = false;
+    }
 }
 
 /// Takes the reply back if the client does not want it.

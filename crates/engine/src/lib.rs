@@ -27,6 +27,7 @@ pub mod shared;
 pub mod slowlog;
 pub mod statistics;
 pub mod table;
+pub mod tracking;
 mod transaction;
 
 pub use args::Args;

@@ -7,6 +7,7 @@ use resp::Protocol;
 
 use crate::client::ClientRecord;
 use crate::fieldset::Fieldsets;
+use crate::tracking::Mode;
 use crate::transaction::Transaction;
 
 /// Whether replies are sent.
@@ -42,6 +43,8 @@ pub struct Session {
     pub fieldsets: Fieldsets,
     /// Whether it is fed with what all clients send.
     pub monitoring: bool,
+    /// How it tracks the keys it reads, if it does.
+    pub tracking: Option<Box<Mode>>,
     /// Whether it wants to be closed once its replies are sent.
     pub closing: bool,
     /// Whether reads leave the access clock alone.
@@ -60,6 +63,7 @@ impl Session {
             transaction: Transaction::default(),
             fieldsets: Fieldsets::default(),
             monitoring: false,
+            tracking: None,
             closing: false,
             no_touch: false,
         }

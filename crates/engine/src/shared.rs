@@ -12,6 +12,7 @@ use crate::client::Clients;
 use crate::latency::Latency;
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandTotals, WorkerStatistics};
+use crate::tracking::Tracking;
 pub use crate::transaction::Watchers;
 
 /// See the module's text.
@@ -26,6 +27,8 @@ pub struct Shared {
     pub clients: Clients,
     /// Who watches which keys.
     pub watchers: Watchers,
+    /// Who may hold which keys in a cache.
+    pub tracking: Tracking,
     /// The slow log.
     pub slow_log: Mutex<SlowLog>,
     /// Latency events.
@@ -86,6 +89,8 @@ pub struct HotSettings {
     pub password_required: AtomicBool,
     /// Whether times of commands are taken.
     pub latency_tracking: AtomicBool,
+    /// `tracking-table-max-keys`; 0 = no limit.
+    pub tracking_keys: AtomicUsize,
 }
 
 impl Default for HotSettings {
@@ -97,6 +102,7 @@ impl Default for HotSettings {
             max_bulk_bytes: AtomicI64::new(512 * 1024 * 1024),
             password_required: AtomicBool::new(false),
             latency_tracking: AtomicBool::new(true),
+            tracking_keys: AtomicUsize::new(1_000_000),
         }
     }
 }

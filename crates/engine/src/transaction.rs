@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use keyspace::{DbIndex, Touched};
 use parking_lot::Mutex;
@@ -89,6 +89,8 @@ impl Transaction {
 #[derive(Debug, Default)]
 pub struct Watchers {
     keys: Mutex<HashMap<WatchedKey, Vec<Arc<AtomicBool>>>>,
+    /// Pairs of a key and a connection.
+    count: AtomicUsize,
 }
 
 impl Watchers {
@@ -99,6 +101,7 @@ impl Watchers {
         }
         self.keys.lock().entry(key.clone()).or_default().push(Arc::clone(&transaction.touched));
         transaction.watched.push(key);
+        self.count.fetch_add(1, Ordering::Relaxed);
         true
     }
 
@@ -106,6 +109,7 @@ impl Watchers {
     pub fn unwatch(&self, transaction: &mut Transaction) -> usize {
         let watched = std::mem::take(&mut transaction.watched);
         if !watched.is_empty() {
+            self.count.fetch_sub(watched.len(), Ordering::Relaxed);
             let mut keys = self.keys.lock();
             for key in &watched {
                 if let Some(flags) = keys.get_mut(key) {
@@ -121,17 +125,21 @@ impl Watchers {
     }
 
     /// Marks the connections that watch what was touched. The shards of the touched keys are locked.
-    pub fn notify(&self, touched: Vec<Touched>) {
+    pub fn notify(&self, touched: &[Touched]) {
+        // Whoever watches a key counted it in while its shard was locked, as it is now.
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
         let keys = self.keys.lock();
         let mark =
             |flags: &Vec<Arc<AtomicBool>>| flags.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
         for touched in touched {
             match touched {
                 Touched::Key(database, key) => {
-                    keys.get(&(database, key)).into_iter().for_each(mark);
+                    keys.get(&(*database, key.clone())).into_iter().for_each(mark);
                 }
                 Touched::Database(database) => {
-                    keys.iter().filter(|(key, _)| key.0 == database).for_each(|(_, flags)| mark(flags));
+                    keys.iter().filter(|(key, _)| key.0 == *database).for_each(|(_, flags)| mark(flags));
                 }
                 Touched::All => keys.values().for_each(mark),
             }

@@ -86,6 +86,7 @@ fn shared() -> Shared {
         hot,
         clients: Clients::default(),
         watchers: Watchers::default(),
+        tracking: engine::tracking::Tracking::default(),
         slow_log: Mutex::default(),
         latency: Mutex::default(),
         statistics: vec![WorkerStatistics::default()],

@@ -3,6 +3,7 @@
 use config::Config;
 use engine::Shared;
 use engine::host::{MemoryFigures, PersistenceFigures, Shutdown};
+use engine::tracking::Notice;
 use keyspace::log::Run;
 use keyspace::{Garbage, LogPosition, Snapshot};
 
@@ -16,6 +17,8 @@ pub enum Mail {
         /// The client's, in case the number was given away again.
         id: u64,
     },
+    /// What clients that cache have to be told.
+    Invalidations(Vec<Notice>),
     /// A line for the clients that run MONITOR.
     Monitor(std::sync::Arc<[u8]>),
     /// The log has reached its promised place up to a new position.

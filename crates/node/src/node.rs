@@ -67,6 +67,7 @@ impl Node {
             hot: HotSettings::default(),
             clients: engine::client::Clients::default(),
             watchers: engine::shared::Watchers::default(),
+            tracking: engine::tracking::Tracking::default(),
             slow_log: Mutex::default(),
             latency: Mutex::default(),
             statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
@@ -106,6 +107,7 @@ impl Node {
         hot.latency_nanoseconds.store(latency, Ordering::Relaxed);
         hot.slow_log_length.store(config.integer(Param::SlowlogMaxLen) as usize, Ordering::Relaxed);
         hot.max_bulk_bytes.store(config.size(Param::ProtoMaxBulkLen) as i64, Ordering::Relaxed);
+        hot.tracking_keys.store(config.integer(Param::TrackingTableMaxKeys) as usize, Ordering::Relaxed);
         let has_password = !config.text(Param::Requirepass).is_empty();
         hot.password_required.store(has_password, Ordering::Relaxed);
         let limits = self.shared.keyspace.limits();

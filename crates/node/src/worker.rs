@@ -22,6 +22,8 @@ use crate::node::Node;
 use crate::output::Output;
 use crate::unfinished::Unfinished;
 
+mod invalidation;
+
 /// Milliseconds between two ticks of an idle worker.
 const TICK_MS: u64 = 50;
 /// Due keys removed in one tick, about; a flood is removed over several turns with requests in between.
@@ -220,12 +222,13 @@ impl<'n> Worker<'n> {
 
     /// The connections that may send; give the list back with [`Worker::return_writable`].
     pub fn take_writable(&mut self) -> Vec<usize> {
-        let list = std::mem::take(&mut self.writable);
-        for &number in &list {
-            if let Some(connection) = &mut self.connections[number] {
-                connection.is_writable = false;
-            }
-        }
+        let mut list = std::mem::take(&mut self.writable);
+        list.retain(|&number| {
+            let Some(connection) = &mut self.connections[number] else { return true };
+            connection.is_writable = false;
+            // It may wait since it came on the list; then its release brings it back.
+            connection.output.held().is_none()
+        });
         list
     }
 
@@ -250,6 +253,7 @@ impl<'n> Worker<'n> {
     pub fn receive(&mut self, now: Now, mail: Mail) {
         match mail {
             Mail::Look { number, id } => self.look(number, id),
+            Mail::Invalidations(notices) => self.invalidate(now, notices),
             Mail::Monitor(line) => self.feed_monitors(now, &line),
             Mail::Released => self.release_held(),
             Mail::Unpaused => self.resume_paused(now),
@@ -284,10 +288,10 @@ impl<'n> Worker<'n> {
         self.next_tick_ns = now.monotonic_ns + TICK_MS * 1_000_000;
         self.engine.access.begin(now.unix);
         self.more_to_expire = self.engine.access.expire_some(&mut self.expiry);
-        if self.engine.access.has_touched() {
-            self.node.shared.watchers.notify(self.engine.access.take_touched());
-        }
+        self.engine.tell_observers(&self.node.shared);
+        self.engine.trim_remembered(&self.node.shared);
         self.engine.access.end();
+        self.hand_out_invalidations(now);
         self.sweep_some();
         self.hand_over();
         self.resume_paused(now);
@@ -356,7 +360,7 @@ impl<'n> Worker<'n> {
     ) -> Step {
         let shared = &self.node.shared;
         let Some(connection) = self.connections[number].as_mut() else { return Step::Forget };
-        if connection.session.closing {
+        if connection.session.closing || connection.is_finished {
             return Step::Forget;
         }
         let limits = Limits {
@@ -442,6 +446,7 @@ impl<'n> Worker<'n> {
     /// The end of a turn: effects go to the journal, replies to their sockets.
     fn finish_turn(&mut self, now: Now, inputs: &[Input]) {
         self.hand_over();
+        self.hand_out_invalidations(now);
         self.publish_counters();
         let waits_for = self.node.unreleased();
         for input in inputs {

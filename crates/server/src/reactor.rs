@@ -90,6 +90,7 @@ impl<'n> Reactor<'n> {
             let now = clock::now();
             self.note(&events);
             self.open_letters(now);
+            self.adopt_arrivals(now);
             self.turn(now);
         }
         self.drain();
@@ -123,7 +124,7 @@ impl<'n> Reactor<'n> {
         }
     }
 
-    /// Adopts new connections, a bounded number a turn, and passes the rest on to the node.
+    /// Passes letters on to the node; new connections wait for [`Reactor::adopt_arrivals`].
     fn open_letters(&mut self, now: Now) {
         self.shared.mailbox(self.index).take(&mut self.letters);
         for letter in self.letters.drain(..) {
@@ -133,6 +134,10 @@ impl<'n> Reactor<'n> {
                 Letter::Stop => {}
             }
         }
+    }
+
+    /// Adopts new connections, a bounded number a turn.
+    fn adopt_arrivals(&mut self, now: Now) {
         let adopted = self.arrivals.len().min(ADOPT_BUDGET);
         let arrivals: Vec<Letter> = self.arrivals.drain(..adopted).collect();
         for letter in arrivals {
@@ -164,6 +169,9 @@ impl<'n> Reactor<'n> {
         self.resume();
         let mut inputs = std::mem::take(self.worker.inputs());
         self.read(&mut inputs);
+        // Again: a request that was sent after another client's reply must not be answered before what that client's
+        // command had to tell this worker (an invalidation, say).
+        self.open_letters(now);
         self.worker.execute(now, &self.arena, &inputs);
         inputs.clear();
         *self.worker.inputs() = inputs;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::connection::client_name;
+use super::tracking;
 use crate::args::Args;
 use crate::client::{ClientRecord, PauseMode};
 use crate::command::{Command, Flags, Group, Outcome};
@@ -59,8 +60,25 @@ const SUBCOMMANDS: &[Command] = &[
         "Lets the connection's reads leave the access clock alone.",
         "<ON | OFF>",
     ),
-    row("GETREDIR", 2, get_redirect, OPEN).doc("6.0.0", "O(1)", "Returns where invalidations are sent.", ""),
-    row("TRACKINGINFO", 2, tracking_info, OPEN).doc("6.2.0", "O(1)", "Returns the state of tracking.", ""),
+    row("TRACKING", -3, tracking::tracking, OPEN).doc(
+        "6.0.0",
+        "O(1)",
+        "Tells the client when keys change that it may cache.",
+        "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+    ),
+    row("CACHING", 3, tracking::caching, OPEN).doc(
+        "6.0.0",
+        "O(1)",
+        "Says whether the keys of the next command are tracked.",
+        "<YES | NO>",
+    ),
+    row("GETREDIR", 2, tracking::get_redirect, OPEN).doc(
+        "6.0.0",
+        "O(1)",
+        "Returns where invalidations are sent.",
+        "",
+    ),
+    row("TRACKINGINFO", 2, tracking::info, OPEN).doc("6.2.0", "O(1)", "Returns the state of tracking.", ""),
     row("CAPA", -3, capabilities, OPEN).doc("8.0.0", "O(1)", "Tells the server what the client can do.", "capability [capability ...]"),
     row("IMPORT-SOURCE", 3, import_source, OPEN).doc("8.1.0", "O(1)", "Marks the connection as a source of imported data.", "<ON | OFF>"),
     row("UNBLOCK", -3, unblock, ADMIN).doc("5.0.0", "O(1)", "Unblocks a blocked connection.", "client-id [TIMEOUT | ERROR]"),
@@ -331,23 +349,6 @@ fn no_touch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     ctx.session.no_touch = on_or_off(args)?;
     ctx.session.record.no_touch.store(ctx.session.no_touch, Ordering::Relaxed);
     reply.ok();
-    Ok(())
-}
-
-fn get_redirect(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.integer(-1);
-    Ok(())
-}
-
-fn tracking_info(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.map(3);
-    reply.bulk("flags");
-    reply.set(1);
-    reply.bulk("off");
-    reply.bulk("redirect");
-    reply.integer(-1);
-    reply.bulk("prefixes");
-    reply.array(0);
     Ok(())
 }
 

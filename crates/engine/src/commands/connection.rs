@@ -199,6 +199,7 @@ pub(crate) fn client_name(name: &[u8]) -> Result<String, Error> {
 
 fn reset(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     abandon(ctx.session, ctx.shared);
+    crate::tracking::disable(ctx.shared, ctx.session);
     let session = &mut *ctx.session;
     session.protocol = Protocol::Resp2;
     session.database = DbIndex(0);

@@ -100,7 +100,7 @@ fn clients(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "client_recent_max_input_buffer", most(|record| record.query_bytes.load(Relaxed)));
     line(out, "client_recent_max_output_buffer", most(|record| record.output_bytes.load(Relaxed)));
     line(out, "blocked_clients", 0);
-    line(out, "tracking_clients", 0);
+    line(out, "tracking_clients", ctx.shared.tracking.totals().clients);
     line(out, "pubsub_clients", 0);
     line(out, "watching_clients", records.iter().filter(|record| record.watching.load(Relaxed) > 0).count());
     line(out, "clients_in_timeout_table", 0);
@@ -218,6 +218,10 @@ fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "pubsub_patterns", 0);
     line(out, "latest_fork_usec", 0);
     line(out, "total_forks", 0);
+    let tracked = ctx.shared.tracking.totals();
+    line(out, "tracking_total_keys", tracked.keys);
+    line(out, "tracking_total_items", tracked.items);
+    line(out, "tracking_total_prefixes", tracked.prefixes);
     line(out, "total_error_replies", sum(|worker| worker.errors.load(Relaxed)));
     line(out, "unexpected_error_replies", 0);
     line(out, "acl_access_denied_auth", 0);

@@ -128,9 +128,18 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     let ran = if needs_everything {
         // The access is lent to the closure and back; everything else of the context goes along.
         let (session, shared, host, row) = (&mut *ctx.session, ctx.shared, ctx.host, ctx.row);
+        let invalidations = &mut *ctx.invalidations;
         ctx.access.with_everything(|access| {
-            let mut inner =
-                Context { access, session, shared, host, row, in_transaction: true, first_key: None };
+            let mut inner = Context {
+                access,
+                session,
+                shared,
+                host,
+                invalidations,
+                row,
+                in_transaction: true,
+                first_key: None,
+            };
             run(&mut inner, out)
         })
     } else {
@@ -172,11 +181,12 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], out: &mut V
         ctx.first_key = None;
         let started = (ctx.shared.clock)();
         let failed = call(ctx, &args.as_args(), out);
+        ctx.remember_keys(&args.as_args());
         let took = (ctx.shared.clock)().saturating_sub(started);
         if let Some(statistics) = ctx.shared.statistics.get(ctx.session.record.worker) {
             statistics.ran(row.index, took, failed);
         }
     }
     ctx.row = exec;
-    ctx.notify_watchers();
+    ctx.tell_observers();
 }

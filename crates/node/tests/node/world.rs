@@ -137,6 +137,33 @@ impl World {
         text
     }
 
+    /// Sends a line and reads what is there then.
+    pub(crate) fn ask(&mut self, peer: Peer, line: &str) -> String {
+        self.send(peer, line);
+        self.read(peer)
+    }
+
+    /// Lets a worker open its letters; true if there were any.
+    pub(crate) fn open_letters(&mut self, worker: usize) -> bool {
+        let letters = std::mem::take(&mut self.machine.boxes.lock()[worker]);
+        let found = !letters.is_empty();
+        for letter in letters {
+            self.workers[worker].receive(self.now, letter);
+        }
+        found
+    }
+
+    /// Lets all workers open letters until there are none.
+    pub(crate) fn settle(&mut self) {
+        while (0..self.workers.len()).any(|worker| self.open_letters(worker)) {}
+    }
+
+    /// The peer ends its connection.
+    pub(crate) fn hang_up(&mut self, peer: Peer) {
+        self.workers[peer.worker].peer_closed(peer.number);
+        self.closed(peer.worker);
+    }
+
     /// The numbers of a worker's connections that are to be closed; they are.
     pub(crate) fn closed(&mut self, worker: usize) -> Vec<usize> {
         let mut closed = Vec::new();

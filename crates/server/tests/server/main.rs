@@ -11,4 +11,5 @@ mod differential;
 mod formats;
 mod pipelines;
 mod support;
+mod tracking;
 mod transcripts;

@@ -1,0 +1,198 @@
+//! CLIENT TRACKING and its companions: a client's side of client-side caching. See [`crate::tracking`].
+
+use crate::args::Args;
+use crate::command::Outcome;
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::tracking::{self, Choice, Mode};
+
+/// Most prefixes that one client may ask for.
+const MAX_PREFIXES: usize = 1000;
+
+/// The options of CLIENT TRACKING.
+struct Options<'a> {
+    mode: Mode,
+    opt_in: bool,
+    opt_out: bool,
+    prefixes: Vec<&'a [u8]>,
+}
+
+impl<'a> Options<'a> {
+    fn parse(ctx: &Context<'_, '_>, args: &Args<'a>) -> Result<Self, Error> {
+        let mut options = Self { mode: Mode::default(), opt_in: false, opt_out: false, prefixes: Vec::new() };
+        let mut cursor = args.cursor(3);
+        while !cursor.is_done() {
+            if cursor.left() >= 2 && cursor.take("REDIRECT") {
+                if options.mode.redirect.is_some() {
+                    return Err(Error::Static("ERR A client can only redirect to a single other client"));
+                }
+                let id = cursor.integer()?;
+                if !u64::try_from(id).is_ok_and(|id| ctx.shared.clients.get(id).is_some()) {
+                    return Err(Error::Static("ERR The client ID you want redirect to does not exist"));
+                }
+                options.mode.redirect = Some(id as u64);
+            } else if cursor.take("BCAST") {
+                options.mode.broadcast = true;
+            } else if cursor.take("OPTIN") {
+                options.opt_in = true;
+            } else if cursor.take("OPTOUT") {
+                options.opt_out = true;
+            } else if cursor.take("NOLOOP") {
+                options.mode.no_loop = true;
+            } else if cursor.left() >= 2 && cursor.take("PREFIX") {
+                options.prefixes.push(cursor.next_required()?);
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        Ok(options)
+    }
+
+    /// The mode, if the options fit together and to the mode before.
+    fn check(self, before: Option<&Mode>) -> Result<Mode, Error> {
+        let Self { mut mode, opt_in, opt_out, prefixes } = self;
+        if !mode.broadcast && !prefixes.is_empty() {
+            return Err(Error::Static("ERR PREFIX option requires BCAST mode to be enabled"));
+        }
+        if before.is_some_and(|before| before.broadcast != mode.broadcast) {
+            return Err(Error::Static(
+                "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling \
+                 it with a different mode.",
+            ));
+        }
+        if mode.broadcast && (opt_in || opt_out) {
+            return Err(Error::Static("ERR OPTIN and OPTOUT are not compatible with BCAST"));
+        }
+        if opt_in && opt_out {
+            return Err(Error::Static("ERR You can't specify both OPTIN mode and OPTOUT mode"));
+        }
+        let choice_before = before.map(|before| before.choice);
+        if opt_in && choice_before == Some(Choice::OptOut) || opt_out && choice_before == Some(Choice::OptIn)
+        {
+            return Err(Error::Static(
+                "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling \
+                 it with a different mode.",
+            ));
+        }
+        mode.choice = match (opt_in, opt_out) {
+            (true, _) => Choice::OptIn,
+            (_, true) => Choice::OptOut,
+            _ => Choice::All,
+        };
+        if mode.broadcast {
+            mode.prefixes = before.map(|before| before.prefixes.clone()).unwrap_or_default();
+            add_prefixes(&mut mode, &prefixes)?;
+        }
+        Ok(mode)
+    }
+}
+
+/// Adds prefixes to those of a client; none of all may begin another.
+fn add_prefixes(mode: &mut Mode, added: &[&[u8]]) -> Outcome {
+    if added.len() + mode.prefixes.len() > MAX_PREFIXES {
+        return Err(Error::Static("ERR too many prefixes for one client"));
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let overlap = |left: &[u8], right: &[u8]| left.starts_with(right) || right.starts_with(left);
+    for (index, prefix) in added.iter().enumerate() {
+        if let Some(other) = mode.prefixes.iter().find(|other| overlap(prefix, other)) {
+            return Err(Error::Text(format!(
+                "ERR Prefix '{}' overlaps with an existing prefix '{}'. Prefixes for a single client must not overlap.",
+                text(prefix),
+                text(other)
+            )));
+        }
+        if let Some(other) = added[index + 1..].iter().find(|other| overlap(prefix, other)) {
+            return Err(Error::Text(format!(
+                "ERR Prefix '{}' overlaps with another provided prefix '{}'. Prefixes for a single client must not \
+                 overlap.",
+                text(prefix),
+                text(other)
+            )));
+        }
+    }
+    mode.prefixes.extend(added.iter().map(|prefix| prefix.to_vec()));
+    if added.is_empty() {
+        mode.prefixes.insert(Vec::new());
+    }
+    Ok(())
+}
+
+pub(super) fn tracking(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let options = Options::parse(ctx, args)?;
+    if args.is(2, "ON") {
+        let mode = options.check(ctx.session.tracking.as_deref())?;
+        tracking::enable(ctx.shared, ctx.session, mode);
+    } else if args.is(2, "OFF") {
+        tracking::disable(ctx.shared, ctx.session);
+    } else {
+        return Err(Error::Syntax);
+    }
+    reply.ok();
+    Ok(())
+}
+
+pub(super) fn caching(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let Some(mode) = ctx.session.tracking.as_mut() else {
+        return Err(Error::Static(
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
+        ));
+    };
+    let (needed, refusal) = if args.is(2, "YES") {
+        (Choice::OptIn, "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.")
+    } else if args.is(2, "NO") {
+        (Choice::OptOut, "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.")
+    } else {
+        return Err(Error::Syntax);
+    };
+    if mode.choice != needed {
+        return Err(Error::Static(refusal));
+    }
+    mode.caching_given = true;
+    reply.ok();
+    Ok(())
+}
+
+/// The client that is told: -1 without tracking, 0 without a redirect.
+fn redirect(mode: Option<&Mode>) -> i64 {
+    mode.map_or(-1, |mode| mode.redirect.unwrap_or(0) as i64)
+}
+
+pub(super) fn get_redirect(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.integer(redirect(ctx.session.tracking.as_deref()));
+    Ok(())
+}
+
+pub(super) fn info(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mode = ctx.session.tracking.as_deref();
+    let words = flags(mode);
+    reply.map(3);
+    reply.bulk("flags");
+    reply.set(words.len());
+    words.iter().for_each(|word| reply.bulk(word));
+    reply.bulk("redirect");
+    reply.integer(redirect(mode));
+    reply.bulk("prefixes");
+    let prefixes: Vec<&Vec<u8>> = mode.iter().flat_map(|mode| &mode.prefixes).collect();
+    reply.array(prefixes.len());
+    prefixes.iter().for_each(|prefix| reply.bulk(prefix));
+    Ok(())
+}
+
+/// The words of a mode in CLIENT TRACKINGINFO.
+fn flags(mode: Option<&Mode>) -> Vec<&'static str> {
+    let Some(mode) = mode else { return vec!["off"] };
+    let (opt_in, opt_out) = (mode.choice == Choice::OptIn, mode.choice == Choice::OptOut);
+    let words = [
+        (true, "on"),
+        (mode.broadcast, "bcast"),
+        (opt_in, "optin"),
+        (opt_in && mode.caching_given, "caching-yes"),
+        (opt_out, "optout"),
+        (opt_out && mode.caching_given, "caching-no"),
+        (mode.no_loop, "noloop"),
+        (mode.redirect_broken, "broken_redirect"),
+    ];
+    words.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word).collect()
+}

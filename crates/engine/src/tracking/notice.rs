@@ -1,0 +1,232 @@
+//! Invalidations on their way: what a worker has to tell, and how it reaches a client.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use keyspace::{Keyspace, Touched};
+use resp::Protocol;
+use stdx::rng::Rng;
+
+use super::{Member, Place, Tracking, encode_keys, publish};
+use crate::client::Clients;
+use crate::reply::Reply;
+use crate::session::Session;
+
+/// Keys dropped at most in one go when too many are remembered.
+const TRIM_KEYS: usize = 1000;
+
+/// Something that a client must hear.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// The client that tracks, or the one that is told in its place.
+    pub to: Place,
+    content: Content,
+    /// It has been redirected: `to` need not track.
+    forwarded: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    /// The array of these keys, encoded.
+    Keys { encoded: Arc<[u8]>, broadcast: bool },
+    /// All keys.
+    Everything,
+}
+
+/// A changed key, and the client that changed it last.
+type Change<'a> = (&'a [u8], Option<u64>);
+
+/// The client whose command runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer {
+    id: u64,
+    no_loop: bool,
+}
+
+impl Writer {
+    /// The client of a session.
+    pub fn of(session: &Session) -> Self {
+        let no_loop = session.tracking.as_ref().is_some_and(|mode| mode.no_loop);
+        Self { id: session.record.id, no_loop }
+    }
+}
+
+/// What a worker has to tell: collected while commands run, handed out at the end of the turn.
+#[derive(Debug, Default)]
+pub struct Invalidations {
+    notices: Vec<Notice>,
+    /// For the client whose command runs; they follow its reply.
+    own: Vec<Notice>,
+    /// Changed keys that may lie under a prefix, with the client that changed them last.
+    changed: BTreeMap<Vec<u8>, Option<u64>>,
+}
+
+impl Invalidations {
+    /// Notes what was touched by a client, or by time.
+    pub fn note(
+        &mut self,
+        tracking: &Tracking,
+        keyspace: &Keyspace,
+        touched: Vec<Touched>,
+        writer: Option<Writer>,
+    ) {
+        for touched in touched {
+            match touched {
+                Touched::Key(_, name) => {
+                    let clients = tracking.remembered.take(&keyspace.key(&name));
+                    self.tell(&clients, &name, writer);
+                    if tracking.prefixes.load(Ordering::Relaxed) > 0 {
+                        self.changed.insert(name, writer.map(|writer| writer.id));
+                    }
+                }
+                // The table knows keys without their database, so a change of any database concerns all.
+                Touched::Database(_) | Touched::All => self.tell_everything(tracking, writer),
+            }
+        }
+    }
+
+    /// Tells the clients of a key, but not a writer that does not want to hear of itself.
+    fn tell(&mut self, clients: &[Place], key: &[u8], writer: Option<Writer>) {
+        if clients.is_empty() {
+            return;
+        }
+        let encoded = encode_keys([key].into_iter());
+        for &to in clients {
+            let is_own = writer.is_some_and(|writer| writer.id == to.id);
+            if is_own && writer.is_some_and(|writer| writer.no_loop) {
+                continue;
+            }
+            let content = Content::Keys { encoded: Arc::clone(&encoded), broadcast: false };
+            let notice = Notice { to, content, forwarded: false };
+            if is_own { self.own.push(notice) } else { self.notices.push(notice) }
+        }
+    }
+
+    /// Tells all clients that nothing they hold is good any more.
+    fn tell_everything(&mut self, tracking: &Tracking, writer: Option<Writer>) {
+        tracking.remembered.clear();
+        for member in tracking.registry.lock().members.values() {
+            let notice = Notice { to: member.place, content: Content::Everything, forwarded: false };
+            let is_own = writer.is_some_and(|writer| writer.id == member.place.id);
+            if is_own { self.own.push(notice) } else { self.notices.push(notice) }
+        }
+    }
+
+    /// Drops remembered keys beyond `limit`, some at a time, and tells their clients.
+    pub fn trim(&mut self, tracking: &Tracking, limit: usize, rng: &mut Rng) {
+        for _ in 0..TRIM_KEYS {
+            if !tracking.is_over(limit) {
+                return;
+            }
+            let Some((key, clients)) = tracking.remembered.take_any(rng.next_u64()) else { return };
+            self.tell(&clients, &key, None);
+        }
+    }
+
+    /// Writes what the client whose command has just been answered must hear of its own changes.
+    #[inline]
+    pub fn write_own(&mut self, session: &mut Session, out: &mut Vec<u8>, clients: &Clients) {
+        for notice in self.own.drain(..) {
+            if let Delivery::Forward(notice) = deliver(notice, session, out, clients) {
+                self.notices.push(notice);
+            }
+        }
+    }
+
+    /// Whether [`Invalidations::take`] has something to give.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.notices.is_empty() && self.changed.is_empty()
+    }
+
+    /// Everything to hand out, the broadcasts of the turn last: one for each client and prefix, with the keys in order.
+    pub fn take(&mut self, tracking: &Tracking) -> Vec<Notice> {
+        let mut notices = std::mem::take(&mut self.notices);
+        let changed = std::mem::take(&mut self.changed);
+        if changed.is_empty() {
+            return notices;
+        }
+        let registry = tracking.registry.lock();
+        let mut by_prefix: BTreeMap<&[u8], Vec<Change<'_>>> = BTreeMap::new();
+        for (key, writer) in &changed {
+            registry
+                .prefixes
+                .for_each_of(key, |prefix| by_prefix.entry(prefix).or_default().push((key, *writer)));
+        }
+        for (prefix, keys) in by_prefix {
+            let all = encode_keys(keys.iter().map(|(key, _)| *key));
+            let members = registry.prefixes.clients(prefix).filter_map(|id| registry.members.get(&id));
+            for member in members {
+                if let Some(encoded) = broadcast_to(member, &keys, &all) {
+                    let content = Content::Keys { encoded, broadcast: true };
+                    notices.push(Notice { to: member.place, content, forwarded: false });
+                }
+            }
+        }
+        notices
+    }
+}
+
+/// The keys for a client: all, or those that others have changed; `None` if there are none.
+fn broadcast_to(member: &Member, keys: &[Change<'_>], all: &Arc<[u8]>) -> Option<Arc<[u8]>> {
+    if !member.no_loop {
+        return Some(Arc::clone(all));
+    }
+    let own = Some(member.place.id);
+    let others: Vec<&[u8]> = keys.iter().filter(|(_, writer)| *writer != own).map(|(key, _)| *key).collect();
+    (!others.is_empty()).then(|| encode_keys(others.into_iter()))
+}
+
+/// What became of a notice.
+#[derive(Debug)]
+pub enum Delivery {
+    /// The client had no use for it, or cannot be told in its protocol.
+    Ignored,
+    /// It is in the output.
+    Written,
+    /// Another client is to be told.
+    Forward(Notice),
+}
+
+/// Brings a notice to the client it is for, at that client's worker.
+pub fn deliver(notice: Notice, session: &mut Session, out: &mut Vec<u8>, clients: &Clients) -> Delivery {
+    if notice.forwarded {
+        return write(&notice.content, session.protocol, out);
+    }
+    let Some(mode) = session.tracking.as_mut() else { return Delivery::Ignored };
+    // What was remembered before the client changed its mode is of no interest any more.
+    if matches!(notice.content, Content::Keys { broadcast, .. } if broadcast != mode.broadcast) {
+        return Delivery::Ignored;
+    }
+    let Some(redirect) = mode.redirect else { return write(&notice.content, session.protocol, out) };
+    let target = clients.get(redirect).filter(|target| !target.killed.load(Ordering::Relaxed));
+    if let Some(target) = target {
+        return Delivery::Forward(Notice { to: Place::of(&target), forwarded: true, ..notice });
+    }
+    mode.redirect_broken = true;
+    publish(session);
+    if session.protocol != Protocol::Resp3 {
+        return Delivery::Ignored;
+    }
+    let mut push = Reply::new(out, session.protocol);
+    push.push(2);
+    push.bulk("tracking-redir-broken");
+    push.integer(redirect as i64);
+    Delivery::Written
+}
+
+/// Writes the push. RESP2 knows pushes only inside a subscription, and there are none yet.
+fn write(content: &Content, protocol: Protocol, out: &mut Vec<u8>) -> Delivery {
+    if protocol != Protocol::Resp3 {
+        return Delivery::Ignored;
+    }
+    let mut push = Reply::new(out, protocol);
+    push.push(2);
+    push.bulk("invalidate");
+    match content {
+        Content::Keys { encoded, .. } => push.raw(encoded),
+        Content::Everything => push.null(),
+    }
+    Delivery::Written
+}
