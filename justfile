@@ -18,6 +18,11 @@ fix:
 test *part:
     scripts/test {{part}}
 
+# Redis's own test suite, with this server in the place of redis-server: `just compat unit/expire` for one unit.
+compat *units:
+    cargo build --release --locked --workspace --bins
+    tests/compat/run {{units}}
+
 # Benchmarks side by side with a peer: `just bench --peer redis=127.0.0.1:6379`.
 bench *arguments:
     cargo run --release -p rustypotato-bench -- versus {{arguments}}

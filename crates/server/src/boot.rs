@@ -39,6 +39,13 @@ pub fn run() -> Result<(), String> {
     configuration::enter_directory(&mut config)?;
     crate::logging::start(config.log_level(), &config.text_lossy(Param::Logfile))
         .map_err(|error| format!("the log file cannot be opened: {error}"))?;
+    // Test harnesses written for Redis look for `PID: ` in the log to learn which process has started.
+    info!(
+        "RustyPotato {} (Redis {} compatible) starts, PID: {}",
+        engine::VERSION,
+        engine::REDIS_VERSION,
+        std::process::id()
+    );
     Server::start(config, file.as_deref())?.serve()
 }
 
@@ -160,7 +167,7 @@ fn listeners(config: &Config) -> Result<Vec<Listener>, String> {
             }
             Err(error) => {
                 return Err(format!(
-                    "cannot listen on {host} port {port}: {error}; is another server running there?"
+                    "Failed listening on port {port} (tcp, {host}): {error}; is another server running there?"
                 ));
             }
         }

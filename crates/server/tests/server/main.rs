@@ -9,6 +9,7 @@ mod content;
 mod crash;
 mod differential;
 mod formats;
+mod harness;
 mod pipelines;
 mod support;
 mod tracking;

@@ -95,6 +95,11 @@ impl Server {
         self.port
     }
 
+    /// The number of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the process as a power cut would, without a chance to write anything.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the server still runs");
@@ -120,7 +125,7 @@ impl Drop for Server {
 }
 
 /// A command that does not hand down `RUSTYPOTATO_*`, which are for the tests and would configure the server.
-fn without_settings(program: &str) -> Command {
+pub(crate) fn without_settings(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("RUSTYPOTATO_") {
