@@ -1,7 +1,8 @@
 //! The command line of redis-server: an optional file, options as `--name value ...`, and `-` for standard input.
 //!
 //! What belongs to an option: everything up to the next argument that begins with `--`. The first argument after a name always
-//! belongs to it, even if it begins with `--`, except after `--save`, which may stand without a value.
+//! belongs to it, even if it begins with `--`, except after `--save`, which may stand without a value. The first name may stand
+//! without its `--`, as redis-server lets it.
 
 use crate::source::{Directive, LoadError, Place};
 use crate::split::split;
@@ -62,11 +63,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<CommandLine, LoadError> {
             option.push(argument.as_bytes().to_vec());
             wants_value = false;
         } else {
-            return Err(refused(
-                argument,
-                "Bad directive or wrong number of arguments",
-                "options begin with `--`",
-            ));
+            options.push(vec![argument.as_bytes().to_vec()]);
         }
     }
     let directive = |mut words: Vec<Vec<u8>>| {

@@ -77,10 +77,12 @@ pub enum Kind {
     ReplicaOf,
 }
 
-/// What a text must be, beside free of line breaks and NUL bytes.
+/// What a text must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextRule {
-    /// Anything.
+    /// Any bytes: a password.
+    Bytes,
+    /// Anything; this and the rules below allow no line breaks and NUL bytes.
     Any,
     /// Something.
     NotEmpty,
@@ -110,7 +112,7 @@ impl Kind {
 
     /// The value that `words` write. A kind that takes one word gets exactly one. `old` is what parts that are not named keep.
     pub(crate) fn parse(&self, name: &str, words: &[&[u8]], old: &Value) -> Result<Value, Reason> {
-        refuse_line_breaks(words)?;
+        self.refuse_line_breaks(words)?;
         match *self {
             Kind::Choice(names) => parse_choice(names, words),
             Kind::Flags(names) => parse_flags(names, words),
@@ -129,6 +131,16 @@ impl Kind {
                 _ => Err("wrong number of arguments".into()),
             },
         }
+    }
+
+    /// Refuses what no name, path or number has and what would look like a line of its own wherever it is printed.
+    pub(crate) fn refuse_line_breaks<T: AsRef<[u8]>>(&self, words: &[T]) -> Result<(), Reason> {
+        let breaks = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0);
+        let any = matches!(self, Kind::Text(TextRule::Bytes));
+        if !any && words.iter().any(|word| word.as_ref().iter().any(breaks)) {
+            return Err("argument must not contain line breaks or NUL bytes".into());
+        }
+        Ok(())
     }
 
     /// As `parse`, for the kinds that take exactly one word.
@@ -166,7 +178,7 @@ impl fmt::Display for Kind {
             Kind::Octal { max } => write!(f, "an octal number up to {max:o}"),
             Kind::Choice(names) => write!(f, "one of `{}`", names.join("`, `")),
             Kind::Flags(names) => write!(f, "one or more of `{}`", names.join("`, `")),
-            Kind::Text(TextRule::Any) => f.write_str("a text"),
+            Kind::Text(TextRule::Bytes | TextRule::Any) => f.write_str("a text"),
             Kind::Text(TextRule::NotEmpty) => f.write_str("a text that is not empty"),
             Kind::Text(TextRule::FileName) => f.write_str("a file name without directories"),
             Kind::Text(TextRule::HostName) => f.write_str("a host name"),
@@ -181,14 +193,6 @@ impl fmt::Display for Kind {
             Kind::ReplicaOf => f.write_str("a host and a port"),
         }
     }
-}
-
-/// Refuses what could add a line to the file that CONFIG REWRITE writes.
-pub(crate) fn refuse_line_breaks<T: AsRef<[u8]>>(words: &[T]) -> Result<(), Reason> {
-    if words.iter().any(|word| word.as_ref().iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0))) {
-        return Err("argument must not contain line breaks or NUL bytes".into());
-    }
-    Ok(())
 }
 
 fn parse_yes_no(word: &[u8]) -> Result<Value, Reason> {

@@ -1,7 +1,7 @@
 //! Reading a configuration from its sources, the weakest first: defaults, file, standard input, environment, command line.
 //!
-//! A directive of a stronger source replaces those of weaker ones. Within one source the last directive counts, except that
-//! `save` lines add up and `client-output-buffer-limit` lines each set their class.
+//! A directive of a stronger source replaces those of weaker ones, and within one source the last directive counts. As in
+//! Redis, `save` lines of all sources add up, and `client-output-buffer-limit` lines each set their class.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use stdx::glob;
 
 use crate::arguments::{self, CommandLine};
 use crate::config::Config;
-use crate::kind::refuse_line_breaks;
+use crate::kind::Kind;
 use crate::source::{Directive, LoadError, Place};
 use crate::split::split;
 use crate::table::{IGNORED_DIRECTIVES, Param};
@@ -97,7 +97,7 @@ pub fn load(inputs: &mut Inputs<'_>) -> Result<Action, LoadError> {
         },
         read_file: &mut *inputs.read_file,
         list_directory: &mut *inputs.list_directory,
-        set_by_source: BTreeSet::new(),
+        set: BTreeSet::new(),
         files: 0,
     };
     if let Some(path) = &file {
@@ -113,7 +113,6 @@ pub fn load(inputs: &mut Inputs<'_>) -> Result<Action, LoadError> {
         loader.apply_all(conf_file::parse(&content, &|line| Place::Stdin { line })?, 0)?;
     }
     for source in [environment, options] {
-        loader.set_by_source.clear();
         loader.apply_all(source, 0)?;
     }
     Ok(Action::Start(Box::new(loader.loaded)))
@@ -128,8 +127,8 @@ struct Loader<'a> {
     loaded: Loaded,
     read_file: &'a mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
     list_directory: &'a mut dyn FnMut(&str) -> Result<Vec<String>, String>,
-    /// What the source being read has set so far.
-    set_by_source: BTreeSet<Param>,
+    /// What is not at its default any more.
+    set: BTreeSet<Param>,
     files: usize,
 }
 
@@ -208,16 +207,18 @@ impl Loader<'_> {
         let kind = &param.row().kind;
         let remedy = || format!("{} takes {kind}", param.name());
         // Before the split below, which takes a line break for a space.
-        refuse_line_breaks(&directive.words).map_err(|reason| directive.error(reason, remedy()))?;
+        kind.refuse_line_breaks(&directive.words).map_err(|reason| directive.error(reason, remedy()))?;
         // One quoted text may hold all words of a value: `--save "900 1"`.
         let words = match directive.words.as_slice() {
+            // These say which names there are.
+            [] if matches!(kind, Kind::Flags(_)) => Vec::new(),
             [] => return Err(directive.error("wrong number of arguments", remedy())),
             [one] if kind.takes_words() => split(one)
                 .ok_or_else(|| directive.error("Unbalanced quotes in configuration line", remedy()))?,
             words => words.to_vec(),
         };
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        let is_first = self.set_by_source.insert(param);
+        let is_first = self.set.insert(param);
         let config = &mut self.loaded.config;
         let done = if is_first { config.assign(param, &words) } else { config.extend(param, &words) };
         done.map_err(|reason| directive.error(reason, remedy()))?;

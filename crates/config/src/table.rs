@@ -20,6 +20,7 @@ const LONG_MAX: i64 = i64::MAX;
 const LONG_MAX_BYTES: u64 = i64::MAX as u64;
 
 const TEXT: Kind = Kind::Text(TextRule::Any);
+const BYTES: Kind = Kind::Text(TextRule::Bytes);
 const NOT_EMPTY: Kind = Kind::Text(TextRule::NotEmpty);
 const FILE_NAME: Kind = Kind::Text(TextRule::FileName);
 const DIRECTORY: Kind = Kind::Text(TextRule::NotEmpty);
@@ -240,7 +241,7 @@ parameters! {
         StreamNodeMaxBytes, "stream-node-max-bytes", "", memory(0, LONG_MAX_BYTES), "4096", Runtime, Accepted, "Bytes of one block of a stream.";
         StreamNodeMaxEntries, "stream-node-max-entries", "", integer(0, LONG_MAX), "100", Runtime, Accepted, "Entries of one block of a stream.";
     ["Security"]
-        Requirepass, "requirepass", "", TEXT, "", Runtime, Acts, "Password of the default user; empty for none.";
+        Requirepass, "requirepass", "", BYTES, "", Runtime, Acts, "Password of the default user; empty for none.";
         Aclfile, "aclfile", "", TEXT, "", Startup, Accepted, "File of users and their rules.";
         AcllogMaxLen, "acllog-max-len", "", integer(0, LONG_MAX), "128", Runtime, Accepted, "Entries the log of refused commands keeps.";
         AclPubsubDefault, "acl-pubsub-default", "", choice(ACL_PUBSUB), "resetchannels", Runtime, Accepted, "Channels that a new user may use.";
@@ -255,7 +256,7 @@ parameters! {
         BusyReplyThreshold, "busy-reply-threshold", "lua-time-limit", integer(0, LONG_MAX), "5000", Runtime, Accepted, "Milliseconds after which other clients learn that a script is running.";
     ["Replication"]
         Replicaof, "replicaof", "slaveof", REPLICA_OF, "", Startup, Accepted, "Host and port of the primary to follow; empty for none.";
-        Masterauth, "masterauth", "", TEXT, "", Runtime, Accepted, "Password for the primary.";
+        Masterauth, "masterauth", "", BYTES, "", Runtime, Accepted, "Password for the primary.";
         Masteruser, "masteruser", "", TEXT, "", Runtime, Accepted, "User for the primary.";
         ReplicaReadOnly, "replica-read-only", "slave-read-only", YES_NO, "yes", Runtime, Accepted, "Refuse writes from clients on a replica.";
         ReplicaServeStaleData, "replica-serve-stale-data", "slave-serve-stale-data", YES_NO, "yes", Runtime, Accepted, "Answer while the primary is not reachable.";

@@ -81,7 +81,7 @@ fn stronger_sources_replace_weaker_ones() {
     assert_eq!(config.integer(Param::Maxclients), 4);
     assert_eq!(config.integer(Param::Port), 5);
     assert_eq!(config.maxmemory_policy(), MaxmemoryPolicy::AllkeysLru);
-    assert_eq!(text(config, "save"), "9 9");
+    assert_eq!(text(config, "save"), "1 1 2 2 9 9", "save points add up");
     let strongest = loaded.origins.iter().rfind(|(param, _)| *param == Param::Maxclients).unwrap();
     assert_eq!(strongest.1.to_string(), "environment variable RUSTYPOTATO_MAXCLIENTS");
 }
@@ -104,6 +104,9 @@ fn the_command_line_of_redis_server_is_understood() {
     check(&full, "save", "");
     check(&full, "appendonly", "no");
     check(&["--save", "900 1", "--save", "300", "10"], "save", "900 1 300 10");
+    check(&["/r.conf", "--save", "300", "10"], "save", "900 1 300 10");
+    check(&["/r.conf", "hz", "7", "--port '8'"], "hz", "7");
+    check(&["/r.conf", "hz", "7", "--port '8'"], "port", "8");
     check(&["--save", "--port", "7"], "save", "");
     check(&["--port", "7", "--save"], "save", "");
     check(&["--port 7", "--hz", "5"], "port", "7");
@@ -189,9 +192,13 @@ fn a_refusal_does_not_show_secrets() {
 
 #[test]
 fn line_breaks_cannot_be_smuggled_into_a_value() {
-    for content in
-        ["requirepass \"a\\nb\"", "masteruser \"a\\x00b\"", "bind \"a\\rb\"", "logfile \"a\\x0ab\""]
-    {
+    for content in [
+        "dir \"a\\nb\"",
+        "masteruser \"a\\x00b\"",
+        "bind \"a\\rb\"",
+        "logfile \"a\\x0ab\"",
+        "pidfile \"a\\x00b\"",
+    ] {
         let refusal = World::default().file("a.conf", content).refusal(&["a.conf"]);
         assert!(refusal.contains("line breaks"), "{refusal}");
     }
