@@ -38,7 +38,7 @@ pub use kind::{Kind, TextRule};
 pub use load::{Action, ENVIRONMENT_PREFIX, Inputs, Loaded, load};
 pub use output_limits::{OutputLimit, OutputLimits};
 pub use parameter::{Change, Effect, Parameter};
-pub use rewrite::{UnsupportedFormat, rewrite};
+pub use rewrite::{Appended, UnsupportedFormat, rewrite};
 pub use source::{LoadError, Place};
 pub use table::{Param, TABLE};
 pub use value::{MemoryLimit, SavePoint};

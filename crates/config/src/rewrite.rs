@@ -32,8 +32,22 @@ impl fmt::Display for UnsupportedFormat {
 
 impl std::error::Error for UnsupportedFormat {}
 
+/// What a rewrite appends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Parameters that are not at their default.
+    Changed,
+    /// Every parameter.
+    All,
+}
+
 /// The new content of the file at `path` whose content is `old`; a file that does not exist is empty.
-pub fn rewrite(path: &str, old: &[u8], config: &Config) -> Result<Vec<u8>, UnsupportedFormat> {
+pub fn rewrite(
+    path: &str,
+    old: &[u8],
+    config: &Config,
+    appended: Appended,
+) -> Result<Vec<u8>, UnsupportedFormat> {
     if is_toml(path) {
         return Err(UnsupportedFormat);
     }
@@ -44,7 +58,7 @@ pub fn rewrite(path: &str, old: &[u8], config: &Config) -> Result<Vec<u8>, Unsup
         for (line, is_default) in lines(row.param, config, &defaults) {
             match places.pop_front() {
                 Some(place) => file.lines[place] = line,
-                None if is_default => {}
+                None if is_default && appended == Appended::Changed => {}
                 None => file.append(line),
             }
         }

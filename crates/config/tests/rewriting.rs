@@ -1,6 +1,6 @@
 //! CONFIG REWRITE: what it keeps, replaces, removes and appends, and that the result means the same.
 
-use config::{Action, Config, Inputs, Param, TABLE, load, rewrite};
+use config::{Action, Appended, Config, Inputs, Param, TABLE, load, rewrite};
 use proptest::prelude::*;
 
 fn read(content: &[u8]) -> Config {
@@ -22,10 +22,14 @@ fn check(old: &str, changes: &[(&str, &str)], expected: &str) {
     for (name, value) in changes {
         config.set(name, value.as_bytes()).expect("a legal value");
     }
-    let new = rewrite("a.conf", old.as_bytes(), &config).expect("redis.conf syntax");
+    let new = rewrite("a.conf", old.as_bytes(), &config, Appended::Changed).expect("redis.conf syntax");
     assert_eq!(String::from_utf8_lossy(&new), expected);
     assert_eq!(read(&new), config);
-    assert_eq!(rewrite("a.conf", &new, &config), Ok(new.clone()), "a second rewrite changes nothing");
+    assert_eq!(
+        rewrite("a.conf", &new, &config, Appended::Changed),
+        Ok(new.clone()),
+        "a second rewrite changes nothing"
+    );
 }
 
 #[test]
@@ -68,13 +72,30 @@ fn output_limits_take_a_line_a_class() {
 
 #[test]
 fn lines_that_mean_nothing_become_comments() {
-    let new = rewrite("a.conf", b"nonsense 1\nuser a on", &Config::default()).unwrap();
+    let new = rewrite("a.conf", b"nonsense 1\nuser a on", &Config::default(), Appended::Changed).unwrap();
     assert_eq!(String::from_utf8_lossy(&new), "# ??? nonsense 1\nuser a on\n");
 }
 
 #[test]
+fn a_rewrite_of_everything_names_every_parameter_and_means_the_same() {
+    let mut config = read(b"port 1\nsave 1 1\n");
+    config.set("requirepass", b"a\nb\0c").expect("a password may have any bytes");
+    let new = rewrite("a.conf", b"port 1\nsave 1 1\n", &config, Appended::All).expect("redis.conf syntax");
+    assert_eq!(read(&new), config);
+    let text = String::from_utf8_lossy(&new).into_owned();
+    for line in ["port 1", "save 1 1", "hz 10", "requirepass \"a\\nb\\x00c\""] {
+        assert_eq!(text.lines().filter(|found| *found == line).count(), 1, "{line} in {text}");
+    }
+}
+
+#[test]
 fn toml_is_refused() {
-    assert!(rewrite("a.toml", b"port = 1", &Config::default()).unwrap_err().to_string().contains("TOML"));
+    assert!(
+        rewrite("a.toml", b"port = 1", &Config::default(), Appended::Changed)
+            .unwrap_err()
+            .to_string()
+            .contains("TOML")
+    );
 }
 
 proptest! {
@@ -88,12 +109,12 @@ proptest! {
             let _ = config.assign(TABLE[index].param, &[text.as_bytes()]);
         }
         let _ = config.assign(Param::Requirepass, &[&password]);
-        let new = rewrite("a.conf", b"# old\nport 1\nbind 1 2\n", &config).unwrap();
+        let new = rewrite("a.conf", b"# old\nport 1\nbind 1 2\n", &config, Appended::Changed).unwrap();
         prop_assert_eq!(read(&new), config);
     }
 
     #[test]
     fn no_old_file_panics(old in any::<Vec<u8>>()) {
-        let _ = rewrite("a.conf", &old, &Config::default()).unwrap();
+        let _ = rewrite("a.conf", &old, &Config::default(), Appended::Changed).unwrap();
     }
 }

@@ -154,6 +154,11 @@ impl ClientRecord {
         if flags.is_empty() { "N".to_owned() } else { flags }
     }
 
+    /// Whether it comes from this machine.
+    pub fn is_local(&self) -> bool {
+        self.is_unix || self.address.starts_with("127.") || self.address.starts_with("[::1]:")
+    }
+
     /// `normal`; pub/sub and replicas come with their commands.
     pub fn type_name(&self) -> &'static str {
         "normal"

@@ -51,8 +51,7 @@ fn protected(request: &Request<'_>) -> Outcome {
     if !request.row.command.flags.has(Flags::PROTECTED) {
         return Ok(());
     }
-    let record = &request.session.record;
-    let is_local = record.is_unix || is_loopback(&record.address);
+    let is_local = request.session.record.is_local();
     if request.shared.config.read().protected(Param::EnableDebugCommand).allows(is_local) {
         return Ok(());
     }
@@ -60,10 +59,6 @@ fn protected(request: &Request<'_>) -> Outcome {
         "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
          local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
     ))
-}
-
-fn is_loopback(address: &str) -> bool {
-    address.starts_with("127.") || address.starts_with("::1:")
 }
 
 #[inline]

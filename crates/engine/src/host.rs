@@ -3,7 +3,7 @@
 //! The one trait of the engine: implemented by `node`, faked in tests. A call returns at once; what takes long goes on
 //! elsewhere.
 
-use config::Config;
+use config::{Appended, Config};
 use keyspace::Access;
 use stdx::time::UnixMs;
 use value::{Value, ValueRef};
@@ -91,7 +91,7 @@ pub trait Host {
     /// Makes changed parameters effective, or refuses them.
     fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), String>;
     /// Writes the parameters to the configuration file.
-    fn rewrite_config(&self, config: &Config) -> Result<(), String>;
+    fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String>;
     /// Memory now.
     fn memory(&self) -> MemoryFigures;
     /// Asks the allocator to give back what it can.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
 
-use config::Config;
+use config::{Appended, Config};
 use engine::args::OwnedArgs;
 use engine::client::{ClientRecord, Clients};
 use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Shutdown};
@@ -46,7 +46,7 @@ impl Host for Nothing {
     fn apply_config(&self, _: &mut Access<'_>, _: &Config, _: &Config) -> Result<(), String> {
         Ok(())
     }
-    fn rewrite_config(&self, _: &Config) -> Result<(), String> {
+    fn rewrite_config(&self, _: &Config, _: Appended) -> Result<(), String> {
         Ok(())
     }
     fn memory(&self) -> MemoryFigures {

@@ -1,6 +1,6 @@
 //! The node as the commands' host.
 
-use config::{Config, Param};
+use config::{Appended, Config, Param};
 use engine::client::ClientRecord;
 use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Shutdown};
 use keyspace::Access;
@@ -67,8 +67,8 @@ impl Host for Node {
         Ok(())
     }
 
-    fn rewrite_config(&self, config: &Config) -> Result<(), String> {
-        self.machine.rewrite_config(config)
+    fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String> {
+        self.machine.rewrite_config(config, appended)
     }
 
     fn memory(&self) -> MemoryFigures {

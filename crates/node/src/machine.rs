@@ -1,6 +1,6 @@
 //! What the node asks of the machine: letters to workers and to the journal, figures, background work, the end.
 
-use config::Config;
+use config::{Appended, Config};
 use engine::Shared;
 use engine::host::{MemoryFigures, PersistenceFigures, Shutdown};
 use engine::tracking::Notice;
@@ -83,5 +83,5 @@ pub trait Machine: Send + Sync {
     /// Processor time of the process in microseconds: system, user.
     fn processor_us(&self) -> (u64, u64);
     /// Writes the parameters to the configuration file.
-    fn rewrite_config(&self, config: &Config) -> Result<(), String>;
+    fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String>;
 }

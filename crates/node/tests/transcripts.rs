@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use config::Config;
+use config::{Appended, Config};
 use engine::Shared;
 use engine::host::{MemoryFigures, PersistenceFigures, Shutdown};
 use keyspace::{LogPosition, Snapshot};
@@ -58,7 +58,7 @@ impl Machine for Quiet {
     fn processor_us(&self) -> (u64, u64) {
         (0, 0)
     }
-    fn rewrite_config(&self, _: &Config) -> Result<(), String> {
+    fn rewrite_config(&self, _: &Config, _: Appended) -> Result<(), String> {
         Ok(())
     }
 }

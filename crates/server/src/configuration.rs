@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use config::{Action, Config, Inputs, Param};
+use config::{Action, Appended, Config, Inputs, Param};
 
 use crate::aof::at;
 
@@ -69,13 +69,14 @@ fn list(directory: &str) -> Result<Vec<String>, String> {
 
 /// Writes the parameters into the file they came from: a new file beside it takes its place, so that a crash leaves
 /// the old one or the new one.
-pub fn rewrite(path: Option<&Path>, config: &Config) -> Result<(), String> {
+pub fn rewrite(path: Option<&Path>, config: &Config, appended: Appended) -> Result<(), String> {
     let path = path.ok_or_else(|| "The server is running without a config file".to_owned())?;
     let old = fs::read(path).or_else(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Ok(Vec::new()),
         _ => Err(at(path, &error)),
     })?;
-    let text = config::rewrite(&path.to_string_lossy(), &old, config).map_err(|error| error.to_string())?;
+    let text = config::rewrite(&path.to_string_lossy(), &old, config, appended)
+        .map_err(|error| error.to_string())?;
     let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
     let write = || -> std::io::Result<()> {
         let mut file = fs::File::create(&temporary)?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::Thread;
 
-use config::Config;
+use config::{Appended, Config};
 use engine::Shared as EngineShared;
 use keyspace::{LogPosition, Snapshot};
 use node::{Background, JournalLetter, Machine, Mail, Mailbox, MemoryFigures, PersistenceFigures, Shutdown};
@@ -206,7 +206,7 @@ impl Machine for ServerMachine {
         crate::clock::processor_us()
     }
 
-    fn rewrite_config(&self, config: &Config) -> Result<(), String> {
-        crate::configuration::rewrite(self.config_file.as_deref(), config)
+    fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String> {
+        crate::configuration::rewrite(self.config_file.as_deref(), config, appended)
     }
 }

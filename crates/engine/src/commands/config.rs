@@ -1,6 +1,6 @@
 //! CONFIG: the parameters of the running server.
 
-use config::{ConfigError, Permissions};
+use config::{Appended, ConfigError, Param, Permissions};
 
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
@@ -68,8 +68,9 @@ fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Out
     }
     let words: Vec<&[u8]> = args.from(2).collect();
     let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let is_local = ctx.session.record.is_local();
     let permissions = Permissions {
-        protected: ctx.session.record.is_unix || ctx.session.record.address.starts_with("127."),
+        protected: ctx.shared.config.read().protected(Param::EnableProtectedConfigs).allows(is_local),
         loading: ctx.shared.loading.load(std::sync::atomic::Ordering::Relaxed),
     };
     let (old, new) = {
@@ -105,7 +106,9 @@ fn reset_statistics(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'
 
 fn rewrite(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let config = ctx.shared.config.read().clone();
-    ctx.host.rewrite_config(&config).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    ctx.host
+        .rewrite_config(&config, Appended::Changed)
+        .map_err(|reason| Error::Text(format!("ERR {reason}")))?;
     reply.ok();
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! DEBUG: what tests need to look inside. Allowed by `enable-debug-command` only.
 
+use config::Appended;
 use keyspace::{DbIndex, Expiry, Key};
 use value::ValueRef;
 
@@ -58,6 +59,13 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             ctx.host.reload(ctx.access).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
             reply.ok();
         }
+        (b"CONFIG-REWRITE-FORCE-ALL", 2) => {
+            let config = ctx.shared.config.read().clone();
+            ctx.host
+                .rewrite_config(&config, Appended::All)
+                .map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+            reply.ok();
+        }
         (b"SLEEP", 3) => sleep(ctx, args, reply)?,
         (b"HTSTATS" | b"HTSTATS-KEY", _) => {
             reply.verbatim(*b"txt", "[linear hashing: no rehashing in progress]\n");
@@ -72,6 +80,9 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
 }
 
 const HELP: &[&str] = &[
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Like CONFIG REWRITE but writes all configuration options, including",
+    "    keywords not listed in original configuration file or default values.",
     "DIGEST",
     "    A hash of all data.",
     "DIGEST-VALUE <key> [<key> ...]",

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use config::Config;
+use config::{Appended, Config};
 use engine::Shared;
 use keyspace::{LogPosition, Snapshot};
 use node::{
@@ -52,7 +52,7 @@ impl Machine for FakeMachine {
     fn processor_us(&self) -> (u64, u64) {
         (0, 0)
     }
-    fn rewrite_config(&self, _: &Config) -> Result<(), String> {
+    fn rewrite_config(&self, _: &Config, _: Appended) -> Result<(), String> {
         Ok(())
     }
 }
