@@ -76,18 +76,23 @@ impl Db<'_, '_> {
         self.access.partition_mut(self.index, key).expect("the key was found there")
     }
 
-    /// Looks a key up to read it: counts the hit or miss and sets the access clock.
+    /// Looks a key up and counts the hit or miss.
     #[inline]
-    pub(crate) fn find_to_read(&mut self, key: &Key<'_>) -> Option<Position> {
+    pub(crate) fn find_and_count(&mut self, key: &Key<'_>) -> Option<Position> {
         let found = self.find(key);
         match found {
             None => self.access.counters.misses += 1,
-            Some(at) => {
-                self.access.counters.hits += 1;
-                self.touch_at(key, at);
-            }
+            Some(_) => self.access.counters.hits += 1,
         }
         found
+    }
+
+    /// Looks a key up to read it: counts the hit or miss and sets the access clock.
+    #[inline]
+    pub(crate) fn find_to_read(&mut self, key: &Key<'_>) -> Option<Position> {
+        let at = self.find_and_count(key)?;
+        self.touch_at(key, at);
+        Some(at)
     }
 
     /// Sets the access clock, unless it is right already or the page is shared.

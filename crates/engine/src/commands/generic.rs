@@ -42,7 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Determines whether one or more keys exist.",
         "key [key ...]",
     ),
-    row("TOUCH", -2, READ.and(FAST), exists).keys(all_keys(Access::Look)).doc(
+    row("TOUCH", -2, READ.and(FAST), touch).keys(all_keys(Access::Look)).doc(
         "3.2.1",
         "O(N) where N is the number of keys that will be touched.",
         "Returns the number of existing keys out of those specified after updating the time they were last accessed.",
@@ -93,6 +93,16 @@ fn exists(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
         found += i64::from(ctx.db().exists(&key));
     }
     reply.integer(found);
+    Ok(())
+}
+
+fn touch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut touched = 0;
+    for index in 1..args.len() {
+        let key = ctx.key(args, index);
+        touched += i64::from(ctx.db().touch(&key));
+    }
+    reply.integer(touched);
     Ok(())
 }
 

@@ -17,8 +17,13 @@ enum Carried {
 }
 
 impl Db<'_, '_> {
-    /// Whether a key is there. Counts as a look-up.
+    /// Whether a key is there. Counts as a look-up, but leaves the access clock alone.
     pub fn exists(&mut self, key: &Key<'_>) -> bool {
+        self.find_and_count(key).is_some()
+    }
+
+    /// Sets a key's access clock; whether it is there. Counts as a look-up.
+    pub fn touch(&mut self, key: &Key<'_>) -> bool {
         self.find_to_read(key).is_some()
     }
 
