@@ -100,12 +100,7 @@ fn run(
 ) -> Outcome {
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
-    let length = db.string(&key)?.map_or(0, StringRef::len);
-    // The string is made long enough for all writes first, also for those that will fail.
-    let end = operations.iter().filter(|operation| operation.writes()).map(Operation::end).max().unwrap_or(0);
-    if end > length {
-        db.write_range(&key, end - 1, &[0])?;
-    }
+    let mut length = db.string(&key)?.map_or(0, StringRef::len);
     reply.array(operations.len());
     for operation in operations {
         let Operation { action, encoding, offset } = *operation;
@@ -126,9 +121,17 @@ fn run(
             reply.null();
             continue;
         };
-        let (at, bytes, count) = encoding.write(value, offset, after);
-        db.write_range(&key, at, &bytes[..count])?;
         reply.integer(answer);
+        if after != before {
+            let (at, bytes, count) = encoding.write(value, offset, after);
+            db.write_range(&key, at, &bytes[..count])?;
+            length = length.max(at + count);
+        }
+    }
+    // In the end the string is long enough for all writes, also for those that failed or changed nothing.
+    let end = operations.iter().filter(|operation| operation.writes()).map(Operation::end).max().unwrap_or(0);
+    if end > length {
+        db.write_range(&key, end - 1, &[0])?;
     }
     Ok(())
 }
