@@ -159,9 +159,6 @@ impl<'k> Worker<'k> {
             finish(session, out, begin);
             return started;
         }
-        if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
-            feed_monitors(host, &row, args, session, self.access.now());
-        }
         self.access.start_unit();
         let mut context = Context {
             access: &mut self.access,
@@ -177,15 +174,11 @@ impl<'k> Worker<'k> {
         context.remember_keys(args);
         context.tell_observers();
         if prepared.alone {
-            self.access.unlock(); // a handler that panicked may have left locks behind
+            context.access.unlock(); // a handler that panicked may have left locks behind
         }
         let ended = (shared.clock)();
         let took = ended.saturating_sub(started);
-        statistics.ran(row.index, took, failed);
-        if failed {
-            add(&statistics.errors, 1);
-        }
-        note_slow(shared, &row, args, session, self.access.now().0 / 1000, took);
+        account(&context, &row, args, took, failed);
         finish(session, out, begin);
         end_caching(session, Some(&row));
         self.invalidations.write_own(session, out, &shared.clients);
@@ -291,6 +284,21 @@ fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) {
             out.truncate(begin);
             session.reply_mode = ReplyMode::On;
         }
+    }
+}
+
+/// What is noted of every command that has run, alone or in a transaction: figures, slowness, MONITOR. The commands of a
+/// transaction come before their EXEC, which is the order in which Redis shows them.
+#[inline]
+pub(crate) fn account(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
+    let (shared, session) = (context.shared, &*context.session);
+    let now = context.access.now();
+    if let Some(statistics) = shared.statistics.get(session.record.worker) {
+        statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+    }
+    note_slow(shared, row, args, session, now.0 / 1000, took);
+    if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
+        feed_monitors(context.host, row, args, session, now);
     }
 }
 

@@ -95,15 +95,18 @@ impl WorkerStatistics {
         self.changes.store(counters.changes, Ordering::Relaxed);
     }
 
-    /// A command ran.
+    /// A command ran. `tracked`: it counts for the distribution of times (`latency-tracking`).
     #[inline]
-    pub fn ran(&self, index: usize, nanoseconds: u64, failed: bool) {
+    pub fn ran(&self, index: usize, nanoseconds: u64, failed: bool, tracked: bool) {
         let counters = &self.commands[index];
         add(&counters.calls, 1);
         add(&counters.nanoseconds, nanoseconds);
-        add(&counters.buckets[bucket(nanoseconds)], 1);
+        if tracked {
+            add(&counters.buckets[bucket(nanoseconds)], 1);
+        }
         if failed {
             add(&counters.failed, 1);
+            add(&self.errors, 1);
         }
     }
 
@@ -155,6 +158,11 @@ fn bucket(nanoseconds: u64) -> usize {
 }
 
 impl CommandTotals {
+    /// Runs whose time was noted.
+    pub fn tracked(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+
     /// The upper ends of the buckets in microseconds, with the runs up to each (LATENCY HISTOGRAM).
     pub fn cumulative(&self) -> Vec<(u64, u64)> {
         let mut sum = 0;

@@ -105,6 +105,7 @@ impl Node {
         let latency_ms = config.integer(Param::LatencyMonitorThreshold);
         let latency = if latency_ms > 0 { nanoseconds(latency_ms.saturating_mul(1000)) } else { u64::MAX };
         hot.latency_nanoseconds.store(latency, Ordering::Relaxed);
+        hot.latency_tracking.store(config.yes(Param::LatencyTracking), Ordering::Relaxed);
         hot.slow_log_length.store(config.integer(Param::SlowlogMaxLen) as usize, Ordering::Relaxed);
         hot.max_bulk_bytes.store(config.size(Param::ProtoMaxBulkLen) as i64, Ordering::Relaxed);
         hot.tracking_keys.store(config.integer(Param::TrackingTableMaxKeys) as usize, Ordering::Relaxed);

@@ -281,14 +281,16 @@ fn command_stats(ctx: &Context<'_, '_>, out: &mut String) {
 fn error_stats(_: &Context<'_, '_>, _: &mut String) {}
 
 fn latency_stats(ctx: &Context<'_, '_>, out: &mut String) {
-    for (name, totals) in used(ctx).iter().filter(|(_, totals)| totals.calls > 0) {
-        let at = |quantile: f64| {
-            let wanted = (totals.calls as f64 * quantile).ceil() as u64;
-            let found = totals.cumulative().into_iter().find(|(_, count)| *count >= wanted);
-            found.map_or(0.0, |(upper_us, _)| upper_us as f64)
+    let percentiles = ctx.shared.config.read().percentiles().to_vec();
+    for (name, totals) in used(ctx).iter().filter(|(_, totals)| totals.tracked() > 0) {
+        let buckets = totals.cumulative();
+        let at = |percentile: f64| {
+            let wanted = (totals.tracked() as f64 * percentile / 100.0).ceil() as u64;
+            buckets.iter().find(|(_, count)| *count >= wanted).map_or(0, |(upper_us, _)| *upper_us)
         };
-        let text = format!("p50={:.3},p99={:.3},p99.9={:.3}", at(0.5), at(0.99), at(0.999));
-        line(out, &format!("latency_percentiles_usec_{name}"), text);
+        let texts: Vec<String> =
+            percentiles.iter().map(|&percentile| format!("p{percentile}={}.000", at(percentile))).collect();
+        line(out, &format!("latency_percentiles_usec_{name}"), texts.join(","));
     }
 }
 

@@ -104,19 +104,19 @@ fn histogram(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) 
     let wanted: Vec<Row> = if args.len() == 2 {
         table().rows().to_vec()
     } else {
-        args.from(2).filter_map(|name| table().by_full_name(name)).collect()
+        args.from(2).filter_map(|name| table().by_full_name(name)).flat_map(with_subcommands).collect()
     };
     let found: Vec<_> = wanted
         .iter()
         .map(|row| (row, ctx.shared.totals(row.index)))
-        .filter(|(_, totals)| totals.calls > 0)
+        .filter(|(_, totals)| totals.tracked() > 0)
         .collect();
     reply.map(found.len());
     for (row, totals) in found {
         reply.bulk(Table::full_name(row));
         reply.map(2);
         reply.bulk("calls");
-        reply.integer(totals.calls as i64);
+        reply.integer(totals.tracked() as i64);
         reply.bulk("histogram_usec");
         let buckets = totals.cumulative();
         reply.map(buckets.len());
@@ -126,6 +126,14 @@ fn histogram(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) 
         }
     }
     Ok(())
+}
+
+/// A command and, if it is a container, what it contains.
+fn with_subcommands(row: Row) -> impl Iterator<Item = Row> {
+    let is_inside = move |other: &&Row| {
+        row.container.is_none() && other.container.is_some_and(|container| container.name == row.command.name)
+    };
+    std::iter::once(row).chain(table().rows().iter().filter(is_inside).copied())
 }
 
 fn graph(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

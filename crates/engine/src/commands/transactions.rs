@@ -6,7 +6,7 @@ use crate::args::{Args, OwnedArgs};
 use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
-use crate::execute::call;
+use crate::execute::{account, call};
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -24,7 +24,9 @@ pub(super) const COMMANDS: &[Command] = &[
         "",
     ),
     Command::new("EXEC", Group::Transactions, 1, exec)
-        .flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::ALONE))
+        .flags(
+            Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::SKIP_SLOWLOG).and(Flags::ALONE),
+        )
         .doc("1.2.0", "Depends on the commands in the transaction", "Executes all queued commands.", ""),
     Command::new("DISCARD", Group::Transactions, 1, discard).flags(FLAGS).doc(
         "2.0.0",
@@ -183,9 +185,7 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], out: &mut V
         let failed = call(ctx, &args.as_args(), out);
         ctx.remember_keys(&args.as_args());
         let took = (ctx.shared.clock)().saturating_sub(started);
-        if let Some(statistics) = ctx.shared.statistics.get(ctx.session.record.worker) {
-            statistics.ran(row.index, took, failed);
-        }
+        account(ctx, row, &args.as_args(), took, failed);
     }
     ctx.row = exec;
     ctx.tell_observers();

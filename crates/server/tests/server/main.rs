@@ -8,6 +8,7 @@ mod bad_inputs;
 mod content;
 mod crash;
 mod differential;
+mod figures;
 mod formats;
 mod harness;
 mod pipelines;
