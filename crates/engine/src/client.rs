@@ -64,12 +64,16 @@ pub struct ClientRecord {
     pub database: AtomicU16,
     /// The index of the last command in the table, plus one.
     pub command: AtomicUsize,
-    /// Bytes of half a request.
+    /// Bytes of half a request, and of the memory that holds them.
     pub query_bytes: AtomicUsize,
+    /// Bytes of that memory.
+    pub query_memory: AtomicUsize,
     /// Bytes of replies not sent.
     pub output_bytes: AtomicUsize,
-    /// Bytes of memory of both buffers.
-    pub buffer_bytes: AtomicUsize,
+    /// Bytes of the memory that holds replies.
+    pub output_memory: AtomicUsize,
+    /// Bytes of queued commands.
+    pub queued_bytes: AtomicUsize,
     /// Queued commands, -1 outside a transaction.
     pub queued: AtomicI64,
     /// Watched keys.
@@ -88,6 +92,8 @@ pub struct ClientRecord {
     pub no_evict: AtomicBool,
     /// CLIENT NO-TOUCH.
     pub no_touch: AtomicBool,
+    /// It waits for the end of a pause.
+    pub blocked: AtomicBool,
     /// Somebody asked to close it.
     pub killed: AtomicBool,
 }
@@ -104,8 +110,8 @@ impl ClientRecord {
         let seconds = |since: i64| (now.0 - since).max(0) / 1000;
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
-             watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} \
-             events=r cmd={} user={} redir={} resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} \
+             watch={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} \
+             events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} \
              tot-net-out={} tot-cmds={}",
             self.id,
             self.address,
@@ -119,9 +125,12 @@ impl ClientRecord {
             self.queued.load(Ordering::Relaxed),
             get(&self.watching),
             get(&self.query_bytes),
+            get(&self.query_memory).saturating_sub(get(&self.query_bytes)),
+            get(&self.queued_bytes),
             get(&self.output_bytes),
-            get(&self.buffer_bytes),
-            get(&self.buffer_bytes) + size_of::<Self>(),
+            get(&self.output_memory),
+            self.memory(),
+            if get(&self.output_bytes) > 0 { "rw" } else { "r" },
             command,
             names.user,
             names.tracking.map_or(-1, |tracking| tracking.redirect as i64),
@@ -135,6 +144,12 @@ impl ClientRecord {
         )
     }
 
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
+        let parts = [&self.query_memory, &self.output_memory, &self.queued_bytes];
+        size_of::<Self>() + parts.iter().map(|part| part.load(Ordering::Relaxed)).sum::<usize>()
+    }
+
     /// The letters of the flags field.
     fn flags(&self, names: &ClientNames) -> String {
         let mut flags = String::new();
@@ -145,6 +160,7 @@ impl ClientRecord {
         };
         add(self.monitoring.load(Ordering::Relaxed), 'O');
         add(self.queued.load(Ordering::Relaxed) >= 0, 'x');
+        add(self.blocked.load(Ordering::Relaxed), 'b');
         add(names.tracking.is_some(), 't');
         add(names.tracking.is_some_and(|tracking| tracking.redirect_broken), 'R');
         add(names.tracking.is_some_and(|tracking| tracking.broadcast), 'B');
@@ -214,7 +230,9 @@ impl Clients {
             command: AtomicUsize::new(0),
             query_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
-            buffer_bytes: AtomicUsize::new(0),
+            query_memory: AtomicUsize::new(0),
+            output_memory: AtomicUsize::new(0),
+            queued_bytes: AtomicUsize::new(0),
             queued: AtomicI64::new(-1),
             watching: AtomicUsize::new(0),
             protocol: AtomicU16::new(2),
@@ -224,6 +242,7 @@ impl Clients {
             monitoring: AtomicBool::new(false),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
             killed: AtomicBool::new(false),
         });
         self.records.lock().insert(record.id, Arc::clone(&record));
@@ -253,10 +272,10 @@ impl Clients {
         self.records.lock().get(&id).cloned()
     }
 
-    /// Holds commands back until a time. A pause that is on is only made longer and stricter.
+    /// Holds commands back until a time. A pause that is on is only made longer, but the last one says what is held back.
     pub fn pause(&self, until: UnixMs, mode: PauseMode) {
         self.pause_until.fetch_max(until.0, Ordering::Relaxed);
-        self.pause_all.fetch_or(mode == PauseMode::All, Ordering::Relaxed);
+        self.pause_all.store(mode == PauseMode::All, Ordering::Relaxed);
     }
 
     /// Ends a pause.

@@ -43,11 +43,12 @@ impl Prepared {
     }
 
     /// Whether a pause holds it back.
-    pub fn is_paused(&self, mode: PauseMode) -> bool {
-        let Ok(row) = &self.row else { return false };
-        let flags = row.command.flags;
-        let name = row.container.map_or(row.command.name, |container| container.name);
-        name != "CLIENT" && (mode == PauseMode::All || flags.has(Flags::WRITE) || name == "EXEC")
+    pub fn is_paused(&self, mode: PauseMode, session: &Session) -> bool {
+        let Ok(row) = &self.row else { return mode == PauseMode::All };
+        let writes = |row: &Row| row.command.flags.has(Flags::WRITE);
+        mode == PauseMode::All
+            || writes(row)
+            || row.command.name == "EXEC" && session.transaction.commands().iter().any(|(row, _)| writes(row))
     }
 }
 
@@ -154,6 +155,7 @@ impl<'k> Worker<'k> {
         session.record.command.store(row.index + 1, Ordering::Relaxed);
         if session.transaction.is_open() && !is_transaction_command(&row) {
             session.transaction.push(row, args);
+            session.record.queued_bytes.fetch_add(args.bytes(), Ordering::Relaxed);
             session.record.queued.store(session.transaction.queued().unwrap_or(0) as i64, Ordering::Relaxed);
             Reply::new(out, session.protocol).simple("QUEUED");
             finish(session, out, begin);

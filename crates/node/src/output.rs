@@ -16,6 +16,8 @@ const KEEP: usize = 4 * 1024;
 pub struct Output {
     buffer: Vec<u8>,
     sent: usize,
+    /// Bytes sent that nobody has counted yet.
+    uncounted: u64,
     held: Option<LogPosition>,
 }
 
@@ -48,6 +50,7 @@ impl Output {
     /// The first `count` bytes have been sent.
     pub fn consume(&mut self, count: usize) {
         self.sent += count;
+        self.uncounted += count as u64;
         debug_assert!(self.sent <= self.buffer.len(), "no more can be sent than there is");
         if self.is_empty() {
             self.sent = 0;
@@ -78,9 +81,14 @@ impl Output {
         self.held = None;
     }
 
-    /// Forgets everything: the peer is gone.
+    /// Bytes sent since the last call.
+    pub fn take_sent(&mut self) -> u64 {
+        std::mem::take(&mut self.uncounted)
+    }
+
+    /// Forgets everything but what was sent: the peer is gone.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { uncounted: self.uncounted, ..Self::default() };
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use engine::execute::GROUP;
-use engine::statistics::add;
+use engine::statistics::{WorkerStatistics, add};
 use engine::{Args, Prepared, Reply, Session};
 use keyspace::{ExpiryBudget, LogPosition, WorkerId};
 use resp::{Decoded, Limits, Protocol};
@@ -158,6 +158,7 @@ impl<'n> Worker<'n> {
     /// A connection's socket is closed.
     pub fn close(&mut self, number: usize) {
         if let Some(mut connection) = self.connections[number].take() {
+            count_sent(&self.node.shared.statistics[self.index], &mut connection);
             self.node.forget(&mut connection.session);
             self.held.retain(|(_, held)| *held != number);
             self.writable.retain(|&other| other != number);
@@ -203,7 +204,10 @@ impl<'n> Worker<'n> {
     pub fn written(&mut self, number: usize) {
         let Some(connection) = &mut self.connections[number] else { return };
         connection.over_soft_limit_since = None;
-        connection.session.record.output_bytes.store(0, Ordering::Relaxed);
+        let record = &connection.session.record;
+        record.output_bytes.store(0, Ordering::Relaxed);
+        record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
+        count_sent(&self.node.shared.statistics[self.index], connection);
         if connection.is_done() && !connection.is_finished {
             connection.is_finished = true;
             self.finished.push_back(number);
@@ -405,9 +409,10 @@ impl<'n> Worker<'n> {
         let (bytes, ranges) = (turn.buffers.bytes(source), &turn.buffers.ranges[args.clone()]);
         let prepared = self.engine.prepare(&connection.session, &Args::new(bytes, ranges));
         if let Some(mode) = self.node.shared.clients.paused(turn.now.unix)
-            && prepared.is_paused(mode)
+            && prepared.is_paused(mode, &connection.session)
         {
             connection.is_paused = true;
+            connection.session.record.blocked.store(true, Ordering::Relaxed);
             return None;
         }
         let is_alone = prepared.is_alone() || !connection.session.authenticated;
@@ -453,8 +458,8 @@ impl<'n> Worker<'n> {
             let number = input.connection;
             let Some(connection) = self.connections[number].as_mut() else { continue };
             let record = &connection.session.record;
-            let buffers = connection.output.capacity() + connection.unfinished.capacity();
-            record.buffer_bytes.store(buffers, Ordering::Relaxed);
+            record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
+            record.query_memory.store(connection.unfinished.capacity(), Ordering::Relaxed);
             record.output_bytes.store(connection.output.len(), Ordering::Relaxed);
             record.query_bytes.store(connection.unfinished.bytes().len(), Ordering::Relaxed);
             if connection.output.is_empty() {
@@ -463,7 +468,6 @@ impl<'n> Worker<'n> {
                 }
                 continue;
             }
-            add(&self.node.shared.statistics[self.index].sent, connection.output.len() as u64);
             if self.node.exceeds_output_limit(connection, now) {
                 self.peer_closed(number);
             } else if let Some(position) = waits_for {
@@ -524,6 +528,7 @@ impl<'n> Worker<'n> {
             if let Some(connection) = place
                 && std::mem::take(&mut connection.is_paused)
             {
+                connection.session.record.blocked.store(false, Ordering::Relaxed);
                 self.inputs.push(Input { connection: number, range: 0..0 });
                 self.resumed.push(number);
             }
@@ -608,6 +613,13 @@ impl<'n> Worker<'n> {
             }
         }
     }
+}
+
+/// Counts the bytes that a connection has sent since the last time.
+fn count_sent(statistics: &WorkerStatistics, connection: &mut Connection) {
+    let sent = connection.output.take_sent();
+    add(&statistics.sent, sent);
+    add(&connection.session.record.sent, sent);
 }
 
 /// What became of the next bytes of a connection.

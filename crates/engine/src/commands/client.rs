@@ -117,7 +117,7 @@ fn list(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
         while let Some(word) = cursor.next_optional() {
             ids.push(client_id(word)?);
         }
-        records.retain(|record| ids.contains(&record.id));
+        records.retain(|record| ids.contains(&(record.id as i64)));
     } else {
         cursor.finish()?;
     }
@@ -126,11 +126,15 @@ fn list(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
     Ok(())
 }
 
-fn client_id(word: &[u8]) -> Result<u64, Error> {
-    match stdx::number::parse_i64(word) {
-        Some(id) if id > 0 => Ok(id as u64),
-        _ => Err(Error::Static("ERR Invalid client ID")),
-    }
+/// A client's number, which need not be one that any client has.
+fn client_id(word: &[u8]) -> Result<i64, Error> {
+    stdx::number::parse_i64(word).ok_or(Error::Static("ERR Invalid client ID"))
+}
+
+/// The refusal of too many arguments where a fixed arity does not refuse them.
+fn too_many(args: &Args<'_>) -> Error {
+    let name = String::from_utf8_lossy(args.get(1)).into_owned();
+    Error::Text(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."))
 }
 
 /// A client type by its name; two have an old one.
@@ -166,7 +170,7 @@ fn set_info(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         return Err(Error::Text(format!("ERR Unrecognized option '{option}'")));
     }
     if !is_clean {
-        let option = String::from_utf8_lossy(&option).into_owned();
+        let option = String::from_utf8_lossy(args.get(2)).into_owned();
         return Err(Error::Text(format!(
             "ERR {option} cannot contain spaces, newlines or special characters."
         )));
@@ -223,7 +227,9 @@ impl KillFilter {
             } else if cursor.take("LADDR") {
                 filter.local_address = Some(cursor.next_required()?.to_vec());
             } else if cursor.take("MAXAGE") {
-                let age = cursor.integer()?;
+                let age = cursor
+                    .integer()
+                    .map_err(|_| Error::Static("ERR maxage is not an integer or out of range"))?;
                 if age <= 0 {
                     return Err(Error::Static("ERR maxage should be greater than 0"));
                 }
@@ -288,6 +294,9 @@ fn close(ctx: &mut Context<'_, '_>, record: &Arc<ClientRecord>) {
 }
 
 fn pause(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() > 4 {
+        return Err(too_many(args));
+    }
     let mode = match args.get_optional(3).map(<[u8]>::to_ascii_lowercase).as_deref() {
         None | Some(b"all") => PauseMode::All,
         Some(b"write") => PauseMode::Write,
@@ -365,10 +374,13 @@ fn import_source(_: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) ->
 
 /// No command blocks yet, so there is nobody to unblock.
 fn unblock(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() > 4 {
+        return Err(too_many(args));
+    }
     args.integer(2)?;
     match args.len() {
         3 => {}
-        4 if args.is(3, "TIMEOUT") || args.is(3, "ERROR") => {}
+        _ if args.is(3, "TIMEOUT") || args.is(3, "ERROR") => {}
         _ => return Err(Error::Static("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     }
     reply.integer(0);

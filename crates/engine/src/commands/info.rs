@@ -99,7 +99,7 @@ fn clients(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "maxclients", ctx.shared.config.read().integer(Param::Maxclients));
     line(out, "client_recent_max_input_buffer", most(|record| record.query_bytes.load(Relaxed)));
     line(out, "client_recent_max_output_buffer", most(|record| record.output_bytes.load(Relaxed)));
-    line(out, "blocked_clients", 0);
+    line(out, "blocked_clients", records.iter().filter(|record| record.blocked.load(Relaxed)).count());
     line(out, "tracking_clients", ctx.shared.tracking.totals().clients);
     line(out, "pubsub_clients", 0);
     line(out, "watching_clients", records.iter().filter(|record| record.watching.load(Relaxed) > 0).count());
@@ -146,8 +146,7 @@ fn memory(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "mem_fragmentation_ratio", ratio(memory.rss, memory.allocated));
     line(out, "mem_fragmentation_bytes", memory.rss as i64 - memory.allocated as i64);
     line(out, "mem_not_counted_for_evict", 0);
-    let buffers: usize =
-        ctx.shared.clients.all().iter().map(|record| record.buffer_bytes.load(Relaxed)).sum();
+    let buffers: usize = ctx.shared.clients.all().iter().map(|record| record.memory()).sum();
     line(out, "mem_clients_slaves", 0);
     line(out, "mem_clients_normal", buffers);
     line(out, "mem_aof_buffer", ctx.host.persistence().aof_buffered);

@@ -95,6 +95,7 @@ fn unwatch(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 pub(crate) fn abandon(session: &mut Session, shared: &Shared) {
     session.transaction.take();
     session.record.queued.store(-1, Ordering::Relaxed);
+    session.record.queued_bytes.store(0, Ordering::Relaxed);
     forget_watched(session, shared);
 }
 

@@ -2,6 +2,7 @@
 //! it was asked and a clock that a test turns by hand.
 
 mod caches;
+mod clients;
 mod output_limits;
 mod tracking;
 mod world;

@@ -126,6 +126,12 @@ impl World {
         self.workers[peer.worker].execute(self.now, &bytes, &[input]);
     }
 
+    /// A worker's turn in which no connection sends anything; those whose input waited go on.
+    pub(crate) fn turn(&mut self, worker: usize) {
+        let inputs = std::mem::take(self.workers[worker].inputs());
+        self.workers[worker].execute(self.now, &[], &inputs);
+    }
+
     /// Everything that a connection may read, which it reads.
     pub(crate) fn read(&mut self, peer: Peer) -> String {
         let worker = &mut self.workers[peer.worker];
