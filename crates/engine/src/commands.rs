@@ -26,6 +26,7 @@ mod tracking;
 mod transactions;
 
 use crate::command::Command;
+pub(crate) use transactions::abandon;
 
 /// The rows of all groups.
 pub const ALL: &[&[Command]] = &[
@@ -52,7 +53,7 @@ pub const ALL: &[&[Command]] = &[
 
 /// A connection has gone: what it began ends with it.
 pub fn close(session: &mut crate::Session, shared: &crate::Shared) {
-    transactions::abandon(session, shared);
+    abandon(session, shared);
     crate::tracking::disable(shared, session);
     if std::mem::take(&mut session.monitoring) {
         shared.clients.monitors.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);

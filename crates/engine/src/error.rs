@@ -28,6 +28,8 @@ pub enum Error {
     UnknownCommand(String),
     /// No such subcommand; it and its container.
     UnknownSubcommand(String, &'static str),
+    /// Not what a subcommand takes; it, as the client wrote it, and its container.
+    SubcommandArguments(String, &'static str),
     /// The value would be longer than `proto-max-bulk-len`.
     StringTooLong,
     /// An offset or index outside its range.
@@ -59,6 +61,12 @@ impl fmt::Display for Error {
             Self::UnknownCommand(text) => return write!(f, "ERR unknown command {text}"),
             Self::UnknownSubcommand(name, container) => {
                 return write!(f, "ERR unknown subcommand '{name}'. Try {container} HELP.");
+            }
+            Self::SubcommandArguments(name, container) => {
+                return write!(
+                    f,
+                    "ERR unknown subcommand or wrong number of arguments for '{name}'. Try {container} HELP."
+                );
             }
             Self::StringTooLong => "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
             Self::OutOfRange => "ERR value is out of range",

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::args::Args;
 use crate::client::PauseMode;
 use crate::command::Flags;
+use crate::commands::abandon;
 use crate::context::{Context, tell_observers};
 use crate::error::Error;
 use crate::gate::{self, Request};
@@ -142,15 +143,9 @@ impl<'k> Worker<'k> {
             }
         };
         let (Some(row), Ok(())) = (row, &result) else {
-            return refuse(
-                row,
-                &result.expect_err("one of the two failed"),
-                session,
-                out,
-                begin,
-                statistics,
-                started,
-            );
+            let error = result.expect_err("one of the two failed");
+            refuse(row, &error, session, out, begin, shared, statistics);
+            return started;
         };
         session.record.command.store(row.index + 1, Ordering::Relaxed);
         if session.transaction.is_open() && !is_transaction_command(&row) {
@@ -240,25 +235,30 @@ fn is_transaction_command(row: &Row) -> bool {
         && row.container.is_none()
 }
 
-/// Answers a request that the look-up or the gate refused.
+/// Answers a request that the look-up or the gate refused. A refused EXEC ends its transaction.
 fn refuse(
     row: Option<Row>,
     error: &Error,
     session: &mut Session,
     out: &mut Vec<u8>,
     begin: usize,
+    shared: &Shared,
     statistics: &WorkerStatistics,
-    started: u64,
-) -> u64 {
+) {
+    let mut text = error.to_string();
+    if row.is_some_and(|row| row.command.name == "EXEC") {
+        abandon(session, shared);
+        let reason = text.strip_prefix("ERR ").unwrap_or(&text);
+        text = format!("EXECABORT Transaction discarded because of: {reason}");
+    }
     session.transaction.break_it();
     if let Some(row) = row {
         statistics.rejected(row.index);
     }
     add(&statistics.errors, 1);
-    Reply::new(out, session.protocol).error(error.to_string());
+    Reply::new(out, session.protocol).error(text);
     finish(session, out, begin);
     end_caching(session, row.as_ref());
-    started
 }
 
 /// CLIENT CACHING holds for the command behind it, or for the transaction behind it.

@@ -18,13 +18,21 @@ use crate::table::Row;
 /// A database and a key.
 pub(crate) type WatchedKey = (DbIndex, Vec<u8>);
 
+/// A watched key.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) key: WatchedKey,
+    /// Whether it was there when the watch began. Its time may come without anybody touching it.
+    pub(crate) was_there: bool,
+}
+
 /// What a connection has begun with MULTI or WATCH.
 #[derive(Debug, Default)]
 pub struct Transaction {
     queue: Option<Vec<(Row, OwnedArgs)>>,
     /// A command could not be queued: EXEC will refuse.
     broken: bool,
-    watched: Vec<WatchedKey>,
+    watched: Vec<Watch>,
     touched: Arc<AtomicBool>,
 }
 
@@ -75,7 +83,7 @@ impl Transaction {
     }
 
     /// Watched keys.
-    pub fn watched(&self) -> &[WatchedKey] {
+    pub(crate) fn watched(&self) -> &[Watch] {
         &self.watched
     }
 
@@ -95,12 +103,12 @@ pub struct Watchers {
 
 impl Watchers {
     /// A connection watches one more key; true if it did not watch it already.
-    pub fn watch(&self, transaction: &mut Transaction, key: WatchedKey) -> bool {
-        if transaction.watched.contains(&key) {
+    pub(crate) fn watch(&self, transaction: &mut Transaction, watch: Watch) -> bool {
+        if transaction.watched.iter().any(|other| other.key == watch.key) {
             return false;
         }
-        self.keys.lock().entry(key.clone()).or_default().push(Arc::clone(&transaction.touched));
-        transaction.watched.push(key);
+        self.keys.lock().entry(watch.key.clone()).or_default().push(Arc::clone(&transaction.touched));
+        transaction.watched.push(watch);
         self.count.fetch_add(1, Ordering::Relaxed);
         true
     }
@@ -111,7 +119,7 @@ impl Watchers {
         if !watched.is_empty() {
             self.count.fetch_sub(watched.len(), Ordering::Relaxed);
             let mut keys = self.keys.lock();
-            for key in &watched {
+            for Watch { key, .. } in &watched {
                 if let Some(flags) = keys.get_mut(key) {
                     flags.retain(|flag| !Arc::ptr_eq(flag, &transaction.touched));
                     if flags.is_empty() {
@@ -122,6 +130,24 @@ impl Watchers {
         }
         transaction.touched = Arc::default();
         watched.len()
+    }
+
+    /// All watched keys.
+    pub(crate) fn keys(&self) -> Vec<WatchedKey> {
+        self.keys.lock().keys().cloned().collect()
+    }
+
+    /// Like `notify`, where of the touched databases only the keys in `present` count.
+    pub(crate) fn notify_present(&self, touched: &[Touched], present: &[WatchedKey]) {
+        let in_it = |touched: &Touched, (database, _): &WatchedKey| match touched {
+            Touched::Key(..) => false, // told as it is
+            Touched::Database(other) => other == database,
+            Touched::All => true,
+        };
+        let changed = present.iter().filter(|key| touched.iter().any(|touched| in_it(touched, key)));
+        let mut keys: Vec<_> = changed.map(|(database, key)| Touched::Key(*database, key.clone())).collect();
+        keys.extend(touched.iter().filter(|touched| matches!(touched, Touched::Key(..))).cloned());
+        self.notify(&keys);
     }
 
     /// Marks the connections that watch what was touched. The shards of the touched keys are locked.

@@ -28,8 +28,11 @@ impl Peer {
     pub fn is_among(&self, peers: &str) -> bool {
         self.name == OWN
             || peers.split(',').any(|peer| {
-                let (name, version) = peer.trim().split_once(' ').unwrap_or((peer.trim(), ""));
-                name == self.name && self.version >= numbers(version)
+                let (name, versions) = peer.trim().split_once(' ').unwrap_or((peer.trim(), ""));
+                let (first, last) = versions.split_once('-').map_or((versions, None), |(a, b)| (a, Some(b)));
+                name == self.name
+                    && self.version >= numbers(first)
+                    && last.map(numbers).is_none_or(|last| self.version.iter().take(last.len()).le(&last))
             })
     }
 }
@@ -52,6 +55,8 @@ mod tests {
         assert!(!redis.is_among("redis 8.0.11"));
         assert!(!redis.is_among("valkey 7.0"));
         assert!(!redis.is_among("none"));
+        assert!(redis.is_among("redis 7.0-8.0"));
+        assert!(!redis.is_among("redis 7.0-7.4"));
     }
 
     #[test]

@@ -134,7 +134,7 @@ fn client_id(word: &[u8]) -> Result<i64, Error> {
 /// The refusal of too many arguments where a fixed arity does not refuse them.
 fn too_many(args: &Args<'_>) -> Error {
     let name = String::from_utf8_lossy(args.get(1)).into_owned();
-    Error::Text(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."))
+    Error::SubcommandArguments(name, "CLIENT")
 }
 
 /// A client type by its name; two have an old one.

@@ -80,7 +80,13 @@ fn echo(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outc
 }
 
 fn select(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let index = database_index(ctx, args.integer(1).map_err(|_| Error::NotInteger)?)?;
+    let number = args.integer(1)?;
+    if i32::try_from(number).is_err() {
+        return Err(Error::Static(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
+    let index = database_index(ctx, number)?;
     ctx.session.database = index;
     ctx.session.record.database.store(index.0, Ordering::Relaxed);
     reply.ok();

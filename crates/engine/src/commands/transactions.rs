@@ -11,6 +11,7 @@ use crate::reply::Reply;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
+use crate::transaction::Watch;
 
 const FLAGS: Flags =
     Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY);
@@ -75,8 +76,10 @@ fn watch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         return Err(Error::Static("ERR WATCH inside MULTI is not allowed"));
     }
     for key in args.from(1) {
-        let watched = (ctx.session.database, key.to_vec());
-        if ctx.shared.watchers.watch(&mut ctx.session.transaction, watched) {
+        let hashed = ctx.key_of(key);
+        let was_there = ctx.db().contains(&hashed);
+        let watch = Watch { key: (ctx.session.database, key.to_vec()), was_there };
+        if ctx.shared.watchers.watch(&mut ctx.session.transaction, watch) {
             ctx.shared.keyspace.add_observer();
         }
     }
@@ -117,7 +120,7 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     let needs_everything =
         ctx.session.transaction.commands().iter().any(|(row, _)| row.command.flags.has(Flags::ALONE));
     let run = |ctx: &mut Context<'_, '_>, out: &mut Vec<u8>| {
-        if ctx.session.transaction.is_touched() {
+        if ctx.session.transaction.is_touched() || has_expired(ctx) {
             abandon(ctx.session, ctx.shared);
             return false;
         }
@@ -161,6 +164,14 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     Ok(())
 }
 
+/// Whether the time of a watched key has come. Nobody need have touched it: it may not have been swept yet.
+fn has_expired(ctx: &mut Context<'_, '_>) -> bool {
+    let (access, shared) = (&mut *ctx.access, ctx.shared);
+    ctx.session.transaction.watched().iter().any(|Watch { key: (database, key), was_there }| {
+        *was_there && !access.db(*database).contains(&shared.keyspace.key(key))
+    })
+}
+
 /// The shards of all keys of the queued commands and of the watched keys.
 fn shards_of(ctx: &Context<'_, '_>) -> Vec<usize> {
     let mut shards = Vec::new();
@@ -169,8 +180,8 @@ fn shards_of(ctx: &Context<'_, '_>) -> Vec<usize> {
         let args = args.as_args();
         row.command.for_each_key(&args, |at, _| shards.push(ctx.access.shard_of(&ctx.key_of(args.get(at)))));
     }
-    for (_, key) in transaction.watched() {
-        shards.push(ctx.access.shard_of(&ctx.key_of(key)));
+    for watch in transaction.watched() {
+        shards.push(ctx.access.shard_of(&ctx.key_of(&watch.key.1)));
     }
     shards
 }

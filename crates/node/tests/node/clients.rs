@@ -32,7 +32,13 @@ fn a_pause_of_writes_holds_writes_and_transactions_that_write() {
 fn a_pause_of_everything_holds_even_its_end_and_a_shorter_one_does_not_shorten_it() {
     let mut world = World::new(1, &[]);
     let (first, second) = (world.connect(0), world.connect(0));
-    assert_eq!(world.ask(first, "MULTI\r\nCLIENT PAUSE 1000 ALL\r\nCLIENT PAUSE 10 ALL\r\nEXEC").matches("OK").count(), 3);
+    assert_eq!(
+        world
+            .ask(first, "MULTI\r\nCLIENT PAUSE 1000 ALL\r\nCLIENT PAUSE 10 ALL\r\nEXEC")
+            .matches("OK")
+            .count(),
+        3
+    );
     assert_eq!(world.ask(second, "CLIENT UNPAUSE"), "");
     assert_eq!(world.ask(first, "PING"), "");
     world.pass_ms(500);

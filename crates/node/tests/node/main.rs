@@ -5,4 +5,5 @@ mod caches;
 mod clients;
 mod output_limits;
 mod tracking;
+mod transcripts;
 mod world;

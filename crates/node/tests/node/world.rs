@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use config::{Appended, Config};
+use config::{Appended, Config, Param};
 use engine::Shared;
 use keyspace::{LogPosition, Snapshot};
 use node::{
@@ -61,7 +61,7 @@ impl Machine for FakeMachine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer {
     worker: usize,
-    number: usize,
+    pub(crate) number: usize,
 }
 
 /// See the module's text.
@@ -81,6 +81,7 @@ impl World {
     /// A node with `threads` workers; parameters differ from the defaults as given.
     pub(crate) fn new(threads: usize, parameters: &[(&str, &str)]) -> Self {
         let mut config = Config::default();
+        config.assign(Param::EnableDebugCommand, &[b"yes"]).expect("DEBUG can be allowed");
         for (name, value) in [("appendonly", "no")].iter().chain(parameters) {
             config.set(name, value.as_bytes()).expect("a test gives legal values");
         }
@@ -121,9 +122,20 @@ impl World {
 
     /// A connection sends a line, which its worker runs. Nothing is read from it.
     pub(crate) fn send(&mut self, peer: Peer, line: &str) {
-        let bytes = format!("{line}\r\n").into_bytes();
-        let input = Input { connection: peer.number, range: 0..bytes.len() };
-        self.workers[peer.worker].execute(self.now, &bytes, &[input]);
+        self.send_bytes(peer, format!("{line}\r\n").as_bytes());
+    }
+
+    /// A connection sends bytes, and its worker runs what they complete.
+    pub(crate) fn send_bytes(&mut self, peer: Peer, bytes: &[u8]) {
+        let worker = &mut self.workers[peer.worker];
+        let range = match worker.unfinished_input(peer.number) {
+            Some(half) => {
+                half.room(bytes.len()).0.extend_from_slice(bytes);
+                0..0
+            }
+            None => 0..bytes.len(),
+        };
+        worker.execute(self.now, bytes, &[Input { connection: peer.number, range }]);
     }
 
     /// A worker's turn in which no connection sends anything; those whose input waited go on.
@@ -134,13 +146,17 @@ impl World {
 
     /// Everything that a connection may read, which it reads.
     pub(crate) fn read(&mut self, peer: Peer) -> String {
+        String::from_utf8_lossy(&self.read_bytes(peer)).into_owned()
+    }
+
+    /// The same as it is.
+    pub(crate) fn read_bytes(&mut self, peer: Peer) -> Vec<u8> {
         let worker = &mut self.workers[peer.worker];
         let output = worker.output(peer.number);
-        let text = String::from_utf8_lossy(output.bytes()).into_owned();
-        let count = output.len();
-        output.consume(count);
+        let bytes = output.bytes().to_vec();
+        output.consume(bytes.len());
         worker.written(peer.number);
-        text
+        bytes
     }
 
     /// Sends a line and reads what is there then.
