@@ -43,13 +43,15 @@ impl Prepared {
         self.alone
     }
 
-    /// Whether a pause holds it back.
-    pub fn is_paused(&self, mode: PauseMode, session: &Session) -> bool {
-        let Ok(row) = &self.row else { return mode == PauseMode::All };
+    /// Whether a pause holds it back: not what is refused at once. Requests before it have run.
+    pub fn is_paused(&self, mode: PauseMode, args: &Args<'_>, session: &Session, shared: &Shared) -> bool {
+        let Ok(row) = &self.row else { return false };
         let writes = |row: &Row| row.command.flags.has(Flags::WRITE);
-        mode == PauseMode::All
+        let is_held = mode == PauseMode::All
             || writes(row)
-            || row.command.name == "EXEC" && session.transaction.commands().iter().any(|(row, _)| writes(row))
+            || row.command.name == "EXEC"
+                && session.transaction.commands().iter().any(|(row, _)| writes(row));
+        is_held && gate::check(&Request { row, args, session, shared }).is_ok()
     }
 }
 

@@ -1,5 +1,7 @@
 //! One connection: its session, the half request it has sent, the replies it is owed.
 
+use std::sync::atomic::Ordering;
+
 use engine::Session;
 use resp::RequestDecoder;
 
@@ -15,8 +17,6 @@ pub struct Connection {
     pub(crate) output: Output,
     /// It has something to send and is in the worker's list.
     pub(crate) is_writable: bool,
-    /// Its input waits for the end of a pause.
-    pub(crate) is_paused: bool,
     /// The peer is gone, or everything it was owed before it is closed has been sent.
     pub(crate) is_finished: bool,
     /// Since when it is owed as much as the soft limit, on the monotonic clock.
@@ -31,7 +31,6 @@ impl Connection {
             unfinished: Unfinished::default(),
             output: Output::default(),
             is_writable: false,
-            is_paused: false,
             is_finished: false,
             over_soft_limit_since: None,
         }
@@ -39,7 +38,12 @@ impl Connection {
 
     /// Whether more requests should be read: not while replies wait for the log, a pause lasts or the end is near.
     pub(crate) fn wants_input(&self) -> bool {
-        self.output.held().is_none() && !self.is_paused && !self.session.closing
+        self.output.held().is_none() && !self.is_paused() && !self.session.closing
+    }
+
+    /// Whether its input waits for the end of a pause.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.session.record.blocked.load(Ordering::Relaxed)
     }
 
     /// Whether it has been asked to end and owes nothing more.

@@ -405,13 +405,18 @@ impl<'n> Worker<'n> {
         source: usize,
         args: Range<usize>,
     ) -> Option<()> {
+        let pause = self.node.shared.clients.paused(turn.now.unix);
+        if pause.is_some() {
+            // What is held back depends on what ran before, such as a MULTI.
+            self.run_group(turn);
+        }
         let connection = self.connections[number].as_mut().expect("its bytes were just decoded");
         let (bytes, ranges) = (turn.buffers.bytes(source), &turn.buffers.ranges[args.clone()]);
-        let prepared = self.engine.prepare(&connection.session, &Args::new(bytes, ranges));
-        if let Some(mode) = self.node.shared.clients.paused(turn.now.unix)
-            && prepared.is_paused(mode, &connection.session)
+        let args_now = Args::new(bytes, ranges);
+        let prepared = self.engine.prepare(&connection.session, &args_now);
+        if let Some(mode) = pause
+            && prepared.is_paused(mode, &args_now, &connection.session, &self.node.shared)
         {
-            connection.is_paused = true;
             connection.session.record.blocked.store(true, Ordering::Relaxed);
             return None;
         }
@@ -526,9 +531,8 @@ impl<'n> Worker<'n> {
         }
         for (number, place) in self.connections.iter_mut().enumerate() {
             if let Some(connection) = place
-                && std::mem::take(&mut connection.is_paused)
+                && connection.session.record.blocked.swap(false, Ordering::Relaxed)
             {
-                connection.session.record.blocked.store(false, Ordering::Relaxed);
                 self.inputs.push(Input { connection: number, range: 0..0 });
                 self.resumed.push(number);
             }

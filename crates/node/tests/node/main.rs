@@ -4,6 +4,7 @@
 mod caches;
 mod clients;
 mod output_limits;
+mod pauses;
 mod tracking;
 mod transcripts;
 mod world;

@@ -180,6 +180,12 @@ impl World {
         while (0..self.workers.len()).any(|worker| self.open_letters(worker)) {}
     }
 
+    /// Lets connections go on whose input waited.
+    pub(crate) fn resume(&mut self, worker: usize) {
+        let inputs = std::mem::take(self.workers[worker].inputs());
+        self.workers[worker].execute(self.now, &[], &inputs);
+    }
+
     /// The peer ends its connection.
     pub(crate) fn hang_up(&mut self, peer: Peer) {
         self.workers[peer.worker].peer_closed(peer.number);
