@@ -198,6 +198,8 @@ pub struct Command {
     pub arity: i32,
     /// Which of them are keys.
     pub keys: Keys,
+    /// What is done with the key, where that depends on the arguments; `keys` names the most.
+    pub access_by: Option<fn(&Args<'_>) -> Access>,
     /// What it is like.
     pub flags: Flags,
     /// The version of Redis (or Valkey, then marked) that brought it.
@@ -222,6 +224,7 @@ impl Command {
             group,
             arity,
             keys: Keys::None,
+            access_by: None,
             flags: Flags::NONE,
             since: "1.0.0",
             complexity: "O(1)",
@@ -249,6 +252,13 @@ impl Command {
     #[must_use]
     pub const fn keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// With a function that tells from the arguments what is done with the key.
+    #[must_use]
+    pub const fn access_by(mut self, access_by: fn(&Args<'_>) -> Access) -> Self {
+        self.access_by = Some(access_by);
         self
     }
 

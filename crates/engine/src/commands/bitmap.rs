@@ -58,13 +58,17 @@ pub(super) const COMMANDS: &[Command] = &[
             "Performs bitwise operations on multiple strings, and stores the result.",
             "<AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE> destkey key [key ...]",
         ),
-    Command::new("BITFIELD", Group::Bitmap, -2, field::bitfield).flags(GROW).key(Access::Update).doc(
-        "3.2.0",
-        "O(1) for each subcommand specified",
-        "Performs arbitrary bitfield integer operations on strings.",
-        "key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] \
+    Command::new("BITFIELD", Group::Bitmap, -2, field::bitfield)
+        .flags(GROW)
+        .key(Access::Update)
+        .access_by(field::access)
+        .doc(
+            "3.2.0",
+            "O(1) for each subcommand specified",
+            "Performs arbitrary bitfield integer operations on strings.",
+            "key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] \
          <SET encoding offset value | INCRBY encoding offset increment>> ...]",
-    ),
+        ),
     Command::new("BITFIELD_RO", Group::Bitmap, -2, field::bitfield_ro)
         .flags(READ.and(FAST))
         .key(Access::Read)

@@ -168,12 +168,11 @@ fn write_docs(row: &Row, reply: &mut Reply<'_>) {
 }
 
 fn list(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut rows: Vec<&Row> = table().commands().collect();
+    let mut rows: Vec<&Row> = table().rows().iter().collect();
     match args.len() {
         2 => {}
         5 if args.is(2, "FILTERBY") => {
             let wanted = args.get(4);
-            rows = table().rows().iter().collect();
             if args.is(3, "MODULE") {
                 rows.clear();
             } else if args.is(3, "ACLCAT") {
@@ -232,7 +231,8 @@ fn get_keys_and_flags(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
         return Err(Error::Static("ERR Invalid arguments specified for command"));
     }
     reply.array(keys.len());
-    for (at, access) in keys {
+    for (at, most) in keys {
+        let access = row.command.access_by.map_or(most, |access_by| access_by(&words));
         reply.array(2);
         reply.bulk(words.get(at));
         reply.set(access.flags().len());

@@ -42,7 +42,9 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
         Keys::None => reply.array(0),
         Keys::Range { first, last, step, access } => {
             reply.array(1);
-            write_spec(reply, access.flags(), first, &Find::Range { last, step });
+            let mut flags = access.flags().to_vec();
+            flags.extend(command.access_by.map(|_| "variable_flags"));
+            write_spec(reply, &flags, first, &Find::Range { last, step });
         }
         Keys::Counted { at, step, access } => {
             reply.array(1);

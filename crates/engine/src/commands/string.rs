@@ -38,7 +38,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the string value of a key.",
         "key",
     ),
-    row("SET", -3, GROW, set::set).key(Access::Exchange).doc(
+    row("SET", -3, GROW, set::set).key(Access::Exchange).access_by(set::access).doc(
         "1.0.0",
         "O(1)",
         "Sets the string value of a key, under conditions and with an expiry if wished.",

@@ -1,4 +1,4 @@
-//! What a server tells of the commands it ran: SLOWLOG, MONITOR, LATENCY HISTOGRAM and fields of INFO.
+//! What a server tells of its commands and of those it ran: COMMAND, SLOWLOG, MONITOR, LATENCY and fields of INFO.
 
 use std::io::{BufRead, BufReader, Write};
 
@@ -116,5 +116,16 @@ fn writes_that_change_nothing_are_not_counted_as_changes() {
     ] {
         must(&mut client, command);
         assert_eq!(info(&mut client, "persistence", "rdb_changes_since_last_save"), changes, "{command}");
+    }
+}
+
+#[test]
+fn command_list_names_subcommands_too() {
+    let (_folder, server) = start();
+    let mut client = server.connect();
+    let list = must(&mut client, "COMMAND LIST");
+    let names: Vec<String> = list.elements().expect("a list of names").iter().map(text).collect();
+    for name in ["get", "client", "client|list"] {
+        assert!(names.iter().any(|other| other == name), "{name}");
     }
 }

@@ -5,7 +5,7 @@ use value::StringRef;
 use super::integer::{Encoding, Overflow};
 use super::offset;
 use crate::args::Args;
-use crate::command::Outcome;
+use crate::command::{Access, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -84,6 +84,13 @@ fn parse(ctx: &Context<'_, '_>, args: &Args<'_>) -> Result<Vec<Operation>, Error
         operations.push(Operation { action, encoding, offset });
     }
     Ok(operations)
+}
+
+/// With nothing but GET the key is only read.
+pub(super) fn access(args: &Args<'_>) -> Access {
+    let is = |word: &[u8], name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    let writes = args.from(2).any(|word| is(word, "SET") || is(word, "INCRBY"));
+    if writes { Access::Update } else { Access::Read }
 }
 
 fn parse_overflow(word: &[u8]) -> Result<Overflow, Error> {

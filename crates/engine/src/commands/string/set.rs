@@ -5,7 +5,7 @@ use stdx::time::UnixMs;
 
 use super::condition::Condition;
 use crate::args::Args;
-use crate::command::Outcome;
+use crate::command::{Access, Outcome};
 use crate::commands::expiry_option::{ExpiryOption, Unit, Wish};
 use crate::context::Context;
 use crate::error::Error;
@@ -35,6 +35,12 @@ impl<'a> Options<'a> {
         }
         Ok(options)
     }
+}
+
+/// Without GET, what the key held is not read.
+pub(super) fn access(args: &Args<'_>) -> Access {
+    let reads = args.from(3).any(|word| word.eq_ignore_ascii_case(b"GET"));
+    if reads { Access::Exchange } else { Access::Overwrite }
 }
 
 pub(super) fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
