@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use keyspace::{Access, Db, DbIndex, Key, Touched};
+use keyspace::{Access, Db, DbIndex, Key};
 use stdx::time::UnixMs;
 
 use crate::args::Args;
@@ -12,7 +12,6 @@ use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
 use crate::tracking::{Invalidations, Place, Writer};
-use crate::transaction::WatchedKey;
 
 /// See the module's text.
 pub struct Context<'c, 'k> {
@@ -75,25 +74,6 @@ impl<'k> Context<'_, 'k> {
         })
     }
 
-    /// Like `with_everything`, for a change of whole databases: of the watched keys in them it touches those that are there
-    /// before or after, as in Redis, for a key that stays absent does not change.
-    pub fn with_databases(&mut self, body: impl FnOnce(&mut Access<'k>)) {
-        let Self { access, session, shared, invalidations, .. } = self;
-        access.with_everything(|access| {
-            tell_observers(shared, access, invalidations, Some(session));
-            let mut present = shared.watchers.keys();
-            let is_there = |access: &mut Access<'k>, (database, key): &WatchedKey| {
-                access.db(*database).contains(&shared.keyspace.key(key))
-            };
-            let mut absent: Vec<_> = present.extract_if(.., |key| !is_there(access, key)).collect();
-            body(access);
-            present.extend(absent.extract_if(.., |key| is_there(access, key)));
-            let touched = access.take_touched();
-            shared.watchers.notify_present(&touched, &present);
-            tell_caches(shared, invalidations, touched, Some(session));
-        });
-    }
-
     /// Runs `body` with the shard of a key locked, for a command that otherwise runs with nothing locked; inside a
     /// transaction everything is.
     pub fn with_key<R>(&mut self, key: &Key<'_>, body: impl FnOnce(&mut Self) -> R) -> R {
@@ -143,16 +123,6 @@ pub(crate) fn tell_observers(
     }
     let touched = access.take_touched();
     shared.watchers.notify(&touched);
-    tell_caches(shared, invalidations, touched, session);
-}
-
-/// Tells those who cache what was touched.
-fn tell_caches(
-    shared: &Shared,
-    invalidations: &mut Invalidations,
-    touched: Vec<Touched>,
-    session: Option<&Session>,
-) {
     if shared.tracking.is_used() {
         invalidations.note(&shared.tracking, &shared.keyspace, touched, session.map(Writer::of));
     }

@@ -3,7 +3,8 @@
 //! A transaction is a list of queued commands. EXEC locks the shards of all their keys at once, together with those of
 //! the watched keys, and runs them as one unit of effects. A watched key has an entry in [`Watchers`]; whoever changes it
 //! while holding its shard marks the watching connections, and EXEC looks at the mark under the same lock, so a change is
-//! never missed.
+//! never missed. Time changes keys too, and marks nobody: EXEC looks whether each watched key is there or not as it was
+//! at WATCH. So it makes no difference when a key that is due goes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,13 +17,14 @@ use crate::args::{Args, OwnedArgs};
 use crate::table::Row;
 
 /// A database and a key.
-pub(crate) type WatchedKey = (DbIndex, Vec<u8>);
+type Name = (DbIndex, Vec<u8>);
 
-/// A watched key.
+/// A key that a connection watches.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    pub(crate) key: WatchedKey,
-    /// Whether it was there when the watch began. Its time may come without anybody touching it.
+pub(crate) struct WatchedKey {
+    pub(crate) database: DbIndex,
+    pub(crate) key: Vec<u8>,
+    /// Whether it was there at WATCH.
     pub(crate) was_there: bool,
 }
 
@@ -32,7 +34,7 @@ pub struct Transaction {
     queue: Option<Vec<(Row, OwnedArgs)>>,
     /// A command could not be queued: EXEC will refuse.
     broken: bool,
-    watched: Vec<Watch>,
+    watched: Vec<WatchedKey>,
     touched: Arc<AtomicBool>,
 }
 
@@ -83,7 +85,7 @@ impl Transaction {
     }
 
     /// Watched keys.
-    pub(crate) fn watched(&self) -> &[Watch] {
+    pub(crate) fn watched(&self) -> &[WatchedKey] {
         &self.watched
     }
 
@@ -93,22 +95,38 @@ impl Transaction {
     }
 }
 
+/// One connection that watches a key.
+#[derive(Debug)]
+struct Watcher {
+    touched: Arc<AtomicBool>,
+    /// Whether the key was there at WATCH. What befalls a whole database changes only keys that are there.
+    was_there: bool,
+}
+
+impl Watcher {
+    fn mark(&self) {
+        self.touched.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Who watches which keys.
 #[derive(Debug, Default)]
 pub struct Watchers {
-    keys: Mutex<HashMap<WatchedKey, Vec<Arc<AtomicBool>>>>,
+    keys: Mutex<HashMap<Name, Vec<Watcher>>>,
     /// Pairs of a key and a connection.
     count: AtomicUsize,
 }
 
 impl Watchers {
-    /// A connection watches one more key; true if it did not watch it already.
-    pub(crate) fn watch(&self, transaction: &mut Transaction, watch: Watch) -> bool {
-        if transaction.watched.iter().any(|other| other.key == watch.key) {
+    /// A connection watches one more key; true if it did not watch it already. The key's shard is locked.
+    pub(crate) fn watch(&self, transaction: &mut Transaction, watched: WatchedKey) -> bool {
+        let is_same = |other: &WatchedKey| other.database == watched.database && other.key == watched.key;
+        if transaction.watched.iter().any(is_same) {
             return false;
         }
-        self.keys.lock().entry(watch.key.clone()).or_default().push(Arc::clone(&transaction.touched));
-        transaction.watched.push(watch);
+        let watcher = Watcher { touched: Arc::clone(&transaction.touched), was_there: watched.was_there };
+        self.keys.lock().entry((watched.database, watched.key.clone())).or_default().push(watcher);
+        transaction.watched.push(watched);
         self.count.fetch_add(1, Ordering::Relaxed);
         true
     }
@@ -119,35 +137,18 @@ impl Watchers {
         if !watched.is_empty() {
             self.count.fetch_sub(watched.len(), Ordering::Relaxed);
             let mut keys = self.keys.lock();
-            for Watch { key, .. } in &watched {
-                if let Some(flags) = keys.get_mut(key) {
-                    flags.retain(|flag| !Arc::ptr_eq(flag, &transaction.touched));
-                    if flags.is_empty() {
-                        keys.remove(key);
+            for WatchedKey { database, key, .. } in &watched {
+                let name = (*database, key.clone());
+                if let Some(watchers) = keys.get_mut(&name) {
+                    watchers.retain(|watcher| !Arc::ptr_eq(&watcher.touched, &transaction.touched));
+                    if watchers.is_empty() {
+                        keys.remove(&name);
                     }
                 }
             }
         }
         transaction.touched = Arc::default();
         watched.len()
-    }
-
-    /// All watched keys.
-    pub(crate) fn keys(&self) -> Vec<WatchedKey> {
-        self.keys.lock().keys().cloned().collect()
-    }
-
-    /// Like `notify`, where of the touched databases only the keys in `present` count.
-    pub(crate) fn notify_present(&self, touched: &[Touched], present: &[WatchedKey]) {
-        let in_it = |touched: &Touched, (database, _): &WatchedKey| match touched {
-            Touched::Key(..) => false, // told as it is
-            Touched::Database(other) => other == database,
-            Touched::All => true,
-        };
-        let changed = present.iter().filter(|key| touched.iter().any(|touched| in_it(touched, key)));
-        let mut keys: Vec<_> = changed.map(|(database, key)| Touched::Key(*database, key.clone())).collect();
-        keys.extend(touched.iter().filter(|touched| matches!(touched, Touched::Key(..))).cloned());
-        self.notify(&keys);
     }
 
     /// Marks the connections that watch what was touched. The shards of the touched keys are locked.
@@ -157,17 +158,21 @@ impl Watchers {
             return;
         }
         let keys = self.keys.lock();
-        let mark =
-            |flags: &Vec<Arc<AtomicBool>>| flags.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
+        let mark_present = |watchers: &Vec<Watcher>| {
+            watchers.iter().filter(|watcher| watcher.was_there).for_each(Watcher::mark);
+        };
         for touched in touched {
             match touched {
                 Touched::Key(database, key) => {
-                    keys.get(&(*database, key.clone())).into_iter().for_each(mark);
+                    keys.get(&(*database, key.clone())).into_iter().flatten().for_each(Watcher::mark);
                 }
+                Touched::Expired(..) => {}
                 Touched::Database(database) => {
-                    keys.iter().filter(|(key, _)| key.0 == *database).for_each(|(_, flags)| mark(flags));
+                    keys.iter()
+                        .filter(|(name, _)| name.0 == *database)
+                        .for_each(|(_, all)| mark_present(all));
                 }
-                Touched::All => keys.values().for_each(mark),
+                Touched::All => keys.values().for_each(mark_present),
             }
         }
     }

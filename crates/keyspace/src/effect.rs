@@ -64,6 +64,8 @@ pub enum Effect<'a> {
 pub enum Touched {
     /// One key.
     Key(DbIndex, Vec<u8>),
+    /// A key that is gone because its time had come, which changes nothing: it was absent already.
+    Expired(DbIndex, Vec<u8>),
     /// Everything in a database.
     Database(DbIndex),
     /// Everything.
@@ -77,7 +79,6 @@ impl Effect<'_> {
             Self::SetString { key, .. }
             | Self::AppendString { key, .. }
             | Self::WriteString { key, .. }
-            | Self::Delete { key, .. }
             | Self::SetExpiry { key, .. }
             | Self::ClearExpiry { key }
             | Self::SetValue { key, .. }
@@ -85,6 +86,8 @@ impl Effect<'_> {
             | Self::DeleteFields { key, .. }
             | Self::SetFieldExpiry { key, .. }
             | Self::ClearFieldExpiry { key, .. } => each(Touched::Key(database, key.to_vec())),
+            Self::Delete { key, reason: Removal::Expired } => each(Touched::Expired(database, key.to_vec())),
+            Self::Delete { key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Rename { from, to } => {
                 each(Touched::Key(database, from.to_vec()));
                 each(Touched::Key(database, to.to_vec()));

@@ -102,14 +102,14 @@ fn check_flush_mode(args: &Args<'_>) -> Outcome {
 fn flush_database(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     check_flush_mode(args)?;
     let database = ctx.session.database;
-    ctx.with_databases(|access| access.db(database).flush());
+    ctx.with_everything(|access| access.db(database).flush());
     reply.ok();
     Ok(())
 }
 
 fn flush_all(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     check_flush_mode(args)?;
-    ctx.with_databases(|access| access.db(DbIndex(0)).flush_all());
+    ctx.with_everything(|access| access.db(DbIndex(0)).flush_all());
     reply.ok();
     Ok(())
 }
@@ -118,7 +118,7 @@ fn swap(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
     let first = args.integer(1).map_err(|_| Error::Static("ERR invalid first DB index"))?;
     let second = args.integer(2).map_err(|_| Error::Static("ERR invalid second DB index"))?;
     let (first, second) = (database_index(ctx, first)?, database_index(ctx, second)?);
-    ctx.with_databases(|access| access.db(first).swap(first, second));
+    ctx.with_everything(|access| access.db(first).swap(first, second));
     reply.ok();
     Ok(())
 }

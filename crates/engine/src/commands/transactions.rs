@@ -11,7 +11,7 @@ use crate::reply::Reply;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
-use crate::transaction::Watch;
+use crate::transaction::WatchedKey;
 
 const FLAGS: Flags =
     Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY);
@@ -75,11 +75,14 @@ fn watch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     if ctx.session.transaction.is_open() {
         return Err(Error::Static("ERR WATCH inside MULTI is not allowed"));
     }
-    for key in args.from(1) {
-        let hashed = ctx.key_of(key);
-        let was_there = ctx.db().contains(&hashed);
-        let watch = Watch { key: (ctx.session.database, key.to_vec()), was_there };
-        if ctx.shared.watchers.watch(&mut ctx.session.transaction, watch) {
+    for index in 1..args.len() {
+        let key = ctx.key(args, index);
+        let watched = WatchedKey {
+            database: ctx.session.database,
+            key: key.bytes.to_vec(),
+            was_there: ctx.db().contains(&key),
+        };
+        if ctx.shared.watchers.watch(&mut ctx.session.transaction, watched) {
             ctx.shared.keyspace.add_observer();
         }
     }
@@ -120,7 +123,7 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     let needs_everything =
         ctx.session.transaction.commands().iter().any(|(row, _)| row.command.flags.has(Flags::ALONE));
     let run = |ctx: &mut Context<'_, '_>, out: &mut Vec<u8>| {
-        if ctx.session.transaction.is_touched() || has_expired(ctx) {
+        if ctx.session.transaction.is_touched() || a_watched_key_came_or_went(ctx) {
             abandon(ctx.session, ctx.shared);
             return false;
         }
@@ -164,11 +167,12 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     Ok(())
 }
 
-/// Whether the time of a watched key has come. Nobody need have touched it: it may not have been swept yet.
-fn has_expired(ctx: &mut Context<'_, '_>) -> bool {
+/// Whether a watched key that was there at WATCH is not, or the other way round. Its shard is locked.
+fn a_watched_key_came_or_went(ctx: &mut Context<'_, '_>) -> bool {
     let (access, shared) = (&mut *ctx.access, ctx.shared);
-    ctx.session.transaction.watched().iter().any(|Watch { key: (database, key), was_there }| {
-        *was_there && !access.db(*database).contains(&shared.keyspace.key(key))
+    ctx.session.transaction.watched().iter().any(|watched| {
+        let key = shared.keyspace.key(&watched.key);
+        access.db(watched.database).contains(&key) != watched.was_there
     })
 }
 
@@ -180,8 +184,8 @@ fn shards_of(ctx: &Context<'_, '_>) -> Vec<usize> {
         let args = args.as_args();
         row.command.for_each_key(&args, |at, _| shards.push(ctx.access.shard_of(&ctx.key_of(args.get(at)))));
     }
-    for watch in transaction.watched() {
-        shards.push(ctx.access.shard_of(&ctx.key_of(&watch.key.1)));
+    for watched in transaction.watched() {
+        shards.push(ctx.access.shard_of(&ctx.key_of(&watched.key)));
     }
     shards
 }

@@ -73,7 +73,7 @@ impl Invalidations {
     ) {
         for touched in touched {
             match touched {
-                Touched::Key(_, name) => {
+                Touched::Key(_, name) | Touched::Expired(_, name) => {
                     let clients = tracking.remembered.take(&keyspace.key(&name));
                     self.tell(&clients, &name, writer);
                     if tracking.prefixes.load(Ordering::Relaxed) > 0 {
