@@ -19,15 +19,15 @@ pub(crate) struct Request<'a> {
     pub(crate) shared: &'a Shared,
 }
 
-type Check = fn(&Request<'_>) -> Outcome;
-
-/// The checks in order.
-const CHECKS: &[Check] = &[arity, authentication, protected, transaction, loading, writable];
-
 /// Whether a command may run.
 #[inline]
 pub(crate) fn check(request: &Request<'_>) -> Outcome {
-    CHECKS.iter().try_for_each(|check| check(request))
+    arity(request)?;
+    authentication(request)?;
+    protected(request)?;
+    transaction(request)?;
+    loading(request)?;
+    writable(request)
 }
 
 #[inline]

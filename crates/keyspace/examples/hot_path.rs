@@ -2,7 +2,7 @@
 //! snapshot takes; and how fast a million due keys go.
 //!
 //! ```text
-//! cargo run --release -p keyspace --example hot_path [keys]
+//! cargo run --release -p keyspace --example hot_path [keys [operations]]
 //! ```
 #![allow(clippy::disallowed_types, reason = "a stopwatch is a program of its own, not the keyspace")]
 #![allow(clippy::print_stdout, reason = "the figures are its output")]
@@ -16,14 +16,15 @@ use stdx::time::UnixMs;
 
 const DATABASE: DbIndex = DbIndex(0);
 const GROUP: usize = 16;
-const OPERATIONS: usize = 2_000_000;
 const NOW: UnixMs = UnixMs(1_000_000);
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() {
-    let keys: u64 = std::env::args().nth(1).and_then(|keys| keys.parse().ok()).unwrap_or(1_000_000);
+    let argument = |index| std::env::args().nth(index).and_then(|text| text.parse().ok());
+    let keys: u64 = argument(1).unwrap_or(1_000_000);
+    let operations = argument(2).unwrap_or(2_000_000);
     let encode: fn(&Effect<'_>, &mut Vec<u8>) = |_, out| out.extend_from_slice(b"effect");
     let options = Options { databases: 16, shards: SHARDS, workers: 1, hash_key: HashKey([1, 2]), encode };
     let keyspace = Keyspace::new(options);
@@ -33,24 +34,24 @@ fn main() {
     let (value, longer) = ([b'v'; 64], [b'w'; 72]);
     for prefetch in [false, true] {
         let mut found = 0;
-        let get = median(&mut access, keys, prefetch, |access, key| {
+        let get = median(&mut access, keys, operations, prefetch, |access, key| {
             let mut db = access.db(DATABASE);
             found += db.string(key).expect("a string").map_or(0, value::StringRef::len);
         });
         assert!(found > 0, "the keys are there");
-        let same = median(&mut access, keys, prefetch, |access, key| {
+        let same = median(&mut access, keys, operations, prefetch, |access, key| {
             access.db(DATABASE).set_string(key, &value, Expiry::Clear);
         });
         println!("prefetch {prefetch:5}: GET {get:4.0}  SET same size {same:4.0}");
     }
     keyspace.set_recording(true);
-    let recorded = median(&mut access, keys, true, |access, key| {
+    let recorded = median(&mut access, keys, operations, true, |access, key| {
         access.db(DATABASE).set_string(key, &value, Expiry::Clear);
     });
     keyspace.set_recording(false);
     println!("SET same size with the log on {recorded:4.0}");
     let mut flip = false;
-    let other = median(&mut access, keys, true, |access, key| {
+    let other = median(&mut access, keys, operations, true, |access, key| {
         flip = !flip;
         access.db(DATABASE).set_string(key, if flip { &longer } else { &value[..] }, Expiry::Clear);
     });
@@ -85,13 +86,14 @@ fn fill(access: &mut Access<'_>, keys: u64, expiry: Expiry) {
 fn median(
     access: &mut Access<'_>,
     keys: u64,
+    operations: u64,
     prefetch: bool,
     mut operation: impl FnMut(&mut Access<'_>, &keyspace::Key<'_>),
 ) -> f64 {
     let mut rng = Rng::from_seed(9);
     let mut rounds: Vec<f64> = (0..5)
         .map(|_| {
-            let names: Vec<[u8; 16]> = (0..OPERATIONS / 5).map(|_| name(rng.below(keys))).collect();
+            let names: Vec<[u8; 16]> = (0..operations / 5).map(|_| name(rng.below(keys))).collect();
             let start = Instant::now();
             for group in names.chunks_exact(GROUP) {
                 let group: &[[u8; 16]; GROUP] = group.try_into().expect("an exact chunk");

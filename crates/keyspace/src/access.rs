@@ -15,6 +15,7 @@ use stdx::rng::Rng;
 use stdx::time::UnixMs;
 use value::Value;
 use value::hash::Settings;
+use value::table::Table;
 
 use crate::counters::Counters;
 use crate::db::Db;
@@ -28,6 +29,9 @@ use crate::shard::{Partition, Shard};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerId(pub usize);
 
+/// The place of a shard that is not held.
+const NOT_HELD: u16 = u16::MAX;
+
 /// A locked shard.
 struct Held<'k> {
     index: usize,
@@ -39,6 +43,8 @@ pub struct Access<'k> {
     pub(crate) keyspace: &'k Keyspace,
     worker: WorkerId,
     held: SmallVec<[Held<'k>; 16]>,
+    /// For each shard its place among the held ones, or [`NOT_HELD`].
+    places: Box<[u16]>,
     /// Whether the gate is closed for this access.
     exclusive: bool,
     pub(crate) now: UnixMs,
@@ -87,6 +93,7 @@ impl<'k> Access<'k> {
             keyspace,
             worker,
             held: SmallVec::new(),
+            places: vec![NOT_HELD; keyspace.shards()].into_boxed_slice(),
             exclusive: false,
             now: UnixMs(0),
             clock: 0,
@@ -177,6 +184,9 @@ impl<'k> Access<'k> {
     /// Drops all locks.
     #[inline]
     pub fn unlock(&mut self) {
+        for held in &self.held {
+            self.places[held.index] = NOT_HELD;
+        }
         self.held.clear();
         self.recorder.stamp = None;
     }
@@ -223,19 +233,21 @@ impl<'k> Access<'k> {
         Db { access: self, index }
     }
 
-    /// Brings what a batch of keys needs near, in stages. Their shards are locked.
-    pub fn prefetch(&mut self, keys: &[(DbIndex, Key<'_>)]) {
-        let tables = || {
-            keys.iter().filter_map(|(database, key)| Some((&self.partition(*database, key)?.table, key.hash)))
-        };
-        for (table, hash) in tables() {
-            table.prefetch_directory(hash);
+    /// Brings what a batch of keys needs near, in stages: while one key's memory is on its way, the next key's is asked
+    /// for. Their shards are locked.
+    pub fn prefetch(&self, keys: &[(DbIndex, Key<'_>)]) {
+        let tables: SmallVec<[(&Table<Value>, u64); 16]> = keys
+            .iter()
+            .filter_map(|(database, key)| Some((&self.partition(*database, key)?.table, key.hash)))
+            .collect();
+        for (table, hash) in &tables {
+            table.prefetch_directory(*hash);
         }
-        for (table, hash) in tables() {
-            table.prefetch_page(hash);
+        for (table, hash) in &tables {
+            table.prefetch_page(*hash);
         }
-        for (table, hash) in tables() {
-            table.prefetch_entry(hash);
+        for (table, hash) in &tables {
+            table.prefetch_entry(*hash);
         }
     }
 
@@ -285,20 +297,17 @@ impl<'k> Access<'k> {
         self.reclaim.push(Garbage(Gone::Value(value)));
     }
 
+    #[inline]
     fn hold(&mut self, index: usize) {
+        self.places[index] = self.held.len() as u16;
         self.held.push(Held { index, shard: self.keyspace.cells[index].shard.lock() });
     }
 
     #[inline]
     fn place_of(&self, key: &Key<'_>) -> usize {
-        let index = self.shard_of(key);
-        if self.exclusive {
-            return index;
-        }
-        self.held
-            .iter()
-            .position(|held| held.index == index)
-            .expect("a command touches only keys whose shards it has declared")
+        let place = self.places[self.shard_of(key)];
+        assert!(place != NOT_HELD, "a command touches only keys whose shards it has declared");
+        usize::from(place)
     }
 
     #[inline]

@@ -35,6 +35,20 @@ pub enum Expiry {
     At(UnixMs),
 }
 
+/// A live key that was found: where it is, and what is stored with it besides its value. Good until the database is
+/// next changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    at: Position,
+    meta: Meta,
+}
+
+impl Found {
+    fn kind(self) -> Kind {
+        Kind::of_tag(self.meta.kind)
+    }
+}
+
 /// The key holds a value of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongType;
@@ -53,22 +67,20 @@ impl Expiry {
 impl Db<'_, '_> {
     /// Where a live key is; a due one goes.
     #[inline]
-    pub(crate) fn find(&mut self, key: &Key<'_>) -> Option<Position> {
-        let now = self.access.now;
+    pub(crate) fn find(&mut self, key: &Key<'_>) -> Option<Found> {
         let partition = self.access.partition(self.index, key)?;
-        let at = partition.table.find(key.hash, key.bytes)?;
-        match partition.table.entry(at).meta.expiry {
-            Some(expiry) if expiry <= now => {
-                self.remove_at(key, at, Removal::Expired);
-                None
-            }
-            _ => Some(at),
+        let (at, meta) = partition.table.look_up(key.hash, key.bytes)?;
+        let found = Found { at, meta };
+        if meta.expiry.is_some_and(|expiry| expiry <= self.access.now) {
+            self.remove_at(key, found, Removal::Expired);
+            return None;
         }
+        Some(found)
     }
 
     #[inline]
-    pub(crate) fn entry(&self, key: &Key<'_>, at: Position) -> Entry<'_, Value> {
-        self.access.partition(self.index, key).expect("the key was found there").table.entry(at)
+    pub(crate) fn entry(&self, key: &Key<'_>, found: Found) -> Entry<'_, Value> {
+        self.access.partition(self.index, key).expect("the key was found there").table.entry(found.at)
     }
 
     #[inline]
@@ -78,7 +90,7 @@ impl Db<'_, '_> {
 
     /// Looks a key up and counts the hit or miss.
     #[inline]
-    pub(crate) fn find_and_count(&mut self, key: &Key<'_>) -> Option<Position> {
+    pub(crate) fn find_and_count(&mut self, key: &Key<'_>) -> Option<Found> {
         let found = self.find(key);
         match found {
             None => self.access.counters.misses += 1,
@@ -89,19 +101,18 @@ impl Db<'_, '_> {
 
     /// Looks a key up to read it: counts the hit or miss and sets the access clock.
     #[inline]
-    pub(crate) fn find_to_read(&mut self, key: &Key<'_>) -> Option<Position> {
-        let at = self.find_and_count(key)?;
-        self.touch_at(key, at);
-        Some(at)
+    pub(crate) fn find_to_read(&mut self, key: &Key<'_>) -> Option<Found> {
+        let found = self.find_and_count(key)?;
+        self.touch_at(key, found);
+        Some(found)
     }
 
     /// Sets the access clock, unless it is right already or the page is shared.
     #[inline]
-    pub(crate) fn touch_at(&mut self, key: &Key<'_>, at: Position) {
+    pub(crate) fn touch_at(&mut self, key: &Key<'_>, found: Found) {
         let clock = self.access.clock;
-        let table = &mut self.partition_mut(key).table;
-        if table.entry(at).meta.access != Some(clock) {
-            table.touch(at, clock);
+        if found.meta.access != Some(clock) {
+            self.partition_mut(key).table.touch(found.at, clock);
         }
     }
 
@@ -110,11 +121,11 @@ impl Db<'_, '_> {
         value_of(entry, self.access.now)
     }
 
-    /// Writes an entry, new or over the one at `at`, and keeps the minima and counts right.
+    /// Writes an entry, new or over the one that was found, and keeps the minima and counts right.
     pub(crate) fn put(
         &mut self,
         key: &Key<'_>,
-        at: Option<Position>,
+        found: Option<Found>,
         payload: NewPayload<'_, Value>,
         kind: Kind,
         expiry: Option<UnixMs>,
@@ -122,36 +133,31 @@ impl Db<'_, '_> {
         let meta = Meta { kind: kind.tag(), expiry, access: Some(self.access.clock) };
         let field_due = field_due_of_new(kind, &payload);
         let partition = self.access.make_partition(self.index, key);
-        let before = at.and_then(|at| {
-            partition.forget_fields(at, key);
-            partition.table.entry(at).meta.expiry
-        });
-        let replaced = if let Some(at) = at {
-            partition.table.replace(at, payload, meta)
+        let replaced = if let Some(found) = found {
+            partition.forget_fields(found.at, key);
+            partition.table.replace(found.at, payload, meta)
         } else {
             partition.table.insert(key.hash, key.bytes, payload, meta);
             Replaced::Absent
         };
         partition.note_fields(key, field_due);
         self.lower_next_expiry(key, field_due);
-        if at.is_none() {
+        if found.is_none() {
             self.access.count_keys(self.index, 1);
         }
-        self.count_expiry(key, before, expiry);
+        self.count_expiry(key, found.and_then(|found| found.meta.expiry), expiry);
         self.free(replaced);
     }
 
     /// Changes when a found key is due.
-    pub(crate) fn put_expiry(&mut self, key: &Key<'_>, at: Position, expiry: Option<UnixMs>) {
-        let table = &mut self.partition_mut(key).table;
-        let before = table.entry(at).meta.expiry;
-        table.set_expiry(at, expiry);
-        self.count_expiry(key, before, expiry);
+    pub(crate) fn put_expiry(&mut self, key: &Key<'_>, found: Found, expiry: Option<UnixMs>) {
+        self.partition_mut(key).table.set_expiry(found.at, expiry);
+        self.count_expiry(key, found.meta.expiry, expiry);
     }
 
     /// Removes a found key and records it.
-    pub(crate) fn remove_at(&mut self, key: &Key<'_>, at: Position, reason: Removal) {
-        self.take_at(key, at);
+    pub(crate) fn remove_at(&mut self, key: &Key<'_>, found: Found, reason: Removal) {
+        self.take_at(key, found);
         if reason == Removal::Expired {
             self.access.counters.expired_keys += 1;
         }
@@ -159,13 +165,12 @@ impl Db<'_, '_> {
     }
 
     /// Removes a found key without a record.
-    pub(crate) fn take_at(&mut self, key: &Key<'_>, at: Position) {
+    pub(crate) fn take_at(&mut self, key: &Key<'_>, found: Found) {
         let partition = self.partition_mut(key);
-        partition.forget_fields(at, key);
-        let before = partition.table.entry(at).meta.expiry;
-        let removed = partition.table.remove(at);
+        partition.forget_fields(found.at, key);
+        let removed = partition.table.remove(found.at);
         self.access.count_keys(self.index, -1);
-        self.count_expiry(key, before, None);
+        self.count_expiry(key, found.meta.expiry, None);
         self.free(removed);
     }
 

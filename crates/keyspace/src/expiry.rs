@@ -72,27 +72,33 @@ impl Access<'_> {
 
     fn expire_keys(&mut self, database: DbIndex, limit: usize) -> usize {
         let now = self.now();
-        let mut names: Vec<Vec<u8>> = Vec::new();
+        // The names lie one after the other: a flood of due keys must not cost an allocation each.
+        let (mut names, mut ends) = (Vec::new(), Vec::new());
         let mut objects: Vec<Value> = Vec::new();
         for (_, shard) in self.held_shards() {
             let Some(partition) = shard.partition_mut(database) else { continue };
             partition.take_due(now, limit, &mut |entry| {
-                names.push(entry.key.to_vec());
+                names.extend_from_slice(entry.key);
+                ends.push(names.len());
                 if let Payload::Object(object) = entry.payload {
                     objects.push(object.clone());
                 }
             });
         }
-        self.count_partitions(database, (-(names.len() as isize), -(names.len() as isize)));
+        let removed = ends.len();
+        self.count_partitions(database, (-(removed as isize), -(removed as isize)));
         for object in objects {
             self.reclaim(object);
         }
-        self.counters.expired_keys += names.len() as u64;
-        for name in &names {
+        self.counters.expired_keys += removed as u64;
+        let mut begin = 0;
+        for end in ends {
             self.start_unit();
-            self.record(database, &Effect::Delete { key: name, reason: Removal::Expired });
+            let key = &names[begin..end];
+            self.record(database, &Effect::Delete { key, reason: Removal::Expired });
+            begin = end;
         }
-        names.len()
+        removed
     }
 
     fn expire_fields(&mut self, database: DbIndex, limit: usize) -> usize {

@@ -31,7 +31,9 @@ impl Partition {
 
     /// The hash at a position is about to be replaced or removed.
     pub(crate) fn forget_fields(&mut self, at: Position, key: &Key<'_>) {
-        if let Some(due) = field_due(&self.table.entry(at)) {
+        if !self.field_due.is_empty()
+            && let Some(due) = field_due(&self.table.entry(at))
+        {
             self.field_due.remove(&(due, key.bytes.into()));
         }
     }

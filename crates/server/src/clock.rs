@@ -3,23 +3,22 @@
 //! Everything else receives a [`Now`]. A worker reads it once a turn.
 #![allow(clippy::disallowed_types, reason = "this is the room that reads the clock")]
 
-use std::sync::LazyLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use node::Now;
+use rustix::time::{ClockId, clock_gettime};
 use stdx::time::UnixMs;
-
-/// The moment from which monotonic time counts: the first reading.
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Wall-clock and monotonic time together.
 pub fn now() -> Now {
     Now { unix: unix_now(), monotonic_ns: monotonic_ns() }
 }
 
-/// Nanoseconds since the process first asked; never goes back.
+/// Nanoseconds since the system's own starting point; never goes back.
+#[inline]
 pub fn monotonic_ns() -> u64 {
-    START.elapsed().as_nanos() as u64
+    let time = clock_gettime(ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// Wall-clock time; before 1970 counts as 1970.

@@ -1,18 +1,18 @@
 //! A long byte string: pages behind two levels of counted pointers, copy-on-write, with implicit zeros.
 //!
 //! ```text
-//!   Blob ─► chunks ─► 64 pages of 8176 bytes ─► bytes
+//!   Blob ─► chunks ─► 64 pages of 8184 bytes ─► bytes
 //! ```
 //! A clone is one counter. A write after it copies the list of chunks, one chunk and one page, whatever the length
 //! of the string. A page that was never written is absent and reads as zeros, so `SETBIT k 4294967295 1` costs one
 //! page. Only the last page is shorter than the others; it grows along the allocator's size classes.
 
 use std::ops::Range;
-use std::sync::Arc;
+use triomphe::Arc;
 
 use crate::page::sizes;
 
-/// Bytes of a full page: with the counters of its `Arc` it fills an 8 kB block.
+/// Bytes of a full page: with the counter of its `Arc` it fills an 8 kB block.
 const PAGE: usize = 8192 - sizes::ARC_HEADER;
 /// Pages of a chunk.
 const FAN: usize = 64;
@@ -95,7 +95,11 @@ impl Blob {
         let pages = chunks.flat_map(|chunk| chunk.iter().flatten());
         let bytes: usize = pages.map(|page| page.len() + sizes::ARC_HEADER).sum();
         let count = self.chunks.iter().flatten().count();
-        bytes + count * (size_of::<Chunk>() + sizes::ARC_HEADER) + self.chunks.capacity() * 8 + 40
+        bytes
+            + count * (size_of::<Chunk>() + sizes::ARC_HEADER)
+            + self.chunks.capacity() * 8
+            + size_of::<Vec<()>>()
+            + sizes::ARC_HEADER
     }
 
     /// Bytes of one page; an absent or short page reads as zeros behind its end.
@@ -119,11 +123,11 @@ impl Blob {
         let place = &mut Arc::make_mut(chunk)[page % FAN];
         let is_last = (page + 1) * PAGE >= self.len;
         let wanted = if is_last { least } else { PAGE };
-        let bytes = place.get_or_insert_default();
-        if bytes.len() < wanted {
-            *bytes = resized(bytes, wanted);
+        if place.as_ref().is_none_or(|bytes| bytes.len() < wanted) {
+            *place = Some(resized(place.as_deref().unwrap_or_default(), wanted));
         }
-        if Arc::get_mut(bytes).is_none() {
+        let bytes = place.as_mut().expect("it is long enough");
+        if !bytes.is_unique() {
             *bytes = Arc::from(&bytes[..]);
         }
         Arc::get_mut(bytes).expect("a fresh copy is unshared")
@@ -148,8 +152,9 @@ impl Blob {
 
 /// A copy with room for `wanted` bytes and the rest of its size class.
 fn resized(bytes: &[u8], wanted: usize) -> Arc<[u8]> {
-    let size = sizes::fit(wanted).min(PAGE);
-    bytes.iter().copied().chain(std::iter::repeat_n(0, size - bytes.len())).collect()
+    let mut fresh: Arc<[u8]> = Arc::from(&ZEROS[..sizes::fit(wanted).min(PAGE)]);
+    Arc::get_mut(&mut fresh).expect("a new page is unshared")[..bytes.len()].copy_from_slice(bytes);
+    fresh
 }
 
 #[cfg(test)]

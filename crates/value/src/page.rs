@@ -24,16 +24,16 @@
 //! The block is one `Arc<[u8]>` whose length follows the allocator's size classes. A shared block is copied before
 //! it is changed.
 
+mod block;
 mod entry;
 mod side;
 pub(crate) mod sizes;
 
-use std::sync::Arc;
-
 use stdx::time::UnixMs;
 
+use block::Block;
 pub use entry::{Entry, Meta, NewPayload, Options, Payload};
-use entry::{NewEntry, Plan};
+use entry::{Head, NewEntry};
 pub use side::Replaced;
 use side::{Side, SideList};
 
@@ -45,122 +45,110 @@ pub const KEY_INLINE_MAX: usize = 250;
 /// that offsets fit 16 bits however unlucky the hashes are.
 const CROWDED: usize = 32 * 1024;
 
-const HEADER: usize = 16;
-const GROUP: usize = 8;
-const GROUP_BYTES: usize = GROUP * 3;
-/// Every tag of a live slot has this bit, so a zeroed slot never matches.
-const LIVE: u8 = 0x80;
-
-/// The header's fields, each two bytes except the last.
-const COUNT_AT: usize = 0;
-const HEAP_AT: usize = 2;
-const GARBAGE_AT: usize = 4;
-const MIN_EXPIRY_AT: usize = 8;
-
 /// A page of entries whose out-of-line objects are `V`.
 #[derive(Debug, Clone)]
 pub struct Page<V> {
-    block: Arc<[u8]>,
+    block: Block,
     side: SideList<V>,
 }
 
 impl<V> Default for Page<V> {
     fn default() -> Self {
-        Self { block: Arc::default(), side: SideList::default() }
+        Self { block: Block::default(), side: SideList::default() }
     }
 }
 
 impl<V: Clone> Page<V> {
     /// Live entries.
+    #[inline]
     pub fn count(&self) -> usize {
-        if self.block.is_empty() { 0 } else { self.half(COUNT_AT) }
+        self.block.view().count()
     }
 
     /// A lower bound of the expiry times in the page; `UnixMs::MAX` when there is none.
     pub fn min_expiry(&self) -> UnixMs {
-        let Some(bytes) = self.block.get(MIN_EXPIRY_AT..HEADER) else { return UnixMs::MAX };
-        UnixMs(i64::from_le_bytes(bytes.try_into().expect("eight bytes")))
+        self.block.view().min_expiry()
     }
 
     /// Bytes that live entries take, slots included.
+    #[inline]
     pub fn live_bytes(&self) -> usize {
-        if self.block.is_empty() { 0 } else { self.half(HEAP_AT) - self.half(GARBAGE_AT) + 3 * self.count() }
+        self.block.view().live_bytes()
     }
 
     /// Bytes of memory of the block and the side list, without what objects hold.
     pub fn allocated_bytes(&self) -> usize {
-        let block = if self.block.is_empty() { 0 } else { self.block.len() + sizes::ARC_HEADER };
-        block + self.side.allocated_bytes()
-    }
-
-    /// Whether nobody else holds the block, so that a write would not copy it.
-    pub fn is_unique(&mut self) -> bool {
-        Arc::get_mut(&mut self.block).is_some()
+        self.block.allocated_bytes() + self.side.allocated_bytes()
     }
 
     /// The address of the block, for prefetching.
+    #[inline]
     pub fn address(&self) -> *const u8 {
-        self.block.as_ptr()
+        self.block.view().address()
     }
 
     /// The slot of a key.
     #[inline]
     pub fn find(&self, tag: u8, key: &[u8], options: Options) -> Option<usize> {
-        let count = self.count();
-        let mut first = 0;
-        while first < count {
-            let group = self.group(first / GROUP);
-            let mut matches = matching_tags(group, tag | LIVE);
-            while matches != 0 {
-                let slot = first + (matches.trailing_zeros() / 8) as usize;
-                if slot < count && self.entry(slot, options).key == key {
-                    return Some(slot);
-                }
-                matches &= matches - 1;
-            }
-            first += GROUP;
-        }
-        None
+        self.look_up(tag, key, options).map(|(slot, _)| slot)
+    }
+
+    /// The slot of a key and what is stored with it besides its payload.
+    #[inline]
+    pub fn look_up(&self, tag: u8, key: &[u8], options: Options) -> Option<(usize, Meta)> {
+        let view = self.block.view();
+        view.candidates(tag).find_map(|slot| {
+            let bytes = view.from(view.entry_at(slot));
+            let head = Head::read(bytes, options);
+            let same = match head.key_side() {
+                Some(index) => self.side.bytes(index) == key,
+                None => &bytes[head.key()] == key,
+            };
+            same.then(|| (slot, head.meta(bytes, options)))
+        })
     }
 
     /// The address of the first entry whose tag matches, for prefetching.
     #[inline]
     pub fn candidate(&self, tag: u8) -> Option<*const u8> {
-        let count = self.count();
-        (0..count.div_ceil(GROUP)).find_map(|group| {
-            let matches = matching_tags(self.group(group), tag | LIVE);
-            let slot = group * GROUP + (matches.trailing_zeros() / 8) as usize;
-            (matches != 0 && slot < count)
-                .then(|| self.block[self.block.len() - self.offset(slot)..].as_ptr())
-        })
+        let view = self.block.view();
+        let slot = view.candidates(tag).next()?;
+        Some(view.from(view.entry_at(slot)).as_ptr())
     }
 
     /// The entry in a live slot.
     #[inline]
     pub fn entry(&self, slot: usize, options: Options) -> Entry<'_, V> {
-        let at = self.block.len() - self.offset(slot);
-        let plan = Plan::read(&self.block[at..], options);
-        let key = match plan.key_side {
+        let view = self.block.view();
+        let bytes = view.from(view.entry_at(slot));
+        let head = Head::read(bytes, options);
+        let key = match head.key_side() {
             Some(index) => self.side.bytes(index),
-            None => &self.block[at + plan.key_at..at + plan.value_at],
+            None => &bytes[head.key()],
         };
-        let payload = match plan.value_side {
+        let payload = match head.value_side() {
             Some(index) => match self.side.get(index) {
                 Side::Object(object) => Payload::Object(object),
                 _ => Payload::Inline(self.side.bytes(index)),
             },
-            None => Payload::Inline(&self.block[at + plan.value_at..at + plan.end]),
+            None => Payload::Inline(&bytes[head.value()]),
         };
-        Entry { key, meta: plan.meta, payload }
+        Entry { key, meta: head.meta(bytes, options), payload }
+    }
+
+    /// What is stored with the entry in a live slot besides its payload.
+    #[inline]
+    pub fn meta(&self, slot: usize, options: Options) -> Meta {
+        let view = self.block.view();
+        let bytes = view.from(view.entry_at(slot));
+        Head::read(bytes, options).meta(bytes, options)
     }
 
     /// Adds a key that is not in the page.
     pub fn insert(&mut self, tag: u8, key: &[u8], payload: NewPayload<'_, V>, meta: Meta, options: Options) {
-        let crowded = self.live_bytes() > CROWDED;
         let key_side = (key.len() > KEY_INLINE_MAX).then(|| self.side.add(Side::Bytes(key.into())));
-        let (value_side, value) = self.place(payload, crowded);
-        let new = NewEntry { key, key_side, value, value_side, meta };
-        self.insert_entry(tag, &new, options);
+        let (value_side, value) = self.place(payload);
+        self.insert_entry(tag, &NewEntry { key, key_side, value, value_side, meta }, options);
     }
 
     /// Replaces the payload and meta of a live slot; returns what was there.
@@ -171,46 +159,50 @@ impl<V: Clone> Page<V> {
         meta: Meta,
         options: Options,
     ) -> Replaced<V> {
-        let at = self.block.len() - self.offset(slot);
-        let old = Plan::read(&self.block[at..], options);
-        let replaced = self.take_side(old.value_side);
-        let crowded = self.live_bytes() > CROWDED;
-        let (value_side, value) = self.place(payload, crowded);
+        let view = self.block.view();
+        let at = view.entry_at(slot);
+        let old = Head::read(view.from(at), options);
+        let replaced = self.take_side(old.value_side());
+        let (value_side, value) = self.place(payload);
         let fits = value_side.is_none()
-            && old.value_side.is_none()
-            && value.len() == old.end - old.value_at
-            && Plan::expiry_bytes(meta.expiry) == Plan::expiry_bytes(old.meta.expiry);
+            && old.value_side().is_none()
+            && value.len() == old.value().len()
+            && old.has_room_for(meta.expiry);
         if fits {
-            let block = self.unique();
-            Plan::write_meta(&mut block[at..], meta, old.key_side.is_some(), options);
-            block[at + old.value_at..at + old.end].copy_from_slice(value);
-            self.lower_min_expiry(meta.expiry);
-            return replaced;
+            let mut writer = self.block.writer();
+            let bytes = writer.from(at);
+            old.write_meta(bytes, meta, options);
+            bytes[old.value()].copy_from_slice(value);
+            writer.lower_min_expiry(meta.expiry);
+        } else {
+            self.rewrite(slot, old, value, value_side, meta, options);
         }
-        self.rewrite(slot, value, value_side, meta, options);
         replaced
     }
 
     /// Changes the meta of a live slot and leaves its payload.
     pub fn set_meta(&mut self, slot: usize, meta: Meta, options: Options) {
-        let at = self.block.len() - self.offset(slot);
-        let old = Plan::read(&self.block[at..], options);
-        if Plan::expiry_bytes(meta.expiry) == Plan::expiry_bytes(old.meta.expiry) {
-            let block = self.unique();
-            Plan::write_flags(&mut block[at..], meta, &old, options);
-            self.lower_min_expiry(meta.expiry);
+        let view = self.block.view();
+        let at = view.entry_at(slot);
+        let old = Head::read(view.from(at), options);
+        if old.has_room_for(meta.expiry) {
+            let mut writer = self.block.writer();
+            old.write_meta(writer.from(at), meta, options);
+            writer.lower_min_expiry(meta.expiry);
             return;
         }
-        let value = self.block[at + old.value_at..at + old.end].to_vec();
-        let value = if old.value_side.is_some() { &[][..] } else { &value };
-        self.rewrite(slot, value, old.value_side, meta, options);
+        let mut value = [0; INLINE_MAX];
+        let value = &mut value[..old.value().len()];
+        value.copy_from_slice(&view.from(at)[old.value()]);
+        self.rewrite(slot, old, value, old.value_side(), meta, options);
     }
 
     /// Sets the access clock if that copies nothing.
+    #[inline]
     pub fn touch(&mut self, slot: usize, access: u32) {
-        let at = self.block.len() - self.offset(slot);
-        if let Some(block) = Arc::get_mut(&mut self.block) {
-            block[at + 1..at + 4].copy_from_slice(&access.to_le_bytes()[..3]);
+        let at = self.block.view().entry_at(slot);
+        if let Some(mut writer) = self.block.writer_if_unique() {
+            writer.from(at)[1..4].copy_from_slice(&access.to_le_bytes()[..3]);
         }
     }
 
@@ -219,11 +211,12 @@ impl<V: Clone> Page<V> {
     /// # Panics
     /// If the payload is an object.
     pub fn inline_mut(&mut self, slot: usize, options: Options) -> &mut [u8] {
-        let at = self.block.len() - self.offset(slot);
-        let plan = Plan::read(&self.block[at..], options);
-        match plan.value_side {
+        let view = self.block.view();
+        let at = view.entry_at(slot);
+        let head = Head::read(view.from(at), options);
+        match head.value_side() {
             Some(index) => self.side.bytes_mut(index),
-            None => &mut self.unique()[at + plan.value_at..at + plan.end],
+            None => &mut self.block.writer().into_from(at)[head.value()],
         }
     }
 
@@ -232,25 +225,20 @@ impl<V: Clone> Page<V> {
     /// # Panics
     /// If the payload is inline.
     pub fn object_mut(&mut self, slot: usize, options: Options) -> &mut V {
-        let at = self.block.len() - self.offset(slot);
-        let plan = Plan::read(&self.block[at..], options);
-        self.side.object_mut(plan.value_side.expect("the payload is an object"))
+        let view = self.block.view();
+        let head = Head::read(view.from(view.entry_at(slot)), options);
+        self.side.object_mut(head.value_side().expect("the payload is an object"))
     }
 
     /// Removes a live slot; the last slot takes its place.
     pub fn remove(&mut self, slot: usize, options: Options) -> Replaced<V> {
-        let at = self.block.len() - self.offset(slot);
-        let plan = Plan::read(&self.block[at..], options);
-        let last = self.count() - 1;
-        let (last_tag, last_offset) = (self.tag(last), self.offset(last));
-        let garbage = self.half(GARBAGE_AT) + plan.end;
-        self.unique();
-        self.set_slot(slot, last_tag, last_offset);
-        self.set_slot(last, 0, 0);
-        self.set_half(COUNT_AT, last);
-        self.set_half(GARBAGE_AT, garbage);
-        self.take_side(plan.key_side);
-        self.take_side(plan.value_side)
+        let view = self.block.view();
+        let head = Head::read(view.from(view.entry_at(slot)), options);
+        let mut writer = self.block.writer();
+        writer.remove_slot(slot);
+        writer.add_garbage(head.length());
+        self.take_side(head.key_side());
+        self.take_side(head.value_side())
     }
 
     /// Removes all entries for which `leaves` answers true and hands them to `each` in their new page.
@@ -275,48 +263,44 @@ impl<V: Clone> Page<V> {
 
     /// Re-allocates an unshared block, so that the allocator can empty the slab it lay in.
     pub fn relocate(&mut self) {
-        if Arc::get_mut(&mut self.block).is_some() && !self.block.is_empty() {
-            self.block = Arc::from(&self.block[..]);
-        }
+        self.block.relocate();
     }
 
     /// Writes the exact minimum of the expiry times, after due entries went.
     pub fn refresh_min_expiry(&mut self, options: Options) {
-        let exact = (0..self.count())
-            .filter_map(|slot| self.entry(slot, options).meta.expiry)
-            .min()
-            .unwrap_or(UnixMs::MAX);
-        if !self.block.is_empty() && exact != self.min_expiry() {
-            self.unique()[MIN_EXPIRY_AT..HEADER].copy_from_slice(&exact.0.to_le_bytes());
+        let exact =
+            (0..self.count()).filter_map(|slot| self.meta(slot, options).expiry).min().unwrap_or(UnixMs::MAX);
+        if exact != self.min_expiry() {
+            self.block.writer().set_min_expiry(exact);
         }
     }
 
     /// Copies an entry of another page; side objects are shared, not copied.
     fn adopt(&mut self, other: &Self, slot: usize, options: Options) {
-        let at = other.block.len() - other.offset(slot);
-        let plan = Plan::read(&other.block[at..], options);
+        let view = other.block.view();
+        let bytes = view.from(view.entry_at(slot));
+        let head = Head::read(bytes, options);
         let mut carry = |index: Option<u16>| index.map(|index| self.side.add(other.side.get(index).clone()));
-        let (key_side, value_side) = (carry(plan.key_side), carry(plan.value_side));
-        let inline = |from, to| if from < to { &other.block[at + from..at + to] } else { &[] };
-        let new = NewEntry {
-            key: if key_side.is_some() { &[] } else { inline(plan.key_at, plan.value_at) },
-            key_side,
-            value: if value_side.is_some() { &[] } else { inline(plan.value_at, plan.end) },
-            value_side,
-            meta: plan.meta,
-        };
-        self.insert_entry(other.tag(slot), &new, options);
+        let (key_side, value_side) = (carry(head.key_side()), carry(head.value_side()));
+        let meta = head.meta(bytes, options);
+        let new =
+            NewEntry { key: &bytes[head.key()], key_side, value: &bytes[head.value()], value_side, meta };
+        self.insert_entry(view.tag(slot), &new, options);
     }
 
     /// Decides where a payload lives.
-    fn place<'p>(&mut self, payload: NewPayload<'p, V>, crowded: bool) -> (Option<u16>, &'p [u8]) {
+    #[inline]
+    fn place<'p>(&mut self, payload: NewPayload<'p, V>) -> (Option<u16>, &'p [u8]) {
         match payload {
-            NewPayload::Inline(bytes) if bytes.len() <= INLINE_MAX && !crowded => (None, bytes),
+            NewPayload::Inline(bytes) if bytes.len() <= INLINE_MAX && self.live_bytes() <= CROWDED => {
+                (None, bytes)
+            }
             NewPayload::Inline(bytes) => (Some(self.side.add(Side::Bytes(bytes.into()))), &[]),
             NewPayload::Object(object) => (Some(self.side.add(Side::Object(object))), &[]),
         }
     }
 
+    #[inline]
     fn take_side(&mut self, index: Option<u16>) -> Replaced<V> {
         match index.map(|index| self.side.take(index)) {
             Some(Side::Object(object)) => Replaced::Object(object),
@@ -325,147 +309,35 @@ impl<V: Clone> Page<V> {
     }
 
     /// Gives a live slot a new entry with the same key, behind the others; the old one becomes garbage.
-    fn rewrite(&mut self, slot: usize, value: &[u8], value_side: Option<u16>, meta: Meta, options: Options) {
-        let at = self.block.len() - self.offset(slot);
-        let old = Plan::read(&self.block[at..], options);
+    fn rewrite(
+        &mut self,
+        slot: usize,
+        old: Head,
+        value: &[u8],
+        value_side: Option<u16>,
+        meta: Meta,
+        options: Options,
+    ) {
+        let view = self.block.view();
         let mut key = [0; KEY_INLINE_MAX];
-        let key: &[u8] = if old.key_side.is_some() {
-            &[]
-        } else {
-            let bytes = &self.block[at + old.key_at..at + old.value_at];
-            key[..bytes.len()].copy_from_slice(bytes);
-            &key[..bytes.len()]
-        };
-        let new = NewEntry { key, key_side: old.key_side, value, value_side, meta };
-        let length = new.length(options);
-        let garbage = self.half(GARBAGE_AT) + old.end;
-        self.unique();
-        self.set_half(GARBAGE_AT, garbage);
-        let tag = self.tag(slot);
+        let key = &mut key[..old.key().len()];
+        key.copy_from_slice(&view.from(view.entry_at(slot))[old.key()]);
+        let new = NewEntry { key, key_side: old.key_side(), value, value_side, meta };
+        let (length, count) = (new.length(options), view.count());
         // While the room is made, the slot must not keep the old entry alive.
-        self.set_slot(slot, tag, 0);
-        self.make_room(length, self.count(), options);
-        let offset = self.push(&new, length, options);
-        self.set_slot(slot, tag, offset);
+        let mut writer = self.block.writer();
+        writer.add_garbage(old.length());
+        writer.set_offset(slot, 0);
+        let mut writer = self.block.make_room(length, count, options);
+        let offset = writer.push(&new, length, options);
+        writer.set_offset(slot, offset);
     }
 
+    #[inline]
     fn insert_entry(&mut self, tag: u8, new: &NewEntry<'_>, options: Options) {
         let length = new.length(options);
-        let count = self.count();
-        self.make_room(length, count + 1, options);
-        let offset = self.push(new, length, options);
-        self.set_slot(count, tag | LIVE, offset);
-        self.set_half(COUNT_AT, count + 1);
+        let mut writer = self.block.make_room(length, self.count() + 1, options);
+        let offset = writer.push(new, length, options);
+        writer.push_slot(tag, offset);
     }
-
-    /// Writes an entry at the front of the heap; there is room. Returns its offset.
-    fn push(&mut self, new: &NewEntry<'_>, length: usize, options: Options) -> usize {
-        let offset = self.half(HEAP_AT) + length;
-        let block = Arc::get_mut(&mut self.block).expect("room was made in an unshared block");
-        let at = block.len() - offset;
-        new.write(&mut block[at..at + length], options);
-        self.set_half(HEAP_AT, offset);
-        self.lower_min_expiry(new.meta.expiry);
-        offset
-    }
-
-    /// Makes the block unshared, with `length` free bytes and slots for `count` entries.
-    fn make_room(&mut self, length: usize, count: usize, options: Options) {
-        let groups = HEADER + count.div_ceil(GROUP) * GROUP_BYTES;
-        let (heap, garbage) =
-            if self.block.is_empty() { (0, 0) } else { (self.half(HEAP_AT), self.half(GARBAGE_AT)) };
-        let fits = groups + heap + length <= self.block.len();
-        if fits && Arc::get_mut(&mut self.block).is_some() {
-            return;
-        }
-        let needed = groups + heap - garbage + length;
-        // A page that rewrites its entries keeps some slack, or the next rewrite would come at once.
-        let slack = if garbage > 0 { needed / 16 } else { 0 };
-        let size = if fits { self.block.len() } else { sizes::fit(needed + slack) };
-        let mut fresh = Self { block: std::iter::repeat_n(0, size).collect(), side: SideList::default() };
-        self.copy_live_into(&mut fresh, options);
-        self.block = fresh.block;
-    }
-
-    /// Copies header, slots and live entries into a larger or cleaner block.
-    fn copy_live_into(&self, fresh: &mut Self, options: Options) {
-        let block = Arc::get_mut(&mut fresh.block).expect("a new block is unshared");
-        block[MIN_EXPIRY_AT..HEADER].copy_from_slice(&self.min_expiry().0.to_le_bytes());
-        let count = self.count();
-        let mut heap = 0;
-        let end = block.len();
-        for slot in 0..count {
-            let group = HEADER + slot / GROUP * GROUP_BYTES;
-            block[group + slot % GROUP] = self.tag(slot);
-            let offset = self.offset(slot);
-            if offset == 0 {
-                continue; // the slot whose entry is about to be written anew
-            }
-            let at = self.block.len() - offset;
-            let length = Plan::read(&self.block[at..], options).end;
-            heap += length;
-            block[end - heap..end - heap + length].copy_from_slice(&self.block[at..at + length]);
-            let place = group + GROUP + slot % GROUP * 2;
-            block[place..place + 2].copy_from_slice(&(heap as u16).to_le_bytes());
-        }
-        fresh.set_half(COUNT_AT, count);
-        fresh.set_half(HEAP_AT, heap);
-    }
-
-    /// The block, copied first if it is shared.
-    fn unique(&mut self) -> &mut [u8] {
-        if Arc::get_mut(&mut self.block).is_none() {
-            self.block = Arc::from(&self.block[..]);
-        }
-        Arc::get_mut(&mut self.block).expect("a fresh copy is unshared")
-    }
-
-    fn lower_min_expiry(&mut self, expiry: Option<UnixMs>) {
-        if let Some(expiry) = expiry
-            && expiry < self.min_expiry()
-        {
-            self.unique()[MIN_EXPIRY_AT..HEADER].copy_from_slice(&expiry.0.to_le_bytes());
-        }
-    }
-
-    #[inline]
-    fn group(&self, index: usize) -> u64 {
-        let at = HEADER + index * GROUP_BYTES;
-        u64::from_le_bytes(self.block[at..at + GROUP].try_into().expect("eight tags"))
-    }
-
-    #[inline]
-    fn offset(&self, slot: usize) -> usize {
-        self.half(HEADER + slot / GROUP * GROUP_BYTES + GROUP + slot % GROUP * 2)
-    }
-
-    fn tag(&self, slot: usize) -> u8 {
-        self.block[HEADER + slot / GROUP * GROUP_BYTES + slot % GROUP]
-    }
-
-    fn set_slot(&mut self, slot: usize, tag: u8, offset: usize) {
-        let group = HEADER + slot / GROUP * GROUP_BYTES;
-        self.unique()[group + slot % GROUP] = tag;
-        self.set_half(group + GROUP + slot % GROUP * 2, offset);
-    }
-
-    #[inline]
-    fn half(&self, at: usize) -> usize {
-        usize::from(u16::from_le_bytes(self.block[at..at + 2].try_into().expect("two bytes")))
-    }
-
-    fn set_half(&mut self, at: usize, value: usize) {
-        let value = u16::try_from(value).expect("a page is kept below 64 kB");
-        self.unique()[at..at + 2].copy_from_slice(&value.to_le_bytes());
-    }
-}
-
-/// The high bit of each byte of `group` that equals `tag`. A byte above a match can be reported although it
-/// differs; the caller compares keys anyway.
-#[inline]
-fn matching_tags(group: u64, tag: u8) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let difference = group ^ (ONES * u64::from(tag));
-    difference.wrapping_sub(ONES) & !difference & HIGHS
 }

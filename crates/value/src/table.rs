@@ -23,7 +23,7 @@
 mod root;
 mod walk;
 
-use std::sync::Arc;
+use triomphe::Arc;
 
 use stdx::hash::{HashKey, sip13};
 use stdx::rng::Rng;
@@ -88,13 +88,15 @@ impl<V: Clone> Table<V> {
         sip13(&self.seed, key)
     }
 
-    /// Asks the processor to bring the directory entry of a hash near.
+    /// Asks the processor to bring the directory entry of a hash near, and the counter of its chunk, which a write looks at.
     #[inline]
     pub fn prefetch_directory(&self, hash: u64) {
-        prefetch(self.root.chunk_address(self.root.page_of(hash)));
+        let (counter, page) = self.root.addresses(self.root.page_of(hash));
+        prefetch(counter);
+        prefetch(page);
     }
 
-    /// Asks for the page's head; the directory entry should be near.
+    /// Asks for the page's counter and head; the directory entry should be near.
     #[inline]
     pub fn prefetch_page(&self, hash: u64) {
         let address = self.root.page(self.root.page_of(hash)).address();
@@ -118,10 +120,24 @@ impl<V: Clone> Table<V> {
         self.root.page(page).find(tag(hash), key, self.options).map(|slot| Position { page, slot })
     }
 
+    /// Where a key is, and what is stored with it besides its payload.
+    #[inline]
+    pub fn look_up(&self, hash: u64, key: &[u8]) -> Option<(Position, Meta)> {
+        let page = self.root.page_of(hash);
+        let (slot, meta) = self.root.page(page).look_up(tag(hash), key, self.options)?;
+        Some((Position { page, slot }, meta))
+    }
+
     /// What is there.
     #[inline]
     pub fn entry(&self, at: Position) -> Entry<'_, V> {
         self.root.page(at.page).entry(at.slot, self.options)
+    }
+
+    /// What is stored there besides the payload.
+    #[inline]
+    pub fn meta(&self, at: Position) -> Meta {
+        self.root.page(at.page).meta(at.slot, self.options)
     }
 
     /// What is stored with a key.
@@ -168,13 +184,13 @@ impl<V: Clone> Table<V> {
 
     /// Changes when an entry is due.
     pub fn set_expiry(&mut self, at: Position, expiry: Option<UnixMs>) {
-        let meta = Meta { expiry, ..self.entry(at).meta };
+        let meta = Meta { expiry, ..self.meta(at) };
         self.set_meta(at, meta);
     }
 
     /// Changes the caller's tag of an entry.
     pub fn set_kind(&mut self, at: Position, kind: u8) {
-        let meta = Meta { kind, ..self.entry(at).meta };
+        let meta = Meta { kind, ..self.meta(at) };
         self.set_meta(at, meta);
     }
 

@@ -6,7 +6,7 @@ use value::table::{NewPayload, Payload};
 use value::{Kind, StringRef, Value, ValueRef};
 
 use super::hash::HashPayload;
-use super::{Db, Expiry, value_of};
+use super::{Db, Found, value_of};
 use crate::effect::{Effect, Removal};
 use crate::key::{DbIndex, Key};
 
@@ -34,47 +34,44 @@ impl Db<'_, '_> {
 
     /// The value of a key. Counts as a look-up.
     pub fn get(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
-        let at = self.find_to_read(key)?;
-        Some(self.value_of(&self.entry(key, at)))
+        let found = self.find_to_read(key)?;
+        Some(self.value_of(&self.entry(key, found)))
     }
 
     /// The value of a key, without counting or touching.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
-        let at = self.find(key)?;
-        Some(self.value_of(&self.entry(key, at)))
+        let found = self.find(key)?;
+        Some(self.value_of(&self.entry(key, found)))
     }
 
     /// The type of a key.
     pub fn kind(&mut self, key: &Key<'_>) -> Option<Kind> {
-        let at = self.find(key)?;
-        Some(Kind::of_tag(self.entry(key, at).meta.kind))
+        self.find(key).map(Found::kind)
     }
 
     /// When a key is due: `None` without the key, `Some(None)` for never.
     pub fn expiry(&mut self, key: &Key<'_>) -> Option<Option<UnixMs>> {
-        let at = self.find(key)?;
-        Some(self.entry(key, at).meta.expiry)
+        self.find(key).map(|found| found.meta.expiry)
     }
 
     /// Seconds since the key was last read or written.
     pub fn idle_seconds(&mut self, key: &Key<'_>) -> Option<u32> {
-        let at = self.find(key)?;
-        let then = self.entry(key, at).meta.access.unwrap_or(0);
+        let then = self.find(key)?.meta.access.unwrap_or(0);
         Some(self.access.clock.wrapping_sub(then) & 0x00ff_ffff)
     }
 
     /// Sets the access clock back by some seconds (RESTORE with IDLETIME).
     pub fn set_idle_seconds(&mut self, key: &Key<'_>, seconds: u32) {
-        if let Some(at) = self.find(key) {
+        if let Some(found) = self.find(key) {
             let clock = self.access.clock.wrapping_sub(seconds) & 0x00ff_ffff;
-            self.partition_mut(key).table.touch(at, clock);
+            self.partition_mut(key).table.touch(found.at, clock);
         }
     }
 
     /// Bytes of memory of a key with its value, about.
     pub fn memory_bytes(&mut self, key: &Key<'_>) -> Option<usize> {
-        let at = self.find(key)?;
-        let entry = self.entry(key, at);
+        let found = self.find(key)?;
+        let entry = self.entry(key, found);
         let payload = match entry.payload {
             Payload::Inline(bytes) => bytes.len(),
             Payload::Object(Value::String(blob)) => blob.allocated_bytes(),
@@ -92,19 +89,19 @@ impl Db<'_, '_> {
     /// Removes a key for a reason; false when it was not there.
     pub fn remove(&mut self, key: &Key<'_>, reason: Removal) -> bool {
         let found = self.find(key);
-        if let Some(at) = found {
-            self.remove_at(key, at, reason);
+        if let Some(found) = found {
+            self.remove_at(key, found, reason);
         }
         found.is_some()
     }
 
     /// Sets when a key is due; false when it is not there. A time that has passed removes the key.
     pub fn set_expiry(&mut self, key: &Key<'_>, at: UnixMs) -> bool {
-        let Some(position) = self.find(key) else { return false };
+        let Some(found) = self.find(key) else { return false };
         if at <= self.access.now {
-            self.remove_at(key, position, Removal::Deleted);
+            self.remove_at(key, found, Removal::Deleted);
         } else {
-            self.put_expiry(key, position, Some(at));
+            self.put_expiry(key, found, Some(at));
             self.record(&Effect::SetExpiry { key: key.bytes, at });
         }
         true
@@ -112,11 +109,11 @@ impl Db<'_, '_> {
 
     /// Makes a key never due; false when it is not there or never was.
     pub fn clear_expiry(&mut self, key: &Key<'_>) -> bool {
-        let Some(at) = self.find(key) else { return false };
-        if self.entry(key, at).meta.expiry.is_none() {
+        let Some(found) = self.find(key) else { return false };
+        if found.meta.expiry.is_none() {
             return false;
         }
-        self.put_expiry(key, at, None);
+        self.put_expiry(key, found, None);
         self.record(&Effect::ClearExpiry { key: key.bytes });
         true
     }
@@ -128,8 +125,8 @@ impl Db<'_, '_> {
         }
         if from.bytes != to.bytes {
             let (carried, kind, expiry) = self.carry(from).expect("the key was just found");
-            let at = self.find(from).expect("the key was just found");
-            self.take_at(from, at);
+            let found = self.find(from).expect("the key was just found");
+            self.take_at(from, found);
             self.settle(to, carried, kind, expiry);
         }
         self.record(&Effect::Rename { from: from.bytes, to: to.bytes });
@@ -150,8 +147,8 @@ impl Db<'_, '_> {
             return false;
         }
         let (carried, kind, expiry) = self.carry(key).expect("the key was just found");
-        let at = self.find(key).expect("the key was just found");
-        self.take_at(key, at);
+        let found = self.find(key).expect("the key was just found");
+        self.take_at(key, found);
         self.access.db(database).settle(key, carried, kind, expiry);
         self.record(&Effect::Move { key: key.bytes, to: database });
         true
@@ -159,21 +156,23 @@ impl Db<'_, '_> {
 
     /// Puts a whole value under a key, over whatever is there (RESTORE, and loading with recording off).
     pub fn set_value(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
-        let at = self.find(key);
+        let found = self.find(key);
         match value {
             Value::String(blob) if blob.len() < PAGED_FROM => {
                 let mut bytes = Vec::new();
                 StringRef::Blob(&blob).append_to(&mut bytes);
-                self.put(key, at, NewPayload::Inline(&bytes), Kind::String, expiry);
+                self.put(key, found, NewPayload::Inline(&bytes), Kind::String, expiry);
             }
             Value::String(blob) => {
-                self.put(key, at, NewPayload::Object(Value::String(blob)), Kind::String, expiry);
+                self.put(key, found, NewPayload::Object(Value::String(blob)), Kind::String, expiry);
             }
             Value::Hash(hash) => match HashPayload::of(hash) {
                 HashPayload::Block(block) => {
-                    self.put(key, at, NewPayload::Inline(&block), Kind::Hash, expiry);
+                    self.put(key, found, NewPayload::Inline(&block), Kind::Hash, expiry);
                 }
-                HashPayload::Table(table) => self.put(key, at, NewPayload::Object(table), Kind::Hash, expiry),
+                HashPayload::Table(table) => {
+                    self.put(key, found, NewPayload::Object(table), Kind::Hash, expiry);
+                }
             },
         }
         self.record_value(key);
@@ -221,29 +220,28 @@ impl Db<'_, '_> {
 
     /// A copy of a key's value, kind and expiry; objects are shared.
     fn carry(&mut self, key: &Key<'_>) -> Option<(Carried, Kind, Option<UnixMs>)> {
-        let at = self.find(key)?;
-        let entry = self.entry(key, at);
+        let found = self.find(key)?;
+        let entry = self.entry(key, found);
         let carried = match entry.payload {
             Payload::Inline(bytes) => Carried::Bytes(bytes.to_vec()),
             Payload::Object(value) => Carried::Object(value.clone()),
         };
-        Some((carried, Kind::of_tag(entry.meta.kind), entry.meta.expiry))
+        Some((carried, found.kind(), found.meta.expiry))
     }
 
     /// Puts a carried value under a key, over whatever is there.
     fn settle(&mut self, key: &Key<'_>, carried: Carried, kind: Kind, expiry: Option<UnixMs>) {
-        let at = self.find(key);
+        let found = self.find(key);
         match carried {
-            Carried::Bytes(bytes) => self.put(key, at, NewPayload::Inline(&bytes), kind, expiry),
-            Carried::Object(value) => self.put(key, at, NewPayload::Object(value), kind, expiry),
+            Carried::Bytes(bytes) => self.put(key, found, NewPayload::Inline(&bytes), kind, expiry),
+            Carried::Object(value) => self.put(key, found, NewPayload::Object(value), kind, expiry),
         }
     }
 
     /// Records the whole value of a key.
     fn record_value(&mut self, key: &Key<'_>) {
-        let at = self.find(key);
         // The entry is borrowed while it is encoded, so it is shared first: a counter or a few hundred bytes.
-        let Some((carried, kind, expiry)) = at.and_then(|_| self.carry(key)) else { return };
+        let Some((carried, kind, expiry)) = self.carry(key) else { return };
         let now = self.access.now;
         let (bytes, object);
         let payload = match carried {
@@ -259,17 +257,5 @@ impl Db<'_, '_> {
         let meta = value::table::Meta { kind: kind.tag(), expiry, access: None };
         let value = value_of(&value::table::Entry { key: key.bytes, meta, payload }, now);
         self.record(&Effect::SetValue { key: key.bytes, value, expiry });
-    }
-
-    /// The expiry that a write with this wish gives a key.
-    pub(crate) fn expiry_after(
-        &self,
-        key: &Key<'_>,
-        at: Option<value::table::Position>,
-        wish: Expiry,
-    ) -> Option<UnixMs> {
-        let before =
-            if wish == Expiry::Keep { at.and_then(|at| self.entry(key, at).meta.expiry) } else { None };
-        wish.apply(before)
     }
 }

@@ -7,10 +7,10 @@
 use stdx::time::UnixMs;
 use value::hash::{Edited, FieldExpiry, Hash, HashEdit, HashRef};
 use value::packed;
-use value::table::{NewPayload, Payload, Position};
+use value::table::{NewPayload, Payload};
 use value::{Kind, Value, ValueRef};
 
-use super::{Db, WrongType};
+use super::{Db, Found, WrongType};
 use crate::effect::Effect;
 use crate::key::Key;
 
@@ -21,14 +21,14 @@ impl Db<'_, '_> {
     /// The hash of a key. Counts as a look-up.
     #[inline]
     pub fn hash(&mut self, key: &Key<'_>) -> Result<Option<HashRef<'_>>, WrongType> {
-        let Some(at) = self.find_to_read(key) else { return Ok(None) };
-        self.hash_at(key, at).map(Some)
+        let Some(found) = self.find_to_read(key) else { return Ok(None) };
+        self.hash_at(key, found).map(Some)
     }
 
     /// The hash of a key that is about to be changed: does not count as a look-up.
     pub fn hash_to_change(&mut self, key: &Key<'_>) -> Result<Option<HashRef<'_>>, WrongType> {
-        let Some(at) = self.find(key) else { return Ok(None) };
-        self.hash_at(key, at).map(Some)
+        let Some(found) = self.find(key) else { return Ok(None) };
+        self.hash_at(key, found).map(Some)
     }
 
     /// Gives fields their values; returns how many are new. A time that has passed removes them instead.
@@ -38,15 +38,15 @@ impl Db<'_, '_> {
         fields: &[(&[u8], &[u8])],
         expiry: FieldExpiry,
     ) -> Result<usize, WrongType> {
-        let at = self.hash_position(key)?;
+        let found = self.find_hash(key)?;
         if matches!(expiry, FieldExpiry::At(at) if at <= self.access.now) {
             let names: Vec<&[u8]> = fields.iter().map(|(field, _)| *field).collect();
             return self.hash_delete(key, &names).map(|_| 0);
         }
-        let added = if self.overwrite(key, at, fields, expiry) {
+        let added = if self.overwrite(key, found, fields, expiry) {
             0
         } else {
-            self.edit_at(key, at, |edit| {
+            self.edit_at(key, found, |edit| {
                 fields.iter().filter(|(field, value)| edit.set(field, value, expiry)).count()
             })
         };
@@ -95,24 +95,24 @@ impl Db<'_, '_> {
 
     /// Removes due fields of a hash, up to a limit; returns how many went (active expiry).
     pub(crate) fn expire_hash_fields(&mut self, key: &Key<'_>, limit: usize) -> usize {
-        let Some(at) = self.find(key) else { return 0 };
-        self.drop_due_fields(key, at, limit)
+        let Some(found) = self.find(key) else { return 0 };
+        self.drop_due_fields(key, found, limit)
     }
 
-    fn hash_at(&self, key: &Key<'_>, at: Position) -> Result<HashRef<'_>, WrongType> {
-        match self.value_of(&self.entry(key, at)) {
+    fn hash_at(&self, key: &Key<'_>, found: Found) -> Result<HashRef<'_>, WrongType> {
+        match self.value_of(&self.entry(key, found)) {
             ValueRef::Hash(hash) => Ok(hash),
             ValueRef::String(_) => Err(WrongType),
         }
     }
 
     /// Where the hash of a key is, if it is there; up to a limit its due fields go.
-    fn hash_position(&mut self, key: &Key<'_>) -> Result<Option<Position>, WrongType> {
-        let Some(at) = self.find(key) else { return Ok(None) };
-        if !self.hash_at(key, at)?.has_expired() {
-            return Ok(Some(at));
+    fn find_hash(&mut self, key: &Key<'_>) -> Result<Option<Found>, WrongType> {
+        let Some(found) = self.find(key) else { return Ok(None) };
+        if !self.hash_at(key, found)?.has_expired() {
+            return Ok(Some(found));
         }
-        self.drop_due_fields(key, at, DUE_FIELDS);
+        self.drop_due_fields(key, found, DUE_FIELDS);
         Ok(self.find(key))
     }
 
@@ -120,15 +120,15 @@ impl Db<'_, '_> {
     fn overwrite(
         &mut self,
         key: &Key<'_>,
-        at: Option<Position>,
+        found: Option<Found>,
         fields: &[(&[u8], &[u8])],
         expiry: FieldExpiry,
     ) -> bool {
-        let (&[(field, value)], Some(at)) = (fields, at) else { return false };
-        let Payload::Inline(block) = self.entry(key, at).payload else { return false };
+        let (&[(field, value)], Some(found)) = (fields, found) else { return false };
+        let Payload::Inline(block) = self.entry(key, found).payload else { return false };
         let Some(range) = packed::edit::overwritable(block, field, value.len(), expiry) else { return false };
-        self.partition_mut(key).table.inline_mut(at)[range].copy_from_slice(value);
-        self.touch_at(key, at);
+        self.partition_mut(key).table.inline_mut(found.at)[range].copy_from_slice(value);
+        self.touch_at(key, found);
         true
     }
 
@@ -138,24 +138,24 @@ impl Db<'_, '_> {
         key: &Key<'_>,
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> Result<R, WrongType> {
-        let at = self.hash_position(key)?;
-        Ok(self.edit_at(key, at, change))
+        let found = self.find_hash(key)?;
+        Ok(self.edit_at(key, found, change))
     }
 
     fn edit_at<R>(
         &mut self,
         key: &Key<'_>,
-        at: Option<Position>,
+        found: Option<Found>,
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> R {
-        if let Some(at) = at
-            && matches!(self.entry(key, at).payload, Payload::Object(_))
+        if let Some(found) = found
+            && matches!(self.entry(key, found).payload, Payload::Object(_))
         {
-            return self.edit_table(key, at, change);
+            return self.edit_table(key, found, change);
         }
         let (settings, now) = (self.access.hash_settings, self.access.now);
         let mut scratch = std::mem::take(&mut self.access.scratch);
-        let block = at.map(|at| match self.entry(key, at).payload {
+        let block = found.map(|found| match self.entry(key, found).payload {
             Payload::Inline(block) => block,
             Payload::Object(_) => unreachable!("a table was handled above"),
         });
@@ -165,7 +165,7 @@ impl Db<'_, '_> {
         };
         let result = change(&mut edit);
         let edited = edit.finish();
-        self.put_edited(key, at, edited, &scratch);
+        self.put_edited(key, found, edited, &scratch);
         self.access.scratch = scratch;
         result
     }
@@ -174,48 +174,48 @@ impl Db<'_, '_> {
     fn edit_table<R>(
         &mut self,
         key: &Key<'_>,
-        at: Position,
+        found: Found,
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> R {
         let (settings, now) = (self.access.hash_settings, self.access.now);
         let partition = self.partition_mut(key);
-        partition.forget_fields(at, key);
-        let Value::Hash(Hash::Table(fields)) = partition.table.object_mut(at) else {
+        partition.forget_fields(found.at, key);
+        let Value::Hash(Hash::Table(fields)) = partition.table.object_mut(found.at) else {
             unreachable!("the object of a hash is a table")
         };
         let result = change(&mut HashEdit::table(fields, settings, now));
         let (is_empty, due) = (fields.is_empty(), fields.next_expiry());
         partition.note_fields(key, due);
         if is_empty {
-            self.take_at(key, at);
+            self.take_at(key, found);
         } else {
-            self.touch_at(key, at);
+            self.touch_at(key, found);
         }
         self.lower_next_expiry(key, due);
         result
     }
 
     /// Stores what came out of the edit of a packed hash.
-    fn put_edited(&mut self, key: &Key<'_>, at: Option<Position>, edited: Edited, block: &[u8]) {
-        let expiry = at.and_then(|at| self.entry(key, at).meta.expiry);
+    fn put_edited(&mut self, key: &Key<'_>, found: Option<Found>, edited: Edited, block: &[u8]) {
+        let expiry = found.and_then(|found| found.meta.expiry);
         match edited {
             Edited::InPlace => {}
             Edited::Packed if packed::Packed::trusted(block).is_empty() => {
-                if let Some(at) = at {
-                    self.take_at(key, at);
+                if let Some(found) = found {
+                    self.take_at(key, found);
                 }
             }
-            Edited::Packed => self.put(key, at, NewPayload::Inline(block), Kind::Hash, expiry),
+            Edited::Packed => self.put(key, found, NewPayload::Inline(block), Kind::Hash, expiry),
             Edited::Grown(hash) => {
-                self.put(key, at, NewPayload::Object(Value::Hash(hash)), Kind::Hash, expiry);
+                self.put(key, found, NewPayload::Object(Value::Hash(hash)), Kind::Hash, expiry);
             }
         }
     }
 
     /// Removes due fields of the hash at a position and records it; returns how many went.
-    fn drop_due_fields(&mut self, key: &Key<'_>, at: Position, limit: usize) -> usize {
+    fn drop_due_fields(&mut self, key: &Key<'_>, found: Found, limit: usize) -> usize {
         let now = self.access.now;
-        let names = self.edit_at(key, Some(at), |edit| {
+        let names = self.edit_at(key, Some(found), |edit| {
             let mut names: Vec<Vec<u8>> = Vec::new();
             edit.remove_expired(now, limit, &mut |field| names.push(field.to_vec()));
             names

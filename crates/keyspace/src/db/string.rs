@@ -1,10 +1,11 @@
 //! Strings through the door.
 
+use stdx::time::UnixMs;
 use value::string::PAGED_FROM;
-use value::table::{INLINE_MAX, NewPayload, Payload, Position};
+use value::table::{INLINE_MAX, NewPayload, Payload};
 use value::{Blob, Kind, StringRef, Value};
 
-use super::{Db, Expiry, WrongType};
+use super::{Db, Expiry, Found, WrongType};
 use crate::effect::Effect;
 use crate::key::Key;
 
@@ -12,33 +13,33 @@ impl Db<'_, '_> {
     /// The string of a key. Counts as a look-up.
     #[inline]
     pub fn string(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, WrongType> {
-        let Some(at) = self.find_to_read(key) else { return Ok(None) };
-        self.string_at(key, at).map(Some)
+        let Some(found) = self.find_to_read(key) else { return Ok(None) };
+        self.string_at(key, found).map(Some)
     }
 
     /// The string of a key that is about to be changed: does not count as a look-up.
     pub fn string_to_change(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, WrongType> {
-        let Some(at) = self.find(key) else { return Ok(None) };
-        self.string_at(key, at).map(Some)
+        let Some(found) = self.find(key) else { return Ok(None) };
+        self.string_at(key, found).map(Some)
     }
 
     /// Gives a key a string, over a value of any type.
     #[inline]
     pub fn set_string(&mut self, key: &Key<'_>, value: &[u8], expiry: Expiry) {
-        let at = self.find(key);
-        let expiry = self.expiry_after(key, at, expiry);
-        self.put_string(key, at, value, Kind::String, expiry);
+        let found = self.find(key);
+        let expiry = expiry.apply(found.and_then(|found| found.meta.expiry));
+        self.put_string(key, found, value, Kind::String, expiry);
         self.record(&Effect::SetString { key: key.bytes, value: StringRef::Inline(value), expiry });
     }
 
     /// Adds bytes at the end of a string, which begins empty; returns its new length.
     pub fn append(&mut self, key: &Key<'_>, suffix: &[u8]) -> Result<usize, WrongType> {
-        let Some(at) = self.find(key) else {
+        let Some(found) = self.find(key) else {
             self.set_string(key, suffix, Expiry::Clear);
             return Ok(suffix.len());
         };
-        let length = self.string_at(key, at)?.len();
-        self.change(key, Some(at), length, suffix);
+        let length = self.string_at(key, found)?.len();
+        self.change(key, Some(found), length, suffix);
         self.record(&Effect::AppendString { key: key.bytes, suffix });
         Ok(length + suffix.len())
     }
@@ -46,15 +47,15 @@ impl Db<'_, '_> {
     /// Overwrites bytes of a string from an offset on, with zeros where it was shorter; returns its new length. The
     /// caller has checked that the end is within the limit of a string.
     pub fn write_range(&mut self, key: &Key<'_>, offset: usize, bytes: &[u8]) -> Result<usize, WrongType> {
-        let at = self.find(key);
-        let length = match at {
-            Some(at) => self.string_at(key, at)?.len(),
+        let found = self.find(key);
+        let length = match found {
+            Some(found) => self.string_at(key, found)?.len(),
             None => 0,
         };
         if bytes.is_empty() {
             return Ok(length);
         }
-        self.change(key, at, offset, bytes);
+        self.change(key, found, offset, bytes);
         self.record(&Effect::WriteString { key: key.bytes, offset, bytes });
         Ok(length.max(offset + bytes.len()))
     }
@@ -64,9 +65,9 @@ impl Db<'_, '_> {
         self.kind(key) == Some(Kind::StringChanged)
     }
 
-    fn string_at(&self, key: &Key<'_>, at: Position) -> Result<StringRef<'_>, WrongType> {
-        let entry = self.entry(key, at);
-        match (Kind::of_tag(entry.meta.kind), entry.payload) {
+    #[inline]
+    fn string_at(&self, key: &Key<'_>, found: Found) -> Result<StringRef<'_>, WrongType> {
+        match (found.kind(), self.entry(key, found).payload) {
             (Kind::String | Kind::StringChanged, Payload::Inline(bytes)) => Ok(StringRef::Inline(bytes)),
             (Kind::String | Kind::StringChanged, Payload::Object(Value::String(blob))) => {
                 Ok(StringRef::Blob(blob))
@@ -80,74 +81,66 @@ impl Db<'_, '_> {
     fn put_string(
         &mut self,
         key: &Key<'_>,
-        at: Option<Position>,
+        found: Option<Found>,
         value: &[u8],
         kind: Kind,
-        expiry: Option<stdx::time::UnixMs>,
+        expiry: Option<UnixMs>,
     ) {
         if value.len() >= PAGED_FROM {
             let blob = Value::String(Blob::from_bytes(value));
-            self.put(key, at, NewPayload::Object(blob), kind, expiry);
+            self.put(key, found, NewPayload::Object(blob), kind, expiry);
         } else {
-            self.put(key, at, NewPayload::Inline(value), kind, expiry);
+            self.put(key, found, NewPayload::Inline(value), kind, expiry);
         }
     }
 
     /// Writes bytes into a string, in place if it is in pages or keeps its length, else by writing it anew.
-    fn change(&mut self, key: &Key<'_>, at: Option<Position>, offset: usize, bytes: &[u8]) {
+    fn change(&mut self, key: &Key<'_>, found: Option<Found>, offset: usize, bytes: &[u8]) {
         let end = offset + bytes.len();
-        let expiry = self.expiry_after(key, at, Expiry::Keep);
-        let Some(at) = at else {
-            return self.write_new(key, None, &[], offset, bytes, expiry);
+        let Some(found) = found else {
+            return self.write_new(key, None, &[], offset, bytes);
         };
-        let old = self.string_at(key, at).expect("the caller has checked the type");
+        let old = self.string_at(key, found).expect("the caller has checked the type");
         let (paged, length) = (matches!(old, StringRef::Blob(_)), old.len());
         if paged {
             let table = &mut self.partition_mut(key).table;
-            let Value::String(blob) = table.object_mut(at) else { unreachable!("a paged string is a blob") };
+            let Value::String(blob) = table.object_mut(found.at) else {
+                unreachable!("a paged string is a blob")
+            };
             blob.write(offset, bytes);
         } else if end <= length && length <= INLINE_MAX {
-            self.partition_mut(key).table.inline_mut(at)[offset..end].copy_from_slice(bytes);
+            self.partition_mut(key).table.inline_mut(found.at)[offset..end].copy_from_slice(bytes);
         } else {
             let StringRef::Inline(whole) = old else { unreachable!("not paged") };
             let whole = whole.to_vec();
-            return self.write_new(key, Some(at), &whole, offset, bytes, expiry);
+            return self.write_new(key, Some(found), &whole, offset, bytes);
         }
-        self.mark_changed(key, at);
+        self.mark_changed(key, found);
     }
 
     /// Writes a changed string that does not fit its place.
-    fn write_new(
-        &mut self,
-        key: &Key<'_>,
-        at: Option<Position>,
-        old: &[u8],
-        offset: usize,
-        bytes: &[u8],
-        expiry: Option<stdx::time::UnixMs>,
-    ) {
+    fn write_new(&mut self, key: &Key<'_>, found: Option<Found>, old: &[u8], offset: usize, bytes: &[u8]) {
+        let expiry = found.and_then(|found| found.meta.expiry);
         let end = offset + bytes.len();
         if end.max(old.len()) >= PAGED_FROM {
             let mut blob = Blob::from_bytes(old);
             blob.write(offset, bytes);
             let blob = Value::String(blob);
-            return self.put(key, at, NewPayload::Object(blob), Kind::StringChanged, expiry);
+            return self.put(key, found, NewPayload::Object(blob), Kind::StringChanged, expiry);
         }
         let mut scratch = std::mem::take(&mut self.access.scratch);
         scratch.clear();
         scratch.extend_from_slice(old);
         scratch.resize(old.len().max(end), 0);
         scratch[offset..end].copy_from_slice(bytes);
-        self.put(key, at, NewPayload::Inline(&scratch), Kind::StringChanged, expiry);
+        self.put(key, found, NewPayload::Inline(&scratch), Kind::StringChanged, expiry);
         self.access.scratch = scratch;
     }
 
-    fn mark_changed(&mut self, key: &Key<'_>, at: Position) {
-        let clock = self.access.clock;
-        let table = &mut self.partition_mut(key).table;
-        if Kind::of_tag(table.entry(at).meta.kind) == Kind::String {
-            table.set_kind(at, Kind::StringChanged.tag());
+    fn mark_changed(&mut self, key: &Key<'_>, found: Found) {
+        if found.kind() == Kind::String {
+            self.partition_mut(key).table.set_kind(found.at, Kind::StringChanged.tag());
         }
-        table.touch(at, clock);
+        self.touch_at(key, found);
     }
 }

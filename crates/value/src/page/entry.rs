@@ -1,5 +1,7 @@
 //! The bytes of one entry: reading and writing its head.
 
+use std::ops::Range;
+
 use stdx::time::UnixMs;
 
 /// What a table's entries have in common.
@@ -65,70 +67,88 @@ const VALUE_BESIDE: u8 = 0x80;
 /// The first time that does not fit six bytes (in the year 10889).
 const SHORT_LIMIT: i64 = 1 << 48;
 
-/// Where the parts of an entry lie, relative to its first byte.
-pub(super) struct Plan {
-    pub(super) meta: Meta,
-    pub(super) key_at: usize,
-    pub(super) value_at: usize,
-    pub(super) end: usize,
-    pub(super) key_side: Option<u16>,
-    pub(super) value_side: Option<u16>,
+/// The head of an entry as it was read. What it tells of places is relative to the entry's first byte.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    flags: u8,
+    key_at: u8,
+    /// The key's length, or its index beside the page.
+    key_number: u16,
+    value_number: u16,
 }
 
-impl Plan {
+impl Head {
     /// Reads the head of the entry that begins at `bytes`.
     #[inline]
     pub(super) fn read(bytes: &[u8], options: Options) -> Self {
         let flags = bytes[0];
-        let mut at = 1;
-        let mut access = None;
-        if options.access {
-            access = Some(u32::from_le_bytes([bytes[1], bytes[2], bytes[3], 0]));
-            at = 4;
-        }
-        let mut expiry = None;
-        if flags & SHORT_EXPIRY != 0 {
-            let mut wide = [0; 8];
-            wide[..6].copy_from_slice(&bytes[at..at + 6]);
-            expiry = Some(UnixMs(i64::from_le_bytes(wide)));
-            at += 6;
-        } else if flags & LONG_EXPIRY != 0 {
-            expiry = Some(UnixMs(i64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))));
-            at += 8;
-        }
+        let at = expiry_at(options) + expiry_bytes_of(flags);
         let (key_number, at) = read_number(bytes, at);
         let (value_number, key_at) = read_number(bytes, at);
-        let key_side = (flags & KEY_BESIDE != 0).then_some(key_number as u16);
-        let value_side = (flags & VALUE_BESIDE != 0).then_some(value_number as u16);
-        let value_at = key_at + if key_side.is_some() { 0 } else { key_number };
-        let end = value_at + if value_side.is_some() { 0 } else { value_number };
-        Self {
-            meta: Meta { kind: flags & KIND, expiry, access },
-            key_at,
-            value_at,
-            end,
-            key_side,
-            value_side,
+        Self { flags, key_at: key_at as u8, key_number, value_number }
+    }
+
+    /// Where the key is beside the page, if it is there.
+    #[inline]
+    pub(super) fn key_side(self) -> Option<u16> {
+        (self.flags & KEY_BESIDE != 0).then_some(self.key_number)
+    }
+
+    /// Where the payload is beside the page, if it is there.
+    #[inline]
+    pub(super) fn value_side(self) -> Option<u16> {
+        (self.flags & VALUE_BESIDE != 0).then_some(self.value_number)
+    }
+
+    /// The bytes of the key in the entry; none if it is beside the page.
+    #[inline]
+    pub(super) fn key(self) -> Range<usize> {
+        let at = usize::from(self.key_at);
+        at..at + if self.flags & KEY_BESIDE == 0 { usize::from(self.key_number) } else { 0 }
+    }
+
+    /// The bytes of the payload in the entry; none if it is beside the page.
+    #[inline]
+    pub(super) fn value(self) -> Range<usize> {
+        let at = self.key().end;
+        at..at + if self.flags & VALUE_BESIDE == 0 { usize::from(self.value_number) } else { 0 }
+    }
+
+    /// Bytes of the entry.
+    #[inline]
+    pub(super) fn length(self) -> usize {
+        self.value().end
+    }
+
+    /// Whether `expiry` takes as many bytes as the one that is there.
+    #[inline]
+    pub(super) fn has_room_for(self, expiry: Option<UnixMs>) -> bool {
+        expiry_bytes(expiry) == expiry_bytes_of(self.flags)
+    }
+
+    /// What the entry that begins at `bytes` says besides key and payload.
+    #[inline]
+    pub(super) fn meta(self, bytes: &[u8], options: Options) -> Meta {
+        let access = options.access.then(|| u32::from_le_bytes([bytes[1], bytes[2], bytes[3], 0]));
+        Meta { kind: self.flags & KIND, expiry: self.expiry(bytes, options), access }
+    }
+
+    /// Writes a meta over that of the entry that begins at `bytes`; its expiry has room.
+    #[inline]
+    pub(super) fn write_meta(self, bytes: &mut [u8], meta: Meta, options: Options) {
+        write_meta(bytes, meta, self.flags & (KEY_BESIDE | VALUE_BESIDE), options);
+    }
+
+    #[inline]
+    fn expiry(self, bytes: &[u8], options: Options) -> Option<UnixMs> {
+        let length = expiry_bytes_of(self.flags);
+        if length == 0 {
+            return None;
         }
-    }
-
-    /// Bytes that an expiry takes in an entry.
-    pub(super) fn expiry_bytes(expiry: Option<UnixMs>) -> usize {
-        match expiry {
-            None => 0,
-            Some(UnixMs(at)) if (0..SHORT_LIMIT).contains(&at) => 6,
-            Some(_) => 8,
-        }
-    }
-
-    /// Writes flags, access clock and expiry over those of an entry with an inline value.
-    pub(super) fn write_meta(bytes: &mut [u8], meta: Meta, key_beside: bool, options: Options) {
-        write_head(bytes, meta, key_beside, false, options);
-    }
-
-    /// Writes flags, access clock and expiry over those of the entry that `old` describes.
-    pub(super) fn write_flags(bytes: &mut [u8], meta: Meta, old: &Self, options: Options) {
-        write_head(bytes, meta, old.key_side.is_some(), old.value_side.is_some(), options);
+        let at = expiry_at(options);
+        let mut wide = [0; 8];
+        wide[..length].copy_from_slice(&bytes[at..at + length]);
+        Some(UnixMs(i64::from_le_bytes(wide)))
     }
 }
 
@@ -146,7 +166,8 @@ impl NewEntry<'_> {
     pub(super) fn length(&self, options: Options) -> usize {
         let key = if self.key_side.is_some() { 0 } else { self.key.len() };
         let value = if self.value_side.is_some() { 0 } else { self.value.len() };
-        head_bytes(self.meta, options)
+        expiry_at(options)
+            + expiry_bytes(self.meta.expiry)
             + number_bytes(self.key_number())
             + number_bytes(self.value_number())
             + key
@@ -155,7 +176,9 @@ impl NewEntry<'_> {
 
     /// Writes it into exactly its length.
     pub(super) fn write(&self, bytes: &mut [u8], options: Options) {
-        let at = write_head(bytes, self.meta, self.key_side.is_some(), self.value_side.is_some(), options);
+        let key_flag = if self.key_side.is_some() { KEY_BESIDE } else { 0 };
+        let value_flag = if self.value_side.is_some() { VALUE_BESIDE } else { 0 };
+        let at = write_meta(bytes, self.meta, key_flag | value_flag, options);
         let at = write_number(bytes, at, self.key_number());
         let mut at = write_number(bytes, at, self.value_number());
         if self.key_side.is_none() {
@@ -167,48 +190,68 @@ impl NewEntry<'_> {
         }
     }
 
-    fn key_number(&self) -> usize {
-        self.key_side.map_or(self.key.len(), usize::from)
+    fn key_number(&self) -> u16 {
+        self.key_side.unwrap_or(self.key.len() as u16)
     }
 
-    fn value_number(&self) -> usize {
-        self.value_side.map_or(self.value.len(), usize::from)
+    fn value_number(&self) -> u16 {
+        self.value_side.unwrap_or(self.value.len() as u16)
     }
 }
 
-fn head_bytes(meta: Meta, options: Options) -> usize {
-    1 + if options.access { 3 } else { 0 } + Plan::expiry_bytes(meta.expiry)
+/// Where the expiry lies in an entry: behind flags and access clock.
+#[inline]
+fn expiry_at(options: Options) -> usize {
+    if options.access { 4 } else { 1 }
 }
 
-/// Writes flags, access clock and expiry; returns how many bytes that took.
-fn write_head(bytes: &mut [u8], meta: Meta, key_beside: bool, value_beside: bool, options: Options) -> usize {
-    let expiry_bytes = Plan::expiry_bytes(meta.expiry);
-    let mut flags = meta.kind & KIND;
-    flags |= match expiry_bytes {
+/// Bytes of the expiry in an entry with these flags.
+#[inline]
+fn expiry_bytes_of(flags: u8) -> usize {
+    match flags & (SHORT_EXPIRY | LONG_EXPIRY) {
+        0 => 0,
+        SHORT_EXPIRY => 6,
+        _ => 8,
+    }
+}
+
+/// Bytes that an expiry takes in an entry.
+#[inline]
+fn expiry_bytes(expiry: Option<UnixMs>) -> usize {
+    match expiry {
+        None => 0,
+        Some(UnixMs(at)) if (0..SHORT_LIMIT).contains(&at) => 6,
+        Some(_) => 8,
+    }
+}
+
+/// Writes flags, access clock and expiry; returns how many bytes that took. `beside` are the flags of what lies beside the
+/// page.
+#[inline]
+fn write_meta(bytes: &mut [u8], meta: Meta, beside: u8, options: Options) -> usize {
+    let length = expiry_bytes(meta.expiry);
+    let expiry_flag = match length {
         0 => 0,
         6 => SHORT_EXPIRY,
         _ => LONG_EXPIRY,
     };
-    flags |= if key_beside { KEY_BESIDE } else { 0 };
-    flags |= if value_beside { VALUE_BESIDE } else { 0 };
-    bytes[0] = flags;
-    let mut at = 1;
+    bytes[0] = meta.kind & KIND | expiry_flag | beside;
     if options.access {
         bytes[1..4].copy_from_slice(&meta.access.unwrap_or(0).to_le_bytes()[..3]);
-        at = 4;
     }
+    let at = expiry_at(options);
     if let Some(UnixMs(expiry)) = meta.expiry {
-        bytes[at..at + expiry_bytes].copy_from_slice(&expiry.to_le_bytes()[..expiry_bytes]);
+        bytes[at..at + length].copy_from_slice(&expiry.to_le_bytes()[..length]);
     }
-    at + expiry_bytes
+    at + length
 }
 
 /// A number of at most 15 bits: one byte below 128, else two, high bits first.
-fn number_bytes(number: usize) -> usize {
+fn number_bytes(number: u16) -> usize {
     if number < 128 { 1 } else { 2 }
 }
 
-fn write_number(bytes: &mut [u8], at: usize, number: usize) -> usize {
+fn write_number(bytes: &mut [u8], at: usize, number: u16) -> usize {
     debug_assert!(number < 1 << 15, "inline lengths and side indices fit 15 bits");
     if number < 128 {
         bytes[at] = number as u8;
@@ -221,11 +264,11 @@ fn write_number(bytes: &mut [u8], at: usize, number: usize) -> usize {
 }
 
 #[inline]
-fn read_number(bytes: &[u8], at: usize) -> (usize, usize) {
+fn read_number(bytes: &[u8], at: usize) -> (u16, usize) {
     let first = bytes[at];
     if first < 128 {
-        (usize::from(first), at + 1)
+        (u16::from(first), at + 1)
     } else {
-        (usize::from(first & 0x7f) << 8 | usize::from(bytes[at + 1]), at + 2)
+        (u16::from(first & 0x7f) << 8 | u16::from(bytes[at + 1]), at + 2)
     }
 }

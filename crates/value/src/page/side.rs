@@ -1,6 +1,8 @@
 //! What lives beside a page: long keys, long values and objects, each behind a counted pointer.
 
-use std::sync::Arc;
+use triomphe::Arc;
+
+use super::sizes;
 
 /// One thing beside a page.
 #[derive(Debug, Clone)]
@@ -48,7 +50,12 @@ impl<V: Clone> SideList<V> {
 
     pub(super) fn bytes_mut(&mut self, index: u16) -> &mut [u8] {
         match &mut self.list()[usize::from(index)] {
-            Side::Bytes(bytes) => Arc::make_mut(bytes),
+            Side::Bytes(bytes) => {
+                if !bytes.is_unique() {
+                    *bytes = Arc::from(&bytes[..]);
+                }
+                Arc::get_mut(bytes).expect("it is unshared or a fresh copy")
+            }
             _ => unreachable!("the payload is bytes"),
         }
     }
@@ -89,9 +96,11 @@ impl<V: Clone> SideList<V> {
 
     pub(super) fn allocated_bytes(&self) -> usize {
         let Some(list) = &self.0 else { return 0 };
-        let bytes: usize =
-            list.iter().map(|side| if let Side::Bytes(bytes) = side { bytes.len() + 16 } else { 0 }).sum();
-        bytes + list.capacity() * size_of::<Side<V>>() + 40
+        let bytes: usize = list
+            .iter()
+            .map(|side| if let Side::Bytes(bytes) = side { bytes.len() + sizes::ARC_HEADER } else { 0 })
+            .sum();
+        bytes + list.capacity() * size_of::<Side<V>>() + size_of::<Vec<()>>() + sizes::ARC_HEADER
     }
 
     fn list(&mut self) -> &mut Vec<Side<V>> {

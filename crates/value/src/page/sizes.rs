@@ -1,7 +1,7 @@
-//! Block sizes that waste nothing: the allocator's size classes, less the counters of the `Arc`.
+//! Block sizes that waste nothing: the allocator's size classes, less the counter of the `Arc`.
 
-/// What an `Arc` adds to its content: two counters.
-pub(crate) const ARC_HEADER: usize = 16;
+/// What an `Arc` adds to its content: a counter.
+pub(crate) const ARC_HEADER: usize = 8;
 
 /// The content of the smallest size class that holds `needed` bytes. jemalloc has classes every 16 bytes up to 128
 /// and four in each doubling above.
@@ -13,21 +13,22 @@ pub(crate) fn fit(needed: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::fit;
+    use super::{ARC_HEADER, fit};
 
     #[test]
     fn sizes_are_the_allocators_classes() {
-        let class = |needed| fit(needed) + 16;
+        let class = |needed| fit(needed) + ARC_HEADER;
         assert_eq!(class(0), 16);
-        assert_eq!(class(1), 32);
-        assert_eq!(class(112), 128);
-        assert_eq!(class(113), 160);
-        assert_eq!(class(240), 256);
-        assert_eq!(class(241), 320);
-        assert_eq!(class(1008), 1024);
-        assert_eq!(class(1009), 1280);
-        assert_eq!(class(2032), 2048);
-        assert_eq!(class(2033), 2560);
+        assert_eq!(class(8), 16);
+        assert_eq!(class(9), 32);
+        assert_eq!(class(120), 128);
+        assert_eq!(class(121), 160);
+        assert_eq!(class(248), 256);
+        assert_eq!(class(249), 320);
+        assert_eq!(class(1016), 1024);
+        assert_eq!(class(1017), 1280);
+        assert_eq!(class(2040), 2048);
+        assert_eq!(class(2041), 2560);
         assert_eq!(class(3072), 3584);
     }
 }

@@ -1,12 +1,12 @@
 //! The directory of a table: chunks of pages, and the arithmetic of linear hashing.
 
-use std::sync::Arc;
+use triomphe::Arc;
 
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
 use super::{Due, Position};
-use crate::page::{Entry, Options, Page};
+use crate::page::{Entry, Options, Page, sizes};
 
 /// Pages a chunk. A write after a snapshot copies one chunk's counters, so it is small; the root holds one
 /// pointer a chunk, so it is not tiny.
@@ -71,10 +71,11 @@ impl<V: Clone> Root<V> {
         &self.chunks[index / CHUNK].pages[index % CHUNK]
     }
 
-    /// The place of a page's pointer, for prefetching.
+    /// Where the counter of a page's chunk and the page's pointer are, for prefetching.
     #[inline]
-    pub(super) fn chunk_address(&self, index: usize) -> *const u8 {
-        std::ptr::from_ref(self.page(index)).cast()
+    pub(super) fn addresses(&self, index: usize) -> (*const u8, *const u8) {
+        let chunk = Arc::heap_ptr(&self.chunks[index / CHUNK]).cast();
+        (chunk, std::ptr::from_ref(self.page(index)).cast())
     }
 
     /// A page to be changed, its chunk made unique.
@@ -226,10 +227,10 @@ impl<V: Clone> Root<V> {
     pub(super) fn allocated_bytes(&self) -> usize {
         let pages: usize = (0..self.pages).map(|page| self.page(page).allocated_bytes()).sum();
         pages
-            + self.chunks.len() * (size_of::<Chunk<V>>() + 16)
+            + self.chunks.len() * (size_of::<Chunk<V>>() + sizes::ARC_HEADER)
             + self.chunks.capacity() * 8
             + size_of::<Self>()
-            + 16
+            + sizes::ARC_HEADER
     }
 }
 
