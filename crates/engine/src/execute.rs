@@ -215,7 +215,7 @@ pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, out: &mut Vec
         let mut reply = Reply::new(out, protocol);
         handler(context, args, &mut reply)
     }));
-    match outcome {
+    let failed = match outcome {
         Ok(Ok(())) => out.get(begin) == Some(&b'-'),
         Ok(Err(error)) => {
             out.truncate(begin);
@@ -228,7 +228,11 @@ pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, out: &mut Vec
             Reply::new(out, protocol).error("ERR internal error; the connection is closed");
             true
         }
+    };
+    if failed && let Some(statistics) = context.shared.statistics.get(context.session.record.worker) {
+        statistics.answered_error(&out[begin..]);
     }
+    failed
 }
 
 /// Commands that run although a transaction is open.
@@ -257,8 +261,8 @@ fn refuse(
     if let Some(row) = row {
         statistics.rejected(row.index);
     }
-    add(&statistics.errors, 1);
     Reply::new(out, session.protocol).error(text);
+    statistics.answered_error(&out[begin..]);
     finish(session, out, begin);
     end_caching(session, row.as_ref());
 }

@@ -23,6 +23,8 @@ pub struct MemoryFigures {
     pub retained: usize,
     /// The resident set as the system counts it.
     pub rss: usize,
+    /// The memory of the machine.
+    pub system: usize,
 }
 
 /// The state of saving and of the append-only file, for INFO.

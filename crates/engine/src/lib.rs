@@ -21,6 +21,7 @@ pub mod fieldset;
 mod gate;
 pub mod host;
 pub mod latency;
+pub mod rates;
 pub mod reply;
 pub mod session;
 pub mod shared;

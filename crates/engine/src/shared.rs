@@ -1,7 +1,7 @@
 //! What the engines of all workers share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use config::Config;
 use keyspace::Keyspace;
@@ -10,6 +10,7 @@ use stdx::time::UnixMs;
 
 use crate::client::Clients;
 use crate::latency::Latency;
+use crate::rates::{Rates, Totals};
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandTotals, WorkerStatistics};
 use crate::tracking::Tracking;
@@ -45,6 +46,10 @@ pub struct Shared {
     pub connections: AtomicU64,
     /// Connections that were refused.
     pub connections_refused: AtomicU64,
+    /// How much happens a second.
+    pub rates: Mutex<Rates>,
+    /// Memory that was allocated before there was data.
+    pub startup_memory: AtomicUsize,
     /// The most memory that was ever allocated.
     pub peak_memory: AtomicUsize,
     /// Who this process is.
@@ -113,5 +118,22 @@ impl Shared {
         let mut totals = CommandTotals::default();
         self.statistics.iter().for_each(|worker| worker.add_to(index, &mut totals));
         totals
+    }
+
+    /// Reads the totals of which INFO shows the growth, if it is time.
+    pub fn read_rates(&self, now_ns: u64) {
+        let mut rates = self.rates.lock();
+        if !rates.is_due(now_ns) {
+            return;
+        }
+        let mut totals = Totals::default();
+        for worker in &self.statistics {
+            totals.commands += worker.total_calls();
+            totals.received += worker.received.load(Ordering::Relaxed);
+            totals.sent += worker.sent.load(Ordering::Relaxed);
+            totals.turns += worker.turns.load(Ordering::Relaxed);
+            totals.turn_ns += worker.turn_ns.load(Ordering::Relaxed);
+        }
+        rates.read(now_ns, totals);
     }
 }

@@ -1,26 +1,33 @@
 //! How often commands ran and how long they took. Each worker counts in its own memory; readers add up.
 
+mod histogram;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::table::table;
+use parking_lot::Mutex;
 
-/// Buckets of the latency histogram: powers of two of nanoseconds, from 1 us up.
-const BUCKETS: usize = 32;
-/// The first bucket's upper end, as a power of two of nanoseconds.
-const FIRST: u32 = 10;
+use crate::table::table;
+use histogram::Histogram;
+pub use histogram::Times;
+
+/// Codes of errors that a worker tells apart; scripts may make up any number of them.
+const ERROR_CODES: usize = 128;
+/// The longest code.
+const ERROR_CODE_BYTES: usize = 32;
 
 /// The counts of one command by one worker. Only that worker writes, so a load and a store do.
-#[derive(Debug)]
-pub struct CommandCounters {
+#[derive(Debug, Default)]
+struct CommandCounters {
     calls: AtomicU64,
     nanoseconds: AtomicU64,
     rejected: AtomicU64,
     failed: AtomicU64,
-    buckets: [AtomicU64; BUCKETS],
+    times: Histogram,
 }
 
 /// A sum of counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandTotals {
     /// Times it ran.
     pub calls: u64,
@@ -30,50 +37,89 @@ pub struct CommandTotals {
     pub rejected: u64,
     /// Times it answered an error.
     pub failed: u64,
-    /// Runs that took up to 1.024 us, 2.048 us, and so on.
-    pub buckets: [u64; BUCKETS],
+    /// How its run times are distributed, as far as they were noted.
+    pub times: Times,
+}
+
+/// A count that its worker publishes as a whole, and that can be set back by others.
+#[derive(Debug, Default)]
+pub struct Published {
+    value: AtomicU64,
+    /// Where it stood when it was set back.
+    base: AtomicU64,
+}
+
+impl Published {
+    /// The count since it was set back.
+    pub fn get(&self) -> u64 {
+        self.value.load(Ordering::Relaxed).saturating_sub(self.base.load(Ordering::Relaxed))
+    }
+
+    fn publish(&self, value: u64) {
+        self.value.store(value, Ordering::Relaxed);
+    }
+
+    fn reset(&self) {
+        self.base.store(self.value.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
 /// The counts of one worker.
 #[derive(Debug)]
 pub struct WorkerStatistics {
     commands: Box<[CommandCounters]>,
-    /// Error replies.
+    /// Error replies, and how many of each code.
     pub errors: AtomicU64,
+    codes: Mutex<BTreeMap<Box<str>, u64>>,
+    /// Refused log-ins.
+    pub denied_logins: AtomicU64,
     /// Bytes received and sent.
     pub received: AtomicU64,
     /// Bytes sent.
     pub sent: AtomicU64,
+    /// Reads from sockets that brought something.
+    pub reads: AtomicU64,
+    /// Times that a connection was sent all it was owed.
+    pub writes: AtomicU64,
+    /// Turns of the event loop.
+    pub turns: AtomicU64,
+    /// Nanoseconds spent in them.
+    pub turn_ns: AtomicU64,
+    /// Nanoseconds spent on looking for due keys.
+    pub expiry_ns: AtomicU64,
+    /// Searches for due keys that ended because they had done enough for once.
+    pub expiry_cut_short: AtomicU64,
     /// Look-ups that found a key, and that did not.
-    pub hits: AtomicU64,
+    pub hits: Published,
     /// Look-ups that did not.
-    pub misses: AtomicU64,
+    pub misses: Published,
     /// Keys that went because their time had come.
-    pub expired_keys: AtomicU64,
+    pub expired_keys: Published,
     /// Fields likewise.
-    pub expired_fields: AtomicU64,
+    pub expired_fields: Published,
     /// Changes of data.
     pub changes: AtomicU64,
 }
 
 impl Default for WorkerStatistics {
     fn default() -> Self {
-        let fresh = || CommandCounters {
-            calls: AtomicU64::new(0),
-            nanoseconds: AtomicU64::new(0),
-            rejected: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            buckets: [const { AtomicU64::new(0) }; BUCKETS],
-        };
         Self {
-            commands: table().rows().iter().map(|_| fresh()).collect(),
+            commands: table().rows().iter().map(|_| CommandCounters::default()).collect(),
             errors: AtomicU64::new(0),
+            codes: Mutex::default(),
+            denied_logins: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            expired_keys: AtomicU64::new(0),
-            expired_fields: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
+            turn_ns: AtomicU64::new(0),
+            expiry_ns: AtomicU64::new(0),
+            expiry_cut_short: AtomicU64::new(0),
+            hits: Published::default(),
+            misses: Published::default(),
+            expired_keys: Published::default(),
+            expired_fields: Published::default(),
             changes: AtomicU64::new(0),
         }
     }
@@ -88,10 +134,10 @@ pub fn add(counter: &AtomicU64, amount: u64) {
 impl WorkerStatistics {
     /// Makes what the keyspace counted visible.
     pub fn publish(&self, counters: &keyspace::Counters) {
-        self.hits.store(counters.hits, Ordering::Relaxed);
-        self.misses.store(counters.misses, Ordering::Relaxed);
-        self.expired_keys.store(counters.expired_keys, Ordering::Relaxed);
-        self.expired_fields.store(counters.expired_fields, Ordering::Relaxed);
+        self.hits.publish(counters.hits);
+        self.misses.publish(counters.misses);
+        self.expired_keys.publish(counters.expired_keys);
+        self.expired_fields.publish(counters.expired_fields);
         self.changes.store(counters.changes, Ordering::Relaxed);
     }
 
@@ -102,17 +148,37 @@ impl WorkerStatistics {
         add(&counters.calls, 1);
         add(&counters.nanoseconds, nanoseconds);
         if tracked {
-            add(&counters.buckets[bucket(nanoseconds)], 1);
+            counters.times.add(nanoseconds);
         }
         if failed {
             add(&counters.failed, 1);
-            add(&self.errors, 1);
         }
     }
 
     /// The gate refused a command.
     pub fn rejected(&self, index: usize) {
         add(&self.commands[index].rejected, 1);
+    }
+
+    /// An error was answered: `reply` begins with `-` and the code.
+    pub fn answered_error(&self, reply: &[u8]) {
+        add(&self.errors, 1);
+        let text = reply.strip_prefix(b"-").unwrap_or(reply);
+        let code = text.iter().position(|&byte| byte == b' ').filter(|&end| end <= ERROR_CODE_BYTES);
+        let code = code.and_then(|end| std::str::from_utf8(&text[..end]).ok()).unwrap_or("ERR");
+        let mut codes = self.codes.lock();
+        if let Some(count) = codes.get_mut(code) {
+            *count += 1;
+        } else if codes.len() < ERROR_CODES {
+            codes.insert(code.into(), 1);
+        }
+    }
+
+    /// Adds the errors by code to a sum.
+    pub fn add_errors_to(&self, totals: &mut BTreeMap<Box<str>, u64>) {
+        for (code, count) in &*self.codes.lock() {
+            *totals.entry(code.clone()).or_default() += count;
+        }
     }
 
     /// Adds this worker's counts of a command to a sum.
@@ -122,9 +188,7 @@ impl WorkerStatistics {
         totals.nanoseconds += counters.nanoseconds.load(Ordering::Relaxed);
         totals.rejected += counters.rejected.load(Ordering::Relaxed);
         totals.failed += counters.failed.load(Ordering::Relaxed);
-        for (total, bucket) in totals.buckets.iter_mut().zip(&counters.buckets) {
-            *total += bucket.load(Ordering::Relaxed);
-        }
+        counters.times.add_to(&mut totals.times);
     }
 
     /// Runs of all commands.
@@ -132,47 +196,35 @@ impl WorkerStatistics {
         self.commands.iter().map(|counters| counters.calls.load(Ordering::Relaxed)).sum()
     }
 
+    /// Nanoseconds of all commands.
+    pub fn total_nanoseconds(&self) -> u64 {
+        self.commands.iter().map(|counters| counters.nanoseconds.load(Ordering::Relaxed)).sum()
+    }
+
     /// Forgets everything (CONFIG RESETSTAT). A count that the worker makes meanwhile may survive.
     pub fn reset(&self) {
         for counters in &self.commands {
             let all = [&counters.calls, &counters.nanoseconds, &counters.rejected, &counters.failed];
-            all.into_iter().chain(&counters.buckets).for_each(|counter| counter.store(0, Ordering::Relaxed));
+            all.into_iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
+            counters.times.reset();
         }
         for counter in [
             &self.errors,
+            &self.denied_logins,
             &self.received,
             &self.sent,
-            &self.hits,
-            &self.misses,
-            &self.expired_keys,
-            &self.expired_fields,
+            &self.reads,
+            &self.writes,
+            &self.turns,
+            &self.turn_ns,
+            &self.expiry_ns,
+            &self.expiry_cut_short,
         ] {
             counter.store(0, Ordering::Relaxed);
         }
-    }
-}
-
-fn bucket(nanoseconds: u64) -> usize {
-    let power = u64::BITS - nanoseconds.leading_zeros();
-    (power.saturating_sub(FIRST) as usize).min(BUCKETS - 1)
-}
-
-impl CommandTotals {
-    /// Runs whose time was noted.
-    pub fn tracked(&self) -> u64 {
-        self.buckets.iter().sum()
-    }
-
-    /// The upper ends of the buckets in microseconds, with the runs up to each (LATENCY HISTOGRAM).
-    pub fn cumulative(&self) -> Vec<(u64, u64)> {
-        let mut sum = 0;
-        let mut found = Vec::new();
-        for (index, &count) in self.buckets.iter().enumerate() {
-            sum += count;
-            if count > 0 {
-                found.push((1 << index, sum));
-            }
+        self.codes.lock().clear();
+        for counter in [&self.hits, &self.misses, &self.expired_keys, &self.expired_fields] {
+            counter.reset();
         }
-        found
     }
 }

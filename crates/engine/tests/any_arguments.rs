@@ -95,6 +95,8 @@ fn shared() -> Shared {
         writes_refused: AtomicBool::new(false),
         connections: AtomicU64::new(0),
         connections_refused: AtomicU64::new(0),
+        rates: Mutex::default(),
+        startup_memory: AtomicUsize::new(0),
         peak_memory: AtomicUsize::new(0),
         identity: Identity {
             run_id: "0".repeat(40),

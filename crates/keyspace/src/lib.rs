@@ -16,6 +16,7 @@
 mod access;
 mod counters;
 mod db;
+mod due;
 mod effect;
 mod expiry;
 mod gate;
@@ -30,6 +31,7 @@ mod snapshot;
 pub use access::{Access, Garbage, WorkerId};
 pub use counters::Counters;
 pub use db::{Db, Expiry, WrongType};
+pub use due::DueFigures;
 pub use effect::{Effect, Removal, Touched};
 pub use expiry::ExpiryBudget;
 pub use key::{DbIndex, Key};

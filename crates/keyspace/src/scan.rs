@@ -157,7 +157,7 @@ impl Access<'_> {
 
     /// Shows a shard's part of a database, under its lock: a lock of its own, or the one that a transaction on everything
     /// holds already.
-    fn with_partition<R>(
+    pub(crate) fn with_partition<R>(
         &self,
         shard: usize,
         database: DbIndex,

@@ -76,6 +76,8 @@ impl Node {
             writes_refused: AtomicBool::new(false),
             connections: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
+            rates: Mutex::default(),
+            startup_memory: AtomicUsize::new(machine.memory().allocated),
             peak_memory: AtomicUsize::new(0),
             identity: settings.identity,
             clock: settings.clock,

@@ -279,6 +279,7 @@ impl<'n> Worker<'n> {
         }
         self.run_group(&mut turn);
         self.engine.access.end();
+        self.count_turn(inputs.len(), turn.clock.saturating_sub(clock));
         turn.buffers.ranges.clear();
         self.spare = Spare { ranges: turn.buffers.ranges, decoded: turn.decoded, group: turn.group };
         self.finish_turn(now, inputs);
@@ -291,11 +292,15 @@ impl<'n> Worker<'n> {
         }
         self.next_tick_ns = now.monotonic_ns + TICK_MS * 1_000_000;
         self.engine.access.begin(now.unix);
-        self.more_to_expire = self.engine.access.expire_some(&mut self.expiry);
+        self.expire();
+        self.publish_counters();
         self.engine.tell_observers(&self.node.shared);
         self.engine.trim_remembered(&self.node.shared);
         self.engine.access.end();
         self.hand_out_invalidations(now);
+        if self.index == 0 {
+            self.node.shared.read_rates(now.monotonic_ns);
+        }
         self.sweep_some();
         self.hand_over();
         self.resume_paused(now);
@@ -499,6 +504,23 @@ impl<'n> Worker<'n> {
         }
     }
 
+    /// Removes due keys, and counts the time that takes.
+    fn expire(&mut self) {
+        let statistics = &self.node.shared.statistics[self.index];
+        let started = (self.node.shared.clock)();
+        self.more_to_expire = self.engine.access.expire_some(&mut self.expiry);
+        add(&statistics.expiry_ns, (self.node.shared.clock)().saturating_sub(started));
+        add(&statistics.expiry_cut_short, u64::from(self.more_to_expire));
+    }
+
+    /// Counts a turn that read so many connections.
+    fn count_turn(&self, reads: usize, nanoseconds: u64) {
+        let statistics = &self.node.shared.statistics[self.index];
+        add(&statistics.reads, reads as u64);
+        add(&statistics.turns, 1);
+        add(&statistics.turn_ns, nanoseconds);
+    }
+
     /// Makes the worker's counts visible.
     fn publish_counters(&self) {
         let (counters, statistics) = (&self.engine.access.counters, &self.node.shared.statistics[self.index]);
@@ -623,6 +645,7 @@ impl<'n> Worker<'n> {
 fn count_sent(statistics: &WorkerStatistics, connection: &mut Connection) {
     let sent = connection.output.take_sent();
     add(&statistics.sent, sent);
+    add(&statistics.writes, u64::from(sent > 0));
     add(&connection.session.record.sent, sent);
 }
 

@@ -38,7 +38,14 @@ pub fn figures() -> MemoryFigures {
         resident: stats::resident::read().unwrap_or(0),
         retained: stats::retained::read().unwrap_or(0),
         rss: resident_set().unwrap_or(0),
+        system: system_memory(),
     }
+}
+
+/// The memory of the machine.
+fn system_memory() -> usize {
+    let system = rustix::system::sysinfo();
+    (system.totalram as usize).saturating_mul(system.mem_unit as usize)
 }
 
 /// The resident set of the process as the system counts it.

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::session::ReplyMode;
+use crate::statistics::add;
 
 /// Before the log-in, and whatever state the server is in.
 const LOGIN: Flags = Flags::NOSCRIPT
@@ -125,6 +126,9 @@ fn log_in(ctx: &mut Context<'_, '_>, user: &[u8], password: &[u8]) -> Outcome {
         required.is_empty() || same(required, password)
     };
     if user != b"default" || !right {
+        if let Some(statistics) = ctx.shared.statistics.get(ctx.session.record.worker) {
+            add(&statistics.denied_logins, 1);
+        }
         return Err(Error::Static("WRONGPASS invalid username-password pair or user is disabled."));
     }
     ctx.session.authenticated = true;

@@ -10,8 +10,9 @@ use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::reply::Reply;
-use crate::statistics::CommandTotals;
-use crate::table::{Table, table};
+
+mod memory;
+mod stats;
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[Command::new("INFO", Group::Server, -1, info)
@@ -24,15 +25,16 @@ type Section = fn(&Context<'_, '_>, &mut String);
 const SECTIONS: &[(&str, &str, bool, Section)] = &[
     ("server", "Server", true, server),
     ("clients", "Clients", true, clients),
-    ("memory", "Memory", true, memory),
+    ("memory", "Memory", true, memory::memory),
     ("persistence", "Persistence", true, persistence),
-    ("stats", "Stats", true, stats),
+    ("threads", "Threads", true, threads),
+    ("stats", "Stats", true, stats::stats),
     ("replication", "Replication", true, replication),
     ("cpu", "CPU", true, cpu),
     ("modules", "Modules", true, |_, _| ()),
-    ("commandstats", "Commandstats", false, command_stats),
-    ("errorstats", "Errorstats", true, error_stats),
-    ("latencystats", "Latencystats", false, latency_stats),
+    ("commandstats", "Commandstats", false, stats::command_stats),
+    ("errorstats", "Errorstats", true, stats::error_stats),
+    ("latencystats", "Latencystats", false, stats::latency_stats),
     ("cluster", "Cluster", true, |_, out| line(out, "cluster_enabled", 0)),
     ("keyspace", "Keyspace", true, keyspace),
 ];
@@ -76,7 +78,7 @@ fn server(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "process_id", identity.process_id);
     line(out, "process_supervised", "no");
     line(out, "run_id", &identity.run_id);
-    line(out, "tcp_port", identity.port);
+    line(out, "tcp_port", ctx.shared.config.read().integer(Param::Port));
     line(out, "server_time_usec", ctx.now().0 * 1000);
     line(out, "uptime_in_seconds", uptime_s);
     line(out, "uptime_in_days", uptime_s / 86_400);
@@ -85,8 +87,23 @@ fn server(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "lru_clock", (ctx.now().0 / 1000) & 0x00ff_ffff);
     line(out, "executable", &identity.executable);
     line(out, "config_file", &identity.config_file);
-    line(out, "io_threads_active", identity.threads);
+    line(out, "io_threads_active", 0);
     line(out, "worker_threads", identity.threads);
+    let config = ctx.shared.config.read();
+    let port = config.integer(Param::Port);
+    let mut listeners = 0..;
+    let mut listener = |text: String| line(out, &format!("listener{}", listeners.next().unwrap_or(0)), text);
+    if port != 0 {
+        let mut text = "name=tcp".to_owned();
+        for word in config.words(Param::Bind) {
+            text += &format!(",bind={}", String::from_utf8_lossy(word));
+        }
+        listener(format!("{text},port={port}"));
+    }
+    let path = config.text_lossy(Param::Unixsocket);
+    if !path.is_empty() {
+        listener(format!("name=unix,bind={path}"));
+    }
 }
 
 fn clients(ctx: &Context<'_, '_>, out: &mut String) {
@@ -111,49 +128,6 @@ fn clients(ctx: &Context<'_, '_>, out: &mut String) {
     );
     line(out, "total_blocking_keys", 0);
     line(out, "total_blocking_keys_on_nokey", 0);
-}
-
-fn memory(ctx: &Context<'_, '_>, out: &mut String) {
-    let human = |bytes: usize| stdx::size::human(bytes as u64);
-    let memory = ctx.host.memory();
-    let peak = ctx.shared.peak_memory.fetch_max(memory.allocated, Relaxed).max(memory.allocated);
-    let config = ctx.shared.config.read();
-    let ratio = |above: usize, below: usize| format!("{:.2}", above as f64 / below.max(1) as f64);
-    line(out, "used_memory", memory.allocated);
-    line(out, "used_memory_human", human(memory.allocated));
-    line(out, "used_memory_rss", memory.rss);
-    line(out, "used_memory_rss_human", human(memory.rss));
-    line(out, "used_memory_peak", peak);
-    line(out, "used_memory_peak_human", human(peak));
-    line(
-        out,
-        "used_memory_peak_perc",
-        format!("{:.2}%", memory.allocated as f64 / peak.max(1) as f64 * 100.0),
-    );
-    line(out, "used_memory_dataset", memory.allocated);
-    line(out, "allocator_allocated", memory.allocated);
-    line(out, "allocator_active", memory.active);
-    line(out, "allocator_resident", memory.resident);
-    line(out, "total_system_memory", 0);
-    line(out, "used_memory_lua", 0);
-    line(out, "used_memory_scripts", 0);
-    line(out, "number_of_cached_scripts", 0);
-    line(out, "maxmemory", config.size(Param::Maxmemory));
-    line(out, "maxmemory_human", human(config.size(Param::Maxmemory) as usize));
-    line(out, "maxmemory_policy", config.choice(Param::MaxmemoryPolicy));
-    line(out, "allocator_frag_ratio", ratio(memory.active, memory.allocated));
-    line(out, "allocator_rss_ratio", ratio(memory.resident, memory.active));
-    line(out, "mem_fragmentation_ratio", ratio(memory.rss, memory.allocated));
-    line(out, "mem_fragmentation_bytes", memory.rss as i64 - memory.allocated as i64);
-    line(out, "mem_not_counted_for_evict", 0);
-    let buffers: usize = ctx.shared.clients.all().iter().map(|record| record.memory()).sum();
-    line(out, "mem_clients_slaves", 0);
-    line(out, "mem_clients_normal", buffers);
-    line(out, "mem_aof_buffer", ctx.host.persistence().aof_buffered);
-    line(out, "mem_allocator", "jemalloc");
-    line(out, "active_defrag_running", 0);
-    line(out, "lazyfree_pending_objects", 0);
-    line(out, "lazyfreed_objects", 0);
 }
 
 fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
@@ -192,43 +166,14 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     }
 }
 
-fn stats(ctx: &Context<'_, '_>, out: &mut String) {
-    let sum = |of: fn(&crate::statistics::WorkerStatistics) -> u64| -> u64 {
-        ctx.shared.statistics.iter().map(of).sum()
-    };
-    line(out, "total_connections_received", ctx.shared.connections.load(Relaxed));
-    line(out, "total_commands_processed", sum(crate::statistics::WorkerStatistics::total_calls));
-    line(out, "instantaneous_ops_per_sec", 0);
-    line(out, "total_net_input_bytes", sum(|worker| worker.received.load(Relaxed)));
-    line(out, "total_net_output_bytes", sum(|worker| worker.sent.load(Relaxed)));
-    line(out, "rejected_connections", ctx.shared.connections_refused.load(Relaxed));
-    line(out, "sync_full", 0);
-    line(out, "sync_partial_ok", 0);
-    line(out, "sync_partial_err", 0);
-    line(out, "expired_subkeys", sum(|worker| worker.expired_fields.load(Relaxed)));
-    line(out, "expired_keys", sum(|worker| worker.expired_keys.load(Relaxed)));
-    line(out, "expired_stale_perc", "0.00");
-    line(out, "expired_time_cap_reached_count", 0);
-    line(out, "evicted_keys", 0);
-    line(out, "evicted_clients", 0);
-    line(out, "keyspace_hits", sum(|worker| worker.hits.load(Relaxed)));
-    line(out, "keyspace_misses", sum(|worker| worker.misses.load(Relaxed)));
-    line(out, "pubsub_channels", 0);
-    line(out, "pubsub_patterns", 0);
-    line(out, "latest_fork_usec", 0);
-    line(out, "total_forks", 0);
-    let tracked = ctx.shared.tracking.totals();
-    line(out, "tracking_total_keys", tracked.keys);
-    line(out, "tracking_total_items", tracked.items);
-    line(out, "tracking_total_prefixes", tracked.prefixes);
-    line(out, "total_error_replies", sum(|worker| worker.errors.load(Relaxed)));
-    line(out, "unexpected_error_replies", 0);
-    line(out, "acl_access_denied_auth", 0);
-    line(
-        out,
-        "client_output_buffer_limit_disconnections",
-        ctx.shared.clients.output_limit_disconnections.load(Relaxed),
-    );
+/// Connections and system calls of each worker.
+fn threads(ctx: &Context<'_, '_>, out: &mut String) {
+    let records = ctx.shared.clients.all();
+    for (index, worker) in ctx.shared.statistics.iter().enumerate().take(ctx.shared.identity.threads) {
+        let clients = records.iter().filter(|record| record.worker == index).count();
+        let (reads, writes) = (worker.reads.load(Relaxed), worker.writes.load(Relaxed));
+        line(out, &format!("io_thread_{index}"), format!("clients={clients},reads={reads},writes={writes}"));
+    }
 }
 
 fn replication(ctx: &Context<'_, '_>, out: &mut String) {
@@ -254,45 +199,6 @@ fn cpu(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "used_cpu_user_children", "0.000000");
 }
 
-/// The commands that were called or refused, with their counts.
-fn used(ctx: &Context<'_, '_>) -> Vec<(String, CommandTotals)> {
-    table()
-        .rows()
-        .iter()
-        .map(|row| (Table::full_name(row), ctx.shared.totals(row.index)))
-        .filter(|(_, totals)| totals.calls + totals.rejected > 0)
-        .collect()
-}
-
-fn command_stats(ctx: &Context<'_, '_>, out: &mut String) {
-    for (name, totals) in used(ctx) {
-        let us = totals.nanoseconds / 1000;
-        let each = totals.nanoseconds as f64 / 1000.0 / totals.calls.max(1) as f64;
-        let text = format!(
-            "calls={},usec={us},usec_per_call={each:.2},rejected_calls={},failed_calls={}",
-            totals.calls, totals.rejected, totals.failed
-        );
-        line(out, &format!("cmdstat_{name}"), text);
-    }
-}
-
-/// Errors are not told apart by their codes yet; the sum is in `total_error_replies`.
-fn error_stats(_: &Context<'_, '_>, _: &mut String) {}
-
-fn latency_stats(ctx: &Context<'_, '_>, out: &mut String) {
-    let percentiles = ctx.shared.config.read().percentiles().to_vec();
-    for (name, totals) in used(ctx).iter().filter(|(_, totals)| totals.tracked() > 0) {
-        let buckets = totals.cumulative();
-        let at = |percentile: f64| {
-            let wanted = (totals.tracked() as f64 * percentile / 100.0).ceil() as u64;
-            buckets.iter().find(|(_, count)| *count >= wanted).map_or(0, |(upper_us, _)| *upper_us)
-        };
-        let texts: Vec<String> =
-            percentiles.iter().map(|&percentile| format!("p{percentile}={}.000", at(percentile))).collect();
-        line(out, &format!("latency_percentiles_usec_{name}"), texts.join(","));
-    }
-}
-
 fn keyspace(ctx: &Context<'_, '_>, out: &mut String) {
     let keyspace = &ctx.shared.keyspace;
     for index in 0..keyspace.databases() {
@@ -300,7 +206,12 @@ fn keyspace(ctx: &Context<'_, '_>, out: &mut String) {
         let keys = keyspace.len(database);
         if keys > 0 {
             let expires = keyspace.expiring(database);
-            line(out, &format!("db{index}"), format!("keys={keys},expires={expires},avg_ttl=0,subexpiry=0"));
+            let due = ctx.access.due_figures(database);
+            let text = format!(
+                "keys={keys},expires={expires},avg_ttl={},subexpiry={}",
+                due.average_ttl_ms, due.hashes_with_due_fields
+            );
+            line(out, &format!("db{index}"), text);
         }
     }
 }

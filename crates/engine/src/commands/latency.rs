@@ -109,16 +109,16 @@ fn histogram(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) 
     let found: Vec<_> = wanted
         .iter()
         .map(|row| (row, ctx.shared.totals(row.index)))
-        .filter(|(_, totals)| totals.tracked() > 0)
+        .filter(|(_, totals)| totals.times.count() > 0)
         .collect();
     reply.map(found.len());
     for (row, totals) in found {
         reply.bulk(Table::full_name(row));
         reply.map(2);
         reply.bulk("calls");
-        reply.integer(totals.tracked() as i64);
+        reply.integer(totals.times.count() as i64);
         reply.bulk("histogram_usec");
-        let buckets = totals.cumulative();
+        let buckets = totals.times.cumulative();
         reply.map(buckets.len());
         for (upper_us, count) in buckets {
             reply.integer(upper_us as i64);

@@ -3,6 +3,7 @@
 
 mod caches;
 mod clients;
+mod info;
 mod output_limits;
 mod pauses;
 mod tracking;

@@ -43,7 +43,13 @@ impl Machine for FakeMachine {
         self.warnings.lock().push(text.to_owned());
     }
     fn memory(&self) -> MemoryFigures {
-        MemoryFigures::default()
+        MemoryFigures {
+            allocated: 4_000_000,
+            active: 5_000_000,
+            resident: 6_000_000,
+            rss: 7_000_000,
+            ..MemoryFigures::default()
+        }
     }
     fn purge_memory(&self) {}
     fn persistence(&self) -> PersistenceFigures {

@@ -1,0 +1,93 @@
+//! INFO memory: what is allocated, for what, and what the system says of it.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use config::Param;
+
+use super::line;
+use crate::context::Context;
+use crate::host::MemoryFigures;
+
+pub(super) fn memory(ctx: &Context<'_, '_>, out: &mut String) {
+    let memory = ctx.host.memory();
+    used(ctx, &memory, out);
+    line(out, "allocator_allocated", memory.allocated);
+    line(out, "allocator_active", memory.active);
+    line(out, "allocator_resident", memory.resident);
+    line(out, "allocator_muzzy", 0);
+    with_human(out, "total_system_memory", memory.system);
+    scripts(out);
+    let config = ctx.shared.config.read();
+    with_human(out, "maxmemory", config.size(Param::Maxmemory) as usize);
+    line(out, "maxmemory_policy", config.choice(Param::MaxmemoryPolicy));
+    fragmentation(&memory, out);
+    line(out, "mem_not_counted_for_evict", 0);
+    line(out, "mem_replication_backlog", 0);
+    line(out, "mem_total_replication_buffers", 0);
+    line(out, "mem_replica_full_sync_buffer", 0);
+    line(out, "mem_clients_slaves", 0);
+    line(out, "mem_clients_normal", client_bytes(ctx));
+    line(out, "mem_cluster_links", 0);
+    line(out, "mem_aof_buffer", ctx.host.persistence().aof_buffered);
+    line(out, "mem_allocator", "jemalloc");
+    line(out, "mem_overhead_db_hashtable_rehashing", 0);
+    line(out, "active_defrag_running", 0);
+    line(out, "lazyfree_pending_objects", 0);
+    line(out, "lazyfreed_objects", 0);
+}
+
+/// A number of bytes, and the same for people.
+fn with_human(out: &mut String, name: &str, bytes: usize) {
+    line(out, name, bytes);
+    line(out, &format!("{name}_human"), stdx::size::human(bytes as u64));
+}
+
+fn client_bytes(ctx: &Context<'_, '_>) -> usize {
+    ctx.shared.clients.all().iter().map(|record| record.memory()).sum()
+}
+
+/// What is used, and how much of it by data: all that the process did not need before it had any, nor for clients and
+/// the log.
+fn used(ctx: &Context<'_, '_>, memory: &MemoryFigures, out: &mut String) {
+    let percent = |part: usize, whole: usize| format!("{:.2}%", part as f64 / whole.max(1) as f64 * 100.0);
+    let peak = ctx.shared.peak_memory.fetch_max(memory.allocated, Relaxed).max(memory.allocated);
+    let startup = ctx.shared.startup_memory.load(Relaxed).min(memory.allocated);
+    let log = ctx.host.persistence().aof_buffered as usize;
+    let overhead = (startup + client_bytes(ctx) + log).min(memory.allocated);
+    let dataset = memory.allocated - overhead;
+    with_human(out, "used_memory", memory.allocated);
+    with_human(out, "used_memory_rss", memory.rss);
+    with_human(out, "used_memory_peak", peak);
+    line(out, "used_memory_peak_perc", percent(memory.allocated, peak));
+    line(out, "used_memory_overhead", overhead);
+    line(out, "used_memory_startup", startup);
+    line(out, "used_memory_dataset", dataset);
+    line(out, "used_memory_dataset_perc", percent(dataset, memory.allocated - startup));
+}
+
+/// Scripts and functions, of which there are none yet.
+fn scripts(out: &mut String) {
+    line(out, "used_memory_lua", 0);
+    line(out, "used_memory_vm_eval", 0);
+    line(out, "used_memory_lua_human", "0B");
+    line(out, "used_memory_scripts_eval", 0);
+    line(out, "number_of_cached_scripts", 0);
+    line(out, "number_of_functions", 0);
+    line(out, "number_of_libraries", 0);
+    line(out, "used_memory_vm_functions", 0);
+    with_human(out, "used_memory_vm_total", 0);
+    line(out, "used_memory_functions", 0);
+    with_human(out, "used_memory_scripts", 0);
+}
+
+/// How much more the allocator and the process hold than is used.
+fn fragmentation(memory: &MemoryFigures, out: &mut String) {
+    let mut compare = |name: &str, above: usize, below: usize| {
+        line(out, &format!("{name}_ratio"), format!("{:.2}", above as f64 / below.max(1) as f64));
+        line(out, &format!("{name}_bytes"), above as i64 - below as i64);
+    };
+    compare("allocator_frag", memory.active, memory.allocated);
+    compare("allocator_rss", memory.resident, memory.active);
+    compare("rss_overhead", memory.rss, memory.resident);
+    compare("mem_fragmentation", memory.rss, memory.allocated);
+}

@@ -1,0 +1,129 @@
+//! INFO: the names of Redis's fields, and values that follow what happens.
+
+use std::collections::BTreeSet;
+
+use crate::world::{Peer, World};
+
+/// The names of the fields that Redis 8.0.6 prints for INFO EVERYTHING, without those of single commands and databases.
+const REDIS_FIELDS: &str = include_str!("info_fields.txt");
+
+/// Those that are not here, and why.
+const MISSING: &[(&str, &str)] = &[
+    ("atomicvar_api", "says how the C compiler was used"),
+    ("gcc_version", "there is no C compiler to name"),
+    ("current_cow_size_age", "a snapshot here copies nothing at once and forks nothing"),
+    ("current_fork_perc", "the same"),
+    ("current_save_keys_processed", "not counted yet"),
+    ("current_save_keys_total", "not counted yet"),
+    ("rdb_last_cow_size", "a snapshot here copies nothing at once and forks nothing"),
+    ("rdb_last_load_keys_expired", "not counted yet"),
+    ("rdb_last_load_keys_loaded", "not counted yet"),
+    ("aof_rewrites", "not counted yet"),
+    ("aof_rewrites_consecutive_failures", "not counted yet"),
+    ("used_cpu_sys_main_thread", "there is no main thread that serves clients; see Threads"),
+    ("used_cpu_user_main_thread", "the same"),
+    ("module", "modules are not offered"),
+];
+
+/// A field of INFO.
+fn field(world: &mut World, peer: Peer, name: &str) -> String {
+    let text = world.ask(peer, "INFO everything");
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")).map(str::to_owned));
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+/// A field that is a number.
+fn number<N: std::str::FromStr>(world: &mut World, peer: Peer, name: &str) -> N {
+    let text = field(world, peer, name);
+    text.parse().unwrap_or_else(|_| panic!("{name}:{text} is no number"))
+}
+
+#[test]
+fn every_field_of_redis_is_there_or_has_a_reason_not_to_be() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.ask(peer, "GET\r\nSET a 1\r\nHGET a b");
+    let text = world.ask(peer, "INFO everything");
+    let own: BTreeSet<&str> = text.lines().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+    let missing: Vec<&str> = REDIS_FIELDS.lines().filter(|name| !own.contains(name)).collect();
+    let excused: Vec<&str> = MISSING.iter().map(|(name, _)| *name).collect();
+    assert_eq!(missing, excused);
+}
+
+#[test]
+fn rates_follow_what_happens_and_end_with_it() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    for _ in 0..20 {
+        world.ask(peer, &"PING\r\n".repeat(50));
+        world.pass_ms(100);
+    }
+    assert_eq!(field(&mut world, peer, "instantaneous_ops_per_sec"), "500");
+    let sent: f64 = number(&mut world, peer, "instantaneous_output_kbps");
+    assert!((sent - 500.0 * 7.0 / 1024.0).abs() < 0.1, "{sent}");
+    assert!(number::<f64>(&mut world, peer, "instantaneous_input_kbps") > 2.0);
+    for _ in 0..40 {
+        world.pass_ms(100);
+    }
+    assert_eq!(field(&mut world, peer, "instantaneous_ops_per_sec"), "0");
+}
+
+#[test]
+fn errors_are_counted_by_their_codes() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.ask(peer, "SET k v\r\nHGET k f\r\nHGET k f\r\nNOSUCH\r\nGET\r\nMULTI\r\nHGET k f\r\nEXEC\r\nEXEC");
+    assert_eq!(field(&mut world, peer, "errorstat_WRONGTYPE"), "count=3");
+    assert_eq!(field(&mut world, peer, "errorstat_ERR"), "count=3");
+    assert_eq!(field(&mut world, peer, "total_error_replies"), "6");
+    assert!(field(&mut world, peer, "cmdstat_hget").ends_with("rejected_calls=0,failed_calls=3"));
+    assert!(field(&mut world, peer, "cmdstat_get").ends_with("rejected_calls=1,failed_calls=0"));
+    world.ask(peer, "CONFIG RESETSTAT");
+    assert_eq!(field(&mut world, peer, "total_error_replies"), "0");
+    assert!(!world.ask(peer, "INFO errorstats").contains("errorstat_"));
+}
+
+#[test]
+fn times_of_keys_are_told_for_each_database() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.ask(
+        peer,
+        "SET a 1 PX 10000\r\nSET b 1 PX 20000\r\nSET c 1\r\nHSET h f v\r\nHPEXPIRE h 5000 FIELDS 1 f",
+    );
+    assert_eq!(field(&mut world, peer, "db0"), "keys=4,expires=2,avg_ttl=15000,subexpiry=1");
+    world.pass_ms(10_001);
+    assert_eq!(field(&mut world, peer, "db0"), "keys=2,expires=1,avg_ttl=9999,subexpiry=0");
+    assert_eq!(field(&mut world, peer, "expired_keys"), "1");
+    assert_eq!(field(&mut world, peer, "expired_subkeys"), "1");
+}
+
+#[test]
+fn statistics_that_were_reset_stay_so() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.ask(peer, "GET a\r\nSET a 1\r\nGET a");
+    assert_eq!(
+        (field(&mut world, peer, "keyspace_hits"), field(&mut world, peer, "keyspace_misses")),
+        ("1".into(), "1".into())
+    );
+    world.ask(peer, "CONFIG RESETSTAT");
+    world.ask(peer, "GET a");
+    assert_eq!(
+        (field(&mut world, peer, "keyspace_hits"), field(&mut world, peer, "keyspace_misses")),
+        ("1".into(), "0".into())
+    );
+}
+
+#[test]
+fn memory_is_split_into_what_data_takes_and_the_rest() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let mut get = |name| number::<usize>(&mut world, peer, name);
+    assert_eq!(get("used_memory"), 4_000_000);
+    assert_eq!(get("used_memory_startup"), 4_000_000);
+    assert_eq!(get("used_memory_overhead") + get("used_memory_dataset"), 4_000_000);
+    assert_eq!(get("allocator_frag_bytes"), 1_000_000);
+    assert_eq!(get("rss_overhead_bytes"), 1_000_000);
+    assert!(get("mem_clients_normal") > 0);
+}
