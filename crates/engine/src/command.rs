@@ -81,6 +81,10 @@ pub enum Access {
     Exchange,
     /// Adds to it.
     Insert,
+    /// Makes it where there is none.
+    Create,
+    /// Changes a part of it without reading.
+    Patch,
     /// Removes it.
     Remove,
     /// Removes parts of it, and it with the last one.
@@ -100,6 +104,8 @@ impl Access {
             Self::Overwrite => &["OW", "update"],
             Self::Exchange => &["RW", "access", "update"],
             Self::Insert => &["RW", "insert"],
+            Self::Create => &["OW", "insert"],
+            Self::Patch => &["RW", "update"],
             Self::Remove => &["RM", "delete"],
             Self::Shrink => &["RW", "delete"],
             Self::Touch => &["RW", "update"],
@@ -202,6 +208,10 @@ pub struct Command {
     pub access_by: Option<fn(&Args<'_>) -> Access>,
     /// What it is like.
     pub flags: Flags,
+    /// ACL categories besides those that follow from its group and flags.
+    pub categories: &'static [&'static str],
+    /// What proxies and clients of clusters should know, as COMMAND INFO prints it.
+    pub tips: &'static [&'static str],
     /// The version of Redis (or Valkey, then marked) that brought it.
     pub since: &'static str,
     /// What it costs.
@@ -226,6 +236,8 @@ impl Command {
             keys: Keys::None,
             access_by: None,
             flags: Flags::NONE,
+            categories: &[],
+            tips: &[],
             since: "1.0.0",
             complexity: "O(1)",
             summary: "",
@@ -259,6 +271,20 @@ impl Command {
     #[must_use]
     pub const fn access_by(mut self, access_by: fn(&Args<'_>) -> Access) -> Self {
         self.access_by = Some(access_by);
+        self
+    }
+
+    /// In more ACL categories than follow from its group and flags.
+    #[must_use]
+    pub const fn categories(mut self, categories: &'static [&'static str]) -> Self {
+        self.categories = categories;
+        self
+    }
+
+    /// With tips; see [`crate::tips`].
+    #[must_use]
+    pub const fn tips(mut self, tips: &'static [&'static str]) -> Self {
+        self.tips = tips;
         self
     }
 

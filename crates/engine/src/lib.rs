@@ -28,6 +28,7 @@ pub mod shared;
 pub mod slowlog;
 pub mod statistics;
 pub mod table;
+pub mod tips;
 pub mod tracking;
 mod transaction;
 

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::session::ReplyMode;
+use crate::tips;
 
 const OPEN: Flags = Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::SENTINEL);
 const ADMIN: Flags = OPEN.and(Flags::ADMIN);
@@ -24,16 +25,16 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("CLIENT", Group::Connecti
 
 const SUBCOMMANDS: &[Command] = &[
     row("ID", 2, id, OPEN).doc("5.0.0", "O(1)", "Returns the connection's number.", ""),
-    row("INFO", 2, info, OPEN).doc("6.2.0", "O(1)", "Returns a line about the connection.", ""),
-    row("LIST", -2, list, ADMIN).doc(
+    row("INFO", 2, info, OPEN).tips(tips::OUTPUT_VARIES).doc("6.2.0", "O(1)", "Returns a line about the connection.", ""),
+    row("LIST", -2, list, ADMIN).tips(tips::OUTPUT_VARIES).doc(
         "2.4.0",
         "O(N) in the number of connections",
         "Returns a line about each connection.",
         "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
     ),
     row("GETNAME", 2, get_name, OPEN).doc("2.6.9", "O(1)", "Returns the name of the connection.", ""),
-    row("SETNAME", 3, set_name, OPEN).doc("2.6.9", "O(1)", "Sets the name of the connection.", "connection-name"),
-    row("SETINFO", 4, set_info, OPEN).doc(
+    row("SETNAME", 3, set_name, OPEN).tips(tips::ALL_NODES).doc("2.6.9", "O(1)", "Sets the name of the connection.", "connection-name"),
+    row("SETINFO", 4, set_info, OPEN).tips(tips::ALL_NODES).doc(
         "7.2.0",
         "O(1)",
         "Sets what the connection says of its library.",

@@ -9,58 +9,77 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::table::{Row, Table, table};
+use crate::tips;
 
 const FLAGS: Flags = Flags::LOADING.and(Flags::STALE).and(Flags::SENTINEL);
 
+/// Clients ask at the beginning of a connection.
+const CATEGORIES: &[&str] = &["connection"];
+
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[Command::new("COMMAND", Group::Server, -1, all)
+    .categories(CATEGORIES)
+    .tips(tips::ORDER_VARIES)
     .flags(FLAGS)
     .doc("2.8.13", "O(N) in the number of commands", "Returns details about all commands.", "")
     .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("COUNT", Group::Server, 2, count).flags(FLAGS).doc(
+    Command::new("COUNT", Group::Server, 2, count).categories(CATEGORIES).flags(FLAGS).doc(
         "2.8.13",
         "O(1)",
         "Returns the number of commands.",
         "",
     ),
-    Command::new("INFO", Group::Server, -2, info).flags(FLAGS).doc(
-        "2.8.13",
-        "O(N) in the number of commands asked for",
-        "Returns details about commands.",
-        "[command-name [command-name ...]]",
-    ),
-    Command::new("DOCS", Group::Server, -2, docs).flags(FLAGS).doc(
-        "7.0.0",
-        "O(N) in the number of commands asked for",
-        "Returns the documentation of commands.",
-        "[command-name [command-name ...]]",
-    ),
-    Command::new("LIST", Group::Server, -2, list).flags(FLAGS).doc(
-        "7.0.0",
-        "O(N) in the number of commands",
-        "Returns the names of commands.",
-        "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
-    ),
-    Command::new("GETKEYS", Group::Server, -3, get_keys).flags(FLAGS).doc(
+    Command::new("INFO", Group::Server, -2, info)
+        .categories(CATEGORIES)
+        .tips(tips::ORDER_VARIES)
+        .flags(FLAGS)
+        .doc(
+            "2.8.13",
+            "O(N) in the number of commands asked for",
+            "Returns details about commands.",
+            "[command-name [command-name ...]]",
+        ),
+    Command::new("DOCS", Group::Server, -2, docs)
+        .categories(CATEGORIES)
+        .tips(tips::ORDER_VARIES)
+        .flags(FLAGS)
+        .doc(
+            "7.0.0",
+            "O(N) in the number of commands asked for",
+            "Returns the documentation of commands.",
+            "[command-name [command-name ...]]",
+        ),
+    Command::new("LIST", Group::Server, -2, list)
+        .categories(CATEGORIES)
+        .tips(tips::ORDER_VARIES)
+        .flags(FLAGS)
+        .doc(
+            "7.0.0",
+            "O(N) in the number of commands",
+            "Returns the names of commands.",
+            "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+        ),
+    Command::new("GETKEYS", Group::Server, -3, get_keys).categories(CATEGORIES).flags(FLAGS).doc(
         "2.8.13",
         "O(N) in the number of arguments",
         "Returns the keys of a full command.",
         "command [arg [arg ...]]",
     ),
-    Command::new("GETKEYSANDFLAGS", Group::Server, -3, get_keys_and_flags).flags(FLAGS).doc(
-        "7.0.0",
-        "O(N) in the number of arguments",
-        "Returns the keys of a full command and what is done with them.",
-        "command [arg [arg ...]]",
-    ),
-    Command::new("HELP", Group::Server, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
-        "5.0.0",
-        "O(1)",
-        "Returns the subcommands.",
-        "",
-    ),
+    Command::new("GETKEYSANDFLAGS", Group::Server, -3, get_keys_and_flags)
+        .categories(CATEGORIES)
+        .flags(FLAGS)
+        .doc(
+            "7.0.0",
+            "O(N) in the number of arguments",
+            "Returns the keys of a full command and what is done with them.",
+            "command [arg [arg ...]]",
+        ),
+    Command::new("HELP", Group::Server, 2, help)
+        .categories(CATEGORIES)
+        .flags(Flags::LOADING.and(Flags::STALE))
+        .doc("5.0.0", "O(1)", "Returns the subcommands.", ""),
 ];
 
 fn all(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -101,7 +120,10 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
     reply.array(10);
     reply.bulk(Table::full_name(row));
     reply.integer(command.arity.into());
-    let flags: Vec<&str> = command.flags.names().collect();
+    let mut flags: Vec<&str> = command.flags.names().collect();
+    if matches!(command.keys, Keys::Counted { .. }) {
+        flags.push("movablekeys");
+    }
     reply.set(flags.len());
     flags.iter().for_each(|flag| reply.simple(flag));
     for number in [first, last, step] {
@@ -110,10 +132,11 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
     let categories = documentation::categories(command);
     reply.set(categories.len());
     categories.iter().for_each(|category| reply.simple(format!("@{category}")));
-    reply.array(0); // tips
+    reply.set(command.tips.len());
+    command.tips.iter().for_each(|tip| reply.bulk(tip));
     documentation::write_key_specs(command, reply);
     let children: Vec<&Row> = children(row).collect();
-    reply.array(children.len());
+    reply.set(children.len());
     children.into_iter().for_each(|child| write_info(child, reply));
 }
 

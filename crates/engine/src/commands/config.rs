@@ -7,6 +7,7 @@ use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::tips;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE);
 
@@ -22,19 +23,19 @@ const SUBCOMMANDS: &[Command] = &[
         "Returns the values of parameters.",
         "parameter [parameter ...]",
     ),
-    Command::new("SET", Group::Server, -4, set).flags(FLAGS.and(Flags::ALONE)).doc(
+    Command::new("SET", Group::Server, -4, set).tips(tips::ALL_NODES).flags(FLAGS.and(Flags::ALONE)).doc(
         "2.0.0",
         "O(N) in the number of parameters given",
         "Sets parameters, all or none.",
         "parameter value [parameter value ...]",
     ),
-    Command::new("RESETSTAT", Group::Server, 2, reset_statistics).flags(FLAGS).doc(
+    Command::new("RESETSTAT", Group::Server, 2, reset_statistics).tips(tips::ALL_NODES).flags(FLAGS).doc(
         "2.0.0",
         "O(1)",
         "Sets the statistics to zero.",
         "",
     ),
-    Command::new("REWRITE", Group::Server, 2, rewrite).flags(FLAGS).doc(
+    Command::new("REWRITE", Group::Server, 2, rewrite).tips(tips::ALL_NODES).flags(FLAGS).doc(
         "2.8.0",
         "O(1)",
         "Writes the parameters to the configuration file.",

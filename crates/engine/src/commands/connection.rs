@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::reply::Reply;
 use crate::session::ReplyMode;
 use crate::statistics::add;
+use crate::tips;
 
 /// Before the log-in, and whatever state the server is in.
 const LOGIN: Flags = Flags::NOSCRIPT
@@ -26,12 +27,10 @@ const LOGIN: Flags = Flags::NOSCRIPT
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("PING", Group::Connection, -1, ping).flags(Flags::FAST.and(Flags::SENTINEL)).doc(
-        "1.0.0",
-        "O(1)",
-        "Returns the server's liveliness response.",
-        "[message]",
-    ),
+    Command::new("PING", Group::Connection, -1, ping)
+        .tips(tips::ALL_SHARDS)
+        .flags(Flags::FAST.and(Flags::SENTINEL))
+        .doc("1.0.0", "O(1)", "Returns the server's liveliness response.", "[message]"),
     Command::new("ECHO", Group::Connection, 2, echo)
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .doc("1.0.0", "O(1)", "Returns the given string.", "message"),

@@ -73,7 +73,7 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         (b"HELP", 2) => reply.help("DEBUG", HELP),
         _ => {
             let name = String::from_utf8_lossy(args.get(1)).into_owned();
-            return Err(Error::UnknownSubcommand(name, "DEBUG"));
+            return Err(Error::SubcommandArguments(name, "DEBUG"));
         }
     }
     Ok(())
@@ -189,9 +189,10 @@ fn digest_values(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'
 }
 
 fn populate(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let count = args.integer(2)?;
+    let not_positive = Error::Static("ERR value is out of range, must be positive");
+    let count = args.integer(2).map_err(|_| not_positive.clone())?;
     if !(0..=MAX_POPULATE).contains(&count) {
-        return Err(Error::OutOfRange);
+        return Err(not_positive);
     }
     let prefix = args.get_optional(3).unwrap_or(b"key").to_vec();
     let size = if args.len() > 4 { Some(args.integer(4)?.clamp(0, 1 << 29) as usize) } else { None };
@@ -264,7 +265,7 @@ fn protocol(kind: &[u8], reply: &mut Reply<'_>) -> Outcome {
         _ => {
             return Err(Error::Static(
                 "ERR Wrong protocol type name. Please use one of the following: \
-                 string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+                 string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
             ));
         }
     }

@@ -9,54 +9,78 @@ use crate::reply::Reply;
 /// The ACL categories of a command, by Redis's rules.
 pub(super) fn categories(command: &Command) -> Vec<&'static str> {
     let flags = command.flags;
-    let mut found = Vec::new();
-    let is_data = !matches!(command.group, Group::Server | Group::Connection | Group::Transactions);
-    if flags.has(Flags::WRITE) {
-        found.push("write");
-    }
-    if flags.has(Flags::READONLY) && is_data {
-        found.push("read");
-    }
-    match command.group {
-        Group::Bitmap => found.push("bitmap"),
-        Group::Connection => found.push("connection"),
-        Group::Generic => found.push("keyspace"),
-        Group::Hash => found.push("hash"),
-        Group::String => found.push("string"),
-        Group::Transactions => found.push("transaction"),
-        Group::Server => {}
-    }
-    if flags.has(Flags::ADMIN) {
-        found.push("admin");
-    }
-    if flags.has(Flags::ADMIN) || flags.has(Flags::DANGEROUS) {
-        found.push("dangerous");
-    }
-    found.push(if flags.has(Flags::FAST) { "fast" } else { "slow" });
+    let mut found = command.categories.to_vec();
+    let is_container = !command.subcommands.is_empty();
+    found.extend(match command.group {
+        _ if is_container => None,
+        Group::Bitmap => Some("bitmap"),
+        Group::Connection => Some("connection"),
+        Group::Generic => Some("keyspace"),
+        Group::Hash => Some("hash"),
+        Group::String => Some("string"),
+        Group::Transactions => Some("transaction"),
+        Group::Server => None,
+    });
+    let is_dangerous = flags.has(Flags::ADMIN) || flags.has(Flags::DANGEROUS);
+    let by_flag = [
+        (flags.has(Flags::WRITE), "write"),
+        (flags.has(Flags::READONLY), "read"),
+        (flags.has(Flags::ADMIN), "admin"),
+        (is_dangerous, "dangerous"),
+        (flags.has(Flags::FAST), "fast"),
+        (!flags.has(Flags::FAST), "slow"),
+    ];
+    found.extend(by_flag.into_iter().filter(|(applies, _)| *applies).map(|(_, name)| name));
+    found.sort_by_key(|name| CATEGORIES.iter().position(|other| other == name));
     found
 }
+
+/// The categories of Redis, in the order in which it lists them.
+const CATEGORIES: &[&str] = &[
+    "keyspace",
+    "read",
+    "write",
+    "set",
+    "sortedset",
+    "list",
+    "hash",
+    "string",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "pubsub",
+    "admin",
+    "fast",
+    "slow",
+    "blocking",
+    "dangerous",
+    "connection",
+    "transaction",
+    "scripting",
+];
 
 /// The key specifications of COMMAND INFO.
 pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
     match command.keys {
-        Keys::None => reply.array(0),
+        Keys::None => reply.set(0),
         Keys::Range { first, last, step, access } => {
-            reply.array(1);
+            reply.set(1);
             let mut flags = access.flags().to_vec();
             flags.extend(command.access_by.map(|_| "variable_flags"));
             write_spec(reply, &flags, first, &Find::Range { last, step });
         }
         Keys::Counted { at, step, access } => {
-            reply.array(1);
+            reply.set(1);
             write_spec(reply, access.flags(), at, &Find::Count { step });
         }
         Keys::Pair { first, second } => {
-            reply.array(2);
+            reply.set(2);
             write_spec(reply, first.flags(), 1, &Find::Range { last: 1, step: 1 });
             write_spec(reply, second.flags(), 2, &Find::Range { last: 2, step: 1 });
         }
         Keys::TargetAndSources { target } => {
-            reply.array(2);
+            reply.set(2);
             write_spec(reply, &["OW", "update"], target, &Find::Range { last: target as i32, step: 1 });
             write_spec(reply, &["RO", "access"], target + 1, &Find::Range { last: -1, step: 1 });
         }

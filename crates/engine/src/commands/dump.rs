@@ -9,15 +9,20 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::host::BadPayload;
 use crate::reply::Reply;
+use crate::tips;
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("DUMP", Group::Generic, 2, dump).flags(Flags::READONLY).key(Access::Read).doc(
-        "2.6.0",
-        "O(1) to access the key and O(N) to serialize it, where N is the size of the value.",
-        "Returns a serialized representation of the value stored at a key.",
-        "key",
-    ),
+    Command::new("DUMP", Group::Generic, 2, dump)
+        .tips(tips::OUTPUT_VARIES)
+        .flags(Flags::READONLY)
+        .key(Access::Read)
+        .doc(
+            "2.6.0",
+            "O(1) to access the key and O(N) to serialize it, where N is the size of the value.",
+            "Returns a serialized representation of the value stored at a key.",
+            "key",
+        ),
     Command::new("RESTORE", Group::Generic, -4, restore)
         .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS))
         .key(Access::Overwrite)

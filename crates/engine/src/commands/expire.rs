@@ -13,7 +13,7 @@ const fn set_row(name: &'static str, handler: Handler) -> Command {
 }
 
 const fn ask_row(name: &'static str, handler: Handler) -> Command {
-    Command::new(name, Group::Generic, 2, handler).flags(Flags::READONLY.and(Flags::FAST)).key(Access::Look)
+    Command::new(name, Group::Generic, 2, handler).flags(Flags::READONLY.and(Flags::FAST)).key(Access::Read)
 }
 
 /// The rows of this file.
@@ -49,13 +49,11 @@ pub(super) const COMMANDS: &[Command] = &[
     ask_row("TTL", |ctx, args, reply| {
         tell(ctx, args, reply, |at, now| (at.millis_since(now).saturating_add(500)) / 1000)
     })
+    .tips(crate::tips::OUTPUT_VARIES)
     .doc("1.0.0", "O(1)", "Returns the expiration time in seconds of a key.", "key"),
-    ask_row("PTTL", |ctx, args, reply| tell(ctx, args, reply, UnixMs::millis_since)).doc(
-        "2.6.0",
-        "O(1)",
-        "Returns the expiration time in milliseconds of a key.",
-        "key",
-    ),
+    ask_row("PTTL", |ctx, args, reply| tell(ctx, args, reply, UnixMs::millis_since))
+        .tips(crate::tips::OUTPUT_VARIES)
+        .doc("2.6.0", "O(1)", "Returns the expiration time in milliseconds of a key.", "key"),
     ask_row("EXPIRETIME", |ctx, args, reply| tell(ctx, args, reply, |at, _| at.as_secs_rounded())).doc(
         "7.0.0",
         "O(1)",

@@ -8,6 +8,7 @@ use crate::command::{Access, Command, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::tips;
 
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;
@@ -24,25 +25,25 @@ const fn all_keys(access: Access) -> Keys {
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    row("DEL", -2, WRITE, del).keys(all_keys(Access::Remove)).doc(
+    row("DEL", -2, WRITE, del).tips(tips::MULTI_SHARD_SUM).keys(all_keys(Access::Remove)).doc(
         "1.0.0",
         "O(N) where N is the number of keys that will be removed.",
         "Deletes one or more keys.",
         "key [key ...]",
     ),
-    row("UNLINK", -2, WRITE.and(FAST), del).keys(all_keys(Access::Remove)).doc(
+    row("UNLINK", -2, WRITE.and(FAST), del).tips(tips::MULTI_SHARD_SUM).keys(all_keys(Access::Remove)).doc(
         "4.0.0",
         "O(1) for each key removed regardless of its size; memory is given back by another thread.",
         "Deletes one or more keys and frees their values elsewhere.",
         "key [key ...]",
     ),
-    row("EXISTS", -2, READ.and(FAST), exists).keys(all_keys(Access::Look)).doc(
+    row("EXISTS", -2, READ.and(FAST), exists).tips(tips::MULTI_SHARD_SUM).keys(all_keys(Access::Look)).doc(
         "1.0.0",
         "O(N) where N is the number of keys to check.",
         "Determines whether one or more keys exist.",
         "key [key ...]",
     ),
-    row("TOUCH", -2, READ.and(FAST), touch).keys(all_keys(Access::Look)).doc(
+    row("TOUCH", -2, READ.and(FAST), touch).tips(tips::MULTI_SHARD_SUM).keys(all_keys(Access::Look)).doc(
         "3.2.1",
         "O(N) where N is the number of keys that will be touched.",
         "Returns the number of existing keys out of those specified after updating the time they were last accessed.",
@@ -58,7 +59,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .keys(Keys::Pair { first: Access::Take, second: Access::Overwrite })
         .doc("1.0.0", "O(1)", "Renames a key and overwrites the destination.", "key newkey"),
     row("RENAMENX", 3, WRITE.and(FAST), renamenx)
-        .keys(Keys::Pair { first: Access::Take, second: Access::Insert })
+        .keys(Keys::Pair { first: Access::Take, second: Access::Create })
         .doc("1.0.0", "O(1)", "Renames a key only when the target key name doesn't exist.", "key newkey"),
     row("COPY", -3, WRITE.and(Flags::DENYOOM), copy)
         .keys(Keys::Pair { first: Access::Read, second: Access::Overwrite })
@@ -68,7 +69,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Copies the value of a key to a new key.",
             "source destination [DB destination-db] [REPLACE]",
         ),
-    row("MOVE", 3, WRITE.and(FAST), move_key).key(Access::Take).doc(
+    row("MOVE", 3, WRITE.and(FAST), move_key).key(Access::Update).doc(
         "1.0.0",
         "O(1)",
         "Moves a key to another database.",

@@ -10,6 +10,7 @@ mod walk;
 mod write;
 
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
+use crate::tips;
 
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;
@@ -62,19 +63,19 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the values of fields of a hash.",
         "key field [field ...]",
     ),
-    row("HGETALL", 2, READ, Access::Read, read::hgetall).doc(
+    row("HGETALL", 2, READ, Access::Read, read::hgetall).tips(tips::ORDER_VARIES).doc(
         "2.0.0",
         "O(N) where N is the size of the hash.",
         "Returns all fields of a hash with their values.",
         "key",
     ),
-    row("HKEYS", 2, READ, Access::Read, read::hkeys).doc(
+    row("HKEYS", 2, READ, Access::Read, read::hkeys).tips(tips::ORDER_VARIES).doc(
         "2.0.0",
         "O(N) where N is the size of the hash.",
         "Returns the names of all fields of a hash.",
         "key",
     ),
-    row("HVALS", 2, READ, Access::Read, read::hvals).doc(
+    row("HVALS", 2, READ, Access::Read, read::hvals).tips(tips::ORDER_VARIES).doc(
         "2.0.0",
         "O(N) where N is the size of the hash.",
         "Returns the values of all fields of a hash.",
@@ -110,13 +111,13 @@ pub(super) const COMMANDS: &[Command] = &[
         "Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
         "key field increment",
     ),
-    row("HRANDFIELD", -2, READ, Access::Read, walk::hrandfield).doc(
+    row("HRANDFIELD", -2, READ, Access::Read, walk::hrandfield).tips(tips::OUTPUT_VARIES).doc(
         "6.2.0",
         "O(N) where N is the number of fields returned",
         "Returns one or more random fields of a hash.",
         "key [count [WITHVALUES]]",
     ),
-    row("HSCAN", -3, READ, Access::Read, walk::hscan).doc(
+    row("HSCAN", -3, READ, Access::Read, walk::hscan).tips(tips::OUTPUT_VARIES).doc(
         "2.8.0",
         "O(1) for every call. O(N) for a complete iteration.",
         "Iterates over the fields of a hash.",
@@ -172,13 +173,13 @@ pub(super) const COMMANDS: &[Command] = &[
         "Makes fields of a hash never expire.",
         "key FIELDS numfields field [field ...]",
     ),
-    row("HTTL", -5, READ.and(FAST), Access::Read, expire::httl).doc(
+    row("HTTL", -5, READ.and(FAST), Access::Read, expire::httl).tips(tips::OUTPUT_VARIES).doc(
         "7.4.0",
         "O(N) where N is the number of specified fields",
         "Returns in how many seconds fields of a hash expire.",
         "key FIELDS numfields field [field ...]",
     ),
-    row("HPTTL", -5, READ.and(FAST), Access::Read, expire::hpttl).doc(
+    row("HPTTL", -5, READ.and(FAST), Access::Read, expire::hpttl).tips(tips::OUTPUT_VARIES).doc(
         "7.4.0",
         "O(N) where N is the number of specified fields",
         "Returns in how many milliseconds fields of a hash expire.",

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::table::{Row, Table, table};
+use crate::tips;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE);
 
@@ -15,37 +16,37 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("LATENCY", Group::Server,
     .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("LATEST", Group::Server, 2, latest).flags(FLAGS).doc(
+    Command::new("LATEST", Group::Server, 2, latest).tips(tips::ALL_NODES_REPORT).flags(FLAGS).doc(
         "2.8.13",
         "O(1)",
         "Returns the latest spike of every event.",
         "",
     ),
-    Command::new("HISTORY", Group::Server, 3, history).flags(FLAGS).doc(
+    Command::new("HISTORY", Group::Server, 3, history).tips(tips::ALL_NODES_REPORT).flags(FLAGS).doc(
         "2.8.13",
         "O(1)",
         "Returns the spikes of an event.",
         "event",
     ),
-    Command::new("RESET", Group::Server, -2, reset).flags(FLAGS).doc(
+    Command::new("RESET", Group::Server, -2, reset).tips(tips::ALL_NODES_SUM).flags(FLAGS).doc(
         "2.8.13",
         "O(1)",
         "Forgets events.",
         "[event [event ...]]",
     ),
-    Command::new("HISTOGRAM", Group::Server, -2, histogram).flags(FLAGS).doc(
+    Command::new("HISTOGRAM", Group::Server, -2, histogram).tips(tips::ALL_NODES_REPORT).flags(FLAGS).doc(
         "7.0.0",
         "O(N) in the number of commands",
         "Returns how long commands took.",
         "[command [command ...]]",
     ),
-    Command::new("GRAPH", Group::Server, 3, graph).flags(FLAGS).doc(
+    Command::new("GRAPH", Group::Server, 3, graph).tips(tips::ALL_NODES_REPORT).flags(FLAGS).doc(
         "2.8.13",
         "O(1)",
         "Draws the spikes of an event.",
         "event",
     ),
-    Command::new("DOCTOR", Group::Server, 2, doctor).flags(FLAGS).doc(
+    Command::new("DOCTOR", Group::Server, 2, doctor).tips(tips::ALL_NODES_REPORT).flags(FLAGS).doc(
         "2.8.13",
         "O(1)",
         "Returns a report about latency.",

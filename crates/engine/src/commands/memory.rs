@@ -5,6 +5,7 @@ use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::tips;
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[Command::new("MEMORY", Group::Server, -2, container)
@@ -21,25 +22,28 @@ const SUBCOMMANDS: &[Command] = &[
             "Returns about how many bytes a key takes.",
             "key [SAMPLES count]",
         ),
-    Command::new("STATS", Group::Server, 2, stats).doc("4.0.0", "O(1)", "Returns details about memory.", ""),
-    Command::new("DOCTOR", Group::Server, 2, doctor).doc(
+    Command::new("STATS", Group::Server, 2, stats).tips(tips::ALL_SHARDS_REPORT).doc(
+        "4.0.0",
+        "O(1)",
+        "Returns details about memory.",
+        "",
+    ),
+    Command::new("DOCTOR", Group::Server, 2, doctor).tips(tips::ALL_SHARDS_REPORT).doc(
         "4.0.0",
         "O(1)",
         "Returns a report about memory.",
         "",
     ),
-    Command::new("PURGE", Group::Server, 2, purge).flags(Flags::LOADING).doc(
+    Command::new("PURGE", Group::Server, 2, purge).tips(tips::ALL_SHARDS).flags(Flags::LOADING).doc(
         "4.0.0",
         "Depends on how much memory is unused",
         "Gives unused memory back to the system.",
         "",
     ),
-    Command::new("MALLOC-STATS", Group::Server, 2, allocator).flags(Flags::LOADING).doc(
-        "4.0.0",
-        "O(1)",
-        "Returns the allocator's figures.",
-        "",
-    ),
+    Command::new("MALLOC-STATS", Group::Server, 2, allocator)
+        .tips(tips::ALL_SHARDS_REPORT)
+        .flags(Flags::LOADING)
+        .doc("4.0.0", "O(1)", "Returns the allocator's figures.", ""),
     Command::new("HELP", Group::Server, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
         "4.0.0",
         "O(1)",

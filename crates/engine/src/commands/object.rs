@@ -7,6 +7,7 @@ use crate::command::{Access, Command, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::tips;
 
 const fn sub(name: &'static str, since: &'static str, summary: &'static str, handler: Handler) -> Command {
     Command::new(name, Group::Generic, 3, handler)
@@ -19,10 +20,14 @@ const fn sub(name: &'static str, since: &'static str, summary: &'static str, han
 pub(super) const COMMANDS: &[Command] = &[Command::new("OBJECT", Group::Generic, -2, help)
     .doc("2.2.3", "Depends on subcommand.", "A container for object introspection commands.", "")
     .subcommands(&[
-        sub("ENCODING", "2.2.3", "Returns the internal encoding of a value.", encoding),
-        sub("FREQ", "4.0.0", "Returns the logarithmic access frequency counter of a value.", freq),
-        sub("IDLETIME", "2.2.3", "Returns the time since the last access to a value.", idletime),
-        sub("REFCOUNT", "2.2.3", "Returns the reference count of a value.", refcount),
+        sub("ENCODING", "2.2.3", "Returns the internal encoding of a value.", encoding)
+            .tips(tips::OUTPUT_VARIES),
+        sub("FREQ", "4.0.0", "Returns the logarithmic access frequency counter of a value.", freq)
+            .tips(tips::OUTPUT_VARIES),
+        sub("IDLETIME", "2.2.3", "Returns the time since the last access to a value.", idletime)
+            .tips(tips::OUTPUT_VARIES),
+        sub("REFCOUNT", "2.2.3", "Returns the reference count of a value.", refcount)
+            .tips(tips::OUTPUT_VARIES),
         Command::new("HELP", Group::Generic, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
             "6.2.0",
             "O(1)",

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::host::Shutdown;
 use crate::reply::Reply;
+use crate::tips;
 
 const SAVING: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING).and(Flags::ALONE);
 const FLUSHING: Flags = Flags::WRITE.and(Flags::ALONE).and(Flags::DANGEROUS);
@@ -18,27 +19,36 @@ const FLUSHING: Flags = Flags::WRITE.and(Flags::ALONE).and(Flags::DANGEROUS);
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("DBSIZE", Group::Server, 1, dbsize)
+        .categories(&["keyspace"])
+        .tips(tips::ALL_SHARDS_SUM)
         .flags(Flags::READONLY.and(Flags::FAST).and(Flags::ALONE))
         .doc("1.0.0", "O(1)", "Returns the number of keys in the database.", ""),
-    Command::new("FLUSHDB", Group::Server, -1, flush_database).flags(FLUSHING).doc(
-        "1.0.0",
-        "O(N) in the number of keys, which are freed elsewhere",
-        "Removes all keys from the database.",
-        "[ASYNC | SYNC]",
-    ),
-    Command::new("FLUSHALL", Group::Server, -1, flush_all).flags(FLUSHING).doc(
-        "1.0.0",
-        "O(N) in the number of keys, which are freed elsewhere",
-        "Removes all keys from all databases.",
-        "[ASYNC | SYNC]",
-    ),
-    Command::new("SWAPDB", Group::Server, 3, swap).flags(FLUSHING.and(Flags::FAST)).doc(
-        "4.0.0",
-        "O(1)",
-        "Exchanges two databases.",
-        "index1 index2",
-    ),
+    Command::new("FLUSHDB", Group::Server, -1, flush_database)
+        .categories(&["keyspace"])
+        .tips(tips::ALL_SHARDS)
+        .flags(FLUSHING)
+        .doc(
+            "1.0.0",
+            "O(N) in the number of keys, which are freed elsewhere",
+            "Removes all keys from the database.",
+            "[ASYNC | SYNC]",
+        ),
+    Command::new("FLUSHALL", Group::Server, -1, flush_all)
+        .categories(&["keyspace"])
+        .tips(tips::ALL_SHARDS)
+        .flags(FLUSHING)
+        .doc(
+            "1.0.0",
+            "O(N) in the number of keys, which are freed elsewhere",
+            "Removes all keys from all databases.",
+            "[ASYNC | SYNC]",
+        ),
+    Command::new("SWAPDB", Group::Server, 3, swap)
+        .categories(&["keyspace"])
+        .flags(FLUSHING.and(Flags::FAST))
+        .doc("4.0.0", "O(1)", "Exchanges two databases.", "index1 index2"),
     Command::new("TIME", Group::Server, 1, time)
+        .tips(tips::OUTPUT_VARIES)
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .doc("2.6.0", "O(1)", "Returns the server's time.", ""),
     Command::new("LOLWUT", Group::Server, -1, lolwut).flags(Flags::READONLY.and(Flags::FAST)).doc(
@@ -68,6 +78,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "[SCHEDULE]",
     ),
     Command::new("LASTSAVE", Group::Server, 1, last_save)
+        .tips(tips::OUTPUT_VARIES)
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::ADMIN))
         .doc("1.0.0", "O(1)", "Returns when data was last saved.", ""),
     Command::new("BGREWRITEAOF", Group::Server, 1, rewrite_aof).flags(SAVING).doc(

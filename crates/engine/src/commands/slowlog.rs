@@ -5,6 +5,7 @@ use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::tips;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::LOADING).and(Flags::STALE);
 
@@ -14,19 +15,19 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("SLOWLOG", Group::Server,
     .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("GET", Group::Server, -2, get).flags(FLAGS).doc(
+    Command::new("GET", Group::Server, -2, get).tips(tips::ALL_NODES_LISTS).flags(FLAGS).doc(
         "2.2.12",
         "O(N) in the number of entries returned",
         "Returns the newest slow commands.",
         "[count]",
     ),
-    Command::new("LEN", Group::Server, 2, len).flags(FLAGS).doc(
+    Command::new("LEN", Group::Server, 2, len).tips(tips::ALL_NODES_LENGTH).flags(FLAGS).doc(
         "2.2.12",
         "O(1)",
         "Returns the number of entries.",
         "",
     ),
-    Command::new("RESET", Group::Server, 2, reset).flags(FLAGS).doc(
+    Command::new("RESET", Group::Server, 2, reset).tips(tips::ALL_NODES).flags(FLAGS).doc(
         "2.2.12",
         "O(N) in the number of entries",
         "Forgets all entries.",
@@ -47,14 +48,15 @@ fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcom
 fn get(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let count = match args.len() {
         2 => 10,
-        3 => match args.integer(2)? {
-            -1 => i64::MAX,
-            count if count < -1 => {
-                return Err(Error::Static("ERR count should be greater than or equal to -1"));
-            }
-            count => count,
+        3 => match args.integer(2) {
+            Ok(-1) => i64::MAX,
+            Ok(count) if count >= 0 => count,
+            _ => return Err(Error::Static("ERR count should be greater than or equal to -1")),
         },
-        _ => return Err(Error::WrongArity("slowlog|get".into())),
+        _ => {
+            let name = String::from_utf8_lossy(args.get(1)).into_owned();
+            return Err(Error::SubcommandArguments(name, "SLOWLOG"));
+        }
     };
     let entries = ctx.shared.slow_log.lock().newest(usize::try_from(count).unwrap_or(usize::MAX));
     reply.array(entries.len());

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 
 use crate::command::{Access, Command, Flags, Group, Keys};
 use crate::context::Context;
+use crate::tips;
 
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;
@@ -45,7 +46,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] \
          [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
     ),
-    row("SETNX", 3, GROW.and(FAST), set::setnx).key(Access::Insert).doc(
+    row("SETNX", 3, GROW.and(FAST), set::setnx).key(Access::Create).doc(
         "1.0.0",
         "O(1)",
         "Sets the string value of a key only when the key doesn't exist.",
@@ -93,7 +94,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Deletes a key if its value or the digest of its value is as expected.",
         "key [IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest]",
     ),
-    row("DELIFEQ", 3, WRITE.and(FAST), digest::delifeq).key(Access::Take).doc(
+    row("DELIFEQ", 3, WRITE.and(FAST), digest::delifeq).key(Access::Remove).doc(
         "9.0.0",
         "O(1)",
         "Deletes a key if its value equals the given one.",
@@ -123,7 +124,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns a part of a string value.",
         "key start end",
     ),
-    row("SETRANGE", 4, GROW, range::setrange).key(Access::Update).doc(
+    row("SETRANGE", 4, GROW, range::setrange).key(Access::Patch).doc(
         "2.2.0",
         "O(1), not counting the time taken to copy the new string in place.",
         "Overwrites a part of a string value from an offset on; creates the key if it doesn't exist.",
@@ -166,7 +167,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "key [BYFLOAT increment | BYINT increment] [LBOUND lowerbound] [UBOUND upperbound] [SATURATE] \
          [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] [ENX]",
     ),
-    row("MGET", -2, READ.and(FAST), many::mget)
+    row("MGET", -2, READ.and(FAST), many::mget).tips(tips::MULTI_SHARD_REPLIES)
         .keys(Keys::Range { first: 1, last: -1, step: 1, access: Access::Read })
         .doc(
             "1.0.0",
@@ -174,7 +175,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Returns the string values of several keys.",
             "key [key ...]",
         ),
-    row("MSET", -3, GROW, many::mset)
+    row("MSET", -3, GROW, many::mset).tips(tips::MULTI_SHARD)
         .keys(Keys::Range { first: 1, last: -1, step: 2, access: Access::Overwrite })
         .doc(
             "1.0.1",
@@ -183,7 +184,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "key value [key value ...]",
         ),
     row("MSETNX", -3, GROW, many::msetnx)
-        .keys(Keys::Range { first: 1, last: -1, step: 2, access: Access::Overwrite })
+        .keys(Keys::Range { first: 1, last: -1, step: 2, access: Access::Create })
         .doc(
             "1.0.1",
             "O(N) where N is the number of keys to set.",

@@ -34,7 +34,7 @@ fn check(server: &Server, left_out: &[(&str, &str)]) {
 #[test]
 fn the_server_replies_as_written_in_both_protocols() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let server = Server::start(folder.path(), &["--appendonly", "no"]);
+    let server = Server::start(folder.path(), &["--appendonly", "no", "--enable-debug-command", "yes"]);
     check(&server, WAITING);
 }
 
