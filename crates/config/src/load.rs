@@ -210,8 +210,8 @@ impl Loader<'_> {
         kind.refuse_line_breaks(&directive.words).map_err(|reason| directive.error(reason, remedy()))?;
         // One quoted text may hold all words of a value: `--save "900 1"`.
         let words = match directive.words.as_slice() {
-            // These say which names there are.
-            [] if matches!(kind, Kind::Flags(_)) => Vec::new(),
+            // Nothing at all means no save points, and flags say which there are.
+            [] if matches!(kind, Kind::Flags(_) | Kind::SavePoints) => Vec::new(),
             [] => return Err(directive.error("wrong number of arguments", remedy())),
             [one] if kind.takes_words() => split(one)
                 .ok_or_else(|| directive.error("Unbalanced quotes in configuration line", remedy()))?,

@@ -105,6 +105,7 @@ fn the_command_line_of_redis_server_is_understood() {
     check(&full, "appendonly", "no");
     check(&["--save", "900 1", "--save", "300", "10"], "save", "900 1 300 10");
     check(&["/r.conf", "--save", "300", "10"], "save", "900 1 300 10");
+    assert_eq!(text(&conf("save 900 1\nsave \n"), "save"), "", "without a word");
     check(&["/r.conf", "hz", "7", "--port '8'"], "hz", "7");
     check(&["/r.conf", "hz", "7", "--port '8'"], "port", "8");
     check(&["--save", "--port", "7"], "save", "");
