@@ -269,6 +269,13 @@ impl Config {
         Ok(changed)
     }
 
+    /// Gives parameters the values that they have in another configuration.
+    pub fn restore(&mut self, params: &[Param], from: &Self) {
+        for &param in params {
+            self.values[param as usize] = from.value(param).clone();
+        }
+    }
+
     /// Gives a parameter the value that `words` write, whether or not CONFIG SET could: for the start, and for what the server
     /// finds out itself, such as the full path of `dir`. On an error nothing changes.
     pub fn assign(&mut self, param: Param, words: &[&[u8]]) -> Result<(), Reason> {

@@ -3,7 +3,7 @@
 //! The one trait of the engine: implemented by `node`, faked in tests. A call returns at once; what takes long goes on
 //! elsewhere.
 
-use config::{Appended, Config};
+use config::{Appended, Config, Param};
 use keyspace::Access;
 use stdx::time::UnixMs;
 use value::{Value, ValueRef};
@@ -76,6 +76,9 @@ pub enum BadPayload {
     Format,
 }
 
+/// A parameter whose new value cannot be made effective, and why.
+pub type Refusal = (Param, String);
+
 /// See the module's text.
 pub trait Host {
     /// Asks the worker of a client to look at its record: it was killed or unblocked.
@@ -91,7 +94,7 @@ pub trait Host {
     /// Writes a snapshot of all data to the RDB file. `background`: returns at once.
     fn save(&self, access: &mut Access<'_>, background: bool) -> Result<(), String>;
     /// Makes changed parameters effective, or refuses them.
-    fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), String>;
+    fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), Refusal>;
     /// Writes the parameters to the configuration file.
     fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String>;
     /// Memory now.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
 use config::{Appended, Config};
 use engine::args::OwnedArgs;
 use engine::client::{ClientRecord, Clients};
-use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Shutdown};
+use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Shutdown};
 use engine::shared::{HotSettings, Identity, Watchers};
 use engine::statistics::WorkerStatistics;
 use engine::table::table;
@@ -43,7 +43,7 @@ impl Host for Nothing {
     fn save(&self, _: &mut Access<'_>, _: bool) -> Result<(), String> {
         Err("nowhere to save".to_owned())
     }
-    fn apply_config(&self, _: &mut Access<'_>, _: &Config, _: &Config) -> Result<(), String> {
+    fn apply_config(&self, _: &mut Access<'_>, _: &Config, _: &Config) -> Result<(), Refusal> {
         Ok(())
     }
     fn rewrite_config(&self, _: &Config, _: Appended) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use config::{Appended, Config, Param};
 use engine::client::ClientRecord;
-use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Shutdown};
+use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Shutdown};
 use keyspace::Access;
 use persist::dump::RestoreError;
 use std::sync::Arc;
@@ -51,7 +51,8 @@ impl Host for Node {
         self.machine.save_now(&self.shared, snapshot)
     }
 
-    fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), String> {
+    fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), Refusal> {
+        self.machine.reconfigure(old, new)?;
         self.configure();
         let (was_on, is_on) = (old.yes(Param::Appendonly), new.yes(Param::Appendonly));
         if is_on && !was_on {

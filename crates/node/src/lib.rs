@@ -23,7 +23,7 @@ mod unfinished;
 mod worker;
 
 pub use connection::Connection;
-pub use engine::host::{MemoryFigures, PersistenceFigures, Shutdown};
+pub use engine::host::{MemoryFigures, PersistenceFigures, Refusal, Shutdown};
 pub use engine::shared::Identity;
 pub use loader::Loader;
 pub use machine::{Background, JournalLetter, Machine, Mail};

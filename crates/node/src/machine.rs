@@ -2,7 +2,7 @@
 
 use config::{Appended, Config};
 use engine::Shared;
-use engine::host::{MemoryFigures, PersistenceFigures, Shutdown};
+use engine::host::{MemoryFigures, PersistenceFigures, Refusal, Shutdown};
 use engine::tracking::Notice;
 use keyspace::log::Run;
 use keyspace::{Garbage, LogPosition, Snapshot};
@@ -82,6 +82,8 @@ pub trait Machine: Send + Sync {
     fn persistence(&self) -> PersistenceFigures;
     /// Processor time of the process in microseconds: system, user.
     fn processor_us(&self) -> (u64, u64);
+    /// Makes changed parameters of the machine effective, or refuses one and leaves all as it was.
+    fn reconfigure(&self, old: &Config, new: &Config) -> Result<(), Refusal>;
     /// Writes the parameters to the configuration file.
     fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String>;
 }

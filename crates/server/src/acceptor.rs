@@ -10,9 +10,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use tracing::{info, warn};
 
+use crate::listening::{Listening, Sockets};
 use crate::shared::Shared;
 use crate::socket::{Listener, Stream};
 
@@ -26,30 +27,23 @@ const WAKE: Token = Token(usize::MAX);
 /// Accepts until shutdown.
 pub struct Acceptor {
     poll: Poll,
-    listeners: Vec<Listener>,
-    /// Listeners that may have connections waiting: edge-triggered events come once.
-    waiting: Vec<bool>,
+    listening: Arc<Listening>,
     spare: Option<File>,
     shared: Arc<Shared>,
 }
 
 impl Acceptor {
-    /// Registers the listeners. The waker is for [`Shared::stop`].
-    pub fn new(mut listeners: Vec<Listener>, shared: Arc<Shared>) -> io::Result<(Self, Waker)> {
-        let poll = Poll::new()?;
+    /// An acceptor for sockets that are registered with the poll. The waker is for [`Shared::stop`].
+    pub fn new(poll: Poll, listening: Arc<Listening>, shared: Arc<Shared>) -> io::Result<(Self, Waker)> {
         let waker = Waker::new(poll.registry(), WAKE)?;
-        for (index, listener) in listeners.iter_mut().enumerate() {
-            poll.registry().register(listener, Token(index), Interest::READABLE)?;
-        }
-        let waiting = vec![true; listeners.len()];
-        Ok((Self { poll, listeners, waiting, spare: spare(), shared }, waker))
+        Ok((Self { poll, listening, spare: spare(), shared }, waker))
     }
 
     /// The thread's body.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(64);
         while !self.shared.is_stopping() {
-            let retry = self.waiting.contains(&true).then_some(RETRY_AFTER);
+            let retry = self.listening.sockets().is_any_waiting().then_some(RETRY_AFTER);
             match self.poll.poll(&mut events, retry) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                     warn!("cannot wait for connections: {error}");
@@ -57,37 +51,44 @@ impl Acceptor {
                 }
                 _ => {}
             }
-            for event in &events {
-                if event.token() != WAKE {
-                    self.waiting[event.token().0] = true;
+            {
+                let mut sockets = self.listening.sockets();
+                for event in &events {
+                    sockets.set_waiting(event.token().0, true);
                 }
             }
             self.accept_waiting();
         }
     }
 
-    /// Goes round the listeners until none has a connection waiting or the system refuses.
+    /// Goes round the listeners until none has a connection waiting or the system refuses. The sockets may be replaced
+    /// between two rounds.
     fn accept_waiting(&mut self) {
+        let listening = Arc::clone(&self.listening);
         let mut refused = false;
-        while !refused && !self.shared.is_stopping() && self.waiting.contains(&true) {
-            for index in 0..self.listeners.len() {
-                if self.waiting[index] {
-                    refused |= self.accept_some(index);
+        while !refused && !self.shared.is_stopping() {
+            let mut sockets = listening.sockets();
+            if !sockets.is_any_waiting() {
+                break;
+            }
+            for index in 0..sockets.len() {
+                if sockets.is_waiting(index) {
+                    refused |= self.accept_some(&mut sockets, index);
                 }
             }
         }
     }
 
     /// Accepts up to the budget from one listener; true when the system has no descriptors left.
-    fn accept_some(&mut self, index: usize) -> bool {
+    fn accept_some(&mut self, sockets: &mut Sockets, index: usize) -> bool {
         for _ in 0..ACCEPT_BUDGET {
-            match self.listeners[index].accept() {
-                Ok(stream) => self.place(stream, index),
+            match sockets.get(index).accept() {
+                Ok(stream) => self.place(stream, sockets.get(index)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.waiting[index] = false;
+                    sockets.set_waiting(index, false);
                     return false;
                 }
-                Err(error) if is_exhausted(&error) => return self.shed(index, &error),
+                Err(error) if is_exhausted(&error) => return self.shed(sockets.get(index), &error),
                 // The client gave up before it was accepted, or the call was interrupted: the next one.
                 Err(_) => {}
             }
@@ -96,8 +97,8 @@ impl Acceptor {
     }
 
     /// Hands a connection to a worker, or tells it why not and closes it.
-    fn place(&self, mut stream: Stream, index: usize) {
-        let endpoints = stream.endpoints(self.listeners[index].path());
+    fn place(&self, mut stream: Stream, listener: &Listener) {
+        let endpoints = stream.endpoints(listener.path());
         if let Some(refusal) = self.shared.node.refuse_connection(endpoints.is_local) {
             // A refused client may be gone already; there is nobody else to tell.
             let _ = stream.write(refusal.as_bytes());
@@ -111,10 +112,10 @@ impl Acceptor {
     }
 
     /// Out of descriptors: closes one waiting connection with the help of the spare descriptor.
-    fn shed(&mut self, index: usize, error: &io::Error) -> bool {
+    fn shed(&mut self, listener: &Listener, error: &io::Error) -> bool {
         warn!("cannot accept a connection: {error}; raise the limit of open files or lower maxclients");
         self.spare = None;
-        if let Ok(stream) = self.listeners[index].accept() {
+        if let Ok(stream) = listener.accept() {
             drop(stream);
         }
         self.spare = spare();

@@ -14,18 +14,19 @@ use config::{Config, Param};
 use mio::{Poll, Waker};
 use node::{Background, Identity, JournalLetter, Loader, Machine, Mailbox, Node, Settings, Worker};
 use parking_lot::Mutex;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::acceptor::Acceptor;
 use crate::aof::AofFolder;
 use crate::clock;
 use crate::configuration::{self, Wish};
+use crate::descriptors;
 use crate::journal::Journal;
+use crate::listening::Listening;
 use crate::machine::{JournalThread, ServerMachine};
 use crate::reactor::{Reactor, WAKE};
 use crate::shared::{Letter, Shared};
 use crate::signals::{Waiting, Woken};
-use crate::socket::Listener;
 
 /// Runs the server from the command line to its end.
 pub fn run() -> Result<(), String> {
@@ -75,10 +76,11 @@ struct Server {
 }
 
 impl Server {
-    fn start(config: Config, file: Option<&Path>) -> Result<Self, String> {
-        let listeners = listeners(&config)?;
+    fn start(mut config: Config, file: Option<&Path>) -> Result<Self, String> {
+        let (listening, poll) = Listening::open(&config)?;
+        let listening = Arc::new(listening);
         let signals = Waiting::install().map_err(|error| format!("signals cannot be awaited: {error}"))?;
-        raise_file_limit(config.integer(Param::Maxclients) as u64);
+        limit_clients(&mut config);
 
         let threads = thread_count(&config);
         let (polls, mailboxes) = mailboxes(threads)?;
@@ -92,8 +94,9 @@ impl Server {
             PathBuf::from(&aof_directory),
             file.map(Path::to_owned),
             signals.handle(),
+            Arc::clone(&listening),
         ));
-        let port = listeners.iter().find_map(Listener::port).unwrap_or(0);
+        let port = listening.port().unwrap_or(0);
         let settings = Settings {
             identity: identity(threads, port, file),
             config,
@@ -112,7 +115,7 @@ impl Server {
             .enumerate()
             .map(|(index, poll)| spawn_worker(index, poll, &shared))
             .collect::<Result<_, _>>()?;
-        let (acceptor, waker) = Acceptor::new(listeners, Arc::clone(&shared))
+        let (acceptor, waker) = Acceptor::new(poll, listening, Arc::clone(&shared))
             .map_err(|error| format!("connections cannot be awaited: {error}"))?;
         shared.set_acceptor(waker);
         let acceptor = spawn("acceptor", move || acceptor.run())?;
@@ -145,44 +148,6 @@ fn thread_count(config: &Config) -> usize {
         0 => thread::available_parallelism().map_or(1, usize::from),
         threads => threads as usize,
     }
-}
-
-/// The listening sockets. An address with a leading `-` may be missing on this machine.
-fn listeners(config: &Config) -> Result<Vec<Listener>, String> {
-    let port = config.integer(Param::Port) as u16;
-    let backlog = config.integer(Param::TcpBacklog) as i32;
-    let mut listeners = Vec::new();
-    for word in config.words(Param::Bind).iter().filter(|_| port != 0) {
-        let text = String::from_utf8_lossy(word);
-        let (host, optional) = text.strip_prefix('-').map_or((&*text, false), |host| (host, true));
-        let host = match host {
-            "*" => "0.0.0.0",
-            "::*" => "::",
-            other => other,
-        };
-        match Listener::tcp(host, port, backlog) {
-            Ok(listener) => listeners.push(listener),
-            Err(error) if optional && error.kind() != std::io::ErrorKind::AddrInUse => {
-                info!("not listening on {host}: {error}");
-            }
-            Err(error) => {
-                return Err(format!(
-                    "Failed listening on port {port} (tcp, {host}): {error}; is another server running there?"
-                ));
-            }
-        }
-    }
-    let path = config.text_lossy(Param::Unixsocket);
-    if !path.is_empty() {
-        let mode = config.integer(Param::Unixsocketperm) as u32;
-        let listener = Listener::unix(Path::new(&*path), (mode != 0).then_some(mode), backlog)
-            .map_err(|error| format!("cannot listen on {path}: {error}"))?;
-        listeners.push(listener);
-    }
-    if listeners.is_empty() {
-        return Err("nothing to listen on: set port, bind or unixsocket".to_owned());
-    }
-    Ok(listeners)
 }
 
 /// Polls and mailboxes of the workers; a letter wakes the poll.
@@ -286,16 +251,16 @@ fn identity(threads: usize, port: u16, file: Option<&Path>) -> Identity {
     }
 }
 
-/// Every client takes a descriptor; the soft limit is raised as far as the hard limit allows.
-fn raise_file_limit(clients: u64) {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    let wanted = clients + 64;
-    if limit.current.is_none_or(|current| current >= wanted) {
-        return;
-    }
-    limit.current = Some(limit.maximum.map_or(wanted, |maximum| wanted.min(maximum)));
-    if setrlimit(Resource::Nofile, limit).is_err() || limit.current < Some(wanted) {
-        info!("the limit of open files allows fewer than maxclients {clients}");
+/// Fewer clients than asked for, if the system does not allow as many files.
+fn limit_clients(config: &mut Config) {
+    let clients = config.integer(Param::Maxclients) as u64;
+    if let Err(possible) = descriptors::allow_clients(clients) {
+        let possible = possible.max(1);
+        warn!(
+            "the limit of open files allows {possible} clients; maxclients is reduced from {clients} to that"
+        );
+        config
+            .assign(Param::Maxclients, &[possible.to_string().as_bytes()])
+            .expect("a number of clients between 1 and the one that was set is a legal value");
     }
 }

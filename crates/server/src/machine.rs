@@ -7,14 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::Thread;
 
-use config::{Appended, Config};
+use config::{Appended, Config, Param};
 use engine::Shared as EngineShared;
 use keyspace::{LogPosition, Snapshot};
-use node::{Background, JournalLetter, Machine, Mail, Mailbox, MemoryFigures, PersistenceFigures, Shutdown};
+use node::{
+    Background, JournalLetter, Machine, Mail, Mailbox, MemoryFigures, PersistenceFigures, Refusal, Shutdown,
+};
 use parking_lot::Mutex;
 use tracing::{info, warn};
 
 use crate::aof::{AofFolder, at};
+use crate::listening::Listening;
 use crate::shared::Letter;
 
 /// Bytes of a new base that are written at once.
@@ -32,6 +35,8 @@ pub struct ServerMachine {
     aof_folder: PathBuf,
     /// Where the configuration came from.
     config_file: Option<PathBuf>,
+    /// Where clients connect.
+    listening: Arc<Listening>,
     /// Ends the wait of the main thread.
     ending: Mutex<Option<signal_hook::iterator::Handle>>,
 }
@@ -48,6 +53,7 @@ impl ServerMachine {
         aof_folder: PathBuf,
         config_file: Option<PathBuf>,
         ending: signal_hook::iterator::Handle,
+        listening: Arc<Listening>,
     ) -> Self {
         let thread = Arc::clone(journal_thread);
         let wake = move || {
@@ -69,6 +75,7 @@ impl ServerMachine {
             aof_ok: AtomicBool::new(true),
             aof_folder,
             config_file,
+            listening,
             ending: Mutex::new(Some(ending)),
         }
     }
@@ -204,6 +211,27 @@ impl Machine for ServerMachine {
 
     fn processor_us(&self) -> (u64, u64) {
         crate::clock::processor_us()
+    }
+
+    fn reconfigure(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
+        let clients = new.integer(Param::Maxclients);
+        if clients > old.integer(Param::Maxclients) {
+            crate::descriptors::allow_clients(clients as u64).map_err(|possible| {
+                let reason = "The operating system is not able to handle the specified number of clients";
+                (Param::Maxclients, format!("{reason}, try with {possible}"))
+            })?;
+        }
+        let is_bound_elsewhere = old.words(Param::Bind) != new.words(Param::Bind);
+        if is_bound_elsewhere || old.integer(Param::Port) != new.integer(Param::Port) {
+            self.listening.replace(old, new).map_err(|_| {
+                if is_bound_elsewhere {
+                    (Param::Bind, "Failed to bind to specified addresses.".to_owned())
+                } else {
+                    (Param::Port, "Unable to listen on this port. Check server logs.".to_owned())
+                }
+            })?;
+        }
+        Ok(())
     }
 
     fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String> {

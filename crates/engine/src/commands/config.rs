@@ -74,16 +74,16 @@ fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Out
         protected: ctx.shared.config.read().protected(Param::EnableProtectedConfigs).allows(is_local),
         loading: ctx.shared.loading.load(std::sync::atomic::Ordering::Relaxed),
     };
-    let (old, new) = {
+    let (old, new, changed) = {
         let mut config = ctx.shared.config.write();
         let old = config.clone();
-        config.set_all(&pairs, permissions).map_err(|error| refusal(&error))?;
-        (old, config.clone())
+        let changed = config.set_all(&pairs, permissions).map_err(|error| refusal(&error))?;
+        (old, config.clone(), changed)
     };
-    if let Err(reason) = ctx.host.apply_config(ctx.access, &old, &new) {
-        *ctx.shared.config.write() = old;
-        let name = String::from_utf8_lossy(pairs[0].0).into_owned();
-        return Err(refusal(&ConfigError::refused(&name, reason)));
+    if let Err((param, reason)) = ctx.host.apply_config(ctx.access, &old, &new) {
+        // Only these: another client may have changed others meanwhile.
+        ctx.shared.config.write().restore(&changed, &old);
+        return Err(refusal(&ConfigError::refused(param.name(), reason)));
     }
     reply.ok();
     Ok(())

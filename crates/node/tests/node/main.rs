@@ -3,6 +3,7 @@
 
 mod caches;
 mod clients;
+mod configuration;
 mod info;
 mod output_limits;
 mod pauses;

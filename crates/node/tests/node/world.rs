@@ -9,7 +9,7 @@ use engine::Shared;
 use keyspace::{LogPosition, Snapshot};
 use node::{
     Background, Identity, Input, JournalLetter, Machine, Mail, MemoryFigures, Node, Now, PersistenceFigures,
-    Settings, Shutdown, Worker,
+    Refusal, Settings, Shutdown, Worker,
 };
 use parking_lot::Mutex;
 use stdx::time::UnixMs;
@@ -57,6 +57,12 @@ impl Machine for FakeMachine {
     }
     fn processor_us(&self) -> (u64, u64) {
         (0, 0)
+    }
+    fn reconfigure(&self, _: &Config, new: &Config) -> Result<(), Refusal> {
+        match new.integer(Param::Maxclients) {
+            13 => Err((Param::Maxclients, "unlucky".to_owned())),
+            _ => Ok(()),
+        }
     }
     fn rewrite_config(&self, _: &Config, _: Appended) -> Result<(), String> {
         Ok(())

@@ -11,6 +11,7 @@ mod differential;
 mod figures;
 mod formats;
 mod harness;
+mod listening;
 mod pipelines;
 mod support;
 mod tracking;
