@@ -24,10 +24,10 @@ use options::{Mode, Options, RunOptions, VersusOptions};
 use workload::{Shape, Workload};
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let mut options = Options::parse();
     let result = match &options.mode {
         Some(Mode::Versus(versus)) => compare(versus),
-        None => measure(&options.run),
+        None => options.run.target.apply_uri().map_err(io::Error::other).and_then(|()| measure(&options.run)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -120,14 +120,28 @@ fn print_one(options: &RunOptions, name: &str, measured: &Measurement) {
     }
 }
 
-/// `-I`: opens the connections and keeps them until the process is ended.
+/// `-I`: opens the connections and keeps them until the process is ended, or the server ends one.
 fn hold_idle(job: &Job) -> io::Result<()> {
-    let sockets: Vec<_> = (0..job.load.clients)
+    let mut poll = mio::Poll::new()?;
+    let mut sockets: Vec<_> = (0..job.load.clients)
         .map(|_| connection::Socket::connect(&job.address))
         .collect::<io::Result<_>>()?;
+    for (number, socket) in sockets.iter_mut().enumerate() {
+        poll.registry().register(socket.source(), mio::Token(number), mio::Interest::READABLE)?;
+    }
     println!("{} idle connections; end with Ctrl-C", sockets.len());
+    let mut events = mio::Events::with_capacity(64);
     loop {
-        std::thread::park();
+        poll.poll(&mut events, None)?;
+        for event in &events {
+            let mut text = [0; 256];
+            let count = match sockets[event.token().0].read(&mut text) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                other => other?,
+            };
+            let said = String::from_utf8_lossy(&text[..count]).trim_end().to_owned();
+            return Err(io::Error::other(format!("Error: the server ended an idle connection {said}")));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use client::Uri;
 
 /// Load generator for servers that speak the Redis protocol.
 #[derive(Debug, Parser)]
@@ -43,6 +44,9 @@ pub struct Target {
     /// Server unix socket, instead of host and port.
     #[arg(short, long)]
     pub socket: Option<PathBuf>,
+    /// Server, log-in and database as `redis://user:password@host:port/database`; stronger than the other options.
+    #[arg(short, long)]
+    pub uri: Option<String>,
     /// Password for AUTH.
     #[arg(short = 'a', long = "pass")]
     pub password: Option<String>,
@@ -55,6 +59,23 @@ pub struct Target {
     /// Speak RESP3.
     #[arg(short = '3')]
     pub resp3: bool,
+}
+
+impl Target {
+    /// Takes over what the URI names.
+    pub fn apply_uri(&mut self) -> Result<(), String> {
+        let Some(text) = self.uri.take() else { return Ok(()) };
+        let uri: Uri = text.parse()?;
+        self.host = uri.host.unwrap_or(std::mem::take(&mut self.host));
+        self.port = uri.port.unwrap_or(self.port);
+        self.user = uri.user.or(self.user.take());
+        if let Some(password) = uri.password {
+            let text = String::from_utf8(password).map_err(|_| "The password is not UTF-8".to_owned())?;
+            self.password = Some(text);
+        }
+        self.database = uri.database.unwrap_or(self.database);
+        Ok(())
+    }
 }
 
 /// How the load looks.
@@ -148,4 +169,19 @@ pub struct VersusOptions {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_stronger_than_host_port_and_password() {
+        let line = ["bench", "-p", "1", "-a", "old", "-u", "redis://me:new@localhost:7000/2", "-n", "5"];
+        let mut target = Options::parse_from(line).run.target;
+        target.apply_uri().expect("a URI");
+        assert_eq!((target.host.as_str(), target.port, target.database), ("localhost", 7000, 2));
+        assert_eq!((target.user.as_deref(), target.password.as_deref()), (Some("me"), Some("new")));
+        assert!(Target { uri: Some("http://x".to_owned()), ..target }.apply_uri().is_err());
+    }
 }

@@ -185,6 +185,7 @@ impl Peer {
         let port = numbers.next().and_then(|word| word.parse().ok()).ok_or_else(bad)?;
         let pid = numbers.next().map(|word| word.parse().map_err(|_| bad())).transpose()?;
         let target = Target {
+            uri: None,
             host: host.to_owned(),
             port,
             socket: None,

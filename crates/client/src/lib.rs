@@ -16,10 +16,12 @@
 mod error;
 mod options;
 mod stream;
+mod uri;
 
 pub use error::Error;
 pub use options::{Address, Options};
 pub use stream::Stream;
+pub use uri::Uri;
 
 use resp::{Frame, FrameDecoder, Protocol, write_command};
 use std::collections::VecDeque;

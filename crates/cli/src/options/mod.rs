@@ -1,12 +1,11 @@
 //! What the user asked for, as plain data: flags, environment and terminal are looked at here and nowhere else.
 
 mod flags;
-mod uri;
 
 use crate::failure::Failure;
 use crate::output::{Format, Style};
 use clap::Parser;
-use client::Address;
+use client::{Address, Uri};
 use flags::Flags;
 use resp::Protocol;
 use std::ffi::OsString;
@@ -163,7 +162,8 @@ pub(crate) fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Res
     let environment = Environment {
         password: std::env::var_os("REDISCLI_AUTH").map(OsString::into_encoded_bytes),
         input_is_terminal: std::io::stdin().is_terminal(),
-        output_is_terminal: std::io::stdout().is_terminal(),
+        // Tests of other projects ask redis-cli in this way to print as for people.
+        output_is_terminal: std::io::stdout().is_terminal() || std::env::var_os("FAKETTY").is_some(),
     };
     if flags.warns_of_password() {
         let _ = writeln!(
@@ -196,7 +196,14 @@ fn resolve(mut flags: Flags, environment: Environment) -> Result<Options, Failur
         protocol: WantedProtocol::Resp2,
     };
     if let Some(uri) = &flags.uri {
-        uri::apply(uri, &mut target).map_err(Failure::message)?;
+        let uri: Uri = uri.parse().map_err(|error: String| Failure::message(error))?;
+        if let Address::Tcp { host, port } = &mut target.address {
+            *host = uri.host.unwrap_or(host.clone());
+            *port = uri.port.unwrap_or(*port);
+        }
+        target.user = uri.user.or(target.user);
+        target.password = uri.password.or(target.password);
+        target.database = uri.database.map_or(target.database, i64::from);
     }
     if let Some(socket) = flags.socket.take() {
         target.address = Address::Unix(socket);
