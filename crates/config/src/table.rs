@@ -156,7 +156,9 @@ parameters! {
         IgnoreWarnings, "ignore-warnings", "", TEXT, "", Runtime, Accepted, "Warnings at the start that are not to stop the server.";
     ["Logging and diagnosis"]
         Loglevel, "loglevel", "", choice(LOG_LEVEL), "notice", Runtime, Acts, "How much is logged.";
-        Logfile, "logfile", "", TEXT, "", Startup, Acts, "File to log to; empty for standard output.";
+        Logfile, "logfile", "", TEXT, "", Startup, Acts, "File to log to; empty for standard output. When it is moved away, the next line begins a new one.";
+        LogfileMaxSize, "logfile-max-size", "", memory(0, LONG_MAX_BYTES), "0", Hidden, Acts, "Size at which the log file is renamed, with a number behind its name, and a new one begun; 0 never does.";
+        LogfileMaxFiles, "logfile-max-files", "", integer(0, 1000), "5", Hidden, Acts, "Renamed log files that are kept.";
         SyslogEnabled, "syslog-enabled", "", YES_NO, "no", Startup, Accepted, "Log to syslog too.";
         SyslogIdent, "syslog-ident", "", TEXT, "redis", Startup, Accepted, "Name used in syslog.";
         SyslogFacility, "syslog-facility", "", choice(SYSLOG_FACILITY), "local0", Startup, Accepted, "Facility used in syslog.";
@@ -344,8 +346,8 @@ parameters! {
         ExtendedRedisCompatibility, "extended-redis-compatibility", "", YES_NO, "no", Hidden, Accepted, "Answer with Redis's name and version.";
         HashSeed, "hash-seed", "", TEXT, "", HiddenStartup, Accepted, "Fixed seed of the hash function.";
         ImportMode, "import-mode", "", YES_NO, "no", Hidden, Accepted, "Keep expired keys while data is imported.";
-        LogFormat, "log-format", "", choice(LOG_FORMAT), "legacy", Hidden, Accepted, "Form of a log line.";
-        LogTimestampFormat, "log-timestamp-format", "", choice(LOG_TIMESTAMP), "legacy", Hidden, Accepted, "Form of the time in a log line.";
+        LogFormat, "log-format", "", choice(LOG_FORMAT), "legacy", Hidden, Acts, "Form of a log line: as Redis writes it, as key and value, or as JSON.";
+        LogTimestampFormat, "log-timestamp-format", "", choice(LOG_TIMESTAMP), "legacy", Hidden, Acts, "Form of the time in a log line, which is UTC.";
         Mptcp, "mptcp", "", YES_NO, "no", HiddenStartup, Accepted, "Listen with multipath TCP.";
         PrefetchBatchMaxSize, "prefetch-batch-max-size", "", integer(0, 128), "16", Hidden, Accepted, "Commands whose keys are fetched together; fixed here.";
         RdbVersionCheck, "rdb-version-check", "", choice(RDB_VERSION_CHECK), "strict", Hidden, Accepted, "Whether snapshots of unknown versions are refused.";

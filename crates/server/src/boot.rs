@@ -38,8 +38,7 @@ pub fn run() -> Result<(), String> {
         }
     };
     configuration::enter_directory(&mut config)?;
-    crate::logging::start(config.log_level(), &config.text_lossy(Param::Logfile))
-        .map_err(|error| format!("the log file cannot be opened: {error}"))?;
+    crate::logging::start(&config).map_err(|error| format!("the log file cannot be opened: {error}"))?;
     // Test harnesses written for Redis look for `PID: ` in the log to learn which process has started.
     info!(
         "RustyPotato {} (Redis {} compatible) starts, PID: {}",

@@ -1,28 +1,70 @@
-//! The server's own log: structured lines on standard output or in a file.
+//! The server's own log, on standard output or in a file.
 //!
-//! `logfile ""` writes to standard output; a path appends to that file. `loglevel` uses Redis's names:
-//! `debug`, `verbose`, `notice`, `warning`, `nothing`.
+//! The form of a line (`log-format`, `log-timestamp-format`), how much is logged (`loglevel`, in Redis's names) and when a
+//! file is rotated may change while the server runs; where the log goes may not.
 
-use std::fs::{File, OpenOptions};
+mod file;
+mod line;
+
 use std::io;
-use std::sync::Mutex;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-use config::LogLevel;
+use config::{Config, LogLevel, Param};
+use parking_lot::RwLock;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
+
+use file::LogFile;
+use line::{Form, Lines, TimeForm};
+
+/// What may change while the server runs.
+struct Running {
+    level: reload::Handle<LevelFilter, Registry>,
+    form: Arc<RwLock<Form>>,
+    file: Option<Arc<LogFile>>,
+}
+
+static RUNNING: OnceLock<Running> = OnceLock::new();
 
 /// Starts logging for the rest of the process's life.
-pub fn start(level: LogLevel, file: &str) -> io::Result<()> {
-    let builder = tracing_subscriber::fmt().with_max_level(filter(level)).with_target(false);
-    if file.is_empty() {
-        builder.with_ansi(io::IsTerminal::is_terminal(&io::stdout())).init();
-    } else {
-        builder.with_ansi(false).with_writer(Mutex::new(open(file)?)).init();
-    }
+pub fn start(config: &Config) -> io::Result<()> {
+    let path = config.text_lossy(Param::Logfile);
+    let file = if path.is_empty() { None } else { Some(Arc::new(LogFile::open(Path::new(&*path))?)) };
+    let form = Arc::new(RwLock::new(Form::default()));
+    let writer = match &file {
+        Some(file) => {
+            let file = Arc::clone(file);
+            BoxMakeWriter::new(move || file.writer())
+        }
+        None => BoxMakeWriter::new(io::stdout),
+    };
+    let (level, handle) = reload::Layer::new(filter(config.log_level()));
+    let lines = Lines::new(std::process::id(), Arc::clone(&form));
+    let layer = fmt::layer().event_format(lines).with_ansi(false).with_writer(writer).with_filter(level);
+    tracing_subscriber::registry().with(layer).init();
+    let running = Running { level: handle, form, file };
+    assert!(RUNNING.set(running).is_ok(), "logging starts once");
+    configure(config);
     Ok(())
 }
 
-fn open(path: &str) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+/// Takes over what may change.
+pub fn configure(config: &Config) {
+    let Some(running) = RUNNING.get() else { return };
+    // It fails only when the subscriber is gone, and with it the log.
+    let _ = running.level.reload(filter(config.log_level()));
+    *running.form.write() = Form::parse(
+        config.choice(Param::LogFormat),
+        TimeForm::parse(config.choice(Param::LogTimestampFormat)),
+    );
+    if let Some(file) = &running.file {
+        file.rotate_at(config.size(Param::LogfileMaxSize), config.integer(Param::LogfileMaxFiles) as u64);
+    }
 }
 
 /// Redis's level names on tracing's scale.

@@ -231,6 +231,7 @@ impl Machine for ServerMachine {
                 }
             })?;
         }
+        crate::logging::configure(new);
         Ok(())
     }
 

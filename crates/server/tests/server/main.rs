@@ -12,6 +12,7 @@ mod figures;
 mod formats;
 mod harness;
 mod listening;
+mod logs;
 mod pipelines;
 mod support;
 mod tracking;
