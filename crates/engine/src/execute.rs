@@ -92,7 +92,9 @@ impl<'k> Worker<'k> {
             if at == 1 {
                 prepared.first_key = Some((key.hash, key.slot));
             }
-            prepared.shards.push(self.access.shard_of(&key));
+            let shard = self.access.shard_of(&key);
+            self.access.prefetch_shard(shard);
+            prepared.shards.push(shard);
         });
         prepared
     }

@@ -99,6 +99,9 @@ fn median(
                 let group: &[[u8; 16]; GROUP] = group.try_into().expect("an exact chunk");
                 access.begin(NOW);
                 let keys = group.each_ref().map(|name| (DATABASE, access.keyspace().key(name)));
+                if prefetch {
+                    keys.iter().for_each(|(_, key)| access.prefetch_shard(access.shard_of(key)));
+                }
                 access.lock(&mut keys.map(|(_, key)| access.shard_of(&key)));
                 if prefetch {
                     access.prefetch(&keys);

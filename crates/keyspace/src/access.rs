@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
+use stdx::prefetch::prefetch;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 use value::Value;
@@ -156,6 +157,14 @@ impl<'k> Access<'k> {
     #[inline]
     pub fn shard_of(&self, key: &Key<'_>) -> usize {
         key.shard(self.keyspace.cells.len())
+    }
+
+    /// Asks the processor to bring a shard near that will be locked soon.
+    #[inline]
+    pub fn prefetch_shard(&self, index: usize) {
+        let address = std::ptr::from_ref(&self.keyspace.cells[index]).cast::<u8>();
+        prefetch(address);
+        prefetch(address.wrapping_add(64));
     }
 
     /// Locks shards, given in any order and with repetitions; nothing is locked before.

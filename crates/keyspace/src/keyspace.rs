@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
+use crossbeam_utils::CachePadded;
 use stdx::hash::HashKey;
 use value::hash::Settings;
 use value::table::SweepCursor;
@@ -46,7 +47,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Keyspace {
     pub(crate) options: Options,
-    pub(crate) cells: Box<[Cell]>,
+    pub(crate) cells: Box<[CachePadded<Cell>]>,
     pub(crate) gate: Gate,
     pub(crate) sequencer: Sequencer,
     pub(crate) population: Population,
@@ -69,7 +70,7 @@ impl Keyspace {
         assert!(options.shards.is_power_of_two() && options.shards <= 16_384, "shards divide the slots");
         Self {
             options,
-            cells: (0..options.shards).map(|_| Cell::new()).collect(),
+            cells: (0..options.shards).map(|_| CachePadded::new(Cell::new())).collect(),
             gate: Gate::new(options.workers),
             sequencer: Sequencer::default(),
             population: Population::new(options.workers, options.databases),
@@ -189,6 +190,6 @@ impl Keyspace {
     }
 
     fn sum(&self, of: impl Fn(&Cell) -> usize) -> usize {
-        self.cells.iter().map(of).sum()
+        self.cells.iter().map(|cell| of(cell)).sum()
     }
 }

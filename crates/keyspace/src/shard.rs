@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::packed::Packed;
@@ -94,10 +94,11 @@ pub(crate) fn field_due_of_new(kind: Kind, payload: &NewPayload<'_, Value>) -> O
     }
 }
 
-/// The databases of one shard; none takes memory until it is used.
+/// The databases of one shard; none takes memory until it is used. The first one lies in the shard itself, because most
+/// servers use no other.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
-    partitions: Vec<Option<Partition>>,
+    partitions: SmallVec<[Option<Partition>; 1]>,
     pub(crate) sweep: SweepCursor,
 }
 
@@ -148,20 +149,17 @@ impl Shard {
     }
 }
 
-/// A shard with its lock, alone in its cache lines.
+/// A shard with its lock.
 #[derive(Debug)]
 pub(crate) struct Cell {
-    pub(crate) shard: CachePadded<Mutex<Shard>>,
+    pub(crate) shard: Mutex<Shard>,
     /// A lower bound of the expiry times in the shard, readable without the lock; written under it.
     next_expiry: AtomicI64,
 }
 
 impl Cell {
     pub(crate) fn new() -> Self {
-        Self {
-            shard: CachePadded::new(Mutex::new(Shard::default())),
-            next_expiry: AtomicI64::new(UnixMs::MAX.0),
-        }
+        Self { shard: Mutex::new(Shard::default()), next_expiry: AtomicI64::new(UnixMs::MAX.0) }
     }
 
     /// No key of the shard is due before this.

@@ -9,6 +9,7 @@ pub mod glob;
 pub mod hash;
 pub mod long_double;
 pub mod number;
+pub mod prefetch;
 pub mod rng;
 pub mod size;
 pub mod time;

@@ -10,7 +10,6 @@ pub mod blob;
 pub mod hash;
 pub mod packed;
 pub mod page;
-mod prefetch;
 pub mod string;
 pub mod table;
 

@@ -26,11 +26,11 @@ mod walk;
 use triomphe::Arc;
 
 use stdx::hash::{HashKey, sip13};
+use stdx::prefetch::prefetch;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
 pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
-use crate::prefetch::prefetch;
 use root::Root;
 pub use walk::Iter;
 

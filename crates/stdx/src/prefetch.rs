@@ -3,7 +3,7 @@
 
 /// Hints that the line at `address` will be read soon. Any address is allowed; nothing is read or written.
 #[inline]
-pub(crate) fn prefetch(address: *const u8) {
+pub fn prefetch(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch neither faults nor changes memory, whatever the address.
     unsafe {
