@@ -25,6 +25,7 @@ fn decode(stream: &[u8], step: usize, limits: &Limits) -> Outcome {
         end = (end + step).min(stream.len());
         loop {
             let buffer = &stream[start..end];
+            args.clear();
             let (consumed, source) = match decoder.decode(buffer, limits, &mut args) {
                 Ok(Decoded::Request { consumed }) => (consumed, buffer.to_vec()),
                 Ok(Decoded::Inline { consumed, text }) => (consumed, text),

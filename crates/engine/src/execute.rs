@@ -27,7 +27,7 @@ pub const GROUP: usize = 16;
 /// A request that has been looked up, with its keys hashed.
 #[derive(Debug)]
 pub struct Prepared {
-    row: Result<Row, Error>,
+    row: Result<Row, Box<Error>>,
     /// Hash and slot of the first key.
     first_key: Option<(u64, u16)>,
     database: DbIndex,
@@ -72,7 +72,7 @@ impl<'k> Worker<'k> {
     /// Looks a request up and hashes its keys.
     #[inline]
     pub fn prepare(&self, session: &Session, args: &Args<'_>) -> Prepared {
-        let row = table().look_up(args);
+        let row = table().look_up(args).map_err(Box::new);
         let mut prepared = Prepared {
             row,
             first_key: None,
@@ -127,7 +127,7 @@ impl<'k> Worker<'k> {
     /// Runs one request; its shards are locked. `started` is the clock before it; returns the clock after it.
     pub fn run(
         &mut self,
-        prepared: Prepared,
+        prepared: &Prepared,
         args: &Args<'_>,
         session: &mut Session,
         out: &mut Vec<u8>,
@@ -139,18 +139,17 @@ impl<'k> Worker<'k> {
         session.record.active.store(self.access.now().0, Ordering::Relaxed);
         add(&session.record.commands, 1);
         let statistics = &shared.statistics[self.index];
-        let (row, result) = match prepared.row {
-            Err(error) => (None, Err(error)),
-            Ok(row) => {
-                let request = Request { row: &row, args, session, shared };
-                (Some(row), gate::check(&request))
+        let row = match &prepared.row {
+            Ok(row) => *row,
+            Err(error) => {
+                refuse(None, error, session, out, begin, shared, statistics);
+                return started;
             }
         };
-        let (Some(row), Ok(())) = (row, &result) else {
-            let error = result.expect_err("one of the two failed");
-            refuse(row, &error, session, out, begin, shared, statistics);
+        if let Err(error) = gate::check(&Request { row: &row, args, session, shared }) {
+            refuse(Some(row), &error, session, out, begin, shared, statistics);
             return started;
-        };
+        }
         session.record.command.store(row.index + 1, Ordering::Relaxed);
         if session.transaction.is_open() && !is_transaction_command(&row) {
             session.transaction.push(row, args);

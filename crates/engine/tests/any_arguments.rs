@@ -207,7 +207,7 @@ fn run_group(
     for (prepared, request) in group.drain(..) {
         let mut out = Vec::new();
         let args = request.as_args();
-        worker.run(prepared, &args, session, &mut out, (shared, &Nothing), 0);
+        worker.run(&prepared, &args, session, &mut out, (shared, &Nothing), 0);
         let words: Vec<_> = args.from(0).map(String::from_utf8_lossy).collect();
         assert!(!out.windows(14).any(|text| text == b"internal error"), "{words:?}");
         session.closing = false;

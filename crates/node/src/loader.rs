@@ -41,7 +41,7 @@ impl<'n> Loader<'n> {
         self.reply.clear();
         let environment = (&*self.node.shared, self.node as &dyn engine::Host);
         self.clock =
-            self.engine.run(prepared, &args, &mut self.session, &mut self.reply, environment, self.clock);
+            self.engine.run(&prepared, &args, &mut self.session, &mut self.reply, environment, self.clock);
         if !is_alone {
             self.engine.release();
         }

@@ -47,9 +47,10 @@ pub struct Input {
 struct Gathered {
     connection: usize,
     prepared: Prepared,
-    /// Its bytes: a buffer of the turn.
+    /// Its bytes: a buffer of the turn, and where in it they begin.
     source: usize,
-    /// Its arguments' ranges in the turn's list.
+    begin: usize,
+    /// Its arguments' ranges in the turn's list, from where its bytes begin.
     args: Range<usize>,
 }
 
@@ -67,8 +68,6 @@ struct Turn<'a> {
     now: Now,
     buffers: Buffers<'a>,
     group: Vec<Gathered>,
-    /// The arguments of the request that is being decoded.
-    decoded: Vec<Range<usize>>,
     /// The clock after the last command.
     clock: u64,
 }
@@ -77,7 +76,6 @@ struct Turn<'a> {
 #[derive(Default)]
 struct Spare {
     ranges: Vec<Range<usize>>,
-    decoded: Vec<Range<usize>>,
     group: Vec<Gathered>,
 }
 
@@ -89,8 +87,12 @@ impl Buffers<'_> {
         if source == ARENA { self.arena } else { &self.owned[source] }
     }
 
-    fn args(&self, gathered: &Gathered) -> Args<'_> {
-        Args::new(self.bytes(gathered.source), &self.ranges[gathered.args.clone()])
+    fn args(&self, source: usize, begin: usize, args: &Range<usize>) -> Args<'_> {
+        Args::new(&self.bytes(source)[begin..], &self.ranges[args.clone()])
+    }
+
+    fn args_of(&self, gathered: &Gathered) -> Args<'_> {
+        self.args(gathered.source, gathered.begin, &gathered.args)
     }
 }
 
@@ -273,7 +275,7 @@ impl<'n> Worker<'n> {
         let clock = (self.node.shared.clock)();
         let spare = std::mem::take(&mut self.spare);
         let buffers = Buffers { arena, owned: Vec::new(), ranges: spare.ranges };
-        let mut turn = Turn { now, buffers, group: spare.group, decoded: spare.decoded, clock };
+        let mut turn = Turn { now, buffers, group: spare.group, clock };
         for input in inputs {
             self.take_input(&mut turn, input);
         }
@@ -281,7 +283,7 @@ impl<'n> Worker<'n> {
         self.engine.access.end();
         self.count_turn(inputs.len(), turn.clock.saturating_sub(clock));
         turn.buffers.ranges.clear();
-        self.spare = Spare { ranges: turn.buffers.ranges, decoded: turn.decoded, group: turn.group };
+        self.spare = Spare { ranges: turn.buffers.ranges, group: turn.group };
         self.finish_turn(now, inputs);
     }
 
@@ -376,13 +378,16 @@ impl<'n> Worker<'n> {
             max_bulk_bytes: shared.hot.max_bulk_bytes.load(Ordering::Relaxed),
             auth_required: !connection.session.authenticated,
         };
-        let bytes = turn.buffers.bytes(source);
-        let decoded = connection.decoder.decode(&bytes[range.clone()], &limits, &mut turn.decoded);
-        let (consumed, source, offset) = match decoded {
+        let Buffers { arena, owned, ranges } = &mut turn.buffers;
+        let first = ranges.len();
+        let bytes = if source == ARENA { arena } else { &owned[source][..] };
+        let decoded = connection.decoder.decode(&bytes[range.clone()], &limits, ranges);
+        let args = first..ranges.len();
+        let (consumed, source, begin) = match decoded {
             Ok(Decoded::Request { consumed }) => (consumed, source, range.start),
             Ok(Decoded::Inline { consumed, text }) => {
-                turn.buffers.owned.push(text);
-                (consumed, turn.buffers.owned.len() - 1, 0)
+                owned.push(text);
+                (consumed, owned.len() - 1, 0)
             }
             Ok(Decoded::Empty { consumed }) => return Step::Consumed(consumed),
             Ok(Decoded::Incomplete { needed }) => {
@@ -394,11 +399,7 @@ impl<'n> Worker<'n> {
                 return Step::Forget;
             }
         };
-        let ranges = &mut turn.buffers.ranges;
-        let first = ranges.len();
-        ranges.extend(turn.decoded.iter().map(|range| range.start + offset..range.end + offset));
-        let args = first..ranges.len();
-        self.gather(turn, number, source, args).map_or(Step::Stop, |()| Step::Consumed(consumed))
+        self.gather(turn, number, (source, begin), args).map_or(Step::Stop, |()| Step::Consumed(consumed))
     }
 
     /// Adds a request to the group, and runs the group when it is full. `None`: the request has to wait for the end of
@@ -407,7 +408,7 @@ impl<'n> Worker<'n> {
         &mut self,
         turn: &mut Turn<'_>,
         number: usize,
-        source: usize,
+        (source, begin): (usize, usize),
         args: Range<usize>,
     ) -> Option<()> {
         let pause = self.node.shared.clients.paused(turn.now.unix);
@@ -416,8 +417,7 @@ impl<'n> Worker<'n> {
             self.run_group(turn);
         }
         let connection = self.connections[number].as_mut().expect("its bytes were just decoded");
-        let (bytes, ranges) = (turn.buffers.bytes(source), &turn.buffers.ranges[args.clone()]);
-        let args_now = Args::new(bytes, ranges);
+        let args_now = turn.buffers.args(source, begin, &args);
         let prepared = self.engine.prepare(&connection.session, &args_now);
         if let Some(mode) = pause
             && prepared.is_paused(mode, &args_now, &connection.session, &self.node.shared)
@@ -429,7 +429,7 @@ impl<'n> Worker<'n> {
         if is_alone {
             self.run_group(turn);
         }
-        turn.group.push(Gathered { connection: number, prepared, source, args });
+        turn.group.push(Gathered { connection: number, prepared, source, begin, args });
         if is_alone || turn.group.len() == GROUP {
             self.run_group(turn);
         }
@@ -441,18 +441,19 @@ impl<'n> Worker<'n> {
         let Turn { buffers, group, clock, .. } = turn;
         let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
         if !is_alone {
-            self.engine.lease(group.iter().map(|gathered| (&gathered.prepared, buffers.args(gathered))));
+            self.engine.lease(group.iter().map(|gathered| (&gathered.prepared, buffers.args_of(gathered))));
         }
-        for gathered in group.drain(..) {
+        for gathered in &*group {
             let Some(connection) = self.connections[gathered.connection].as_mut() else { continue };
             if connection.session.closing {
                 continue;
             }
-            let args = buffers.args(&gathered);
+            let args = buffers.args_of(gathered);
             let (session, out) = (&mut connection.session, connection.output.buffer());
             let environment = (&*self.node.shared, self.node as &dyn engine::Host);
-            *clock = self.engine.run(gathered.prepared, &args, session, out, environment, *clock);
+            *clock = self.engine.run(&gathered.prepared, &args, session, out, environment, *clock);
         }
+        group.clear();
         if !is_alone {
             self.engine.release();
         }

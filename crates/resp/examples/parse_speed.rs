@@ -47,6 +47,7 @@ fn decode_all(stream: &[u8]) {
     let mut rest = stream;
     while let Ok(Decoded::Request { consumed }) = decoder.decode(rest, &limits, &mut args) {
         black_box(&args);
+        args.clear();
         rest = &rest[consumed..];
     }
 }

@@ -91,6 +91,7 @@ impl Reader {
                 byte => return Err(self.damage(format!("a command cannot begin with byte {byte:#04x}"))),
             }
             let mut args = std::mem::take(&mut self.args);
+            args.clear();
             let decoded = self.decoder.decode(&bytes[at..], &LIMITS, &mut args);
             let consumed = match decoded {
                 Ok(Decoded::Request { consumed }) => consumed,

@@ -41,6 +41,7 @@ fn commands_from(bytes: &[u8]) -> (usize, bool) {
     let mut args = Vec::new();
     let mut at = 0;
     while bytes.get(at) == Some(&b'*') {
+        args.clear();
         match RequestDecoder::new().decode(&bytes[at..], &LIMITS, &mut args) {
             Ok(Decoded::Request { consumed }) => at += consumed,
             _ => break,

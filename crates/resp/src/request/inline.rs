@@ -29,11 +29,13 @@ pub(super) fn decode(
     }
     let line = &buffer[..stop];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let text = split_args(line, args).ok_or(ProtocolError::UnbalancedQuotes)?;
+    let mut words = Vec::new();
+    let text = split_args(line, &mut words).ok_or(ProtocolError::UnbalancedQuotes)?;
     let consumed = stop + 1;
-    if args.is_empty() {
+    if words.is_empty() {
         return Ok(Decoded::Empty { consumed });
     }
+    args.append(&mut words);
     Ok(Decoded::Inline { consumed, text })
 }
 

@@ -105,9 +105,10 @@ impl RequestDecoder {
         Self { partial: None }
     }
 
-    /// Decodes one request from the beginning of `buffer` and leaves the ranges of its arguments in `args`.
+    /// Decodes one request from the beginning of `buffer` and adds the ranges of its arguments to `args`, once all of
+    /// them are there.
     ///
-    /// After an error the connection cannot be resynchronised and must be closed.
+    /// After an error the connection cannot be resynchronised and must be closed; what was added to `args` means nothing.
     #[inline]
     pub fn decode(
         &mut self,
@@ -115,23 +116,31 @@ impl RequestDecoder {
         limits: &Limits,
         args: &mut Vec<Range<usize>>,
     ) -> Result<Decoded, ProtocolError> {
-        args.clear();
-        let mut cursor = Cursor::default();
-        if let Some(partial) = self.partial.as_mut() {
-            // Swapped, not copied: a client that sends a huge request byte by byte must not cost a copy a byte.
-            std::mem::swap(args, &mut partial.args);
-            cursor = partial.cursor;
+        if self.partial.is_some() {
+            return self.go_on(buffer, limits, args);
         }
-        let decoded = match buffer.first() {
-            None => return Ok(Decoded::Incomplete { needed: 1 }),
-            Some(b'*') => decode_multibulk(buffer, limits, args, &mut cursor),
-            Some(_) => inline::decode(buffer, args, &mut cursor.scanned),
-        };
-        if matches!(decoded, Ok(Decoded::Incomplete { .. })) {
-            let partial = self.partial.get_or_insert_default();
-            std::mem::swap(args, &mut partial.args);
-            partial.cursor = cursor;
-        } else {
+        let first = args.len();
+        let mut cursor = Cursor::default();
+        let decoded = decode_at(buffer, limits, args, &mut cursor);
+        if matches!(decoded, Ok(Decoded::Incomplete { .. })) && !buffer.is_empty() {
+            self.partial = Some(Box::new(Partial { args: args.split_off(first), cursor }));
+        }
+        decoded
+    }
+
+    /// Goes on with a half received request. Its arguments stay where they are until it is complete: a client that sends
+    /// a huge request byte by byte must not cost a copy a byte.
+    #[cold]
+    fn go_on(
+        &mut self,
+        buffer: &[u8],
+        limits: &Limits,
+        args: &mut Vec<Range<usize>>,
+    ) -> Result<Decoded, ProtocolError> {
+        let partial = self.partial.as_mut().expect("a request is half received");
+        let decoded = decode_at(buffer, limits, &mut partial.args, &mut partial.cursor);
+        if !matches!(decoded, Ok(Decoded::Incomplete { .. })) {
+            args.append(&mut partial.args);
             self.partial = None;
         }
         decoded
@@ -152,6 +161,21 @@ impl RequestDecoder {
     /// Forgets a half received request.
     pub fn reset(&mut self) {
         self.partial = None;
+    }
+}
+
+/// Decodes a request, going on at `cursor`.
+#[inline]
+fn decode_at(
+    buffer: &[u8],
+    limits: &Limits,
+    args: &mut Vec<Range<usize>>,
+    cursor: &mut Cursor,
+) -> Result<Decoded, ProtocolError> {
+    match buffer.first() {
+        None => Ok(Decoded::Incomplete { needed: 1 }),
+        Some(b'*') => decode_multibulk(buffer, limits, args, cursor),
+        Some(_) => inline::decode(buffer, args, &mut cursor.scanned),
     }
 }
 

@@ -20,10 +20,12 @@ fn feed(stream: &[u8], cuts: &[usize], limits: &Limits) -> Seen {
     for end in cuts.iter().copied().chain([stream.len()]) {
         loop {
             let buffer = &stream[start..end.max(start)];
+            args.clear();
             let consumed = match decoder.decode(buffer, limits, &mut args) {
                 Err(error) => return Seen { requests, error: Some(error), left: 0 },
                 Ok(Decoded::Incomplete { needed }) => {
                     assert!(needed > buffer.len());
+                    assert!(args.is_empty());
                     break;
                 }
                 Ok(Decoded::Empty { consumed }) => consumed,
@@ -123,6 +125,23 @@ fn a_large_argument_says_how_many_bytes_it_needs() {
     let decoded = decoder.decode(b"*1\r\n$100000\r\nabc", &Limits::default(), &mut args);
     assert_eq!(decoded, Ok(Decoded::Incomplete { needed: 13 + 100_000 + 2 }));
     assert!(decoder.is_mid_request());
+}
+
+#[test]
+fn arguments_go_behind_those_of_other_requests() {
+    let mut decoder = RequestDecoder::new();
+    let mut args = Vec::new();
+    let (before, stream) = (7..8, b"*1\r\n$4\r\nPING\r\n");
+    for cut in 1..stream.len() {
+        args.push(before.clone());
+        let half = decoder.decode(&stream[..cut], &Limits::default(), &mut args);
+        assert!(matches!(half, Ok(Decoded::Incomplete { .. })));
+        assert_eq!(args, std::slice::from_ref(&before));
+        let whole = decoder.decode(stream, &Limits::default(), &mut args);
+        assert_eq!(whole, Ok(Decoded::Request { consumed: stream.len() }));
+        assert_eq!(args, [before.clone(), 8..12]);
+        args.clear();
+    }
 }
 
 #[test]
