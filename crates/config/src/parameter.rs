@@ -99,6 +99,11 @@ pub(crate) fn find_name(name: &[u8]) -> Option<(Param, &'static str)> {
     in_table.chain(others).find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name))
 }
 
+/// Whether a parameter of this name has a value that is a secret.
+pub fn is_sensitive(name: &[u8]) -> bool {
+    find_name(name).is_some_and(|(param, _)| param.row().is_sensitive())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::parameter::find_name;
+use crate::parameter::is_sensitive;
 use crate::split::quote;
 
 /// Where a directive stands.
@@ -66,7 +66,7 @@ impl Directive {
 
     /// The text with the value of a secret left out.
     fn shown(&self) -> &str {
-        let secret = find_name(self.name.as_bytes()).is_some_and(|(param, _)| param.row().is_sensitive());
+        let secret = is_sensitive(self.name.as_bytes());
         if secret || self.name == "user" { &self.name } else { &self.text }
     }
 

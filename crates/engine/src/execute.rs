@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use keyspace::{Access, DbIndex, Key};
 use smallvec::SmallVec;
 
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
 use crate::client::PauseMode;
 use crate::command::Flags;
 use crate::commands::abandon;
@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::gate::{self, Request};
 use crate::host::Host;
 use crate::reply::Reply;
+use crate::secrets;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
 use crate::statistics::{WorkerStatistics, add};
@@ -318,6 +319,8 @@ fn note_slow(shared: &Shared, row: &Row, args: &Args<'_>, session: &Session, tim
     if took >= hot.slow_nanoseconds.load(Ordering::Relaxed) && !row.command.flags.has(Flags::SKIP_SLOWLOG) {
         let name = session.record.names.lock().name.clone();
         let limit = hot.slow_log_length.load(Ordering::Relaxed);
+        let hidden = secrets::hide(row, args);
+        let args = &hidden.as_ref().map_or(*args, OwnedArgs::as_args);
         shared.slow_log.lock().add(args, time_s, took / 1000, &session.record.address, &name, limit);
     }
     if took >= hot.latency_nanoseconds.load(Ordering::Relaxed) {
@@ -340,6 +343,8 @@ fn feed_monitors(host: &dyn Host, row: &Row, args: &Args<'_>, session: &Session,
         session.record.address
     )
     .into_bytes();
+    let hidden = secrets::hide(row, args);
+    let args = &hidden.as_ref().map_or(*args, OwnedArgs::as_args);
     for argument in args.from(0) {
         line.extend_from_slice(b" \"");
         for &byte in argument {

@@ -23,6 +23,7 @@ pub mod host;
 pub mod latency;
 pub mod rates;
 pub mod reply;
+mod secrets;
 pub mod session;
 pub mod shared;
 pub mod slowlog;

@@ -90,6 +90,8 @@ pub struct HotSettings {
     pub slow_log_length: AtomicUsize,
     /// `proto-max-bulk-len`.
     pub max_bulk_bytes: AtomicI64,
+    /// `client-query-buffer-limit`.
+    pub max_query_bytes: AtomicUsize,
     /// Whether `requirepass` is set.
     pub password_required: AtomicBool,
     /// Whether times of commands are taken.
@@ -105,6 +107,7 @@ impl Default for HotSettings {
             latency_nanoseconds: AtomicU64::new(u64::MAX),
             slow_log_length: AtomicUsize::new(128),
             max_bulk_bytes: AtomicI64::new(512 * 1024 * 1024),
+            max_query_bytes: AtomicUsize::new(1024 * 1024 * 1024),
             password_required: AtomicBool::new(false),
             latency_tracking: AtomicBool::new(true),
             tracking_keys: AtomicUsize::new(1_000_000),

@@ -109,6 +109,8 @@ impl Node {
         hot.latency_nanoseconds.store(latency, Ordering::Relaxed);
         hot.latency_tracking.store(config.yes(Param::LatencyTracking), Ordering::Relaxed);
         hot.slow_log_length.store(config.integer(Param::SlowlogMaxLen) as usize, Ordering::Relaxed);
+        let max_query_bytes = config.size(Param::ClientQueryBufferLimit) as usize;
+        hot.max_query_bytes.store(max_query_bytes, Ordering::Relaxed);
         hot.max_bulk_bytes.store(config.size(Param::ProtoMaxBulkLen) as i64, Ordering::Relaxed);
         hot.tracking_keys.store(config.integer(Param::TrackingTableMaxKeys) as usize, Ordering::Relaxed);
         let has_password = !config.text(Param::Requirepass).is_empty();

@@ -357,7 +357,20 @@ impl<'n> Worker<'n> {
             let rest = &turn.buffers.bytes(source)[at..end];
             if !rest.is_empty() {
                 connection.unfinished.keep(rest, missing);
+                self.check_query_limit(number);
             }
+        }
+    }
+
+    /// Closes a connection whose half request is longer than `client-query-buffer-limit`.
+    fn check_query_limit(&mut self, number: usize) {
+        let shared = &self.node.shared;
+        let limit = shared.hot.max_query_bytes.load(Ordering::Relaxed);
+        let length =
+            self.connections[number].as_ref().map_or(0, |connection| connection.unfinished.bytes().len());
+        if length > limit {
+            shared.clients.query_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+            self.peer_closed(number);
         }
     }
 

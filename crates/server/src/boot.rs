@@ -38,7 +38,9 @@ pub fn run() -> Result<(), String> {
         }
     };
     configuration::enter_directory(&mut config)?;
-    crate::logging::start(&config).map_err(|error| format!("the log file cannot be opened: {error}"))?;
+    crate::logging::start(&config).map_err(|error| {
+        format!("the log file {} cannot be opened: {error}", config.text_lossy(Param::Logfile))
+    })?;
     // Test harnesses written for Redis look for `PID: ` in the log to learn which process has started.
     info!(
         "RustyPotato {} (Redis {} compatible) starts, PID: {}",

@@ -126,8 +126,11 @@ fn flush_all(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) 
 }
 
 fn swap(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let first = args.integer(1).map_err(|_| Error::Static("ERR invalid first DB index"))?;
-    let second = args.integer(2).map_err(|_| Error::Static("ERR invalid second DB index"))?;
+    let index = |at, otherwise| match args.integer(at) {
+        Ok(index) if i32::try_from(index).is_ok() => Ok(index),
+        _ => Err(Error::Static(otherwise)),
+    };
+    let (first, second) = (index(1, "ERR invalid first DB index")?, index(2, "ERR invalid second DB index")?);
     let (first, second) = (database_index(ctx, first)?, database_index(ctx, second)?);
     ctx.with_everything(|access| access.db(first).swap(first, second));
     reply.ok();

@@ -131,9 +131,60 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
         "ERR DB index is out of range",
         true,
     ),
+    (
+        "an exchange with a database beyond 32 bits",
+        &["SWAPDB 0 9999999999"],
+        "ERR invalid second DB index",
+        true,
+    ),
+    (
+        "a copy that names its database twice",
+        &["SET k v", "COPY k k DB 1 REPLACE DB 0"],
+        "ERR source and destination objects are the same",
+        true,
+    ),
+    ("a copy that replaces twice", &["SET k v", "COPY k x REPLACE REPLACE"], "1", true),
+    ("a copy to a database beyond all", &["COPY k x DB 16"], "ERR DB index is out of range", true),
+    ("a copy to no database", &["COPY k x DB"], "ERR syntax error", true),
     // Cursors and patterns.
     ("a cursor that is no number", &["SCAN x"], "ERR invalid cursor", true),
     ("a scan of nothing", &["SCAN 0 COUNT 0"], "ERR syntax error", true),
+    ("a scan with a count beyond 64 bits", &["SCAN 0 COUNT 9223372036854775808"], NOT_INTEGER, true),
+    ("a cursor beyond 64 bits", &["SCAN 18446744073709551616"], "ERR invalid cursor", true),
+    // Counts of arguments that are not there.
+    (
+        "more fields than arguments",
+        &["HSET h f v", "HEXPIRE h 10 FIELDS 9223372036854775807 f"],
+        "ERR The `numfields` parameter must match the number of arguments",
+        false,
+    ),
+    (
+        "more fields and values than arguments",
+        &["HSETEX h FIELDS 9223372036854775807 f v"],
+        "ERR invalid number of fields",
+        false,
+    ),
+    (
+        "fewer fields than one",
+        &["HEXPIRE h 10 FIELDS -1 f"],
+        "ERR Parameter `numFields` should be greater than 0",
+        false,
+    ),
+    ("more keys than arguments", &["COMMAND GETKEYS MSETEX 1000 k v"], NO_KEYS, false),
+    ("as many keys as fit into 64 bits", &["COMMAND GETKEYS MSETEX 9223372036854775807 k v"], NO_KEYS, false),
+    ("keys below zero", &["COMMAND GETKEYS MSETEX -1 k v"], NO_KEYS, false),
+    // What redis-server does not survive.
+    (
+        "keys without end",
+        &["DEBUG POPULATE 9223372036854775807"],
+        "ERR value is out of range, must be positive",
+        false,
+    ),
+    ("samples without end", &["MEMORY USAGE none SAMPLES 9223372036854775807"], "Null", false),
+    // Sizes and times of the server's own.
+    ("a size beyond 64 bits", &["CONFIG SET maxmemory 999999999999gb"], NO_MEMORY_VALUE, false),
+    ("a pause without end", &["CLIENT PAUSE 9223372036854775807"], "ERR timeout is out of range", false),
+    ("a client beyond 64 bits", &["CLIENT KILL ID 18446744073709551616"], CLIENT_ID, true),
     // Dumps.
     ("a dump with a time before all", &["RESTORE k -1 xx"], "ERR Invalid TTL value, must be >= 0", true),
     // Words where others belong.
@@ -147,6 +198,10 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
     ("a protocol to come", &["HELLO 4"], "NOPROTO unsupported protocol version", true),
 ];
 
+const NO_KEYS: &str = "ERR Invalid arguments specified for command";
+const NO_MEMORY_VALUE: &str =
+    "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value";
+const CLIENT_ID: &str = "ERR client-id should be greater than 0";
 const BIT_OFFSET: &str = "ERR bit offset is not an integer or out of range";
 const FIELD_TYPE: &str =
     "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
@@ -173,7 +228,7 @@ fn last_reply(client: &mut Client, commands: &[&str]) -> String {
 /// Both servers with an empty folder each.
 fn servers() -> ([tempfile::TempDir; 2], [Server; 2]) {
     let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
-    let server = Server::start(folders[0].path(), &["--appendonly", "no"]);
+    let server = Server::start(folders[0].path(), &["--appendonly", "no", "--enable-debug-command", "yes"]);
     let oracle = Server::oracle(folders[1].path(), &[]);
     (folders, [server, oracle])
 }
@@ -222,8 +277,15 @@ fn a_pattern_of_many_stars_is_matched_in_bounded_time() {
     run(&mut client, &format!("SET {key} v"));
     // A matcher that backtracks over every star would not come back within a lifetime.
     for pattern in ["a*".repeat(20) + "b", "*?".repeat(50_000), "[a-".repeat(20_000), "\\".repeat(9)] {
-        let reply = client.command(&["KEYS", &pattern]).expect("a reply");
-        assert_eq!(reply.elements().map(<[_]>::len), Some(0), "{}", &pattern[..pattern.len().min(20)]);
+        for command in ["KEYS", "SCAN 0 COUNT 10 MATCH", "CONFIG GET", "COMMAND LIST FILTERBY PATTERN"] {
+            let mut request = words(command);
+            request.push(&pattern);
+            let reply = client.command(&request).expect("a reply");
+            // SCAN gives a cursor first, CONFIG GET pairs, the others what they have found.
+            let found = reply.elements().and_then(<[_]>::last).map_or(&reply, |last| last);
+            let length = found.elements().map(<[_]>::len);
+            assert_eq!(length, Some(0), "{command} {}", &pattern[..pattern.len().min(20)]);
+        }
     }
 }
 

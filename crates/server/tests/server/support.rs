@@ -41,12 +41,15 @@ impl Server {
         Self::start_program("redis-server", folder, &unsaved)
     }
 
-    /// Tries ports until the program gets hold of one.
+    /// Tries ports until the program gets hold of one. A first option that is none is a configuration file.
     fn start_program(program: &str, folder: &Path, options: &[&str]) -> Self {
+        let files = options.first().is_some_and(|first| !first.starts_with("--"));
+        let (file, options) = options.split_at(usize::from(files));
         let mut log = String::new();
         for _ in 0..10 {
             let port = free_port();
             let mut child = without_settings(program)
+                .args(file)
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
                 .arg(folder)
                 .args(options)

@@ -37,7 +37,8 @@ pub(super) fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "total_reads_processed", total(ctx, |worker| &worker.reads));
     line(out, "total_writes_processed", total(ctx, |worker| &worker.writes));
     zeros(out, &["io_threaded_reads_processed", "io_threaded_writes_processed"]);
-    line(out, "client_query_buffer_limit_disconnections", 0);
+    let disconnections = shared.clients.query_limit_disconnections.load(Relaxed);
+    line(out, "client_query_buffer_limit_disconnections", disconnections);
     let disconnections = shared.clients.output_limit_disconnections.load(Relaxed);
     line(out, "client_output_buffer_limit_disconnections", disconnections);
     zeros(out, &["reply_buffer_shrinks", "reply_buffer_expands"]);

@@ -1,0 +1,60 @@
+//! Secrets among the arguments of a command, which neither the slow log nor MONITOR shows.
+//!
+//! AUTH as a whole is kept out of both by its flags; what is left are passwords inside of commands that are shown.
+
+use crate::args::{Args, OwnedArgs};
+use crate::table::{Row, Table};
+
+/// What stands in the place of a secret.
+const HIDDEN: &[u8] = b"(redacted)";
+
+/// The arguments with their secrets hidden; `None` if there are none.
+pub(crate) fn hide(row: &Row, args: &Args<'_>) -> Option<OwnedArgs> {
+    let secrets = match Table::full_name(row).as_str() {
+        "hello" => after_auth(args),
+        "config|set" => {
+            (3..args.len()).step_by(2).filter(|&at| config::is_sensitive(args.get(at - 1))).collect()
+        }
+        _ => return None,
+    };
+    let shown = |at| if secrets.contains(&at) { HIDDEN } else { args.get(at) };
+    (!secrets.is_empty()).then(|| (0..args.len()).map(shown).collect())
+}
+
+/// User and password behind the AUTH of HELLO.
+fn after_auth(args: &Args<'_>) -> Vec<usize> {
+    let auth = (2..args.len()).find(|&at| args.is(at, "AUTH"));
+    auth.map_or_else(Vec::new, |at| (at + 1..args.len().min(at + 3)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::table;
+
+    #[track_caller]
+    fn check(words: &[&str], expected: &[&str]) {
+        let words: OwnedArgs = words.iter().copied().collect();
+        let args = words.as_args();
+        let row = table().look_up(&args).expect("the command is known");
+        let hidden = hide(&row, &args);
+        let shown = hidden.as_ref().map_or(args, OwnedArgs::as_args);
+        let shown: Vec<_> = shown.from(0).map(String::from_utf8_lossy).collect();
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn passwords_are_hidden_and_nothing_else() {
+        check(
+            &["HELLO", "3", "auth", "default", "secret", "SETNAME", "me"],
+            &["HELLO", "3", "auth", "(redacted)", "(redacted)", "SETNAME", "me"],
+        );
+        check(&["HELLO", "3", "AUTH"], &["HELLO", "3", "AUTH"]);
+        check(
+            &["CONFIG", "SET", "maxmemory", "1", "RequirePass", "secret", "masterauth", "x"],
+            &["CONFIG", "SET", "maxmemory", "1", "RequirePass", "(redacted)", "masterauth", "(redacted)"],
+        );
+        check(&["CONFIG", "SET", "requirepass"], &["CONFIG", "SET", "requirepass"]);
+        check(&["SET", "requirepass", "secret"], &["SET", "requirepass", "secret"]);
+    }
+}

@@ -1,0 +1,196 @@
+//! Limits: what a client may announce, send and leave unread before its connection ends, and what is kept secret. Each
+//! once was, or could have been, a way to take a server down.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use socket2::SockRef;
+
+use crate::support::{Server, must, run, text};
+
+fn start(folder: &Path, options: &[&str]) -> Server {
+    Server::start(folder, &[&["--appendonly", "no"], options].concat())
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// A field of INFO as a number.
+fn figure(server: &Server, section: &str, name: &str) -> u64 {
+    let info = text(&must(&mut server.connect(), &format!("INFO {section}")));
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("no {name} in {info}")).trim().parse().expect("the field is a number")
+}
+
+/// Writes until the server closes the connection; how many bytes it took.
+fn fill_until_closed(socket: &mut impl Write, chunk: &[u8], most: usize) -> usize {
+    let mut sent = 0;
+    while sent < most && socket.write_all(chunk).is_ok() {
+        sent += chunk.len();
+    }
+    sent
+}
+
+#[test]
+fn announced_bytes_take_no_memory() {
+    let folder = folder();
+    let server = start(folder.path(), &["--proto-max-bulk-len", "9223372036854775807"]);
+    let before = figure(&server, "memory", "used_memory");
+    let mut sockets = Vec::new();
+    for _ in 0..50 {
+        let mut socket = server.socket();
+        socket.write_all(b"*2\r\n$3\r\nGET\r\n$9223372036854775000\r\nabc").expect("the server reads");
+        sockets.push(socket);
+        let mut socket = server.socket();
+        socket.write_all(b"*1000000\r\n$3\r\nDEL\r\n$1\r\n").expect("the server reads");
+        sockets.push(socket);
+    }
+    let grown = figure(&server, "memory", "used_memory").saturating_sub(before);
+    assert!(grown < 8 << 20, "a hundred connections that sent 40 bytes each take {grown} bytes");
+}
+
+#[test]
+fn half_a_request_beyond_its_limit_ends_the_connection() {
+    let folder = folder();
+    let server = start(folder.path(), &["--client-query-buffer-limit", "1mb"]);
+    let mut socket = server.socket();
+    socket.write_all(b"*2\r\n$3\r\nGET\r\n$100000000\r\n").expect("the server reads");
+    let sent = fill_until_closed(&mut socket, &[b'x'; 8 * 1024], 100_000_000);
+    assert!(sent < 50_000_000, "{sent} bytes were taken");
+    assert_eq!(figure(&server, "stats", "client_query_buffer_limit_disconnections"), 1);
+    let value = "x".repeat(1000 * 1000);
+    let mut client = server.connect();
+    assert_eq!(text(&client.command(&["SET", "key", &value]).expect("a request below the limit")), "OK");
+}
+
+#[test]
+fn refusals_that_nobody_reads_end_the_connection_before_the_log_in() {
+    let folder = folder();
+    let server = start(folder.path(), &["--requirepass", "secret"]);
+    let mut socket = server.socket();
+    let requests = b"SET x 5\r\n".repeat(4096);
+    let sent = fill_until_closed(&mut socket, &requests, 400_000_000);
+    assert!(sent < 300_000_000, "{sent} bytes of refused commands were taken");
+    let mut client = server.connect();
+    must(&mut client, "AUTH secret");
+}
+
+#[test]
+fn connections_that_are_reset_at_once_hurt_nobody() {
+    let folder = folder();
+    let server = start(folder.path(), &[]);
+    let mut client = server.connect();
+    for _ in 0..500 {
+        let socket = server.socket();
+        // Closing then sends a reset, often before the server has accepted.
+        SockRef::from(&socket).set_linger(Some(std::time::Duration::ZERO)).expect("a socket can be told");
+    }
+    assert_eq!(text(&run(&mut client, "PING")), "PONG");
+    assert_eq!(text(&run(&mut server.connect(), "PING")), "PONG");
+}
+
+#[test]
+fn a_comparison_that_would_take_all_memory_is_refused() {
+    let folder = folder();
+    let server = start(folder.path(), &[]);
+    let mut client = server.connect();
+    for key in ["a", "b"] {
+        must(&mut client, &format!("SETRANGE {key} 131071 {key}"));
+    }
+    let refusal = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    assert_eq!(text(&run(&mut client, "LCS a b IDX")), refusal);
+}
+
+#[test]
+fn hashes_stay_quick_however_many_fields_may_be_packed() {
+    let folder = folder();
+    let server = start(folder.path(), &["--hash-max-listpack-entries", "9223372036854775807"]);
+    let mut client = server.connect();
+    for field in 0..20_000 {
+        client.send(&["HSET", "hash", &field.to_string(), "value"]);
+    }
+    client.flush().expect("the server reads");
+    for _ in 0..20_000 {
+        assert_eq!(client.receive().expect("a reply").integer(), Some(1));
+    }
+    assert_eq!(text(&run(&mut client, "HGET hash 19999")), "value");
+}
+
+#[test]
+fn the_unix_socket_never_has_other_permissions_than_asked_for() {
+    let folder = folder();
+    let path = folder.path().join("socket");
+    let name = path.to_str().expect("the folder's name is text");
+    let _server = start(folder.path(), &["--unixsocket", name, "--unixsocketperm", "700"]);
+    let mode = std::fs::metadata(&path).expect("the socket is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn passwords_are_shown_neither_by_the_slow_log_nor_by_monitor() {
+    let folder = folder();
+    let server = start(folder.path(), &["--slowlog-log-slower-than", "0"]);
+    let mut client = server.connect();
+    let mut monitor = server.socket();
+    monitor.write_all(b"MONITOR\r\n").expect("the server reads");
+    let mut answer = [0; 5];
+    monitor.read_exact(&mut answer).expect("MONITOR is answered");
+    for command in [
+        "CONFIG SET requirepass hunter2",
+        "AUTH hunter2",
+        "AUTH default hunter2",
+        "HELLO 2 AUTH default hunter2 SETNAME me",
+        "MULTI",
+        "CONFIG SET masterauth hunter2",
+        "EXEC",
+        "ECHO end",
+    ] {
+        must(&mut client, command);
+    }
+    let log = format!("{:?}", must(&mut client, "SLOWLOG GET -1"));
+    let hunted = format!("{:?}", "hunter2".bytes().collect::<Vec<u8>>());
+    let hunted = hunted.trim_matches(['[', ']']);
+    assert!(!log.contains(hunted), "the slow log shows a password");
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\"ECHO\" \"end\"\r\n") {
+        let mut byte = [0];
+        monitor.read_exact(&mut byte).expect("MONITOR goes on");
+        seen.push(byte[0]);
+    }
+    assert!(!String::from_utf8_lossy(&seen).contains("hunter2"), "MONITOR shows a password");
+}
+
+#[test]
+fn a_log_is_loaded_although_nobody_may_log_in() {
+    let folder = folder();
+    let server = Server::start(folder.path(), &["--appendonly", "yes", "--appendfsync", "always"]);
+    must(&mut server.connect(), "SET key value");
+    server.kill();
+    let options = ["--appendonly", "yes", "--requirepass", "secret", "--maxclients", "10"];
+    let server = Server::start(folder.path(), &options);
+    let mut client = server.connect();
+    assert_eq!(text(&run(&mut client, "GET key")), "NOAUTH Authentication required.");
+    must(&mut client, "AUTH secret");
+    assert_eq!(text(&run(&mut client, "GET key")), "value");
+}
+
+#[test]
+fn a_line_break_in_a_password_adds_no_line_to_the_configuration() {
+    let folder = folder();
+    let file = folder.path().join("server.conf");
+    std::fs::write(&file, "appendonly no\n").expect("the folder can be written");
+    let name = file.to_str().expect("the folder's name is text");
+    let server = Server::start(folder.path(), &[name]);
+    let mut client = server.connect();
+    let password = "a\nmaxclients 7\n\"";
+    client.command(&["CONFIG", "SET", "requirepass", password]).expect("a reply");
+    must(&mut client, "CONFIG REWRITE");
+    drop(server);
+    let server = Server::start(folder.path(), &[name]);
+    let mut client = server.connect();
+    assert_eq!(text(&client.command(&["AUTH", password]).expect("a reply")), "OK");
+    let limit = must(&mut client, "CONFIG GET maxclients");
+    assert_eq!(limit.pairs().expect("pairs")[0].1.text(), Some("10000"));
+}

@@ -1,0 +1,68 @@
+//! Starts that cannot be: each ends at once with one line that names the place, the reason and, where there is one, a
+//! remedy.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What the server complains of when it is started with these arguments in `folder`.
+fn complaint(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_rustypotato-server"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the server can be started");
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(complaint.trim_end().lines().count(), 1, "{arguments:?}: {complaint}");
+    complaint
+}
+
+/// Starts the server with these arguments; its complaint holds all `parts`.
+#[track_caller]
+fn check(folder: &Path, arguments: &[&str], parts: &[&str]) {
+    let complaint = complaint(folder, arguments);
+    for part in parts {
+        assert!(complaint.contains(part), "{arguments:?}: no {part:?} in {complaint}");
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_told_with_file_and_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let files: &[(&str, &[u8], &[&str])] = &[
+        (
+            "value",
+            b"appendonly no\nmaxmemory lots\n",
+            &["'value', line 2", "maxmemory lots", "such as `100mb`"],
+        ),
+        ("name", b"\n\nnonsense 1\n", &["'name', line 3", "nonsense 1", "docs/configuration.md"]),
+        ("quote", b"requirepass \"secret", &["'quote', line 1", "Unbalanced quotes", "close the quote"]),
+        ("loop", b"include loop\n", &["loop", "line 1", "includes itself"]),
+        ("gone", b"include nowhere\n", &["'gone', line 1", "nowhere", "No such file"]),
+        ("bytes", b"\xff\xfe\x00\x01\"\n", &["'bytes', line 1"]),
+        ("overflow", b"maxmemory 999999999999gb\n", &["'overflow', line 1", "memory value"]),
+    ];
+    for (name, content, parts) in files {
+        fs::write(folder.join(name), content).expect("the folder can be written");
+        check(folder, &[name], parts);
+    }
+    let quote = complaint(folder, &["quote"]);
+    assert!(!quote.contains("secret"), "a complaint shows a password: {quote}");
+}
+
+#[test]
+fn a_place_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    fs::write(folder.join("file"), "").expect("the folder can be written");
+    check(folder, &["nowhere.conf"], &["nowhere.conf", "No such file", "check the path"]);
+    check(folder, &["."], &["'.'", "Is a directory"]);
+    check(folder, &["--dir", "nowhere"], &["nowhere", "No such file"]);
+    check(folder, &["--dir", "file"], &["file", "Not a directory"]);
+    check(folder, &["--logfile", "nowhere/log"], &["nowhere/log", "No such file"]);
+    check(folder, &["--unixsocket", "nowhere/socket", "--port", "0"], &["nowhere/socket", "No such file"]);
+    check(folder, &["--maxmemory", "lots"], &["command line", "maxmemory"]);
+}
