@@ -1,6 +1,6 @@
 //! OBJECT: how a value is kept and when it was last used.
 
-use value::ValueRef;
+use value::{StringRef, ValueRef};
 
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Handler, Keys, Outcome};
@@ -72,12 +72,22 @@ fn idletime(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 
 fn refcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 2);
-    if ctx.db().contains(&key) {
-        reply.integer(1);
-    } else {
-        reply.null();
+    let mut db = ctx.db();
+    let changed = db.string_is_changed(&key);
+    match db.peek(&key) {
+        None => reply.null(),
+        Some(ValueRef::String(value)) if !changed && is_small_integer(value) => reply.integer(SHARED),
+        Some(_) => reply.integer(1),
     }
     Ok(())
+}
+
+/// What Redis says of integers that it keeps once for all keys. Here nothing is shared and nothing counted, but programs that
+/// look at reference counts know these two answers.
+const SHARED: i64 = i32::MAX as i64;
+
+fn is_small_integer(value: StringRef<'_>) -> bool {
+    value.integer().is_some_and(|number| (0..10_000).contains(&number))
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
