@@ -3,6 +3,8 @@
 //! Words are separated by white space. `"..."` knows the escapes `\n \r \t \b \a \xHH` and `\` before any other byte; `'...'`
 //! knows only `\'`. A quote opens at the start of a word or in it, and white space or the end must follow where it closes.
 
+use stdx::quote::write_quoted;
+
 /// The words of a line; `None` when quotes do not balance.
 pub(crate) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
@@ -79,20 +81,8 @@ fn unescape(letter: u8) -> u8 {
 
 /// A word in double quotes, printable, such that `split` gives it back.
 pub(crate) fn quote(word: &[u8]) -> Vec<u8> {
-    let mut quoted = vec![b'"'];
-    for &byte in word {
-        match byte {
-            b'"' | b'\\' => quoted.extend([b'\\', byte]),
-            b'\n' => quoted.extend(b"\\n"),
-            b'\r' => quoted.extend(b"\\r"),
-            b'\t' => quoted.extend(b"\\t"),
-            7 => quoted.extend(b"\\a"),
-            8 => quoted.extend(b"\\b"),
-            b' '..=b'~' => quoted.push(byte),
-            _ => quoted.extend(format!("\\x{byte:02x}").bytes()),
-        }
-    }
-    quoted.push(b'"');
+    let mut quoted = Vec::with_capacity(word.len() + 2);
+    write_quoted(&mut quoted, word);
     quoted
 }
 

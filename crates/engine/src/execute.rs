@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use keyspace::{Access, DbIndex, Key};
 use smallvec::SmallVec;
+use stdx::quote::write_quoted;
 
 use crate::args::{Args, OwnedArgs};
 use crate::client::PauseMode;
@@ -346,20 +347,8 @@ fn feed_monitors(host: &dyn Host, row: &Row, args: &Args<'_>, session: &Session,
     let hidden = secrets::hide(row, args);
     let args = &hidden.as_ref().map_or(*args, OwnedArgs::as_args);
     for argument in args.from(0) {
-        line.extend_from_slice(b" \"");
-        for &byte in argument {
-            match byte {
-                b'"' | b'\\' => line.extend_from_slice(&[b'\\', byte]),
-                b'\n' => line.extend_from_slice(b"\\n"),
-                b'\r' => line.extend_from_slice(b"\\r"),
-                b'\t' => line.extend_from_slice(b"\\t"),
-                0x07 => line.extend_from_slice(b"\\a"),
-                0x08 => line.extend_from_slice(b"\\b"),
-                b' '..=b'~' => line.push(byte),
-                other => line.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
-            }
-        }
-        line.push(b'"');
+        line.push(b' ');
+        write_quoted(&mut line, argument);
     }
     host.feed_monitors(&line);
 }

@@ -116,6 +116,37 @@ impl Default for HotSettings {
 }
 
 impl Shared {
+    /// What the engines of `accesses` workers and background jobs share at the start.
+    pub fn new(
+        keyspace: Arc<Keyspace>,
+        config: Config,
+        identity: Identity,
+        accesses: usize,
+        clock: fn() -> u64,
+    ) -> Self {
+        Self {
+            keyspace,
+            config: RwLock::new(config),
+            hot: HotSettings::default(),
+            clients: Clients::default(),
+            watchers: Watchers::default(),
+            tracking: Tracking::default(),
+            slow_log: Mutex::default(),
+            latency: Mutex::default(),
+            statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
+            loading: AtomicBool::new(false),
+            write_refusal: Mutex::new(None),
+            writes_refused: AtomicBool::new(false),
+            connections: AtomicU64::new(0),
+            connections_refused: AtomicU64::new(0),
+            rates: Mutex::default(),
+            startup_memory: AtomicUsize::new(0),
+            peak_memory: AtomicUsize::new(0),
+            identity,
+            clock,
+        }
+    }
+
     /// The counts of a command, over all workers.
     pub fn totals(&self, index: usize) -> CommandTotals {
         let mut totals = CommandTotals::default();

@@ -5,18 +5,16 @@
 //! from the words of the command's own syntax, so that options are met in every combination. The seed is fixed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
+use std::sync::atomic::Ordering;
 
 use config::{Appended, Config};
 use engine::args::OwnedArgs;
-use engine::client::{ClientRecord, Clients};
+use engine::client::ClientRecord;
 use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Shutdown};
-use engine::shared::{HotSettings, Identity, Watchers};
-use engine::statistics::WorkerStatistics;
+use engine::shared::Identity;
 use engine::table::table;
 use engine::{Session, Shared, Worker};
 use keyspace::{Access, Effect, Keyspace, WorkerId};
-use parking_lot::{Mutex, RwLock};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
@@ -79,37 +77,19 @@ fn shared() -> Shared {
         encode: |_: &Effect<'_>, out| out.push(b'.'),
     });
     keyspace.set_recording(true);
-    let hot = HotSettings { max_bulk_bytes: AtomicI64::new(MAX_STRING), ..HotSettings::default() };
-    Shared {
-        keyspace: Arc::new(keyspace),
-        config: RwLock::new(Config::default()),
-        hot,
-        clients: Clients::default(),
-        watchers: Watchers::default(),
-        tracking: engine::tracking::Tracking::default(),
-        slow_log: Mutex::default(),
-        latency: Mutex::default(),
-        statistics: vec![WorkerStatistics::default()],
-        loading: AtomicBool::new(false),
-        write_refusal: Mutex::new(None),
-        writes_refused: AtomicBool::new(false),
-        connections: AtomicU64::new(0),
-        connections_refused: AtomicU64::new(0),
-        rates: Mutex::default(),
-        startup_memory: AtomicUsize::new(0),
-        peak_memory: AtomicUsize::new(0),
-        identity: Identity {
-            run_id: "0".repeat(40),
-            started: UnixMs(0),
-            process_id: 1,
-            system: "none".to_owned(),
-            config_file: String::new(),
-            executable: String::new(),
-            port: 0,
-            threads: 1,
-        },
-        clock: || 0,
-    }
+    let identity = Identity {
+        run_id: "0".repeat(40),
+        started: UnixMs(0),
+        process_id: 1,
+        system: "none".to_owned(),
+        config_file: String::new(),
+        executable: String::new(),
+        port: 0,
+        threads: 1,
+    };
+    let shared = Shared::new(Arc::new(keyspace), Config::default(), identity, 1, || 0);
+    shared.hot.max_bulk_bytes.store(MAX_STRING, Ordering::Relaxed);
+    shared
 }
 
 /// Words that any argument may be.

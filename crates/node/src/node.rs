@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use config::{Config, Param};
-use engine::shared::{HotSettings, Identity};
-use engine::statistics::WorkerStatistics;
+use engine::shared::Identity;
 use engine::{Session, Shared};
 use keyspace::{Keyspace, LogPosition, SHARDS};
-use parking_lot::{Mutex, RwLock};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 
@@ -61,29 +59,10 @@ impl Node {
             hash_key: HashKey([rng.next_u64(), rng.next_u64()]),
             encode: persist::encode_effect,
         }));
-        let shared = Arc::new(Shared {
-            keyspace,
-            config: RwLock::new(settings.config),
-            hot: HotSettings::default(),
-            clients: engine::client::Clients::default(),
-            watchers: engine::shared::Watchers::default(),
-            tracking: engine::tracking::Tracking::default(),
-            slow_log: Mutex::default(),
-            latency: Mutex::default(),
-            statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
-            loading: AtomicBool::new(false),
-            write_refusal: Mutex::new(None),
-            writes_refused: AtomicBool::new(false),
-            connections: AtomicU64::new(0),
-            connections_refused: AtomicU64::new(0),
-            rates: Mutex::default(),
-            startup_memory: AtomicUsize::new(machine.memory().allocated),
-            peak_memory: AtomicUsize::new(0),
-            identity: settings.identity,
-            clock: settings.clock,
-        });
+        let shared = Shared::new(keyspace, settings.config, settings.identity, accesses, settings.clock);
+        shared.startup_memory.store(machine.memory().allocated, Ordering::Relaxed);
         let node = Self {
-            shared,
+            shared: Arc::new(shared),
             machine,
             waits_for_log: AtomicBool::new(false),
             idle_timeout_s: AtomicU64::new(0),

@@ -10,6 +10,7 @@ pub mod hash;
 pub mod long_double;
 pub mod number;
 pub mod prefetch;
+pub mod quote;
 pub mod rng;
 pub mod size;
 pub mod time;

@@ -1,6 +1,7 @@
 //! Replies as lines of text, as redis-cli prints them, and what RESP2 would have made of them.
 
 use resp::{Encoder, Frame, FrameDecoder, Protocol};
+use stdx::quote::write_quoted;
 
 /// The lines of a reply.
 pub(crate) fn lines(reply: &Frame) -> Vec<String> {
@@ -81,20 +82,9 @@ fn decimal_width(number: usize) -> usize {
 
 /// Bytes between quotes, escaped where they are not printable.
 fn quoted(bytes: &[u8]) -> String {
-    let mut text = "\"".to_owned();
-    for &byte in bytes {
-        match byte {
-            b'\n' => text += "\\n",
-            b'\r' => text += "\\r",
-            b'\t' => text += "\\t",
-            0x07 => text += "\\a",
-            0x08 => text += "\\b",
-            b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
-            b' '..=b'~' => text.push(char::from(byte)),
-            _ => text += &format!("\\x{byte:02x}"),
-        }
-    }
-    text + "\""
+    let mut text = Vec::new();
+    write_quoted(&mut text, bytes);
+    String::from_utf8(text).expect("only printable ASCII is written")
 }
 
 #[cfg(test)]

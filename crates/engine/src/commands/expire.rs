@@ -151,7 +151,7 @@ fn persist(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     Ok(())
 }
 
-/// -2 without the key, -1 when it is never due, else what `say` makes of its time and now.
+/// What `say` makes of the key's time and now.
 fn tell(
     ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
@@ -160,12 +160,18 @@ fn tell(
 ) -> Outcome {
     let key = ctx.key(args, 1);
     let now = ctx.now();
-    reply.integer(match ctx.db().expiry(&key) {
-        None => -2,
-        Some(None) => -1,
-        Some(Some(at)) => say(at, now),
-    });
+    let expiry = ctx.db().expiry(&key);
+    reply.integer(told(expiry.is_some(), expiry.flatten(), now, say));
     Ok(())
+}
+
+/// What TTL and its kin say of a key or field: -2 if it is not there, -1 if it is never due.
+pub(super) fn told(is_there: bool, due: Option<UnixMs>, now: UnixMs, say: fn(UnixMs, UnixMs) -> i64) -> i64 {
+    match due {
+        Some(at) => say(at, now),
+        None if is_there => -1,
+        None => -2,
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::MAX_EXPIRY_MS;
 use super::fields::Fields;
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::commands::expire::told;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -172,7 +173,7 @@ fn seconds_up(millis: i64) -> i64 {
     millis / 1000 + i64::from(millis % 1000 > 0)
 }
 
-/// For each field -2 if it is not there, -1 if it never expires, else what `say` makes of its time and now.
+/// What `say` makes of each field's time and now.
 fn tell(
     ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
@@ -185,11 +186,8 @@ fn tell(
     let fields = Fields::parse(args, 2)?;
     reply.array(fields.len());
     for field in fields.iter() {
-        reply.integer(match hash.and_then(|hash| hash.entry(field)).map(|entry| entry.expiry) {
-            None => -2,
-            Some(None) => -1,
-            Some(Some(at)) => say(at, now),
-        });
+        let entry = hash.and_then(|hash| hash.entry(field));
+        reply.integer(told(entry.is_some(), entry.and_then(|entry| entry.expiry), now, say));
     }
     Ok(())
 }
