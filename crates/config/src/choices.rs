@@ -33,6 +33,13 @@ pub enum MaxmemoryPolicy {
 }
 
 impl MaxmemoryPolicy {
+    /// Whether it goes by how often keys are used rather than when they were last.
+    pub fn counts_accesses(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
+    }
+}
+
+impl MaxmemoryPolicy {
     /// Whether access counters are kept instead of access times.
     pub fn is_lfu(self) -> bool {
         matches!(self, Self::VolatileLfu | Self::AllkeysLfu)

@@ -189,8 +189,8 @@ parameters! {
         MaxmemorySamples, "maxmemory-samples", "", integer(1, 64), "5", Runtime, Accepted, "Keys looked at for each eviction.";
         MaxmemoryEvictionTenacity, "maxmemory-eviction-tenacity", "", integer(0, 100), "10", Runtime, Accepted, "How hard eviction works before clients are served again.";
         MaxmemoryClients, "maxmemory-clients", "", MEMORY_OR_PERCENT, "0", Runtime, Accepted, "Most memory for all client connections together, absolute or in percent of `maxmemory`; 0 sets no limit.";
-        LfuLogFactor, "lfu-log-factor", "", integer(0, INT_MAX), "10", Runtime, Accepted, "How slowly access counters grow.";
-        LfuDecayTime, "lfu-decay-time", "", integer(0, INT_MAX), "1", Runtime, Accepted, "Minutes after which an access counter is decreased.";
+        LfuLogFactor, "lfu-log-factor", "", integer(0, INT_MAX), "10", Runtime, Acts, "How slowly access counters grow.";
+        LfuDecayTime, "lfu-decay-time", "", integer(0, INT_MAX), "1", Runtime, Acts, "Minutes after which an access counter is decreased.";
         Activedefrag, "activedefrag", "", YES_NO, "no", Runtime, Accepted, "Move data to give sparse memory back; a sweep of pages does this always here.";
         ActiveDefragCycleMin, "active-defrag-cycle-min", "", integer(1, 99), "1", Runtime, Accepted, "Least percent of time for defragmentation.";
         ActiveDefragCycleMax, "active-defrag-cycle-max", "", integer(1, 99), "25", Runtime, Accepted, "Most percent of time for defragmentation.";

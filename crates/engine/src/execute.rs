@@ -214,6 +214,8 @@ impl<'k> Worker<'k> {
 pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, out: &mut Vec<u8>) -> bool {
     let begin = out.len();
     let (protocol, handler) = (context.session.protocol, context.row.command.handler);
+    let touching = !context.session.no_touch || context.row.command.name == "TOUCH";
+    context.access.set_touching(touching);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut reply = Reply::new(out, protocol);
         handler(context, args, &mut reply)

@@ -21,9 +21,11 @@ use value::table::Table;
 use crate::counters::Counters;
 use crate::db::Db;
 use crate::effect::{Effect, Touched};
+use crate::frequency::Frequency;
 use crate::key::{DbIndex, Key};
 use crate::keyspace::Keyspace;
 use crate::log::{LogPosition, Record, Run};
+use crate::random::Census;
 use crate::shard::{Partition, Shard};
 
 /// The number of a worker, from 0.
@@ -59,6 +61,12 @@ pub struct Access<'k> {
     reclaim: Vec<Garbage>,
     /// A buffer for values in the making.
     pub(crate) scratch: Vec<u8>,
+    /// How accesses are counted; `None`: the time of the last one is kept.
+    pub(crate) frequency: Option<Frequency>,
+    /// Whether accesses leave no trace on the keys (CLIENT NO-TOUCH).
+    untouching: bool,
+    /// For random picks.
+    pub(crate) census: Option<Census>,
     /// Random numbers for picks.
     pub rng: Rng,
     /// What this worker counts.
@@ -110,6 +118,9 @@ impl<'k> Access<'k> {
             touched: Vec::new(),
             reclaim: Vec::new(),
             scratch: Vec::new(),
+            frequency: None,
+            untouching: false,
+            census: None,
             rng: Rng::from_seed(seed),
             counters: Counters::default(),
         }
@@ -127,6 +138,7 @@ impl<'k> Access<'k> {
         self.recorder.on = self.keyspace.is_recording();
         self.observing = self.keyspace.is_observed();
         self.hash_settings = self.keyspace.hash_settings();
+        self.frequency = self.keyspace.frequency();
     }
 
     /// Begins a batch of recorded effects, at a time at which nothing is due: what they say was so when they were
@@ -145,6 +157,35 @@ impl<'k> Access<'k> {
     /// The time of the batch.
     pub fn now(&self) -> UnixMs {
         self.now
+    }
+
+    /// Whether the commands to come leave a trace on the keys that they read.
+    #[inline]
+    pub fn set_touching(&mut self, touching: bool) {
+        self.untouching = !touching;
+    }
+
+    /// What a key that is accessed notes of it, if anything: `before` is what it noted last.
+    #[inline]
+    pub(crate) fn noted_on_read(&mut self, before: Option<u32>) -> Option<u32> {
+        if self.untouching {
+            return before;
+        }
+        match (self.frequency, before) {
+            (None, _) => Some(self.clock),
+            (Some(frequency), Some(before)) => Some(frequency.touched(before, self.now, &mut self.rng)),
+            (Some(_), None) => Some(Frequency::fresh(self.now)),
+        }
+    }
+
+    /// What a key that is written notes: a new one begins, an old one goes on.
+    #[inline]
+    pub(crate) fn noted_on_write(&mut self, before: Option<u32>) -> u32 {
+        match (self.frequency, before) {
+            (None, _) => self.clock,
+            (Some(_), None) => Frequency::fresh(self.now),
+            (Some(_), Some(before)) => self.noted_on_read(Some(before)).unwrap_or(before),
+        }
     }
 
     /// Turns the clock inside a batch (for a command that waits).

@@ -110,9 +110,9 @@ impl Db<'_, '_> {
     /// Sets the access clock, unless it is right already or the page is shared.
     #[inline]
     pub(crate) fn touch_at(&mut self, key: &Key<'_>, found: Found) {
-        let clock = self.access.clock;
-        if found.meta.access != Some(clock) {
-            self.partition_mut(key).table.touch(found.at, clock);
+        let noted = self.access.noted_on_read(found.meta.access);
+        if let Some(access) = noted.filter(|_| noted != found.meta.access) {
+            self.partition_mut(key).table.touch(found.at, access);
         }
     }
 
@@ -130,7 +130,8 @@ impl Db<'_, '_> {
         kind: Kind,
         expiry: Option<UnixMs>,
     ) {
-        let meta = Meta { kind: kind.tag(), expiry, access: Some(self.access.clock) };
+        let access = self.access.noted_on_write(found.and_then(|found| found.meta.access));
+        let meta = Meta { kind: kind.tag(), expiry, access: Some(access) };
         let field_due = field_due_of_new(kind, &payload);
         let partition = self.access.make_partition(self.index, key);
         let replaced = if let Some(found) = found {

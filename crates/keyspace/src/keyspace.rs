@@ -8,6 +8,7 @@ use value::hash::Settings;
 use value::table::SweepCursor;
 
 use crate::effect::Effect;
+use crate::frequency::Frequency;
 use crate::gate::Gate;
 use crate::key::{DbIndex, Key};
 use crate::log::{LogPosition, Sequencer};
@@ -39,6 +40,12 @@ pub struct Limits {
     pub hash_packed_entries: AtomicUsize,
     /// The longest field or value of a packed hash.
     pub hash_packed_value: AtomicUsize,
+    /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
+    pub counts_accesses: AtomicBool,
+    /// See [`Frequency::log_factor`].
+    pub frequency_log_factor: AtomicU32,
+    /// See [`Frequency::decay_minutes`].
+    pub frequency_decay_minutes: AtomicU32,
     /// How often the keyspace was emptied; lets cached positions notice.
     pub flushes: AtomicU32,
 }
@@ -80,6 +87,9 @@ impl Keyspace {
             limits: Limits {
                 hash_packed_entries: AtomicUsize::new(128),
                 hash_packed_value: AtomicUsize::new(64),
+                counts_accesses: AtomicBool::new(false),
+                frequency_log_factor: AtomicU32::new(10),
+                frequency_decay_minutes: AtomicU32::new(1),
                 flushes: AtomicU32::new(0),
             },
         }
@@ -113,6 +123,16 @@ impl Keyspace {
             max_packed_value: self.limits.hash_packed_value.load(Ordering::Relaxed),
             seed: self.options.hash_key,
         }
+    }
+
+    /// How accesses are counted, if they are.
+    #[inline]
+    pub(crate) fn frequency(&self) -> Option<Frequency> {
+        let limits = &self.limits;
+        limits.counts_accesses.load(Ordering::Relaxed).then(|| Frequency {
+            log_factor: limits.frequency_log_factor.load(Ordering::Relaxed),
+            decay_minutes: limits.frequency_decay_minutes.load(Ordering::Relaxed),
+        })
     }
 
     /// Starts or stops recording effects. Takes effect in batches that begin later; to switch at an exact place, do it

@@ -1,4 +1,4 @@
-//! Walking keys while others change them: SCAN, KEYS and RANDOMKEY.
+//! Walking keys while others change them: SCAN and KEYS.
 //!
 //! Shards are walked in order, one lock at a time. A cursor is the position inside a shard's table, shifted up, with
 //! the shard's number in the low bits; a table's position counts reversed hash bits, so the pair survives every
@@ -74,68 +74,8 @@ impl Access<'_> {
         }
     }
 
-    /// A key that is not due, each with about the same probability; `None` when there is none. The name is copied
-    /// into `into`.
-    pub fn random_key(&mut self, database: DbIndex, into: &mut Vec<u8>) -> bool {
-        // Shards are chosen by their number of keys, so that keys, not shards, are equally likely.
-        for _ in 0..100 {
-            let counts: Vec<usize> = (0..self.keyspace().shards())
-                .map(|shard| {
-                    self.with_partition(shard, database, |partition| {
-                        partition.map_or(0, |partition| partition.table.len())
-                    })
-                })
-                .collect();
-            let total: usize = counts.iter().sum();
-            if total == 0 {
-                return false;
-            }
-            for _ in 0..100 {
-                let mut number = self.rng.below(total as u64) as usize;
-                let Some(shard) = counts.iter().position(|&count| {
-                    let here = number < count;
-                    number = number.wrapping_sub(if here { 0 } else { count });
-                    here
-                }) else {
-                    break;
-                };
-                if self.random_key_of(database, shard, into) {
-                    return true;
-                }
-            }
-            if !self.any_live_key(database) {
-                return false;
-            }
-        }
-        false
-    }
-
-    fn random_key_of(&mut self, database: DbIndex, shard: usize, into: &mut Vec<u8>) -> bool {
-        let now = self.now();
-        let mut rng = self.rng.clone();
-        let found = self.with_partition(shard, database, |partition| {
-            let Some(partition) = partition else { return false };
-            let Some(at) = partition.table.random(&mut rng) else { return false };
-            let entry = partition.table.entry(at);
-            if entry.meta.expiry.is_some_and(|expiry| expiry <= now) {
-                return false;
-            }
-            into.clear();
-            into.extend_from_slice(entry.key);
-            true
-        });
-        self.rng = rng;
-        found
-    }
-
-    fn any_live_key(&mut self, database: DbIndex) -> bool {
-        let mut any = false;
-        self.for_each_key(database, &mut |_| any = true);
-        any
-    }
-
     /// Visits one page of one shard under its lock; returns the next position in the shard, 0 at its end.
-    fn scan_page(
+    pub(crate) fn scan_page(
         &mut self,
         database: DbIndex,
         shard: usize,

@@ -98,6 +98,9 @@ impl Node {
         let entries = config.integer(Param::HashMaxListpackEntries) as usize;
         limits.hash_packed_entries.store(entries, Ordering::Relaxed);
         limits.hash_packed_value.store(config.size(Param::HashMaxListpackValue) as usize, Ordering::Relaxed);
+        limits.counts_accesses.store(config.maxmemory_policy().counts_accesses(), Ordering::Relaxed);
+        limits.frequency_log_factor.store(config.integer(Param::LfuLogFactor) as u32, Ordering::Relaxed);
+        limits.frequency_decay_minutes.store(config.integer(Param::LfuDecayTime) as u32, Ordering::Relaxed);
         self.idle_timeout_s.store(config.integer(Param::Timeout) as u64, Ordering::Relaxed);
         self.keepalive_s.store(config.integer(Param::TcpKeepalive) as u64, Ordering::Relaxed);
         self.max_clients.store(config.integer(Param::Maxclients) as usize, Ordering::Relaxed);

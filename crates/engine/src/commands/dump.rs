@@ -112,6 +112,9 @@ fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         if let Some(seconds) = options.idle_seconds {
             db.set_idle_seconds(&key, seconds.min(i64::from(u32::MAX)) as u32);
         }
+        if let Some(count) = options.frequency {
+            db.set_frequency(&key, count as u8);
+        }
     }
     reply.ok();
     Ok(())

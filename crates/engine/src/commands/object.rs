@@ -50,21 +50,29 @@ fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 
 fn freq(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 2);
-    if ctx.db().contains(&key) {
-        // The access clock tells when, not how often.
-        return Err(Error::Static(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
-             switching between policies at runtime LRU and LFU data will take some time to adjust.",
-        ));
+    match ctx.db().frequency(&key) {
+        Some(Some(count)) => reply.integer(i64::from(count)),
+        Some(None) => {
+            return Err(Error::Static(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
+                 switching between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
+        None => reply.null(),
     }
-    reply.null();
     Ok(())
 }
 
 fn idletime(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 2);
-    match ctx.db().idle_seconds(&key) {
-        Some(seconds) => reply.integer(i64::from(seconds)),
+    match ctx.db().frequency(&key) {
+        Some(None) => reply.integer(i64::from(ctx.db().idle_seconds(&key).unwrap_or(0))),
+        Some(Some(_)) => {
+            return Err(Error::Static(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
+                 between policies at runtime LRU and LFU data will take some time to adjust.",
+            ));
+        }
         None => reply.null(),
     }
     Ok(())

@@ -42,7 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// How many keys one call of SCAN may visit: a larger COUNT is no error, but does not hold up the others.
-const MAX_COUNT: i64 = 10_000_000;
+const MAX_COUNT: i64 = 16_384;
 
 /// What SCAN shows, and how much.
 struct Options<'a> {

@@ -8,6 +8,7 @@ use value::{Kind, StringRef, Value, ValueRef};
 use super::hash::HashPayload;
 use super::{Db, Found, value_of};
 use crate::effect::{Effect, Removal};
+use crate::frequency::Frequency;
 use crate::key::{DbIndex, Key};
 
 /// A value outside the table, on its way from one key to another.
@@ -60,9 +61,28 @@ impl Db<'_, '_> {
         Some(self.access.clock.wrapping_sub(then) & 0x00ff_ffff)
     }
 
+    /// How often the key is used, if that is counted (`Some(None)`: it is not).
+    pub fn frequency(&mut self, key: &Key<'_>) -> Option<Option<u32>> {
+        let noted = self.find(key)?.meta.access.unwrap_or(0);
+        let now = self.access.now;
+        Some(self.access.frequency.map(|frequency| frequency.count(noted, now)))
+    }
+
+    /// Sets how often the key is used, if that is counted (RESTORE with FREQ).
+    pub fn set_frequency(&mut self, key: &Key<'_>, count: u8) {
+        let noted = Frequency::counted(count, self.access.now);
+        if self.access.frequency.is_some()
+            && let Some(found) = self.find(key)
+        {
+            self.partition_mut(key).table.touch(found.at, noted);
+        }
+    }
+
     /// Sets the access clock back by some seconds (RESTORE with IDLETIME).
     pub fn set_idle_seconds(&mut self, key: &Key<'_>, seconds: u32) {
-        if let Some(found) = self.find(key) {
+        if self.access.frequency.is_none()
+            && let Some(found) = self.find(key)
+        {
             let clock = self.access.clock.wrapping_sub(seconds) & 0x00ff_ffff;
             self.partition_mut(key).table.touch(found.at, clock);
         }

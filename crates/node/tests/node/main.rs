@@ -1,6 +1,7 @@
 //! Tests of the node as the shell drives it: workers, connections and letters, with a machine that only remembers what
 //! it was asked and a clock that a test turns by hand.
 
+mod accesses;
 mod caches;
 mod clients;
 mod configuration;
