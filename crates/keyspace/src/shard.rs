@@ -1,6 +1,7 @@
 //! A shard: one contiguous range of hash slots, in every database.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
@@ -20,13 +21,13 @@ pub(crate) struct Partition {
     /// Keys that are due at some time.
     pub(crate) expiring: usize,
     /// Hashes with fields that are due at some time, by the earliest of these times. The key's own entry has no room
-    /// for a second time, and few hashes have such fields.
-    pub(crate) field_due: BTreeSet<(UnixMs, Box<[u8]>)>,
+    /// for a second time, and few hashes have such fields. Shared with snapshots until it is changed.
+    pub(crate) field_due: Arc<BTreeSet<(UnixMs, Box<[u8]>)>>,
 }
 
 impl Partition {
     pub(crate) fn new(seed: HashKey) -> Self {
-        Self { table: Table::new(seed, Options { access: true }), expiring: 0, field_due: BTreeSet::new() }
+        Self { table: Table::new(seed, Options { access: true }), expiring: 0, field_due: Arc::default() }
     }
 
     /// The hash at a position is about to be replaced or removed.
@@ -34,14 +35,14 @@ impl Partition {
         if !self.field_due.is_empty()
             && let Some(due) = field_due(&self.table.entry(at))
         {
-            self.field_due.remove(&(due, key.bytes.into()));
+            Arc::make_mut(&mut self.field_due).remove(&(due, key.bytes.into()));
         }
     }
 
     /// A hash was written whose first field is due then.
     pub(crate) fn note_fields(&mut self, key: &Key<'_>, due: Option<UnixMs>) {
         if let Some(due) = due {
-            self.field_due.insert((due, key.bytes.into()));
+            Arc::make_mut(&mut self.field_due).insert((due, key.bytes.into()));
         }
     }
 
@@ -56,7 +57,7 @@ impl Partition {
         let taken = self.table.take_due(now, limit, &mut |entry| {
             // A key takes the time of its fields along, or active expiry would look for them for ever.
             if let Some(due) = field_due(&entry) {
-                field_times.remove(&(due, entry.key.into()));
+                Arc::make_mut(field_times).remove(&(due, entry.key.into()));
             }
             each(&entry);
         });
