@@ -20,6 +20,12 @@ pub const BACKGROUND_ACCESSES: usize = 1;
 /// Bytes that may wait for a client that has not authenticated and does not read.
 const UNAUTHENTICATED_OUTPUT: usize = 1024 * 1024;
 
+/// The sweep begins when more than this part of the allocated memory lies waste, one in so many bytes, and ends when less
+/// does than the other; with little waste it never begins.
+const SWEEP_FROM: usize = 16;
+const SWEEP_UNTIL: usize = 50;
+const SWEEP_LEAST: usize = 4 * 1024 * 1024;
+
 /// How a node is made.
 pub struct Settings {
     /// All parameters.
@@ -69,7 +75,7 @@ impl Node {
             keepalive_s: AtomicU64::new(300),
             max_clients: AtomicUsize::new(10_000),
             protected: AtomicBool::new(false),
-            sweeping: AtomicBool::new(true),
+            sweeping: AtomicBool::new(false),
             output_limit: OutputLimit::default(),
         };
         node.configure();
@@ -145,6 +151,15 @@ impl Node {
         self.sweeping.load(Ordering::Relaxed)
     }
 
+    /// Decides whether so much of the allocator's memory lies waste that moving pages pays, and remembers the peak.
+    /// Called about once a second.
+    pub(crate) fn look_at_memory(&self) {
+        let figures = self.machine.memory();
+        self.shared.peak_memory.fetch_max(figures.allocated, Ordering::Relaxed);
+        let waste = figures.active.saturating_sub(figures.allocated);
+        self.sweeping.store(pays(waste, figures.allocated, self.sweeps()), Ordering::Relaxed);
+    }
+
     /// The log position that replies of this turn have to wait for, if they have to wait at all.
     pub(crate) fn unreleased(&self) -> Option<LogPosition> {
         if !self.waits_for_log.load(Ordering::Relaxed) {
@@ -184,3 +199,24 @@ const PROTECTED: &str = "-DENIED Redis is running in protected mode because prot
 is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to \
 connect from external computers, either set a password (requirepass), or bind the address you want and turn protected \
 mode off (protected-mode no).\r\n";
+
+/// Whether a sweep should begin or go on, with so many bytes waste beside those allocated.
+fn pays(waste: usize, allocated: usize, is_sweeping: bool) -> bool {
+    let part = if is_sweeping { SWEEP_UNTIL } else { SWEEP_FROM };
+    waste > SWEEP_LEAST && waste > allocated / part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_begins_with_much_waste_and_ends_with_little() {
+        const MIB: usize = 1 << 20;
+        assert!(!pays(3 * MIB, 3 * MIB, false), "a small server is left alone");
+        assert!(pays(10 * MIB, 100 * MIB, false));
+        assert!(!pays(5 * MIB, 100 * MIB, false), "not worth beginning");
+        assert!(pays(5 * MIB, 100 * MIB, true), "but worth finishing");
+        assert!(!pays(20 * MIB, 1100 * MIB, true), "done");
+    }
+}

@@ -30,9 +30,11 @@ const TICK_MS: u64 = 50;
 const EXPIRE_KEYS: usize = 2000;
 /// Values in the reclaim list before they are handed to the background.
 const FREE_BATCH: usize = 1;
-/// Pages moved by one step of the sweep, and shards visited in a tick.
+/// Pages moved by one step of the sweep, and steps in a tick: with requests since the last tick, and without. A page takes
+/// about a microsecond.
 const SWEEP_PAGES: usize = 8;
-const SWEEP_SHARDS: usize = 4;
+const SWEEP_STEPS: usize = 4;
+const IDLE_SWEEP_STEPS: usize = 32;
 
 /// What was read from a connection in a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +116,8 @@ pub struct Worker<'n> {
     next_tick_ns: u64,
     next_second_ns: u64,
     more_to_expire: bool,
+    /// Requests came since the last tick.
+    was_busy: bool,
     spare: Spare,
 }
 
@@ -140,6 +144,7 @@ impl<'n> Worker<'n> {
             next_tick_ns: 0,
             next_second_ns: 0,
             more_to_expire: false,
+            was_busy: false,
             spare: Spare::default(),
         }
     }
@@ -271,6 +276,7 @@ impl<'n> Worker<'n> {
         if inputs.is_empty() {
             return;
         }
+        self.was_busy = true;
         self.engine.access.begin(now.unix);
         let clock = (self.node.shared.clock)();
         let spare = std::mem::take(&mut self.spare);
@@ -308,6 +314,9 @@ impl<'n> Worker<'n> {
         self.resume_paused(now);
         if now.monotonic_ns >= self.next_second_ns {
             self.next_second_ns = now.monotonic_ns + 1_000_000_000;
+            if self.index == 0 {
+                self.node.look_at_memory();
+            }
             self.close_idle(now);
             self.close_slow_readers(now);
         }
@@ -647,7 +656,8 @@ impl<'n> Worker<'n> {
         let keyspace = &self.node.shared.keyspace;
         let (threads, shards) = (self.node.shared.identity.threads, keyspace.shards());
         let own = self.index * shards / threads..(self.index + 1) * shards / threads;
-        for _ in 0..SWEEP_SHARDS {
+        let steps = if std::mem::take(&mut self.was_busy) { SWEEP_STEPS } else { IDLE_SWEEP_STEPS };
+        for _ in 0..steps {
             if keyspace.sweep_shard(self.sweep, SWEEP_PAGES) {
                 self.sweep = if self.sweep + 1 >= own.end { own.start } else { self.sweep + 1 };
             }

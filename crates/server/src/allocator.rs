@@ -3,7 +3,8 @@
 //! The pages of the keyspace are 1-3 kB blocks that come and go with every write. With jemalloc's default
 //! thread cache (up to 32 kB objects) such blocks rest in per-thread caches and pin sparse slabs, so that
 //! the sweep, which re-allocates pages in order to empty such slabs, has no effect. `lg_tcache_max:9`
-//! keeps only objects up to 512 bytes in thread caches.
+//! keeps only objects up to 512 bytes in thread caches. A thread of the allocator gives unused pages back, also while no
+//! request comes.
 #![allow(unsafe_code, reason = "an allocator's settings are a symbol that its C code looks up")]
 
 use std::ffi::c_char;
@@ -24,7 +25,8 @@ unsafe impl Sync for Settings {}
 /// jemalloc reads its options from this symbol when the process starts.
 // SAFETY: the symbol has the type that jemalloc declares, `const char *`, and ends with a NUL.
 #[unsafe(export_name = "malloc_conf")]
-pub static SETTINGS: Settings = Settings(c"lg_tcache_max:9,dirty_decay_ms:2000,muzzy_decay_ms:0".as_ptr());
+pub static SETTINGS: Settings =
+    Settings(c"lg_tcache_max:9,dirty_decay_ms:2000,muzzy_decay_ms:0,background_thread:true".as_ptr());
 
 /// What the allocator says of itself, in bytes; zeros if it does not answer.
 pub fn figures() -> MemoryFigures {
