@@ -13,6 +13,8 @@ pub struct Unfinished {
     buffer: Vec<u8>,
     /// Bytes that the decoder knows to be missing; 0 when it cannot tell.
     missing: usize,
+    /// Bytes that were here when it was last looked at.
+    seen: usize,
 }
 
 impl Unfinished {
@@ -41,11 +43,18 @@ impl Unfinished {
     pub fn keep(&mut self, rest: &[u8], missing: usize) {
         self.buffer.extend_from_slice(rest);
         self.missing = missing;
+        self.seen = self.buffer.len();
+    }
+
+    /// Bytes that have arrived since the rest of the last turn was kept.
+    pub fn arrived(&self) -> usize {
+        self.buffer.len() - self.seen
     }
 
     /// Takes the bytes out, to be decoded; what is left over is kept again.
     pub fn take(&mut self) -> Vec<u8> {
         self.missing = 0;
+        self.seen = 0;
         std::mem::take(&mut self.buffer)
     }
 }
@@ -60,6 +69,7 @@ mod tests {
         unfinished.keep(b"*1\r\n$4\r\nPI", 4);
         assert_eq!(unfinished.room(2).1, 4);
         unfinished.room(2).0.extend_from_slice(b"NG\r\n*1");
+        assert_eq!(unfinished.arrived(), 6);
         let bytes = unfinished.take();
         assert_eq!(unfinished.capacity(), 0);
         unfinished.keep(&bytes[14..], 0);

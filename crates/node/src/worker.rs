@@ -338,8 +338,9 @@ impl<'n> Worker<'n> {
         let number = input.connection;
         let Some(connection) = self.connections[number].as_mut() else { return };
         let statistics = &self.node.shared.statistics[self.index];
-        add(&statistics.received, input.range.len() as u64);
-        add(&connection.session.record.received, input.range.len() as u64);
+        let received = (input.range.len() + connection.unfinished.arrived()) as u64;
+        add(&statistics.received, received);
+        add(&connection.session.record.received, received);
         let is_owned = !connection.unfinished.is_empty();
         let (source, mut at, end) = if is_owned {
             let owned = &mut turn.buffers.owned;
@@ -366,19 +367,24 @@ impl<'n> Worker<'n> {
             let rest = &turn.buffers.bytes(source)[at..end];
             if !rest.is_empty() {
                 connection.unfinished.keep(rest, missing);
-                self.check_query_limit(number);
+                self.check_query_limit(turn.now, number);
             }
         }
     }
 
     /// Closes a connection whose half request is longer than `client-query-buffer-limit`.
-    fn check_query_limit(&mut self, number: usize) {
+    fn check_query_limit(&mut self, now: Now, number: usize) {
         let shared = &self.node.shared;
         let limit = shared.hot.max_query_bytes.load(Ordering::Relaxed);
         let length =
             self.connections[number].as_ref().map_or(0, |connection| connection.unfinished.bytes().len());
         if length > limit {
             shared.clients.query_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+            if let Some(connection) = &self.connections[number] {
+                let client = connection.session.record.line(now.unix);
+                let text = format!("Closing client that reached max query buffer length: {client}");
+                self.node.machine.warn(&text);
+            }
             self.peer_closed(number);
         }
     }
