@@ -146,18 +146,39 @@ fn no_file_is_a_giant() {
     assert_none("a file is too long to be one idea", &broken);
 }
 
+/// The files that may hold unsafe code, and what it needs to be sound.
+const ROOMS: &[(&str, &str)] = &[
+    ("crates/server/src/allocator.rs", "jemalloc's symbol and call have the types that its C code declares"),
+    ("crates/stdx/src/prefetch.rs", "a prefetch neither faults nor changes memory, whatever the address"),
+];
+
 #[test]
 fn unsafe_code_lives_in_rooms_of_its_own() {
-    const ROOMS: &[&str] = &["crates/server/src/allocator.rs", "crates/stdx/src/prefetch.rs"];
     let root = root();
-    let broken: Vec<String> = rust_files(&root.join("crates"))
-        .iter()
-        .filter_map(|path| path.strip_prefix(&root).ok().map(|relative| relative.display().to_string()))
-        .filter(|relative| !ROOMS.contains(&relative.as_str()) && !relative.ends_with("tests/tidy.rs"))
-        .filter(|relative| {
-            let text = fs::read_to_string(root.join(relative)).expect("a source file is text");
-            text.contains("allow(unsafe_code")
+    let is_room = |relative: &str| ROOMS.iter().any(|(room, _)| *room == relative);
+    let mut broken = Vec::new();
+    for path in rust_files(&root.join("crates")) {
+        let relative = path.strip_prefix(&root).expect("crates are below the root").display().to_string();
+        let text = fs::read_to_string(&path).expect("a source file is text");
+        let allows = ["allow(unsafe_code", "expect(unsafe_code"].iter().any(|words| text.contains(words));
+        if allows != is_room(&relative) && !relative.ends_with("tests/tidy.rs") {
+            broken.push(relative);
+        }
+    }
+    assert_none("a file allows unsafe code but is not a room for it, or is one without need", &broken);
+}
+
+#[test]
+fn every_crate_obeys_the_lints_of_the_workspace() {
+    let broken: Vec<String> = crates()
+        .into_iter()
+        .filter(|name| {
+            let path = root().join("crates").join(name).join("Cargo.toml");
+            let manifest = fs::read_to_string(path).expect("a manifest");
+            let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
+            let inherits = manifest.get("lints").and_then(|lints| lints.get("workspace"));
+            inherits.and_then(toml::Value::as_bool) != Some(true)
         })
         .collect();
-    assert_none("a file allows unsafe code but is not a room for it", &broken);
+    assert_none("a crate does not inherit the lints of the workspace, which deny unsafe code", &broken);
 }
