@@ -251,7 +251,12 @@ impl<V: Clone> Table<V> {
         }
         let taken = Arc::make_mut(&mut self.root).visit_due(now, limit, self.options, each);
         let root = Arc::make_mut(&mut self.root);
-        while root.pages > 1 && root.live_bytes < (root.pages - 1) * PAGE_LOW {
+        // While more is due, a merge would copy what is about to go. What is not merged now is by later removals.
+        let merges = limit.saturating_sub(taken);
+        for _ in 0..merges {
+            if root.pages == 1 || root.live_bytes >= (root.pages - 1) * PAGE_LOW {
+                break;
+            }
             root.merge(self.options);
         }
         taken
