@@ -38,6 +38,8 @@ pub struct Shared {
     pub statistics: Vec<WorkerStatistics>,
     /// Data is being loaded; most commands have to wait.
     pub loading: AtomicBool,
+    /// RESTORE takes payloads with wrong checksums (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub checksums_skipped: AtomicBool,
     /// Writes are refused because the log cannot be written; the reason.
     pub write_refusal: Mutex<Option<String>>,
     /// Whether there is a reason.
@@ -136,6 +138,7 @@ impl Shared {
             statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
             loading: AtomicBool::new(false),
             write_refusal: Mutex::new(None),
+            checksums_skipped: AtomicBool::new(false),
             writes_refused: AtomicBool::new(false),
             connections: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),

@@ -1,5 +1,7 @@
 //! DEBUG: what tests need to look inside. Allowed by `enable-debug-command` only.
 
+use std::sync::atomic::Ordering;
+
 use config::Appended;
 use keyspace::{DbIndex, Expiry, Key};
 use value::ValueRef;
@@ -35,6 +37,10 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     match (name.as_slice(), args.len()) {
         (b"SET-ACTIVE-EXPIRE", 3) => {
             ctx.shared.keyspace.set_active_expiry(args.get(2) != b"0");
+            reply.ok();
+        }
+        (b"SET-SKIP-CHECKSUM-VALIDATION", 3) => {
+            ctx.shared.checksums_skipped.store(args.get(2) != b"0", Ordering::Relaxed);
             reply.ok();
         }
         (b"OBJECT", 3) => object(ctx, args, reply)?,
@@ -95,6 +101,8 @@ const HELP: &[&str] = &[
     "    A reply of each type of the protocol.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Switches the search for due keys.",
+    "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+    "    Lets RESTORE take payloads with wrong checksums.",
     "SLEEP <seconds>",
     "    Makes this client's worker wait.",
 ];
