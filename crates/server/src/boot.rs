@@ -41,13 +41,6 @@ pub fn run() -> Result<(), String> {
     crate::logging::start(&config).map_err(|error| {
         format!("the log file {} cannot be opened: {error}", config.text_lossy(Param::Logfile))
     })?;
-    // Test harnesses written for Redis look for `PID: ` in the log to learn which process has started.
-    info!(
-        "RustyPotato {} (Redis {} compatible) starts, PID: {}",
-        engine::VERSION,
-        engine::REDIS_VERSION,
-        std::process::id()
-    );
     Server::start(config, file.as_deref())?.serve()
 }
 
@@ -79,6 +72,13 @@ struct Server {
 impl Server {
     fn start(mut config: Config, file: Option<&Path>) -> Result<Self, String> {
         let (listening, poll) = Listening::open(&config)?;
+        // Test harnesses written for Redis look for `PID: ` to learn that the process has its port.
+        info!(
+            "RustyPotato {} (Redis {} compatible) starts, PID: {}",
+            engine::VERSION,
+            engine::REDIS_VERSION,
+            std::process::id()
+        );
         let listening = Arc::new(listening);
         let signals = Waiting::install().map_err(|error| format!("signals cannot be awaited: {error}"))?;
         limit_clients(&mut config);

@@ -26,4 +26,5 @@ fn the_log_of_a_server_whose_port_is_taken_says_so() {
     let log = String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success());
     assert!(log.contains(&format!("Failed listening on port {port}")), "{log}");
+    assert!(!log.contains("PID: "), "a harness would take it for started:\n{log}");
 }
