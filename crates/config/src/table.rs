@@ -212,20 +212,20 @@ parameters! {
         AutoAofRewritePercentage, "auto-aof-rewrite-percentage", "", integer(0, INT_MAX), "100", Runtime, Acts, "Growth in percent since the last rewrite that starts the next; 0 starts none.";
         AutoAofRewriteMinSize, "auto-aof-rewrite-min-size", "", memory(0, LONG_MAX_BYTES), "67108864", Runtime, Acts, "Size below which the file is not rewritten by itself.";
         AofLoadTruncated, "aof-load-truncated", "", YES_NO, "yes", Runtime, Acts, "Load a file whose end is cut off, up to the last complete command.";
-        AofUseRdbPreamble, "aof-use-rdb-preamble", "", YES_NO, "yes", Runtime, Accepted, "Begin a rewritten file with a snapshot in RDB format.";
+        AofUseRdbPreamble, "aof-use-rdb-preamble", "", YES_NO, "yes", Runtime, Acts, "Begin a rewritten file with a snapshot in RDB format.";
         AofTimestampEnabled, "aof-timestamp-enabled", "", YES_NO, "no", Runtime, Accepted, "Note the time in the file, for recovery to a point in time.";
         AofRewriteIncrementalFsync, "aof-rewrite-incremental-fsync", "", YES_NO, "yes", Runtime, Accepted, "Force a rewritten file to the disk in steps.";
         AofDisableAutoGc, "aof-disable-auto-gc", "", YES_NO, "no", Hidden, Accepted, "Keep files that a rewrite has replaced.";
     ["Snapshots"]
         Dir, "dir", "", DIRECTORY, "./", Protected, Acts, "Working directory, where data files are.";
-        Dbfilename, "dbfilename", "", FILE_NAME, "dump.rdb", Protected, Accepted, "Name of the snapshot file.";
-        Save, "save", "", SAVE_POINTS, "3600 1 300 100 60 10000", Runtime, Accepted, "Pairs of seconds and changes after which a snapshot is saved.";
-        StopWritesOnBgsaveError, "stop-writes-on-bgsave-error", "", YES_NO, "yes", Runtime, Accepted, "Refuse writes after a snapshot could not be saved.";
-        Rdbcompression, "rdbcompression", "", YES_NO, "yes", Runtime, Accepted, "Compress strings in snapshots.";
-        Rdbchecksum, "rdbchecksum", "", YES_NO, "yes", Startup, Accepted, "Write and verify a checksum of snapshots.";
+        Dbfilename, "dbfilename", "", FILE_NAME, "dump.rdb", Protected, Acts, "Name of the snapshot file.";
+        Save, "save", "", SAVE_POINTS, "3600 1 300 100 60 10000", Runtime, Acts, "Pairs of seconds and changes after which a snapshot is saved.";
+        StopWritesOnBgsaveError, "stop-writes-on-bgsave-error", "", YES_NO, "yes", Runtime, Acts, "Refuse writes after a snapshot could not be saved.";
+        Rdbcompression, "rdbcompression", "", YES_NO, "yes", Runtime, Acts, "Compress strings in snapshots.";
+        Rdbchecksum, "rdbchecksum", "", YES_NO, "yes", Startup, Acts, "Write and verify a checksum of snapshots.";
         RdbSaveIncrementalFsync, "rdb-save-incremental-fsync", "", YES_NO, "yes", Runtime, Accepted, "Force a snapshot to the disk in steps.";
         RdbDelSyncFiles, "rdb-del-sync-files", "", YES_NO, "no", Runtime, Accepted, "Remove snapshot files that replication left.";
-        RdbKeySaveDelay, "rdb-key-save-delay", "", integer(INT_MIN, INT_MAX), "0", Hidden, Accepted, "Microseconds to wait after each saved key, for tests.";
+        RdbKeySaveDelay, "rdb-key-save-delay", "", integer(INT_MIN, INT_MAX), "0", Hidden, Acts, "Microseconds to wait after each saved key, for tests.";
         KeyLoadDelay, "key-load-delay", "", integer(INT_MIN, INT_MAX), "0", Hidden, Accepted, "Microseconds to wait after each loaded key, for tests.";
         SanitizeDumpPayload, "sanitize-dump-payload", "", choice(SANITIZE), "no", Runtime, Accepted, "Verify every value that RESTORE and replication bring; always done here.";
         LoadingProcessEventsIntervalBytes, "loading-process-events-interval-bytes", "", integer(1024, INT_MAX), "2097152", Hidden, Accepted, "Bytes loaded between two looks at clients.";
@@ -252,8 +252,8 @@ parameters! {
         EnableModuleCommand, "enable-module-command", "", choice(PROTECTED), "no", Startup, Accepted, "Who may call MODULE.";
     ["Shutdown"]
         ShutdownTimeout, "shutdown-timeout", "", integer(0, INT_MAX), "10", Runtime, Acts, "Seconds that a shutdown waits for replicas and for pending replies.";
-        ShutdownOnSigint, "shutdown-on-sigint", "", flags(SHUTDOWN), "default", Runtime, Accepted, "What happens on SIGINT.";
-        ShutdownOnSigterm, "shutdown-on-sigterm", "", flags(SHUTDOWN), "default", Runtime, Accepted, "What happens on SIGTERM.";
+        ShutdownOnSigint, "shutdown-on-sigint", "", flags(SHUTDOWN), "default", Runtime, Acts, "What happens on SIGINT.";
+        ShutdownOnSigterm, "shutdown-on-sigterm", "", flags(SHUTDOWN), "default", Runtime, Acts, "What happens on SIGTERM.";
     ["Scripts"]
         BusyReplyThreshold, "busy-reply-threshold", "lua-time-limit", integer(0, LONG_MAX), "5000", Runtime, Accepted, "Milliseconds after which other clients learn that a script is running.";
     ["Replication"]

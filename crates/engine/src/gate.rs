@@ -71,7 +71,11 @@ fn transaction(request: &Request<'_>) -> Outcome {
 
 #[inline]
 fn loading(request: &Request<'_>) -> Outcome {
-    if request.shared.loading.load(Ordering::Relaxed) && !request.row.command.flags.has(Flags::LOADING) {
+    let shared = request.shared;
+    if shared.loading.load(Ordering::Relaxed)
+        && !request.row.command.flags.has(Flags::LOADING)
+        && !request.session.is_loader
+    {
         return Err(Error::Static("LOADING Redis is loading the dataset in memory"));
     }
     Ok(())
@@ -84,6 +88,5 @@ fn writable(request: &Request<'_>) -> Outcome {
     {
         return Ok(());
     }
-    let reason = request.shared.write_refusal.lock().clone().unwrap_or_default();
-    Err(Error::Text(format!("MISCONF Errors writing to the AOF file: {reason}")))
+    Err(Error::Text(request.shared.write_refusal().unwrap_or_default()))
 }

@@ -48,12 +48,33 @@ pub struct PersistenceFigures {
     pub aof_buffered: u64,
     /// Seconds of the last rewrite; -1 = none.
     pub aof_rewrite_seconds: i64,
+    /// Seconds since the rewrite in progress began; -1 = none is.
+    pub aof_current_rewrite_seconds: i64,
+    /// Whether a snapshot is being saved in the background.
+    pub saving: bool,
+    /// Whether one waits for its turn.
+    pub save_scheduled: bool,
+    /// Whether the last one went well.
+    pub save_ok: bool,
+    /// Seconds of the last one; -1 = none.
+    pub save_seconds: i64,
+    /// Seconds since the one in progress began; -1 = none is.
+    pub current_save_seconds: i64,
+    /// Snapshots saved since the start.
+    pub saves: u64,
     /// When data was last saved.
     pub last_save: UnixMs,
-    /// Changes since.
-    pub changes: u64,
-    /// Milliseconds that the oldest unsynced write has waited.
-    pub unsynced_ms: u64,
+    /// Changes that the last snapshot has, of those counted since the start.
+    pub saved_changes: u64,
+}
+
+/// What DEBUG RELOAD does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reload {
+    /// Save the data first.
+    pub save: bool,
+    /// Forget it before it is loaded.
+    pub flush: bool,
 }
 
 /// How the server should end.
@@ -87,12 +108,15 @@ pub trait Host {
     fn feed_monitors(&self, line: &[u8]);
     /// Lets connections whose input waited (for a pause) go on.
     fn wake_all(&self);
-    /// Begins to end the server. `Err` says why it will not.
-    fn shutdown(&self, how: Shutdown) -> Result<(), String>;
+    /// Saves what is to be kept and begins to end the server. `Err` says why it will not.
+    fn shutdown(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String>;
     /// Begins to rewrite the append-only file. `Ok(true)`: it has begun; `Ok(false)`: it will.
-    fn rewrite_aof(&self, access: &mut Access<'_>) -> Result<bool, String>;
-    /// Writes a snapshot of all data to the RDB file. `background`: returns at once.
-    fn save(&self, access: &mut Access<'_>, background: bool) -> Result<(), String>;
+    fn rewrite_aof(&self) -> Result<bool, String>;
+    /// Writes a snapshot of all data to the RDB file, and returns when it is there.
+    fn save(&self, access: &mut Access<'_>) -> Result<(), String>;
+    /// Begins to write a snapshot of all data to the RDB file. `Ok(false)`: it will be done later, which is allowed only
+    /// with `schedule`.
+    fn save_in_background(&self, access: &mut Access<'_>, schedule: bool) -> Result<bool, String>;
     /// Makes changed parameters effective, or refuses them.
     fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), Refusal>;
     /// Writes the parameters to the configuration file.
@@ -109,6 +133,8 @@ pub trait Host {
     fn dump(&self, value: &ValueRef<'_>) -> Vec<u8>;
     /// The value of a payload.
     fn restore(&self, payload: &[u8]) -> Result<Value, BadPayload>;
-    /// Saves everything, forgets it and loads it again (DEBUG RELOAD). Everything is locked.
-    fn reload(&self, access: &mut Access<'_>) -> Result<(), String>;
+    /// Saves everything, forgets it and loads it again (DEBUG RELOAD).
+    fn reload(&self, access: &mut Access<'_>, what: Reload) -> Result<(), String>;
+    /// Forgets everything and loads the append-only file (DEBUG LOADAOF).
+    fn load_aof(&self, access: &mut Access<'_>) -> Result<(), String>;
 }

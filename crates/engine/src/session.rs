@@ -49,6 +49,8 @@ pub struct Session {
     pub closing: bool,
     /// Whether reads leave the access clock alone.
     pub no_touch: bool,
+    /// Whether it runs the commands of an append-only file.
+    pub is_loader: bool,
 }
 
 impl Session {
@@ -66,6 +68,7 @@ impl Session {
             tracking: None,
             closing: false,
             no_touch: false,
+            is_loader: false,
         }
     }
 }

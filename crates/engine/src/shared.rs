@@ -40,9 +40,9 @@ pub struct Shared {
     pub loading: AtomicBool,
     /// RESTORE takes payloads with wrong checksums (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
     pub checksums_skipped: AtomicBool,
-    /// Writes are refused because the log cannot be written; the reason.
-    pub write_refusal: Mutex<Option<String>>,
-    /// Whether there is a reason.
+    /// The errors with which writes are refused because data cannot be made durable.
+    pub write_refusals: Mutex<[Option<String>; 2]>,
+    /// Whether there is one.
     pub writes_refused: AtomicBool,
     /// Connections that were accepted, and that were refused.
     pub connections: AtomicU64,
@@ -58,6 +58,15 @@ pub struct Shared {
     pub identity: Identity,
     /// Reads a monotonic clock, in nanoseconds; given by the server.
     pub clock: fn() -> u64,
+}
+
+/// Why writes are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteBlock {
+    /// The append-only file cannot be written.
+    Log,
+    /// The last snapshot could not be saved.
+    Snapshot,
 }
 
 /// Facts that do not change while the process runs.
@@ -137,8 +146,8 @@ impl Shared {
             latency: Mutex::default(),
             statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
             loading: AtomicBool::new(false),
-            write_refusal: Mutex::new(None),
             checksums_skipped: AtomicBool::new(false),
+            write_refusals: Mutex::default(),
             writes_refused: AtomicBool::new(false),
             connections: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
@@ -148,6 +157,23 @@ impl Shared {
             identity,
             clock,
         }
+    }
+
+    /// Changes of data since the start.
+    pub fn changes(&self) -> u64 {
+        self.statistics.iter().map(|worker| worker.changes.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Refuses writes from now on, with an error; or no longer for this reason.
+    pub fn refuse_writes(&self, reason: WriteBlock, error: Option<String>) {
+        let mut refusals = self.write_refusals.lock();
+        refusals[reason as usize] = error;
+        self.writes_refused.store(refusals.iter().any(Option::is_some), Ordering::Release);
+    }
+
+    /// The error with which writes are refused.
+    pub fn write_refusal(&self) -> Option<String> {
+        self.write_refusals.lock().iter().flatten().next().cloned()
     }
 
     /// The counts of a command, over all workers.

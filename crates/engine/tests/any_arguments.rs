@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use config::{Appended, Config};
 use engine::args::OwnedArgs;
 use engine::client::ClientRecord;
-use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Shutdown};
+use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 use engine::shared::Identity;
 use engine::table::table;
 use engine::{Session, Shared, Worker};
@@ -32,14 +32,17 @@ impl Host for Nothing {
     fn wake_client(&self, _: &ClientRecord) {}
     fn feed_monitors(&self, _: &[u8]) {}
     fn wake_all(&self) {}
-    fn shutdown(&self, _: Shutdown) -> Result<(), String> {
+    fn shutdown(&self, _: &mut Access<'_>, _: Shutdown) -> Result<(), String> {
         Ok(())
     }
-    fn rewrite_aof(&self, _: &mut Access<'_>) -> Result<bool, String> {
+    fn rewrite_aof(&self) -> Result<bool, String> {
         Ok(true)
     }
-    fn save(&self, _: &mut Access<'_>, _: bool) -> Result<(), String> {
+    fn save(&self, _: &mut Access<'_>) -> Result<(), String> {
         Err("nowhere to save".to_owned())
+    }
+    fn save_in_background(&self, _: &mut Access<'_>, _: bool) -> Result<bool, String> {
+        Ok(true)
     }
     fn apply_config(&self, _: &mut Access<'_>, _: &Config, _: &Config) -> Result<(), Refusal> {
         Ok(())
@@ -63,7 +66,10 @@ impl Host for Nothing {
     fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
         Err(BadPayload::Format)
     }
-    fn reload(&self, _: &mut Access<'_>) -> Result<(), String> {
+    fn reload(&self, _: &mut Access<'_>, _: Reload) -> Result<(), String> {
+        Ok(())
+    }
+    fn load_aof(&self, _: &mut Access<'_>) -> Result<(), String> {
         Ok(())
     }
 }
@@ -204,12 +210,15 @@ fn no_command_panics_whatever_its_arguments_and_neighbours() {
     let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
     let mut session = Session::new(record, true);
     let mut rng = Rng::from_seed(2024);
+    let mut log = keyspace::log::Run::default();
     for turn in 0..PIPELINES {
         worker.access.begin(UnixMs(1_700_000_000_000 + turn as i64));
         let pipeline: Vec<OwnedArgs> = (0..=rng.below(6)).map(|_| request(&mut rng)).collect();
         run(&mut worker, &shared, &mut session, &pipeline);
         worker.access.end();
-        drop((worker.access.take_run(), worker.access.take_reclaim()));
+        shared.keyspace.log().take(&mut log);
+        log.clear();
+        drop(worker.access.take_reclaim());
         shared.clients.unpause();
     }
 }

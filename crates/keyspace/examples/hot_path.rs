@@ -91,6 +91,7 @@ fn median(
     mut operation: impl FnMut(&mut Access<'_>, &keyspace::Key<'_>),
 ) -> f64 {
     let mut rng = Rng::from_seed(9);
+    let mut log = keyspace::log::Run::default();
     let mut rounds: Vec<f64> = (0..5)
         .map(|_| {
             let names: Vec<[u8; 16]> = (0..operations / 5).map(|_| name(rng.below(keys))).collect();
@@ -111,8 +112,9 @@ fn median(
                 }
                 access.unlock();
                 access.end();
-                if access.has_run() {
-                    drop(access.take_run());
+                if access.keyspace().is_recording() {
+                    access.keyspace().log().take(&mut log);
+                    log.clear();
                 }
             }
             start.elapsed().as_nanos() as f64 / names.len() as f64

@@ -1,7 +1,7 @@
 //! A worker's access to the keyspace: the batch it is in, the locks it holds, the effects it has caused.
 //!
 //! ```text
-//!   begin ─► lock(shards) ─► db(..) ─► db(..) ─► unlock ─► lock .. ─► end ─► take_run
+//!   begin ─► lock(shards) ─► db(..) ─► db(..) ─► unlock ─► lock .. ─► end
 //!   └─ in the gate ────────────────────────────────────────────────────┘
 //! ```
 //! Locks are taken in ascending order of the shard's index and all at once, so no two workers can wait for each other
@@ -88,10 +88,11 @@ enum Gone {
 pub(crate) struct Recorder {
     on: bool,
     encode: fn(&Effect<'_>, &mut Vec<u8>),
-    /// The stamp of the current hold, once it has an effect.
-    stamp: Option<u64>,
     unit: u64,
+    /// The effects of the current hold.
     run: Run,
+    /// The place behind the last of them.
+    position: LogPosition,
 }
 
 impl<'k> Access<'k> {
@@ -110,9 +111,10 @@ impl<'k> Access<'k> {
             recorder: Recorder {
                 on: false,
                 encode: keyspace.options.encode,
-                stamp: None,
-                unit: 0,
+                // Units of different workers must not be taken for one.
+                unit: (worker.0 as u64) << 48,
                 run: Run::default(),
+                position: LogPosition::default(),
             },
             observing: false,
             touched: Vec::new(),
@@ -124,6 +126,11 @@ impl<'k> Access<'k> {
             rng: Rng::from_seed(seed),
             counters: Counters::default(),
         }
+    }
+
+    /// The number of this access.
+    pub fn worker(&self) -> WorkerId {
+        self.worker
     }
 
     /// The keyspace.
@@ -152,6 +159,11 @@ impl<'k> Access<'k> {
     pub fn end(&mut self) {
         debug_assert!(self.held.is_empty(), "locks go before the batch ends");
         self.keyspace.gate.leave(self.worker.0);
+    }
+
+    /// Records nothing more in this batch.
+    pub fn stop_recording(&mut self) {
+        self.recorder.on = false;
     }
 
     /// The time of the batch.
@@ -231,14 +243,22 @@ impl<'k> Access<'k> {
         }
     }
 
-    /// Drops all locks.
+    /// Drops all locks; what was recorded under them enters the log before.
     #[inline]
     pub fn unlock(&mut self) {
+        self.publish();
         for held in &self.held {
             self.places[held.index] = NOT_HELD;
         }
         self.held.clear();
-        self.recorder.stamp = None;
+    }
+
+    /// Appends what was recorded under the locks that are held to the log.
+    #[inline]
+    pub(crate) fn publish(&mut self) {
+        if !self.recorder.run.is_empty() {
+            self.recorder.position = self.keyspace.log.append(&mut self.recorder.run);
+        }
     }
 
     /// Runs `body` with every shard locked and no other worker in a batch. Called inside a batch, with nothing locked or
@@ -306,14 +326,9 @@ impl<'k> Access<'k> {
         self.keyspace.position()
     }
 
-    /// The effects since the last call.
-    pub fn take_run(&mut self) -> Run {
-        std::mem::take(&mut self.recorder.run)
-    }
-
-    /// Whether there are effects to take.
-    pub fn has_run(&self) -> bool {
-        !self.recorder.run.is_empty()
+    /// The place in the log behind the last effect of this access.
+    pub fn last_effect(&self) -> LogPosition {
+        self.recorder.position
     }
 
     /// What was touched since the last call, while somebody watches.
@@ -411,8 +426,7 @@ impl<'k> Access<'k> {
     pub(crate) fn record(&mut self, database: DbIndex, effect: &Effect<'_>) {
         self.counters.changes += 1;
         if self.recorder.on {
-            let keyspace = self.keyspace;
-            self.recorder.record(keyspace, database, effect);
+            self.recorder.record(database, effect);
         }
         if self.observing {
             effect.for_each_touched(database, |touched| self.touched.push(touched));
@@ -421,11 +435,10 @@ impl<'k> Access<'k> {
 }
 
 impl Recorder {
-    fn record(&mut self, keyspace: &Keyspace, database: DbIndex, effect: &Effect<'_>) {
-        let stamp = *self.stamp.get_or_insert_with(|| keyspace.sequencer.next());
+    fn record(&mut self, database: DbIndex, effect: &Effect<'_>) {
         (self.encode)(effect, &mut self.run.bytes);
         let end = self.run.bytes.len();
-        self.run.records.push(Record { stamp, unit: self.unit, database, end });
+        self.run.records.push(Record { unit: self.unit, database, end });
     }
 }
 

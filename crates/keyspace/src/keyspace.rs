@@ -1,4 +1,4 @@
-//! What all workers share: the shards, the gate and the sequence of effects.
+//! What all workers share: the shards, the gate and the log of effects.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use crate::effect::Effect;
 use crate::frequency::Frequency;
 use crate::gate::Gate;
 use crate::key::{DbIndex, Key};
-use crate::log::{LogPosition, Sequencer};
+use crate::log::{Log, LogPosition};
 use crate::population::Population;
 use crate::shard::Cell;
 
@@ -56,7 +56,7 @@ pub struct Keyspace {
     pub(crate) options: Options,
     pub(crate) cells: Box<[CachePadded<Cell>]>,
     pub(crate) gate: Gate,
-    pub(crate) sequencer: Sequencer,
+    pub(crate) log: Log,
     pub(crate) population: Population,
     /// Whether somebody reads the log.
     recording: AtomicBool,
@@ -79,7 +79,7 @@ impl Keyspace {
             options,
             cells: (0..options.shards).map(|_| CachePadded::new(Cell::new())).collect(),
             gate: Gate::new(options.workers),
-            sequencer: Sequencer::default(),
+            log: Log::default(),
             population: Population::new(options.workers, options.databases),
             recording: AtomicBool::new(false),
             observers: AtomicUsize::new(0),
@@ -170,7 +170,12 @@ impl Keyspace {
 
     /// The place behind all effects so far.
     pub fn position(&self) -> LogPosition {
-        self.sequencer.position()
+        self.log.position()
+    }
+
+    /// The effects of all workers, for the one who reads them.
+    pub fn log(&self) -> &Log {
+        &self.log
     }
 
     /// Keys of a database, those included that are due and not yet removed. Takes no lock.

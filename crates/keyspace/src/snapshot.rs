@@ -28,6 +28,8 @@ impl Access<'_> {
     /// with nothing locked.
     pub fn snapshot(&mut self, cut: impl FnOnce(LogPosition)) -> Snapshot {
         self.with_everything(|access| {
+            // Inside a transaction there may be effects already, and they are in the snapshot.
+            access.publish();
             let position = access.position();
             let shards = access
                 .held_shards()

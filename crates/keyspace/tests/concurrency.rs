@@ -1,9 +1,9 @@
-//! Several workers at once: leases of several keys are atomic, and the merged log has the order of the locks.
+//! Several workers at once: leases of several keys are atomic, and the log has the order of the locks.
 
 use std::sync::Mutex;
 
-use keyspace::log::{Merger, Run};
-use keyspace::{Access, DbIndex, Effect, Expiry, Keyspace, LogPosition, Options, WorkerId};
+use keyspace::log::Run;
+use keyspace::{Access, DbIndex, Effect, Expiry, Keyspace, Options, WorkerId};
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::StringRef;
@@ -33,27 +33,21 @@ fn number(value: Option<StringRef<'_>>) -> u64 {
     value.map_or(0, |value| value.integer().expect("a number was set") as u64)
 }
 
-/// Runs `body` on every worker's thread and returns the runs of effects each left.
-fn on_all_workers(keyspace: &Keyspace, body: impl Fn(&mut Access<'_>, usize) + Sync) -> Vec<Vec<Run>> {
+/// Runs `body` on every worker's thread.
+fn on_all_workers(keyspace: &Keyspace, body: impl Fn(&mut Access<'_>, usize) + Sync) {
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..WORKERS)
-            .map(|worker| {
-                let body = &body;
-                scope.spawn(move || {
-                    let mut access = Access::new(keyspace, WorkerId(worker), worker as u64);
-                    let mut runs = Vec::new();
-                    for _ in 0..ROUNDS {
-                        access.begin(UnixMs(1000));
-                        body(&mut access, worker);
-                        access.end();
-                        runs.push(access.take_run());
-                    }
-                    runs
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().expect("a worker ends well")).collect()
-    })
+        for worker in 0..WORKERS {
+            let body = &body;
+            scope.spawn(move || {
+                let mut access = Access::new(keyspace, WorkerId(worker), worker as u64);
+                for _ in 0..ROUNDS {
+                    access.begin(UnixMs(1000));
+                    body(&mut access, worker);
+                    access.end();
+                }
+            });
+        }
+    });
 }
 
 /// Adds one to two of the keys under one lease; which two, and in which order they are named, differs by worker.
@@ -73,23 +67,19 @@ fn add_to_two(access: &mut Access<'_>, worker: usize) {
     access.unlock();
 }
 
-fn merged(runs: Vec<Vec<Run>>) -> Vec<(u64, String)> {
-    let mut merger = Merger::new(WORKERS, LogPosition(0));
-    for (worker, runs) in runs.into_iter().enumerate() {
-        runs.into_iter().for_each(|run| merger.push(worker, run));
-    }
-    let mut effects = Vec::new();
-    merger.drain(LogPosition(u64::MAX), &mut |record, text| {
-        effects.push((record.stamp, String::from_utf8(text.to_vec()).expect("text")));
-    });
-    assert_eq!(merger.waiting_bytes(), 0, "stamps are dense");
-    effects
+/// Everything in the log: units and texts.
+fn logged(keyspace: &Keyspace) -> Vec<(u64, String)> {
+    let mut run = Run::default();
+    let position = keyspace.log().take(&mut run);
+    assert_eq!(position.0, run.records.len() as u64, "the position counts effects");
+    run.iter().map(|(record, text)| (record.unit, String::from_utf8(text.to_vec()).expect("text"))).collect()
 }
 
 #[test]
 fn leases_of_two_keys_lose_no_update_and_the_log_has_every_value_in_its_order() {
     let keyspace = keyspace();
-    let effects = merged(on_all_workers(&keyspace, add_to_two));
+    on_all_workers(&keyspace, add_to_two);
+    let effects = logged(&keyspace);
     assert_eq!(effects.len() as u64, 2 * ROUNDS * WORKERS as u64);
     for (index, name) in NAMES.into_iter().enumerate() {
         // The outer keys have one worker, the inner ones two.
@@ -106,9 +96,10 @@ fn leases_of_two_keys_lose_no_update_and_the_log_has_every_value_in_its_order() 
 #[test]
 fn effects_of_one_lease_are_neighbours_in_the_log() {
     let keyspace = keyspace();
-    let effects = merged(on_all_workers(&keyspace, add_to_two));
+    on_all_workers(&keyspace, add_to_two);
+    let effects = logged(&keyspace);
     for pair in effects.chunks(2) {
-        assert_eq!(pair[0].0, pair[1].0, "both effects of a lease have its stamp");
+        assert_eq!(pair[0].0, pair[1].0, "both effects of a lease have its unit");
     }
 }
 
@@ -117,7 +108,7 @@ fn snapshot_under_load_shows_no_half_of_a_lease_and_stands_at_its_place_in_the_l
     let keyspace = keyspace();
     let snapshots = Mutex::new(Vec::new());
     let names = [NAMES[0], NAMES[1]];
-    let runs = on_all_workers(&keyspace, |access, worker| {
+    on_all_workers(&keyspace, |access, worker| {
         if worker == 2 {
             // The snapshots are few, so that the writers come between them.
             if access.rng.below(100) == 0 {
@@ -135,7 +126,7 @@ fn snapshot_under_load_shows_no_half_of_a_lease_and_stands_at_its_place_in_the_l
         }
         access.unlock();
     });
-    let effects = merged(runs);
+    let effects = logged(&keyspace);
     for snapshot in snapshots.into_inner().expect("not poisoned") {
         let mut values = Vec::new();
         for shard in 0..snapshot.shards() {
@@ -144,11 +135,9 @@ fn snapshot_under_load_shows_no_half_of_a_lease_and_stands_at_its_place_in_the_l
                 values.push(number(Some(string)));
             });
         }
-        // Each lease adds one to both keys and takes one stamp, so the position is the number that both show.
+        // Each lease adds one to both keys, so the position is twice the number that both show.
         let position = snapshot.position().0;
-        assert!(values.iter().all(|&value| value == position), "{values:?} at {position}");
-        let before = effects.iter().filter(|(stamp, _)| *stamp < position).count() as u64;
-        assert_eq!(before, 2 * position);
+        assert!(values.iter().all(|&value| 2 * value == position), "{values:?} at {position}");
     }
     assert_eq!(effects.len() as u64, 2 * ROUNDS * 2);
 }

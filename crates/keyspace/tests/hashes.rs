@@ -62,7 +62,8 @@ fn stored(access: &mut Access<'_>, key: &Key<'_>) -> Option<usize> {
 }
 
 fn effects(access: &mut Access<'_>) -> Vec<String> {
-    let run = access.take_run();
+    let mut run = keyspace::log::Run::default();
+    access.keyspace().log().take(&mut run);
     String::from_utf8(run.bytes).expect("text").lines().map(str::to_owned).collect()
 }
 
@@ -95,7 +96,10 @@ fn a_flood_of_due_fields_goes_in_bounded_steps() {
         let mut steps = 0;
         while access.expire_some(&mut budget) {
             steps += 1;
-            assert!(stored(access, key).is_none_or(|left| left >= 1000_usize.saturating_sub(steps * 150)), "about 100 a step");
+            assert!(
+                stored(access, key).is_none_or(|left| left >= 1000_usize.saturating_sub(steps * 150)),
+                "about 100 a step"
+            );
         }
         assert!(steps >= 6, "{steps} steps");
         assert_eq!(stored(access, key), None);

@@ -1,16 +1,15 @@
 //! The node as the commands' host.
 
-use std::sync::atomic::Ordering;
-
-use config::{Appended, Config, Param};
+use config::{Appended, Config};
 use engine::client::ClientRecord;
-use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Shutdown};
-use keyspace::Access;
+use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
+use keyspace::{Access, DbIndex};
 use persist::dump::RestoreError;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use value::{Value, ValueRef};
 
-use crate::machine::{Background, JournalLetter, Mail};
+use crate::machine::Mail;
 use crate::node::Node;
 
 impl Host for Node {
@@ -31,41 +30,29 @@ impl Host for Node {
         }
     }
 
-    fn shutdown(&self, how: Shutdown) -> Result<(), String> {
-        self.machine.shutdown(how)
+    fn shutdown(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String> {
+        self.save_before_end(access, how)?;
+        self.machine.end();
+        Ok(())
     }
 
-    fn rewrite_aof(&self, access: &mut Access<'_>) -> Result<bool, String> {
-        if self.machine.persistence().aof_rewriting {
-            return Err("Background append only file rewriting already in progress".to_owned());
-        }
-        let snapshot = access.snapshot(|position| self.machine.journal(JournalLetter::Cut(position)));
-        self.machine.begin(Background::RewriteAof(snapshot));
-        Ok(true)
+    fn rewrite_aof(&self) -> Result<bool, String> {
+        self.machine.rewrite_aof()
     }
 
-    fn save(&self, access: &mut Access<'_>, background: bool) -> Result<(), String> {
-        let snapshot = access.snapshot(|_| ());
-        if background {
-            self.machine.begin(Background::Save(snapshot));
-            return Ok(());
-        }
-        self.machine.save_now(&self.shared, snapshot)
+    fn save(&self, access: &mut Access<'_>) -> Result<(), String> {
+        let image = self.image(access, || ());
+        self.machine.save(&self.shared, image, false)
     }
 
-    fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), Refusal> {
+    fn save_in_background(&self, access: &mut Access<'_>, schedule: bool) -> Result<bool, String> {
+        let image = self.image(access, || ());
+        self.machine.save_in_background(&self.shared, image, schedule)
+    }
+
+    fn apply_config(&self, _: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), Refusal> {
         self.machine.reconfigure(old, new)?;
         self.configure();
-        let (was_on, is_on) = (old.yes(Param::Appendonly), new.yes(Param::Appendonly));
-        if is_on && !was_on {
-            let keyspace = access.keyspace();
-            let snapshot = access.snapshot(|position| {
-                keyspace.set_recording(true);
-                self.machine.journal(JournalLetter::Cut(position));
-            });
-            self.machine.begin(Background::RewriteAof(snapshot));
-        }
-        self.machine.journal(JournalLetter::Configured);
         self.wake_all();
         Ok(())
     }
@@ -104,7 +91,40 @@ impl Host for Node {
         })
     }
 
-    fn reload(&self, _: &mut Access<'_>) -> Result<(), String> {
-        Err("reloading is not available".to_owned())
+    fn reload(&self, access: &mut Access<'_>, what: Reload) -> Result<(), String> {
+        access.with_everything(|access| {
+            if what.save {
+                self.save(access)?;
+            }
+            if what.flush {
+                access.db(DbIndex(0)).flush_all();
+            }
+            self.machine.load_rdb(&self.shared, access)
+        })
+    }
+
+    fn load_aof(&self, access: &mut Access<'_>) -> Result<(), String> {
+        if access.is_exclusive() {
+            return Err("DEBUG LOADAOF cannot be run inside a transaction".to_owned());
+        }
+        let keyspace = access.keyspace();
+        let was_recording = keyspace.is_recording();
+        // What follows is in the file already. Other clients are told to wait.
+        access.with_everything(|access| {
+            self.shared.loading.store(true, Ordering::Relaxed);
+            access.stop_recording();
+            keyspace.set_recording(false);
+            access.db(DbIndex(0)).flush_all();
+        });
+        // The commands of the file run in batches of their own, and some of them alone.
+        let now = access.now();
+        access.end();
+        let loaded = self.machine.load_aof(self);
+        access.begin(now);
+        access.with_everything(|_| {
+            keyspace.set_recording(was_recording);
+            self.shared.loading.store(false, Ordering::Relaxed);
+        });
+        loaded
     }
 }

@@ -7,8 +7,8 @@
 //! ```text
 //!    bytes ─► Worker::execute ─► decode ─► group of 16 ─► engine ─► Output ─► bytes
 //!                  │                                        │
-//!                  └────────► run of effects ◄──────────────┘
-//!                                  └─► Machine::journal ─► Mail::Released ─► held outputs go
+//!                  └────────► Machine::write_log ◄── log ◄──┘
+//!                                  └─► at once, or Mail::Released later ─► outputs go
 //! ```
 
 mod connection;
@@ -23,12 +23,12 @@ mod unfinished;
 mod worker;
 
 pub use connection::Connection;
-pub use engine::host::{MemoryFigures, PersistenceFigures, Refusal, Shutdown};
+pub use engine::host::{MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 pub use engine::shared::Identity;
 pub use loader::Loader;
-pub use machine::{Background, JournalLetter, Machine, Mail};
+pub use machine::{Image, Machine, Mail};
 pub use mailbox::Mailbox;
-pub use node::{BACKGROUND_ACCESSES, Node, Settings};
+pub use node::{Node, Settings, Side};
 pub use output::Output;
 pub use unfinished::Unfinished;
 pub use worker::{Input, Worker};

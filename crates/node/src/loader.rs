@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use engine::{Args, Session};
-use keyspace::{Access, WorkerId};
+use keyspace::{Access, DbIndex};
 
 use crate::Now;
-use crate::node::Node;
+use crate::node::{Node, Side};
 
 /// Runs commands without a client and without recording effects.
 pub struct Loader<'n> {
@@ -20,14 +20,20 @@ pub struct Loader<'n> {
 impl<'n> Loader<'n> {
     /// A loader. Nothing is due while it runs, since it was not when the commands were recorded: a key that was made
     /// persistent before its time must survive although that time has passed. What is due at `now` goes afterwards.
-    pub fn new(node: &'n Node, now: Now) -> Self {
+    pub fn new(node: &'n Node, side: Side, now: Now) -> Self {
         let shared = &node.shared;
-        let index = shared.identity.threads;
-        let mut engine = engine::Worker::new(Access::new(&shared.keyspace, WorkerId(index), 1), index);
+        let worker = node.side(side);
+        let mut engine = engine::Worker::new(Access::new(&shared.keyspace, worker, 1), worker.0);
         engine.access.begin_replay(now.unix);
-        let record = shared.clients.open(index, 0, "loader", "loader", true, now.unix);
+        let record = shared.clients.open(worker.0, 0, "loader", "loader", true, now.unix);
         shared.clients.close(&record);
-        Self { node, engine, session: Session::new(record, true), reply: Vec::new(), clock: now.monotonic_ns }
+        let session = Session { is_loader: true, ..Session::new(record, true) };
+        Self { node, engine, session, reply: Vec::new(), clock: now.monotonic_ns }
+    }
+
+    /// Another file begins, whose commands have selected no database.
+    pub fn begin_file(&mut self) {
+        self.session.database = DbIndex(0);
     }
 
     /// Runs one command; an error reply is the error.

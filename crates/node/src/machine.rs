@@ -1,11 +1,12 @@
-//! What the node asks of the machine: letters to workers and to the journal, figures, background work, the end.
+//! What the node asks of the machine: letters to workers, the log's way to the disk, saving, figures, the end.
 
 use config::{Appended, Config};
 use engine::Shared;
-use engine::host::{MemoryFigures, PersistenceFigures, Refusal, Shutdown};
+use engine::host::{MemoryFigures, PersistenceFigures, Refusal};
 use engine::tracking::Notice;
-use keyspace::log::Run;
-use keyspace::{Garbage, LogPosition, Snapshot};
+use keyspace::{Access, Garbage, LogPosition, Snapshot};
+
+use crate::node::Node;
 
 /// What another thread tells a worker.
 #[derive(Debug)]
@@ -27,51 +28,41 @@ pub enum Mail {
     Unpaused,
 }
 
-/// What a worker, or a command, tells the journal.
+/// All data at one moment, and what was counted until then.
 #[derive(Debug)]
-pub enum JournalLetter {
-    /// A worker's effects.
-    Run {
-        /// The worker.
-        worker: usize,
-        /// Its effects.
-        run: Run,
-    },
-    /// The log continues in a new file from this position on; what lies before it is in a snapshot to come.
-    Cut(LogPosition),
-    /// The new base that a rewrite has written, by its temporary name; or why it has not.
-    Base(Result<String, String>),
-    /// `appendfsync` or another parameter of the journal has changed.
-    Configured,
-    /// Write everything, sync it and end.
-    Finish,
-}
-
-/// Work that is done on a thread of its own.
-#[derive(Debug)]
-pub enum Background {
-    /// Write a snapshot as the new base of the append-only file.
-    RewriteAof(Snapshot),
-    /// Write a snapshot to the RDB file.
-    Save(Snapshot),
-    /// Drop memory.
-    Free(Vec<Garbage>),
+pub struct Image {
+    /// The data.
+    pub snapshot: Snapshot,
+    /// Changes since the start.
+    pub changes: u64,
+    /// Bytes that were allocated.
+    pub used_memory: usize,
 }
 
 /// The machine, as the shell implements it.
 pub trait Machine: Send + Sync {
     /// Puts a letter into a worker's mailbox.
     fn post(&self, worker: usize, mail: Mail);
-    /// Puts a letter into the journal's mailbox.
-    fn journal(&self, letter: JournalLetter);
+    /// Brings the log to the place that `appendfsync` promises, at least up to a position. False: that takes longer, and
+    /// the worker will be sent [`Mail::Released`].
+    fn write_log(&self, shared: &Shared, worker: usize, position: LogPosition) -> bool;
     /// The place up to which the log has reached what `appendfsync` promises.
     fn released(&self) -> LogPosition;
-    /// Begins background work.
-    fn begin(&self, work: Background);
-    /// Writes a snapshot to the RDB file and returns when it is there.
-    fn save_now(&self, shared: &Shared, snapshot: Snapshot) -> Result<(), String>;
+    /// Drops memory where nobody waits for it.
+    fn free(&self, garbage: Vec<Garbage>);
+    /// Begins to rewrite the append-only file. `Ok(false)`: it will.
+    fn rewrite_aof(&self) -> Result<bool, String>;
+    /// Writes data to the RDB file and returns when it is there. `is_last`: the server ends, and what is being written in
+    /// the background is of no use.
+    fn save(&self, shared: &Shared, image: Image, is_last: bool) -> Result<(), String>;
+    /// Begins to write data to the RDB file. `Ok(false)`: newer data will be written later, if `schedule` allows it.
+    fn save_in_background(&self, shared: &Shared, image: Image, schedule: bool) -> Result<bool, String>;
+    /// Loads the RDB file, over what is there. Everything is locked.
+    fn load_rdb(&self, shared: &Shared, access: &mut Access<'_>) -> Result<(), String>;
+    /// Loads the append-only file, which everything recorded has reached, into an empty keyspace.
+    fn load_aof(&self, node: &Node) -> Result<(), String>;
     /// Begins to end the server.
-    fn shutdown(&self, how: Shutdown) -> Result<(), String>;
+    fn end(&self);
     /// Notes a warning in the log.
     fn warn(&self, text: &str);
     /// Memory now.

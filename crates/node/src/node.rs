@@ -4,19 +4,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use config::{Config, Param};
+use engine::client::PauseMode;
+use engine::host::Shutdown;
 use engine::shared::Identity;
 use engine::{Session, Shared};
-use keyspace::{Keyspace, LogPosition, SHARDS};
+use keyspace::{Access, Keyspace, LogPosition, SHARDS, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
+use stdx::time::UnixMs;
 
 use crate::Now;
 use crate::connection::Connection;
-use crate::machine::Machine;
+use crate::machine::{Image, Machine};
 use crate::output_limit::{self, OutputLimit};
 
-/// Accesses to the keyspace besides the workers': the thread that loads, and later background jobs.
-pub const BACKGROUND_ACCESSES: usize = 1;
+/// Who has an access to the keyspace besides the workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The thread that loads before clients are served, and saves when they no longer are.
+    Main,
+    /// The thread that takes snapshots on its own.
+    Persistence,
+    /// The one that loads while clients are served (DEBUG LOADAOF).
+    Reload,
+}
+
+/// How many there are.
+const SIDES: usize = 3;
 /// Bytes that may wait for a client that has not authenticated and does not read.
 const UNAUTHENTICATED_OUTPUT: usize = 1024 * 1024;
 
@@ -57,7 +71,7 @@ impl Node {
     /// A node with an empty keyspace.
     pub fn new(settings: Settings, machine: Arc<dyn Machine>) -> Self {
         let mut rng = Rng::from_seed(settings.seed);
-        let accesses = settings.identity.threads + BACKGROUND_ACCESSES;
+        let accesses = settings.identity.threads + SIDES;
         let keyspace = Arc::new(Keyspace::new(keyspace::Options {
             databases: settings.config.integer(Param::Databases).clamp(1, 65_535) as u16,
             shards: SHARDS,
@@ -130,10 +144,44 @@ impl Node {
         refusal.map(str::to_owned)
     }
 
-    /// Refuses writes from now on, for a reason; or accepts them again.
-    pub fn refuse_writes(&self, reason: Option<String>) {
-        self.shared.writes_refused.store(reason.is_some(), Ordering::Relaxed);
-        *self.shared.write_refusal.lock() = reason;
+    /// The number of an access besides the workers'.
+    pub fn side(&self, side: Side) -> WorkerId {
+        WorkerId(self.shared.identity.threads + side as usize)
+    }
+
+    /// All data at this moment. `cut` is called at its place in the log, while no worker is in a batch. Called inside a
+    /// batch, with nothing locked or everything.
+    pub fn image(&self, access: &mut Access<'_>, cut: impl FnOnce()) -> Image {
+        // Changes that other workers have not told yet count as unsaved.
+        self.shared.statistics[access.worker().0].publish(&access.counters);
+        let mut changes = 0;
+        let snapshot = access.snapshot(|_| {
+            changes = self.shared.changes();
+            cut();
+        });
+        Image { snapshot, changes, used_memory: self.machine.memory().allocated }
+    }
+
+    /// Saves what has to be saved before the server ends; from then on commands wait for the end. `Err`: that failed, and
+    /// the server should go on. Called inside a batch.
+    pub fn save_before_end(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String> {
+        let saves = how.save.unwrap_or_else(|| !self.shared.config.read().save_points().is_empty());
+        if !saves {
+            return Ok(());
+        }
+        // Whoever is in a batch now is out of it before the snapshot is taken, and in the next sees the pause.
+        self.shared.clients.pause(UnixMs(i64::MAX), PauseMode::All);
+        let image = self.image(access, || ());
+        let saved = self.machine.save(&self.shared, image, true);
+        if let Err(reason) = saved
+            && !how.force
+        {
+            self.machine.warn(&format!("the data cannot be saved, so the server does not end: {reason}"));
+            self.shared.clients.unpause();
+            engine::Host::wake_all(self);
+            return Err("Errors trying to SHUTDOWN. Check logs.".to_owned());
+        }
+        Ok(())
     }
 
     /// Seconds of silence before keep-alive probes.
@@ -160,13 +208,22 @@ impl Node {
         self.sweeping.store(pays(waste, figures.allocated, self.sweeps()), Ordering::Relaxed);
     }
 
-    /// The log position that replies of this turn have to wait for, if they have to wait at all.
-    pub(crate) fn unreleased(&self) -> Option<LogPosition> {
+    /// Brings the log where `appendfsync` wants it. If that takes longer, returns the position that replies of a worker's
+    /// turn have to wait for. Replies may show any effect that is in the log, not only those of the turn itself, behind
+    /// which `own` is. While the log cannot be written, only changes wait, so that clients can look and administer.
+    pub(crate) fn unreleased(&self, worker: usize, own: Option<LogPosition>) -> Option<LogPosition> {
         if !self.waits_for_log.load(Ordering::Relaxed) {
             return None;
         }
+        let fails = || self.shared.writes_refused.load(Ordering::Acquire);
+        if own.is_none() && fails() {
+            return None;
+        }
         let position = self.shared.keyspace.position();
-        (self.machine.released() < position).then_some(position)
+        if self.machine.released() >= position || self.machine.write_log(&self.shared, worker, position) {
+            return None;
+        }
+        if fails() { own } else { Some(position) }
     }
 
     /// Whether a connection is owed more than it may be, or has been for too long. That is noted in the log.

@@ -17,7 +17,7 @@ use resp::{Decoded, Limits, Protocol};
 
 use crate::Now;
 use crate::connection::Connection;
-use crate::machine::{Background, JournalLetter, Mail};
+use crate::machine::Mail;
 use crate::node::Node;
 use crate::output::Output;
 use crate::unfinished::Unfinished;
@@ -28,8 +28,6 @@ mod invalidation;
 const TICK_MS: u64 = 50;
 /// Due keys removed in one tick, about; a flood is removed over several turns with requests in between.
 const EXPIRE_KEYS: usize = 2000;
-/// Values in the reclaim list before they are handed to the background.
-const FREE_BATCH: usize = 1;
 /// Pages moved by one step of the sweep, and steps in a tick: with requests since the last tick, and without. A page takes
 /// about a microsecond.
 const SWEEP_PAGES: usize = 8;
@@ -278,6 +276,7 @@ impl<'n> Worker<'n> {
         }
         self.was_busy = true;
         self.engine.access.begin(now.unix);
+        let before = self.engine.access.last_effect();
         let clock = (self.node.shared.clock)();
         let spare = std::mem::take(&mut self.spare);
         let buffers = Buffers { arena, owned: Vec::new(), ranges: spare.ranges };
@@ -290,7 +289,7 @@ impl<'n> Worker<'n> {
         self.count_turn(inputs.len(), turn.clock.saturating_sub(clock));
         turn.buffers.ranges.clear();
         self.spare = Spare { ranges: turn.buffers.ranges, group: turn.group };
-        self.finish_turn(now, inputs);
+        self.finish_turn(now, inputs, before);
     }
 
     /// Work that is not asked for by a request: due keys, timeouts, memory. Called once a turn.
@@ -327,7 +326,7 @@ impl<'n> Worker<'n> {
         if self.more_to_expire { 0 } else { TICK_MS }
     }
 
-    /// The server ends: everything that was run is handed to the journal.
+    /// The server ends: what can be answered is.
     pub fn stop(&mut self, _: Now) {
         self.hand_over();
         self.release_held();
@@ -487,12 +486,13 @@ impl<'n> Worker<'n> {
         }
     }
 
-    /// The end of a turn: effects go to the journal, replies to their sockets.
-    fn finish_turn(&mut self, now: Now, inputs: &[Input]) {
+    /// The end of a turn: effects go to the append-only file, replies to their sockets.
+    fn finish_turn(&mut self, now: Now, inputs: &[Input], before: LogPosition) {
         self.hand_over();
         self.hand_out_invalidations(now);
         self.publish_counters();
-        let waits_for = self.node.unreleased();
+        let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
+        let waits_for = self.node.unreleased(self.index, own);
         for input in inputs {
             let number = input.connection;
             let Some(connection) = self.connections[number].as_mut() else { continue };
@@ -518,18 +518,10 @@ impl<'n> Worker<'n> {
         }
     }
 
-    /// Hands effects to the journal and dead values to the background.
+    /// Hands dead values to the background.
     fn hand_over(&mut self) {
-        let access = &mut self.engine.access;
-        if access.has_run() {
-            let run = access.take_run();
-            self.node.machine.journal(JournalLetter::Run { worker: self.index, run });
-        }
-        if access.has_reclaim() {
-            let garbage = access.take_reclaim();
-            if garbage.len() >= FREE_BATCH {
-                self.node.machine.begin(Background::Free(garbage));
-            }
+        if self.engine.access.has_reclaim() {
+            self.node.machine.free(self.engine.access.take_reclaim());
         }
     }
 

@@ -394,12 +394,10 @@ fn increment(access: &mut Access<'_>) -> Vec<u8> {
     access.end();
     access.keyspace().set_recording(false);
     access.begin(UnixMs(1_000_001));
-    let run = access.take_run();
-    let mut merger = keyspace::log::Merger::new(1, keyspace::LogPosition(0));
-    merger.push(0, run);
+    let mut run = keyspace::log::Run::default();
+    access.keyspace().log().take(&mut run);
     let (mut writer, mut out) = (persist::aof::Writer::new(), b"#TS:1700000000\r\n".to_vec());
-    merger.drain(keyspace::LogPosition(u64::MAX), &mut |record, text| writer.push(record, text, &mut out));
-    writer.finish_unit(&mut out);
+    writer.push_all(&run, &mut out);
     out
 }
 

@@ -1,30 +1,31 @@
 //! The start and the end: configuration, log, data, threads, signals.
 //!
 //! The order matters. Sockets are bound before data is loaded, so that a wrong address is told at once; clients are
-//! accepted after it. At the end the workers stop first, then the journal, so that every effect of an acknowledged
-//! write is on disk when the process ends.
+//! accepted after it. At the end the workers stop first, then the persistence thread, so that every effect of an
+//! acknowledged write is on disk when the process ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
 use config::{Config, Param};
+use keyspace::Access;
 use mio::{Poll, Waker};
-use node::{Background, Identity, JournalLetter, Loader, Machine, Mailbox, Node, Settings, Worker};
-use parking_lot::Mutex;
+use node::{Identity, Machine, Mailbox, Node, Settings, Shutdown, Side, Worker};
 use tracing::{error, info, warn};
 
 use crate::acceptor::Acceptor;
-use crate::aof::AofFolder;
 use crate::clock;
 use crate::configuration::{self, Wish};
 use crate::descriptors;
-use crate::journal::Journal;
 use crate::listening::Listening;
-use crate::machine::{JournalThread, ServerMachine};
+use crate::machine::{Background, ServerMachine};
+use crate::persistence::{Persistence, Task};
 use crate::reactor::{Reactor, WAKE};
+use crate::recovery;
+use crate::saver;
 use crate::shared::{Letter, Shared};
 use crate::signals::{Waiting, Woken};
 
@@ -65,7 +66,8 @@ struct Server {
     machine: Arc<ServerMachine>,
     workers: Vec<thread::JoinHandle<()>>,
     acceptor: thread::JoinHandle<()>,
-    journal: thread::JoinHandle<()>,
+    persistence: thread::JoinHandle<()>,
+    saver: thread::JoinHandle<()>,
     signals: Waiting,
 }
 
@@ -85,14 +87,12 @@ impl Server {
 
         let threads = thread_count(&config);
         let (polls, mailboxes) = mailboxes(threads)?;
-        let journal_thread: JournalThread = Arc::new(Mutex::new(None));
-        let (background, jobs) = mpsc::channel();
-        let aof_directory = config.text_lossy(Param::Appenddirname).into_owned();
+        let (to_saver, jobs) = mpsc::channel();
+        let (to_reclaimer, garbage) = mpsc::channel();
+        let background = Background { jobs: to_saver, garbage: to_reclaimer };
         let machine = Arc::new(ServerMachine::new(
             mailboxes.clone(),
-            &journal_thread,
             background,
-            PathBuf::from(&aof_directory),
             file.map(Path::to_owned),
             signals.handle(),
             Arc::clone(&listening),
@@ -107,10 +107,12 @@ impl Server {
         let node = Arc::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>));
         let shared = Shared::new(Arc::clone(&node), mailboxes);
 
-        let journal = load(&node, &machine)?;
-        let journal = spawn("journal", move || journal.run())?;
-        *journal_thread.lock() = Some(journal.thread().clone());
-        spawn_background(&machine, jobs)?;
+        recovery::run(&node, &machine)?;
+        // It ends with the process.
+        spawn("reclaimer", move || garbage.into_iter().for_each(drop))?;
+        let saving = Arc::clone(&machine);
+        let saver = spawn("saver", move || saver::run(&saving, &jobs))?;
+        let persistence = spawn_persistence(&node, &machine)?;
         let workers = polls
             .into_iter()
             .enumerate()
@@ -121,24 +123,59 @@ impl Server {
         shared.set_acceptor(waker);
         let acceptor = spawn("acceptor", move || acceptor.run())?;
         info!("Ready to accept connections on port {port} with {threads} worker threads");
-        Ok(Self { shared, machine, workers, acceptor, journal, signals })
+        Ok(Self { shared, machine, workers, acceptor, persistence, saver, signals })
     }
 
     /// Serves until a signal or a client ends it.
     fn serve(mut self) -> Result<(), String> {
-        match self.signals.wait() {
-            Woken::Signal(name) => info!("received {name}; shutting down"),
-            Woken::Closed => info!("shutting down"),
+        loop {
+            match self.signals.wait() {
+                Woken::Signal(name) => {
+                    info!("received {name}; shutting down");
+                    if self.save(name).is_ok() {
+                        break;
+                    }
+                }
+                Woken::Closed => {
+                    info!("a client asked to shut down");
+                    break;
+                }
+            }
         }
         self.shared.stop();
         join("acceptor", self.acceptor)?;
         for worker in self.workers {
             join("worker", worker)?;
         }
-        self.machine.journal(JournalLetter::Finish);
-        join("journal", self.journal)?;
+        self.machine.tell(Task::Finish);
+        join("persistence", self.persistence)?;
+        // What it is writing is given up, and removed.
+        self.machine.progress.cancel();
+        self.machine.end_saver();
+        join("saver", self.saver)?;
         info!("all data is written; bye");
         Ok(())
+    }
+
+    /// Saves what the parameters say is to be saved at a signal.
+    fn save(&self, signal: &str) -> Result<(), String> {
+        let node = &*self.shared.node;
+        let parameter = if signal == "SIGINT" { Param::ShutdownOnSigint } else { Param::ShutdownOnSigterm };
+        let mut how = Shutdown::default();
+        for flag in node.shared.config.read().flags(parameter) {
+            match flag {
+                "save" => how.save = Some(true),
+                "nosave" => how.save = Some(false),
+                "now" => how.now = true,
+                "force" => how.force = true,
+                _ => {}
+            }
+        }
+        let mut access = Access::new(&node.shared.keyspace, node.side(Side::Main), clock::entropy());
+        access.begin(clock::now().unix);
+        let saved = node.save_before_end(&mut access, how);
+        access.end();
+        saved
     }
 }
 
@@ -166,32 +203,6 @@ fn mailboxes(threads: usize) -> Result<(Vec<Poll>, Mailboxes), String> {
     Ok((polls, mailboxes))
 }
 
-/// Loads the append-only file and returns the journal that goes on with it.
-fn load(node: &Arc<Node>, machine: &Arc<ServerMachine>) -> Result<Journal, String> {
-    let (directory, prefix, cut_torn_tail, is_on) = {
-        let config = node.shared.config.read();
-        (
-            config.text_lossy(Param::Appenddirname).into_owned(),
-            config.text_lossy(Param::Appendfilename).into_owned(),
-            config.yes(Param::AofLoadTruncated),
-            config.yes(Param::Appendonly),
-        )
-    };
-    let mut folder = AofFolder::open(Path::new(""), &directory, &prefix)?;
-    if is_on && folder.has_data() {
-        let started = clock::now();
-        let mut loader = Loader::new(node, started);
-        let commands = folder.load(&mut loader, cut_torn_tail)?;
-        drop(loader);
-        let seconds = (clock::monotonic_ns() - started.monotonic_ns) as f64 / 1e9;
-        let keys = node.shared.keyspace.len(keyspace::DbIndex(0));
-        info!("loaded {commands} commands in {seconds:.3} seconds; database 0 has {keys} keys");
-    }
-    node.shared.keyspace.set_recording(is_on);
-    machine.set_aof_enabled(is_on);
-    Journal::new(Arc::clone(node), Arc::clone(machine), folder)
-}
-
 fn spawn_worker(index: usize, poll: Poll, shared: &Arc<Shared>) -> Result<thread::JoinHandle<()>, String> {
     let shared = Arc::clone(shared);
     spawn(&format!("worker-{index}"), move || {
@@ -201,15 +212,14 @@ fn spawn_worker(index: usize, poll: Poll, shared: &Arc<Shared>) -> Result<thread
     })
 }
 
-/// The thread that frees memory and writes snapshots. It ends with the process.
-fn spawn_background(machine: &Arc<ServerMachine>, jobs: mpsc::Receiver<Background>) -> Result<(), String> {
-    let machine = Arc::clone(machine);
-    spawn("background", move || {
-        for job in jobs {
-            machine.work(job);
-        }
-    })
-    .map(drop)
+fn spawn_persistence(
+    node: &Arc<Node>,
+    machine: &Arc<ServerMachine>,
+) -> Result<thread::JoinHandle<()>, String> {
+    let (node, own) = (Arc::clone(node), Arc::clone(machine));
+    let thread = spawn("persistence", move || Persistence::new(&node, own).run())?;
+    machine.set_persistence_thread(thread.thread().clone());
+    Ok(thread)
 }
 
 /// Starts a thread that the server cannot do without. If it panics the process ends: clients of a dead worker would wait

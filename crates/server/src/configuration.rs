@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Action, Appended, Config, Inputs, Param};
 
-use crate::aof::at;
+use crate::storage::at;
 
 /// What the command line asked for.
 pub enum Wish {

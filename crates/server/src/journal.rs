@@ -1,261 +1,368 @@
-//! The journal: one thread that puts the effects of all workers into the append-only file.
+//! The journal: how the log of effects gets into the append-only file, and when replies may go.
 //!
 //! ```text
-//!   runs of workers ─► Merger (by stamp) ─► Writer (SELECT, MULTI) ─► increment ─► fsync ─► released
+//!   log ─► Writer (SELECT, MULTI) ─► buffer ─► increment ─► released        everysec, no: at the end of a worker's turn
+//!                                                  └─► fsync ─► released    always: on the persistence thread
 //! ```
-//! With `appendfsync always` one sync serves everything that had arrived (group commit), and only then the position is
-//! published and the workers let their replies go. With `everysec` and `no` it is published as soon as the bytes are
-//! written: they outlive the process, and the sync, within a second or when the system likes, lets them outlive the
-//! machine.
+//! With `everysec` and `no` a worker writes whatever the log holds at the end of its turn, its own effects and those of
+//! others, and its replies go in the same turn: the bytes outlive the process. The sync that lets them outlive the machine
+//! is left to the persistence thread. With `always` that thread writes and syncs, and one sync serves all workers that
+//! wait (group commit).
+//!
+//! While a rewrite switches to its increment, what lies before the snapshot must be on disk before anything behind it is
+//! written, so workers leave the writing to the persistence thread for the time of that one sync.
 //!
 //! A failed append is tried again every second; meanwhile writes are refused and nothing that was acknowledged is given
-//! up, because it stays in the buffer. After a failed sync the file cannot be trusted: writes are refused until a
-//! rewrite has put all data into new files.
+//! up, because it stays in the buffer. After a failed sync the file cannot be trusted: nothing more is acknowledged until
+//! a rewrite has put all data into new files.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use config::{AppendFsync, Param};
+use config::AppendFsync;
+use engine::Shared;
+use engine::shared::WriteBlock;
 use keyspace::LogPosition;
-use keyspace::log::Merger;
-use node::{JournalLetter, Mail, Node};
+use keyspace::log::{Log, Run};
+use node::{Mail, Mailbox};
+use parking_lot::Mutex;
 use persist::aof::Writer;
 use tracing::{error, info};
 
-use crate::aof::{AofFolder, Increment};
 use crate::clock::monotonic_ns;
-use crate::machine::ServerMachine;
+use crate::increment::Increment;
+use crate::shared::Letter;
 
 const SECOND_NS: u64 = 1_000_000_000;
+/// Buffers that grew beyond this many bytes are given back once they are written.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// See the module's text.
 pub struct Journal {
-    node: Arc<Node>,
-    machine: Arc<ServerMachine>,
-    folder: AofFolder,
+    mailboxes: Vec<Arc<Mailbox<Letter>>>,
+    state: Mutex<State>,
+    /// Whether workers write; else the persistence thread does.
+    workers_write: AtomicBool,
+    /// How far the log has come, as `appendfsync` promises.
+    released: AtomicU64,
+    /// The position each worker waits for, so that it has to be told when `released` changes; 0 = none.
+    awaited: Vec<AtomicU64>,
+    /// Bytes of all files.
+    size: AtomicU64,
+    /// Bytes that could not be written yet.
+    buffered: AtomicU64,
+}
+
+/// What has to be changed together.
+struct State {
+    policy: AppendFsync,
     /// None while the append-only file is off.
     increment: Option<Increment>,
-    merger: Merger,
+    /// Effects that were just taken from the log; kept for its memory.
+    taken: Run,
     writer: Writer,
     /// Bytes to append.
     buffer: Vec<u8>,
-    /// Positions at which a new increment begins.
-    cuts: VecDeque<LogPosition>,
-    /// The first increment that a rewrite in progress keeps.
-    first_kept: u64,
-    policy: AppendFsync,
-    /// When the oldest append was made that is not synced.
-    unsynced_since_ns: Option<u64>,
+    /// The places behind what is in the buffer, in the file and on disk.
+    encoded: LogPosition,
+    written: LogPosition,
+    synced: LogPosition,
+    last_sync_ns: u64,
+    /// Between a snapshot and the first write behind it.
+    is_switching: bool,
+    trouble: Option<Trouble>,
+}
+
+/// Why writes are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// An append failed.
+    Append,
     /// A sync failed: only a rewrite helps.
-    distrusted: bool,
-    finishing: bool,
+    Sync,
+}
+
+/// Interface of workers.
+impl Journal {
+    /// A journal that is off.
+    pub fn new(mailboxes: Vec<Arc<Mailbox<Letter>>>) -> Self {
+        let awaited = mailboxes.iter().map(|_| AtomicU64::new(0)).collect();
+        let state = State {
+            policy: AppendFsync::EverySecond,
+            increment: None,
+            taken: Run::default(),
+            writer: Writer::new(),
+            buffer: Vec::new(),
+            encoded: LogPosition(0),
+            written: LogPosition(0),
+            synced: LogPosition(0),
+            last_sync_ns: 0,
+            is_switching: false,
+            trouble: None,
+        };
+        Self {
+            mailboxes,
+            state: Mutex::new(state),
+            workers_write: AtomicBool::new(true),
+            released: AtomicU64::new(0),
+            awaited,
+            size: AtomicU64::new(0),
+            buffered: AtomicU64::new(0),
+        }
+    }
+
+    /// The place up to which replies may go.
+    pub fn released(&self) -> LogPosition {
+        LogPosition(self.released.load(Ordering::SeqCst))
+    }
+
+    /// A worker needs the log to be released up to a position. False: it will be told.
+    pub fn release(&self, shared: &Shared, worker: usize, position: LogPosition) -> bool {
+        if self.workers_write.load(Ordering::Acquire) {
+            let mut state = self.state.lock();
+            // Another worker may have written it while this one waited for the lock, or a snapshot may have been taken.
+            if self.released() < position && state.workers_write() {
+                self.write(&mut state, shared);
+            }
+        }
+        if self.released() >= position {
+            return true;
+        }
+        // Either this is seen by the one who releases next, or what was released before is seen here.
+        self.awaited[worker].fetch_max(position.0, Ordering::SeqCst);
+        self.released() >= position
+    }
+
+    /// Bytes of all files, and bytes that could not be written yet.
+    pub fn sizes(&self) -> (u64, u64) {
+        (self.size.load(Ordering::Relaxed), self.buffered.load(Ordering::Relaxed))
+    }
+
+    /// Whether writing fails.
+    pub fn has_trouble(&self) -> bool {
+        self.state.lock().trouble.is_some()
+    }
+
+    /// Whether there is an append-only file.
+    pub fn is_on(&self) -> bool {
+        self.state.lock().increment.is_some()
+    }
+}
+
+/// Interface of the persistence thread.
+impl Journal {
+    /// Begins to append to an increment of files that have so many bytes.
+    pub fn open(&self, increment: Increment, size: u64) {
+        self.state.lock().increment = Some(increment);
+        self.set_size(size);
+    }
+
+    /// The files have so many bytes, since some were added or removed.
+    pub fn set_size(&self, size: u64) {
+        self.size.store(size, Ordering::Relaxed);
+    }
+
+    /// Ends appending; nothing is recorded any more.
+    pub fn close(&self, shared: &Shared) {
+        self.advance(shared);
+        self.sync(shared);
+        let mut state = self.state.lock();
+        state.increment = None;
+        state.buffer.clear();
+        if state.trouble.take().is_some() {
+            self.accept(&state, shared);
+        }
+        self.write(&mut state, shared);
+    }
+
+    /// How often syncs are made has changed.
+    pub fn set_policy(&self, policy: AppendFsync) {
+        let mut state = self.state.lock();
+        state.policy = policy;
+        self.show(&state);
+    }
+
+    /// Writes what is there and syncs it if that is due.
+    pub fn advance(&self, shared: &Shared) {
+        let is_due = {
+            let mut state = self.state.lock();
+            self.write(&mut state, shared);
+            match state.policy {
+                AppendFsync::Always => true,
+                AppendFsync::EverySecond => monotonic_ns() >= state.last_sync_ns + SECOND_NS,
+                AppendFsync::Never => false,
+            }
+        };
+        if is_due {
+            self.sync(shared);
+        }
+    }
+
+    /// Syncs what has been written. Workers go on writing meanwhile.
+    pub fn sync(&self, shared: &Shared) {
+        let (handle, position) = {
+            let state = self.state.lock();
+            let Some(increment) = state.increment.as_ref().filter(|_| state.synced < state.written) else {
+                return;
+            };
+            (increment.sync_handle(), state.written)
+        };
+        let result = handle.sync();
+        let mut state = self.state.lock();
+        match result {
+            Ok(()) => state.synced = position,
+            Err(reason) => {
+                self.refuse(
+                    &mut state,
+                    shared,
+                    Trouble::Sync,
+                    &format!("{reason}. All data is being written anew"),
+                );
+            }
+        }
+        state.last_sync_ns = monotonic_ns();
+        self.publish(&state);
+    }
+
+    /// Whether a sync has failed, so that a rewrite is needed.
+    pub fn needs_rewrite(&self) -> bool {
+        self.state.lock().trouble == Some(Trouble::Sync)
+    }
+
+    /// A snapshot is being taken, and no worker is in a batch: what the log holds is in the snapshot.
+    pub fn cut(&self, log: &Log) {
+        let mut state = self.state.lock();
+        state.encode(log);
+        state.is_switching = true;
+        self.show(&state);
+    }
+
+    /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place.
+    pub fn switch(&self, shared: &Shared, increment: Increment) {
+        self.append(&mut self.state.lock(), shared);
+        self.sync(shared);
+        let mut state = self.state.lock();
+        if !state.buffer.is_empty() {
+            // It is in the snapshot; but until that is the base, the files lack it and nothing may follow it.
+            state.buffer.clear();
+            state.trouble = Some(Trouble::Sync);
+        }
+        state.increment = Some(increment);
+        state.written = state.encoded;
+        state.synced = state.encoded;
+        state.writer.restart();
+        state.is_switching = false;
+        self.show(&state);
+        self.write(&mut state, shared);
+    }
+
+    /// A rewrite has ended well: the files hold everything and can be trusted.
+    pub fn trust(&self, shared: &Shared, size: u64) {
+        let mut state = self.state.lock();
+        self.set_size(size);
+        if state.trouble == Some(Trouble::Sync) {
+            state.trouble = None;
+            self.accept(&state, shared);
+        }
+        self.publish(&state);
+    }
 }
 
 impl Journal {
-    /// A journal that goes on with a folder whose data has been loaded.
-    pub fn new(node: Arc<Node>, machine: Arc<ServerMachine>, mut folder: AofFolder) -> Result<Self, String> {
-        let is_on = node.shared.config.read().yes(Param::Appendonly);
-        let increment = is_on.then(|| folder.continue_increment()).transpose()?;
-        let workers = node.shared.statistics.len();
-        let merger = Merger::new(workers, node.shared.keyspace.position());
-        machine.set_aof_sizes(folder.data_bytes(), folder.data_bytes());
-        let policy = node.shared.config.read().append_fsync();
-        Ok(Self {
-            node,
-            machine,
-            folder,
-            increment,
-            merger,
-            writer: Writer::new(),
-            buffer: Vec::new(),
-            cuts: VecDeque::new(),
-            first_kept: 0,
-            policy,
-            unsynced_since_ns: None,
-            distrusted: false,
-            finishing: false,
-        })
-    }
-
-    /// The thread's body.
-    pub fn run(mut self) {
-        let mut letters = Vec::new();
-        while !self.finishing {
-            self.machine.journal_letters(&mut letters);
-            if letters.is_empty() {
-                std::thread::park_timeout(self.patience());
-            }
-            for letter in letters.drain(..) {
-                self.take(letter);
-            }
-            self.advance();
-        }
-        self.finish();
-    }
-
-    /// How long to wait for letters: until the next sync or retry is due.
-    fn patience(&self) -> Duration {
-        let second = Duration::from_secs(1);
-        match self.unsynced_since_ns {
-            Some(since) if self.policy == AppendFsync::EverySecond => {
-                Duration::from_nanos((since + SECOND_NS).saturating_sub(monotonic_ns()))
-            }
-            _ => second,
+    /// Takes what the log holds, and appends it.
+    fn write(&self, state: &mut State, shared: &Shared) {
+        if !state.is_switching {
+            state.encode(shared.keyspace.log());
+            self.append(state, shared);
+            self.publish(state);
         }
     }
 
-    fn take(&mut self, letter: JournalLetter) {
-        match letter {
-            JournalLetter::Run { worker, run } => self.merger.push(worker, run),
-            JournalLetter::Cut(position) => self.cuts.push_back(position),
-            JournalLetter::Base(result) => self.finish_rewrite(result),
-            JournalLetter::Configured => self.configure(),
-            JournalLetter::Finish => self.finishing = true,
-        }
-    }
-
-    fn configure(&mut self) {
-        let config = self.node.shared.config.read();
-        self.policy = config.append_fsync();
-        if !config.yes(Param::Appendonly) && self.cuts.is_empty() {
-            self.increment = None;
-        }
-    }
-
-    /// Writes what is complete, up to and across cuts, and syncs if the policy says so.
-    fn advance(&mut self) {
-        loop {
-            let limit = self.cuts.front().copied().unwrap_or(LogPosition(u64::MAX));
-            let (writer, buffer) = (&mut self.writer, &mut self.buffer);
-            self.merger.drain(limit, &mut |record, text| writer.push(record, text, buffer));
-            self.writer.finish_unit(&mut self.buffer);
-            self.append();
-            if self.cuts.is_empty() || self.merger.position() < limit || !self.begin_increment() {
-                break;
-            }
-        }
-        self.sync_if_due();
-    }
-
-    /// The log has reached a cut: what follows goes into a new increment.
-    fn begin_increment(&mut self) -> bool {
-        self.sync();
-        match self.folder.next_increment() {
-            Ok(increment) => {
-                self.cuts.pop_front();
-                // What could not be written before the cut is in the snapshot that is being saved.
-                self.buffer.clear();
-                self.increment = Some(increment);
-                self.first_kept = self.folder.last_sequence();
-                self.writer.restart();
-                true
-            }
-            Err(reason) => {
-                self.refuse(&reason);
-                false
-            }
-        }
-    }
-
-    fn append(&mut self) {
-        if self.buffer.is_empty() {
-            return;
-        }
-        let Some(increment) = &mut self.increment else {
-            self.buffer.clear();
-            return;
+    fn append(&self, state: &mut State, shared: &Shared) {
+        let result = match &mut state.increment {
+            Some(increment) if !state.buffer.is_empty() => increment.append(&state.buffer),
+            _ => Ok(()),
         };
-        match increment.append(&self.buffer) {
+        match result {
             Ok(()) => {
-                self.machine.add_aof_bytes(self.buffer.len() as u64);
-                self.buffer.clear();
-                self.buffer.shrink_to(1 << 20);
-                self.unsynced_since_ns.get_or_insert_with(monotonic_ns);
-                self.accept();
+                self.size.fetch_add(state.buffer.len() as u64, Ordering::Relaxed);
+                state.buffer.clear();
+                state.buffer.shrink_to(KEPT_BYTES);
+                state.written = state.encoded;
+                if state.trouble == Some(Trouble::Append) {
+                    state.trouble = None;
+                    self.accept(state, shared);
+                }
             }
-            Err(reason) => self.refuse(&reason),
+            Err(reason) => self.refuse(state, shared, Trouble::Append, &reason),
         }
+        self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
     }
 
-    fn sync_if_due(&mut self) {
-        let due = match self.policy {
-            AppendFsync::Always => true,
-            AppendFsync::EverySecond => {
-                self.unsynced_since_ns.is_some_and(|since| monotonic_ns() >= since + SECOND_NS)
-            }
-            AppendFsync::Never => false,
-        };
-        if due {
-            self.sync();
-        }
-        let is_safe = self.unsynced_since_ns.is_none() && self.buffer.is_empty();
-        if self.policy != AppendFsync::Always || is_safe {
-            self.publish();
-        }
-    }
-
-    fn sync(&mut self) {
-        if self.unsynced_since_ns.is_none() {
+    /// Lets go what may go, and tells the workers that wait.
+    fn publish(&self, state: &State) {
+        let position = state.reached();
+        if state.trouble == Some(Trouble::Sync) || self.released() >= position {
             return;
         }
-        let Some(increment) = &mut self.increment else { return };
-        match increment.sync() {
-            Ok(()) => self.unsynced_since_ns = None,
-            Err(reason) => {
-                self.distrusted = true;
-                self.refuse(&format!("{reason}. The file cannot be trusted any more; run BGREWRITEAOF"));
+        self.released.store(position.0, Ordering::SeqCst);
+        for (mailbox, awaited) in self.mailboxes.iter().zip(&self.awaited) {
+            let wanted = awaited.load(Ordering::SeqCst);
+            if wanted == 0 {
+                continue;
             }
-        }
-    }
-
-    /// Tells the workers how far the log has come.
-    fn publish(&mut self) {
-        if self.distrusted || !self.machine.set_released(self.merger.position()) {
-            return;
-        }
-        for worker in 0..self.node.shared.identity.threads {
-            node::Machine::post(&*self.machine, worker, Mail::Released);
-        }
-    }
-
-    /// The new base is there: from now on the manifest names it.
-    fn finish_rewrite(&mut self, result: Result<String, String>) {
-        self.advance();
-        let installed = result.and_then(|name| self.folder.install_base(&name, self.first_kept));
-        let is_ok = installed.is_ok();
-        match installed {
-            Ok(()) => {
-                info!("the append-only file has been rewritten");
-                self.distrusted = false;
-                self.accept();
+            if wanted <= position.0 {
+                // If this fails, the worker waits for more by now.
+                let _ = awaited.compare_exchange(wanted, 0, Ordering::SeqCst, Ordering::SeqCst);
             }
-            Err(reason) => error!("rewriting the append-only file failed: {reason}"),
+            mailbox.send(Letter::Node(Mail::Released));
         }
-        let bytes = self.folder.data_bytes();
-        self.machine.finish_rewrite(is_ok, bytes);
     }
 
-    fn refuse(&self, reason: &str) {
-        if self.machine.set_aof_ok(false) {
+    fn refuse(&self, state: &mut State, shared: &Shared, trouble: Trouble, reason: &str) {
+        if state.trouble.is_none() {
             error!("writing the append-only file failed: {reason}. Writes are refused until it works again");
         }
-        self.node.refuse_writes(Some(reason.to_owned()));
+        if state.trouble != Some(Trouble::Sync) {
+            state.trouble = Some(trouble);
+        }
+        self.show(state);
+        shared.refuse_writes(
+            WriteBlock::Log,
+            Some(format!("MISCONF Errors writing to the AOF file: {reason}")),
+        );
     }
 
-    fn accept(&self) {
-        if !self.distrusted && self.machine.set_aof_ok(true) {
-            info!("the append-only file can be written again");
-            self.node.refuse_writes(None);
-        }
+    /// There was trouble, and there is none any more.
+    fn accept(&self, state: &State, shared: &Shared) {
+        self.show(state);
+        info!("the append-only file can be written again");
+        shared.refuse_writes(WriteBlock::Log, None);
     }
 
-    /// Everything is written and synced before the process ends.
-    fn finish(&mut self) {
-        self.advance();
-        self.sync();
-        if !self.buffer.is_empty() {
-            error!("{} bytes of the append-only file could not be written", self.buffer.len());
+    /// Lets the workers see who writes.
+    fn show(&self, state: &State) {
+        self.workers_write.store(state.workers_write(), Ordering::Release);
+    }
+}
+
+impl State {
+    fn workers_write(&self) -> bool {
+        self.policy != AppendFsync::Always && !self.is_switching && self.trouble.is_none()
+    }
+
+    /// Encodes what the log holds, behind what could not be written.
+    fn encode(&mut self, log: &Log) {
+        self.encoded = log.take(&mut self.taken);
+        if self.increment.is_some() {
+            self.writer.push_all(&self.taken, &mut self.buffer);
         }
+        self.taken.clear();
+    }
+
+    /// How far the log has come, as the policy promises. Without a file it promises nothing.
+    fn reached(&self) -> LogPosition {
+        let must_be_synced = self.policy == AppendFsync::Always && self.increment.is_some();
+        if must_be_synced { self.synced } else { self.written }
     }
 }

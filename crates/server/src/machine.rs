@@ -1,38 +1,48 @@
-//! The machine as the node sees it: mailboxes, background work, figures, the end.
+//! The machine as the node sees it: mailboxes, the journal, saving, figures, the end.
 
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::Thread;
 
 use config::{Appended, Config, Param};
 use engine::Shared as EngineShared;
-use keyspace::{LogPosition, Snapshot};
-use node::{
-    Background, JournalLetter, Machine, Mail, Mailbox, MemoryFigures, PersistenceFigures, Refusal, Shutdown,
-};
+use engine::shared::WriteBlock;
+use keyspace::{Access, Garbage, LogPosition};
+use node::{Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node, PersistenceFigures, Refusal, Side};
 use parking_lot::Mutex;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::aof::{AofFolder, at};
+use crate::clock;
+use crate::journal::Journal;
 use crate::listening::Listening;
+use crate::loading;
+use crate::persistence::{AppendOnly, Task};
+use crate::progress::Progress;
+use crate::saver::Job;
 use crate::shared::Letter;
+use crate::snapshot_file::{self, Form};
 
-/// Bytes of a new base that are written at once.
-const WRITE_STEP: usize = 1 << 20;
+/// Why writes are refused after a save that failed, as Redis says it.
+const SNAPSHOT_REFUSAL: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
+to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during \
+writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
+RDB error.";
 
 /// See the module's text.
 pub struct ServerMachine {
     mailboxes: Vec<Arc<Mailbox<Letter>>>,
-    journal: Mailbox<JournalLetter>,
-    background: Mutex<Sender<Background>>,
-    released: AtomicU64,
-    figures: Mutex<PersistenceFigures>,
-    aof_ok: AtomicBool,
-    /// Where the files of the append-only file are.
-    aof_folder: PathBuf,
+    /// The append-only file as the workers see it.
+    pub journal: Journal,
+    /// The files of the append-only set, once it has been on.
+    pub append_only: Mutex<Option<AppendOnly>>,
+    /// Saving and rewriting.
+    pub progress: Progress,
+    tasks: Mailbox<Task>,
+    persistence: PersistenceThread,
+    /// None when the saver is to end.
+    jobs: Mutex<Option<Sender<Job>>>,
+    garbage: Mutex<Sender<Vec<Garbage>>>,
     /// Where the configuration came from.
     config_file: Option<PathBuf>,
     /// Where clients connect.
@@ -41,120 +51,103 @@ pub struct ServerMachine {
     ending: Mutex<Option<signal_hook::iterator::Handle>>,
 }
 
-/// The journal's thread, once it runs.
-pub type JournalThread = Arc<Mutex<Option<Thread>>>;
+/// The persistence thread, once it runs.
+pub type PersistenceThread = Arc<Mutex<Option<Thread>>>;
+
+/// Where the background threads get their work.
+pub struct Background {
+    /// The saver's.
+    pub jobs: Sender<Job>,
+    /// The reclaimer's.
+    pub garbage: Sender<Vec<Garbage>>,
+}
 
 impl ServerMachine {
     /// A machine for workers with these mailboxes.
     pub fn new(
         mailboxes: Vec<Arc<Mailbox<Letter>>>,
-        journal_thread: &JournalThread,
-        background: Sender<Background>,
-        aof_folder: PathBuf,
+        background: Background,
         config_file: Option<PathBuf>,
         ending: signal_hook::iterator::Handle,
         listening: Arc<Listening>,
     ) -> Self {
-        let thread = Arc::clone(journal_thread);
-        let wake = move || {
-            if let Some(thread) = thread.lock().as_ref() {
-                thread.unpark();
-            }
-        };
+        let persistence = PersistenceThread::default();
+        let thread = Arc::clone(&persistence);
         Self {
+            journal: Journal::new(mailboxes.clone()),
             mailboxes,
-            journal: Mailbox::new(wake),
-            background: Mutex::new(background),
-            released: AtomicU64::new(0),
-            figures: Mutex::new(PersistenceFigures {
-                aof_rewrite_ok: true,
-                aof_write_ok: true,
-                aof_rewrite_seconds: -1,
-                ..PersistenceFigures::default()
-            }),
-            aof_ok: AtomicBool::new(true),
-            aof_folder,
+            append_only: Mutex::new(None),
+            progress: Progress::new(),
+            tasks: Mailbox::new(move || wake(&thread)),
+            persistence,
+            jobs: Mutex::new(Some(background.jobs)),
+            garbage: Mutex::new(background.garbage),
             config_file,
             listening,
             ending: Mutex::new(Some(ending)),
         }
     }
 
-    /// The journal's letters.
-    pub fn journal_letters(&self, into: &mut Vec<JournalLetter>) {
-        self.journal.take(into);
+    /// The persistence thread runs.
+    pub fn set_persistence_thread(&self, thread: Thread) {
+        *self.persistence.lock() = Some(thread);
     }
 
-    /// The log has come so far; true if that is further than before.
-    pub fn set_released(&self, position: LogPosition) -> bool {
-        self.released.swap(position.0, Ordering::Release) != position.0
+    /// Tells the persistence thread something.
+    pub fn tell(&self, task: Task) {
+        self.tasks.send(task);
     }
 
-    /// Whether writing works; true if that is news.
-    pub fn set_aof_ok(&self, ok: bool) -> bool {
-        self.figures.lock().aof_write_ok = ok;
-        self.aof_ok.swap(ok, Ordering::Relaxed) != ok
+    /// What the persistence thread has been told.
+    pub fn tasks(&self, into: &mut Vec<Task>) {
+        self.tasks.take(into);
     }
 
-    /// The bytes of the append-only file, and after its last rewrite.
-    pub fn set_aof_sizes(&self, now: u64, base: u64) {
-        let mut figures = self.figures.lock();
-        (figures.aof_size, figures.aof_base_size) = (now, base);
-    }
-
-    /// The append-only file has grown.
-    pub fn add_aof_bytes(&self, bytes: u64) {
-        self.figures.lock().aof_size += bytes;
-    }
-
-    /// Whether there is an append-only file.
-    pub fn set_aof_enabled(&self, on: bool) {
-        self.figures.lock().aof_enabled = on;
-    }
-
-    /// A rewrite has ended.
-    pub fn finish_rewrite(&self, ok: bool, bytes: u64) {
-        let mut figures = self.figures.lock();
-        figures.aof_rewriting = false;
-        figures.aof_rewrite_ok = ok;
-        if ok {
-            (figures.aof_size, figures.aof_base_size) = (bytes, bytes);
+    /// Lets the saver do something.
+    pub fn begin_job(&self, job: Job) {
+        if let Some(jobs) = &*self.jobs.lock() {
+            // It ends after everybody who could send to it.
+            let _ = jobs.send(job);
         }
     }
 
-    /// Does one piece of background work.
-    pub fn work(&self, work: Background) {
-        match work {
-            Background::Free(garbage) => drop(garbage),
-            Background::RewriteAof(snapshot) => {
-                let result = self.write_base(snapshot);
-                self.journal.send(JournalLetter::Base(result));
-            }
-            Background::Save(_) => {}
-        }
+    /// No more work for the saver.
+    pub fn end_saver(&self) {
+        *self.jobs.lock() = None;
     }
 
-    /// Writes a snapshot as commands into a temporary file; returns its name.
-    fn write_base(&self, mut snapshot: Snapshot) -> Result<String, String> {
-        let (path, name) = AofFolder::temporary_base(&self.aof_folder);
-        let write = |snapshot: &mut Snapshot| -> std::io::Result<()> {
-            let mut file = BufWriter::with_capacity(WRITE_STEP, std::fs::File::create(&path)?);
-            let mut text = Vec::new();
-            for database in snapshot.databases() {
-                resp::write_command(&mut text, &["SELECT", &database.0.to_string()]);
-                for shard in 0..snapshot.shards() {
-                    snapshot.for_each(shard, database, &mut |seen| {
-                        persist::encode_value(seen.key, &seen.value, seen.expiry, &mut text);
-                    });
-                    snapshot.release(shard, database);
-                    file.write_all(&text)?;
-                    text.clear();
-                }
-            }
-            file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
-        };
-        write(&mut snapshot).map_err(|error| at(&path, &error))?;
-        Ok(name)
+    /// Lets the saver write the RDB file, now or, if that is allowed, later with newer data.
+    pub fn begin_save(&self, config: &Config, image: Image, schedule: bool) -> Result<bool, String> {
+        let begun = self.progress.begin_save(schedule, clock::monotonic_ns())?;
+        if begun {
+            self.begin_job(Job::Dump { image, form: Form::dump(config), path: dump_path(config) });
+        }
+        Ok(begun)
+    }
+}
+
+/// Notes how a save has ended.
+pub fn note_saved(shared: &EngineShared, result: Result<(), String>) {
+    let refuses = {
+        let config = shared.config.read();
+        config.yes(Param::StopWritesOnBgsaveError) && !config.save_points().is_empty()
+    };
+    let refusal = (result.is_err() && refuses).then(|| SNAPSHOT_REFUSAL.to_owned());
+    shared.refuse_writes(WriteBlock::Snapshot, refusal);
+    match result {
+        Ok(()) => info!("the data has been saved"),
+        Err(reason) => error!("saving the data failed: {reason}"),
+    }
+}
+
+/// The RDB file. The process is in the folder `dir`.
+pub fn dump_path(config: &Config) -> PathBuf {
+    std::env::current_dir().unwrap_or_default().join(&*config.text_lossy(Param::Dbfilename))
+}
+
+fn wake(thread: &PersistenceThread) {
+    if let Some(thread) = thread.lock().as_ref() {
+        thread.unpark();
     }
 }
 
@@ -165,32 +158,93 @@ impl Machine for ServerMachine {
         }
     }
 
-    fn journal(&self, letter: JournalLetter) {
-        self.journal.send(letter);
+    fn write_log(&self, shared: &EngineShared, worker: usize, position: LogPosition) -> bool {
+        let is_there = self.journal.release(shared, worker, position);
+        if !is_there {
+            wake(&self.persistence);
+        }
+        is_there
     }
 
     fn released(&self) -> LogPosition {
-        LogPosition(self.released.load(Ordering::Acquire))
+        self.journal.released()
     }
 
-    fn begin(&self, work: Background) {
-        if matches!(work, Background::RewriteAof(_)) {
-            self.figures.lock().aof_rewriting = true;
+    fn free(&self, garbage: Vec<Garbage>) {
+        // The reclaimer ends after everybody who could send to it.
+        let _ = self.garbage.lock().send(garbage);
+    }
+
+    fn rewrite_aof(&self) -> Result<bool, String> {
+        let begun = self.progress.begin_rewrite(clock::monotonic_ns())?;
+        if begun {
+            self.tell(Task::Rewrite);
         }
-        // The background thread ends after everybody who could send to it.
-        let _ = self.background.lock().send(work);
+        Ok(begun)
     }
 
-    fn save_now(&self, _: &EngineShared, _: Snapshot) -> Result<(), String> {
-        Err("saving RDB files is not implemented yet; the append-only file holds the data".to_owned())
+    fn save(&self, shared: &EngineShared, image: Image, is_last: bool) -> Result<(), String> {
+        if is_last {
+            self.progress.cancel();
+        } else {
+            self.progress.check_idle()?;
+        }
+        let (form, path) = {
+            let config = shared.config.read();
+            (Form::dump(&config), dump_path(&config))
+        };
+        let temporary = snapshot_file::temporary(&path, "save");
+        let changes = image.changes;
+        let never = std::sync::atomic::AtomicBool::new(false);
+        let result = snapshot_file::write(&temporary, image, form, &never).and_then(|()| {
+            let install = || snapshot_file::install(&temporary, &path);
+            self.progress.install(changes, clock::now().unix, install)
+        });
+        if result.is_err() {
+            self.progress.resume();
+        }
+        note_saved(shared, result.clone());
+        result
     }
 
-    fn shutdown(&self, _: Shutdown) -> Result<(), String> {
-        info!("a client asked to shut down");
+    fn save_in_background(
+        &self,
+        shared: &EngineShared,
+        image: Image,
+        schedule: bool,
+    ) -> Result<bool, String> {
+        let config = shared.config.read();
+        self.begin_save(&config, image, schedule)
+    }
+
+    fn load_rdb(&self, shared: &EngineShared, access: &mut Access<'_>) -> Result<(), String> {
+        let path = dump_path(&shared.config.read());
+        match loading::rdb(&path, loading::read_options(shared), clock::now().unix, access) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(format!("{}: the file is not there", path.display())),
+            Err(reason) => Err(reason),
+        }
+        .map_err(|reason| {
+            error!("{reason}");
+            "Error trying to load the RDB dump, check server logs.".to_owned()
+        })
+    }
+
+    fn load_aof(&self, node: &Node) -> Result<(), String> {
+        self.journal.advance(&node.shared);
+        let mut guard = self.append_only.lock();
+        let Some(AppendOnly { folder, files }) = guard.as_mut() else { return Ok(()) };
+        let mut loader = Loader::new(node, Side::Reload, clock::now());
+        loading::append_only(folder, files, node, &mut loader).map(drop).map_err(|reason| {
+            error!("{reason}");
+            "Error trying to load the AOF files, check server logs.".to_owned()
+        })
+    }
+
+    fn end(&self) {
         if let Some(ending) = self.ending.lock().take() {
             ending.close();
         }
-        Ok(())
     }
 
     fn warn(&self, text: &str) {
@@ -206,11 +260,18 @@ impl Machine for ServerMachine {
     }
 
     fn persistence(&self) -> PersistenceFigures {
-        self.figures.lock().clone()
+        let (aof_size, aof_buffered) = self.journal.sizes();
+        PersistenceFigures {
+            aof_enabled: self.journal.is_on(),
+            aof_write_ok: !self.journal.has_trouble(),
+            aof_size,
+            aof_buffered,
+            ..self.progress.figures(clock::monotonic_ns())
+        }
     }
 
     fn processor_us(&self) -> (u64, u64) {
-        crate::clock::processor_us()
+        clock::processor_us()
     }
 
     fn reconfigure(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
@@ -231,7 +292,12 @@ impl Machine for ServerMachine {
                 }
             })?;
         }
+        if old.text(Param::Dir) != new.text(Param::Dir) {
+            std::env::set_current_dir(&*new.text_lossy(Param::Dir))
+                .map_err(|error| (Param::Dir, error.to_string()))?;
+        }
         crate::logging::configure(new);
+        self.tell(Task::Configured);
         Ok(())
     }
 

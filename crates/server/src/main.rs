@@ -2,19 +2,26 @@
 
 mod acceptor;
 mod allocator;
-mod aof;
 mod boot;
 mod clock;
 mod configuration;
 mod descriptors;
+mod increment;
 mod journal;
 mod listening;
+mod loading;
 mod logging;
 mod machine;
+mod persistence;
+mod progress;
 mod reactor;
+mod recovery;
+mod saver;
 mod shared;
 mod signals;
+mod snapshot_file;
 mod socket;
+mod storage;
 
 use std::process::ExitCode;
 

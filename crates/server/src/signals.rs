@@ -1,8 +1,9 @@
-//! Signals: SIGTERM and SIGINT end the server in order; SIGPIPE and SIGHUP are ignored as Redis ignores them.
+//! Signals: SIGTERM and SIGINT end the server in order; SIGPIPE and SIGHUP are ignored as Redis ignores them, and so is
+//! SIGXFSZ, since a file that may not grow further is an error of the write.
 
 use std::io;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
 /// The signals that the main thread waits for.
@@ -20,7 +21,7 @@ pub enum Woken {
 impl Waiting {
     /// From here on the signals no longer end the process by themselves.
     pub fn install() -> io::Result<Self> {
-        Ok(Self(Signals::new([SIGTERM, SIGINT, SIGHUP])?))
+        Ok(Self(Signals::new([SIGTERM, SIGINT, SIGHUP, SIGXFSZ])?))
     }
 
     /// Ends the wait from another thread.

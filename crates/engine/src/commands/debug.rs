@@ -10,6 +10,7 @@ use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
+use crate::host::Reload;
 use crate::reply::Reply;
 
 /// The rows of this file.
@@ -61,8 +62,9 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             | b"SET-DISABLE-DENY-SCRIPTS",
             _,
         ) => reply.ok(),
-        (b"RELOAD" | b"LOADAOF", _) => {
-            ctx.host.reload(ctx.access).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+        (b"RELOAD", _) => reload(ctx, args, reply)?,
+        (b"LOADAOF", 2) => {
+            ctx.host.load_aof(ctx.access).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
             reply.ok();
         }
         (b"CONFIG-REWRITE-FORCE-ALL", 2) => {
@@ -93,12 +95,16 @@ const HELP: &[&str] = &[
     "    A hash of all data.",
     "DIGEST-VALUE <key> [<key> ...]",
     "    A hash of each value.",
+    "LOADAOF",
+    "    Forgets all data and loads the append-only file.",
     "OBJECT <key>",
     "    How a value is kept.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Makes keys.",
     "PROTOCOL <type>",
     "    A reply of each type of the protocol.",
+    "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+    "    Saves all data, forgets it and loads it again, or less of that.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Switches the search for due keys.",
     "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
@@ -106,6 +112,26 @@ const HELP: &[&str] = &[
     "SLEEP <seconds>",
     "    Makes this client's worker wait.",
 ];
+
+fn reload(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut what = Reload { save: true, flush: true };
+    let mut cursor = args.cursor(2);
+    while !cursor.is_done() {
+        if cursor.take("NOSAVE") {
+            what.save = false;
+        } else if cursor.take("NOFLUSH") {
+            what.flush = false;
+        } else if !cursor.take("MERGE") {
+            // With it or without: keys of the file replace those that are there.
+            return Err(Error::Static(
+                "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+            ));
+        }
+    }
+    ctx.host.reload(ctx.access, what).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    reply.ok();
+    Ok(())
+}
 
 /// Waits by reading the clock, as long as the client wants; only this worker's clients wait with it.
 fn sleep(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -134,24 +134,24 @@ fn clients(ctx: &Context<'_, '_>, out: &mut String) {
 fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     let figures = ctx.host.persistence();
     let ok = |good: bool| if good { "ok" } else { "err" };
-    let changes: u64 = ctx.shared.statistics.iter().map(|worker| worker.changes.load(Relaxed)).sum();
+    let changes = ctx.shared.changes().saturating_sub(figures.saved_changes);
     let saved = if figures.last_save.0 == 0 { ctx.shared.identity.started } else { figures.last_save };
     line(out, "loading", u8::from(ctx.shared.loading.load(Relaxed)));
     line(out, "async_loading", 0);
     line(out, "current_cow_peak", 0);
     line(out, "current_cow_size", 0);
     line(out, "rdb_changes_since_last_save", changes);
-    line(out, "rdb_bgsave_in_progress", 0);
+    line(out, "rdb_bgsave_in_progress", u8::from(figures.saving));
     line(out, "rdb_last_save_time", saved.0 / 1000);
-    line(out, "rdb_last_bgsave_status", "ok");
-    line(out, "rdb_last_bgsave_time_sec", -1);
-    line(out, "rdb_current_bgsave_time_sec", -1);
-    line(out, "rdb_saves", 0);
+    line(out, "rdb_last_bgsave_status", ok(figures.save_ok));
+    line(out, "rdb_last_bgsave_time_sec", figures.save_seconds);
+    line(out, "rdb_current_bgsave_time_sec", figures.current_save_seconds);
+    line(out, "rdb_saves", figures.saves);
     line(out, "aof_enabled", u8::from(figures.aof_enabled));
     line(out, "aof_rewrite_in_progress", u8::from(figures.aof_rewriting));
     line(out, "aof_rewrite_scheduled", u8::from(figures.aof_rewrite_scheduled));
     line(out, "aof_last_rewrite_time_sec", figures.aof_rewrite_seconds);
-    line(out, "aof_current_rewrite_time_sec", -1);
+    line(out, "aof_current_rewrite_time_sec", figures.aof_current_rewrite_seconds);
     line(out, "aof_last_bgrewrite_status", ok(figures.aof_rewrite_ok));
     line(out, "aof_last_write_status", ok(figures.aof_write_ok));
     line(out, "aof_last_cow_size", 0);
@@ -160,7 +160,7 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     if figures.aof_enabled {
         line(out, "aof_current_size", figures.aof_size);
         line(out, "aof_base_size", figures.aof_base_size);
-        line(out, "aof_pending_rewrite", 0);
+        line(out, "aof_pending_rewrite", u8::from(figures.aof_rewrite_scheduled));
         line(out, "aof_buffer_length", figures.aof_buffered);
         line(out, "aof_pending_bio_fsync", 0);
         line(out, "aof_delayed_fsync", 0);

@@ -180,11 +180,11 @@ fn shutdown(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         });
     }
     let _ = reply; // a server that ends answers nothing
-    ctx.host.shutdown(how).map_err(|reason| Error::Text(format!("ERR {reason}")))
+    ctx.host.shutdown(ctx.access, how).map_err(|reason| Error::Text(format!("ERR {reason}")))
 }
 
 fn save(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    ctx.host.save(ctx.access, false).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    ctx.host.save(ctx.access).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
     reply.ok();
     Ok(())
 }
@@ -193,8 +193,12 @@ fn background_save(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
     if args.len() > 2 || args.len() == 2 && !args.is(1, "SCHEDULE") {
         return Err(Error::Syntax);
     }
-    ctx.host.save(ctx.access, true).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
-    reply.simple("Background saving started");
+    let schedule = args.len() == 2;
+    let begun = ctx
+        .host
+        .save_in_background(ctx.access, schedule)
+        .map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    reply.simple(if begun { "Background saving started" } else { "Background saving scheduled" });
     Ok(())
 }
 
@@ -206,7 +210,7 @@ fn last_save(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> 
 }
 
 fn rewrite_aof(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let begun = ctx.host.rewrite_aof(ctx.access).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    let begun = ctx.host.rewrite_aof().map_err(|reason| Error::Text(format!("ERR {reason}")))?;
     reply.simple(if begun {
         "Background append only file rewriting started"
     } else {

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use config::{Appended, Config, Param};
 use engine::Shared;
-use keyspace::{LogPosition, Snapshot};
+use keyspace::{Access, Garbage, LogPosition};
 use node::{
-    Background, Identity, Input, JournalLetter, Machine, Mail, MemoryFigures, Node, Now, PersistenceFigures,
-    Refusal, Settings, Shutdown, Worker,
+    Identity, Image, Input, Machine, Mail, MemoryFigures, Node, Now, PersistenceFigures, Refusal, Settings,
+    Worker,
 };
 use parking_lot::Mutex;
 use stdx::time::UnixMs;
@@ -28,17 +28,29 @@ impl Machine for FakeMachine {
     fn post(&self, worker: usize, mail: Mail) {
         self.boxes.lock()[worker].push(mail);
     }
-    fn journal(&self, _: JournalLetter) {}
+    fn write_log(&self, _: &Shared, _: usize, _: LogPosition) -> bool {
+        true
+    }
     fn released(&self) -> LogPosition {
         LogPosition(u64::MAX)
     }
-    fn begin(&self, _: Background) {}
-    fn save_now(&self, _: &Shared, _: Snapshot) -> Result<(), String> {
+    fn free(&self, _: Vec<Garbage>) {}
+    fn rewrite_aof(&self) -> Result<bool, String> {
+        Ok(true)
+    }
+    fn save(&self, _: &Shared, _: Image, _: bool) -> Result<(), String> {
         Ok(())
     }
-    fn shutdown(&self, _: Shutdown) -> Result<(), String> {
+    fn save_in_background(&self, _: &Shared, _: Image, _: bool) -> Result<bool, String> {
+        Ok(true)
+    }
+    fn load_rdb(&self, _: &Shared, _: &mut Access<'_>) -> Result<(), String> {
         Ok(())
     }
+    fn load_aof(&self, _: &Node) -> Result<(), String> {
+        Ok(())
+    }
+    fn end(&self) {}
     fn warn(&self, text: &str) {
         self.warnings.lock().push(text.to_owned());
     }

@@ -42,8 +42,16 @@ pub struct Files {
     /// The largest numbers that were given to a base and to an increment.
     last_base: u64,
     last_increment: u64,
-    /// The increment with which the rewrite in progress began.
-    rewrite: Option<u64>,
+    rewrite: Option<Rewrite>,
+}
+
+/// A rewrite in progress.
+#[derive(Debug, Clone, Copy)]
+enum Rewrite {
+    /// It began with the increment of this number; those before it are in the snapshot.
+    Continued(u64),
+    /// It began without anything before it; its increment has a temporary name.
+    Anew,
 }
 
 impl fmt::Display for FilesError {
@@ -133,18 +141,17 @@ impl Files {
         Ok(true)
     }
 
-    /// After loading: the name of the increment to append to. Where there was nothing, `base` becomes the first base.
+    /// After loading: the name of the increment to append to. Where there was nothing, the file of the temporary name
+    /// becomes the first base.
     pub fn start(
         &mut self,
         storage: &mut dyn Storage,
-        base: &[u8],
+        temporary: &str,
         is_rdb: bool,
     ) -> Result<String, FilesError> {
         let mut manifest = self.manifest.clone();
         if self.is_empty() {
-            let entry = self.new_base(is_rdb);
-            create(storage, &entry.name, base)?;
-            manifest.entries.push(entry);
+            manifest.entries.push(self.install_base(storage, temporary, is_rdb)?);
         }
         let last = manifest.increments().last().map(|entry| entry.name.clone());
         let name = if let Some(name) = last {
@@ -169,8 +176,19 @@ impl Files {
         let mut manifest = self.manifest.clone();
         manifest.entries.push(entry.clone());
         self.replace(storage, manifest)?;
-        self.rewrite = Some(entry.sequence);
+        self.rewrite = Some(Rewrite::Continued(entry.sequence));
         Ok(entry.name)
+    }
+
+    /// As [`Files::begin_rewrite`], when the append-only file was off until now: what the files hold is old, and the
+    /// increment does not follow on it. Until the snapshot is there the manifest stays as it is.
+    pub fn begin_anew(&mut self, storage: &mut dyn Storage) -> Result<String, FilesError> {
+        let name = self.temporary_increment();
+        // Somebody may still write to the one of a rewrite that failed.
+        storage.remove(&name).map_err(about(&name))?;
+        create(storage, &name, b"")?;
+        self.rewrite = Some(Rewrite::Anew);
+        Ok(name)
     }
 
     /// Whether a rewrite has begun and not ended.
@@ -183,6 +201,11 @@ impl Files {
         format!("{TEMPORARY}rewriteaof-{}.{}", self.last_base + 1, self.prefix)
     }
 
+    /// The name of an increment that no manifest may name yet.
+    fn temporary_increment(&self) -> String {
+        format!("{TEMPORARY}rewriteaof-increment.{}", self.prefix)
+    }
+
     /// The snapshot stands in the file of the temporary name: it becomes the base, and what it holds is deleted. After an
     /// error everything is as it was, and this may be tried again.
     pub fn finish_rewrite(
@@ -191,16 +214,21 @@ impl Files {
         temporary: &str,
         is_rdb: bool,
     ) -> Result<(), FilesError> {
-        let first_kept = self.rewrite.expect("a rewrite has begun");
-        storage.sync(temporary).map_err(about(temporary))?;
-        let base = self.new_base(is_rdb);
-        storage.rename(temporary, &base.name).map_err(about(&base.name))?;
-        storage.sync_folder().map_err(about(""))?;
+        let rewrite = self.rewrite.expect("a rewrite has begun");
+        let base = self.install_base(storage, temporary, is_rdb)?;
         let mut manifest = Manifest { entries: vec![base] };
         for entry in &self.manifest.entries {
-            let is_kept = entry.kind == FileKind::Increment && entry.sequence >= first_kept;
+            let follows = |first| entry.kind == FileKind::Increment && entry.sequence >= first;
+            let is_kept = matches!(rewrite, Rewrite::Continued(first) if follows(first));
             let kind = if is_kept { FileKind::Increment } else { FileKind::History };
             manifest.entries.push(ManifestEntry { kind, ..entry.clone() });
+        }
+        if matches!(rewrite, Rewrite::Anew) {
+            let entry = self.new_increment();
+            let from = self.temporary_increment();
+            storage.rename(&from, &entry.name).map_err(about(&entry.name))?;
+            storage.sync_folder().map_err(about(""))?;
+            manifest.entries.push(entry);
         }
         self.replace(storage, manifest)?;
         self.rewrite = None;
@@ -218,9 +246,19 @@ impl Files {
         format!("{}.manifest", self.prefix)
     }
 
-    fn new_base(&mut self, is_rdb: bool) -> ManifestEntry {
+    /// Gives a finished file the name of the next base, content and name durable.
+    fn install_base(
+        &mut self,
+        storage: &mut dyn Storage,
+        temporary: &str,
+        is_rdb: bool,
+    ) -> Result<ManifestEntry, FilesError> {
+        storage.sync(temporary).map_err(about(temporary))?;
         self.last_base += 1;
-        ManifestEntry::base(&self.prefix, self.last_base, is_rdb)
+        let base = ManifestEntry::base(&self.prefix, self.last_base, is_rdb);
+        storage.rename(temporary, &base.name).map_err(about(&base.name))?;
+        storage.sync_folder().map_err(about(""))?;
+        Ok(base)
     }
 
     fn new_increment(&mut self) -> ManifestEntry {

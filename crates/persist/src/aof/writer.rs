@@ -5,7 +5,7 @@
 //! that a reader applies all of it or nothing.
 
 use keyspace::DbIndex;
-use keyspace::log::Record;
+use keyspace::log::{Record, Run};
 use resp::write_command;
 use stdx::number::{parse_i64, write_i64};
 
@@ -13,7 +13,7 @@ use stdx::number::{parse_i64, write_i64};
 #[derive(Debug, Default)]
 pub struct Writer {
     selected: Option<DbIndex>,
-    unit: Option<(u64, u64)>,
+    unit: Option<u64>,
     /// The commands among them that change data, counted up to two.
     commands: usize,
     /// The commands of the unit, SELECTs included.
@@ -26,12 +26,17 @@ impl Writer {
         Self::default()
     }
 
+    /// Adds the effects of a run, which ends with a whole unit.
+    pub fn push_all(&mut self, run: &Run, out: &mut Vec<u8>) {
+        run.iter().for_each(|(record, text)| self.push(record, text, out));
+        self.finish_unit(out);
+    }
+
     /// Adds an effect. The bytes of the unit before it are appended to `out` if this one begins another.
-    pub fn push(&mut self, record: Record, text: &[u8], out: &mut Vec<u8>) {
-        let unit = (record.stamp, record.unit);
-        if self.unit != Some(unit) {
+    fn push(&mut self, record: Record, text: &[u8], out: &mut Vec<u8>) {
+        if self.unit != Some(record.unit) {
             self.finish_unit(out);
-            self.unit = Some(unit);
+            self.unit = Some(record.unit);
         }
         if self.selected != Some(record.database) {
             let mut number = Vec::new();
@@ -44,7 +49,7 @@ impl Writer {
     }
 
     /// Appends the last unit, which is complete.
-    pub fn finish_unit(&mut self, out: &mut Vec<u8>) {
+    fn finish_unit(&mut self, out: &mut Vec<u8>) {
         if self.commands > 1 {
             write_command(out, &[b"MULTI"]);
             out.extend_from_slice(&self.pending);
@@ -98,14 +103,14 @@ mod tests {
     fn units_of_several_effects_are_transactions_and_databases_are_selected() {
         let mut writer = Writer::new();
         let mut out = Vec::new();
-        let mut push = |writer: &mut Writer, stamp, unit, database, text: &str| {
-            let record = Record { stamp, unit, database: DbIndex(database), end: 0 };
+        let mut push = |writer: &mut Writer, unit, database, text: &str| {
+            let record = Record { unit, database: DbIndex(database), end: 0 };
             writer.push(record, format!("{text}\r\n").as_bytes(), &mut out);
         };
-        push(&mut writer, 0, 1, 0, "a");
-        push(&mut writer, 0, 2, 0, "b");
-        push(&mut writer, 0, 2, 3, "c");
-        push(&mut writer, 1, 2, 3, "d");
+        push(&mut writer, 1, 0, "a");
+        push(&mut writer, 2, 0, "b");
+        push(&mut writer, 2, 3, "c");
+        push(&mut writer, 3, 3, "d");
         writer.finish_unit(&mut out);
         assert_eq!(words(&out), "SELECT 0 a MULTI b SELECT 3 c EXEC d");
     }
@@ -131,7 +136,7 @@ mod tests {
             encode_effect(&effect, &mut text);
             let mut writer = Writer::new();
             let end = text.len();
-            writer.push(Record { stamp: 0, unit: 0, database: DbIndex(0), end }, &text, &mut out);
+            writer.push(Record { unit: 0, database: DbIndex(0), end }, &text, &mut out);
             writer.finish_unit(&mut out);
             assert_eq!(words(&out), expected);
         }

@@ -1,13 +1,22 @@
-//! Files in common: an append-only file written by this server is loaded by redis-server with the same content, and the
-//! other way round, with and without a rewrite in between.
+//! Files in common: an append-only file or a snapshot written by this server is loaded by redis-server with the same
+//! content, and the other way round; an append-only file with a base of either kind, before and after a rewrite.
+
+use std::path::Path;
 
 use client::Client;
 
-use crate::content::content;
+use crate::content::{Content, content};
 use crate::support::{Server, must, text};
 
-const APPEND_ONLY: [&str; 6] =
-    ["--appendonly", "yes", "--aof-use-rdb-preamble", "no", "--auto-aof-rewrite-percentage", "0"];
+/// How a server is started on a folder.
+type Start = fn(&Path, &[&str]) -> Server;
+
+/// Appending with the parameters that Redis has by itself, so that bases are RDB.
+const RDB_BASE: &[&str] = &["--appendonly", "yes", "--save", ""];
+/// Appending with bases that are commands.
+const COMMAND_BASE: &[&str] = &["--appendonly", "yes", "--save", "", "--aof-use-rdb-preamble", "no"];
+/// Snapshots only, and those only when asked for.
+const SNAPSHOTS: &[&str] = &["--appendonly", "no", "--save", ""];
 
 /// Writes of every kind that leave something behind; `FAR` is an expiry that no test lives to see.
 const WRITES: &[&str] = &[
@@ -73,14 +82,29 @@ fn rewrite(client: &mut Client) {
     while !text(&must(client, "INFO persistence")).contains("aof_rewrite_in_progress:0") {}
 }
 
+/// Asserts that a server holds what another one held.
+fn assert_holds(server: &Server, written: &Content) {
+    let read = content(&mut server.connect());
+    for (key, value) in written {
+        assert_eq!(read.get(key), Some(value), "{key:?} of {} keys", read.len());
+    }
+    assert_eq!(read.len(), written.len());
+}
+
+/// Ends a server; returns what it held.
+fn content_and_end(server: Server, client: &mut Client) -> Content {
+    // A key whose time has come is gone for both servers, whichever of them notices.
+    while text(&must(client, "EXISTS gone")) != "0" {}
+    let written = content(client);
+    let (status, log) = server.stop();
+    assert!(status.success(), "{log}");
+    written
+}
+
 /// Writes with one server, loads with the other, and compares.
-fn check(
-    writer: fn(&std::path::Path, &[&str]) -> Server,
-    reader: fn(&std::path::Path, &[&str]) -> Server,
-    rewrites: bool,
-) {
+fn check(writer: Start, reader: Start, options: &[&str], rewrites: bool) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let server = writer(folder.path(), &APPEND_ONLY);
+    let server = writer(folder.path(), options);
     let mut client = server.connect();
     write(&mut client, "first");
     if rewrites {
@@ -88,41 +112,108 @@ fn check(
         must(&mut client, "DEL first:17");
         write(&mut client, "second");
     }
-    // A key whose time has come is gone for both, whichever of them notices.
-    while text(&must(&mut client, "EXISTS gone")) != "0" {}
-    let written = content(&mut client);
-    let (status, log) = server.stop();
-    assert!(status.success(), "{log}");
-
-    let server = reader(folder.path(), &APPEND_ONLY);
-    let read = content(&mut server.connect());
-    for (key, value) in &written {
-        assert_eq!(read.get(key), Some(value), "{key:?} of {} keys", read.len());
-    }
-    assert_eq!(read.len(), written.len());
+    let written = content_and_end(server, &mut client);
+    assert_holds(&reader(folder.path(), options), &written);
 }
 
 #[test]
 fn redis_loads_what_this_server_appended() {
-    check(Server::start, Server::oracle, false);
+    check(Server::start, Server::oracle, RDB_BASE, false);
+    check(Server::start, Server::oracle, COMMAND_BASE, false);
 }
 
 #[test]
 fn redis_loads_what_this_server_has_rewritten() {
-    check(Server::start, Server::oracle, true);
+    check(Server::start, Server::oracle, RDB_BASE, true);
+    check(Server::start, Server::oracle, COMMAND_BASE, true);
 }
 
 #[test]
 fn this_server_loads_what_redis_appended() {
-    check(Server::oracle, Server::start, false);
+    check(Server::oracle, Server::start, RDB_BASE, false);
+    check(Server::oracle, Server::start, COMMAND_BASE, false);
 }
 
 #[test]
 fn this_server_loads_what_redis_has_rewritten() {
-    check(Server::oracle, Server::start, true);
+    check(Server::oracle, Server::start, RDB_BASE, true);
+    check(Server::oracle, Server::start, COMMAND_BASE, true);
 }
 
 #[test]
 fn this_server_loads_what_it_has_rewritten() {
-    check(Server::start, Server::start, true);
+    check(Server::start, Server::start, RDB_BASE, true);
+    check(Server::start, Server::start, COMMAND_BASE, true);
+}
+
+/// Saves with one server, loads with the other, and compares.
+fn check_snapshot(writer: Start, reader: Start) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = writer(folder.path(), SNAPSHOTS);
+    let mut client = server.connect();
+    write(&mut client, "first");
+    must(&mut client, "SAVE");
+    let written = content_and_end(server, &mut client);
+    assert!(folder.path().join("dump.rdb").is_file());
+    assert_holds(&reader(folder.path(), SNAPSHOTS), &written);
+}
+
+#[test]
+fn snapshots_go_both_ways() {
+    check_snapshot(Server::start, Server::oracle);
+    check_snapshot(Server::oracle, Server::start);
+    check_snapshot(Server::start, Server::start);
+}
+
+/// Redis 4 to 6 had one file, RDB and commands behind it, beside the folder of today.
+#[test]
+fn the_single_file_of_redis_6_is_taken_over() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::oracle(folder.path(), RDB_BASE);
+    let mut client = server.connect();
+    write(&mut client, "first");
+    rewrite(&mut client);
+    write(&mut client, "second");
+    let written = content_and_end(server, &mut client);
+    let files = folder.path().join("appendonlydir");
+    let read = |name: &str| std::fs::read(files.join(name)).expect("Redis has written it");
+    let single = [read("appendonly.aof.2.base.rdb"), read("appendonly.aof.2.incr.aof")].concat();
+    for start in [Server::start as Start, Server::oracle] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("appendonly.aof"), &single).expect("the folder can be written");
+        assert_holds(&start(folder.path(), RDB_BASE), &written);
+        assert!(!folder.path().join("appendonly.aof").exists(), "it has moved into the folder");
+    }
+}
+
+/// Times of fields, which the Redis at hand does not know, survive every way of saving.
+#[test]
+fn times_of_fields_survive_every_way_of_saving() {
+    for options in [RDB_BASE, COMMAND_BASE, SNAPSHOTS] {
+        for saves in [false, true] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let server = Server::start(folder.path(), options);
+            let mut client = server.connect();
+            must(&mut client, "HSET small a 1 b 2 c 3");
+            must(&mut client, "HPEXPIREAT small 60000000000000 FIELDS 2 a b");
+            for number in 0..1000 {
+                must(&mut client, &format!("HSET large {number} x"));
+            }
+            must(&mut client, "HPEXPIREAT large 60000000000001 FIELDS 1 500");
+            if options == SNAPSHOTS {
+                must(&mut client, "SAVE");
+            } else if saves {
+                rewrite(&mut client);
+            }
+            server.kill();
+            let server = Server::start(folder.path(), options);
+            let mut client = server.connect();
+            let times = must(&mut client, "HPEXPIRETIME small FIELDS 3 a b c");
+            let times: Vec<String> = times.elements().expect("an array").iter().map(text).collect();
+            assert_eq!(times, ["60000000000000", "60000000000000", "-1"], "{options:?}");
+            let time = must(&mut client, "HPEXPIRETIME large FIELDS 1 500");
+            assert_eq!(text(&time.elements().expect("an array")[0]), "60000000000001");
+            assert_eq!(text(&must(&mut client, "HLEN large")), "1000");
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod limits;
 mod listening;
 mod logs;
 mod pipelines;
+mod saving;
 mod starts;
 mod support;
 mod tracking;

@@ -73,9 +73,40 @@ impl Server {
         panic!("{program} found no free port");
     }
 
+    /// Starts the server under test, which must refuse to run; gives its log.
+    pub(crate) fn refused(folder: &Path, options: &[&str]) -> String {
+        let port = free_port().to_string();
+        let output = without_settings(env!("CARGO_BIN_EXE_rustypotato-server"))
+            .args(["--port", &port, "--bind", "127.0.0.1", "--dir"])
+            .arg(folder)
+            .args(options)
+            .output()
+            .expect("the server can be started");
+        assert!(!output.status.success(), "the server was to refuse");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The process.
+    pub(crate) fn process(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    /// Waits for a process that ends by itself; gives its log as well.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().expect("a child can be waited for");
+        let log = self.log.take().expect("the log is read once").join().expect("the log is text");
+        (status, log)
+    }
+
     /// A connection that speaks RESP2.
     pub(crate) fn connect(&self) -> Client {
         self.connect_with(Protocol::Resp2)
+    }
+
+    /// The server together with a connection to it.
+    pub(crate) fn connect_and_keep(self) -> (Self, Client) {
+        let client = self.connect();
+        (self, client)
     }
 
     /// A connection that speaks `protocol`.
@@ -110,12 +141,10 @@ impl Server {
     }
 
     /// Asks the process to end and waits for it; gives its log as well.
-    pub(crate) fn stop(mut self) -> (ExitStatus, String) {
-        let process = rustix::process::Pid::from_child(&self.child);
+    pub(crate) fn stop(self) -> (ExitStatus, String) {
+        let process = self.process();
         rustix::process::kill_process(process, rustix::process::Signal::TERM).expect("the server still runs");
-        let status = self.child.wait().expect("a child can be waited for");
-        let log = self.log.take().expect("the log is read once").join().expect("the log is text");
-        (status, log)
+        self.wait()
     }
 }
 

@@ -7,20 +7,14 @@ use transcript::{Judge, Remote};
 
 use crate::support::Server;
 
-/// What this server does not pass yet, and why.
-const WAITING: &[(&str, &str)] = &[];
-
 /// Judges a server by every transcript and fails with all that differs.
-fn check(server: &Server, left_out: &[(&str, &str)]) {
+fn check(server: &Server) {
     let mut wrong = Vec::new();
     let mut judged = 0;
     for protocol in [Protocol::Resp2, Protocol::Resp3] {
         let mut stand =
             Remote::new(Options::tcp("127.0.0.1", server.port()), None).expect("the server answers");
         for (name, transcript) in transcript::all() {
-            if left_out.iter().any(|(waiting, _)| *waiting == name) {
-                continue;
-            }
             let verdict = Judge { protocol }.judge(&transcript, &mut stand);
             judged += verdict.judged;
             wrong.extend(
@@ -35,12 +29,12 @@ fn check(server: &Server, left_out: &[(&str, &str)]) {
 fn the_server_replies_as_written_in_both_protocols() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), &["--appendonly", "no", "--enable-debug-command", "yes"]);
-    check(&server, WAITING);
+    check(&server);
 }
 
 #[test]
 fn redis_replies_as_written_in_both_protocols() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::oracle(folder.path(), &[]);
-    check(&server, &[]);
+    check(&server);
 }

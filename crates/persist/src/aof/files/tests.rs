@@ -28,7 +28,11 @@ impl Counter {
         }
         let expected: Vec<u8> = (0..data.len() as u8).collect();
         assert_eq!(data, expected, "{:?}", files.manifest);
-        let increment = files.start(disk, b"", true)?;
+        let temporary = files.temporary_base();
+        if files.is_empty() {
+            disk.write(&temporary, b"").map_err(about(&temporary))?;
+        }
+        let increment = files.start(disk, &temporary, true)?;
         let count = data.len() as u8;
         Ok(Self { files, increment, count, acknowledged: count })
     }

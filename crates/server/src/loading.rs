@@ -1,0 +1,189 @@
+//! Data files are read into the keyspace.
+//!
+//! Whatever is wrong with a file is one line with the file, the place and what to do, and leaves every file as it is.
+//! Only the end of the last file of an append-only set may be cut off, if `aof-load-truncated` allows it, and then the
+//! bytes that are cut are kept beside it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use keyspace::Access;
+use node::{Loader, Node};
+use persist::aof::{Damage, FileReader, Files, Part, Storage, Tail};
+use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
+use persist::{Loaded, Placement};
+use stdx::time::UnixMs;
+use tracing::{info, warn};
+
+use crate::storage::{Folder, at};
+
+/// Bytes read at once.
+const READ_STEP: usize = 1 << 20;
+/// Bytes between two lines about the progress.
+const PROGRESS_STEP: u64 = 256 << 20;
+
+/// How to read RDB.
+pub fn read_options(shared: &engine::Shared) -> ReadOptions {
+    ReadOptions {
+        settings: shared.keyspace.hash_settings(),
+        max_string_bytes: MAX_STRING_BYTES,
+        verify_checksum: shared.config.read().yes(config::Param::Rdbchecksum),
+    }
+}
+
+/// Loads all files of an append-only set. Returns how many commands and keys there were.
+pub fn append_only(
+    folder: &mut Folder,
+    files: &Files,
+    node: &Node,
+    loader: &mut Loader<'_>,
+) -> Result<(u64, u64), String> {
+    let options = read_options(&node.shared);
+    let names: Vec<String> = files.data().map(|entry| entry.name.clone()).collect();
+    let (mut commands, mut loaded) = (0, Loaded::default());
+    for name in names {
+        let path = folder.file(&name);
+        loader.begin_file();
+        // Keys that are due count: later commands were recorded when they were not.
+        let mut placement = Placement::new(None);
+        let (tail, end) = read(&path, options, &mut |part| match part {
+            Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
+            Part::Command(buffer, args) => {
+                commands += 1;
+                loader.apply(buffer, args)
+            }
+        })?;
+        if let Tail::Torn(whole) = tail {
+            let is_last = files.may_be_torn(folder, &name).map_err(|error| at(folder.path(), &error))?;
+            let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
+            cut(folder, &name, whole, end, is_last, allowed)?;
+        }
+        tell_left_out(&path, &placement.loaded);
+        loaded.keys += placement.loaded.keys;
+    }
+    Ok((commands, loaded.keys))
+}
+
+/// Loads an RDB file, if it is there. Keys that are due are left out.
+pub fn rdb(
+    path: &Path,
+    options: ReadOptions,
+    now: UnixMs,
+    access: &mut Access<'_>,
+) -> Result<Option<Loaded>, String> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let mut placement = Placement::new(Some(now));
+    read(path, options, &mut |part| match part {
+        Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
+        Part::Command(..) => Err("commands follow the data, as in an append-only file".to_owned()),
+    })
+    .and_then(|(tail, length)| match tail {
+        Tail::Whole if length > 0 => Ok(()),
+        _ => Err(complain(path, &Damage { offset: 0, reason: "this is no RDB file".to_owned() }, None)),
+    })?;
+    tell_left_out(path, &placement.loaded);
+    Ok(Some(placement.loaded))
+}
+
+/// Reads a file and hands its parts over. Returns how it ends, and its length.
+fn read(
+    path: &Path,
+    options: ReadOptions,
+    take: &mut dyn FnMut(Part<'_>) -> Result<(), String>,
+) -> Result<(Tail, u64), String> {
+    let mut file = File::open(path).map_err(|error| at(path, &error))?;
+    let length = file.metadata().map_err(|error| at(path, &error))?.len();
+    let mut reader = FileReader::new(options);
+    let mut buffer = vec![0; READ_STEP];
+    let (mut seen, mut told) = (0, 0);
+    loop {
+        let count = file.read(&mut buffer).map_err(|error| at(path, &error))?;
+        let result = if count == 0 {
+            reader.end(take)
+        } else {
+            reader.read(&buffer[..count], take).map(|()| Tail::Whole)
+        };
+        let tail = result.map_err(|damage| complain(path, &damage, Some(reader.applied())))?;
+        if count == 0 {
+            return Ok((tail, seen));
+        }
+        seen += count as u64;
+        if seen - told >= PROGRESS_STEP {
+            told = seen;
+            info!("loading {}: {} of {} MB", path.display(), seen >> 20, length >> 20);
+        }
+    }
+}
+
+/// One line about damage; `applied` is where a file of commands could be cut.
+fn complain(path: &Path, damage: &Damage, applied: Option<u64>) -> String {
+    let remedy = match applied.filter(|&applied| applied > 0) {
+        Some(applied) => format!("or cut it at byte {applied} to keep what lies before"),
+        None => "or move it away to start without it".to_owned(),
+    };
+    format!(
+        "{}: {damage}. Nothing has been changed. Restore the file from a backup, {remedy}",
+        path.display()
+    )
+}
+
+/// The file ends inside a command or a transaction, as a crash leaves it: what lies behind the last whole one is kept in
+/// a file of its own and cut off.
+fn cut(
+    folder: &mut Folder,
+    name: &str,
+    whole: u64,
+    length: u64,
+    is_last: bool,
+    allowed: bool,
+) -> Result<(), String> {
+    let path = folder.file(name);
+    if !is_last || !allowed {
+        let remedy = if is_last {
+            "Set aof-load-truncated yes to cut it there"
+        } else {
+            "Other files follow it, so it must not be cut: restore it from a backup"
+        };
+        return Err(format!(
+            "{}: at byte {whole}: the file ends inside a command or is damaged there. Nothing has been changed. {remedy}",
+            path.display()
+        ));
+    }
+    let kept = format!("{name}.torn-{whole}");
+    let keep = |folder: &mut Folder| {
+        let mut tail = Vec::new();
+        let mut file = File::open(&path)?;
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(whole))?;
+        file.read_to_end(&mut tail)?;
+        folder.write(&kept, &tail)?;
+        folder.sync(&kept)?;
+        folder.sync_folder()?;
+        folder.truncate(name, whole)?;
+        folder.sync(name)
+    };
+    keep(folder).map_err(|error| at(&path, &error))?;
+    warn!(
+        "{}: cut from {length} to {whole} bytes, behind the last whole command; what was cut is in {kept}",
+        path.display()
+    );
+    Ok(())
+}
+
+fn tell_left_out(path: &Path, loaded: &Loaded) {
+    let path = path.display();
+    if loaded.functions > 0 {
+        warn!("{path}: {} function libraries are left out, since this server has none", loaded.functions);
+    }
+    if !loaded.modules.is_empty() {
+        warn!("{path}: data of modules is left out: {}", loaded.modules.join(", "));
+    }
+    if loaded.expired + loaded.empty > 0 {
+        info!(
+            "{path}: {} keys were due and {} had no element; they are left out",
+            loaded.expired, loaded.empty
+        );
+    }
+}

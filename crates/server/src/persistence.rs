@@ -1,0 +1,328 @@
+//! The persistence thread: everything about data files that must not keep a worker waiting.
+//!
+//! It syncs the append-only file, switches to new files when it is rewritten, begins the rewrites and saves that the
+//! parameters ask for, and installs what the saver thread has written. It is woken by letters and by workers whose
+//! replies wait, and looks round once a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Config, Param};
+use keyspace::Access;
+use node::{Image, Node, Side};
+use persist::aof::Files;
+use tracing::{error, info, warn};
+
+use crate::clock;
+use crate::increment::Increment;
+use crate::machine::{ServerMachine, note_saved};
+use crate::saver::Job;
+use crate::snapshot_file::Form;
+use crate::storage::{Folder, at};
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// How long a save that failed is not tried again by itself.
+const SAVE_RETRY_NS: u64 = 5 * SECOND_NS;
+/// How long a rewrite that failed is not tried again by itself: doubled with every failure, up to this power of two.
+const MAX_REWRITE_BACKOFF: u32 = 10;
+
+/// What the thread is told.
+#[derive(Debug)]
+pub enum Task {
+    /// Begin a rewrite, which has been noted as begun.
+    Rewrite,
+    /// The saver has written the base of a rewrite, or has not.
+    BaseWritten(Result<(), String>),
+    /// The saver has ended a save.
+    Saved(Result<(), String>),
+    /// Parameters have changed.
+    Configured,
+    /// Write everything, sync it and end.
+    Finish,
+}
+
+/// The files of the append-only set.
+#[derive(Debug)]
+pub struct AppendOnly {
+    /// The folder.
+    pub folder: Folder,
+    /// Which of its files count.
+    pub files: Files,
+}
+
+/// See the module's text.
+pub struct Persistence<'n> {
+    node: &'n Node,
+    machine: Arc<ServerMachine>,
+    access: Access<'n>,
+    /// The form of the base that is being written.
+    form: Form,
+    /// Whether the manifest leads to all data: not from switching on until the first base.
+    is_whole: bool,
+    /// Rewrites that failed in a row, and when the next may begin by itself.
+    failed_rewrites: u32,
+    next_rewrite_ns: u64,
+    next_save_ns: u64,
+    next_look_ns: u64,
+    finishing: bool,
+}
+
+impl AppendOnly {
+    /// Opens the folder and reads the manifest.
+    pub fn open(config: &Config) -> Result<Self, String> {
+        let name = config.text_lossy(Param::Appenddirname).into_owned();
+        let path = std::env::current_dir().unwrap_or_default().join(name);
+        let mut folder = Folder::open(path.clone()).map_err(|error| at(&path, &error))?;
+        let prefix = config.text_lossy(Param::Appendfilename);
+        let files =
+            Files::open(&mut folder, &prefix).map_err(|error| format!("{}/{error}", path.display()))?;
+        Ok(Self { folder, files })
+    }
+
+    /// Bytes of all files.
+    pub fn size(&mut self) -> u64 {
+        self.files.data_bytes(&mut self.folder).unwrap_or(0)
+    }
+}
+
+impl<'n> Persistence<'n> {
+    /// The thread's state.
+    pub fn new(node: &'n Node, machine: Arc<ServerMachine>) -> Self {
+        let access = Access::new(&node.shared.keyspace, node.side(Side::Persistence), clock::entropy());
+        let form = Form::base(&node.shared.config.read());
+        let is_whole = machine.journal.is_on();
+        Self {
+            node,
+            machine,
+            access,
+            form,
+            is_whole,
+            failed_rewrites: 0,
+            next_rewrite_ns: 0,
+            next_save_ns: 0,
+            next_look_ns: 0,
+            finishing: false,
+        }
+    }
+
+    /// The thread's body.
+    pub fn run(mut self) {
+        let mut tasks = Vec::new();
+        while !self.finishing {
+            self.machine.tasks(&mut tasks);
+            if tasks.is_empty() {
+                let left = self.next_look_ns.saturating_sub(clock::monotonic_ns());
+                std::thread::park_timeout(Duration::from_nanos(left));
+            }
+            for task in tasks.drain(..) {
+                self.perform(task);
+            }
+            self.machine.journal.advance(&self.node.shared);
+            if clock::monotonic_ns() >= self.next_look_ns {
+                self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
+                self.look_round();
+            }
+        }
+        self.machine.journal.advance(&self.node.shared);
+        self.machine.journal.sync(&self.node.shared);
+        let (_, buffered) = self.machine.journal.sizes();
+        if buffered > 0 {
+            error!("{buffered} bytes of the append-only file could not be written");
+        }
+    }
+
+    fn perform(&mut self, task: Task) {
+        match task {
+            Task::Rewrite => self.rewrite(),
+            Task::BaseWritten(result) => self.finish_rewrite(result),
+            Task::Saved(result) => self.finish_save(result),
+            Task::Configured => self.configure(),
+            Task::Finish => self.finishing = true,
+        }
+    }
+
+    fn configure(&mut self) {
+        let (is_on, policy) = {
+            let config = self.node.shared.config.read();
+            (config.yes(Param::Appendonly), config.append_fsync())
+        };
+        self.machine.journal.set_policy(policy);
+        let was_on = self.machine.journal.is_on();
+        if is_on && !was_on {
+            self.next_rewrite_ns = 0;
+            self.look_round();
+        } else if !is_on && was_on {
+            self.machine.journal.close(&self.node.shared);
+            self.is_whole = false;
+            info!("the append-only file is off");
+        }
+    }
+
+    /// What the parameters ask for.
+    fn look_round(&mut self) {
+        let now_ns = clock::monotonic_ns();
+        let figures = self.machine.progress.figures(now_ns);
+        if figures.aof_rewriting || figures.saving {
+            return;
+        }
+        if figures.aof_rewrite_scheduled
+            || now_ns >= self.next_rewrite_ns && self.wants_rewrite(figures.aof_base_size)
+        {
+            if self.machine.progress.begin_rewrite(now_ns) == Ok(true) {
+                self.rewrite();
+            }
+        } else if figures.save_scheduled || now_ns >= self.next_save_ns && self.wants_save() {
+            self.save();
+        }
+    }
+
+    /// Whether the append-only file has to be written anew: because it was switched on, because it cannot be trusted, or
+    /// because it has grown.
+    fn wants_rewrite(&self, base: u64) -> bool {
+        let journal = &self.machine.journal;
+        let config = self.node.shared.config.read();
+        if !config.yes(Param::Appendonly) {
+            return false;
+        }
+        if !self.is_whole || journal.needs_rewrite() {
+            return true;
+        }
+        let (size, _) = journal.sizes();
+        let percentage = config.integer(Param::AutoAofRewritePercentage) as u64;
+        let growth = size.saturating_mul(100) / base.max(1);
+        let is_due = percentage > 0
+            && size > config.size(Param::AutoAofRewriteMinSize)
+            && growth >= percentage.saturating_add(100);
+        if is_due {
+            info!("starting automatic rewriting of the append-only file on {}% growth", growth - 100);
+        }
+        is_due
+    }
+
+    /// Whether a save point has been reached.
+    fn wants_save(&self) -> bool {
+        let figures = self.machine.progress.figures(0);
+        let shared = &self.node.shared;
+        let changes = shared.changes().saturating_sub(figures.saved_changes);
+        let last = figures.last_save.0.max(shared.identity.started.0);
+        let seconds = (clock::now().unix.0 - last) / 1000;
+        let config = shared.config.read();
+        let reached = |point: &&config::SavePoint| {
+            changes > 0 && changes >= point.changes as u64 && seconds > point.seconds
+        };
+        let Some(point) = config.save_points().iter().find(reached) else { return false };
+        info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
+        true
+    }
+
+    fn save(&mut self) {
+        self.access.begin(clock::now().unix);
+        let image = self.node.image(&mut self.access, || ());
+        self.access.end();
+        if let Err(reason) = self.machine.begin_save(&self.node.shared.config.read(), image, false) {
+            warn!("saving cannot begin: {reason}");
+        }
+    }
+
+    fn finish_save(&mut self, result: Result<(), String>) {
+        if result.is_err() {
+            self.next_save_ns = clock::monotonic_ns() + SAVE_RETRY_NS;
+        }
+        note_saved(&self.node.shared, result);
+        self.look_round();
+    }
+
+    /// Begins a rewrite: the next increment begins where the snapshot is taken.
+    fn rewrite(&mut self) {
+        if let Err(reason) = self.try_rewrite() {
+            self.end_rewrite(Err(reason));
+        }
+    }
+
+    fn try_rewrite(&mut self) -> Result<(), String> {
+        let shared = &self.node.shared;
+        let (is_wanted, form) = {
+            let config = shared.config.read();
+            (config.yes(Param::Appendonly), Form::base(&config))
+        };
+        self.form = form;
+        let mut guard = self.machine.append_only.lock();
+        if guard.is_none() {
+            *guard = Some(AppendOnly::open(&shared.config.read())?);
+        }
+        let AppendOnly { folder, files } = guard.as_mut().expect("just opened");
+        let begin = if self.is_whole { Files::begin_rewrite } else { Files::begin_anew };
+        let name = begin(files, folder).map_err(|error| format!("{}/{error}", folder.path().display()))?;
+        let increment = Increment::open(folder.file(&name))?;
+        let path = folder.file(&files.temporary_base());
+        drop(guard);
+        let image = self.image(is_wanted);
+        if is_wanted {
+            self.machine.journal.switch(shared, increment);
+        }
+        self.machine.begin_job(Job::Base { image, form, path });
+        Ok(())
+    }
+
+    /// All data, and the place in the log where the new increment begins.
+    fn image(&mut self, cuts: bool) -> Image {
+        let keyspace = &self.node.shared.keyspace;
+        self.access.begin(clock::now().unix);
+        let image = self.node.image(&mut self.access, || {
+            if cuts {
+                keyspace.set_recording(true);
+                self.machine.journal.cut(keyspace.log());
+            }
+        });
+        self.access.end();
+        image
+    }
+
+    /// The new base is there: from now on the manifest names it.
+    fn finish_rewrite(&mut self, written: Result<(), String>) {
+        let installed = {
+            let mut guard = self.machine.append_only.lock();
+            let AppendOnly { folder, files } = guard.as_mut().expect("a rewrite has opened it");
+            let temporary = files.temporary_base();
+            let installed = written.and_then(|()| {
+                files
+                    .finish_rewrite(folder, &temporary, self.form.is_rdb)
+                    .map_err(|error| format!("{}/{error}", folder.path().display()))
+            });
+            match installed {
+                Err(reason) if files.is_rewriting() => {
+                    files.abandon_rewrite(folder, &temporary);
+                    Err(reason)
+                }
+                // The new base is in force, but what it replaces could not be removed.
+                Err(reason) => {
+                    warn!("old files are left behind: {reason}");
+                    Ok(())
+                }
+                Ok(()) => Ok(()),
+            }
+        };
+        self.end_rewrite(installed);
+    }
+
+    fn end_rewrite(&mut self, result: Result<(), String>) {
+        let now_ns = clock::monotonic_ns();
+        let size = self.machine.append_only.lock().as_mut().map_or(0, AppendOnly::size);
+        self.machine.progress.end_rewrite(result.is_ok(), size, now_ns);
+        match result {
+            Ok(()) => {
+                self.failed_rewrites = 0;
+                self.is_whole = self.machine.journal.is_on();
+                self.machine.journal.trust(&self.node.shared, size);
+                info!("the append-only file has been rewritten");
+            }
+            Err(reason) => {
+                let power = self.failed_rewrites.min(MAX_REWRITE_BACKOFF);
+                self.failed_rewrites += 1;
+                self.next_rewrite_ns = now_ns + (SECOND_NS << power);
+                error!("rewriting the append-only file failed: {reason}");
+            }
+        }
+        self.look_round();
+    }
+}

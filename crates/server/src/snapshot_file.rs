@@ -1,0 +1,127 @@
+//! A snapshot becomes a file: written under a temporary name, synced, renamed, the folder synced. At any moment the
+//! file of the final name is the old one or the new one, whole.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use config::{Config, Param};
+use keyspace::Snapshot;
+use node::Image;
+use persist::SnapshotWriter;
+use persist::rdb::Notes;
+
+use crate::clock;
+use crate::storage::{around, at, sync_folder};
+
+/// Bytes that are written at once.
+const WRITE_STEP: usize = 1 << 20;
+
+/// What the file is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// RDB; else commands.
+    pub is_rdb: bool,
+    /// Whether it is the base of an append-only file.
+    pub is_aof_base: bool,
+    compression: bool,
+    checksum: bool,
+    /// How long to wait behind each key (`rdb-key-save-delay`).
+    key_delay: Duration,
+}
+
+impl Form {
+    /// The form of a `dump.rdb`.
+    pub fn dump(config: &Config) -> Self {
+        let key_delay = u64::try_from(config.integer(Param::RdbKeySaveDelay)).unwrap_or(0);
+        Self {
+            is_rdb: true,
+            is_aof_base: false,
+            compression: config.yes(Param::Rdbcompression),
+            checksum: config.yes(Param::Rdbchecksum),
+            key_delay: Duration::from_micros(key_delay),
+        }
+    }
+
+    /// The form of a base of the append-only file.
+    pub fn base(config: &Config) -> Self {
+        Self { is_rdb: config.yes(Param::AofUseRdbPreamble), is_aof_base: true, ..Self::dump(config) }
+    }
+}
+
+/// Writes all data into a file of this path, which is durable then; its name is not yet. Stops early when `cancelled`
+/// says so. After an error there is no file.
+pub fn write(path: &Path, image: Image, form: Form, cancelled: &AtomicBool) -> Result<(), String> {
+    let result = write_pieces(path, image, form, cancelled);
+    if result.is_err() {
+        // It was to be incomplete anyway; if it cannot be removed, the error that is told says why.
+        let _ = fs::remove_file(path);
+    }
+    result.map_err(|error| at(path, &error))
+}
+
+/// Gives a written file its final name.
+pub fn install(temporary: &Path, path: &Path) -> Result<(), String> {
+    fs::rename(temporary, path).and_then(|()| sync_folder(around(path))).map_err(|error| at(path, &error))
+}
+
+/// The name under which a file is written before it gets its own.
+pub fn temporary(path: &Path, purpose: &str) -> PathBuf {
+    path.with_file_name(format!("temp-{purpose}-{}.rdb", std::process::id()))
+}
+
+fn write_pieces(path: &Path, image: Image, form: Form, cancelled: &AtomicBool) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    let mut bytes = Vec::new();
+    let Image { mut snapshot, used_memory, .. } = image;
+    let mut writer = begin(&snapshot, used_memory, form, &mut bytes);
+    loop {
+        let keys = if form.key_delay.is_zero() { 0 } else { keys(&snapshot) };
+        let has_more = writer.write_next(&mut snapshot, &mut bytes);
+        if !has_more || bytes.len() >= WRITE_STEP {
+            file.write_all(&bytes)?;
+            bytes.clear();
+        }
+        if !has_more {
+            return file.sync_all();
+        }
+        if keys > 0 {
+            wait(form.key_delay * (keys - self::keys(&snapshot)) as u32, cancelled);
+        }
+        if cancelled.load(Ordering::Acquire) {
+            return Err(io::Error::other("given up, since the server ends or newer data is saved"));
+        }
+    }
+}
+
+fn begin(snapshot: &Snapshot, used_memory: usize, form: Form, out: &mut Vec<u8>) -> SnapshotWriter {
+    if !form.is_rdb {
+        return SnapshotWriter::commands(snapshot);
+    }
+    let notes = Notes {
+        redis_version: engine::REDIS_VERSION,
+        own_version: engine::VERSION,
+        created: clock::now().unix,
+        used_memory,
+        is_aof_base: form.is_aof_base,
+    };
+    SnapshotWriter::rdb(snapshot, form.compression, form.checksum, &notes, out)
+}
+
+/// Keys that are left to write.
+fn keys(snapshot: &Snapshot) -> usize {
+    snapshot.databases().into_iter().map(|database| snapshot.len(database).0).sum()
+}
+
+/// Waits for so long, or until the work is cancelled.
+fn wait(time: Duration, cancelled: &AtomicBool) {
+    const STEP: Duration = Duration::from_millis(10);
+    let mut left = time;
+    while !left.is_zero() && !cancelled.load(Ordering::Acquire) {
+        let step = left.min(STEP);
+        std::thread::park_timeout(step);
+        left -= step;
+    }
+}
