@@ -1,0 +1,310 @@
+//! One turn: all complete requests of all connections that sent something.
+//!
+//! They run in groups of up to 16: look up and hash, lock the shards of the group, bring the keys near, run in order,
+//! unlock. A group is cut short before a command that must run alone, and while a client has still to log in, because the
+//! log-in decides how the next bytes may be decoded.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use engine::execute::GROUP;
+use engine::statistics::add;
+use engine::{Args, Prepared, Reply};
+use keyspace::LogPosition;
+use resp::{Decoded, Limits, Protocol};
+
+use super::{Input, Worker, mark_writable};
+use crate::Now;
+
+/// A request of the group that is being gathered.
+struct Gathered {
+    connection: usize,
+    prepared: Prepared,
+    /// Its bytes: a buffer of the turn, and where in it they begin.
+    source: usize,
+    begin: usize,
+    /// Its arguments' ranges in the turn's list, from where its bytes begin.
+    args: Range<usize>,
+}
+
+/// The bytes and arguments of one turn.
+struct Buffers<'a> {
+    arena: &'a [u8],
+    /// Half requests that were completed, and the texts of inline requests.
+    owned: Vec<Vec<u8>>,
+    /// The ranges of all arguments.
+    ranges: Vec<Range<usize>>,
+}
+
+/// The state of one turn.
+struct Turn<'a> {
+    now: Now,
+    buffers: Buffers<'a>,
+    group: Vec<Gathered>,
+    /// The clock after the last command.
+    clock: u64,
+}
+
+/// Lists that a worker keeps from turn to turn for their memory.
+#[derive(Default)]
+pub(super) struct Spare {
+    ranges: Vec<Range<usize>>,
+    group: Vec<Gathered>,
+}
+
+/// The arena's number among the sources of a turn.
+const ARENA: usize = usize::MAX;
+
+impl Buffers<'_> {
+    fn bytes(&self, source: usize) -> &[u8] {
+        if source == ARENA { self.arena } else { &self.owned[source] }
+    }
+
+    fn args(&self, source: usize, begin: usize, args: &Range<usize>) -> Args<'_> {
+        Args::new(&self.bytes(source)[begin..], &self.ranges[args.clone()])
+    }
+
+    fn args_of(&self, gathered: &Gathered) -> Args<'_> {
+        self.args(gathered.source, gathered.begin, &gathered.args)
+    }
+}
+
+/// What became of the next bytes of a connection.
+enum Step {
+    /// A request of this many bytes was taken.
+    Consumed(usize),
+    /// About this many bytes are missing.
+    Incomplete(usize),
+    /// The rest has to wait.
+    Stop,
+    /// The rest is of no interest.
+    Forget,
+}
+
+impl Worker<'_> {
+    /// Runs all complete requests of a turn.
+    pub fn execute(&mut self, now: Now, arena: &[u8], inputs: &[Input]) {
+        if inputs.is_empty() {
+            return;
+        }
+        self.upkeep.was_busy = true;
+        self.engine.access.begin(now.unix);
+        let before = self.engine.access.last_effect();
+        let clock = (self.node.shared.clock)();
+        let spare = std::mem::take(&mut self.spare);
+        let buffers = Buffers { arena, owned: Vec::new(), ranges: spare.ranges };
+        let mut turn = Turn { now, buffers, group: spare.group, clock };
+        for input in inputs {
+            self.take_input(&mut turn, input);
+        }
+        self.run_group(&mut turn);
+        self.engine.access.end();
+        self.count_turn(inputs.len(), turn.clock.saturating_sub(clock));
+        turn.buffers.ranges.clear();
+        self.spare = Spare { ranges: turn.buffers.ranges, group: turn.group };
+        self.finish_turn(now, inputs, before);
+    }
+
+    /// Decodes the requests of one connection and gathers them.
+    fn take_input(&mut self, turn: &mut Turn<'_>, input: &Input) {
+        let number = input.connection;
+        let Some(connection) = self.connections[number].as_mut() else { return };
+        let statistics = &self.node.shared.statistics[self.index];
+        let received = (input.range.len() + connection.unfinished.arrived()) as u64;
+        add(&statistics.received, received);
+        add(&connection.session.record.received, received);
+        let is_owned = !connection.unfinished.is_empty();
+        let (source, mut at, end) = if is_owned {
+            let owned = &mut turn.buffers.owned;
+            owned.push(connection.unfinished.take());
+            (owned.len() - 1, 0, owned[owned.len() - 1].len())
+        } else {
+            (ARENA, input.range.start, input.range.end)
+        };
+        let mut missing = 0;
+        while at < end {
+            match self.next_request(turn, number, source, at..end) {
+                Step::Consumed(count) => at += count,
+                Step::Incomplete(count) => {
+                    missing = count;
+                    break;
+                }
+                Step::Stop => break,
+                Step::Forget => {
+                    at = end;
+                }
+            }
+        }
+        if let Some(connection) = self.connections[number].as_mut() {
+            let rest = &turn.buffers.bytes(source)[at..end];
+            if !rest.is_empty() {
+                connection.unfinished.keep(rest, missing);
+                self.check_query_limit(turn.now, number);
+            }
+        }
+    }
+
+    /// Closes a connection whose half request is longer than `client-query-buffer-limit`.
+    fn check_query_limit(&mut self, now: Now, number: usize) {
+        let shared = &self.node.shared;
+        let limit = shared.hot.max_query_bytes.load(Ordering::Relaxed);
+        let length =
+            self.connections[number].as_ref().map_or(0, |connection| connection.unfinished.bytes().len());
+        if length > limit {
+            shared.clients.query_limit_disconnections.fetch_add(1, Ordering::Relaxed);
+            if let Some(connection) = &self.connections[number] {
+                let client = connection.session.record.line(now.unix);
+                let text = format!("Closing client that reached max query buffer length: {client}");
+                self.node.machine.warn(&text);
+            }
+            self.peer_closed(number);
+        }
+    }
+
+    /// Decodes one request and gathers it.
+    fn next_request(
+        &mut self,
+        turn: &mut Turn<'_>,
+        number: usize,
+        source: usize,
+        range: Range<usize>,
+    ) -> Step {
+        let shared = &self.node.shared;
+        let Some(connection) = self.connections[number].as_mut() else { return Step::Forget };
+        if connection.session.closing || connection.is_finished {
+            return Step::Forget;
+        }
+        let limits = Limits {
+            max_bulk_bytes: shared.hot.max_bulk_bytes.load(Ordering::Relaxed),
+            auth_required: !connection.session.authenticated,
+        };
+        let Buffers { arena, owned, ranges } = &mut turn.buffers;
+        let first = ranges.len();
+        let bytes = if source == ARENA { arena } else { &owned[source][..] };
+        let decoded = connection.decoder.decode(&bytes[range.clone()], &limits, ranges);
+        let args = first..ranges.len();
+        let (consumed, source, begin) = match decoded {
+            Ok(Decoded::Request { consumed }) => (consumed, source, range.start),
+            Ok(Decoded::Inline { consumed, text }) => {
+                owned.push(text);
+                (consumed, owned.len() - 1, 0)
+            }
+            Ok(Decoded::Empty { consumed }) => return Step::Consumed(consumed),
+            Ok(Decoded::Incomplete { needed }) => {
+                return Step::Incomplete(needed.saturating_sub(range.len()));
+            }
+            Err(error) => {
+                self.run_group(turn);
+                self.refuse_protocol(number, &error.to_string());
+                return Step::Forget;
+            }
+        };
+        self.gather(turn, number, (source, begin), args).map_or(Step::Stop, |()| Step::Consumed(consumed))
+    }
+
+    /// Adds a request to the group, and runs the group when it is full. `None`: the request has to wait for the end of
+    /// a pause.
+    fn gather(
+        &mut self,
+        turn: &mut Turn<'_>,
+        number: usize,
+        (source, begin): (usize, usize),
+        args: Range<usize>,
+    ) -> Option<()> {
+        let pause = self.node.shared.clients.paused(turn.now.unix);
+        if pause.is_some() {
+            // What is held back depends on what ran before, such as a MULTI.
+            self.run_group(turn);
+        }
+        let connection = self.connections[number].as_mut().expect("its bytes were just decoded");
+        let args_now = turn.buffers.args(source, begin, &args);
+        let prepared = self.engine.prepare(&connection.session, &args_now);
+        if let Some(mode) = pause
+            && prepared.is_paused(mode, &args_now, &connection.session, &self.node.shared)
+        {
+            connection.session.record.blocked.store(true, Ordering::Relaxed);
+            return None;
+        }
+        let is_alone = prepared.is_alone() || !connection.session.authenticated;
+        if is_alone {
+            self.run_group(turn);
+        }
+        turn.group.push(Gathered { connection: number, prepared, source, begin, args });
+        if is_alone || turn.group.len() == GROUP {
+            self.run_group(turn);
+        }
+        Some(())
+    }
+
+    /// Locks, runs in order, unlocks.
+    fn run_group(&mut self, turn: &mut Turn<'_>) {
+        let Turn { buffers, group, clock, .. } = turn;
+        let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
+        if !is_alone {
+            self.engine.lease(group.iter().map(|gathered| (&gathered.prepared, buffers.args_of(gathered))));
+        }
+        for gathered in &*group {
+            let Some(connection) = self.connections[gathered.connection].as_mut() else { continue };
+            if connection.session.closing {
+                continue;
+            }
+            let args = buffers.args_of(gathered);
+            let (session, out) = (&mut connection.session, connection.output.buffer());
+            let environment = (&*self.node.shared, self.node as &dyn engine::Host);
+            *clock = self.engine.run(&gathered.prepared, &args, session, out, environment, *clock);
+        }
+        group.clear();
+        if !is_alone {
+            self.engine.release();
+        }
+    }
+
+    /// Answers bytes that are no request, and closes once that is sent.
+    fn refuse_protocol(&mut self, number: usize, text: &str) {
+        if let Some(connection) = self.connections[number].as_mut() {
+            connection.decoder.reset();
+            connection.session.closing = true;
+            Reply::new(connection.output.buffer(), Protocol::Resp2).error(format!("ERR {text}"));
+        }
+    }
+
+    /// The end of a turn: effects go to the append-only file, replies to their sockets.
+    fn finish_turn(&mut self, now: Now, inputs: &[Input], before: LogPosition) {
+        self.hand_over();
+        self.hand_out_invalidations(now);
+        self.publish_counters();
+        let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
+        let waits_for = self.node.unreleased(self.index, own);
+        for input in inputs {
+            let number = input.connection;
+            let Some(connection) = self.connections[number].as_mut() else { continue };
+            let record = &connection.session.record;
+            record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
+            record.query_memory.store(connection.unfinished.capacity(), Ordering::Relaxed);
+            record.output_bytes.store(connection.output.len(), Ordering::Relaxed);
+            record.query_bytes.store(connection.unfinished.bytes().len(), Ordering::Relaxed);
+            if connection.output.is_empty() {
+                if connection.is_done() {
+                    self.written(number);
+                }
+                continue;
+            }
+            if self.node.exceeds_output_limit(connection, now) {
+                self.peer_closed(number);
+            } else if let Some(position) = waits_for {
+                connection.output.hold(position);
+                self.held.push((position, number));
+            } else {
+                mark_writable(&mut self.connections, &mut self.writable, number);
+            }
+        }
+    }
+
+    /// Counts a turn that read so many connections.
+    fn count_turn(&self, reads: usize, nanoseconds: u64) {
+        let statistics = &self.node.shared.statistics[self.index];
+        add(&statistics.reads, reads as u64);
+        add(&statistics.turns, 1);
+        add(&statistics.turn_ns, nanoseconds);
+    }
+}

@@ -1,0 +1,137 @@
+//! What a worker does without being asked by a request: due keys, timeouts, memory.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use engine::statistics::add;
+use keyspace::ExpiryBudget;
+
+use super::Worker;
+use crate::Now;
+
+/// Milliseconds between two ticks of an idle worker.
+const TICK_MS: u64 = 50;
+/// Due keys removed in one tick, about; a flood is removed over several turns with requests in between.
+const EXPIRE_KEYS: usize = 2000;
+/// Pages moved by one step of the sweep, and steps in a tick: with requests since the last tick, and without. A page takes
+/// about a microsecond.
+const SWEEP_PAGES: usize = 8;
+const SWEEP_STEPS: usize = 4;
+const IDLE_SWEEP_STEPS: usize = 32;
+
+/// How far a worker's upkeep has come. It is responsible for a range of shards.
+pub(super) struct Upkeep {
+    shards: Range<usize>,
+    expiry: ExpiryBudget,
+    more_to_expire: bool,
+    /// The next shard of the sweep.
+    sweep: usize,
+    next_tick_ns: u64,
+    next_second_ns: u64,
+    /// Requests came since the last tick.
+    pub(super) was_busy: bool,
+}
+
+impl Upkeep {
+    pub(super) fn new(shards: Range<usize>) -> Self {
+        Self {
+            expiry: ExpiryBudget::new(shards.clone(), EXPIRE_KEYS),
+            more_to_expire: false,
+            sweep: shards.start,
+            shards,
+            next_tick_ns: 0,
+            next_second_ns: 0,
+            was_busy: false,
+        }
+    }
+}
+
+impl Worker<'_> {
+    /// Work that is not asked for by a request: due keys, timeouts, memory. Called once a turn.
+    pub fn tick(&mut self, now: Now) {
+        if now.monotonic_ns < self.upkeep.next_tick_ns && !self.upkeep.more_to_expire {
+            return;
+        }
+        self.upkeep.next_tick_ns = now.monotonic_ns + TICK_MS * 1_000_000;
+        self.engine.access.begin(now.unix);
+        self.expire();
+        self.publish_counters();
+        self.engine.tell_observers(&self.node.shared);
+        self.engine.trim_remembered(&self.node.shared);
+        self.engine.access.end();
+        self.hand_out_invalidations(now);
+        if self.index == 0 {
+            self.node.shared.read_rates(now.monotonic_ns);
+        }
+        self.sweep_some();
+        self.hand_over();
+        self.resume_paused(now);
+        if now.monotonic_ns >= self.upkeep.next_second_ns {
+            self.upkeep.next_second_ns = now.monotonic_ns + 1_000_000_000;
+            if self.index == 0 {
+                self.node.look_at_memory();
+            }
+            self.close_idle(now);
+            self.close_slow_readers(now);
+        }
+    }
+
+    /// Milliseconds until the next tick.
+    pub fn tick_interval_ms(&self) -> u64 {
+        if self.upkeep.more_to_expire { 0 } else { TICK_MS }
+    }
+
+    /// Removes due keys, and counts the time that takes.
+    fn expire(&mut self) {
+        let statistics = &self.node.shared.statistics[self.index];
+        let started = (self.node.shared.clock)();
+        self.upkeep.more_to_expire = self.engine.access.expire_some(&mut self.upkeep.expiry);
+        add(&statistics.expiry_ns, (self.node.shared.clock)().saturating_sub(started));
+        add(&statistics.expiry_cut_short, u64::from(self.upkeep.more_to_expire));
+    }
+
+    /// Closes connections that have been silent for `timeout` seconds.
+    fn close_idle(&mut self, now: Now) {
+        let timeout_ms = self.node.idle_timeout_s() as i64 * 1000;
+        if timeout_ms == 0 {
+            return;
+        }
+        for number in 0..self.connections.len() {
+            let Some(connection) = self.connections[number].as_ref() else { continue };
+            let idle_ms = now.unix.0 - connection.session.record.active.load(Ordering::Relaxed);
+            if idle_ms >= timeout_ms && !connection.session.monitoring {
+                self.peer_closed(number);
+            }
+        }
+    }
+
+    /// Closes connections that have left too much unread for too long, whether or not they ask for more.
+    fn close_slow_readers(&mut self, now: Now) {
+        if !self.node.has_soft_output_limit() {
+            return;
+        }
+        for number in 0..self.connections.len() {
+            if let Some(connection) = self.connections[number].as_mut()
+                && !connection.is_finished
+                && self.node.exceeds_output_limit(connection, now)
+            {
+                self.peer_closed(number);
+            }
+        }
+    }
+
+    /// Moves a few pages, shard by shard, so that sparse memory can go back.
+    fn sweep_some(&mut self) {
+        if !self.node.sweeps() {
+            return;
+        }
+        let upkeep = &mut self.upkeep;
+        let steps = if std::mem::take(&mut upkeep.was_busy) { SWEEP_STEPS } else { IDLE_SWEEP_STEPS };
+        for _ in 0..steps {
+            if self.node.shared.keyspace.sweep_shard(upkeep.sweep, SWEEP_PAGES) {
+                let next = upkeep.sweep + 1;
+                upkeep.sweep = if next >= upkeep.shards.end { upkeep.shards.start } else { next };
+            }
+        }
+    }
+}
