@@ -37,9 +37,10 @@ miri:
     cargo +nightly miri test -p value --lib -- \
         blob:: page:: string:: packed::tests::fields hash::tests::a hash::tests::choosing --skip behave
 
-# The gate under loom's model checker.
+# The gate and the mailbox under loom's model checker.
 loom:
-    RUSTFLAGS="--cfg loom" cargo test -p keyspace --release --target-dir target/loom gate
+    RUSTFLAGS="--cfg loom" cargo test -p keyspace --release --target-dir target/loom --lib gate
+    RUSTFLAGS="--cfg loom" cargo test -p node --release --target-dir target/loom --lib mailbox
 
 # The documentation of the crates.
 doc:
