@@ -54,6 +54,10 @@ pub struct Shared {
     pub startup_memory: AtomicUsize,
     /// The most memory that was ever allocated.
     pub peak_memory: AtomicUsize,
+    /// Snapshots taken.
+    pub snapshots: AtomicU64,
+    /// Microseconds for which the last one held everybody up.
+    pub snapshot_us: AtomicU64,
     /// Who this process is.
     pub identity: Identity,
     /// Reads a monotonic clock, in nanoseconds; given by the server.
@@ -154,6 +158,8 @@ impl Shared {
             rates: Mutex::default(),
             startup_memory: AtomicUsize::new(0),
             peak_memory: AtomicUsize::new(0),
+            snapshots: AtomicU64::new(0),
+            snapshot_us: AtomicU64::new(0),
             identity,
             clock,
         }

@@ -155,10 +155,14 @@ impl Node {
         // Changes that other workers have not told yet count as unsaved.
         self.shared.statistics[access.worker().0].publish(&access.counters);
         let mut changes = 0;
+        let started = (self.shared.clock)();
         let snapshot = access.snapshot(|_| {
             changes = self.shared.changes();
             cut();
         });
+        let took_us = (self.shared.clock)().saturating_sub(started) / 1000;
+        self.shared.snapshot_us.store(took_us, Ordering::Relaxed);
+        self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
         Image { snapshot, changes, used_memory: self.machine.memory().allocated }
     }
 

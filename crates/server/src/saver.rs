@@ -33,8 +33,16 @@ pub enum Job {
     },
 }
 
+/// How much the thread steps back behind those that serve clients, where there are fewer processors than threads.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 5;
+
 /// The thread's body. It ends with the process.
 pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::debug!("the saver runs with the priority of the workers: {error}");
+    }
     for job in jobs {
         let task = match job {
             Job::Base { image, form, path } => {

@@ -17,10 +17,10 @@ pub(super) fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "rejected_connections", shared.connections_refused.load(Relaxed));
     zeros(out, &["sync_full", "sync_partial_ok", "sync_partial_err"]);
     keys(ctx, out);
-    zeros(
-        out,
-        &["pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks"],
-    );
+    zeros(out, &["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"]);
+    // What takes the place of a fork here.
+    line(out, "latest_fork_usec", shared.snapshot_us.load(Relaxed));
+    line(out, "total_forks", shared.snapshots.load(Relaxed));
     zeros(out, &["migrate_cached_sockets", "slave_expires_tracked_keys"]);
     zeros(
         out,
