@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Its flags and its texts are those of redis-cli, so that it can take its place in scripts. `options` parses to plain
-//! data, `session` speaks to the server, `output` writes replies, `modes` are what the program can do with them, and
-//! `interactive` is the prompt.
+//! data, `session` speaks to the server, `output` lays replies out and `printer` prints them, `modes` are what the program can
+//! do with them, and `interactive` is the mode for people.
 
 mod clock;
 mod failure;
@@ -15,6 +15,9 @@ mod line;
 mod modes;
 mod options;
 mod output;
+mod password;
+mod printer;
+mod prompt;
 mod session;
 
 use options::Parsed;

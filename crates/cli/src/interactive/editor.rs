@@ -5,13 +5,12 @@ use super::complete::CommandCompleter;
 use super::hint::SyntaxHinter;
 use super::history;
 use crate::failure::Failure;
-use crate::modes::Printer;
+use crate::printer::Printer;
+use crate::prompt::PlainPrompt;
 use reedline::{
-    Color, ColumnarMenu, EditCommand, Emacs, ExternalPrinter, KeyCode, KeyModifiers, MenuBuilder, Prompt,
-    PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal,
-    default_emacs_keybindings,
+    ColumnarMenu, EditCommand, Emacs, ExternalPrinter, KeyCode, KeyModifiers, MenuBuilder, Reedline,
+    ReedlineEvent, ReedlineMenu, Signal, default_emacs_keybindings,
 };
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How many messages may wait to be drawn.
@@ -93,42 +92,5 @@ impl Editor {
     /// Empties the screen.
     pub(super) fn clear_screen(&mut self) -> Result<(), Failure> {
         self.0.clear_screen().map_err(|error| Failure::message(format!("Error: {error}")))
-    }
-}
-
-/// A prompt without colour and decoration.
-pub(super) struct PlainPrompt<'a>(pub(super) &'a str);
-
-impl Prompt for PlainPrompt<'_> {
-    fn render_prompt_left(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.0)
-    }
-
-    fn render_prompt_right(&self) -> Cow<'_, str> {
-        Cow::Borrowed("")
-    }
-
-    fn render_prompt_indicator(&self, _mode: PromptEditMode) -> Cow<'_, str> {
-        Cow::Borrowed("")
-    }
-
-    fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
-        Cow::Borrowed("... ")
-    }
-
-    fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
-        Cow::Owned(format!("(reverse-i-search)`{}': ", search.term))
-    }
-
-    fn get_prompt_color(&self) -> Color {
-        Color::Default
-    }
-
-    fn get_prompt_multiline_color(&self) -> Color {
-        Color::Default
-    }
-
-    fn get_indicator_color(&self) -> Color {
-        Color::Default
     }
 }

@@ -10,15 +10,12 @@ mod editor;
 mod help;
 mod hint;
 mod history;
-mod password;
-
-pub(crate) use password::ask as ask_password;
 
 use crate::clock;
 use crate::failure::Failure;
 use crate::line::{self, Line};
-use crate::modes::Printer;
 use crate::options::Options;
+use crate::printer::Printer;
 use crate::session::{Session, Streaming};
 use client::Address;
 use docs::Docs;

@@ -1,10 +1,10 @@
 //! Commands from standard input, one a line, quoted as at the prompt.
 
-use super::Printer;
 use crate::clock;
 use crate::failure::Failure;
 use crate::line::{self, Line};
 use crate::options::Options;
+use crate::printer::Printer;
 use crate::session::{Session, Streaming};
 use std::io::{BufRead, Write};
 use std::process::ExitCode;

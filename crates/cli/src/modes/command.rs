@@ -1,9 +1,9 @@
 //! One command from the command line, once or again and again.
 
-use super::Printer;
 use crate::clock;
 use crate::failure::Failure;
 use crate::options::{Options, StandardInput};
+use crate::printer::Printer;
 use crate::session::Streaming;
 use std::io::Read;
 use std::process::ExitCode;

@@ -5,12 +5,9 @@ mod command;
 mod eval;
 mod latency;
 mod pipe;
-mod printer;
 mod sample;
 mod scan;
 mod stat;
-
-pub(crate) use printer::Printer;
 
 use crate::failure::Failure;
 use crate::interactive;

@@ -174,7 +174,7 @@ pub(crate) fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Res
     let ask = flags.ask_password;
     let mut options = resolve(flags, environment)?;
     if ask {
-        options.target.password = Some(crate::interactive::ask_password()?);
+        options.target.password = Some(crate::password::ask()?);
     }
     Ok(Parsed::Run(Box::new(options)))
 }

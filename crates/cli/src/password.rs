@@ -1,7 +1,7 @@
 //! `--askpass`: reads a password without showing it.
 
-use super::editor::PlainPrompt;
 use crate::failure::Failure;
+use crate::prompt::PlainPrompt;
 use reedline::{Highlighter, Reedline, Signal, StyledText};
 use std::io::{BufRead, IsTerminal};
 
