@@ -210,7 +210,7 @@ fn publish(session: &Session) {
     session.record.names.lock().tracking = shown;
 }
 
-/// The array of one key, as it stands in a message.
+/// The array of keys, as it stands in a message.
 fn encode_keys<'a>(keys: impl ExactSizeIterator<Item = &'a [u8]>) -> Arc<[u8]> {
     let mut text = Vec::new();
     // Arrays and strings look the same in both protocols.

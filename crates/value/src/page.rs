@@ -241,7 +241,7 @@ impl<V: Clone> Page<V> {
         self.take_side(head.value_side())
     }
 
-    /// Removes all entries for which `leaves` answers true and hands them to `each` in their new page.
+    /// Moves all entries for whose key `leaves` answers true to a page of their own, which is returned.
     #[must_use]
     pub fn split(&mut self, options: Options, leaves: impl Fn(&[u8]) -> bool) -> Self {
         let mut stays = Self::default();
