@@ -112,6 +112,9 @@ pub trait Host {
     fn shutdown(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String>;
     /// Begins to rewrite the append-only file. `Ok(true)`: it has begun; `Ok(false)`: it will.
     fn rewrite_aof(&self) -> Result<bool, String>;
+    /// All keys have been removed: what is being saved in the background is of no use any more, and where there are save
+    /// points the RDB file becomes an empty one.
+    fn flushed(&self, access: &mut Access<'_>);
     /// Writes a snapshot of all data to the RDB file, and returns when it is there.
     fn save(&self, access: &mut Access<'_>) -> Result<(), String>;
     /// Begins to write a snapshot of all data to the RDB file. `Ok(false)`: it will be done later, which is allowed only

@@ -38,6 +38,7 @@ impl Host for Nothing {
     fn rewrite_aof(&self) -> Result<bool, String> {
         Ok(true)
     }
+    fn flushed(&self, _: &mut Access<'_>) {}
     fn save(&self, _: &mut Access<'_>) -> Result<(), String> {
         Err("nowhere to save".to_owned())
     }

@@ -40,14 +40,34 @@ impl Host for Node {
         self.machine.rewrite_aof()
     }
 
+    fn flushed(&self, access: &mut Access<'_>) {
+        self.machine.give_up_save();
+        if self.shared.config.read().save_points().is_empty() {
+            return;
+        }
+        let saved = if access.is_exclusive() {
+            // In a transaction all clients would wait for the disk.
+            self.save_in_background(access, true).map(drop)
+        } else {
+            self.save_now(access)
+        };
+        if let Err(reason) = saved {
+            self.machine.warn(&format!("the empty data cannot be saved: {reason}"));
+        }
+    }
+
     fn save(&self, access: &mut Access<'_>) -> Result<(), String> {
-        let image = self.image(access, || ());
-        self.machine.save(&self.shared, image, false)
+        self.machine.check_save()?;
+        self.save_now(access)
     }
 
     fn save_in_background(&self, access: &mut Access<'_>, schedule: bool) -> Result<bool, String> {
-        let image = self.image(access, || ());
-        self.machine.save_in_background(&self.shared, image, schedule)
+        let begins = self.machine.reserve_save(schedule)?;
+        if begins {
+            let image = self.image(access, || ());
+            self.machine.save_in_background(&self.shared, image);
+        }
+        Ok(begins)
     }
 
     fn apply_config(&self, _: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), Refusal> {

@@ -31,6 +31,8 @@ pub enum Mail {
 /// All data at one moment, and what was counted until then.
 #[derive(Debug)]
 pub struct Image {
+    /// Its place among the images of this process, from 1.
+    pub number: u64,
     /// The data.
     pub snapshot: Snapshot,
     /// Changes since the start.
@@ -52,11 +54,17 @@ pub trait Machine: Send + Sync {
     fn free(&self, garbage: Vec<Garbage>);
     /// Begins to rewrite the append-only file. `Ok(false)`: it will.
     fn rewrite_aof(&self) -> Result<bool, String>;
-    /// Writes data to the RDB file and returns when it is there. `is_last`: the server ends, and what is being written in
-    /// the background is of no use.
-    fn save(&self, shared: &Shared, image: Image, is_last: bool) -> Result<(), String>;
-    /// Begins to write data to the RDB file. `Ok(false)`: newer data will be written later, if `schedule` allows it.
-    fn save_in_background(&self, shared: &Shared, image: Image, schedule: bool) -> Result<bool, String>;
+    /// Whether the RDB file may be written now: nobody does so in the background.
+    fn check_save(&self) -> Result<(), String>;
+    /// Writes data to the RDB file and returns when it is there, or newer data is.
+    fn save(&self, shared: &Shared, image: Image) -> Result<(), String>;
+    /// Reserves the background for a save, before data is taken for it. `Ok(false)`: there will be one later, if `schedule`
+    /// allows that.
+    fn reserve_save(&self, schedule: bool) -> Result<bool, String>;
+    /// Writes data to the RDB file in the background, which has been reserved.
+    fn save_in_background(&self, shared: &Shared, image: Image);
+    /// What is being saved in the background is of no use any more; others need not wait for it.
+    fn give_up_save(&self);
     /// Loads the RDB file, over what is there. Everything is locked.
     fn load_rdb(&self, shared: &Shared, access: &mut Access<'_>) -> Result<(), String>;
     /// Loads the append-only file, which everything recorded has reached, into an empty keyspace.

@@ -154,16 +154,16 @@ impl Node {
     pub fn image(&self, access: &mut Access<'_>, cut: impl FnOnce()) -> Image {
         // Changes that other workers have not told yet count as unsaved.
         self.shared.statistics[access.worker().0].publish(&access.counters);
-        let mut changes = 0;
+        let (mut changes, mut number) = (0, 0);
         let started = (self.shared.clock)();
         let snapshot = access.snapshot(|_| {
             changes = self.shared.changes();
+            number = self.shared.snapshots.fetch_add(1, Ordering::Relaxed) + 1;
             cut();
         });
         let took_us = (self.shared.clock)().saturating_sub(started) / 1000;
         self.shared.snapshot_us.store(took_us, Ordering::Relaxed);
-        self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
-        Image { snapshot, changes, used_memory: self.machine.memory().allocated }
+        Image { number, snapshot, changes, used_memory: self.machine.memory().allocated }
     }
 
     /// Saves what has to be saved before the server ends; from then on commands wait for the end. `Err`: that failed, and
@@ -175,9 +175,8 @@ impl Node {
         }
         // Whoever is in a batch now is out of it before the snapshot is taken, and in the next sees the pause.
         self.shared.clients.pause(UnixMs(i64::MAX), PauseMode::All);
-        let image = self.image(access, || ());
-        let saved = self.machine.save(&self.shared, image, true);
-        if let Err(reason) = saved
+        self.machine.give_up_save();
+        if let Err(reason) = self.save_now(access)
             && !how.force
         {
             self.machine.warn(&format!("the data cannot be saved, so the server does not end: {reason}"));
@@ -186,6 +185,20 @@ impl Node {
             return Err("Errors trying to SHUTDOWN. Check logs.".to_owned());
         }
         Ok(())
+    }
+
+    /// Writes all data to the RDB file. Called inside a batch, with nothing locked or everything.
+    pub(crate) fn save_now(&self, access: &mut Access<'_>) -> Result<(), String> {
+        let image = self.image(access, || ());
+        if access.is_exclusive() {
+            return self.machine.save(&self.shared, image);
+        }
+        // Outside the batch, so that whoever wants to close the gate need not wait for the disk.
+        let now = access.now();
+        access.end();
+        let saved = self.machine.save(&self.shared, image);
+        access.begin(now);
+        saved
     }
 
     /// Seconds of silence before keep-alive probes.

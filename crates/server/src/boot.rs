@@ -150,7 +150,7 @@ impl Server {
         self.machine.tell(Task::Finish);
         join("persistence", self.persistence)?;
         // What it is writing is given up, and removed.
-        self.machine.progress.cancel();
+        self.machine.progress.give_up_all();
         self.machine.end_saver();
         join("saver", self.saver)?;
         info!("all data is written; bye");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::thread::Thread;
 
@@ -18,7 +19,7 @@ use crate::journal::Journal;
 use crate::listening::Listening;
 use crate::loading;
 use crate::persistence::{AppendOnly, Task};
-use crate::progress::Progress;
+use crate::progress::{Progress, SaveEnd};
 use crate::saver::Job;
 use crate::shared::Letter;
 use crate::snapshot_file::{self, Form};
@@ -115,28 +116,24 @@ impl ServerMachine {
     pub fn end_saver(&self) {
         *self.jobs.lock() = None;
     }
-
-    /// Lets the saver write the RDB file, now or, if that is allowed, later with newer data.
-    pub fn begin_save(&self, config: &Config, image: Image, schedule: bool) -> Result<bool, String> {
-        let begun = self.progress.begin_save(schedule, clock::monotonic_ns())?;
-        if begun {
-            self.begin_job(Job::Dump { image, form: Form::dump(config), path: dump_path(config) });
-        }
-        Ok(begun)
-    }
 }
 
-/// Notes how a save has ended.
-pub fn note_saved(shared: &EngineShared, result: Result<(), String>) {
-    let refuses = {
-        let config = shared.config.read();
-        config.yes(Param::StopWritesOnBgsaveError) && !config.save_points().is_empty()
-    };
-    let refusal = (result.is_err() && refuses).then(|| SNAPSHOT_REFUSAL.to_owned());
-    shared.refuse_writes(WriteBlock::Snapshot, refusal);
-    match result {
-        Ok(()) => info!("the data has been saved"),
-        Err(reason) => error!("saving the data failed: {reason}"),
+/// Notes how a save in the background has ended.
+pub fn note_saved(shared: &EngineShared, end: SaveEnd) {
+    match end {
+        SaveEnd::Saved => {
+            info!("the data has been saved");
+            shared.refuse_writes(WriteBlock::Snapshot, None);
+        }
+        SaveEnd::GivenUp => info!("saving has been given up, since nobody wants this data any more"),
+        SaveEnd::Failed(reason) => {
+            error!("saving the data failed: {reason}");
+            let refuses = {
+                let config = shared.config.read();
+                config.yes(Param::StopWritesOnBgsaveError) && !config.save_points().is_empty()
+            };
+            shared.refuse_writes(WriteBlock::Snapshot, refuses.then(|| SNAPSHOT_REFUSAL.to_owned()));
+        }
     }
 }
 
@@ -183,38 +180,44 @@ impl Machine for ServerMachine {
         Ok(begun)
     }
 
-    fn save(&self, shared: &EngineShared, image: Image, is_last: bool) -> Result<(), String> {
-        if is_last {
-            self.progress.cancel();
-        } else {
-            self.progress.check_idle()?;
-        }
+    fn check_save(&self) -> Result<(), String> {
+        self.progress.check_save()
+    }
+
+    fn save(&self, shared: &EngineShared, image: Image) -> Result<(), String> {
         let (form, path) = {
             let config = shared.config.read();
             (Form::dump(&config), dump_path(&config))
         };
-        let temporary = snapshot_file::temporary(&path, "save");
-        let changes = image.changes;
-        let never = std::sync::atomic::AtomicBool::new(false);
+        let temporary = snapshot_file::temporary(&path, "save", image.number);
+        let identity = (image.number, image.changes);
+        let never = AtomicBool::new(false);
         let result = snapshot_file::write(&temporary, image, form, &never).and_then(|()| {
-            let install = || snapshot_file::install(&temporary, &path);
-            self.progress.install(changes, clock::now().unix, install)
+            self.progress.install(identity, clock::now().unix, || snapshot_file::install(&temporary, &path))
         });
-        if result.is_err() {
-            self.progress.resume();
+        if result != Ok(true) {
+            // What stays is in nobody's way.
+            let _ = std::fs::remove_file(&temporary);
         }
-        note_saved(shared, result.clone());
-        result
+        match result {
+            Ok(_) => note_saved(shared, SaveEnd::Saved),
+            // Whoever asked for it learns it. Writes go on, since the next save in the background may succeed.
+            Err(ref reason) => error!("saving the data failed: {reason}"),
+        }
+        result.map(drop)
     }
 
-    fn save_in_background(
-        &self,
-        shared: &EngineShared,
-        image: Image,
-        schedule: bool,
-    ) -> Result<bool, String> {
+    fn reserve_save(&self, schedule: bool) -> Result<bool, String> {
+        self.progress.begin_save(schedule, clock::monotonic_ns())
+    }
+
+    fn save_in_background(&self, shared: &EngineShared, image: Image) {
         let config = shared.config.read();
-        self.begin_save(&config, image, schedule)
+        self.begin_job(Job::Dump { image, form: Form::dump(&config), path: dump_path(&config) });
+    }
+
+    fn give_up_save(&self) {
+        self.progress.give_up_save();
     }
 
     fn load_rdb(&self, shared: &EngineShared, access: &mut Access<'_>) -> Result<(), String> {

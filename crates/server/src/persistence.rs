@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Config, Param};
+use engine::Host;
 use keyspace::Access;
-use node::{Image, Node, Side};
+use node::{Image, Node, PersistenceFigures, Side};
 use persist::aof::Files;
 use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::increment::Increment;
 use crate::machine::{ServerMachine, note_saved};
+use crate::progress::SaveEnd;
 use crate::saver::Job;
 use crate::snapshot_file::Form;
 use crate::storage::{Folder, at};
@@ -34,7 +36,7 @@ pub enum Task {
     /// The saver has written the base of a rewrite, or has not.
     BaseWritten(Result<(), String>),
     /// The saver has ended a save.
-    Saved(Result<(), String>),
+    Saved(SaveEnd),
     /// Parameters have changed.
     Configured,
     /// Write everything, sync it and end.
@@ -171,7 +173,7 @@ impl<'n> Persistence<'n> {
             if self.machine.progress.begin_rewrite(now_ns) == Ok(true) {
                 self.rewrite();
             }
-        } else if figures.save_scheduled || now_ns >= self.next_save_ns && self.wants_save() {
+        } else if figures.save_scheduled || now_ns >= self.next_save_ns && self.wants_save(&figures) {
             self.save();
         }
     }
@@ -200,8 +202,7 @@ impl<'n> Persistence<'n> {
     }
 
     /// Whether a save point has been reached.
-    fn wants_save(&self) -> bool {
-        let figures = self.machine.progress.figures(0);
+    fn wants_save(&self, figures: &PersistenceFigures) -> bool {
         let shared = &self.node.shared;
         let changes = shared.changes().saturating_sub(figures.saved_changes);
         let last = figures.last_save.0.max(shared.identity.started.0);
@@ -217,18 +218,18 @@ impl<'n> Persistence<'n> {
 
     fn save(&mut self) {
         self.access.begin(clock::now().unix);
-        let image = self.node.image(&mut self.access, || ());
+        let begun = self.node.save_in_background(&mut self.access, false);
         self.access.end();
-        if let Err(reason) = self.machine.begin_save(&self.node.shared.config.read(), image, false) {
+        if let Err(reason) = begun {
             warn!("saving cannot begin: {reason}");
         }
     }
 
-    fn finish_save(&mut self, result: Result<(), String>) {
-        if result.is_err() {
+    fn finish_save(&mut self, end: SaveEnd) {
+        if matches!(end, SaveEnd::Failed(_)) {
             self.next_save_ns = clock::monotonic_ns() + SAVE_RETRY_NS;
         }
-        note_saved(&self.node.shared, result);
+        note_saved(&self.node.shared, end);
         self.look_round();
     }
 

@@ -12,8 +12,21 @@ const SECOND_NS: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub struct Progress {
     state: Mutex<State>,
-    /// Files that are being written are of no use any more.
-    pub cancelled: AtomicBool,
+    /// The file that is being saved in the background is of no use any more.
+    pub save_given_up: AtomicBool,
+    /// The same of the base of a rewrite.
+    pub rewrite_given_up: AtomicBool,
+}
+
+/// How a save in the background has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SaveEnd {
+    /// The file is there, or a newer one.
+    Saved,
+    /// Nobody wanted it any more.
+    GivenUp,
+    /// It could not be written.
+    Failed(String),
 }
 
 #[derive(Debug)]
@@ -22,6 +35,8 @@ struct State {
     /// When the save and the rewrite in progress began, on the monotonic clock.
     saving_since: Option<u64>,
     rewriting_since: Option<u64>,
+    /// The number of the newest image whose file has got the final name.
+    installed: u64,
 }
 
 impl Progress {
@@ -34,8 +49,12 @@ impl Progress {
             save_seconds: -1,
             ..PersistenceFigures::default()
         };
-        let state = State { figures, saving_since: None, rewriting_since: None };
-        Self { state: Mutex::new(state), cancelled: AtomicBool::new(false) }
+        let state = State { figures, saving_since: None, rewriting_since: None, installed: 0 };
+        Self {
+            state: Mutex::new(state),
+            save_given_up: AtomicBool::new(false),
+            rewrite_given_up: AtomicBool::new(false),
+        }
     }
 
     /// The figures; those of the journal are not in them.
@@ -51,8 +70,8 @@ impl Progress {
         }
     }
 
-    /// Whether a save may begin at once, in the foreground.
-    pub fn check_idle(&self) -> Result<(), String> {
+    /// Whether a save may begin in the foreground.
+    pub fn check_save(&self) -> Result<(), String> {
         match self.state.lock().saving_since {
             Some(_) => Err("Background save already in progress".to_owned()),
             None => Ok(()),
@@ -62,10 +81,10 @@ impl Progress {
     /// Begins a save in the background. `Ok(false)`: it is noted for later.
     pub fn begin_save(&self, schedule: bool, now_ns: u64) -> Result<bool, String> {
         let mut state = self.state.lock();
-        if state.saving_since.is_some() {
+        if state.saving_since.is_some() && !(schedule && self.save_given_up.load(Ordering::Acquire)) {
             return Err("Background save already in progress".to_owned());
         }
-        if state.rewriting_since.is_some() {
+        if state.saving_since.is_some() || state.rewriting_since.is_some() {
             if !schedule {
                 return Err("Another child process is active (AOF?): can't BGSAVE right now. \
                             Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible."
@@ -75,60 +94,56 @@ impl Progress {
             return Ok(false);
         }
         state.figures.save_scheduled = false;
+        self.save_given_up.store(false, Ordering::Release);
         state.saving_since = Some(now_ns);
         Ok(true)
     }
 
     /// Ends a save in the background.
-    pub fn end_save(&self, is_ok: bool, now_ns: u64) {
+    pub fn end_save(&self, end: &SaveEnd, now_ns: u64) {
         let mut state = self.state.lock();
         if let Some(since) = state.saving_since.take() {
             state.figures.save_seconds = seconds(since, now_ns);
         }
-        state.figures.save_ok = is_ok;
+        match end {
+            SaveEnd::Saved => state.figures.save_ok = true,
+            SaveEnd::GivenUp => {}
+            SaveEnd::Failed(_) => state.figures.save_ok = false,
+        }
     }
 
-    /// A snapshot with so many changes is to get its final name, which `install` gives it, unless it has been cancelled.
+    /// The file of an image, with so many changes, is to get its final name, which `install` gives it. Where a newer one has
+    /// got it already, that stays; then `install` is not called and the result is false.
     pub fn install(
         &self,
-        changes: u64,
+        (number, changes): (u64, u64),
         now: UnixMs,
         install: impl FnOnce() -> Result<(), String>,
-    ) -> Result<(), String> {
-        // Under the lock, so that an old snapshot cannot take the place of a newer one.
+    ) -> Result<bool, String> {
+        // Under the lock, so that an old image cannot take the place of a newer one.
         let mut state = self.state.lock();
+        if number < state.installed {
+            return Ok(false);
+        }
         install()?;
+        state.installed = number;
         state.figures.save_ok = true;
         state.figures.saves += 1;
         state.figures.last_save = now;
         state.figures.saved_changes = changes;
-        Ok(())
+        Ok(true)
     }
 
-    /// As [`Progress::install`], for a snapshot that was written in the background.
-    pub fn install_unless_cancelled(
-        &self,
-        changes: u64,
-        now: UnixMs,
-        install: impl FnOnce() -> Result<(), String>,
-    ) -> Result<(), String> {
-        self.install(changes, now, || {
-            if self.cancelled.load(Ordering::Acquire) {
-                return Err("newer data has been saved".to_owned());
-            }
-            install()
-        })
-    }
-
-    /// No file that is being written in the background will be used.
-    pub fn cancel(&self) {
+    /// The file that is being saved in the background will not get its final name, unless it has it already.
+    pub fn give_up_save(&self) {
         let _state = self.state.lock();
-        self.cancelled.store(true, Ordering::Release);
+        self.save_given_up.store(true, Ordering::Release);
     }
 
-    /// The server goes on after all.
-    pub fn resume(&self) {
-        self.cancelled.store(false, Ordering::Release);
+    /// No file that is being written in the background will be used: the server ends.
+    pub fn give_up_all(&self) {
+        self.give_up_save();
+        self.rewrite_given_up.store(true, Ordering::Release);
     }
 
     /// Asks for a rewrite. `Ok(false)`: it is noted for later.
@@ -164,4 +179,35 @@ impl Progress {
 
 fn seconds(since_ns: u64, now_ns: u64) -> i64 {
     (now_ns.saturating_sub(since_ns) / SECOND_NS) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_image_does_not_take_the_place_of_a_newer_one() {
+        let progress = Progress::new();
+        let install = |number| progress.install((number, 10 * number), UnixMs(1), || Ok(()));
+        assert_eq!(install(2), Ok(true));
+        assert_eq!(install(1), Ok(false));
+        assert_eq!(progress.figures(0).saved_changes, 20);
+        let fails = progress.install((3, 30), UnixMs(1), || Err("no room".to_owned()));
+        assert_eq!(fails, Err("no room".to_owned()));
+        assert_eq!(install(2), Ok(true), "what could not be installed is not there");
+    }
+
+    #[test]
+    fn a_save_that_is_wanted_behind_one_that_was_given_up_waits_for_its_end() {
+        let progress = Progress::new();
+        assert_eq!(progress.begin_save(false, 0), Ok(true));
+        assert!(progress.begin_save(true, 0).is_err());
+        progress.give_up_save();
+        assert!(progress.begin_save(false, 0).is_err());
+        assert_eq!(progress.begin_save(true, 0), Ok(false));
+        progress.end_save(&SaveEnd::GivenUp, 0);
+        assert!(progress.figures(0).save_scheduled && progress.figures(0).save_ok);
+        assert_eq!(progress.begin_save(false, 0), Ok(true));
+        assert!(!progress.save_given_up.load(Ordering::Acquire), "the new one is wanted");
+    }
 }

@@ -76,7 +76,7 @@ fn open_journal(
     let temporary = files.temporary_base();
     if files.is_empty() {
         let image = node.image(loader.access(), || ());
-        snapshot_file::write(&folder.file(&temporary), image, form, &machine.progress.cancelled)?;
+        snapshot_file::write(&folder.file(&temporary), image, form, &machine.progress.rewrite_given_up)?;
     }
     let name = files
         .start(folder, &temporary, form.is_rdb)

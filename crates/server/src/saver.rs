@@ -1,6 +1,7 @@
 //! The saver thread: it writes snapshots into files, one after the other, while clients are served.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use node::Image;
@@ -8,6 +9,7 @@ use node::Image;
 use crate::clock;
 use crate::machine::ServerMachine;
 use crate::persistence::Task;
+use crate::progress::SaveEnd;
 use crate::snapshot_file::{self, Form};
 
 /// What it is given to do.
@@ -45,27 +47,40 @@ pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
     }
     for job in jobs {
         let task = match job {
-            Job::Base { image, form, path } => {
-                Task::BaseWritten(snapshot_file::write(&path, image, form, &machine.progress.cancelled))
-            }
+            Job::Base { image, form, path } => Task::BaseWritten(snapshot_file::write(
+                &path,
+                image,
+                form,
+                &machine.progress.rewrite_given_up,
+            )),
             Job::Dump { image, form, path } => Task::Saved(dump(machine, image, form, &path)),
         };
         machine.tell(task);
     }
 }
 
-fn dump(machine: &ServerMachine, image: Image, form: Form, path: &std::path::Path) -> Result<(), String> {
+fn dump(machine: &ServerMachine, image: Image, form: Form, path: &Path) -> SaveEnd {
     let progress = &machine.progress;
-    let temporary = snapshot_file::temporary(path, "bgsave");
-    let changes = image.changes;
-    let result = snapshot_file::write(&temporary, image, form, &progress.cancelled).and_then(|()| {
-        progress
-            .install_unless_cancelled(changes, clock::now().unix, || snapshot_file::install(&temporary, path))
+    let temporary = snapshot_file::temporary(path, "bgsave", image.number);
+    let identity = (image.number, image.changes);
+    let is_given_up = || progress.save_given_up.load(Ordering::Acquire);
+    let result = snapshot_file::write(&temporary, image, form, &progress.save_given_up).and_then(|()| {
+        progress.install(identity, clock::now().unix, || {
+            if is_given_up() {
+                return Err("newer data has been saved".to_owned());
+            }
+            snapshot_file::install(&temporary, path)
+        })
     });
-    if result.is_err() {
+    if result != Ok(true) {
         // What stays is in nobody's way.
         let _ = std::fs::remove_file(&temporary);
     }
-    progress.end_save(result.is_ok(), clock::monotonic_ns());
-    result
+    let end = match result {
+        Ok(_) => SaveEnd::Saved,
+        Err(_) if is_given_up() => SaveEnd::GivenUp,
+        Err(reason) => SaveEnd::Failed(reason),
+    };
+    progress.end_save(&end, clock::monotonic_ns());
+    end
 }

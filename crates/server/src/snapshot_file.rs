@@ -51,10 +51,10 @@ impl Form {
     }
 }
 
-/// Writes all data into a file of this path, which is durable then; its name is not yet. Stops early when `cancelled`
+/// Writes all data into a file of this path, which is durable then; its name is not yet. Stops early when `given_up`
 /// says so. After an error there is no file.
-pub fn write(path: &Path, image: Image, form: Form, cancelled: &AtomicBool) -> Result<(), String> {
-    let result = write_pieces(path, image, form, cancelled);
+pub fn write(path: &Path, image: Image, form: Form, given_up: &AtomicBool) -> Result<(), String> {
+    let result = write_pieces(path, image, form, given_up);
     if result.is_err() {
         // It was to be incomplete anyway; if it cannot be removed, the error that is told says why.
         let _ = fs::remove_file(path);
@@ -67,12 +67,12 @@ pub fn install(temporary: &Path, path: &Path) -> Result<(), String> {
     fs::rename(temporary, path).and_then(|()| sync_folder(around(path))).map_err(|error| at(path, &error))
 }
 
-/// The name under which a file is written before it gets its own.
-pub fn temporary(path: &Path, purpose: &str) -> PathBuf {
-    path.with_file_name(format!("temp-{purpose}-{}.rdb", std::process::id()))
+/// The name under which an image is written before its file gets its own.
+pub fn temporary(path: &Path, purpose: &str, image: u64) -> PathBuf {
+    path.with_file_name(format!("temp-{purpose}-{}-{image}.rdb", std::process::id()))
 }
 
-fn write_pieces(path: &Path, image: Image, form: Form, cancelled: &AtomicBool) -> io::Result<()> {
+fn write_pieces(path: &Path, image: Image, form: Form, given_up: &AtomicBool) -> io::Result<()> {
     let mut file = File::create(path)?;
     let mut bytes = Vec::new();
     let Image { mut snapshot, used_memory, .. } = image;
@@ -88,9 +88,9 @@ fn write_pieces(path: &Path, image: Image, form: Form, cancelled: &AtomicBool) -
             return file.sync_all();
         }
         if keys > 0 {
-            wait(form.key_delay * (keys - self::keys(&snapshot)) as u32, cancelled);
+            wait(form.key_delay * (keys - self::keys(&snapshot)) as u32, given_up);
         }
-        if cancelled.load(Ordering::Acquire) {
+        if given_up.load(Ordering::Acquire) {
             return Err(io::Error::other("given up, since the server ends or newer data is saved"));
         }
     }
@@ -115,11 +115,11 @@ fn keys(snapshot: &Snapshot) -> usize {
     snapshot.databases().into_iter().map(|database| snapshot.len(database).0).sum()
 }
 
-/// Waits for so long, or until the work is cancelled.
-fn wait(time: Duration, cancelled: &AtomicBool) {
+/// Waits for so long, or until the work is given up.
+fn wait(time: Duration, given_up: &AtomicBool) {
     const STEP: Duration = Duration::from_millis(10);
     let mut left = time;
-    while !left.is_zero() && !cancelled.load(Ordering::Acquire) {
+    while !left.is_zero() && !given_up.load(Ordering::Acquire) {
         let step = left.min(STEP);
         std::thread::park_timeout(step);
         left -= step;

@@ -121,6 +121,9 @@ fn flush_database(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<
 fn flush_all(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     check_flush_mode(args)?;
     ctx.with_everything(|access| access.db(DbIndex(0)).flush_all());
+    if !ctx.session.is_loader {
+        ctx.host.flushed(ctx.access);
+    }
     reply.ok();
     Ok(())
 }

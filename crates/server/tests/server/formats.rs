@@ -6,18 +6,14 @@ use std::path::Path;
 use client::Client;
 
 use crate::content::{Content, content};
+use crate::disk::{APPENDING, SNAPSHOTS, rewrite};
 use crate::support::{Server, must, text};
 
 /// How a server is started on a folder.
 type Start = fn(&Path, &[&str]) -> Server;
 
-/// Appending with the parameters that Redis has by itself, so that bases are RDB.
-const RDB_BASE: &[&str] = &["--appendonly", "yes", "--save", ""];
 /// Appending with bases that are commands.
 const COMMAND_BASE: &[&str] = &["--appendonly", "yes", "--save", "", "--aof-use-rdb-preamble", "no"];
-/// Snapshots only, and those only when asked for.
-const SNAPSHOTS: &[&str] = &["--appendonly", "no", "--save", ""];
-
 /// Writes of every kind that leave something behind; `FAR` is an expiry that no test lives to see.
 const WRITES: &[&str] = &[
     "SET plain value",
@@ -76,12 +72,6 @@ fn write(client: &mut Client, prefix: &str) {
     }
 }
 
-/// Rewrites the append-only file and waits until the new one is in use.
-fn rewrite(client: &mut Client) {
-    must(client, "BGREWRITEAOF");
-    while !text(&must(client, "INFO persistence")).contains("aof_rewrite_in_progress:0") {}
-}
-
 /// Asserts that a server holds what another one held.
 fn assert_holds(server: &Server, written: &Content) {
     let read = content(&mut server.connect());
@@ -118,31 +108,31 @@ fn check(writer: Start, reader: Start, options: &[&str], rewrites: bool) {
 
 #[test]
 fn redis_loads_what_this_server_appended() {
-    check(Server::start, Server::oracle, RDB_BASE, false);
+    check(Server::start, Server::oracle, APPENDING, false);
     check(Server::start, Server::oracle, COMMAND_BASE, false);
 }
 
 #[test]
 fn redis_loads_what_this_server_has_rewritten() {
-    check(Server::start, Server::oracle, RDB_BASE, true);
+    check(Server::start, Server::oracle, APPENDING, true);
     check(Server::start, Server::oracle, COMMAND_BASE, true);
 }
 
 #[test]
 fn this_server_loads_what_redis_appended() {
-    check(Server::oracle, Server::start, RDB_BASE, false);
+    check(Server::oracle, Server::start, APPENDING, false);
     check(Server::oracle, Server::start, COMMAND_BASE, false);
 }
 
 #[test]
 fn this_server_loads_what_redis_has_rewritten() {
-    check(Server::oracle, Server::start, RDB_BASE, true);
+    check(Server::oracle, Server::start, APPENDING, true);
     check(Server::oracle, Server::start, COMMAND_BASE, true);
 }
 
 #[test]
 fn this_server_loads_what_it_has_rewritten() {
-    check(Server::start, Server::start, RDB_BASE, true);
+    check(Server::start, Server::start, APPENDING, true);
     check(Server::start, Server::start, COMMAND_BASE, true);
 }
 
@@ -169,7 +159,7 @@ fn snapshots_go_both_ways() {
 #[test]
 fn the_single_file_of_redis_6_is_taken_over() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let server = Server::oracle(folder.path(), RDB_BASE);
+    let server = Server::oracle(folder.path(), APPENDING);
     let mut client = server.connect();
     write(&mut client, "first");
     rewrite(&mut client);
@@ -181,7 +171,7 @@ fn the_single_file_of_redis_6_is_taken_over() {
     for start in [Server::start as Start, Server::oracle] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("appendonly.aof"), &single).expect("the folder can be written");
-        assert_holds(&start(folder.path(), RDB_BASE), &written);
+        assert_holds(&start(folder.path(), APPENDING), &written);
         assert!(!folder.path().join("appendonly.aof").exists(), "it has moved into the folder");
     }
 }
@@ -189,7 +179,7 @@ fn the_single_file_of_redis_6_is_taken_over() {
 /// Times of fields, which the Redis at hand does not know, survive every way of saving.
 #[test]
 fn times_of_fields_survive_every_way_of_saving() {
-    for options in [RDB_BASE, COMMAND_BASE, SNAPSHOTS] {
+    for options in [APPENDING, COMMAND_BASE, SNAPSHOTS] {
         for saves in [false, true] {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let server = Server::start(folder.path(), options);

@@ -4,10 +4,13 @@
 //! One test binary with a module for each risk. No test sleeps: each waits for a line of the log, a reply or the end of
 //! a connection.
 
+mod appending;
 mod bad_inputs;
 mod content;
 mod crash;
+mod damage;
 mod differential;
+mod disk;
 mod figures;
 mod formats;
 mod harness;
