@@ -2,12 +2,14 @@
 //!
 //! Two structures carry everything: [`page`]s of packed entries, and [`table::Table`], a linear-hashed table of such
 //! pages, which serves as the directory of keys and as the large form of a hash. A [`blob::Blob`] is a long string,
-//! a [`packed`] block a small hash. All of them clone in constant time and copy what a write touches.
+//! a [`packed`] block a small hash, a [`leaf`] block a small ordered value. All of them clone in constant time and copy
+//! what a write touches.
 //!
 //! This crate knows no key names, clients, commands or clocks: times and random numbers are arguments.
 
 pub mod blob;
 pub mod hash;
+pub mod leaf;
 pub mod packed;
 pub mod page;
 pub mod string;
