@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Crates by level. A crate may depend on crates of lower levels only; on its own level on none.
 const LEVELS: &[&[&str]] = &[
     &["stdx"],
-    &["resp", "value", "config"],
+    &["resp", "value", "config", "acl"],
     &["keyspace", "client"],
     &["engine", "persist", "cli", "bench", "transcript"],
     &["node"],
