@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use stdx::word::{to_lower_case, word};
+
 use crate::args::Args;
 use crate::command::Command;
 use crate::commands;
@@ -25,8 +27,41 @@ pub struct Row {
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Row>,
+    /// Their names, for the look-up.
+    names: Vec<Name>,
     /// Indices of rows plus one, by hash; 0 = free.
     slots: Vec<u16>,
+}
+
+/// A name in a form that is hashed and compared at once: its first and last eight bytes in lower case, and its length.
+/// Longer names than 16 bytes are not told apart by what lies between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Name {
+    head: u64,
+    tail: u64,
+    length: usize,
+}
+
+impl Name {
+    /// The longest name that is wholly in here.
+    const WHOLE: usize = 16;
+
+    #[inline]
+    fn new(name: &[u8]) -> Self {
+        let part = |bytes| to_lower_case(word(bytes));
+        let length = name.len();
+        match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+            (Some(head), Some(tail)) => Self { head: part(head), tail: part(tail), length },
+            _ => Self { head: part(name), tail: 0, length },
+        }
+    }
+
+    /// The first slot in which it may be: the product with a large odd number carries every byte into the top bits.
+    #[inline]
+    fn slot(self) -> usize {
+        let mixed = (self.head ^ self.tail.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> (64 - SLOTS.ilog2())) as usize
+    }
 }
 
 /// Slots of the look-up, several times the number of commands so that most are found at the first try.
@@ -41,7 +76,7 @@ pub fn table() -> &'static Table {
 
 impl Table {
     fn join(groups: &[&'static [Command]]) -> Self {
-        let mut table = Self { rows: Vec::new(), slots: vec![0; SLOTS] };
+        let mut table = Self { rows: Vec::new(), names: Vec::new(), slots: vec![0; SLOTS] };
         for command in groups.iter().copied().flatten() {
             table.add(command, None);
         }
@@ -56,9 +91,11 @@ impl Table {
 
     fn add(&mut self, command: &'static Command, container: Option<&'static Command>) {
         let index = self.rows.len();
+        let name = Name::new(command.name.as_bytes());
         self.rows.push(Row { index, command, container });
+        self.names.push(name);
         if container.is_none() {
-            let mut slot = hash(command.name.as_bytes());
+            let mut slot = name.slot();
             while self.slots[slot] != 0 {
                 slot = (slot + 1) % SLOTS;
             }
@@ -79,12 +116,15 @@ impl Table {
     /// The command with a name.
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<Row> {
-        let mut slot = hash(name);
+        let wanted = Name::new(name);
+        let mut slot = wanted.slot();
         loop {
-            let index = self.slots[slot].checked_sub(1)?;
-            let row = self.rows[usize::from(index)];
-            if row.command.name.as_bytes().eq_ignore_ascii_case(name) {
-                return Some(row);
+            let index = usize::from(self.slots[slot].checked_sub(1)?);
+            if self.names[index] == wanted {
+                let row = self.rows[index];
+                if name.len() <= Name::WHOLE || row.command.name.as_bytes().eq_ignore_ascii_case(name) {
+                    return Some(row);
+                }
             }
             slot = (slot + 1) % SLOTS;
         }
@@ -102,6 +142,7 @@ impl Table {
     }
 
     /// The row that a request means, its subcommand if it has one; or why there is none.
+    #[inline]
     pub fn look_up(&self, args: &Args<'_>) -> Result<Row, Error> {
         let Some(row) = self.get(args.get(0)) else { return Err(unknown(args)) };
         match args.get_optional(1) {
@@ -129,17 +170,8 @@ impl Table {
     }
 }
 
-/// FNV-1a over the letters in lower case.
-#[inline]
-fn hash(name: &[u8]) -> usize {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for &byte in name {
-        hash = (hash ^ u64::from(byte | 0x20)).wrapping_mul(0x0100_0000_01b3);
-    }
-    (hash >> 20) as usize % SLOTS
-}
-
 /// The error for a name that nobody has, with the beginning of its arguments as Redis prints them.
+#[cold]
 fn unknown(args: &Args<'_>) -> Error {
     let mut text = format!("'{}', with args beginning with: ", printable(args.get(0), 128));
     let mut shown = 0;

@@ -4,6 +4,8 @@
 //! key prevents that. SipHash-1-3 is the variant that Rust's own hash maps use. It is written out here, not taken
 //! through `std::hash::Hasher`, because a one-shot function over short keys compiles to a third of the instructions.
 
+use crate::word::word;
+
 /// The secret that makes hashes unpredictable; one for the lifetime of a process or of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HashKey(pub [u64; 2]);
@@ -29,22 +31,13 @@ pub fn sip13(key: &HashKey, bytes: &[u8]) -> u64 {
     for word in words {
         state.absorb(u64::from_le_bytes(*word));
     }
-    state.absorb(last_word(tail, bytes.len()));
+    // The up to seven bytes left over, and the length in the top byte.
+    state.absorb(word(tail) | (bytes.len() as u64) << 56);
     state.v2 ^= 0xff;
     state.round();
     state.round();
     state.round();
     state.v0 ^ state.v1 ^ state.v2 ^ state.v3
-}
-
-/// The up to seven bytes left over, and the length in the top byte.
-#[inline]
-fn last_word(tail: &[u8], length: usize) -> u64 {
-    let mut word = (length as u64) << 56;
-    for (index, &byte) in tail.iter().enumerate() {
-        word |= u64::from(byte) << (8 * index);
-    }
-    word
 }
 
 impl State {

@@ -14,3 +14,4 @@ pub mod quote;
 pub mod rng;
 pub mod size;
 pub mod time;
+pub mod word;
