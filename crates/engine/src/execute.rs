@@ -3,8 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use keyspace::{Access, DbIndex, Key};
-use smallvec::SmallVec;
+use keyspace::{Access, DbIndex, Target};
 use stdx::quote::write_quoted;
 
 use crate::args::{Args, OwnedArgs};
@@ -26,20 +25,33 @@ use crate::tracking::{Invalidations, Notice};
 /// Commands that are locked, prefetched and run together.
 pub const GROUP: usize = 16;
 
-/// A request that has been looked up, with its keys hashed.
+/// A request that has been looked up.
 #[derive(Debug)]
 pub struct Prepared {
     row: Result<Row, Box<Error>>,
     /// Hash and slot of the first key.
     first_key: Option<(u64, u16)>,
-    database: DbIndex,
-    /// The shards of all keys.
-    shards: SmallVec<[usize; 2]>,
     /// Whether it runs with nothing locked.
     alone: bool,
 }
 
+/// The keys of the requests that are leased next.
+#[derive(Debug, Default)]
+struct Wanted {
+    shards: Vec<usize>,
+    /// Those that are brought near.
+    targets: Vec<Target>,
+}
+
 impl Prepared {
+    /// Looks a request up.
+    #[inline]
+    pub fn new(args: &Args<'_>) -> Self {
+        let row = table().look_up(args).map_err(Box::new);
+        let alone = row.as_ref().is_ok_and(|row| row.command.flags.has(Flags::ALONE));
+        Self { row, first_key: None, alone }
+    }
+
     /// Whether it must not be leased together with others.
     pub fn is_alone(&self) -> bool {
         self.alone
@@ -62,63 +74,52 @@ pub struct Worker<'k> {
     /// The worker's access to the data.
     pub access: Access<'k>,
     index: usize,
+    wanted: Wanted,
     invalidations: Invalidations,
 }
 
 impl<'k> Worker<'k> {
     /// The engine of worker `index`.
     pub fn new(access: Access<'k>, index: usize) -> Self {
-        Self { access, index, invalidations: Invalidations::default() }
+        Self { access, index, wanted: Wanted::default(), invalidations: Invalidations::default() }
     }
 
-    /// Looks a request up and hashes its keys.
+    /// Hashes the keys of a request that will be leased with the next group, and asks for their shards.
     #[inline]
-    pub fn prepare(&self, session: &Session, args: &Args<'_>) -> Prepared {
-        let row = table().look_up(args).map_err(Box::new);
-        let mut prepared = Prepared {
-            row,
-            first_key: None,
-            database: session.database,
-            shards: SmallVec::new(),
-            alone: false,
-        };
-        let Ok(row) = &prepared.row else { return prepared };
-        prepared.alone = row.command.flags.has(Flags::ALONE);
-        if !row.command.accepts(args.len()) {
-            return prepared; // it will be refused
+    pub fn want(&mut self, prepared: &mut Prepared, args: &Args<'_>, database: DbIndex) {
+        let Ok(row) = &prepared.row else { return };
+        if prepared.alone || !row.command.accepts(args.len()) {
+            return; // it takes what it needs by itself, or will be refused
         }
         // Inside a transaction too: a DISCARD before it in the group may end the transaction before it runs.
-        let keyspace = self.access.keyspace();
+        let (access, wanted) = (&self.access, &mut self.wanted);
         row.command.for_each_key(args, |at, _| {
-            let key = keyspace.key(args.get(at));
+            let key = access.keyspace().key(args.get(at));
             if at == 1 {
                 prepared.first_key = Some((key.hash, key.slot));
             }
-            let shard = self.access.shard_of(&key);
-            self.access.prefetch_shard(shard);
-            prepared.shards.push(shard);
+            let shard = access.shard_of(&key);
+            access.prefetch_shard(shard);
+            wanted.shards.push(shard);
+            if wanted.targets.len() < GROUP {
+                wanted.targets.push(Target { database, shard, hash: key.hash });
+            }
         });
-        prepared
     }
 
     /// Locks the shards of a group and brings their keys near.
-    pub fn lease<'a>(&mut self, group: impl Iterator<Item = (&'a Prepared, Args<'a>)> + Clone) {
-        let mut shards: SmallVec<[usize; 2 * GROUP]> =
-            group.clone().flat_map(|(prepared, _)| prepared.shards.iter().copied()).collect();
+    pub fn lease(&mut self) {
+        let Wanted { shards, targets } = &mut self.wanted;
         if shards.is_empty() {
             return;
         }
-        self.access.lock(&mut shards);
-        let keys: SmallVec<[(DbIndex, Key<'_>); GROUP]> = group
-            .filter_map(|(prepared, args)| {
-                let (hash, slot) = prepared.first_key?;
-                Some((prepared.database, Key { bytes: args.get(1), hash, slot }))
-            })
-            .take(GROUP)
-            .collect();
-        if keys.len() > 1 {
-            self.access.prefetch(&keys);
+        self.access.lock(shards);
+        if targets.len() > 1 {
+            self.access.prefetch(targets);
         }
+        targets.clear();
+        shards.clear();
+        shards.shrink_to(2 * GROUP);
     }
 
     /// Drops the locks of a group.

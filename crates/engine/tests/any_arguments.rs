@@ -13,7 +13,7 @@ use engine::client::ClientRecord;
 use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 use engine::shared::Identity;
 use engine::table::table;
-use engine::{Session, Shared, Worker};
+use engine::{Prepared, Session, Shared, Worker};
 use keyspace::{Access, Effect, Keyspace, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
@@ -169,13 +169,15 @@ fn request(rng: &mut Rng) -> OwnedArgs {
 fn run(worker: &mut Worker<'_>, shared: &Shared, session: &mut Session, pipeline: &[OwnedArgs]) {
     let mut group = Vec::new();
     for request in pipeline {
-        let prepared = worker.prepare(session, &request.as_args());
-        if prepared.is_alone() {
+        let mut prepared = Prepared::new(&request.as_args());
+        let is_alone = prepared.is_alone();
+        if is_alone {
             run_group(worker, shared, session, &mut group);
-            group.push((prepared, request));
+        }
+        worker.want(&mut prepared, &request.as_args(), session.database);
+        group.push((prepared, request));
+        if is_alone {
             run_group(worker, shared, session, &mut group);
-        } else {
-            group.push((prepared, request));
         }
     }
     run_group(worker, shared, session, &mut group);
@@ -185,11 +187,11 @@ fn run_group(
     worker: &mut Worker<'_>,
     shared: &Shared,
     session: &mut Session,
-    group: &mut Vec<(engine::Prepared, &OwnedArgs)>,
+    group: &mut Vec<(Prepared, &OwnedArgs)>,
 ) {
     let is_alone = matches!(&group[..], [(only, _)] if only.is_alone());
     if !is_alone {
-        worker.lease(group.iter().map(|(prepared, request)| (prepared, request.as_args())));
+        worker.lease();
     }
     for (prepared, request) in group.drain(..) {
         let mut out = Vec::new();

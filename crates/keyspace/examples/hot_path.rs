@@ -9,7 +9,7 @@
 
 use std::time::Instant;
 
-use keyspace::{Access, DbIndex, Effect, Expiry, ExpiryBudget, Keyspace, Options, SHARDS, WorkerId};
+use keyspace::{Access, DbIndex, Effect, Expiry, ExpiryBudget, Keyspace, Options, SHARDS, Target, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
@@ -105,7 +105,11 @@ fn median(
                 }
                 access.lock(&mut keys.map(|(_, key)| access.shard_of(&key)));
                 if prefetch {
-                    access.prefetch(&keys);
+                    access.prefetch(&keys.map(|(database, key)| Target {
+                        database,
+                        shard: access.shard_of(&key),
+                        hash: key.hash,
+                    }));
                 }
                 for (_, key) in &keys {
                     operation(access, key);

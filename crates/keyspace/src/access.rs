@@ -16,7 +16,7 @@ use stdx::rng::Rng;
 use stdx::time::UnixMs;
 use value::Value;
 use value::hash::Settings;
-use value::table::Table;
+use value::table::Path;
 
 use crate::counters::Counters;
 use crate::db::Db;
@@ -31,6 +31,17 @@ use crate::shard::{Partition, Shard};
 /// The number of a worker, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerId(pub usize);
+
+/// A key that will be needed soon.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its database.
+    pub database: DbIndex,
+    /// Its shard.
+    pub shard: usize,
+    /// Its hash.
+    pub hash: u64,
+}
 
 /// The place of a shard that is not held.
 const NOT_HELD: u16 = u16::MAX;
@@ -305,20 +316,16 @@ impl<'k> Access<'k> {
 
     /// Brings what a batch of keys needs near, in stages: while one key's memory is on its way, the next key's is asked
     /// for. Their shards are locked.
-    pub fn prefetch(&self, keys: &[(DbIndex, Key<'_>)]) {
-        let tables: SmallVec<[(&Table<Value>, u64); 16]> = keys
+    pub fn prefetch(&self, targets: &[Target]) {
+        let paths: SmallVec<[Path<'_, Value>; 16]> = targets
             .iter()
-            .filter_map(|(database, key)| Some((&self.partition(*database, key)?.table, key.hash)))
+            .filter_map(|target| {
+                let shard = &self.held[self.place_of(target.shard)].shard;
+                Some(shard.partition(target.database)?.table.path(target.hash))
+            })
             .collect();
-        for (table, hash) in &tables {
-            table.prefetch_directory(*hash);
-        }
-        for (table, hash) in &tables {
-            table.prefetch_page(*hash);
-        }
-        for (table, hash) in &tables {
-            table.prefetch_entry(*hash);
-        }
+        paths.iter().for_each(Path::prefetch_page);
+        paths.iter().for_each(Path::prefetch_entry);
     }
 
     /// The place in the log behind everything so far.
@@ -369,26 +376,26 @@ impl<'k> Access<'k> {
     }
 
     #[inline]
-    fn place_of(&self, key: &Key<'_>) -> usize {
-        let place = self.places[self.shard_of(key)];
+    fn place_of(&self, shard: usize) -> usize {
+        let place = self.places[shard];
         assert!(place != NOT_HELD, "a command touches only keys whose shards it has declared");
         usize::from(place)
     }
 
     #[inline]
     pub(crate) fn partition(&self, database: DbIndex, key: &Key<'_>) -> Option<&Partition> {
-        self.held[self.place_of(key)].shard.partition(database)
+        self.held[self.place_of(self.shard_of(key))].shard.partition(database)
     }
 
     #[inline]
     pub(crate) fn partition_mut(&mut self, database: DbIndex, key: &Key<'_>) -> Option<&mut Partition> {
-        let place = self.place_of(key);
+        let place = self.place_of(self.shard_of(key));
         self.held[place].shard.partition_mut(database)
     }
 
     /// The partition, made if it is not there.
     pub(crate) fn make_partition(&mut self, database: DbIndex, key: &Key<'_>) -> &mut Partition {
-        let place = self.place_of(key);
+        let place = self.place_of(self.shard_of(key));
         self.held[place].shard.make(database, self.keyspace.options.hash_key)
     }
 

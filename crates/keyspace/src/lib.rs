@@ -30,7 +30,7 @@ mod scan;
 mod shard;
 mod snapshot;
 
-pub use access::{Access, Garbage, WorkerId};
+pub use access::{Access, Garbage, Target, WorkerId};
 pub use counters::Counters;
 pub use db::{Db, Expiry, WrongType};
 pub use due::DueFigures;

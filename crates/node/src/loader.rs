@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use engine::{Args, Session};
+use engine::{Args, Prepared, Session};
 use keyspace::{Access, DbIndex};
 
 use crate::Now;
@@ -39,10 +39,11 @@ impl<'n> Loader<'n> {
     /// Runs one command; an error reply is the error.
     pub fn apply(&mut self, buffer: &[u8], ranges: &[Range<usize>]) -> Result<(), String> {
         let args = Args::new(buffer, ranges);
-        let prepared = self.engine.prepare(&self.session, &args);
+        let mut prepared = Prepared::new(&args);
         let is_alone = prepared.is_alone();
         if !is_alone {
-            self.engine.lease(std::iter::once((&prepared, args)));
+            self.engine.want(&mut prepared, &args, self.session.database);
+            self.engine.lease();
         }
         self.reply.clear();
         let environment = (&*self.node.shared, self.node as &dyn engine::Host);

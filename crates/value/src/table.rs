@@ -30,6 +30,7 @@ use stdx::prefetch::prefetch;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
+use crate::page::Page;
 pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
 use root::Root;
 pub use walk::Iter;
@@ -88,29 +89,13 @@ impl<V: Clone> Table<V> {
         sip13(&self.seed, key)
     }
 
-    /// Asks the processor to bring the directory entry of a hash near, and the counter of its chunk, which a write looks at.
+    /// The way to the page of a hash. Asks the processor to bring the end of it near.
     #[inline]
-    pub fn prefetch_directory(&self, hash: u64) {
-        let (counter, page) = self.root.addresses(self.root.page_of(hash));
-        prefetch(counter);
-        prefetch(page);
-    }
-
-    /// Asks for the page's counter and head; the directory entry should be near.
-    #[inline]
-    pub fn prefetch_page(&self, hash: u64) {
-        let address = self.root.page(self.root.page_of(hash)).address();
-        prefetch(address);
-        prefetch(address.wrapping_add(64));
-    }
-
-    /// Asks for the entry; the page's head should be near.
-    #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
-        if let Some(address) = self.root.page(self.root.page_of(hash)).candidate(tag(hash)) {
-            prefetch(address);
-            prefetch(address.wrapping_add(64));
-        }
+    pub fn path(&self, hash: u64) -> Path<'_, V> {
+        let (chunk, page) = self.root.path(self.root.page_of(hash));
+        prefetch(chunk);
+        prefetch(std::ptr::from_ref(page).cast());
+        Path { page, tag: tag(hash) }
     }
 
     /// Where a key is.
@@ -308,6 +293,33 @@ impl<V: Clone> Table<V> {
     /// The seed of the table's hashes.
     pub fn seed(&self) -> HashKey {
         self.seed
+    }
+}
+
+/// The way to a page, for prefetching it in stages: while the memory of one is on its way, that of others is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<'a, V> {
+    page: &'a Page<V>,
+    tag: u8,
+}
+
+impl<V: Clone> Path<'_, V> {
+    /// Asks for the page's counter and head; the directory should be near.
+    #[inline]
+    pub fn prefetch_page(&self) {
+        let address = self.page.address();
+        prefetch(address);
+        prefetch(address.wrapping_add(64));
+    }
+
+    /// Asks for the entry, as far as a value of 64 bytes reaches; the page's head should be near.
+    #[inline]
+    pub fn prefetch_entry(&self) {
+        if let Some(address) = self.page.candidate(self.tag) {
+            prefetch(address);
+            prefetch(address.wrapping_add(64));
+            prefetch(address.wrapping_add(128));
+        }
     }
 }
 

@@ -218,7 +218,7 @@ impl Worker<'_> {
         }
         let connection = self.connections[number].as_mut().expect("its bytes were just decoded");
         let args_now = turn.buffers.args(source, begin, &args);
-        let prepared = self.engine.prepare(&connection.session, &args_now);
+        let mut prepared = Prepared::new(&args_now);
         if let Some(mode) = pause
             && prepared.is_paused(mode, &args_now, &connection.session, &self.node.shared)
         {
@@ -226,9 +226,11 @@ impl Worker<'_> {
             return None;
         }
         let is_alone = prepared.is_alone() || !connection.session.authenticated;
+        let database = connection.session.database;
         if is_alone {
             self.run_group(turn);
         }
+        self.engine.want(&mut prepared, &turn.buffers.args(source, begin, &args), database);
         turn.group.push(Gathered { connection: number, prepared, source, begin, args });
         if is_alone || turn.group.len() == GROUP {
             self.run_group(turn);
@@ -241,7 +243,7 @@ impl Worker<'_> {
         let Turn { buffers, group, clock, .. } = turn;
         let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
         if !is_alone {
-            self.engine.lease(group.iter().map(|gathered| (&gathered.prepared, buffers.args_of(gathered))));
+            self.engine.lease();
         }
         for gathered in &*group {
             let Some(connection) = self.connections[gathered.connection].as_mut() else { continue };

@@ -71,11 +71,10 @@ impl<V: Clone> Root<V> {
         &self.chunks[index / CHUNK].pages[index % CHUNK]
     }
 
-    /// Where the counter of a page's chunk and the page's pointer are, for prefetching.
+    /// Where the counter of a page's chunk is, which a write looks at, and the page. Nothing of the chunk is read.
     #[inline]
-    pub(super) fn addresses(&self, index: usize) -> (*const u8, *const u8) {
-        let chunk = Arc::heap_ptr(&self.chunks[index / CHUNK]).cast();
-        (chunk, std::ptr::from_ref(self.page(index)).cast())
+    pub(super) fn path(&self, index: usize) -> (*const u8, &Page<V>) {
+        (Arc::heap_ptr(&self.chunks[index / CHUNK]).cast(), self.page(index))
     }
 
     /// A page to be changed, its chunk made unique.
