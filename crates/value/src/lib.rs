@@ -1,9 +1,9 @@
 //! The values that keys hold and the copy-on-write structures under them.
 //!
-//! Two structures carry everything: [`page`]s of packed entries, and [`table::Table`], a linear-hashed table of such
-//! pages, which serves as the directory of keys and as the large form of a hash. A [`blob::Blob`] is a long string,
-//! a [`packed`] block a small hash, a [`leaf`] block a small ordered value. All of them clone in constant time and copy
-//! what a write touches.
+//! Two structures carry everything. Unordered: [`table::Table`], a linear-hashed table of [`page`]s of packed entries, which
+//! serves as the directory of keys and as the large form of a hash. Ordered: [`tree::Tree`], a counted B+tree of packed
+//! leaves. A [`blob::Blob`] is a long string, a [`packed`] block a small hash, a [`leaf`] block a small ordered value. All
+//! of them clone in constant time and copy what a write touches.
 //!
 //! This crate knows no key names, clients, commands or clocks: times and random numbers are arguments.
 
@@ -14,6 +14,7 @@ pub mod packed;
 pub mod page;
 pub mod string;
 pub mod table;
+pub mod tree;
 
 pub use blob::Blob;
 pub use hash::{Hash, HashRef};

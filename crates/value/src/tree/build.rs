@@ -1,0 +1,79 @@
+//! Building a tree from its elements in order: full leaves first, then the levels above them.
+
+use std::marker::PhantomData;
+
+use triomphe::Arc;
+
+use super::block::{self, BLOCK_BYTES, Block};
+use super::inner::{FAN, Inner};
+use super::node::Node;
+use super::{Order, Tree};
+use crate::leaf::{self, Leaf};
+
+/// A tree in the making. It costs a fraction of inserting one element at a time.
+#[derive(Debug)]
+pub struct Builder<O> {
+    leaf: leaf::Builder,
+    nodes: Vec<Node>,
+    len: usize,
+    data_bytes: usize,
+    order: PhantomData<O>,
+}
+
+impl<O: Order> Builder<O> {
+    /// Begins a tree.
+    pub fn new() -> Self {
+        Self { leaf: leaf::Builder::new(), nodes: Vec::new(), len: 0, data_bytes: 0, order: PhantomData }
+    }
+
+    /// Adds an element behind the last. In a tree by key it has to be greater than that one.
+    pub fn push(&mut self, element: &[u8]) {
+        if block::is_large(element) {
+            self.end_leaf();
+            self.nodes.push(Node::leaf_of(element, 0));
+        } else {
+            if self.leaf.bytes_with(element.len()) > BLOCK_BYTES {
+                self.end_leaf();
+            }
+            self.leaf.push(element);
+        }
+        self.len += 1;
+        self.data_bytes += element.len();
+    }
+
+    /// Ends the tree.
+    pub fn finish(mut self) -> Tree<O> {
+        self.end_leaf();
+        let mut nodes = self.nodes;
+        while nodes.len() > 1 {
+            let mut below = nodes.into_iter().peekable();
+            nodes = Vec::new();
+            while below.peek().is_some() {
+                let inner = Inner::new(below.by_ref().take(FAN), O::HAS_SEPARATORS);
+                nodes.push(Node::Inner(Arc::new(inner)));
+            }
+        }
+        let root = nodes.pop().unwrap_or_else(Node::empty);
+        Tree { root, len: self.len, data_bytes: self.data_bytes, order: PhantomData }
+    }
+
+    fn end_leaf(&mut self) {
+        if !self.leaf.is_empty() {
+            self.nodes.push(Node::Leaf(self.leaf.finish(|block| Block::of(Leaf::trusted(block)))));
+        }
+    }
+}
+
+impl<O: Order> Default for Builder<O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'a, O: Order> FromIterator<&'a [u8]> for Tree<O> {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(elements: I) -> Self {
+        let mut builder = Builder::new();
+        elements.into_iter().for_each(|element| builder.push(element));
+        builder.finish()
+    }
+}

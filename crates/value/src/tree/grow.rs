@@ -1,0 +1,134 @@
+//! Inserting: down to the leaf, and up again with what was split off.
+
+use std::iter;
+
+use smallvec::{SmallVec, smallvec};
+use triomphe::Arc;
+
+use super::block::{self, BLOCK_BYTES};
+use super::inner::{FAN, Inner};
+use super::node::Node;
+use crate::leaf::ELEMENT_OVERHEAD;
+
+/// Where a new element goes.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'k> {
+    /// Before the element at this position, or behind the last.
+    Index(usize),
+    /// Where its bytes want it; it is not there yet.
+    Key(&'k [u8]),
+}
+
+/// Which outer edges of the tree a node touches.
+#[derive(Clone, Copy)]
+struct Edge {
+    first: bool,
+    last: bool,
+}
+
+/// Nodes that came into being to the right of one.
+type Siblings = SmallVec<[Node; 2]>;
+
+impl Node {
+    /// Puts an element into the tree of which this is the root.
+    pub(super) fn insert(&mut self, place: Place<'_>, element: &[u8], has_separators: bool) {
+        let siblings = self.insert_below(place, element, Edge { first: true, last: true });
+        if !siblings.is_empty() {
+            let root = std::mem::replace(self, Self::empty());
+            *self = Self::Inner(Arc::new(Inner::new(iter::once(root).chain(siblings), has_separators)));
+        }
+    }
+
+    fn insert_below(&mut self, place: Place<'_>, element: &[u8], edge: Edge) -> Siblings {
+        match self {
+            Self::Inner(inner) => Arc::make_mut(inner).insert_element(place, element, edge),
+            Self::Leaf(block) => {
+                let index = match place {
+                    Place::Index(index) => index,
+                    Place::Key(key) => block.leaf().search(key).expect_err("the key is not there yet"),
+                };
+                if !block::is_large(element) && block.admits(element.len() + ELEMENT_OVERHEAD, 0) {
+                    block.insert(index, element);
+                    return Siblings::new();
+                }
+                self.insert_beside(index, element, edge)
+            }
+            Self::Large(large) => {
+                let index = match place {
+                    Place::Index(index) => index,
+                    Place::Key(key) => usize::from(&large[..] < key),
+                };
+                self.insert_beside(index, element, edge)
+            }
+        }
+    }
+
+    /// Inserts into a leaf that has no room.
+    fn insert_beside(&mut self, index: usize, element: &[u8], edge: Edge) -> Siblings {
+        let count = self.count();
+        if count == 0 {
+            *self = Self::leaf_of(element, 0);
+            return Siblings::new();
+        }
+        let is_outside = edge.last && index == count || edge.first && index == 0;
+        match self {
+            Self::Leaf(block) if !is_outside && !block::is_large(element) => {
+                let at = block.middle();
+                let mut right = block.split_off(at);
+                let (side, index) = if index <= at { (block, index) } else { (&mut right, index - at) };
+                side.insert(index, element);
+                return smallvec![Self::Leaf(right)];
+            }
+            Self::Leaf(block) if 0 < index && index < count => {
+                let right = block.split_off(index);
+                return smallvec![Self::leaf_of(element, 0), Self::Leaf(right)];
+            }
+            _ => {}
+        }
+        // A leaf at an outer edge will get more: some room at once saves growing in small steps.
+        let capacity = if is_outside { BLOCK_BYTES / 2 } else { 0 };
+        let fresh = Self::leaf_of(element, capacity);
+        if index == 0 { smallvec![std::mem::replace(self, fresh)] } else { smallvec![fresh] }
+    }
+}
+
+impl Inner {
+    fn insert_element(&mut self, place: Place<'_>, element: &[u8], edge: Edge) -> Siblings {
+        let (child, rest) = match place {
+            Place::Index(index) => {
+                let (child, rest) = self.child_at(index);
+                (child, Place::Index(rest))
+            }
+            Place::Key(key) => (self.child_of(key), place),
+        };
+        let child_edge =
+            Edge { first: edge.first && child == 0, last: edge.last && child + 1 == self.nodes.len() };
+        let siblings = self.nodes[child].insert_below(rest, element, child_edge);
+        if siblings.is_empty() {
+            self.counts[child] += 1;
+            return siblings;
+        }
+        self.adopt(child, siblings, child_edge)
+    }
+
+    /// Takes what was split off a child; what is split off in turn is returned.
+    fn adopt(&mut self, child: usize, siblings: Siblings, edge: Edge) -> Siblings {
+        let added = siblings.len();
+        self.counts[child] = self.nodes[child].count();
+        self.insert(child + 1, siblings);
+        // A large element can leave little of a leaf on its sides, or come between small ones.
+        for index in (child..=child + added).rev() {
+            self.mend(index);
+        }
+        let count = self.nodes.len();
+        if count <= FAN {
+            return Siblings::new();
+        }
+        let at = match edge {
+            Edge { last: true, .. } => FAN,
+            Edge { first: true, .. } => count - FAN,
+            _ => count / 2,
+        };
+        smallvec![Node::Inner(Arc::new(self.split_off(at)))]
+    }
+}

@@ -1,0 +1,191 @@
+//! An inner node: children, how many elements each of them has, and what separates them.
+
+use smallvec::SmallVec;
+
+use super::node::Node;
+use crate::leaf::{self, Leaf};
+use crate::page::sizes;
+
+/// The most children of a node: with them, a node without separators fills a block of 1 kB.
+pub(super) const FAN: usize = 30;
+/// The longest separator. A longer one would not tell more about most keys; see [`Inner::child_of`].
+const SEPARATOR_MAX: usize = 128;
+
+/// See the module's text.
+#[derive(Debug, Clone)]
+pub(super) struct Inner {
+    pub(super) nodes: SmallVec<[Node; FAN]>,
+    pub(super) counts: SmallVec<[usize; FAN]>,
+    /// A block of one separator less than children; no bytes at all in a tree by position.
+    separators: Vec<u8>,
+}
+
+impl Inner {
+    /// A node above others.
+    pub(super) fn new(nodes: impl IntoIterator<Item = Node>, has_separators: bool) -> Self {
+        let mut inner = Self {
+            nodes: SmallVec::new(),
+            counts: SmallVec::new(),
+            separators: if has_separators { leaf::EMPTY.to_vec() } else { Vec::new() },
+        };
+        inner.insert(0, nodes);
+        inner
+    }
+
+    /// The number of elements below.
+    pub(super) fn count(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    /// The child of a position that is there, and the position in it; of the position behind the last element, the last
+    /// child.
+    #[inline]
+    pub(super) fn child_at(&self, index: usize) -> (usize, usize) {
+        let mut rest = index;
+        for (child, &count) in self.counts.iter().enumerate() {
+            if rest < count {
+                return (child, rest);
+            }
+            rest -= count;
+        }
+        let last = self.counts.len() - 1;
+        (last, rest + self.counts[last])
+    }
+
+    /// The child in which a key is, or belongs.
+    ///
+    /// A separator `s` of a child with the first element `f` has `s <= f`, and every element before it is less than `s` or,
+    /// where `s` is cut, begins with `s` and is less than `f`. Inserting and removing keep that, although `f` changes.
+    #[inline]
+    pub(super) fn child_of(&self, key: &[u8]) -> usize {
+        let separators = Leaf::trusted(&self.separators);
+        let mut low = 0;
+        let mut high = separators.len();
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            let separator = separators.get(middle).expect("within the separators");
+            let is_cut = separator.len() == SEPARATOR_MAX;
+            let is_at_or_before = if is_cut && key.starts_with(separator) {
+                self.nodes[middle + 1].first() <= key
+            } else {
+                separator <= key
+            };
+            if is_at_or_before {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// Puts nodes before the child at an index, or behind the last, and what separates them from it and each other. A child
+    /// before them has its elements already.
+    pub(super) fn insert(&mut self, at: usize, nodes: impl IntoIterator<Item = Node>) {
+        let before = self.nodes.len();
+        self.nodes.insert_many(at, nodes);
+        let added = self.nodes.len() - before;
+        self.counts.insert_many(at, self.nodes[at..at + added].iter().map(Node::count));
+        if self.has_separators() {
+            // What stood between the children on both sides still holds between the last new one and the one behind.
+            let end = if at == 0 { (added + 1).min(self.nodes.len()) } else { at + added };
+            for right in at.max(1)..end {
+                let separator = separator(self.nodes[right - 1].last(), self.nodes[right].first());
+                leaf::edit::insert(&mut self.separators, right - 1, separator);
+            }
+        }
+    }
+
+    /// Takes children out.
+    pub(super) fn remove(&mut self, from: usize, to: usize) {
+        if self.has_separators() {
+            let first = from.saturating_sub(1);
+            let count = Leaf::trusted(&self.separators).len();
+            leaf::edit::remove_range(&mut self.separators, first..(first + to - from).min(count));
+        }
+        self.nodes.drain(from..to);
+        self.counts.drain(from..to);
+    }
+
+    /// Takes the children from `at` on out into a node of their own.
+    pub(super) fn split_off(&mut self, at: usize) -> Self {
+        let separators = if self.has_separators() {
+            let mut right = leaf::EMPTY.to_vec();
+            let left = Leaf::trusted(&self.separators);
+            leaf::edit::append(&mut right, left, at..left.len());
+            let end = left.len();
+            leaf::edit::remove_range(&mut self.separators, at - 1..end);
+            right
+        } else {
+            Vec::new()
+        };
+        let right = Self {
+            nodes: self.nodes.drain(at..).collect(),
+            counts: self.counts.drain(at..).collect(),
+            separators,
+        };
+        // More children than there may be had made the lists move out of the node.
+        self.nodes.shrink_to_fit();
+        self.counts.shrink_to_fit();
+        right
+    }
+
+    /// Adds the children of a node that follows.
+    pub(super) fn append(&mut self, other: Self) {
+        if self.has_separators() {
+            let between = separator(self.last(), other.first()).to_vec();
+            let end = Leaf::trusted(&self.separators).len();
+            leaf::edit::insert(&mut self.separators, end, &between);
+            let right = Leaf::trusted(&other.separators);
+            leaf::edit::append(&mut self.separators, right, 0..right.len());
+        }
+        self.nodes.extend(other.nodes);
+        self.counts.extend(other.counts);
+    }
+
+    /// Bytes of memory of the node itself.
+    pub(super) fn allocated_bytes(&self) -> usize {
+        let separators = self.separators.capacity();
+        sizes::fit(size_of::<Self>()) + sizes::ARC_HEADER + separators
+    }
+
+    fn has_separators(&self) -> bool {
+        !self.separators.is_empty()
+    }
+
+    fn first(&self) -> &[u8] {
+        self.nodes[0].first()
+    }
+
+    fn last(&self) -> &[u8] {
+        self.nodes[self.nodes.len() - 1].last()
+    }
+}
+
+/// What stands between two elements that are neighbours: the shortest prefix of the right one that is greater than the left
+/// one, or the first [`SEPARATOR_MAX`] bytes of it.
+fn separator<'a>(left: &[u8], right: &'a [u8]) -> &'a [u8] {
+    debug_assert!(left < right, "elements are ordered");
+    let common = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+    &right[..(common + 1).min(SEPARATOR_MAX)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_fills_its_block() {
+        assert!(size_of::<Inner>() + sizes::ARC_HEADER <= 1024, "{}", size_of::<Inner>());
+        assert!(size_of::<Inner>() + sizes::ARC_HEADER > 1024 - 32, "{}", size_of::<Inner>());
+    }
+
+    #[test]
+    fn a_separator_is_short() {
+        assert_eq!(separator(b"abc", b"abd"), b"abd");
+        assert_eq!(separator(b"", b"xyz"), b"x");
+        assert_eq!(separator(b"ab", b"abcd"), b"abc");
+        let long = [b'x'; 1000];
+        assert_eq!(separator(&long[..999], &long), &long[..SEPARATOR_MAX]);
+    }
+}

@@ -1,0 +1,149 @@
+//! One node of the tree, and going down from it.
+
+use triomphe::Arc;
+
+use super::block::{self, Block};
+use super::inner::Inner;
+use crate::leaf::Leaf;
+use crate::page::sizes;
+
+/// A node and what is below it.
+#[derive(Debug, Clone)]
+pub(super) enum Node {
+    /// Packed elements.
+    Leaf(Block),
+    /// One large element.
+    Large(Arc<[u8]>),
+    /// Nodes of one level below.
+    Inner(Arc<Inner>),
+}
+
+/// The elements of one leaf.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Run<'a> {
+    Packed(Leaf<'a>),
+    Large(&'a [u8]),
+}
+
+impl<'a> Run<'a> {
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Packed(leaf) => leaf.len(),
+            Self::Large(_) => 1,
+        }
+    }
+
+    /// The element at an index that is there.
+    #[inline]
+    pub(super) fn element(self, index: usize) -> &'a [u8] {
+        match self {
+            Self::Packed(leaf) => leaf.get(index).expect("the run was looked up for an element in it"),
+            Self::Large(element) => element,
+        }
+    }
+}
+
+impl Node {
+    /// The root of a tree without elements.
+    pub(super) fn empty() -> Self {
+        Self::Leaf(Block::with_capacity(crate::leaf::EMPTY.len()))
+    }
+
+    /// A leaf of one element, with room for some bytes.
+    pub(super) fn leaf_of(element: &[u8], capacity: usize) -> Self {
+        if block::is_large(element) {
+            return Self::Large(Arc::from(element));
+        }
+        let mut block = Block::with_capacity(capacity);
+        block.insert(0, element);
+        Self::Leaf(block)
+    }
+
+    /// The number of elements below.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Leaf(block) => block.leaf().len(),
+            Self::Large(_) => 1,
+            Self::Inner(inner) => inner.count(),
+        }
+    }
+
+    /// The leaf of a position that is there, and the position in it.
+    #[inline]
+    pub(super) fn run_at(&self, mut index: usize) -> (Run<'_>, usize) {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Inner(inner) => {
+                    let (child, rest) = inner.child_at(index);
+                    (node, index) = (&inner.nodes[child], rest);
+                }
+                Self::Leaf(block) => return (Run::Packed(block.leaf()), index),
+                Self::Large(element) => return (Run::Large(element), index),
+            }
+        }
+    }
+
+    /// The first element below, of a node that has one.
+    pub(super) fn first(&self) -> &[u8] {
+        match self {
+            Self::Leaf(block) => block.leaf().first().expect("a leaf below an inner node is not empty"),
+            Self::Large(element) => element,
+            Self::Inner(inner) => inner.nodes[0].first(),
+        }
+    }
+
+    /// The last element below, of a node that has one.
+    pub(super) fn last(&self) -> &[u8] {
+        match self {
+            Self::Leaf(block) => block.leaf().last().expect("a leaf below an inner node is not empty"),
+            Self::Large(element) => element,
+            Self::Inner(inner) => inner.nodes.last().expect("an inner node has children").last(),
+        }
+    }
+
+    /// The bytes of the elements below.
+    pub(super) fn data_bytes(&self) -> usize {
+        match self {
+            Self::Leaf(block) => block.leaf().data_bytes(),
+            Self::Large(element) => element.len(),
+            Self::Inner(inner) => inner.nodes.iter().map(Self::data_bytes).sum(),
+        }
+    }
+
+    /// The bytes of memory below.
+    pub(super) fn allocated_bytes(&self) -> usize {
+        match self {
+            Self::Leaf(block) => block.allocated_bytes(),
+            Self::Large(element) => sizes::fit(element.len()) + sizes::ARC_HEADER,
+            Self::Inner(inner) => {
+                inner.allocated_bytes() + inner.nodes.iter().map(Self::allocated_bytes).sum::<usize>()
+            }
+        }
+    }
+
+    /// Moves the leaf of a position to fresh memory if nothing on the way is shared; returns how many of its elements stand
+    /// at or behind the position.
+    pub(super) fn relocate(&mut self, index: usize) -> usize {
+        if let Self::Inner(inner) = self {
+            let (child, rest) = inner.child_at(index);
+            if let Some(inner) = Arc::get_mut(inner) {
+                return inner.nodes[child].relocate(rest);
+            }
+        } else if let Self::Leaf(block) = self {
+            block.relocate();
+        }
+        let (run, offset) = self.run_at(index);
+        run.len() - offset
+    }
+
+    /// A root with one child makes way for it.
+    pub(super) fn collapse(&mut self) {
+        while let Self::Inner(inner) = self
+            && let [child] = &inner.nodes[..]
+        {
+            *self = child.clone();
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A tree whose elements stay where they were put.
+
+use triomphe::Arc;
+
+use super::block;
+use super::grow::Place;
+use super::node::Node;
+use super::{ByPosition, Tree};
+
+/// Elements by position: what a large list is.
+pub type Sequence = Tree<ByPosition>;
+
+impl Sequence {
+    /// Puts an element before the one at a position, or behind the last.
+    ///
+    /// # Panics
+    /// If the position is behind that.
+    pub fn insert(&mut self, index: usize, element: &[u8]) {
+        assert!(index <= self.len, "there is such a place");
+        self.root.insert(Place::Index(index), element, false);
+        self.len += 1;
+        self.data_bytes += element.len();
+    }
+
+    /// Puts an element before the first.
+    pub fn push_front(&mut self, element: &[u8]) {
+        self.insert(0, element);
+    }
+
+    /// Puts an element behind the last.
+    pub fn push_back(&mut self, element: &[u8]) {
+        self.insert(self.len, element);
+    }
+
+    /// Gives a position another element.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn replace(&mut self, index: usize, element: &[u8]) {
+        let before = self.get(index).expect("the element is there").len();
+        if self.root.replace(index, before, element) {
+            self.data_bytes = self.data_bytes + element.len() - before;
+        } else {
+            self.remove_at(index);
+            self.insert(index, element);
+        }
+    }
+}
+
+impl Node {
+    /// Gives a position another element, if the leaf can stay what it is; says whether it was done.
+    fn replace(&mut self, index: usize, before: usize, element: &[u8]) -> bool {
+        match self {
+            Self::Inner(inner) => {
+                let inner = Arc::make_mut(inner);
+                let (child, rest) = inner.child_at(index);
+                inner.nodes[child].replace(rest, before, element)
+            }
+            Self::Leaf(block) => {
+                let fits = !block::is_large(element) && block.admits(element.len(), before);
+                if fits {
+                    block.replace(index, element);
+                }
+                fits
+            }
+            Self::Large(large) => {
+                let fits = block::is_large(element);
+                if fits {
+                    *large = Arc::from(element);
+                }
+                fits
+            }
+        }
+    }
+}

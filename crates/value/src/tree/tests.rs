@@ -1,0 +1,349 @@
+//! Trees against a vector and a set of the standard library, with clones kept alive in between.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use stdx::rng::Rng;
+
+use super::*;
+
+type Model = Vec<Vec<u8>>;
+
+/// What must hold of every tree: counts are right, leaves within their size and not thin, elements ordered, separators true.
+fn check_shape<O: Order>(tree: &Tree<O>) {
+    fn depth(node: &Node) -> usize {
+        let Node::Inner(inner) = node else { return 0 };
+        assert!((1..=inner::FAN).contains(&inner.nodes.len()));
+        let depths: BTreeSet<usize> = inner.nodes.iter().map(depth).collect();
+        assert_eq!(depths.len(), 1, "all leaves are equally deep");
+        for (child, &count) in inner.nodes.iter().zip(&inner.counts) {
+            assert!(count > 0);
+            assert_eq!(child.count(), count);
+        }
+        depths.into_iter().sum::<usize>() + 1
+    }
+    assert!(depth(&tree.root) <= 8);
+    assert_eq!(tree.root.count(), tree.len());
+    assert_eq!(tree.root.data_bytes(), tree.data_bytes());
+    assert!(!matches!(&tree.root, Node::Inner(inner) if inner.nodes.len() < 2), "a root has a reason");
+    if O::HAS_SEPARATORS {
+        assert!(tree.iter().zip(tree.iter().skip(1)).all(|(one, next)| one < next));
+    }
+}
+
+fn content<O: Order>(tree: &Tree<O>) -> Model {
+    tree.iter().map(<[u8]>::to_vec).collect()
+}
+
+/// Short elements, some that share long beginnings, some around the threshold of large ones, a few very long.
+fn element() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => (0_u32..3000).prop_map(|number| format!("element:{number}").into_bytes()),
+        3 => (any::<u8>(), 150_usize..500).prop_map(|(byte, length)| vec![byte; length]),
+        2 => (any::<u8>(), 500_usize..515).prop_map(|(byte, length)| vec![byte; length]),
+        2 => (any::<u16>(), 120_usize..600).prop_map(|(tail, length)| {
+            let mut element = vec![b'x'; length];
+            element.extend_from_slice(&tail.to_be_bytes());
+            element
+        }),
+        1 => (any::<u8>(), 2000_usize..9000).prop_map(|(byte, length)| vec![byte; length]),
+        1 => Just(Vec::new()),
+    ]
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    PushFront(Vec<u8>),
+    PushBack(Vec<u8>),
+    Insert(usize, Vec<u8>),
+    /// Many at one place, so that trees get several levels.
+    InsertRun(usize, usize, u8),
+    Replace(usize, Vec<u8>),
+    Remove(usize),
+    RemoveRange(usize, usize),
+    Clone,
+    DropClones,
+    Sweep,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let at = any::<usize>();
+    prop_oneof![
+        4 => element().prop_map(Operation::PushFront),
+        4 => element().prop_map(Operation::PushBack),
+        8 => (at, element()).prop_map(|(at, element)| Operation::Insert(at, element)),
+        1 => (at, 100_usize..2500, 0_u8..60).prop_map(|(at, count, length)| Operation::InsertRun(at, count, length)),
+        4 => (at, element()).prop_map(|(at, element)| Operation::Replace(at, element)),
+        4 => at.prop_map(Operation::Remove),
+        1 => (at, 0_usize..3000).prop_map(|(at, count)| Operation::RemoveRange(at, count)),
+        1 => Just(Operation::Clone),
+        1 => Just(Operation::DropClones),
+        1 => Just(Operation::Sweep),
+    ]
+}
+
+fn apply(tree: &mut Sequence, model: &mut Model, operation: Operation) {
+    let (len, place) = (model.len(), |at: usize| at % (model.len() + 1));
+    match operation {
+        Operation::PushFront(element) => {
+            tree.push_front(&element);
+            model.insert(0, element);
+        }
+        Operation::PushBack(element) => {
+            tree.push_back(&element);
+            model.push(element);
+        }
+        Operation::Insert(at, element) => {
+            let at = place(at);
+            tree.insert(at, &element);
+            model.insert(at, element);
+        }
+        Operation::InsertRun(at, count, length) => {
+            let at = place(at);
+            let run: Model = (0..count).map(|number| vec![number as u8; usize::from(length)]).collect();
+            for (index, element) in run.iter().enumerate() {
+                tree.insert(at + index, element);
+            }
+            model.splice(at..at, run);
+        }
+        Operation::Replace(at, element) if len > 0 => {
+            tree.replace(at % len, &element);
+            model[at % len] = element;
+        }
+        Operation::Remove(at) if len > 0 => {
+            tree.remove_at(at % len);
+            model.remove(at % len);
+        }
+        Operation::RemoveRange(at, count) => {
+            let range = place(at)..(place(at) + count).min(len);
+            tree.remove_range(range.clone());
+            model.drain(range);
+        }
+        Operation::Sweep => assert!(tree.sweep(&mut SweepCursor::default(), usize::MAX)),
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_sequence_and_its_clones_behave_like_vectors(operations in prop::collection::vec(operation(), 0..150)) {
+        let (mut tree, mut model) = (Sequence::new(), Model::new());
+        let mut clones: Vec<(Sequence, Model)> = Vec::new();
+        for operation in operations {
+            match operation {
+                Operation::Clone => clones.push((tree.clone(), model.clone())),
+                Operation::DropClones => {
+                    for (clone, then) in clones.drain(..) {
+                        prop_assert_eq!(content(&clone), then);
+                    }
+                }
+                other => apply(&mut tree, &mut model, other),
+            }
+            prop_assert_eq!(tree.len(), model.len());
+            prop_assert_eq!(tree.get(model.len() / 2), model.get(model.len() / 2).map(Vec::as_slice));
+        }
+        check_shape(&tree);
+        prop_assert_eq!(content(&tree), model);
+        for (clone, then) in clones {
+            check_shape(&clone);
+            prop_assert_eq!(content(&clone), then);
+        }
+    }
+
+    #[test]
+    fn an_ordered_tree_and_its_clones_behave_like_sets(
+        elements in prop::collection::vec((element(), 0_u8..10), 0..1200)
+    ) {
+        let (mut tree, mut model) = (Ordered::new(), BTreeSet::new());
+        let mut clones = Vec::new();
+        for (index, (element, action)) in elements.into_iter().enumerate() {
+            if action < 7 {
+                prop_assert_eq!(tree.insert(&element), model.insert(element));
+            } else if let Some(near) = model.range(element.clone()..).next().cloned().filter(|_| action < 9) {
+                prop_assert!(tree.remove(&near));
+                model.remove(&near);
+            } else {
+                prop_assert_eq!(tree.contains(&element), model.contains(&element));
+                let rank = model.range(..element.clone()).count();
+                prop_assert_eq!(tree.lower_bound(&element), rank);
+            }
+            if index % 300 == 299 {
+                clones.push((tree.clone(), model.clone()));
+            }
+            if index % 450 == 449 {
+                let range = tree.len() / 3..tree.len() / 2;
+                let gone: Model = tree.range(range.clone()).map(<[u8]>::to_vec).collect();
+                tree.remove_range(range);
+                gone.iter().for_each(|element| assert!(model.remove(element)));
+            }
+        }
+        clones.push((tree, model));
+        for (tree, model) in clones {
+            check_shape(&tree);
+            prop_assert!(tree.iter().eq(model.iter()));
+            for (rank, element) in model.iter().enumerate() {
+                prop_assert_eq!(tree.find(element), Some(rank));
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_meets_in_the_middle_from_either_side(
+        from in 0_usize..3000, to in 0_usize..3000, turns in prop::collection::vec(0_u8..6, 0..400)
+    ) {
+        let tree = numbered(2500);
+        let mut model = (from.min(2500)..to.min(2500)).map(number);
+        let mut walk = tree.range(from..to);
+        for turn in turns {
+            prop_assert_eq!(walk.len(), model.len());
+            match turn {
+                0 | 1 => prop_assert_eq!(walk.next().map(<[u8]>::to_vec), model.next()),
+                2 | 3 => prop_assert_eq!(walk.next_back().map(<[u8]>::to_vec), model.next_back()),
+                4 => prop_assert_eq!(walk.nth(3).map(<[u8]>::to_vec), model.nth(3)),
+                _ => prop_assert_eq!(walk.nth(150).map(<[u8]>::to_vec), model.nth(150)),
+            }
+        }
+        prop_assert!(walk.map(<[u8]>::to_vec).eq(model));
+    }
+}
+
+fn number(index: usize) -> Vec<u8> {
+    format!("value:{index:07}").into_bytes()
+}
+
+fn numbered(count: usize) -> Sequence {
+    let mut tree = Sequence::new();
+    (0..count).for_each(|index| tree.push_back(&number(index)));
+    tree
+}
+
+#[test]
+fn loading_in_order_fills_leaves_from_both_sides() {
+    let per_element = |tree: &Sequence| tree.allocated_bytes() as f64 / tree.len() as f64;
+    let back = numbered(100_000);
+    assert!(per_element(&back) < 15.6, "{}", per_element(&back));
+    let mut front = Sequence::new();
+    (0..100_000).rev().for_each(|index| front.push_front(&number(index)));
+    assert!(per_element(&front) < 15.6, "{}", per_element(&front));
+    let built: Sequence = back.iter().collect();
+    assert!(per_element(&built) < 15.6, "{}", per_element(&built));
+    for tree in [&back, &front, &built] {
+        check_shape(tree);
+        assert!(tree.iter().enumerate().all(|(index, element)| element == number(index)));
+    }
+}
+
+#[test]
+fn random_insertion_and_mass_removal_keep_leaves_well_filled() {
+    let mut rng = Rng::from_seed(7);
+    let mut tree = Sequence::new();
+    for index in 0..100_000 {
+        tree.insert(rng.below(index + 1) as usize, b"value:0000000");
+    }
+    let bytes = tree.allocated_bytes() as f64 / tree.len() as f64;
+    assert!(bytes < 17.8, "{bytes}");
+    while tree.len() > 50_000 {
+        tree.remove_at(rng.below(tree.len() as u64) as usize);
+    }
+    let bytes = tree.allocated_bytes() as f64 / tree.len() as f64;
+    assert!(bytes < 19.5, "{bytes}");
+    while tree.len() > 100 {
+        tree.remove_at(rng.below(tree.len() as u64) as usize);
+    }
+    assert!(tree.allocated_bytes() < 8_000, "{}", tree.allocated_bytes());
+    check_shape(&tree);
+}
+
+#[test]
+fn elements_below_the_threshold_of_large_ones_waste_little() {
+    let mut rng = Rng::from_seed(8);
+    for length in [100, 200, 300, 400, 500, 507, 508, 600, 2000] {
+        let mut tree = Ordered::new();
+        for _ in 0..3000 {
+            let mut element = vec![0; length];
+            element[..8].copy_from_slice(&rng.next_u64().to_be_bytes());
+            tree.insert(&element);
+        }
+        check_shape(&tree);
+        let overhead = tree.allocated_bytes() as f64 / tree.len() as f64 - length as f64;
+        // A large element is rounded up to a size class and has its own place in an inner node.
+        let bound = length as f64 / 4.0 + if length < 507 { 10.0 } else { 70.0 };
+        assert!(overhead < bound, "{overhead} for {length}");
+    }
+}
+
+#[test]
+fn inserting_between_large_elements_keeps_small_ones_together() {
+    let mut tree = Sequence::new();
+    (0..4).for_each(|_| tree.push_back(&[b'L'; 1000]));
+    for _ in 0..1000 {
+        tree.insert(2, b"small");
+    }
+    check_shape(&tree);
+    assert!(tree.allocated_bytes() < 4 * 1024 + 1000 * 7 * 3 / 2 + 3000, "{}", tree.allocated_bytes());
+}
+
+#[test]
+fn separators_of_long_common_beginnings_are_short_and_right() {
+    let mut tree = Ordered::new();
+    let element = |index: usize| [vec![b'p'; 300], number(index)].concat();
+    for index in 0..5000 {
+        assert!(tree.insert(&element(index * 7919 % 5000)));
+    }
+    check_shape(&tree);
+    for index in 0..5000 {
+        assert_eq!(tree.find(&element(index)), Some(index));
+    }
+    assert_eq!(tree.lower_bound(&[b'p'; 300]), 0);
+    assert_eq!(tree.lower_bound(&[b'p'; 301]), 0);
+    assert_eq!(tree.lower_bound(b"q"), 5000);
+}
+
+#[test]
+fn the_first_write_after_a_clone_copies_one_path() {
+    let mut tree = numbered(10_000);
+    let clone = tree.clone();
+    tree.replace(5000, b"other");
+    let shared = |one: &Node, other: &Node| match (one, other) {
+        (Node::Inner(one), Node::Inner(other)) => one
+            .nodes
+            .iter()
+            .zip(&other.nodes)
+            .filter(|pair| match pair {
+                (Node::Inner(one), Node::Inner(other)) => triomphe::Arc::ptr_eq(one, other),
+                _ => false,
+            })
+            .count(),
+        _ => 0,
+    };
+    let Node::Inner(root) = &tree.root else { panic!("a tree of this size has inner nodes") };
+    assert_eq!(shared(&tree.root, &clone.root), root.nodes.len() - 1);
+    assert_eq!(clone.get(5000), Some(&number(5000)[..]));
+    assert_eq!(tree.get(5000), Some(&b"other"[..]));
+}
+
+#[test]
+fn a_queue_that_moves_through_a_tree_keeps_it_small() {
+    let mut tree = numbered(1000);
+    for index in 1000..50_000 {
+        tree.push_back(&number(index));
+        tree.remove_at(0);
+    }
+    check_shape(&tree);
+    assert_eq!(tree.get(0), Some(&number(49_000)[..]));
+    assert!(tree.allocated_bytes() < 1000 * 15 + 5000, "{}", tree.allocated_bytes());
+}
+
+#[test]
+fn trimming_drops_whole_leaves_from_either_end() {
+    let mut tree = numbered(10_000);
+    tree.remove_range(0..4000);
+    tree.remove_range(1001..usize::MAX);
+    check_shape(&tree);
+    assert_eq!(content(&tree), (4000..5001).map(number).collect::<Model>());
+    tree.remove_range(0..tree.len());
+    assert_eq!((tree.len(), tree.data_bytes()), (0, 0));
+    assert!(tree.allocated_bytes() < 64);
+}

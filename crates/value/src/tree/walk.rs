@@ -1,0 +1,79 @@
+//! Walking elements in order, from either side.
+
+use std::iter::FusedIterator;
+use std::ops::Range;
+
+use super::node::{Node, Run};
+
+/// Elements of a range of positions. Goes down from the root once a leaf.
+#[derive(Debug, Clone)]
+pub struct Iter<'a> {
+    root: &'a Node,
+    range: Range<usize>,
+    front: Piece<'a>,
+    back: Piece<'a>,
+}
+
+/// A leaf that is being walked. Where the two ends of a walk meet in one leaf, the range of positions keeps them apart.
+#[derive(Debug, Clone)]
+struct Piece<'a> {
+    run: Option<Run<'a>>,
+    range: Range<usize>,
+}
+
+impl Piece<'_> {
+    const NONE: Self = Self { run: None, range: 0..0 };
+}
+
+impl<'a> Iter<'a> {
+    /// The elements of positions that are there.
+    pub(super) fn new(root: &'a Node, range: Range<usize>) -> Self {
+        Self { root, range, front: Piece::NONE, back: Piece::NONE }
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let position = self.range.next()?;
+        if self.front.range.is_empty() {
+            let (run, offset) = self.root.run_at(position);
+            self.front = Piece { run: Some(run), range: offset..run.len() };
+        }
+        let index = self.front.range.next()?;
+        self.front.run.map(|run| run.element(index))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.range.size_hint()
+    }
+
+    fn nth(&mut self, count: usize) -> Option<Self::Item> {
+        if count >= self.front.range.len() {
+            self.front = Piece::NONE;
+            self.range.start = self.range.start.saturating_add(count).min(self.range.end);
+        } else {
+            self.range.start = (self.range.start + count).min(self.range.end);
+            self.front.range.start += count;
+        }
+        self.next()
+    }
+}
+
+impl DoubleEndedIterator for Iter<'_> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let position = self.range.next_back()?;
+        if self.back.range.is_empty() {
+            let (run, offset) = self.root.run_at(position);
+            self.back = Piece { run: Some(run), range: 0..offset + 1 };
+        }
+        let index = self.back.range.next_back()?;
+        self.back.run.map(|run| run.element(index))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+impl FusedIterator for Iter<'_> {}
