@@ -145,12 +145,17 @@ impl Machine for Nothing {
     fn rewrite_aof(&self) -> Result<bool, String> {
         Ok(true)
     }
-    fn save(&self, _: &Shared, _: Image, _: bool) -> Result<(), String> {
+    fn check_save(&self) -> Result<(), String> {
         Ok(())
     }
-    fn save_in_background(&self, _: &Shared, _: Image, _: bool) -> Result<bool, String> {
+    fn save(&self, _: &Shared, _: Image) -> Result<(), String> {
+        Ok(())
+    }
+    fn reserve_save(&self, _: bool) -> Result<bool, String> {
         Ok(true)
     }
+    fn save_in_background(&self, _: &Shared, _: Image) {}
+    fn give_up_save(&self) {}
     fn load_rdb(&self, _: &Shared, _: &mut Access<'_>) -> Result<(), String> {
         Ok(())
     }
