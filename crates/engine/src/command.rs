@@ -25,6 +25,8 @@ pub enum Group {
     Generic,
     /// Hashes.
     Hash,
+    /// Estimates of how many distinct elements there were.
+    HyperLogLog,
     /// The server.
     Server,
     /// Strings.
@@ -41,6 +43,7 @@ impl Group {
             Self::Connection => "connection",
             Self::Generic => "generic",
             Self::Hash => "hash",
+            Self::HyperLogLog => "hyperloglog",
             Self::Server => "server",
             Self::String => "string",
             Self::Transactions => "transactions",
@@ -60,8 +63,8 @@ pub enum Keys {
     Counted { at: usize, step: usize, access: Access },
     /// The first key is accessed in one way, the second in another.
     Pair { first: Access, second: Access },
-    /// As Redis' BITOP: argument 2 is written, the rest is read.
-    TargetAndSources { target: usize },
+    /// Argument `target` is accessed in one way, what stands behind it is read.
+    TargetAndSources { target: usize, access: Access },
 }
 
 /// What a command does with a key.
@@ -81,6 +84,10 @@ pub enum Access {
     Exchange,
     /// Adds to it.
     Insert,
+    /// Reads it and adds to it.
+    Absorb,
+    /// Reads it, and may change how it is kept.
+    Refresh,
     /// Makes it where there is none.
     Create,
     /// Changes a part of it without reading.
@@ -104,6 +111,8 @@ impl Access {
             Self::Overwrite => &["OW", "update"],
             Self::Exchange => &["RW", "access", "update"],
             Self::Insert => &["RW", "insert"],
+            Self::Absorb => &["RW", "access", "insert"],
+            Self::Refresh => &["RW", "access"],
             Self::Create => &["OW", "insert"],
             Self::Patch => &["RW", "update"],
             Self::Remove => &["RM", "delete"],
@@ -342,9 +351,9 @@ impl Command {
                     }
                 }
             }
-            Keys::TargetAndSources { target } => {
+            Keys::TargetAndSources { target, access } => {
                 for at in target..count {
-                    each(at, if at == target { Access::Overwrite } else { Access::Read });
+                    each(at, if at == target { access } else { Access::Read });
                 }
             }
         }

@@ -14,6 +14,7 @@ mod expire;
 mod expiry_option;
 mod generic;
 mod hash;
+mod hyperloglog;
 mod info;
 mod latency;
 mod memory;
@@ -40,6 +41,7 @@ pub const ALL: &[&[Command]] = &[
     expire::COMMANDS,
     generic::COMMANDS,
     hash::COMMANDS,
+    hyperloglog::COMMANDS,
     info::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,

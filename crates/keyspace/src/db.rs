@@ -6,8 +6,10 @@
 
 mod generic;
 mod hash;
+mod hyperloglog;
 mod string;
 
+pub use hyperloglog::NotAdded;
 use stdx::time::UnixMs;
 use value::hash::HashRef;
 use value::table::{Entry, Meta, NewPayload, Payload, Position, Replaced};

@@ -29,6 +29,8 @@ pub enum Effect<'a> {
     AppendString { key: &'a [u8], suffix: &'a [u8] },
     /// Bytes of the string were overwritten, which may have grown with zeros.
     WriteString { key: &'a [u8], offset: usize, bytes: &'a [u8] },
+    /// The elements were added to the string, which is a HyperLogLog, or became one.
+    AddElements { key: &'a [u8], elements: &'a [&'a [u8]] },
     /// The key is gone.
     Delete { key: &'a [u8], reason: Removal },
     /// The key is due at this time.
@@ -79,6 +81,7 @@ impl Effect<'_> {
             Self::SetString { key, .. }
             | Self::AppendString { key, .. }
             | Self::WriteString { key, .. }
+            | Self::AddElements { key, .. }
             | Self::SetExpiry { key, .. }
             | Self::ClearExpiry { key }
             | Self::SetValue { key, .. }

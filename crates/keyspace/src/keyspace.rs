@@ -40,6 +40,8 @@ pub struct Limits {
     pub hash_packed_entries: AtomicUsize,
     /// The longest field or value of a packed hash.
     pub hash_packed_value: AtomicUsize,
+    /// The most bytes of a HyperLogLog whose registers are kept as runs.
+    pub hyperloglog_sparse_bytes: AtomicUsize,
     /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
     pub counts_accesses: AtomicBool,
     /// See [`Frequency::log_factor`].
@@ -87,6 +89,7 @@ impl Keyspace {
             limits: Limits {
                 hash_packed_entries: AtomicUsize::new(128),
                 hash_packed_value: AtomicUsize::new(64),
+                hyperloglog_sparse_bytes: AtomicUsize::new(3000),
                 counts_accesses: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),
                 frequency_decay_minutes: AtomicU32::new(1),

@@ -32,7 +32,7 @@ mod snapshot;
 
 pub use access::{Access, Garbage, Target, WorkerId};
 pub use counters::Counters;
-pub use db::{Db, Expiry, WrongType};
+pub use db::{Db, Expiry, NotAdded, WrongType};
 pub use due::DueFigures;
 pub use effect::{Effect, Removal, Touched};
 pub use expiry::ExpiryBudget;

@@ -118,6 +118,8 @@ impl Node {
         let entries = config.integer(Param::HashMaxListpackEntries) as usize;
         limits.hash_packed_entries.store(entries, Ordering::Relaxed);
         limits.hash_packed_value.store(config.size(Param::HashMaxListpackValue) as usize, Ordering::Relaxed);
+        let sparse_bytes = config.size(Param::HllSparseMaxBytes) as usize;
+        limits.hyperloglog_sparse_bytes.store(sparse_bytes, Ordering::Relaxed);
         limits.counts_accesses.store(config.maxmemory_policy().counts_accesses(), Ordering::Relaxed);
         limits.frequency_log_factor.store(config.integer(Param::LfuLogFactor) as u32, Ordering::Relaxed);
         limits.frequency_decay_minutes.store(config.integer(Param::LfuDecayTime) as u32, Ordering::Relaxed);

@@ -17,6 +17,7 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::WriteString { key, offset, bytes } => {
             write_command(out, &[b"SETRANGE", key, &number(offset as i64), bytes]);
         }
+        Effect::AddElements { key, elements } => with_words(out, &[b"PFADD", key], elements),
         Effect::Delete { key, .. } => write_command(out, &[b"DEL", key]),
         Effect::SetExpiry { key, at } => write_command(out, &[b"PEXPIREAT", key, &number(at.0)]),
         Effect::ClearExpiry { key } => write_command(out, &[b"PERSIST", key]),
@@ -33,14 +34,14 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             encode_value(key, &value, expiry, out);
         }
         Effect::SetFields { key, fields } => set_fields(out, key, fields),
-        Effect::DeleteFields { key, fields } => with_fields(out, &[b"HDEL", key], fields),
+        Effect::DeleteFields { key, fields } => with_words(out, &[b"HDEL", key], fields),
         Effect::SetFieldExpiry { key, at, fields } => {
             let count = number(fields.len() as i64);
-            with_fields(out, &[b"HPEXPIREAT", key, &number(at.0), b"FIELDS", &count], fields);
+            with_words(out, &[b"HPEXPIREAT", key, &number(at.0), b"FIELDS", &count], fields);
         }
         Effect::ClearFieldExpiry { key, fields } => {
             let count = number(fields.len() as i64);
-            with_fields(out, &[b"HPERSIST", key, b"FIELDS", &count], fields);
+            with_words(out, &[b"HPERSIST", key, b"FIELDS", &count], fields);
         }
         Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
         Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
@@ -89,7 +90,7 @@ fn encode_field_expiry(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
         for chunk in group.chunks(FIELDS_A_COMMAND) {
             let names: Vec<&[u8]> = chunk.iter().map(|(_, field)| *field).collect();
             let (at, count) = (number(chunk[0].0.0), number(names.len() as i64));
-            with_fields(out, &[b"HPEXPIREAT", key, &at, b"FIELDS", &count], &names);
+            with_words(out, &[b"HPEXPIREAT", key, &at, b"FIELDS", &count], &names);
         }
     }
 }
@@ -111,8 +112,8 @@ fn set_fields(out: &mut Vec<u8>, key: &[u8], fields: &[(&[u8], &[u8])]) {
     write_command(out, &words);
 }
 
-fn with_fields(out: &mut Vec<u8>, head: &[&[u8]], fields: &[&[u8]]) {
-    let words: Vec<&[u8]> = head.iter().chain(fields).copied().collect();
+fn with_words(out: &mut Vec<u8>, head: &[&[u8]], more: &[&[u8]]) {
+    let words: Vec<&[u8]> = head.iter().chain(more).copied().collect();
     write_command(out, &words);
 }
 

@@ -9,6 +9,7 @@
 
 pub mod blob;
 pub mod hash;
+pub mod hyperloglog;
 pub mod leaf;
 pub mod packed;
 pub mod page;

@@ -51,7 +51,7 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     Command::new("BITOP", Group::Bitmap, -4, combine::bitop)
         .flags(GROW)
-        .keys(Keys::TargetAndSources { target: 2 })
+        .keys(Keys::TargetAndSources { target: 2, access: Access::Overwrite })
         .doc(
             "2.6.0",
             "O(N)",

@@ -115,7 +115,7 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
         Keys::None | Keys::Counted { .. } => (0, 0, 0),
         Keys::Range { first, last, step, .. } => (first as i64, i64::from(last), step as i64),
         Keys::Pair { .. } => (1, 2, 1),
-        Keys::TargetAndSources { target } => (target as i64, -1, 1),
+        Keys::TargetAndSources { target, .. } => (target as i64, -1, 1),
     };
     reply.array(10);
     reply.bulk(Table::full_name(row));

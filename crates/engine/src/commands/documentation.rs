@@ -17,6 +17,7 @@ pub(super) fn categories(command: &Command) -> Vec<&'static str> {
         Group::Connection => Some("connection"),
         Group::Generic => Some("keyspace"),
         Group::Hash => Some("hash"),
+        Group::HyperLogLog => Some("hyperloglog"),
         Group::String => Some("string"),
         Group::Transactions => Some("transaction"),
         Group::Server => None,
@@ -79,9 +80,9 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
             write_spec(reply, first.flags(), 1, &Find::Range { last: 1, step: 1 });
             write_spec(reply, second.flags(), 2, &Find::Range { last: 2, step: 1 });
         }
-        Keys::TargetAndSources { target } => {
+        Keys::TargetAndSources { target, access } => {
             reply.set(2);
-            write_spec(reply, &["OW", "update"], target, &Find::Range { last: target as i32, step: 1 });
+            write_spec(reply, access.flags(), target, &Find::Range { last: target as i32, step: 1 });
             write_spec(reply, &["RO", "access"], target + 1, &Find::Range { last: -1, step: 1 });
         }
     }

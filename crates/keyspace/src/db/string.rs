@@ -2,7 +2,7 @@
 
 use stdx::time::UnixMs;
 use value::string::PAGED_FROM;
-use value::table::{INLINE_MAX, NewPayload, Payload};
+use value::table::{NewPayload, Payload};
 use value::{Blob, Kind, StringRef, Value};
 
 use super::{Db, Expiry, Found, WrongType};
@@ -78,7 +78,7 @@ impl Db<'_, '_> {
 
     /// Writes a string where its length wants it.
     #[inline]
-    fn put_string(
+    pub(super) fn put_string(
         &mut self,
         key: &Key<'_>,
         found: Option<Found>,
@@ -108,7 +108,7 @@ impl Db<'_, '_> {
                 unreachable!("a paged string is a blob")
             };
             blob.write(offset, bytes);
-        } else if end <= length && length <= INLINE_MAX {
+        } else if end <= length {
             self.partition_mut(key).table.inline_mut(found.at)[offset..end].copy_from_slice(bytes);
         } else {
             let StringRef::Inline(whole) = old else { unreachable!("not paged") };

@@ -7,6 +7,8 @@ mod operation;
 mod replay;
 mod world;
 
+use std::sync::atomic::Ordering;
+
 use keyspace::log::Run;
 use keyspace::{Access, DbIndex, ExpiryBudget, Keyspace, Options, Snapshot, WorkerId};
 use proptest::prelude::*;
@@ -35,6 +37,7 @@ fn keyspace() -> Keyspace {
         hash_key: HashKey([1, 2]),
         encode: replay::encode,
     });
+    keyspace.limits().hyperloglog_sparse_bytes.store(operation::SPARSE_BYTES, Ordering::Relaxed);
     keyspace.set_recording(true);
     keyspace
 }

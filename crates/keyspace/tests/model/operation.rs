@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use keyspace::{Access, Db, DbIndex, Expiry};
+use keyspace::{Access, Db, DbIndex, Expiry, NotAdded};
 use proptest::prelude::*;
 use stdx::time::UnixMs;
 use value::ValueRef;
 use value::hash::FieldExpiry;
+use value::hyperloglog;
 
 use crate::replay::write;
 use crate::world::{Content, Field, Item, World};
@@ -18,6 +19,7 @@ pub(crate) enum Operation {
     SetKeeping { database: u16, key: u8, length: usize },
     Append { database: u16, key: u8, length: usize },
     Write { database: u16, key: u8, offset: usize, length: usize },
+    Observe { database: u16, key: u8, elements: Vec<u16> },
     Restore { database: u16, key: u8, length: usize },
     Delete { database: u16, key: u8 },
     SetExpiry { database: u16, key: u8, after: i16 },
@@ -49,6 +51,42 @@ fn field(number: u8) -> Vec<u8> {
     format!("field:{number}").into_bytes()
 }
 
+/// The most bytes of a HyperLogLog's runs: few, so that both ways to keep registers are met.
+pub(crate) const SPARSE_BYTES: usize = 100;
+
+/// Adds elements to a HyperLogLog, which is made if there is no key.
+fn observe(
+    db: &mut Db<'_, '_>,
+    key: &keyspace::Key<'_>,
+    model: &mut BTreeMap<Vec<u8>, Item>,
+    elements: &[u16],
+) {
+    let elements: Vec<[u8; 2]> = elements.iter().map(|element| element.to_le_bytes()).collect();
+    let elements: Vec<&[u8]> = elements.iter().map(|element| &element[..]).collect();
+    let result = db.hyperloglog_add(key, &elements);
+    let is_new = !model.contains_key(key.bytes);
+    let empty = || Item { content: Content::String(hyperloglog::empty()), expiry: None };
+    if is_new {
+        model.insert(key.bytes.to_vec(), empty());
+    }
+    let item = model.get_mut(key.bytes).expect("it is there or was made");
+    let Content::String(bytes) = &mut item.content else {
+        return assert_eq!(result, Err(NotAdded::WrongType));
+    };
+    let Ok(_) = hyperloglog::encoding(bytes) else {
+        return assert_eq!(result, Err(NotAdded::Fault(hyperloglog::Fault::Foreign)));
+    };
+    let mut after = bytes.clone();
+    let added: Result<Vec<bool>, _> = elements
+        .iter()
+        .map(|element| hyperloglog::add(&mut after, element, SPARSE_BYTES).map_err(NotAdded::Fault))
+        .collect();
+    if added.is_ok() {
+        *bytes = after;
+    }
+    assert_eq!(result, added.map(|added| is_new || added.contains(&true)));
+}
+
 /// Sequences of operations in which the common ones are common.
 pub(crate) fn operations() -> impl Strategy<Value = Vec<Operation>> {
     prop::collection::vec(operation(), 1..150)
@@ -65,6 +103,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => (place(), length()).prop_map(|((database, key), length)| Operation::Append { database, key, length }),
         3 => (place(), length(), length())
             .prop_map(|((database, key), offset, length)| Operation::Write { database, key, offset, length }),
+        4 => (0_u16..3, 38_u8..43, prop::collection::vec(0_u16..200, 0..30))
+            .prop_map(|(database, key, elements)| Operation::Observe { database, key, elements }),
         1 => (place(), length()).prop_map(|((database, key), length)| Operation::Restore { database, key, length }),
         3 => place().prop_map(|(database, key)| Operation::Delete { database, key }),
         3 => (place(), -5_i16..300).prop_map(|((database, key), after)| Operation::SetExpiry { database, key, after }),
@@ -122,6 +162,7 @@ impl Operation {
             | Self::SetKeeping { database, key, .. }
             | Self::Append { database, key, .. }
             | Self::Write { database, key, .. }
+            | Self::Observe { database, key, .. }
             | Self::Restore { database, key, .. }
             | Self::Delete { database, key }
             | Self::SetExpiry { database, key, .. }
@@ -176,6 +217,7 @@ impl Operation {
                     change_string(model, &name, |string| write(string, offset, &bytes));
                 }
             }
+            Self::Observe { ref elements, .. } => observe(&mut db, &key, model, elements),
             Self::Delete { .. } => assert_eq!(db.delete(&key), model.remove(&name).is_some()),
             Self::SetExpiry { after, .. } => {
                 let at = now.0 + i64::from(after);

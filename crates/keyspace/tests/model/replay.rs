@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use keyspace::{DbIndex, Effect};
 use stdx::time::UnixMs;
-use value::ValueRef;
+use value::{ValueRef, hyperloglog};
 
+use crate::operation::SPARSE_BYTES;
 use crate::world::{Content, Field, Item, World};
 
 fn put(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -46,6 +47,10 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::AppendString { key, suffix } => put_all(out, &[b"A", key, suffix]),
         Effect::WriteString { key, offset, bytes } => {
             put_all(out, &[b"W", key, &(offset as u64).to_le_bytes(), bytes]);
+        }
+        Effect::AddElements { key, elements } => {
+            put_all(out, &[b"L", key]);
+            put_all(out, elements);
         }
         Effect::Delete { key, .. } => put_all(out, &[b"D", key]),
         Effect::SetExpiry { key, at } => put_all(out, &[b"E", key, &time(Some(at))]),
@@ -128,6 +133,15 @@ pub(crate) fn apply(world: &mut World, database: DbIndex, text: &[u8]) {
         [b"W", key, offset, bytes] => {
             let offset = u64::from_le_bytes(offset.try_into().expect("eight bytes")) as usize;
             write(string(world, here, key), offset, bytes);
+        }
+        [b"L", key, ref elements @ ..] => {
+            let bytes = string(world, here, key);
+            if bytes.is_empty() {
+                *bytes = hyperloglog::empty();
+            }
+            for element in elements {
+                hyperloglog::add(bytes, element, SPARSE_BYTES).expect("whole registers");
+            }
         }
         [name, key, ref rest @ ..] => apply_fields(world, here, name, key, rest),
         _ => unreachable!("an effect has a name"),
