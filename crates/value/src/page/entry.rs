@@ -141,13 +141,14 @@ impl Head {
 
     #[inline]
     fn expiry(self, bytes: &[u8], options: Options) -> Option<UnixMs> {
-        let length = expiry_bytes_of(self.flags);
-        if length == 0 {
-            return None;
-        }
-        let at = expiry_at(options);
+        let bytes = &bytes[expiry_at(options)..];
         let mut wide = [0; 8];
-        wide[..length].copy_from_slice(&bytes[at..at + length]);
+        // Two copies whose lengths are known, each a move or two.
+        match self.flags & (SHORT_EXPIRY | LONG_EXPIRY) {
+            0 => return None,
+            SHORT_EXPIRY => wide[..6].copy_from_slice(&bytes[..6]),
+            _ => wide.copy_from_slice(&bytes[..8]),
+        }
         Some(UnixMs(i64::from_le_bytes(wide)))
     }
 }

@@ -240,27 +240,35 @@ fn visit_due_of<V: Clone>(
     options: Options,
     each: &mut dyn FnMut(Entry<'_, V>) -> Due,
 ) -> usize {
-    let mut gone = 0;
-    let mut slot = 0;
-    while slot < page.count() {
+    let (mut gone, mut stay) = (0, 0);
+    // From the last slot on: where one is removed, a later one takes its place, and those have been seen.
+    for slot in (0..page.count()).rev() {
         let entry = page.entry(slot, options);
         let mut meta = entry.meta;
-        if meta.expiry.is_none_or(|expiry| expiry > now) {
-            slot += 1;
-            continue;
-        }
-        match each(entry) {
-            Due::Remove => {
-                page.remove(slot, options);
-                gone += 1;
+        if meta.expiry.is_some_and(|expiry| expiry <= now) {
+            match each(entry) {
+                Due::Remove => {
+                    gone += 1;
+                    if stay > 0 {
+                        page.remove(slot, options);
+                    } // else perhaps all go
+                    continue;
+                }
+                Due::Keep(later) => {
+                    meta.expiry = (later < UnixMs::MAX).then_some(later);
+                    page.set_meta(slot, meta, options);
+                }
             }
-            Due::Keep(later) => {
-                meta.expiry = (later < UnixMs::MAX).then_some(later);
-                page.set_meta(slot, meta, options);
-                slot += 1;
-            }
         }
+        if stay == 0 {
+            (slot + 1..page.count()).rev().for_each(|last| drop(page.remove(last, options)));
+        }
+        stay += 1;
     }
-    page.refresh_min_expiry(options);
+    if stay == 0 {
+        *page = Page::default();
+    } else {
+        page.refresh_min_expiry(options);
+    }
     gone
 }
