@@ -24,8 +24,9 @@ use crate::effect::{Effect, Touched};
 use crate::frequency::Frequency;
 use crate::key::{DbIndex, Key};
 use crate::keyspace::Keyspace;
-use crate::log::{LogPosition, Record, Run};
+use crate::log::LogPosition;
 use crate::random::Census;
+use crate::recorder::Recorder;
 use crate::shard::{Partition, Shard};
 
 /// The number of a worker, from 0.
@@ -47,16 +48,16 @@ pub struct Target {
 const NOT_HELD: u16 = u16::MAX;
 
 /// A locked shard.
-struct Held<'k> {
+pub(crate) struct Held<'k> {
     index: usize,
-    shard: MutexGuard<'k, Shard>,
+    pub(crate) shard: MutexGuard<'k, Shard>,
 }
 
 /// See the module's text. One a worker; not shared.
 pub struct Access<'k> {
     pub(crate) keyspace: &'k Keyspace,
     worker: WorkerId,
-    held: SmallVec<[Held<'k>; 16]>,
+    pub(crate) held: SmallVec<[Held<'k>; 16]>,
     /// For each shard its place among the held ones, or [`NOT_HELD`].
     places: Box<[u16]>,
     /// Whether the gate is closed for this access.
@@ -66,10 +67,7 @@ pub struct Access<'k> {
     pub(crate) clock: u32,
     pub(crate) hash_settings: Settings,
     pub(crate) recorder: Recorder,
-    /// Whether somebody watches what is touched.
-    observing: bool,
-    touched: Vec<Touched>,
-    reclaim: Vec<Garbage>,
+    pub(crate) reclaim: Vec<Garbage>,
     /// A buffer for values in the making.
     pub(crate) scratch: Vec<u8>,
     /// How accesses are counted; `None`: the time of the last one is kept.
@@ -88,22 +86,17 @@ pub struct Access<'k> {
 #[derive(Debug)]
 pub struct Garbage(#[expect(dead_code, reason = "it is kept to be dropped elsewhere")] Gone);
 
+impl Garbage {
+    pub(crate) fn value(value: Value) -> Self {
+        Self(Gone::Value(value))
+    }
+}
+
 /// What is dropped.
 #[derive(Debug)]
 enum Gone {
     Value(#[expect(dead_code, reason = "see Garbage")] Value),
     Partition(#[expect(dead_code, reason = "see Garbage")] Partition),
-}
-
-/// The worker's part of the log.
-pub(crate) struct Recorder {
-    on: bool,
-    encode: fn(&Effect<'_>, &mut Vec<u8>),
-    unit: u64,
-    /// The effects of the current hold.
-    run: Run,
-    /// The place behind the last of them.
-    position: LogPosition,
 }
 
 impl<'k> Access<'k> {
@@ -119,16 +112,8 @@ impl<'k> Access<'k> {
             now: UnixMs(0),
             clock: 0,
             hash_settings: keyspace.hash_settings(),
-            recorder: Recorder {
-                on: false,
-                encode: keyspace.options.encode,
-                // Units of different workers must not be taken for one.
-                unit: (worker.0 as u64) << 48,
-                run: Run::default(),
-                position: LogPosition::default(),
-            },
-            observing: false,
-            touched: Vec::new(),
+            // Units of different workers must not be taken for one.
+            recorder: Recorder::new(keyspace.options.encode, (worker.0 as u64) << 48),
             reclaim: Vec::new(),
             scratch: Vec::new(),
             frequency: None,
@@ -154,7 +139,7 @@ impl<'k> Access<'k> {
         self.keyspace.gate.enter(self.worker.0);
         self.set_now(now);
         self.recorder.on = self.keyspace.is_recording();
-        self.observing = self.keyspace.is_observed();
+        self.recorder.observing = self.keyspace.is_observed();
         self.hash_settings = self.keyspace.hash_settings();
         self.frequency = self.keyspace.frequency();
     }
@@ -236,7 +221,7 @@ impl<'k> Access<'k> {
         debug_assert!(self.held.is_empty(), "one lease at a time");
         self.hold_all(shards);
         // Read under the locks: whoever began to watch one of these keys did so under them, and so before.
-        self.observing = self.keyspace.is_observed();
+        self.recorder.observing = self.keyspace.is_observed();
     }
 
     /// Locks shards in ascending order, each once.
@@ -267,9 +252,7 @@ impl<'k> Access<'k> {
     /// Appends what was recorded under the locks that are held to the log.
     #[inline]
     pub(crate) fn publish(&mut self) {
-        if !self.recorder.run.is_empty() {
-            self.recorder.position = self.keyspace.log.append(&mut self.recorder.run);
-        }
+        self.recorder.publish(&self.keyspace.log);
     }
 
     /// Runs `body` with every shard locked and no other worker in a batch. Called inside a batch, with nothing locked or
@@ -286,7 +269,7 @@ impl<'k> Access<'k> {
                 self.hold(index);
             }
             self.exclusive = true;
-            self.observing = keyspace.is_observed();
+            self.recorder.observing = keyspace.is_observed();
             let result = catch_unwind(AssertUnwindSafe(|| body(self)));
             self.exclusive = false;
             self.unlock();
@@ -305,7 +288,7 @@ impl<'k> Access<'k> {
     /// Begins what must be applied as a whole.
     #[inline]
     pub fn start_unit(&mut self) {
-        self.recorder.unit += 1;
+        self.recorder.start_unit();
     }
 
     /// A database, seen through the locks that are held.
@@ -335,18 +318,18 @@ impl<'k> Access<'k> {
 
     /// The place in the log behind the last effect of this access.
     pub fn last_effect(&self) -> LogPosition {
-        self.recorder.position
+        self.recorder.position()
     }
 
     /// What was touched since the last call, while somebody watches.
     pub fn take_touched(&mut self) -> Vec<Touched> {
-        std::mem::take(&mut self.touched)
+        self.recorder.take_touched()
     }
 
     /// Whether something was touched that somebody may watch.
     #[inline]
     pub fn has_touched(&self) -> bool {
-        !self.touched.is_empty()
+        self.recorder.has_touched()
     }
 
     /// Large values that went, to be freed where nobody waits.
@@ -366,7 +349,7 @@ impl<'k> Access<'k> {
 
     /// Puts a value aside to be freed later.
     pub(crate) fn reclaim(&mut self, value: Value) {
-        self.reclaim.push(Garbage(Gone::Value(value)));
+        self.reclaim.push(Garbage::value(value));
     }
 
     #[inline]
@@ -432,20 +415,7 @@ impl<'k> Access<'k> {
     #[inline]
     pub(crate) fn record(&mut self, database: DbIndex, effect: &Effect<'_>) {
         self.counters.changes += 1;
-        if self.recorder.on {
-            self.recorder.record(database, effect);
-        }
-        if self.observing {
-            effect.for_each_touched(database, |touched| self.touched.push(touched));
-        }
-    }
-}
-
-impl Recorder {
-    fn record(&mut self, database: DbIndex, effect: &Effect<'_>) {
-        (self.encode)(effect, &mut self.run.bytes);
-        let end = self.run.bytes.len();
-        self.run.records.push(Record { unit: self.unit, database, end });
+        self.recorder.record(database, effect);
     }
 }
 

@@ -8,10 +8,9 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use stdx::time::UnixMs;
-use value::Value;
 use value::table::Payload;
 
-use crate::access::Access;
+use crate::access::{Access, Garbage};
 use crate::effect::{Effect, Removal};
 use crate::key::DbIndex;
 
@@ -23,12 +22,20 @@ pub struct ExpiryBudget {
     next: usize,
     /// Keys removed at most in one call, about.
     keys: usize,
+    /// When something is due next, as the last call found that came round.
+    next_due: UnixMs,
 }
 
 impl ExpiryBudget {
     /// A budget over some shards: about `keys` keys a call.
     pub fn new(shards: Range<usize>, keys: usize) -> Self {
-        Self { next: shards.start, shards, keys }
+        Self { next: shards.start, shards, keys, next_due: UnixMs::MAX }
+    }
+
+    /// When something is due next, as the last call found that left nothing to do. Keys that were written since may be due
+    /// earlier.
+    pub fn next_due(&self) -> UnixMs {
+        self.next_due
     }
 }
 
@@ -36,6 +43,7 @@ impl Access<'_> {
     /// Removes due keys, up to the budget. Returns whether there is more to do at once. Called inside a batch with
     /// nothing locked.
     pub fn expire_some(&mut self, budget: &mut ExpiryBudget) -> bool {
+        budget.next_due = UnixMs::MAX;
         if !self.keyspace().active_expiry.load(Ordering::Relaxed) {
             return false;
         }
@@ -49,6 +57,7 @@ impl Access<'_> {
                     return true; // the same shard again: it may have more
                 }
             }
+            budget.next_due = budget.next_due.min(self.keyspace().cells[shard].next_expiry());
             budget.next = if shard + 1 == budget.shards.end { budget.shards.start } else { shard + 1 };
         }
         false
@@ -71,33 +80,21 @@ impl Access<'_> {
     }
 
     fn expire_keys(&mut self, database: DbIndex, limit: usize) -> usize {
-        let now = self.now();
-        // The names lie one after the other: a flood of due keys must not cost an allocation each.
-        let (mut names, mut ends) = (Vec::new(), Vec::new());
-        let mut objects: Vec<Value> = Vec::new();
-        for (_, shard) in self.held_shards() {
-            let Some(partition) = shard.partition_mut(database) else { continue };
-            partition.take_due(now, limit, &mut |entry| {
-                names.extend_from_slice(entry.key);
-                ends.push(names.len());
+        let Self { held, recorder, reclaim, now, .. } = self;
+        let mut removed = 0;
+        for held in held {
+            let Some(partition) = held.shard.partition_mut(database) else { continue };
+            removed += partition.take_due(*now, limit, &mut |entry| {
+                recorder.start_unit();
+                recorder.record(database, &Effect::Delete { key: entry.key, reason: Removal::Expired });
                 if let Payload::Object(object) = entry.payload {
-                    objects.push(object.clone());
+                    reclaim.push(Garbage::value(object.clone()));
                 }
             });
         }
-        let removed = ends.len();
-        self.count_partitions(database, (-(removed as isize), -(removed as isize)));
-        for object in objects {
-            self.reclaim(object);
-        }
+        self.counters.changes += removed as u64;
         self.counters.expired_keys += removed as u64;
-        let mut begin = 0;
-        for end in ends {
-            self.start_unit();
-            let key = &names[begin..end];
-            self.record(database, &Effect::Delete { key, reason: Removal::Expired });
-            begin = end;
-        }
+        self.count_partitions(database, (-(removed as isize), -(removed as isize)));
         removed
     }
 

@@ -26,6 +26,7 @@ mod keyspace;
 pub mod log;
 mod population;
 mod random;
+mod recorder;
 mod scan;
 mod shard;
 mod snapshot;

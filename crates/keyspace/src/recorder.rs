@@ -1,0 +1,84 @@
+//! What a worker's changes are told to: its part of the log of effects, and those who watch what is touched.
+//!
+//! While nobody reads the log and nobody watches, a change costs two branches here.
+
+use crate::effect::{Effect, Touched};
+use crate::key::DbIndex;
+use crate::log::{Log, LogPosition, Record, Run};
+
+/// See the module's text. One an access.
+pub(crate) struct Recorder {
+    /// Whether somebody reads the log.
+    pub(crate) on: bool,
+    /// Whether somebody watches what is touched.
+    pub(crate) observing: bool,
+    encode: fn(&Effect<'_>, &mut Vec<u8>),
+    unit: u64,
+    /// The effects of the current hold.
+    run: Run,
+    /// The place behind the last of them.
+    position: LogPosition,
+    touched: Vec<Touched>,
+}
+
+impl Recorder {
+    /// A recorder whose units are numbered from `unit` on.
+    pub(crate) fn new(encode: fn(&Effect<'_>, &mut Vec<u8>), unit: u64) -> Self {
+        Self {
+            on: false,
+            observing: false,
+            encode,
+            unit,
+            run: Run::default(),
+            position: LogPosition::default(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// Begins what must be applied as a whole.
+    #[inline]
+    pub(crate) fn start_unit(&mut self) {
+        self.unit += 1;
+    }
+
+    /// Tells of an effect. The locks that order it are held.
+    #[inline]
+    pub(crate) fn record(&mut self, database: DbIndex, effect: &Effect<'_>) {
+        if self.on {
+            self.append(database, effect);
+        }
+        if self.observing {
+            effect.for_each_touched(database, |touched| self.touched.push(touched));
+        }
+    }
+
+    /// Appends what was recorded under the locks that are held to the log.
+    #[inline]
+    pub(crate) fn publish(&mut self, log: &Log) {
+        if !self.run.is_empty() {
+            self.position = log.append(&mut self.run);
+        }
+    }
+
+    /// The place in the log behind the last effect.
+    pub(crate) fn position(&self) -> LogPosition {
+        self.position
+    }
+
+    /// What was touched since the last call.
+    pub(crate) fn take_touched(&mut self) -> Vec<Touched> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Whether something was touched since.
+    #[inline]
+    pub(crate) fn has_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    fn append(&mut self, database: DbIndex, effect: &Effect<'_>) {
+        (self.encode)(effect, &mut self.run.bytes);
+        let end = self.run.bytes.len();
+        self.run.records.push(Record { unit: self.unit, database, end });
+    }
+}
