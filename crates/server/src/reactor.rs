@@ -79,15 +79,16 @@ impl<'n> Reactor<'n> {
     /// The thread's body: turns until shutdown, then a last one that flushes what is owed.
     pub fn run(mut self) {
         let mut events = Events::with_capacity(1024);
+        let mut now = clock::now();
         while !self.shared.is_stopping() {
-            let timeout = self.timeout();
+            let timeout = self.timeout(now);
             if let Err(error) = self.poll.poll(&mut events, Some(timeout))
                 && error.kind() != ErrorKind::Interrupted
             {
                 error!("worker {} cannot wait for events: {error}", self.index);
                 break;
             }
-            let now = clock::now();
+            now = clock::now();
             self.note(&events);
             self.open_letters(now);
             self.adopt_arrivals(now);
@@ -96,12 +97,12 @@ impl<'n> Reactor<'n> {
         self.drain();
     }
 
-    /// How long the poll may wait: not at all while there is work left over.
-    fn timeout(&self) -> Duration {
+    /// How long the poll may wait after the turn that began `now`: not at all while there is work left over.
+    fn timeout(&self, now: Now) -> Duration {
         if !self.readable.is_empty() || !self.arrivals.is_empty() || self.worker.has_writable() {
             return Duration::ZERO;
         }
-        Duration::from_millis(self.worker.tick_interval_ms())
+        Duration::from_nanos(self.worker.idle_ns(now))
     }
 
     /// Remembers what the events say.

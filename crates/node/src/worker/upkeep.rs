@@ -9,9 +9,11 @@ use keyspace::ExpiryBudget;
 use super::Worker;
 use crate::Now;
 
-/// Milliseconds between two ticks of an idle worker.
+/// Milliseconds between two ticks, and the most between two searches for due keys.
 const TICK_MS: u64 = 50;
-/// Due keys removed in one tick, about; a flood is removed over several turns with requests in between.
+/// The least between two searches, unless one ended early: each looks at every shard.
+const EXPIRE_MS: u64 = 5;
+/// Due keys removed in one search, about; a flood is removed over several turns with requests in between.
 const EXPIRE_KEYS: usize = 2000;
 /// Pages moved by one step of the sweep, and steps in a tick: with requests since the last tick, and without. A page takes
 /// about a microsecond.
@@ -19,11 +21,13 @@ const SWEEP_PAGES: usize = 8;
 const SWEEP_STEPS: usize = 4;
 const IDLE_SWEEP_STEPS: usize = 32;
 
+const NS_PER_MS: u64 = 1_000_000;
+
 /// How far a worker's upkeep has come. It is responsible for a range of shards.
 pub(super) struct Upkeep {
     shards: Range<usize>,
     expiry: ExpiryBudget,
-    more_to_expire: bool,
+    next_expiry_ns: u64,
     /// The next shard of the sweep.
     sweep: usize,
     next_tick_ns: u64,
@@ -36,7 +40,7 @@ impl Upkeep {
     pub(super) fn new(shards: Range<usize>) -> Self {
         Self {
             expiry: ExpiryBudget::new(shards.clone(), EXPIRE_KEYS),
-            more_to_expire: false,
+            next_expiry_ns: 0,
             sweep: shards.start,
             shards,
             next_tick_ns: 0,
@@ -49,16 +53,14 @@ impl Upkeep {
 impl Worker<'_> {
     /// Work that is not asked for by a request: due keys, timeouts, memory. Called once a turn.
     pub fn tick(&mut self, now: Now) {
-        if now.monotonic_ns < self.upkeep.next_tick_ns && !self.upkeep.more_to_expire {
+        if now.monotonic_ns >= self.upkeep.next_expiry_ns {
+            self.expire(now);
+        }
+        if now.monotonic_ns < self.upkeep.next_tick_ns {
             return;
         }
-        self.upkeep.next_tick_ns = now.monotonic_ns + TICK_MS * 1_000_000;
-        self.engine.access.begin(now.unix);
-        self.expire();
+        self.upkeep.next_tick_ns = now.monotonic_ns + TICK_MS * NS_PER_MS;
         self.publish_counters();
-        self.engine.tell_observers(&self.node.shared);
-        self.engine.trim_remembered(&self.node.shared);
-        self.engine.access.end();
         self.hand_out_invalidations(now);
         if self.index == 0 {
             self.node.shared.read_rates(now.monotonic_ns);
@@ -67,7 +69,7 @@ impl Worker<'_> {
         self.hand_over();
         self.resume_paused(now);
         if now.monotonic_ns >= self.upkeep.next_second_ns {
-            self.upkeep.next_second_ns = now.monotonic_ns + 1_000_000_000;
+            self.upkeep.next_second_ns = now.monotonic_ns + 1000 * NS_PER_MS;
             if self.index == 0 {
                 self.node.look_at_memory();
             }
@@ -76,18 +78,29 @@ impl Worker<'_> {
         }
     }
 
-    /// Milliseconds until the next tick.
-    pub fn tick_interval_ms(&self) -> u64 {
-        if self.upkeep.more_to_expire { 0 } else { TICK_MS }
+    /// Nanoseconds until [`Worker::tick`] has something to do.
+    pub fn idle_ns(&self, now: Now) -> u64 {
+        self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).saturating_sub(now.monotonic_ns)
     }
 
-    /// Removes due keys, and counts the time that takes.
-    fn expire(&mut self) {
+    /// Removes due keys, and counts the time that takes. The next search comes at once if this one ended early, else when
+    /// a key is due, as far as that is known.
+    fn expire(&mut self, now: Now) {
         let statistics = &self.node.shared.statistics[self.index];
         let started = (self.node.shared.clock)();
-        self.upkeep.more_to_expire = self.engine.access.expire_some(&mut self.upkeep.expiry);
+        self.engine.access.begin(now.unix);
+        let more = self.engine.access.expire_some(&mut self.upkeep.expiry);
+        self.engine.tell_observers(&self.node.shared);
+        self.engine.trim_remembered(&self.node.shared);
+        self.engine.access.end();
         add(&statistics.expiry_ns, (self.node.shared.clock)().saturating_sub(started));
-        add(&statistics.expiry_cut_short, u64::from(self.upkeep.more_to_expire));
+        add(&statistics.expiry_cut_short, u64::from(more));
+        let due_ms = self.upkeep.expiry.next_due().0.saturating_sub(now.unix.0);
+        let pause_ms = if more { 0 } else { (due_ms.max(0) as u64).clamp(EXPIRE_MS, TICK_MS) };
+        self.upkeep.next_expiry_ns = now.monotonic_ns + pause_ms * NS_PER_MS;
+        self.publish_counters();
+        self.hand_out_invalidations(now);
+        self.hand_over();
     }
 
     /// Closes connections that have been silent for `timeout` seconds.

@@ -5,6 +5,7 @@ mod accesses;
 mod caches;
 mod clients;
 mod configuration;
+mod due_keys;
 mod info;
 mod output_limits;
 mod pauses;

@@ -149,6 +149,11 @@ impl World {
         }
     }
 
+    /// Milliseconds that a worker would wait if nothing came.
+    pub(crate) fn idle_ms(&self, worker: usize) -> u64 {
+        self.workers[worker].idle_ns(self.now) / 1_000_000
+    }
+
     /// A connection sends a line, which its worker runs. Nothing is read from it.
     pub(crate) fn send(&mut self, peer: Peer, line: &str) {
         self.send_bytes(peer, format!("{line}\r\n").as_bytes());
