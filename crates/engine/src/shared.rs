@@ -74,7 +74,7 @@ pub enum WriteBlock {
 }
 
 /// Facts that do not change while the process runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Identity {
     /// Forty hexadecimal digits, new at every start.
     pub run_id: String,

@@ -1,7 +1,7 @@
 //! The increment of the append-only file that is being written.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ pub struct Increment {
     file: Arc<File>,
     /// Bytes that are known to be whole commands.
     length: u64,
+    /// Whether half a command may follow them.
+    is_torn: bool,
     path: PathBuf,
 }
 
@@ -20,7 +22,26 @@ pub struct Increment {
 #[derive(Debug, Clone)]
 pub struct SyncHandle {
     file: Arc<File>,
+    /// Bytes that will be on disk.
+    length: u64,
     path: PathBuf,
+}
+
+/// Why bytes could not be brought to the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What was done, where, and what the system said of it: for the log.
+    pub text: String,
+    /// What the system said alone: for clients.
+    pub cause: String,
+}
+
+impl Fault {
+    fn new(deed: &str, error: &io::Error) -> Self {
+        let told = error.to_string();
+        let cause = told.split(" (os error ").next().unwrap_or(&told).to_owned();
+        Self { text: format!("{deed} failed: {told}"), cause }
+    }
 }
 
 impl Increment {
@@ -32,35 +53,78 @@ impl Increment {
             Ok((file, length))
         };
         let (file, length) = open().map_err(|error| at(&path, &error))?;
-        Ok(Self { file: Arc::new(file), length, path })
+        Ok(Self { file: Arc::new(file), length, is_torn: false, path })
     }
 
-    /// Appends whole commands. After an error the file is as it was before.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), String> {
-        if let Err(error) = (&*self.file).write_all(bytes) {
-            let told = at(&self.path, &error);
-            // Half a command must not stay: the next append would follow it.
-            return match self.file.set_len(self.length) {
-                Ok(()) => Err(told),
-                Err(second) => Err(format!(
-                    "{told}; and cutting the file back to {} bytes failed: {second}",
-                    self.length
-                )),
-            };
+    /// Appends whole commands: all of them, or none after an error.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let result = self.mend().and_then(|()| {
+            self.is_torn = true;
+            (&*self.file).write_all(bytes)
+        });
+        if let Err(error) = result {
+            // If this fails too, it is tried again before anything is appended.
+            let _ = self.mend();
+            let deed = format!("appending to {} at byte {}", self.path.display(), self.length);
+            return Err(Fault::new(&deed, &error));
         }
+        self.is_torn = false;
         self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts off half a command, which must not stay: the next append would follow it.
+    fn mend(&mut self) -> io::Result<()> {
+        if self.is_torn {
+            self.file.set_len(self.length)?;
+            self.is_torn = false;
+        }
         Ok(())
     }
 
     /// For syncing without holding what owns this.
     pub fn sync_handle(&self) -> SyncHandle {
-        SyncHandle { file: Arc::clone(&self.file), path: self.path.clone() }
+        SyncHandle { file: Arc::clone(&self.file), length: self.length, path: self.path.clone() }
     }
 }
 
 impl SyncHandle {
     /// Waits until everything appended is on disk.
-    pub fn sync(&self) -> Result<(), String> {
-        self.file.sync_data().map_err(|error| at(&self.path, &error))
+    pub fn sync(&self) -> Result<(), Fault> {
+        let deed = || format!("syncing {} up to byte {}", self.path.display(), self.length);
+        self.file.sync_data().map_err(|error| Fault::new(&deed(), &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_command_does_not_stay() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("increment");
+        std::fs::write(&path, "whole half").expect("the folder can be written");
+        let mut increment = Increment::open(path.clone()).expect("the file is there");
+        // As after an append that failed and could not be undone.
+        increment.length = 6;
+        increment.is_torn = true;
+        increment.append(b"next").expect("the file can be written");
+        assert_eq!(std::fs::read(&path).expect("the file is there"), b"whole next");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_fails_is_told_with_its_place_and_leaves_the_length() {
+        let mut increment = Increment::open("/dev/full".into()).expect("the device is there");
+        let fault = increment.append(b"bytes").expect_err("the device is full");
+        assert_eq!(
+            fault.text,
+            "appending to /dev/full at byte 0 failed: No space left on device (os error 28)"
+        );
+        assert_eq!(fault.cause, "No space left on device");
+        assert_eq!(increment.length, 0);
+        let fault = increment.sync_handle().sync().expect_err("a device is not synced");
+        assert_eq!(fault.text, "syncing /dev/full up to byte 0 failed: Invalid argument (os error 22)");
     }
 }

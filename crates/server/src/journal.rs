@@ -14,7 +14,7 @@
 //!
 //! A failed append is tried again every second; meanwhile writes are refused and nothing that was acknowledged is given
 //! up, because it stays in the buffer. After a failed sync the file cannot be trusted: nothing more is acknowledged until
-//! a rewrite has put all data into new files.
+//! a rewrite that began after it has put all data into new files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,7 +30,7 @@ use persist::aof::Writer;
 use tracing::{error, info};
 
 use crate::clock::monotonic_ns;
-use crate::increment::Increment;
+use crate::increment::{Fault, Increment};
 use crate::shared::Letter;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -41,6 +41,9 @@ const KEPT_BYTES: usize = 1 << 20;
 pub struct Journal {
     mailboxes: Vec<Arc<Mailbox<Letter>>>,
     state: Mutex<State>,
+    /// Held while syncing and while the increment is exchanged: of two syncs of one file at a time the system would tell
+    /// an error to one only, and the other would promise what is not on disk.
+    syncing: Mutex<()>,
     /// Whether workers write; else the persistence thread does.
     workers_write: AtomicBool,
     /// How far the log has come, as `appendfsync` promises.
@@ -71,6 +74,8 @@ struct State {
     /// Between a snapshot and the first write behind it.
     is_switching: bool,
     trouble: Option<Trouble>,
+    /// Whether a sync of the increment at hand has failed, so that a rewrite which it follows does not help.
+    is_doubted: bool,
 }
 
 /// Why writes are refused.
@@ -80,6 +85,22 @@ enum Trouble {
     Append,
     /// A sync failed: only a rewrite helps.
     Sync,
+}
+
+impl Trouble {
+    /// What follows from it, and what to do.
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Append => {
+                "Writes are refused, and what could not be written is kept and tried again every second: make room, or mend \
+                 the disk"
+            }
+            Self::Sync => {
+                "Writes are refused, and nothing is acknowledged until all data is in new files, which are being written: \
+                 look after the disk"
+            }
+        }
+    }
 }
 
 /// Interface of workers.
@@ -99,10 +120,12 @@ impl Journal {
             last_sync_ns: 0,
             is_switching: false,
             trouble: None,
+            is_doubted: false,
         };
         Self {
             mailboxes,
             state: Mutex::new(state),
+            syncing: Mutex::new(()),
             workers_write: AtomicBool::new(true),
             released: AtomicU64::new(0),
             awaited,
@@ -164,10 +187,12 @@ impl Journal {
 
     /// Ends appending; nothing is recorded any more.
     pub fn close(&self, shared: &Shared) {
-        self.advance(shared);
-        self.sync(shared);
+        let _turn = self.syncing.lock();
+        self.write(&mut self.state.lock(), shared);
+        self.sync_in_turn(shared);
         let mut state = self.state.lock();
         state.increment = None;
+        state.is_doubted = false;
         state.buffer.clear();
         if state.trouble.take().is_some() {
             self.accept(&state, shared);
@@ -200,6 +225,11 @@ impl Journal {
 
     /// Syncs what has been written. Workers go on writing meanwhile.
     pub fn sync(&self, shared: &Shared) {
+        let _turn = self.syncing.lock();
+        self.sync_in_turn(shared);
+    }
+
+    fn sync_in_turn(&self, shared: &Shared) {
         let (handle, position) = {
             let state = self.state.lock();
             let Some(increment) = state.increment.as_ref().filter(|_| state.synced < state.written) else {
@@ -211,13 +241,9 @@ impl Journal {
         let mut state = self.state.lock();
         match result {
             Ok(()) => state.synced = position,
-            Err(reason) => {
-                self.refuse(
-                    &mut state,
-                    shared,
-                    Trouble::Sync,
-                    &format!("{reason}. All data is being written anew"),
-                );
+            Err(fault) => {
+                state.is_doubted = true;
+                self.refuse(&mut state, shared, Trouble::Sync, &fault);
             }
         }
         state.last_sync_ns = monotonic_ns();
@@ -239,8 +265,9 @@ impl Journal {
 
     /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place.
     pub fn switch(&self, shared: &Shared, increment: Increment) {
+        let _turn = self.syncing.lock();
         self.append(&mut self.state.lock(), shared);
-        self.sync(shared);
+        self.sync_in_turn(shared);
         let mut state = self.state.lock();
         if !state.buffer.is_empty() {
             // It is in the snapshot; but until that is the base, the files lack it and nothing may follow it.
@@ -248,6 +275,7 @@ impl Journal {
             state.trouble = Some(Trouble::Sync);
         }
         state.increment = Some(increment);
+        state.is_doubted = false;
         state.written = state.encoded;
         state.synced = state.encoded;
         state.writer.restart();
@@ -256,11 +284,11 @@ impl Journal {
         self.write(&mut state, shared);
     }
 
-    /// A rewrite has ended well: the files hold everything and can be trusted.
+    /// A rewrite has ended well: the files hold everything, and can be trusted unless the new increment is in doubt too.
     pub fn trust(&self, shared: &Shared, size: u64) {
         let mut state = self.state.lock();
         self.set_size(size);
-        if state.trouble == Some(Trouble::Sync) {
+        if state.trouble == Some(Trouble::Sync) && !state.is_doubted {
             state.trouble = None;
             self.accept(&state, shared);
         }
@@ -294,7 +322,7 @@ impl Journal {
                     self.accept(state, shared);
                 }
             }
-            Err(reason) => self.refuse(state, shared, Trouble::Append, &reason),
+            Err(fault) => self.refuse(state, shared, Trouble::Append, &fault),
         }
         self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
     }
@@ -319,18 +347,16 @@ impl Journal {
         }
     }
 
-    fn refuse(&self, state: &mut State, shared: &Shared, trouble: Trouble, reason: &str) {
-        if state.trouble.is_none() {
-            error!("writing the append-only file failed: {reason}. Writes are refused until it works again");
+    fn refuse(&self, state: &mut State, shared: &Shared, trouble: Trouble, fault: &Fault) {
+        if state.trouble.is_none_or(|before| before != trouble && trouble == Trouble::Sync) {
+            error!("{}. {}", fault.text, trouble.remedy());
         }
         if state.trouble != Some(Trouble::Sync) {
             state.trouble = Some(trouble);
         }
         self.show(state);
-        shared.refuse_writes(
-            WriteBlock::Log,
-            Some(format!("MISCONF Errors writing to the AOF file: {reason}")),
-        );
+        let refusal = format!("MISCONF Errors writing to the AOF file: {}", fault.cause);
+        shared.refuse_writes(WriteBlock::Log, Some(refusal));
     }
 
     /// There was trouble, and there is none any more.
@@ -366,3 +392,6 @@ impl State {
         if must_be_synced { self.synced } else { self.written }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -54,12 +54,13 @@ impl Form {
 /// Writes all data into a file of this path, which is durable then; its name is not yet. Stops early when `given_up`
 /// says so. After an error there is no file.
 pub fn write(path: &Path, image: Image, form: Form, given_up: &AtomicBool) -> Result<(), String> {
-    let result = write_pieces(path, image, form, given_up);
+    let mut written = 0;
+    let result = write_pieces(path, image, form, given_up, &mut written);
     if result.is_err() {
         // It was to be incomplete anyway; if it cannot be removed, the error that is told says why.
         let _ = fs::remove_file(path);
     }
-    result.map_err(|error| at(path, &error))
+    result.map_err(|error| format!("{}: at byte {written}: {error}", path.display()))
 }
 
 /// Gives a written file its final name.
@@ -72,7 +73,13 @@ pub fn temporary(path: &Path, purpose: &str, image: u64) -> PathBuf {
     path.with_file_name(format!("temp-{purpose}-{}-{image}.rdb", std::process::id()))
 }
 
-fn write_pieces(path: &Path, image: Image, form: Form, given_up: &AtomicBool) -> io::Result<()> {
+fn write_pieces(
+    path: &Path,
+    image: Image,
+    form: Form,
+    given_up: &AtomicBool,
+    written: &mut u64,
+) -> io::Result<()> {
     let mut file = File::create(path)?;
     let mut bytes = Vec::new();
     let Image { mut snapshot, used_memory, .. } = image;
@@ -82,6 +89,7 @@ fn write_pieces(path: &Path, image: Image, form: Form, given_up: &AtomicBool) ->
         let has_more = writer.write_next(&mut snapshot, &mut bytes);
         if !has_more || bytes.len() >= WRITE_STEP {
             file.write_all(&bytes)?;
+            *written += bytes.len() as u64;
             bytes.clear();
         }
         if !has_more {

@@ -1,9 +1,11 @@
-//! The append-only file while the server runs: switched on and off, rewritten, on a disk that is full.
+//! The append-only file while the server runs: switched on and off, rewritten, on disks that fail.
+
+use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, prlimit};
 
 use crate::content::content;
-use crate::disk::{APPENDING, SNAPSHOTS, figure, wait_for};
+use crate::disk::{APPENDING, SNAPSHOTS, figure, files, rewrite, wait_for};
 use crate::support::{Server, must, run, text};
 
 #[test]
@@ -46,28 +48,99 @@ fn a_file_that_has_grown_is_rewritten() {
     assert!(!folder.join("appendonly.aof.1.base.rdb").exists());
 }
 
+/// Lets no file of the server grow beyond so many bytes, as if the disk were full; none: there is room again.
+fn limit_files(server: &Server, bytes: Option<u64>) {
+    prlimit(Some(server.process()), Resource::Fsize, Rlimit { current: bytes, maximum: None })
+        .expect("the limit can be set");
+}
+
 #[test]
 fn a_full_disk_refuses_writes_and_loses_nothing() {
+    for policy in ["always", "everysec", "no"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = Server::start(folder.path(), &[APPENDING, &["--appendfsync", policy]].concat());
+        let mut client = server.connect();
+        must(&mut client, "SET a 1");
+        limit_files(&server, Some(1));
+        // This one is not acknowledged before it is written.
+        let mut waiting = server.connect();
+        waiting.send(&["SET", "b", "1"]);
+        waiting.flush().expect("the server reads");
+        wait_for(&mut client, "aof_last_write_status", "err");
+        let refused = text(&run(&mut client, "SET c 1"));
+        assert_eq!(refused, "MISCONF Errors writing to the AOF file: File too large", "{policy}");
+        assert_eq!(text(&must(&mut client, "GET a")), "1");
+        limit_files(&server, None);
+        assert_eq!(text(&waiting.receive().expect("a reply")), "OK");
+        while run(&mut client, "SET d 1").is_error() {}
+        let before = content(&mut client);
+        let log = server.kill_and_read();
+        let line = "appendonly.aof.1.incr.aof at byte ";
+        let lines = log.lines().filter(|text| text.contains("appending to ") && text.contains(line));
+        assert_eq!(lines.count(), 1, "{log}");
+        let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+        assert_eq!(content(&mut client), before);
+        assert_eq!(before.len(), 3);
+    }
+}
+
+/// Gives a server an increment that takes bytes and cannot be synced.
+fn make_unsynced(folder: &Path) {
+    Server::start(folder, APPENDING).kill();
+    let increment = folder.join("appendonlydir/appendonly.aof.1.incr.aof");
+    std::fs::remove_file(&increment).expect("the server has made it");
+    std::os::unix::fs::symlink("/dev/null", &increment).expect("the folder can be written");
+}
+
+#[test]
+fn what_cannot_be_synced_is_acknowledged_when_it_is_in_new_files() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    make_unsynced(folder.path());
+    let server = Server::start(folder.path(), &[APPENDING, &["--appendfsync", "always"]].concat());
+    // New files cannot be written either.
+    let obstacle = folder.path().join("appendonlydir/temp-rewriteaof-2.appendonly.aof");
+    std::fs::create_dir(&obstacle).expect("the folder can be written");
+    let mut client = server.connect();
+    let mut waiting = server.connect();
+    waiting.send(&["SET", "a", "1"]);
+    waiting.flush().expect("the server reads");
+    wait_for(&mut client, "aof_last_write_status", "err");
+    wait_for(&mut client, "aof_last_bgrewrite_status", "err");
+    let refused = text(&run(&mut client, "SET c 1"));
+    assert_eq!(refused, "MISCONF Errors writing to the AOF file: Invalid argument");
+    std::fs::remove_dir(&obstacle).expect("it is there");
+    assert_eq!(text(&waiting.receive().expect("a reply")), "OK");
+    wait_for(&mut client, "aof_last_write_status", "ok");
+    must(&mut client, "SET b 1");
+    let log = server.kill_and_read();
+    assert!(log.contains("appendonly.aof.1.incr.aof up to byte "), "{log}");
+    let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+    assert_eq!(content(&mut client).len(), 2);
+}
+
+#[test]
+fn a_rewrite_for_which_there_is_no_room_leaves_the_files_in_force() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), APPENDING);
     let mut client = server.connect();
-    must(&mut client, "SET a 1");
-    let limit = |bytes| Rlimit { current: bytes, maximum: None };
-    prlimit(Some(server.process()), Resource::Fsize, limit(Some(1))).expect("the limit can be set");
-    // This one is not acknowledged before it is written.
-    let mut waiting = server.connect();
-    waiting.send(&["SET", "b", "1"]);
-    waiting.flush().expect("the server reads");
-    wait_for(&mut client, "aof_last_write_status", "err");
-    let refused = text(&run(&mut client, "SET c 1"));
-    assert!(refused.starts_with("MISCONF Errors writing to the AOF file: "), "{refused}");
-    assert_eq!(text(&must(&mut client, "GET a")), "1");
-    prlimit(Some(server.process()), Resource::Fsize, limit(None)).expect("the limit can be set");
-    assert_eq!(text(&waiting.receive().expect("a reply")), "OK");
-    while run(&mut client, "SET d 1").is_error() {}
+    let value: String = (0..5000).map(|number| number.to_string()).collect();
+    must(&mut client, &format!("SET large {value}"));
+    limit_files(&server, Some(4096));
+    for round in 0..3 {
+        must(&mut client, "BGREWRITEAOF");
+        wait_for(&mut client, "aof_rewrite_in_progress", "0");
+        assert_eq!(figure(&mut client, "aof_last_bgrewrite_status"), "err");
+        must(&mut client, &format!("SET small:{round} 1"));
+    }
+    assert!(!files(folder.path()).keys().any(|name| name.contains("temp-")));
+    limit_files(&server, None);
+    rewrite(&mut client);
+    assert_eq!(figure(&mut client, "aof_last_bgrewrite_status"), "ok");
+    assert_eq!(files(folder.path()).len(), 3, "a base, an increment and the manifest");
     let before = content(&mut client);
-    server.kill();
+    let log = server.kill_and_read();
+    assert!(log.contains("temp-rewriteaof-2.appendonly.aof: at byte 0: File too large"), "{log}");
     let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
     assert_eq!(content(&mut client), before);
-    assert_eq!(before.len(), 3);
+    assert_eq!(before.len(), 4);
 }

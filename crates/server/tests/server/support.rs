@@ -140,6 +140,12 @@ impl Server {
         self.child.wait().expect("a child can be waited for");
     }
 
+    /// As [`Server::kill`]; gives the log as well.
+    pub(crate) fn kill_and_read(mut self) -> String {
+        self.child.kill().expect("the server still runs");
+        self.wait().1
+    }
+
     /// Asks the process to end and waits for it; gives its log as well.
     pub(crate) fn stop(self) -> (ExitStatus, String) {
         let process = self.process();
