@@ -8,7 +8,7 @@ use stdx::quote::write_quoted;
 
 use crate::args::{Args, OwnedArgs};
 use crate::client::PauseMode;
-use crate::command::Flags;
+use crate::command::{Flags, Group};
 use crate::commands::abandon;
 use crate::context::{Context, tell_observers};
 use crate::error::Error;
@@ -55,6 +55,14 @@ impl Prepared {
     /// Whether it must not be leased together with others.
     pub fn is_alone(&self) -> bool {
         self.alone
+    }
+
+    /// Whether it may come out of a file: it is about data, and not about the server or the connection. What is unknown is
+    /// refused when it runs.
+    pub fn is_about_data(&self) -> bool {
+        let Ok(row) = &self.row else { return true };
+        let command = row.command;
+        !command.flags.has(Flags::ADMIN) && (command.group != Group::Connection || command.name == "SELECT")
     }
 
     /// Whether a pause holds it back: not what is refused at once. Requests before it have run.

@@ -64,6 +64,10 @@ pub struct PersistenceFigures {
     pub saves: u64,
     /// When data was last saved.
     pub last_save: UnixMs,
+    /// Keys of the snapshot that was loaded last.
+    pub loaded_keys: u64,
+    /// Those of it that were left out, since they were due.
+    pub loaded_expired: u64,
     /// Changes that the last snapshot has, of those counted since the start.
     pub saved_changes: u64,
 }

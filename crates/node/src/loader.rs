@@ -40,6 +40,9 @@ impl<'n> Loader<'n> {
     pub fn apply(&mut self, buffer: &[u8], ranges: &[Range<usize>]) -> Result<(), String> {
         let args = Args::new(buffer, ranges);
         let mut prepared = Prepared::new(&args);
+        if !prepared.is_about_data() {
+            return Err(format!("the command '{}' has no place in a file of data", name(&args)));
+        }
         let is_alone = prepared.is_alone();
         if !is_alone {
             self.engine.want(&mut prepared, &args, self.session.database);
@@ -55,8 +58,8 @@ impl<'n> Loader<'n> {
         drop(self.engine.access.take_reclaim());
         if self.reply.first() == Some(&b'-') {
             let text = String::from_utf8_lossy(&self.reply[1..]);
-            let name = args.get_optional(0).map(String::from_utf8_lossy).unwrap_or_default();
-            return Err(format!("the command '{name}' is refused: {}", text.trim_end()));
+            let text = text.trim_end().trim_end_matches('.');
+            return Err(format!("the command '{}' is refused: {text}", name(&args)));
         }
         Ok(())
     }
@@ -65,6 +68,10 @@ impl<'n> Loader<'n> {
     pub fn access(&mut self) -> &mut Access<'n> {
         &mut self.engine.access
     }
+}
+
+fn name(args: &Args<'_>) -> String {
+    String::from_utf8_lossy(args.get(0)).into_owned()
 }
 
 impl Drop for Loader<'_> {

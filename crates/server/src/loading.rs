@@ -5,7 +5,7 @@
 //! bytes that are cut are kept beside it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use keyspace::Access;
@@ -16,7 +16,7 @@ use persist::{Loaded, Placement};
 use stdx::time::UnixMs;
 use tracing::{info, warn};
 
-use crate::storage::{Folder, at};
+use crate::storage::{Folder, at, open_data};
 
 /// Bytes read at once.
 const READ_STEP: usize = 1 << 20;
@@ -32,13 +32,13 @@ pub fn read_options(shared: &engine::Shared) -> ReadOptions {
     }
 }
 
-/// Loads all files of an append-only set. Returns how many commands and keys there were.
+/// Loads all files of an append-only set. Returns how many commands there were, and what came of the data before them.
 pub fn append_only(
     folder: &mut Folder,
     files: &Files,
     node: &Node,
     loader: &mut Loader<'_>,
-) -> Result<(u64, u64), String> {
+) -> Result<(u64, Loaded), String> {
     let options = read_options(&node.shared);
     let names: Vec<String> = files.data().map(|entry| entry.name.clone()).collect();
     let (mut commands, mut loaded) = (0, Loaded::default());
@@ -61,8 +61,9 @@ pub fn append_only(
         }
         tell_left_out(&path, &placement.loaded);
         loaded.keys += placement.loaded.keys;
+        loaded.expired += placement.loaded.expired;
     }
-    Ok((commands, loaded.keys))
+    Ok((commands, loaded))
 }
 
 /// Loads an RDB file, if it is there. Keys that are due are left out.
@@ -94,13 +95,17 @@ fn read(
     options: ReadOptions,
     take: &mut dyn FnMut(Part<'_>) -> Result<(), String>,
 ) -> Result<(Tail, u64), String> {
-    let mut file = File::open(path).map_err(|error| at(path, &error))?;
-    let length = file.metadata().map_err(|error| at(path, &error))?.len();
+    let open = || {
+        let file = open_data(path)?;
+        let length = file.metadata()?.len();
+        Ok((file, length))
+    };
+    let (mut file, length) = open().map_err(|error| unreadable(path, 0, &error))?;
     let mut reader = FileReader::new(options);
     let mut buffer = vec![0; READ_STEP];
     let (mut seen, mut told) = (0, 0);
     loop {
-        let count = file.read(&mut buffer).map_err(|error| at(path, &error))?;
+        let count = file.read(&mut buffer).map_err(|error| unreadable(path, seen, &error))?;
         let result = if count == 0 {
             reader.end(take)
         } else {
@@ -116,6 +121,15 @@ fn read(
             info!("loading {}: {} of {} MB", path.display(), seen >> 20, length >> 20);
         }
     }
+}
+
+/// One line about a file that cannot be read from some place on.
+fn unreadable(path: &Path, offset: u64, error: &io::Error) -> String {
+    format!(
+        "{}: at byte {offset}: it cannot be read: {error}. Nothing has been changed. Make it a file that the server may read, \
+         or restore it from a backup",
+        path.display()
+    )
 }
 
 /// One line about damage; `applied` is where a file of commands could be cut.
@@ -156,7 +170,7 @@ fn cut(
     let keep = |folder: &mut Folder| {
         let mut tail = Vec::new();
         let mut file = File::open(&path)?;
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(whole))?;
+        io::Seek::seek(&mut file, io::SeekFrom::Start(whole))?;
         file.read_to_end(&mut tail)?;
         folder.write(&kept, &tail)?;
         folder.sync(&kept)?;

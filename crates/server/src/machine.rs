@@ -127,7 +127,9 @@ pub fn note_saved(shared: &EngineShared, end: SaveEnd) {
         }
         SaveEnd::GivenUp => info!("saving has been given up, since nobody wants this data any more"),
         SaveEnd::Failed(reason) => {
-            error!("saving the data failed: {reason}");
+            error!(
+                "saving the data failed: {reason}. The file that was there stays: make room, or mend the disk"
+            );
             let refuses = {
                 let config = shared.config.read();
                 config.yes(Param::StopWritesOnBgsaveError) && !config.save_points().is_empty()
@@ -202,7 +204,9 @@ impl Machine for ServerMachine {
         match result {
             Ok(_) => note_saved(shared, SaveEnd::Saved),
             // Whoever asked for it learns it. Writes go on, since the next save in the background may succeed.
-            Err(ref reason) => error!("saving the data failed: {reason}"),
+            Err(ref reason) => error!(
+                "saving the data failed: {reason}. The file that was there stays: make room, or mend the disk"
+            ),
         }
         result.map(drop)
     }
@@ -223,7 +227,10 @@ impl Machine for ServerMachine {
     fn load_rdb(&self, shared: &EngineShared, access: &mut Access<'_>) -> Result<(), String> {
         let path = dump_path(&shared.config.read());
         match loading::rdb(&path, loading::read_options(shared), clock::now().unix, access) {
-            Ok(Some(_)) => Ok(()),
+            Ok(Some(loaded)) => {
+                self.progress.set_loaded(&loaded);
+                Ok(())
+            }
             Ok(None) => Err(format!("{}: the file is not there", path.display())),
             Err(reason) => Err(reason),
         }
@@ -234,14 +241,21 @@ impl Machine for ServerMachine {
     }
 
     fn load_aof(&self, node: &Node) -> Result<(), String> {
-        self.journal.advance(&node.shared);
         let mut guard = self.append_only.lock();
+        // Under the lock, so that no rewrite is between two increments.
+        self.journal.advance(&node.shared);
         let Some(AppendOnly { folder, files }) = guard.as_mut() else { return Ok(()) };
         let mut loader = Loader::new(node, Side::Reload, clock::now());
-        loading::append_only(folder, files, node, &mut loader).map(drop).map_err(|reason| {
-            error!("{reason}");
-            "Error trying to load the AOF files, check server logs.".to_owned()
-        })
+        match loading::append_only(folder, files, node, &mut loader) {
+            Ok((_, loaded)) => {
+                self.progress.set_loaded(&loaded);
+                Ok(())
+            }
+            Err(reason) => {
+                error!("{reason}. The process ends, as what it holds now is not all data");
+                std::process::exit(1);
+            }
+        }
     }
 
     fn end(&self) {

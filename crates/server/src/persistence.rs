@@ -20,7 +20,7 @@ use crate::machine::{ServerMachine, note_saved};
 use crate::progress::SaveEnd;
 use crate::saver::Job;
 use crate::snapshot_file::Form;
-use crate::storage::{Folder, at};
+use crate::storage::Folder;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// How long a save that failed is not tried again by itself.
@@ -74,7 +74,10 @@ impl AppendOnly {
     pub fn open(config: &Config) -> Result<Self, String> {
         let name = config.text_lossy(Param::Appenddirname).into_owned();
         let path = std::env::current_dir().unwrap_or_default().join(name);
-        let mut folder = Folder::open(path.clone()).map_err(|error| at(&path, &error))?;
+        let mut folder = Folder::open(path.clone()).map_err(|error| {
+            let remedy = "The append-only file needs a folder of this name that the server may write";
+            format!("{}: {error}. {remedy}", path.display())
+        })?;
         let prefix = config.text_lossy(Param::Appendfilename);
         let files =
             Files::open(&mut folder, &prefix).map_err(|error| format!("{}/{error}", path.display()))?;
@@ -247,7 +250,10 @@ impl<'n> Persistence<'n> {
             (config.yes(Param::Appendonly), Form::base(&config))
         };
         self.form = form;
-        let mut guard = self.machine.append_only.lock();
+        // Held until the increment is exchanged, so that nobody reads the files in between. Workers wait for it outside of
+        // batches only, and so the gate can be closed.
+        let machine = Arc::clone(&self.machine);
+        let mut guard = machine.append_only.lock();
         if guard.is_none() {
             *guard = Some(AppendOnly::open(&shared.config.read())?);
         }
@@ -256,12 +262,11 @@ impl<'n> Persistence<'n> {
         let name = begin(files, folder).map_err(|error| format!("{}/{error}", folder.path().display()))?;
         let increment = Increment::open(folder.file(&name))?;
         let path = folder.file(&files.temporary_base());
-        drop(guard);
         let image = self.image(is_wanted);
         if is_wanted {
-            self.machine.journal.switch(shared, increment);
+            machine.journal.switch(shared, increment);
         }
-        self.machine.begin_job(Job::Base { image, form, path });
+        machine.begin_job(Job::Base { image, form, path });
         Ok(())
     }
 
@@ -321,7 +326,9 @@ impl<'n> Persistence<'n> {
                 let power = self.failed_rewrites.min(MAX_REWRITE_BACKOFF);
                 self.failed_rewrites += 1;
                 self.next_rewrite_ns = now_ns + (SECOND_NS << power);
-                error!("rewriting the append-only file failed: {reason}");
+                error!(
+                    "rewriting the append-only file failed: {reason}. The files that were there stay in force: make room, or mend the disk"
+                );
             }
         }
         self.look_round();

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use node::PersistenceFigures;
 use parking_lot::Mutex;
+use persist::Loaded;
 use stdx::time::UnixMs;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -169,6 +170,12 @@ impl Progress {
         if is_ok {
             state.figures.aof_base_size = size;
         }
+    }
+
+    /// Data has been loaded.
+    pub fn set_loaded(&self, loaded: &Loaded) {
+        let figures = &mut self.state.lock().figures;
+        (figures.loaded_keys, figures.loaded_expired) = (loaded.keys, loaded.expired);
     }
 
     /// The files had so many bytes at the start.

@@ -25,39 +25,42 @@ pub fn run(node: &Node, machine: &ServerMachine) -> Result<(), String> {
     if is_on {
         let mut append_only = AppendOnly::open(&node.shared.config.read())?;
         if append_only.files.is_empty() {
-            load_dump(node, &mut loader)?;
+            load_dump(node, machine, &mut loader)?;
         } else {
-            load_append_only(node, &mut loader, &mut append_only)?;
+            load_append_only(node, machine, &mut loader, &mut append_only)?;
         }
         open_journal(node, machine, &mut loader, &mut append_only)?;
         *machine.append_only.lock() = Some(append_only);
     } else {
-        load_dump(node, &mut loader)?;
+        load_dump(node, machine, &mut loader)?;
     }
     drop(loader);
     node.shared.keyspace.set_recording(is_on);
     Ok(())
 }
 
-fn load_dump(node: &Node, loader: &mut Loader<'_>) -> Result<(), String> {
+fn load_dump(node: &Node, machine: &ServerMachine, loader: &mut Loader<'_>) -> Result<(), String> {
     let started = clock::now();
     let path = dump_path(&node.shared.config.read());
     let options = loading::read_options(&node.shared);
     if let Some(loaded) = loading::rdb(&path, options, started.unix, loader.access())? {
         info!("loaded {} keys of {} in {:.3} seconds", loaded.keys, path.display(), seconds_since(started));
+        machine.progress.set_loaded(&loaded);
     }
     Ok(())
 }
 
 fn load_append_only(
     node: &Node,
+    machine: &ServerMachine,
     loader: &mut Loader<'_>,
     append_only: &mut AppendOnly,
 ) -> Result<(), String> {
     let started = clock::now();
     let AppendOnly { folder, files } = append_only;
-    let (commands, keys) = loading::append_only(folder, files, node, loader)?;
-    let seconds = seconds_since(started);
+    let (commands, loaded) = loading::append_only(folder, files, node, loader)?;
+    let (keys, seconds) = (loaded.keys, seconds_since(started));
+    machine.progress.set_loaded(&loaded);
     info!(
         "loaded {keys} keys of the append-only file's base and {commands} commands in {seconds:.3} seconds"
     );

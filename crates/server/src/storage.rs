@@ -1,7 +1,7 @@
 //! The folder of the append-only file on disk.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use persist::aof::Storage;
@@ -31,6 +31,19 @@ impl Folder {
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// Opens a file of data to read it. A folder is none, and neither is a pipe, which might keep us waiting for ever.
+pub fn open_data(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::FileTypeExt::is_fifo(&kind) || std::os::unix::fs::FileTypeExt::is_socket(&kind) {
+        return Err(io::Error::other("it is no file"));
+    }
+    File::open(path)
 }
 
 /// Makes the names in a folder durable.
@@ -64,7 +77,9 @@ impl Storage for Folder {
     }
 
     fn read(&mut self, name: &str) -> io::Result<Vec<u8>> {
-        fs::read(self.file(name))
+        let mut bytes = Vec::new();
+        open_data(&self.file(name))?.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -147,6 +147,8 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "rdb_last_bgsave_time_sec", figures.save_seconds);
     line(out, "rdb_current_bgsave_time_sec", figures.current_save_seconds);
     line(out, "rdb_saves", figures.saves);
+    line(out, "rdb_last_load_keys_expired", figures.loaded_expired);
+    line(out, "rdb_last_load_keys_loaded", figures.loaded_keys);
     line(out, "aof_enabled", u8::from(figures.aof_enabled));
     line(out, "aof_rewrite_in_progress", u8::from(figures.aof_rewriting));
     line(out, "aof_rewrite_scheduled", u8::from(figures.aof_rewrite_scheduled));

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use keyspace::DbIndex;
-
 use super::connection::database_index;
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
@@ -120,7 +118,8 @@ fn flush_database(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<
 
 fn flush_all(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     check_flush_mode(args)?;
-    ctx.with_everything(|access| access.db(DbIndex(0)).flush_all());
+    let database = ctx.session.database;
+    ctx.with_everything(|access| access.db(database).flush_all());
     if !ctx.session.is_loader {
         ctx.host.flushed(ctx.access);
     }

@@ -16,8 +16,6 @@ const MISSING: &[(&str, &str)] = &[
     ("current_save_keys_processed", "not counted yet"),
     ("current_save_keys_total", "not counted yet"),
     ("rdb_last_cow_size", "a snapshot here copies nothing at once and forks nothing"),
-    ("rdb_last_load_keys_expired", "not counted yet"),
-    ("rdb_last_load_keys_loaded", "not counted yet"),
     ("aof_rewrites", "not counted yet"),
     ("aof_rewrites_consecutive_failures", "not counted yet"),
     ("used_cpu_sys_main_thread", "there is no main thread that serves clients; see Threads"),

