@@ -11,7 +11,7 @@ use std::path::Path;
 
 use mio::net::{TcpStream, UnixStream};
 
-use crate::replies::ReplyCounter;
+use crate::replies::{Errors, ReplyCounter};
 
 /// Where to connect.
 #[derive(Debug, Clone)]
@@ -87,8 +87,8 @@ pub struct Progress {
     pub replies: u64,
     /// Whether the batch is complete.
     pub batch_done: bool,
-    /// An error reply among them.
-    pub error: Option<String>,
+    /// The errors among them.
+    pub errors: Errors,
 }
 
 impl Connection {
@@ -152,9 +152,9 @@ impl Connection {
         let mut replies =
             self.replies.count(&buffer[..count]).map_err(|broken| io::Error::other(broken.to_string()))?;
         let greeted = replies.min(self.greeting);
-        let error = self.replies.take_error();
+        let errors = self.replies.take_errors();
         if greeted > 0
-            && let Some(error) = &error
+            && let Some(error) = &errors.first
         {
             return Err(io::Error::other(format!("the server refused the log-in: {error}")));
         }
@@ -165,6 +165,6 @@ impl Connection {
             .awaited
             .checked_sub(replies)
             .ok_or_else(|| io::Error::other("more replies than requests"))?;
-        Ok(Some(Progress { replies, batch_done: was_busy && self.awaited == 0, error }))
+        Ok(Some(Progress { replies, batch_done: was_busy && self.awaited == 0, errors }))
     }
 }

@@ -12,6 +12,7 @@ use stdx::rng::Rng;
 use crate::clock::now_ns;
 use crate::connection::{Address, Connection, Socket};
 use crate::options::Load;
+use crate::replies::Errors;
 use crate::workload::Workload;
 
 /// The longest latency that is told apart: a minute, in nanoseconds.
@@ -34,12 +35,15 @@ pub struct Measurement {
     pub seconds: f64,
     /// Latencies in nanoseconds, one a batch and request of it.
     pub latencies: Histogram<u64>,
-    pub errors: u64,
-    /// The first error reply.
-    pub first_error: Option<String>,
+    pub errors: Errors,
 }
 
 impl Measurement {
+    /// Whether there was no other reply than errors, so that the figures tell nothing about the command.
+    pub fn failed(&self) -> bool {
+        self.errors.count > 0 && self.errors.count >= self.requests
+    }
+
     /// Requests a second.
     pub fn throughput(&self) -> f64 {
         self.requests as f64 / self.seconds.max(1e-9)
@@ -105,28 +109,20 @@ pub fn run(job: &Job, progress: impl Fn(u64)) -> io::Result<Measurement> {
     }
     let total = total.expect("there is at least one thread");
     let seconds = total.ended_ns.saturating_sub(started) as f64 / 1e9;
-    Ok(Measurement {
-        requests: job.load.requests,
-        seconds,
-        latencies: total.latencies,
-        errors: total.errors,
-        first_error: total.first_error,
-    })
+    Ok(Measurement { requests: job.load.requests, seconds, latencies: total.latencies, errors: total.errors })
 }
 
 /// A thread's part of the result.
 struct Share {
     latencies: Histogram<u64>,
-    errors: u64,
-    first_error: Option<String>,
+    errors: Errors,
     ended_ns: u64,
 }
 
 impl Share {
     fn merge(&mut self, other: Self) -> io::Result<()> {
         self.latencies.add(other.latencies).map_err(io::Error::other)?;
-        self.errors += other.errors;
-        self.first_error = self.first_error.take().or(other.first_error);
+        self.errors.add(other.errors);
         self.ended_ns = self.ended_ns.max(other.ended_ns);
         Ok(())
     }
@@ -165,7 +161,7 @@ impl Thread {
             poll,
             connections,
             rng: Rng::from_seed(job.load.seed.wrapping_add(index as u64)),
-            share: Share { latencies, errors: 0, first_error: None, ended_ns: 0 },
+            share: Share { latencies, errors: Errors::default(), ended_ns: 0 },
             schedule,
         })
     }
@@ -243,10 +239,7 @@ impl Thread {
     fn receive(&mut self, job: &Job, budget: &Budget, number: usize, buffer: &mut [u8]) -> io::Result<bool> {
         let mut done = false;
         while let Some(progress) = self.connections[number].receive(buffer)? {
-            if let Some(error) = progress.error {
-                self.share.errors += 1;
-                self.share.first_error.get_or_insert(error);
-            }
+            self.share.errors.add(progress.errors);
             budget.done.fetch_add(progress.replies, Ordering::Relaxed);
             let latency = now_ns().saturating_sub(self.connections[number].started_ns).clamp(1, LONGEST_NS);
             self.share.latencies.record_n(latency, progress.replies).map_err(io::Error::other)?;

@@ -58,10 +58,16 @@ fn measure(options: &RunOptions) -> io::Result<()> {
         println!("{}", report::CSV_HEADER);
     }
     loop {
-        let mut objects = Vec::new();
+        let (mut objects, mut failed) = (Vec::new(), Vec::new());
         for workload in &workloads {
             job.workload = workload.clone();
             let measured = with_progress(&job, options)?;
+            if let Some(text) = report::errors(&workload.name, &measured) {
+                eprintln!("{text}");
+            }
+            if measured.failed() {
+                failed.push(workload.name.as_str());
+            }
             if options.json {
                 objects.push(report::json(&workload.name, &measured));
             } else {
@@ -70,6 +76,10 @@ fn measure(options: &RunOptions) -> io::Result<()> {
         }
         if options.json {
             println!("{}", serde_json::Value::from(objects));
+        }
+        if !failed.is_empty() {
+            let text = format!("every reply was an error, so the figures say nothing: {}", failed.join(", "));
+            return Err(io::Error::other(text));
         }
         if !options.forever {
             return Ok(());
@@ -106,11 +116,6 @@ fn with_progress(job: &Job, options: &RunOptions) -> io::Result<Measurement> {
 }
 
 fn print_one(options: &RunOptions, name: &str, measured: &Measurement) {
-    if let Some(error) = &measured.first_error
-        && (options.errors || measured.errors == measured.requests)
-    {
-        eprintln!("{name}: {} error replies, the first: {error}", measured.errors);
-    }
     if options.csv {
         println!("{}", report::csv(name, measured));
     } else if options.quiet {

@@ -138,7 +138,7 @@ pub struct RunOptions {
     /// Only open idle connections and wait.
     #[arg(short = 'I', long)]
     pub idle: bool,
-    /// Show error replies on standard error.
+    /// Accepted for scripts: how many replies were errors, and the first of them, is always told on standard error.
     #[arg(short = 'e', long = "show-errors")]
     pub errors: bool,
     /// Read the last argument of the command from standard input.

@@ -1,6 +1,6 @@
 //! Counting replies without building them.
 //!
-//! A load generator only has to know how many replies have arrived and whether one was an error. The counter
+//! A load generator only has to know how many replies have arrived and how many of them were errors. The counter
 //! walks RESP2 and RESP3 bytes, keeps its place between reads, and holds no reply. The depth of nesting and
 //! the lengths are bounded, so a hostile server cannot make it grow.
 
@@ -33,6 +33,23 @@ impl std::fmt::Display for Broken {
     }
 }
 
+/// Error replies.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Errors {
+    /// How many.
+    pub count: u64,
+    /// The text of the first.
+    pub first: Option<String>,
+}
+
+impl Errors {
+    /// Adds errors that came later.
+    pub fn add(&mut self, later: Self) {
+        self.count += later.count;
+        self.first = self.first.take().or(later.first);
+    }
+}
+
 /// The place in a stream of replies.
 #[derive(Debug, Default)]
 pub struct ReplyCounter {
@@ -42,8 +59,10 @@ pub struct ReplyCounter {
     bulk: u64,
     /// The beginning of a header line that was cut by the end of a read.
     line: Vec<u8>,
-    /// The text of the newest error reply.
-    error: Option<String>,
+    /// Replies that were errors, and the text of the first, since they were last taken.
+    errors: Errors,
+    /// Whether the bulk that is being walked is an error, and what of its text has come.
+    bulk_error: Option<Vec<u8>>,
     /// Whether an attribute or push is being walked, which is no reply of its own.
     aside: bool,
 }
@@ -54,12 +73,9 @@ impl ReplyCounter {
         let mut replies = 0;
         while !bytes.is_empty() {
             if self.bulk > 0 {
-                let skipped = self.bulk.min(bytes.len() as u64);
-                self.bulk -= skipped;
-                bytes = &bytes[skipped as usize..];
-                if self.bulk == 0 {
-                    replies += self.end_element();
-                }
+                let (passed, rest) = bytes.split_at(self.bulk.min(bytes.len() as u64) as usize);
+                bytes = rest;
+                replies += self.pass_bulk(passed);
                 continue;
             }
             let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
@@ -79,9 +95,33 @@ impl ReplyCounter {
         Ok(replies)
     }
 
-    /// The text of an error reply since the last call.
-    pub fn take_error(&mut self) -> Option<String> {
-        self.error.take()
+    /// The error replies since the last call.
+    pub fn take_errors(&mut self) -> Errors {
+        std::mem::take(&mut self.errors)
+    }
+
+    /// Bytes of a bulk; returns the replies that end with them.
+    fn pass_bulk(&mut self, bytes: &[u8]) -> u64 {
+        self.bulk -= bytes.len() as u64;
+        if let Some(text) = &mut self.bulk_error {
+            let room = MAX_LINE - text.len();
+            text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+        if self.bulk > 0 {
+            return 0;
+        }
+        if let Some(text) = self.bulk_error.take() {
+            self.note_error(text.trim_ascii_end());
+        }
+        self.end_element()
+    }
+
+    /// An error that is a reply of its own is counted; one inside an array, as EXEC gives it, is an element.
+    fn note_error(&mut self, text: &[u8]) {
+        if self.open.is_empty() {
+            let first = self.errors.first.is_none().then(|| String::from_utf8_lossy(text).into_owned());
+            self.errors.add(Errors { count: 1, first });
+        }
     }
 
     /// A header line, its line end included; returns the replies that end with it.
@@ -90,7 +130,7 @@ impl ReplyCounter {
         let (&kind, text) = text.split_first().ok_or(Broken::Type(b'\n'))?;
         match kind {
             b'-' => {
-                self.error = Some(String::from_utf8_lossy(text).into_owned());
+                self.note_error(text);
                 Ok(self.end_element())
             }
             b'+' | b':' | b'_' | b'#' | b',' | b'(' => Ok(self.end_element()),
@@ -98,6 +138,7 @@ impl ReplyCounter {
                 None => Ok(self.end_element()),
                 Some(length) => {
                     self.bulk = length.saturating_add(2);
+                    self.bulk_error = (kind == b'!').then(Vec::new);
                     Ok(0)
                 }
             },
@@ -159,7 +200,18 @@ mod tests {
     fn replies_are_counted_and_pushes_are_not() {
         let mut counter = ReplyCounter::default();
         assert_eq!(counter.count(STREAM), Ok(9));
-        assert_eq!(counter.take_error().as_deref(), Some("ERR no"));
+        assert_eq!(counter.take_errors(), Errors { count: 1, first: Some("ERR no".to_owned()) });
+        assert_eq!(counter.take_errors(), Errors::default());
+    }
+
+    #[test]
+    fn errors_are_counted_one_by_one_and_those_inside_an_array_are_not() {
+        let mut counter = ReplyCounter::default();
+        assert_eq!(counter.count(b"-ERR a\r\n*1\r\n-ERR b\r\n!5\r\nER"), Ok(2));
+        assert_eq!(counter.count(b"R c\r\n-ERR d\r\n"), Ok(2));
+        assert_eq!(counter.take_errors(), Errors { count: 3, first: Some("ERR a".to_owned()) });
+        assert_eq!(counter.count(b"!5\r\nERR e\r\n"), Ok(1));
+        assert_eq!(counter.take_errors().first.as_deref(), Some("ERR e"));
     }
 
     #[test]

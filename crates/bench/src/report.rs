@@ -31,6 +31,15 @@ pub fn csv(name: &str, measured: &Measurement) -> String {
     line
 }
 
+/// What to say of error replies, if there were any.
+pub fn errors(name: &str, measured: &Measurement) -> Option<String> {
+    let first = measured.errors.first.as_ref()?;
+    Some(format!(
+        "{name}: {} of {} replies were errors, the first: {first}",
+        measured.errors.count, measured.requests
+    ))
+}
+
 /// One line, as `-q` prints it.
 pub fn quiet(name: &str, measured: &Measurement, precision: usize) -> String {
     format!(
@@ -72,7 +81,7 @@ pub fn json(name: &str, measured: &Measurement) -> serde_json::Value {
     let [mean, least, p50, p95, p99, most, p999] = row(measured);
     serde_json::json!({
         "test": name, "requests": measured.requests, "seconds": measured.seconds,
-        "rps": measured.throughput(), "errors": measured.errors,
+        "rps": measured.throughput(), "errors": measured.errors.count, "first_error": measured.errors.first,
         "latency_ms": { "avg": mean, "min": least, "p50": p50, "p95": p95, "p99": p99, "p99.9": p999, "max": most },
     })
 }

@@ -85,7 +85,7 @@ fn measure(peer: &Peer, workload: &Workload, options: &VersusOptions, series: &m
     let before = cpu()?;
     let measured = generator::run(&job, |_| {})?;
     let after = cpu()?;
-    if let Some(error) = measured.first_error {
+    if let Some(error) = measured.errors.first {
         return Err(io::Error::other(format!("{}: {}: {error}", peer.name, workload.name)));
     }
     series.throughput.push(measured.requests as f64 / measured.seconds.max(1e-9));
