@@ -5,6 +5,7 @@
 //! advance, and the latency of a batch counts from when it was due, so that a stall of the server is charged
 //! to every request that would have been sent meanwhile.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,6 +21,15 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A unix socket.
     Unix(std::path::PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// The socket of a connection.

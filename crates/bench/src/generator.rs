@@ -74,9 +74,14 @@ impl Budget {
     }
 }
 
-/// Runs the job; `progress` is told now and then how many requests are done.
+/// Runs the job; `progress` is told now and then how many requests are done. An error names the server.
 pub fn run(job: &Job, progress: impl Fn(u64)) -> io::Result<Measurement> {
-    let threads = job.load.threads.clamp(1, job.load.clients.max(1));
+    run_threads(job, progress)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", job.address)))
+}
+
+fn run_threads(job: &Job, progress: impl Fn(u64)) -> io::Result<Measurement> {
+    let threads = job.load.threads.min(job.load.clients);
     let budget = Arc::new(Budget {
         left: AtomicU64::new(job.load.requests),
         done: AtomicU64::new(0),

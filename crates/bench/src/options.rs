@@ -2,8 +2,21 @@
 
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use client::Uri;
+
+/// The most connections: as many as one address can have to another.
+const MAX_CLIENTS: u64 = 65_535;
+/// The largest value, as in redis-benchmark.
+const MAX_VALUE_BYTES: u64 = 1 << 30;
+/// Latencies are told apart to the nanosecond, which is the sixth place of a millisecond.
+const MAX_PRECISION: u64 = 6;
+
+/// Takes a number in a range.
+fn between(least: u64, most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=most)
+}
 
 /// Load generator for servers that speak the Redis protocol.
 #[derive(Debug, Parser)]
@@ -11,6 +24,7 @@ use client::Uri;
     name = "rustypotato-bench",
     version,
     disable_help_flag = true,
+    args_override_self = true,
     args_conflicts_with_subcommands = true
 )]
 pub struct Options {
@@ -82,13 +96,13 @@ impl Target {
 #[derive(Debug, Clone, Args)]
 pub struct Load {
     /// Parallel connections.
-    #[arg(short, long, default_value_t = 50)]
+    #[arg(short, long, default_value_t = 50, value_parser = between(1, MAX_CLIENTS))]
     pub clients: usize,
     /// Requests in all.
     #[arg(short = 'n', long, default_value_t = 100_000)]
     pub requests: u64,
     /// Bytes of a value.
-    #[arg(short = 'd', long, default_value_t = 3)]
+    #[arg(short = 'd', long, default_value_t = 3, value_parser = between(0, MAX_VALUE_BYTES))]
     pub datasize: usize,
     /// Draw keys from this many; without it one key is used.
     #[arg(short = 'r', long)]
@@ -97,7 +111,7 @@ pub struct Load {
     #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub pipeline: u64,
     /// Threads that generate the load.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = between(1, 500))]
     pub threads: usize,
     /// Tests to run, by redis-benchmark's names, separated by commas.
     #[arg(short, long, value_delimiter = ',')]
@@ -130,7 +144,7 @@ pub struct RunOptions {
     #[arg(long)]
     pub json: bool,
     /// Decimal places of latencies in milliseconds.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = between(0, MAX_PRECISION))]
     pub precision: usize,
     /// Run the tests for ever.
     #[arg(short = 'l', long = "loop")]
@@ -158,7 +172,7 @@ pub struct VersusOptions {
     #[command(flatten)]
     pub load: Load,
     /// Rounds; each measures every server once, in turn.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = between(1, 10_000))]
     pub rounds: usize,
     /// Also fill each server with this many keys and print bytes a key.
     #[arg(long)]
@@ -183,5 +197,31 @@ mod tests {
         assert_eq!((target.host.as_str(), target.port, target.database), ("localhost", 7000, 2));
         assert_eq!((target.user.as_deref(), target.password.as_deref()), (Some("me"), Some("new")));
         assert!(Target { uri: Some("http://x".to_owned()), ..target }.apply_uri().is_err());
+    }
+
+    #[test]
+    fn numbers_that_make_no_load_are_refused() {
+        for line in [
+            ["bench", "-c", "0"],
+            ["bench", "-c", "65536"],
+            ["bench", "-d", "1073741825"],
+            ["bench", "-P", "0"],
+            ["bench", "--threads", "0"],
+            ["bench", "--precision", "7"],
+        ] {
+            assert!(Options::try_parse_from(line).is_err(), "{line:?}");
+        }
+        assert!(Options::try_parse_from(["bench", "versus", "--peer", "a=b:1", "--rounds", "0"]).is_err());
+    }
+
+    #[test]
+    fn the_last_of_two_equal_options_counts_and_peers_add_up() {
+        let options = Options::parse_from(["bench", "-c", "1", "-q", "-c", "2", "-q"]);
+        assert_eq!(options.run.load.clients, 2);
+        let versus = Options::parse_from([
+            "bench", "versus", "--peer", "a=b:1", "-c", "1", "--peer", "c=d:2", "-c", "3",
+        ]);
+        let Some(Mode::Versus(versus)) = versus.mode else { panic!("no versus") };
+        assert_eq!((versus.peers.len(), versus.load.clients), (2, 3));
     }
 }
