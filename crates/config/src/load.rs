@@ -84,7 +84,8 @@ pub fn load(inputs: &mut Inputs<'_>) -> Result<Action, LoadError> {
     let environment = inputs.environment.iter().filter_map(|(variable, value)| {
         let name = variable.strip_prefix(ENVIRONMENT_PREFIX)?.replace('_', "-");
         let place = Place::Environment { variable: variable.clone() };
-        Some(Directive::from_words(&name, vec![value.clone().into_bytes()], place))
+        let directive = Directive::from_words(&name, vec![value.clone().into_bytes()], place);
+        Some(directive.written(format!("{variable}={value}")))
     });
     let environment: Vec<Directive> = environment.collect();
     let mut loader = Loader {
@@ -156,9 +157,7 @@ impl Loader<'_> {
         if content.len() > FILE_BYTES {
             return Err(refused("the file is too large for a configuration".to_owned(), "check the path"));
         }
-        let is_toml =
-            path.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("toml"));
-        let directives = if is_toml {
+        let directives = if is_toml(path) {
             toml_file::parse(&content, path)?
         } else {
             conf_file::parse(&content, &|line| Place::File { path: path.to_owned(), line })?

@@ -6,6 +6,9 @@ use std::fmt;
 use crate::parameter::is_sensitive;
 use crate::split::quote;
 
+/// How much of a directive a message shows.
+const SHOWN_CHARACTERS: usize = 300;
+
 /// Where a directive stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -64,16 +67,27 @@ impl Directive {
         Self { name: name.to_ascii_lowercase(), words, text, place }
     }
 
-    /// The text with the value of a secret left out.
-    fn shown(&self) -> &str {
-        let secret = is_sensitive(self.name.as_bytes());
-        if secret || self.name == "user" { &self.name } else { &self.text }
+    /// The same directive with the text that stands where it came from.
+    pub(crate) fn written(mut self, text: impl Into<String>) -> Self {
+        self.text = text.into();
+        self
+    }
+
+    /// The text with the value of a secret left out, and the end of a very long one.
+    fn shown(&self) -> String {
+        if is_sensitive(self.name.as_bytes()) || self.name == "user" {
+            return self.name.clone();
+        }
+        match self.text.char_indices().nth(SHOWN_CHARACTERS) {
+            None => self.text.clone(),
+            Some((end, _)) => format!("{}...", &self.text[..end]),
+        }
     }
 
     pub(crate) fn error(&self, reason: impl Into<String>, remedy: impl Into<String>) -> LoadError {
         LoadError {
             place: self.place.clone(),
-            directive: self.shown().to_owned(),
+            directive: self.shown(),
             reason: reason.into(),
             remedy: remedy.into(),
         }

@@ -52,42 +52,65 @@ impl File<'_> {
         for (key, value) in table {
             let key_text = key.get_ref().replace('_', "-");
             let name = if prefix.is_empty() { key_text.clone() } else { format!("{prefix}-{key_text}") };
-            let place =
-                Place::File { path: self.path.to_owned(), line: line_of(self.content, key.span().start) };
+            let pair = Pair {
+                place: Place::File {
+                    path: self.path.to_owned(),
+                    line: line_of(self.content, key.span().start),
+                },
+                text: self.written(key.span().start, value.span().end),
+            };
             match value.get_ref() {
                 DeValue::Table(inner) => self.table(&name, inner)?,
                 DeValue::Array(elements) if REPEATED.contains(&name.as_str()) => {
                     for element in elements {
-                        let words = words(element).map_err(|reason| error(&place, &name, reason))?;
-                        self.directives.push(Directive::from_words(&name, words, place.clone()));
+                        let words = words(element).map_err(|reason| pair.error(&name, reason))?;
+                        self.directives.push(pair.directive(&name, words));
                     }
                 }
                 // `[client-output-buffer-limit]` has a key for each class.
                 _ if prefix == "client-output-buffer-limit" => {
                     let mut group = vec![key_text.clone().into_bytes()];
-                    group.extend(words(value).map_err(|reason| error(&place, prefix, reason))?);
-                    self.directives.push(Directive::from_words(prefix, group, place));
+                    group.extend(words(value).map_err(|reason| pair.error(prefix, reason))?);
+                    self.directives.push(pair.directive(prefix, group));
                 }
                 scalar @ (DeValue::String(_) | DeValue::Boolean(_)) if !REPEATED.contains(&name.as_str()) => {
-                    let word = scalar_text(scalar).map_err(|reason| error(&place, &name, reason))?;
-                    self.directives.push(Directive::from_words(&name, vec![word.into_bytes()], place));
+                    let word = scalar_text(scalar).map_err(|reason| pair.error(&name, reason))?;
+                    self.directives.push(pair.directive(&name, vec![word.into_bytes()]));
                 }
                 _ => {
-                    let words = words(value).map_err(|reason| error(&place, &name, reason))?;
-                    self.directives.push(Directive::from_words(&name, words, place));
+                    let words = words(value).map_err(|reason| pair.error(&name, reason))?;
+                    self.directives.push(pair.directive(&name, words));
                 }
             }
         }
         Ok(())
     }
+
+    /// What the file says of a key and its value, on one line. The beginning of a dotted key belongs to it; what stands before
+    /// it in an inline table does not, for that may be a secret.
+    fn written(&self, key_start: usize, value_end: usize) -> String {
+        let before = &self.content[..key_start];
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        let start = if before[line_start..].contains(&b'=') { key_start } else { line_start };
+        let text = String::from_utf8_lossy(&self.content[start..value_end]);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
 }
 
-fn error(place: &Place, name: &str, reason: &str) -> LoadError {
-    LoadError {
-        place: place.clone(),
-        directive: name.to_owned(),
-        reason: reason.to_owned(),
-        remedy: "use a string, a number, true, false, or an array of them".to_owned(),
+/// A key and its value as they stand in the file.
+struct Pair {
+    place: Place,
+    text: String,
+}
+
+impl Pair {
+    fn directive(&self, name: &str, words: Vec<Vec<u8>>) -> Directive {
+        Directive::from_words(name, words, self.place.clone()).written(&self.text)
+    }
+
+    fn error(&self, name: &str, reason: &str) -> LoadError {
+        let remedy = "use a string, a number, true, false, or an array of them";
+        self.directive(name, Vec::new()).error(reason, remedy)
     }
 }
 

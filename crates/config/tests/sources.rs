@@ -184,11 +184,47 @@ fn a_refusal_names_place_directive_reason_and_remedy() {
 }
 
 #[test]
+fn a_refusal_quotes_what_was_written() {
+    for (content, parts) in [
+        ("[tls]\nport = 'x'\n", &["line 2", ">>> 'port = 'x''", "tls-port takes"][..]),
+        ("tls.port = 'x' # odd", &[">>> 'tls.port = 'x''"]),
+        ("[tls]\nkey-file-pass = 'secret'\nsession-caching = 3", &["line 3", ">>> 'session-caching = 3'"]),
+        ("tls = { key-file-pass = 'secret', port = 'x' }", &["line 1", ">>> 'port = 'x''"]),
+        ("\nmaxmemory_policy = \"\"\"\n a\n b\"\"\"", &["line 2", "maxmemory_policy = \"\"\" a b\"\"\"'"]),
+        ("oom-score-adj-values = [\n 1,\n 2]", &["oom-score-adj-values = [ 1, 2]"]),
+        ("port = 1979-05-27", &["port = 1979-05-27", "no value of a parameter"]),
+        ("client-output-buffer-limit.pubsub = 'x'", &["client-output-buffer-limit.pubsub = 'x'"]),
+        ("nonsense = 1", &["nonsense = 1", "Bad directive"]),
+    ] {
+        let refusal = World::default().file("a.toml", content).refusal(&["a.toml"]);
+        assert!(!refusal.contains("secret") && !refusal.contains('\n'), "{refusal}");
+        for part in parts {
+            assert!(refusal.contains(part), "{part:?} is not in {refusal}");
+        }
+    }
+    let refusal = World::default().variable("RUSTYPOTATO_MAXMEMORY_POLICY", "x y").refusal(&[]);
+    assert!(refusal.contains(">>> 'RUSTYPOTATO_MAXMEMORY_POLICY=x y'"), "{refusal}");
+    let refusal =
+        World::default().file("a.conf", format!("port {}", "x".repeat(1 << 20))).refusal(&["a.conf"]);
+    assert!(refusal.len() < 1000 && refusal.contains("xxx...'"), "{refusal}");
+}
+
+#[test]
 fn a_refusal_does_not_show_secrets() {
     for content in ["requirepass secret1 secret2", "requirepass \"secret1", "user alice >secret1 \"x"] {
         let refusal = World::default().file("a.conf", content).refusal(&["a.conf"]);
         assert!(!refusal.contains("secret"), "{refusal}");
     }
+    for content in [
+        "requirepass = 'secret'\nport = 'x'",
+        "requirepass = ['secret', 'b']",
+        "user = [1979-05-27, '>secret']",
+    ] {
+        let refusal = World::default().file("a.toml", content).refusal(&["a.toml"]);
+        assert!(!refusal.contains("secret"), "{refusal}");
+    }
+    let refusal = World::default().variable("RUSTYPOTATO_MASTERUSER", "secret\nx").refusal(&[]);
+    assert!(!refusal.contains("secret"), "{refusal}");
 }
 
 #[test]
