@@ -50,11 +50,13 @@ fn print(text: &str) {
     println!("{text}");
 }
 
-/// Tells why the server does not run, where a person looks for it.
-#[allow(clippy::print_stderr, reason = "the log may not be open yet")]
+/// Tells why the server does not run: in the log, and on standard error unless the log is on the terminal already.
+#[allow(clippy::print_stderr, reason = "the log may be elsewhere, or not open yet")]
 pub fn complain(reason: &str) {
-    eprintln!("rustypotato-server: {reason}");
     error!("{reason}");
+    if !crate::logging::shows_errors_on_stdout() {
+        eprintln!("rustypotato-server: {reason}");
+    }
 }
 
 /// The mailboxes of all workers.

@@ -67,6 +67,11 @@ pub fn configure(config: &Config) {
     }
 }
 
+/// Whether an error that is logged now appears on standard output.
+pub fn shows_errors_on_stdout() -> bool {
+    RUNNING.get().is_some_and(|running| running.file.is_none()) && tracing::enabled!(tracing::Level::ERROR)
+}
+
 /// Redis's level names on tracing's scale.
 fn filter(level: LogLevel) -> LevelFilter {
     match level {

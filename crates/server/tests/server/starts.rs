@@ -1,5 +1,5 @@
 //! Starts that cannot be: each ends at once with one line that names the place, the reason and, where there is one, a
-//! remedy.
+//! remedy. It stands on standard error, or, once the log is open on standard output, there.
 
 use std::fs;
 use std::path::Path;
@@ -14,9 +14,11 @@ fn complaint(folder: &Path, arguments: &[&str]) -> String {
         .output()
         .expect("the server can be started");
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(complaint.trim_end().lines().count(), 1, "{arguments:?}: {complaint}");
-    complaint
+    let (log, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let complaints: Vec<&str> =
+        errors.lines().chain(log.lines().filter(|line| line.contains(" # "))).collect();
+    let [complaint] = complaints[..] else { panic!("{arguments:?}: {complaints:?}") };
+    complaint.to_owned()
 }
 
 /// Starts the server with these arguments; its complaint holds all `parts`.
@@ -65,4 +67,26 @@ fn a_place_that_cannot_be_used_is_named() {
     check(folder, &["--logfile", "nowhere/log"], &["nowhere/log", "No such file"]);
     check(folder, &["--unixsocket", "nowhere/socket", "--port", "0"], &["nowhere/socket", "No such file"]);
     check(folder, &["--maxmemory", "lots"], &["command line", "maxmemory"]);
+}
+
+#[test]
+fn a_damaged_file_is_told_once_with_place_and_remedy() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    fs::write(folder.join("dump.rdb"), b"REDIS0011\xfe\x00nonsense").expect("the folder can be written");
+    let arguments = ["--port", "0", "--unixsocket", "socket"];
+    check(folder, &arguments, &["dump.rdb", "at byte", "Nothing has been changed", "backup"]);
+    check(folder, &[&arguments[..], &["--loglevel", "nothing"]].concat(), &["dump.rdb", "at byte"]);
+    // A log that nobody watches does not replace the line on standard error.
+    check(
+        folder,
+        &[&arguments[..], &["--logfile", "log"]].concat(),
+        &["rustypotato-server: ", "dump.rdb", "at byte"],
+    );
+    let log = fs::read_to_string(folder.join("log")).expect("there is a log");
+    assert_eq!(
+        log.lines().filter(|line| line.contains("dump.rdb") && line.contains(" # ")).count(),
+        1,
+        "{log}"
+    );
 }
