@@ -90,3 +90,16 @@ fn a_damaged_file_is_told_once_with_place_and_remedy() {
         "{log}"
     );
 }
+
+#[test]
+fn times_in_the_log_are_those_of_the_local_zone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_rustypotato-server"))
+        .args(["--log-timestamp-format", "iso8601", "--unixsocket", "nowhere/socket", "--port", "0"])
+        .env("TZ", "XYZ-5:45")
+        .current_dir(folder.path())
+        .output()
+        .expect("the server can be started");
+    let log = String::from_utf8_lossy(&output.stdout);
+    assert!(log.contains("+05:45 # "), "{log}");
+}
