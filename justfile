@@ -31,9 +31,11 @@ bench *arguments:
 fuzz target seconds="60":
     cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
 
-# The value structures under Miri, without the tests that would take hours there. Needs
+# The crates on the path of unsafe code under Miri, without the tests that would take hours there. Needs
 # `rustup toolchain install nightly --component miri,rust-src`.
 miri:
+    PROPTEST_CASES=2 MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p stdx --lib -- \
+        prefetch glob:: hash:: rng:: number::
     cargo +nightly miri test -p value --lib -- \
         blob:: page:: string:: packed::tests::fields hash::tests::a hash::tests::choosing \
         leaf:: tree::inner tree::tests::the_first tree::tests::trimming --skip behave --skip any_bytes --skip longest
