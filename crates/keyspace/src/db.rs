@@ -86,6 +86,11 @@ impl Db<'_, '_> {
     }
 
     #[inline]
+    pub(crate) fn payload(&self, key: &Key<'_>, found: Found) -> Payload<'_, Value> {
+        self.access.partition(self.index, key).expect("the key was found there").table.payload(found.at)
+    }
+
+    #[inline]
     pub(crate) fn partition_mut(&mut self, key: &Key<'_>) -> &mut Partition {
         self.access.partition_mut(self.index, key).expect("the key was found there")
     }

@@ -28,7 +28,7 @@ impl Access<'_> {
         for shard in (first..shards).chain(0..first) {
             self.with_partition(shard, database, |partition| {
                 let Some(partition) = partition else { return };
-                hashes += partition.field_due.len();
+                hashes += partition.field_times.len();
                 if partition.expiring == 0 || shards_left == 0 {
                     return;
                 }

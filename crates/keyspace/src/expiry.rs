@@ -103,7 +103,7 @@ impl Access<'_> {
         let mut removed = 0;
         while removed < limit {
             let due = self.held_shards().find_map(|(_, shard)| {
-                let first = shard.partition(database)?.field_due.first()?;
+                let first = shard.partition(database)?.field_times.first()?;
                 (first.0 <= now).then(|| first.1.clone())
             });
             let Some(name) = due else { break };

@@ -19,6 +19,7 @@ mod db;
 mod due;
 mod effect;
 mod expiry;
+mod field_times;
 mod frequency;
 mod gate;
 mod key;

@@ -1,7 +1,5 @@
 //! A shard: one contiguous range of hash slots, in every database.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
@@ -12,6 +10,7 @@ use value::packed::Packed;
 use value::table::{Entry, NewPayload, Options, Payload, Position, SweepCursor, Table};
 use value::{Kind, Value};
 
+use crate::field_times::FieldTimes;
 use crate::key::{DbIndex, Key};
 
 /// The keys of one shard in one database.
@@ -20,29 +19,33 @@ pub(crate) struct Partition {
     pub(crate) table: Table<Value>,
     /// Keys that are due at some time.
     pub(crate) expiring: usize,
-    /// Hashes with fields that are due at some time, by the earliest of these times. The key's own entry has no room
-    /// for a second time, and few hashes have such fields. Shared with snapshots until it is changed.
-    pub(crate) field_due: Arc<BTreeSet<(UnixMs, Box<[u8]>)>>,
+    pub(crate) field_times: FieldTimes,
 }
 
 impl Partition {
     pub(crate) fn new(seed: HashKey) -> Self {
-        Self { table: Table::new(seed, Options { access: true }), expiring: 0, field_due: Arc::default() }
+        Self {
+            table: Table::new(seed, Options { access: true }),
+            expiring: 0,
+            field_times: FieldTimes::default(),
+        }
     }
 
     /// The hash at a position is about to be replaced or removed.
+    #[inline]
     pub(crate) fn forget_fields(&mut self, at: Position, key: &Key<'_>) {
-        if !self.field_due.is_empty()
+        if !self.field_times.is_empty()
             && let Some(due) = field_due(&self.table.entry(at))
         {
-            Arc::make_mut(&mut self.field_due).remove(&(due, key.bytes.into()));
+            self.field_times.remove(due, key.bytes);
         }
     }
 
     /// A hash was written whose first field is due then.
+    #[inline]
     pub(crate) fn note_fields(&mut self, key: &Key<'_>, due: Option<UnixMs>) {
         if let Some(due) = due {
-            Arc::make_mut(&mut self.field_due).insert((due, key.bytes.into()));
+            self.field_times.insert(due, key.bytes);
         }
     }
 
@@ -53,11 +56,11 @@ impl Partition {
         limit: usize,
         each: &mut dyn FnMut(&Entry<'_, Value>),
     ) -> usize {
-        let field_times = &mut self.field_due;
+        let field_times = &mut self.field_times;
         let taken = self.table.take_due(now, limit, &mut |entry| {
             // A key takes the time of its fields along, or active expiry would look for them for ever.
             if let Some(due) = field_due(&entry) {
-                Arc::make_mut(field_times).remove(&(due, entry.key.into()));
+                field_times.remove(due, entry.key);
             }
             each(&entry);
         });
@@ -72,7 +75,7 @@ impl Partition {
 
     /// The earliest time at which a key or a field may be due.
     fn next_expiry(&self) -> UnixMs {
-        let fields = self.field_due.first().map_or(UnixMs::MAX, |(due, _)| *due);
+        let fields = self.field_times.first().map_or(UnixMs::MAX, |(due, _)| *due);
         self.table.next_expiry().map_or(fields, |keys| keys.min(fields))
     }
 }

@@ -68,7 +68,7 @@ impl Snapshot {
 
     /// Whether some hash has a field that is due at some time.
     pub fn has_field_expiry(&self) -> bool {
-        self.shards.iter().flatten().any(|(_, partition)| !partition.field_due.is_empty())
+        self.shards.iter().flatten().any(|(_, partition)| !partition.field_times.is_empty())
     }
 
     /// The databases that hold keys, in order.

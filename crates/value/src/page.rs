@@ -126,14 +126,16 @@ impl<V: Clone> Page<V> {
             Some(index) => self.side.bytes(index),
             None => &bytes[head.key()],
         };
-        let payload = match head.value_side() {
-            Some(index) => match self.side.get(index) {
-                Side::Object(object) => Payload::Object(object),
-                _ => Payload::Inline(self.side.bytes(index)),
-            },
-            None => Payload::Inline(&bytes[head.value()]),
-        };
+        let payload = self.payload_of(bytes, head);
         Entry { key, meta: head.meta(bytes, options), payload }
+    }
+
+    /// The payload of the entry in a live slot.
+    #[inline]
+    pub fn payload(&self, slot: usize, options: Options) -> Payload<'_, V> {
+        let view = self.block.view();
+        let bytes = view.from(view.entry_at(slot));
+        self.payload_of(bytes, Head::read(bytes, options))
     }
 
     /// What is stored with the entry in a live slot besides its payload.
@@ -286,6 +288,17 @@ impl<V: Clone> Page<V> {
         let new =
             NewEntry { key: &bytes[head.key()], key_side, value: &bytes[head.value()], value_side, meta };
         self.insert_entry(view.tag(slot), &new, options);
+    }
+
+    #[inline]
+    fn payload_of<'a>(&'a self, bytes: &'a [u8], head: Head) -> Payload<'a, V> {
+        match head.value_side() {
+            Some(index) => match self.side.get(index) {
+                Side::Object(object) => Payload::Object(object),
+                _ => Payload::Inline(self.side.bytes(index)),
+            },
+            None => Payload::Inline(&bytes[head.value()]),
+        }
     }
 
     /// Decides where a payload lives.

@@ -119,6 +119,12 @@ impl<V: Clone> Table<V> {
         self.root.page(at.page).entry(at.slot, self.options)
     }
 
+    /// The payload there.
+    #[inline]
+    pub fn payload(&self, at: Position) -> Payload<'_, V> {
+        self.root.page(at.page).payload(at.slot, self.options)
+    }
+
     /// What is stored there besides the payload.
     #[inline]
     pub fn meta(&self, at: Position) -> Meta {

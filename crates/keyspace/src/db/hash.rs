@@ -125,7 +125,7 @@ impl Db<'_, '_> {
         expiry: FieldExpiry,
     ) -> bool {
         let (&[(field, value)], Some(found)) = (fields, found) else { return false };
-        let Payload::Inline(block) = self.entry(key, found).payload else { return false };
+        let Payload::Inline(block) = self.payload(key, found) else { return false };
         let Some(range) = packed::edit::overwritable(block, field, value.len(), expiry) else { return false };
         self.partition_mut(key).table.inline_mut(found.at)[range].copy_from_slice(value);
         self.touch_at(key, found);
@@ -149,13 +149,13 @@ impl Db<'_, '_> {
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> R {
         if let Some(found) = found
-            && matches!(self.entry(key, found).payload, Payload::Object(_))
+            && matches!(self.payload(key, found), Payload::Object(_))
         {
             return self.edit_table(key, found, change);
         }
         let (settings, now) = (self.access.hash_settings, self.access.now);
         let mut scratch = std::mem::take(&mut self.access.scratch);
-        let block = found.map(|found| match self.entry(key, found).payload {
+        let block = found.map(|found| match self.payload(key, found) {
             Payload::Inline(block) => block,
             Payload::Object(_) => unreachable!("a table was handled above"),
         });

@@ -67,7 +67,7 @@ impl Db<'_, '_> {
 
     #[inline]
     fn string_at(&self, key: &Key<'_>, found: Found) -> Result<StringRef<'_>, WrongType> {
-        match (found.kind(), self.entry(key, found).payload) {
+        match (found.kind(), self.payload(key, found)) {
             (Kind::String | Kind::StringChanged, Payload::Inline(bytes)) => Ok(StringRef::Inline(bytes)),
             (Kind::String | Kind::StringChanged, Payload::Object(Value::String(blob))) => {
                 Ok(StringRef::Blob(blob))
