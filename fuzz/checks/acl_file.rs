@@ -8,8 +8,8 @@ use super::commands::catalogue;
 pub(crate) fn check(bytes: &[u8]) {
     let catalogue = catalogue();
     let setting = Setting { catalogue: &catalogue, all_channels: false };
-    let Ok(users) = Users::from_file(bytes, "file", setting) else { return };
+    let Ok(users) = Users::from_file(bytes, "file", b"", setting) else { return };
     let written = users.to_file();
-    let again = Users::from_file(&written, "file", setting).expect("what was written can be read");
+    let again = Users::from_file(&written, "file", b"", setting).expect("what was written can be read");
     assert_eq!(again, users, "{}", String::from_utf8_lossy(&written));
 }

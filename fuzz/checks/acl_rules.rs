@@ -22,7 +22,7 @@ pub(crate) fn check(bytes: &[u8]) {
         }
         let Some(user) = users.get(b"user") else { continue };
         let file = users.to_file();
-        let read = Users::from_file(&file, "file", setting).expect("what was written can be read");
+        let read = Users::from_file(&file, "file", b"", setting).expect("what was written can be read");
         assert_eq!(read.get(b"user"), Some(user), "{}", String::from_utf8_lossy(&file));
     }
 }

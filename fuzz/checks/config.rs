@@ -11,7 +11,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let _ = start("fuzzed.toml", bytes);
     if let Some(config) = start("fuzzed.conf", bytes) {
         let written =
-            rewrite("fuzzed.conf", b"", &config, Appended::Changed).expect("the syntax of redis.conf");
+            rewrite("fuzzed.conf", b"", &config, &[], Appended::Changed).expect("the syntax of redis.conf");
         assert_eq!(start("fuzzed.conf", &written).as_ref(), Some(&config));
     }
     for line in bytes.split(|&byte| byte == b'\n') {

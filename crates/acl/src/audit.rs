@@ -13,8 +13,8 @@ use crate::request::Reason;
 const GROUPING_MS: i64 = 60_000;
 /// Entries that are searched.
 const SEARCHED: usize = 10;
-/// Bytes of an object that are kept. A name or key that was refused may be as long as a request.
-const OBJECT_BYTES: usize = 1024;
+/// Bytes of an object or a user's name that are kept: what was refused may be as long as a request.
+const NAME_BYTES: usize = 1024;
 
 /// Where a command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Record {
             && self.place == refusal.place
             && (now.0 - self.updated.0).abs() <= GROUPING_MS
             && self.object == shortened(refusal.object)
-            && self.user == refusal.user
+            && self.user == shortened(refusal.user)
     }
 }
 
@@ -113,7 +113,7 @@ impl AuditLog {
                 reason: refusal.reason,
                 place: refusal.place,
                 object: shortened(refusal.object).to_vec(),
-                user: refusal.user.to_vec(),
+                user: shortened(refusal.user).to_vec(),
                 client: String::new(),
                 id: self.next_id - 1,
                 created: now,
@@ -136,8 +136,8 @@ impl AuditLog {
     }
 }
 
-fn shortened(object: &[u8]) -> &[u8] {
-    &object[..object.len().min(OBJECT_BYTES)]
+fn shortened(name: &[u8]) -> &[u8] {
+    &name[..name.len().min(NAME_BYTES)]
 }
 
 #[cfg(test)]
@@ -202,12 +202,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_object_is_cut() {
+    fn long_names_are_cut() {
         let mut log = AuditLog::default();
         let long = vec![b'x'; 1 << 20];
-        log.add(&refusal(&long, b"u"), UnixMs(0), 128);
-        log.add(&refusal(&long, b"u"), UnixMs(0), 128);
+        log.add(&refusal(&long, &long), UnixMs(0), 128);
+        log.add(&refusal(&long, &long), UnixMs(0), 128);
         let record = &log.newest(1)[0];
-        assert_eq!((record.object.len(), record.count), (1024, 2));
+        assert_eq!((record.object.len(), record.user.len(), record.count), (1024, 1024, 2));
     }
 }

@@ -3,13 +3,18 @@
 //! A file is read as a whole or not at all. Comments are errors, since writing the file would lose them.
 
 use crate::user::{Setting, User};
-use crate::users::{Users, is_name};
+use crate::users::{DEFAULT, Users, is_name};
 use crate::words::merge;
 
 impl Users {
-    /// The users of an ACL file; a default user that it does not name is as at first. `path` is for the errors, which come
-    /// in one line, as Redis words them.
-    pub fn from_file(content: &[u8], path: &str, setting: Setting<'_>) -> Result<Self, String> {
+    /// The users of an ACL file. A default user that it does not name may do everything with `password` (`requirepass`),
+    /// which Redis forgets then. `path` is for the errors, which come in one line, as Redis words them.
+    pub fn from_file(
+        content: &[u8],
+        path: &str,
+        password: &[u8],
+        setting: Setting<'_>,
+    ) -> Result<Self, String> {
         let mut users = Self::empty();
         let mut errors = String::new();
         for (index, line) in content.split(|&byte| byte == b'\n').enumerate() {
@@ -29,7 +34,10 @@ impl Users {
             );
             return Err(errors);
         }
-        users.add_default(setting);
+        if users.get(DEFAULT).is_none() {
+            users.add_default(setting);
+            users.set_default_password(password);
+        }
         Ok(users)
     }
 

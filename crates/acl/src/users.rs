@@ -76,7 +76,9 @@ impl Users {
         })?;
         for rule in &rules {
             user.apply(rule, setting).map_err(|error| {
-                format!("Error in ACL SETUSER modifier '{}': {error}", String::from_utf8_lossy(rule))
+                // As in Redis, whose texts end at the first NUL.
+                let shown = rule.split(|&byte| byte == 0).next().unwrap_or_default();
+                format!("Error in ACL SETUSER modifier '{}': {error}", String::from_utf8_lossy(shown))
             })?;
         }
         let user = Arc::new(user);

@@ -303,14 +303,14 @@ fn only_a_user_that_may_do_everything_is_unrestricted() {
 fn a_file_is_read_as_a_whole_or_not_at_all() {
     let catalogue = commands::catalogue();
     let setting = Setting { catalogue: &catalogue, all_channels: false };
-    let read = |content: &str| Users::from_file(content.as_bytes(), "/users.acl", setting);
+    let read = |content: &str| Users::from_file(content.as_bytes(), "/users.acl", b"secret", setting);
     let users =
         read("user alice on nopass ~a* (~b +get) +@all\r\n\n  user bob   off\n").expect("a right file");
     assert_eq!(
         String::from_utf8_lossy(&users.to_file()),
         "user alice on nopass sanitize-payload ~a* resetchannels +@all (~b resetchannels -@all +get)\n\
          user bob off sanitize-payload resetchannels -@all\n\
-         user default on nopass sanitize-payload ~* &* +@all\n"
+         user default on sanitize-payload #2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b ~* &* +@all\n"
     );
     let end = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed";
     for (content, error) in [

@@ -16,6 +16,11 @@ the defaults below. A directive of a stronger source replaces those of weaker on
 \"Change\" says when a value may change: at the **start** only, at **any time** by CONFIG SET, at any time but **not while loading**
 data, or **if allowed** by `enable-protected-configs`. Parameters under \"no effect\" are checked, kept and shown, so that files
 and tools written for Redis and Valkey work, but change nothing here yet. A name in brackets is an older one for the same parameter.
+
+Users are defined by lines `user NAME RULE ..` in the syntax of redis.conf, or in the file that `aclfile` names, but not in both.
+The rules are those of ACL SETUSER in Redis 8 (`on >password ~keys* %R~read* &channel +@read -@dangerous (..)`), and `db=0,1`,
+`alldbs` and `resetdbs` as in Valkey 9.1. A default user that the file does not name keeps the password of `requirepass`, which
+Redis forgets then.
 ";
 
 /// The page.

@@ -244,9 +244,9 @@ parameters! {
         StreamNodeMaxEntries, "stream-node-max-entries", "", integer(0, LONG_MAX), "100", Runtime, Accepted, "Entries of one block of a stream.";
     ["Security"]
         Requirepass, "requirepass", "", BYTES, "", Runtime, Acts, "Password of the default user; empty for none.";
-        Aclfile, "aclfile", "", TEXT, "", Startup, Accepted, "File of users and their rules.";
-        AcllogMaxLen, "acllog-max-len", "", integer(0, LONG_MAX), "128", Runtime, Accepted, "Entries the log of refused commands keeps.";
-        AclPubsubDefault, "acl-pubsub-default", "", choice(ACL_PUBSUB), "resetchannels", Runtime, Accepted, "Channels that a new user may use.";
+        Aclfile, "aclfile", "", TEXT, "", Startup, Acts, "File of users and their rules.";
+        AcllogMaxLen, "acllog-max-len", "", integer(0, LONG_MAX), "128", Runtime, Acts, "Entries the log of refused commands keeps.";
+        AclPubsubDefault, "acl-pubsub-default", "", choice(ACL_PUBSUB), "resetchannels", Runtime, Acts, "Channels that a new user may use.";
         EnableProtectedConfigs, "enable-protected-configs", "", choice(PROTECTED), "no", Startup, Acts, "Who may change `dir` and `dbfilename` at run time.";
         EnableDebugCommand, "enable-debug-command", "", choice(PROTECTED), "no", Startup, Acts, "Who may call DEBUG.";
         EnableModuleCommand, "enable-module-command", "", choice(PROTECTED), "no", Startup, Accepted, "Who may call MODULE.";

@@ -23,7 +23,7 @@ pub struct ClientNames {
     /// CLIENT SETINFO LIB-VER.
     pub library_version: String,
     /// The user it is logged in as.
-    pub user: String,
+    pub user: Vec<u8>,
     /// CLIENT TRACKING.
     pub tracking: Option<ShownTracking>,
 }
@@ -132,7 +132,7 @@ impl ClientRecord {
             self.memory(),
             if get(&self.output_bytes) > 0 { "rw" } else { "r" },
             command,
-            names.user,
+            String::from_utf8_lossy(&names.user),
             names.tracking.map_or(-1, |tracking| tracking.redirect as i64),
             self.protocol.load(Ordering::Relaxed),
             names.library,
@@ -226,7 +226,7 @@ impl Clients {
             local_address: local_address.to_owned(),
             is_unix,
             created: now,
-            names: Mutex::new(ClientNames { user: "default".to_owned(), ..ClientNames::default() }),
+            names: Mutex::new(ClientNames { user: acl::DEFAULT.to_vec(), ..ClientNames::default() }),
             active: AtomicI64::new(now.0),
             database: AtomicU16::new(0),
             command: AtomicUsize::new(0),

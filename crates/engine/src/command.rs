@@ -3,6 +3,8 @@
 //! A row gives the look-up, the arity check, the keys, the flags that Redis shows, the documentation and the function.
 //! Everything else (ACL categories, COMMAND DOCS, statistics, completion) is derived from it.
 
+use acl::Permission;
+
 use crate::args::Args;
 use crate::context::Context;
 use crate::error::Error;
@@ -67,6 +69,33 @@ pub enum Keys {
     TargetAndSources { target: usize, access: Access },
 }
 
+/// Which arguments are channels that its user must be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channels {
+    /// None.
+    None,
+    /// The first.
+    First,
+    /// All.
+    All,
+    /// All, and they are patterns.
+    Patterns,
+}
+
+/// Which databases a command concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "a variant's text says what its fields are")]
+pub enum Databases {
+    /// The selected one, if it is about keys or data.
+    Selected,
+    /// Those that these arguments name; and the selected one, if it has keys.
+    At(&'static [usize]),
+    /// Those behind the word DB among the arguments after `after`, and the selected one.
+    Option { after: usize },
+    /// All.
+    All,
+}
+
 /// What a command does with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -118,6 +147,19 @@ impl Access {
             Self::Remove => &["RM", "delete"],
             Self::Shrink => &["RW", "delete"],
             Self::Touch => &["RW", "update"],
+        }
+    }
+
+    /// What a user must be permitted to do with the key. To look at it takes no permission but that some pattern of the
+    /// user matches it.
+    pub fn permission(self) -> Permission {
+        let reads = self.flags().contains(&"access");
+        let writes = self.flags().iter().any(|flag| matches!(*flag, "insert" | "update" | "delete"));
+        match (reads, writes) {
+            (false, false) => Permission::NONE,
+            (true, false) => Permission::READ,
+            (false, true) => Permission::WRITE,
+            (true, true) => Permission::BOTH,
         }
     }
 }
@@ -213,6 +255,10 @@ pub struct Command {
     pub arity: i32,
     /// Which of them are keys.
     pub keys: Keys,
+    /// Which of them are channels.
+    pub channels: Channels,
+    /// Which databases it concerns.
+    pub databases: Databases,
     /// What is done with the key, where that depends on the arguments; `keys` names the most.
     pub access_by: Option<fn(&Args<'_>) -> Access>,
     /// What it is like.
@@ -243,6 +289,8 @@ impl Command {
             group,
             arity,
             keys: Keys::None,
+            channels: Channels::None,
+            databases: Databases::Selected,
             access_by: None,
             flags: Flags::NONE,
             categories: &[],
@@ -273,6 +321,20 @@ impl Command {
     #[must_use]
     pub const fn keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// With channels.
+    #[must_use]
+    pub const fn channels(mut self, channels: Channels) -> Self {
+        self.channels = channels;
+        self
+    }
+
+    /// With databases.
+    #[must_use]
+    pub const fn databases(mut self, databases: Databases) -> Self {
+        self.databases = databases;
         self
     }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
 
+mod acl;
 mod bitmap;
 mod client;
 mod command;
@@ -27,10 +28,12 @@ mod tracking;
 mod transactions;
 
 use crate::command::Command;
+pub(crate) use documentation::categories;
 pub(crate) use transactions::abandon;
 
 /// The rows of all groups.
 pub const ALL: &[&[Command]] = &[
+    acl::COMMANDS,
     bitmap::COMMANDS,
     client::COMMANDS,
     command::COMMANDS,

@@ -36,6 +36,8 @@ pub enum Error {
     OutOfRange,
     /// A number that must be positive.
     MustBePositive(&'static str),
+    /// The user may not; why, and the text.
+    NoPermission(acl::Denial, String),
     /// A text of its own, code included.
     Static(&'static str),
     /// A text of its own that names something, code included.
@@ -72,7 +74,7 @@ impl fmt::Display for Error {
             Self::OutOfRange => "ERR value is out of range",
             Self::MustBePositive(what) => return write!(f, "ERR {what} must be positive"),
             Self::Static(text) => text,
-            Self::Text(text) => text,
+            Self::Text(text) | Self::NoPermission(_, text) => text,
         })
     }
 }

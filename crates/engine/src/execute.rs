@@ -14,6 +14,7 @@ use crate::context::{Context, tell_observers};
 use crate::error::Error;
 use crate::gate::{self, Request};
 use crate::host::Host;
+use crate::permission;
 use crate::reply::Reply;
 use crate::secrets;
 use crate::session::{ReplyMode, Session};
@@ -157,7 +158,14 @@ impl<'k> Worker<'k> {
                 return started;
             }
         };
+        if session.login.is_outdated(&shared.accounts) {
+            session.login.refresh(&shared.accounts);
+        }
         if let Err(error) = gate::check(&Request { row: &row, args, session, shared }) {
+            if let Error::NoPermission(denial, _) = error {
+                let place = permission::place_of(session);
+                permission::note_refusal(session, shared, (&row, args), denial, place, self.access.now());
+            }
             refuse(Some(row), &error, session, out, begin, shared, statistics);
             return started;
         }
@@ -192,7 +200,7 @@ impl<'k> Worker<'k> {
         account(&context, &row, args, took, failed);
         finish(session, out, begin);
         end_caching(session, Some(&row));
-        self.invalidations.write_own(session, out, &shared.clients);
+        self.invalidations.write_own(session, out, shared);
         ended
     }
 

@@ -7,6 +7,7 @@ use config::Param;
 use crate::args::Args;
 use crate::command::{Flags, Outcome};
 use crate::error::Error;
+use crate::permission;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
@@ -26,6 +27,7 @@ pub(crate) fn check(request: &Request<'_>) -> Outcome {
     authentication(request)?;
     protected(request)?;
     transaction(request)?;
+    permission(request)?;
     loading(request)?;
     writable(request)
 }
@@ -40,10 +42,27 @@ fn arity(request: &Request<'_>) -> Outcome {
 
 #[inline]
 fn authentication(request: &Request<'_>) -> Outcome {
-    if request.session.authenticated || request.row.command.flags.has(Flags::NO_AUTH) {
+    let Request { row, session, shared, .. } = request;
+    let login = &session.login;
+    if login.is_unrestricted()
+        || row.command.flags.has(Flags::NO_AUTH)
+        || !login.is_needed(&shared.accounts)
+        || session.is_loader
+    {
         return Ok(());
     }
     Err(Error::Static("NOAUTH Authentication required."))
+}
+
+/// What the user may do; see [`permission`](crate::permission).
+#[inline]
+fn permission(request: &Request<'_>) -> Outcome {
+    let Request { row, args, session, shared } = request;
+    if session.login.is_unrestricted() {
+        return Ok(());
+    }
+    permission::check(session, shared, row, args)
+        .map_err(|denial| permission::error(&session.login, row, denial))
 }
 
 /// DEBUG and MODULE change the process itself; by default only clients of this machine may, or none.

@@ -126,8 +126,14 @@ pub trait Host {
     fn save_in_background(&self, access: &mut Access<'_>, schedule: bool) -> Result<bool, String>;
     /// Makes changed parameters effective, or refuses them.
     fn apply_config(&self, access: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), Refusal>;
-    /// Writes the parameters to the configuration file.
-    fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String>;
+    /// Writes the parameters and the users to the configuration file.
+    fn rewrite_config(&self, config: &Config, users: &[Vec<u8>], appended: Appended) -> Result<(), String>;
+    /// The content of the ACL file, or why it cannot be read.
+    fn read_acl_file(&self, path: &str) -> Result<Vec<u8>, String>;
+    /// Puts new content in the place of the ACL file's.
+    fn write_acl_file(&self, path: &str, content: &[u8]) -> Result<(), String>;
+    /// Fills a buffer with bytes that nobody can guess.
+    fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String>;
     /// Memory now.
     fn memory(&self) -> MemoryFigures;
     /// Asks the allocator to give back what it can.

@@ -10,6 +10,7 @@
 //! `commands/*` files. Whatever needs the machine goes through [`host::Host`]. The engine knows no socket, file,
 //! thread or clock: a batch comes with its time.
 
+pub mod accounts;
 pub mod args;
 pub mod client;
 pub mod command;
@@ -21,6 +22,7 @@ pub mod fieldset;
 mod gate;
 pub mod host;
 pub mod latency;
+pub mod permission;
 pub mod rates;
 pub mod reply;
 mod secrets;
@@ -33,6 +35,7 @@ pub mod tips;
 pub mod tracking;
 mod transaction;
 
+pub use accounts::Login;
 pub use args::Args;
 pub use command::{Command, Outcome};
 pub use context::Context;

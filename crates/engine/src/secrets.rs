@@ -12,6 +12,7 @@ const HIDDEN: &[u8] = b"(redacted)";
 pub(crate) fn hide(row: &Row, args: &Args<'_>) -> Option<OwnedArgs> {
     let secrets = match Table::full_name(row).as_str() {
         "hello" => after_auth(args),
+        "acl|setuser" | "acl|deluser" | "acl|getuser" => (2..args.len()).collect(),
         "config|set" => {
             (3..args.len()).step_by(2).filter(|&at| config::is_sensitive(args.get(at - 1))).collect()
         }
@@ -54,6 +55,7 @@ mod tests {
             &["CONFIG", "SET", "maxmemory", "1", "RequirePass", "secret", "masterauth", "x"],
             &["CONFIG", "SET", "maxmemory", "1", "RequirePass", "(redacted)", "masterauth", "(redacted)"],
         );
+        check(&["ACL", "SETUSER", "me", ">secret"], &["ACL", "SETUSER", "(redacted)", "(redacted)"]);
         check(&["CONFIG", "SET", "requirepass"], &["CONFIG", "SET", "requirepass"]);
         check(&["SET", "requirepass", "secret"], &["SET", "requirepass", "secret"]);
     }

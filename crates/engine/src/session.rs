@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keyspace::DbIndex;
 use resp::Protocol;
 
+use crate::accounts::Login;
 use crate::client::ClientRecord;
 use crate::fieldset::Fieldsets;
 use crate::tracking::Mode;
@@ -33,8 +34,8 @@ pub struct Session {
     pub protocol: Protocol,
     /// The selected database.
     pub database: DbIndex,
-    /// Whether it may run commands.
-    pub authenticated: bool,
+    /// Its user.
+    pub login: Login,
     /// Whether replies are sent.
     pub reply_mode: ReplyMode,
     /// Queued commands and watched keys.
@@ -55,12 +56,12 @@ pub struct Session {
 
 impl Session {
     /// A fresh connection.
-    pub fn new(record: Arc<ClientRecord>, authenticated: bool) -> Self {
+    pub fn new(record: Arc<ClientRecord>, login: Login) -> Self {
         Self {
             record,
             protocol: Protocol::Resp2,
             database: DbIndex(0),
-            authenticated,
+            login,
             reply_mode: ReplyMode::On,
             transaction: Transaction::default(),
             fieldsets: Fieldsets::default(),

@@ -8,6 +8,7 @@ use keyspace::Keyspace;
 use parking_lot::{Mutex, RwLock};
 use stdx::time::UnixMs;
 
+use crate::accounts::Accounts;
 use crate::client::Clients;
 use crate::latency::Latency;
 use crate::rates::{Rates, Totals};
@@ -24,6 +25,8 @@ pub struct Shared {
     pub config: RwLock<Config>,
     /// Those of them that are read for every command.
     pub hot: HotSettings,
+    /// All users.
+    pub accounts: Accounts,
     /// All connections.
     pub clients: Clients,
     /// Who watches which keys.
@@ -107,8 +110,6 @@ pub struct HotSettings {
     pub max_bulk_bytes: AtomicI64,
     /// `client-query-buffer-limit`.
     pub max_query_bytes: AtomicUsize,
-    /// Whether `requirepass` is set.
-    pub password_required: AtomicBool,
     /// Whether times of commands are taken.
     pub latency_tracking: AtomicBool,
     /// `tracking-table-max-keys`; 0 = no limit.
@@ -123,7 +124,6 @@ impl Default for HotSettings {
             slow_log_length: AtomicUsize::new(128),
             max_bulk_bytes: AtomicI64::new(512 * 1024 * 1024),
             max_query_bytes: AtomicUsize::new(1024 * 1024 * 1024),
-            password_required: AtomicBool::new(false),
             latency_tracking: AtomicBool::new(true),
             tracking_keys: AtomicUsize::new(1_000_000),
         }
@@ -143,6 +143,7 @@ impl Shared {
             keyspace,
             config: RwLock::new(config),
             hot: HotSettings::default(),
+            accounts: Accounts::default(),
             clients: Clients::default(),
             watchers: Watchers::default(),
             tracking: Tracking::default(),

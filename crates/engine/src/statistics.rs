@@ -71,8 +71,8 @@ pub struct WorkerStatistics {
     /// Error replies, and how many of each code.
     pub errors: AtomicU64,
     codes: Mutex<BTreeMap<Box<str>, u64>>,
-    /// Refused log-ins.
-    pub denied_logins: AtomicU64,
+    /// What was refused to users, by the number of the [`acl::Reason`].
+    pub denied: [AtomicU64; 5],
     /// Bytes received and sent.
     pub received: AtomicU64,
     /// Bytes sent.
@@ -107,7 +107,7 @@ impl Default for WorkerStatistics {
             commands: table().rows().iter().map(|_| CommandCounters::default()).collect(),
             errors: AtomicU64::new(0),
             codes: Mutex::default(),
-            denied_logins: AtomicU64::new(0),
+            denied: Default::default(),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             reads: AtomicU64::new(0),
@@ -210,7 +210,6 @@ impl WorkerStatistics {
         }
         for counter in [
             &self.errors,
-            &self.denied_logins,
             &self.received,
             &self.sent,
             &self.reads,
@@ -222,6 +221,7 @@ impl WorkerStatistics {
         ] {
             counter.store(0, Ordering::Relaxed);
         }
+        self.denied.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
         self.codes.lock().clear();
         for counter in [&self.hits, &self.misses, &self.expired_keys, &self.expired_fields] {
             counter.reset();

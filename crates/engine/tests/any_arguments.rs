@@ -13,7 +13,7 @@ use engine::client::ClientRecord;
 use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 use engine::shared::Identity;
 use engine::table::table;
-use engine::{Prepared, Session, Shared, Worker};
+use engine::{Login, Prepared, Session, Shared, Worker};
 use keyspace::{Access, Effect, Keyspace, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
@@ -48,7 +48,16 @@ impl Host for Nothing {
     fn apply_config(&self, _: &mut Access<'_>, _: &Config, _: &Config) -> Result<(), Refusal> {
         Ok(())
     }
-    fn rewrite_config(&self, _: &Config, _: Appended) -> Result<(), String> {
+    fn rewrite_config(&self, _: &Config, _: &[Vec<u8>], _: Appended) -> Result<(), String> {
+        Ok(())
+    }
+    fn read_acl_file(&self, _: &str) -> Result<Vec<u8>, String> {
+        Err("there is none".to_owned())
+    }
+    fn write_acl_file(&self, _: &str, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+    fn fill_with_entropy(&self, _: &mut [u8]) -> Result<(), String> {
         Ok(())
     }
     fn memory(&self) -> MemoryFigures {
@@ -211,7 +220,7 @@ fn no_command_panics_whatever_its_arguments_and_neighbours() {
     let shared = shared();
     let mut worker = Worker::new(Access::new(&shared.keyspace, WorkerId(0), 7), 0);
     let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
-    let mut session = Session::new(record, true);
+    let mut session = Session::new(record, Login::initial(&shared.accounts));
     let mut rng = Rng::from_seed(2024);
     let mut log = keyspace::log::Run::default();
     for turn in 0..PIPELINES {
@@ -232,7 +241,7 @@ fn a_command_behind_the_end_of_a_transaction_in_one_pipeline_has_its_locks() {
     let mut worker = Worker::new(Access::new(&shared.keyspace, WorkerId(0), 7), 0);
     let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
     for end in ["DISCARD", "RESET"] {
-        let mut session = Session::new(Arc::clone(&record), true);
+        let mut session = Session::new(Arc::clone(&record), Login::initial(&shared.accounts));
         worker.access.begin(UnixMs(1));
         let words = |words: &[&str]| words.iter().copied().collect::<OwnedArgs>();
         run(&mut worker, &shared, &mut session, &[words(&["MULTI"])]);

@@ -15,8 +15,10 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
+use acl::Users;
 use config::{Appended, Config};
 use engine::Shared;
+use engine::accounts::setting;
 use keyspace::{Access, Garbage, LogPosition};
 use node::{
     Identity, Image, Input, Machine, Mail, MemoryFigures, Node, Now, PersistenceFigures, Refusal, Settings,
@@ -51,7 +53,8 @@ fn main() {
         threads: 1,
     };
     let clock = || START.elapsed().as_nanos() as u64;
-    let node = Node::new(Settings { config, identity, seed: 7, clock }, Arc::new(Nothing));
+    let users = Users::new(setting(false));
+    let node = Node::new(Settings { config, users, identity, seed: 7, clock }, Arc::new(Nothing));
     let mut worker = Worker::new(&node, 0, 1);
     for _ in 0..CONNECTIONS {
         worker.open(now(), "127.0.0.1:1000", "127.0.0.1:6379", false);
@@ -177,7 +180,16 @@ impl Machine for Nothing {
     fn reconfigure(&self, _: &Config, _: &Config) -> Result<(), Refusal> {
         Ok(())
     }
-    fn rewrite_config(&self, _: &Config, _: Appended) -> Result<(), String> {
+    fn rewrite_config(&self, _: &Config, _: &[Vec<u8>], _: Appended) -> Result<(), String> {
+        Ok(())
+    }
+    fn read_acl_file(&self, _: &str) -> Result<Vec<u8>, String> {
+        Ok(Vec::new())
+    }
+    fn write_acl_file(&self, _: &str, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+    fn fill_with_entropy(&self, _: &mut [u8]) -> Result<(), String> {
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The node as the commands' host.
 
-use config::{Appended, Config};
+use config::{Appended, Config, Param};
 use engine::client::ClientRecord;
 use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 use keyspace::{Access, DbIndex};
@@ -72,13 +72,29 @@ impl Host for Node {
 
     fn apply_config(&self, _: &mut Access<'_>, old: &Config, new: &Config) -> Result<(), Refusal> {
         self.machine.reconfigure(old, new)?;
+        let password = new.text(Param::Requirepass);
+        if password != old.text(Param::Requirepass) {
+            self.shared.accounts.change(|users| users.set_default_password(password));
+        }
         self.configure();
         self.wake_all();
         Ok(())
     }
 
-    fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String> {
-        self.machine.rewrite_config(config, appended)
+    fn rewrite_config(&self, config: &Config, users: &[Vec<u8>], appended: Appended) -> Result<(), String> {
+        self.machine.rewrite_config(config, users, appended)
+    }
+
+    fn read_acl_file(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.machine.read_acl_file(path)
+    }
+
+    fn write_acl_file(&self, path: &str, content: &[u8]) -> Result<(), String> {
+        self.machine.write_acl_file(path, content)
+    }
+
+    fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String> {
+        self.machine.fill_with_entropy(bytes)
     }
 
     fn memory(&self) -> MemoryFigures {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use engine::{Args, Prepared, Session};
+use engine::{Args, Login, Prepared, Session};
 use keyspace::{Access, DbIndex};
 
 use crate::Now;
@@ -27,7 +27,7 @@ impl<'n> Loader<'n> {
         engine.access.begin_replay(now.unix);
         let record = shared.clients.open(worker.0, 0, "loader", "loader", true, now.unix);
         shared.clients.close(&record);
-        let session = Session { is_loader: true, ..Session::new(record, true) };
+        let session = Session { is_loader: true, ..Session::new(record, Login::initial(&shared.accounts)) };
         Self { node, engine, session, reply: Vec::new(), clock: now.monotonic_ns }
     }
 

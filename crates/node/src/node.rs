@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use acl::Users;
 use config::{Config, Param};
 use engine::client::PauseMode;
 use engine::host::Shutdown;
@@ -44,6 +45,8 @@ const SWEEP_LEAST: usize = 4 * 1024 * 1024;
 pub struct Settings {
     /// All parameters.
     pub config: Config,
+    /// All users.
+    pub users: Users,
     /// Who this process is.
     pub identity: Identity,
     /// A number that differs from start to start.
@@ -80,6 +83,7 @@ impl Node {
             encode: persist::encode_effect,
         }));
         let shared = Shared::new(keyspace, settings.config, settings.identity, accesses, settings.clock);
+        shared.accounts.change(|users| *users = settings.users);
         shared.startup_memory.store(machine.memory().allocated, Ordering::Relaxed);
         let node = Self {
             shared: Arc::new(shared),
@@ -112,8 +116,6 @@ impl Node {
         hot.max_query_bytes.store(max_query_bytes, Ordering::Relaxed);
         hot.max_bulk_bytes.store(config.size(Param::ProtoMaxBulkLen) as i64, Ordering::Relaxed);
         hot.tracking_keys.store(config.integer(Param::TrackingTableMaxKeys) as usize, Ordering::Relaxed);
-        let has_password = !config.text(Param::Requirepass).is_empty();
-        hot.password_required.store(has_password, Ordering::Relaxed);
         let limits = self.shared.keyspace.limits();
         let entries = config.integer(Param::HashMaxListpackEntries) as usize;
         limits.hash_packed_entries.store(entries, Ordering::Relaxed);
@@ -127,14 +129,16 @@ impl Node {
         self.keepalive_s.store(config.integer(Param::TcpKeepalive) as u64, Ordering::Relaxed);
         self.max_clients.store(config.integer(Param::Maxclients) as usize, Ordering::Relaxed);
         self.waits_for_log.store(config.yes(Param::Appendonly), Ordering::Relaxed);
-        self.protected.store(config.yes(Param::ProtectedMode) && !has_password, Ordering::Relaxed);
+        self.protected.store(config.yes(Param::ProtectedMode), Ordering::Relaxed);
         self.output_limit.set(&config.output_limits().normal);
     }
 
     /// Why a new connection is refused, as the bytes to tell it.
     pub fn refuse_connection(&self, is_local: bool) -> Option<String> {
         let shared = &self.shared;
-        let refusal = if self.protected.load(Ordering::Relaxed) && !is_local {
+        let is_protected =
+            self.protected.load(Ordering::Relaxed) && shared.accounts.default_has_no_password();
+        let refusal = if is_protected && !is_local {
             Some(PROTECTED)
         } else if shared.clients.count() >= self.max_clients.load(Ordering::Relaxed) {
             Some("-ERR max number of clients reached\r\n")
@@ -249,7 +253,8 @@ impl Node {
     pub(crate) fn exceeds_output_limit(&self, connection: &mut Connection, now: Now) -> bool {
         let waiting = connection.output.len();
         let since = &mut connection.over_soft_limit_since;
-        let exceeds = !connection.session.authenticated && waiting > UNAUTHENTICATED_OUTPUT
+        let exceeds = waiting > UNAUTHENTICATED_OUTPUT
+            && connection.session.login.is_needed(&self.shared.accounts)
             || self.output_limit.is_exceeded(waiting, since, now.monotonic_ns);
         if exceeds {
             self.shared.clients.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);

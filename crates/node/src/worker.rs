@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use engine::statistics::{WorkerStatistics, add};
-use engine::{Reply, Session};
+use engine::{Login, Reply, Session};
 use keyspace::{LogPosition, WorkerId};
 
 use crate::Now;
@@ -82,8 +82,8 @@ impl<'n> Worker<'n> {
         });
         let shared = &self.node.shared;
         let record = shared.clients.open(self.index, number, address, local_address, is_unix, now.unix);
-        let authenticated = !shared.hot.password_required.load(Ordering::Relaxed);
-        self.connections[number] = Some(Connection::new(Session::new(record, authenticated)));
+        let login = Login::initial(&shared.accounts);
+        self.connections[number] = Some(Connection::new(Session::new(record, login)));
         number
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
+use acl::Users;
 use config::{Config, Param};
 use keyspace::Access;
 use mio::{Poll, Waker};
@@ -31,8 +32,8 @@ use crate::signals::{Waiting, Woken};
 
 /// Runs the server from the command line to its end.
 pub fn run() -> Result<(), String> {
-    let (mut config, file) = match configuration::read()? {
-        Wish::Serve(config, file) => (*config, file),
+    let (mut config, users, file) = match configuration::read()? {
+        Wish::Serve { config, users, file } => (*config, users, file),
         Wish::Print(text) => {
             print(&text);
             return Ok(());
@@ -42,7 +43,8 @@ pub fn run() -> Result<(), String> {
     crate::logging::start(&config).map_err(|error| {
         format!("the log file {} cannot be opened: {error}", config.text_lossy(Param::Logfile))
     })?;
-    Server::start(config, file.as_deref())?.serve()
+    let users = crate::users::load(&config, &users)?;
+    Server::start(config, users, file.as_deref())?.serve()
 }
 
 #[allow(clippy::print_stdout, reason = "the command line asked for it")]
@@ -74,7 +76,7 @@ struct Server {
 }
 
 impl Server {
-    fn start(mut config: Config, file: Option<&Path>) -> Result<Self, String> {
+    fn start(mut config: Config, users: Users, file: Option<&Path>) -> Result<Self, String> {
         let (listening, poll) = Listening::open(&config)?;
         // Test harnesses written for Redis look for `PID: ` to learn that the process has its port.
         info!(
@@ -103,6 +105,7 @@ impl Server {
         let settings = Settings {
             identity: identity(threads, port, file),
             config,
+            users,
             seed: clock::entropy(),
             clock: clock::monotonic_ns,
         };

@@ -1,17 +1,18 @@
 //! The configuration from the command line, the environment and files; and back into the file.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use config::{Action, Appended, Config, Inputs, Param};
 
-use crate::storage::at;
+use crate::storage::{at, replace};
+use crate::users::UserLine;
 
 /// What the command line asked for.
 pub enum Wish {
-    /// Run with this configuration, from this file if one was named.
-    Serve(Box<Config>, Option<PathBuf>),
+    /// Run with this configuration and these `user` lines, from this file if one was named.
+    Serve { config: Box<Config>, users: Vec<UserLine>, file: Option<PathBuf> },
     /// Print this and end.
     Print(String),
 }
@@ -41,13 +42,6 @@ pub fn read() -> Result<Wish, String> {
             Err("--test-memory is not offered; use memtester or memtest86".to_owned())
         }
         Action::Start(loaded) => {
-            if let Some((user, place)) = loaded.users.first() {
-                let name =
-                    user.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
-                return Err(format!(
-                    "{place}: user '{name}': users other than the default one are not offered yet"
-                ));
-            }
             if let Some((old, _, place)) = loaded.renamed_commands.first() {
                 let name = String::from_utf8_lossy(old).into_owned();
                 return Err(format!(
@@ -56,7 +50,7 @@ pub fn read() -> Result<Wish, String> {
             }
             let file =
                 loaded.file.as_ref().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.into()));
-            Ok(Wish::Serve(Box::new(loaded.config), file))
+            Ok(Wish::Serve { config: Box::new(loaded.config), users: loaded.users, file })
         }
     }
 }
@@ -67,24 +61,21 @@ fn list(directory: &str) -> Result<Vec<String>, String> {
     Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
-/// Writes the parameters into the file they came from: a new file beside it takes its place, so that a crash leaves
-/// the old one or the new one.
-pub fn rewrite(path: Option<&Path>, config: &Config, appended: Appended) -> Result<(), String> {
+/// Writes the parameters and users into the file they came from.
+pub fn rewrite(
+    path: Option<&Path>,
+    config: &Config,
+    users: &[Vec<u8>],
+    appended: Appended,
+) -> Result<(), String> {
     let path = path.ok_or_else(|| "The server is running without a config file".to_owned())?;
     let old = fs::read(path).or_else(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Ok(Vec::new()),
         _ => Err(at(path, &error)),
     })?;
-    let text = config::rewrite(&path.to_string_lossy(), &old, config, appended)
+    let text = config::rewrite(&path.to_string_lossy(), &old, config, users, appended)
         .map_err(|error| error.to_string())?;
-    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(|error| at(path, &error))
+    replace(path, &text)
 }
 
 /// The folder of data files, as CONFIG GET shows it: absolute.

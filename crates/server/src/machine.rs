@@ -1,6 +1,6 @@
 //! The machine as the node sees it: mailboxes, the journal, saving, figures, the end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
@@ -318,7 +318,21 @@ impl Machine for ServerMachine {
         Ok(())
     }
 
-    fn rewrite_config(&self, config: &Config, appended: Appended) -> Result<(), String> {
-        crate::configuration::rewrite(self.config_file.as_deref(), config, appended)
+    fn rewrite_config(&self, config: &Config, users: &[Vec<u8>], appended: Appended) -> Result<(), String> {
+        crate::configuration::rewrite(self.config_file.as_deref(), config, users, appended)
+    }
+
+    fn read_acl_file(&self, path: &str) -> Result<Vec<u8>, String> {
+        crate::users::read_file(path)
+    }
+
+    fn write_acl_file(&self, path: &str, content: &[u8]) -> Result<(), String> {
+        crate::storage::replace(Path::new(path), content).inspect_err(|reason| {
+            error!("the users cannot be saved: {reason}");
+        })
+    }
+
+    fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String> {
+        getrandom::fill(bytes).map_err(|error| error.to_string())
     }
 }

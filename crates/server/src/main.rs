@@ -22,6 +22,7 @@ mod signals;
 mod snapshot_file;
 mod socket;
 mod storage;
+mod users;
 
 use std::process::ExitCode;
 

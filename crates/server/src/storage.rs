@@ -1,7 +1,7 @@
 //! The folder of the append-only file on disk.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use persist::aof::Storage;
@@ -54,6 +54,22 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
 /// The folder that holds a file or folder.
 pub fn around(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives a file new content: a new file beside it takes its place, so that a crash leaves the old one or the new one.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), String> {
+    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().map_err(|error| {
+        // It is of no use to anybody, and may not even be there.
+        let _ = fs::remove_file(&temporary);
+        at(path, &error)
+    })
 }
 
 /// An error with its file.

@@ -201,7 +201,7 @@ struct KillFilter {
 }
 
 impl KillFilter {
-    fn parse(args: &Args<'_>) -> Result<Self, Error> {
+    fn parse(ctx: &Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
         let mut filter = Self { spare_self: true, ..Self::default() };
         let mut cursor = args.cursor(2);
         while !cursor.is_done() {
@@ -218,7 +218,7 @@ impl KillFilter {
                 filter.kind = Some(client_type(cursor.next_required()?)?);
             } else if cursor.take("USER") {
                 let user = cursor.next_required()?;
-                if user != b"default" {
+                if ctx.shared.accounts.get(user).is_none() {
                     let user = String::from_utf8_lossy(user).into_owned();
                     return Err(Error::Text(format!("ERR No such user '{user}'")));
                 }
@@ -249,14 +249,14 @@ impl KillFilter {
     }
 
     fn matches(&self, record: &ClientRecord, now: stdx::time::UnixMs) -> bool {
-        let is = |wanted: &Option<Vec<u8>>, value: &str| {
-            wanted.as_ref().is_none_or(|wanted| wanted.as_slice() == value.as_bytes())
+        let is = |wanted: &Option<Vec<u8>>, value: &[u8]| {
+            wanted.as_ref().is_none_or(|wanted| wanted.as_slice() == value)
         };
         self.id.is_none_or(|id| id == record.id)
             && self.kind.is_none_or(|kind| kind == record.type_name())
             && is(&self.user, &record.names.lock().user)
-            && is(&self.address, &record.address)
-            && is(&self.local_address, &record.local_address)
+            && is(&self.address, record.address.as_bytes())
+            && is(&self.local_address, record.local_address.as_bytes())
             && self.max_age_s.is_none_or(|age| (now.0 - record.created.0) / 1000 >= age)
     }
 }
@@ -270,7 +270,7 @@ fn kill(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
         reply.ok();
         return Ok(());
     }
-    let filter = KillFilter::parse(args)?;
+    let filter = KillFilter::parse(ctx, args)?;
     let own = ctx.session.record.id;
     let now = ctx.now();
     let mut closed = 0;
@@ -285,7 +285,7 @@ fn kill(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 }
 
 /// Closes a connection; the own one after its reply.
-fn close(ctx: &mut Context<'_, '_>, record: &Arc<ClientRecord>) {
+pub(super) fn close(ctx: &mut Context<'_, '_>, record: &Arc<ClientRecord>) {
     if record.id == ctx.session.record.id {
         ctx.session.closing = true;
     } else {

@@ -108,12 +108,22 @@ fn reset_statistics(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'
 }
 
 fn rewrite(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let config = ctx.shared.config.read().clone();
-    ctx.host
-        .rewrite_config(&config, Appended::Changed)
-        .map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+    rewrite_file(ctx, Appended::Changed)?;
     reply.ok();
     Ok(())
+}
+
+/// Writes parameters and users into the configuration file.
+pub(super) fn rewrite_file(ctx: &Context<'_, '_>, appended: Appended) -> Outcome {
+    let config = ctx.shared.config.read().clone();
+    // Users stand in the ACL file, if there is one.
+    let has_file = !config.text(Param::Aclfile).is_empty();
+    let users = if has_file {
+        Vec::new()
+    } else {
+        ctx.shared.accounts.all().iter().map(|user| user.line()).collect()
+    };
+    ctx.host.rewrite_config(&config, &users, appended).map_err(|reason| Error::Text(format!("ERR {reason}")))
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -2,18 +2,18 @@
 
 use std::sync::atomic::Ordering;
 
-use config::Param;
 use keyspace::DbIndex;
 use resp::Protocol;
 
 use super::transactions::abandon;
+use crate::accounts::Login;
 use crate::args::Args;
-use crate::command::{Command, Flags, Group, Outcome};
+use crate::command::{Command, Databases, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
+use crate::permission;
 use crate::reply::Reply;
 use crate::session::ReplyMode;
-use crate::statistics::add;
 use crate::tips;
 
 /// Before the log-in, and whatever state the server is in.
@@ -35,6 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .doc("1.0.0", "O(1)", "Returns the given string.", "message"),
     Command::new("SELECT", Group::Connection, 2, select)
+        .databases(Databases::At(&[1]))
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .doc("1.0.0", "O(1)", "Changes the selected database.", "index"),
     Command::new("AUTH", Group::Connection, -2, auth)
@@ -103,44 +104,30 @@ pub(crate) fn database_index(ctx: &Context<'_, '_>, number: i64) -> Result<DbInd
 
 fn auth(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     match args.len() {
-        2 if !ctx.shared.hot.password_required.load(Ordering::Relaxed) => {
+        2 if ctx.shared.accounts.default_has_no_password() => {
             return Err(Error::Static(
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
                  configuration is correct?",
             ));
         }
-        2 => log_in(ctx, b"default", args.get(1))?,
-        3 => log_in(ctx, args.get(1), args.get(2))?,
+        2 => log_in(ctx, args, acl::DEFAULT, args.get(1))?,
+        3 => log_in(ctx, args, args.get(1), args.get(2))?,
         _ => return Err(Error::Syntax),
     }
     reply.ok();
     Ok(())
 }
 
-/// Logs a connection in.
-fn log_in(ctx: &mut Context<'_, '_>, user: &[u8], password: &[u8]) -> Outcome {
-    let right = {
-        let config = ctx.shared.config.read();
-        let required = config.text(Param::Requirepass);
-        required.is_empty() || same(required, password)
-    };
-    if user != b"default" || !right {
-        if let Some(statistics) = ctx.shared.statistics.get(ctx.session.record.worker) {
-            add(&statistics.denied_logins, 1);
-        }
+/// Logs a connection in, for a command that is asked to.
+fn log_in(ctx: &mut Context<'_, '_>, args: &Args<'_>, user: &[u8], password: &[u8]) -> Outcome {
+    let accounts = &ctx.shared.accounts;
+    let Some(user) = accounts.log_in(user, password) else {
+        permission::note_login(ctx.session, ctx.shared, args.get(0), user, ctx.access.now());
         return Err(Error::Static("WRONGPASS invalid username-password pair or user is disabled."));
-    }
-    ctx.session.authenticated = true;
+    };
+    ctx.session.record.names.lock().user = user.name().to_vec();
+    ctx.session.login.set(user, accounts);
     Ok(())
-}
-
-/// Compares in a time that does not tell how much was right.
-fn same(expected: &[u8], given: &[u8]) -> bool {
-    let mut difference = expected.len() ^ given.len();
-    for (index, &byte) in given.iter().enumerate() {
-        difference |= usize::from(byte ^ expected[index % expected.len().max(1)]);
-    }
-    difference == 0
 }
 
 fn hello(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -159,7 +146,7 @@ fn hello(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         let at = cursor.position();
         if cursor.left() >= 3 && cursor.take("AUTH") {
             let (user, password) = (cursor.next_required()?, cursor.next_required()?);
-            log_in(ctx, user, password)?;
+            log_in(ctx, args, user, password)?;
         } else if cursor.left() >= 2 && cursor.take("SETNAME") {
             name = Some(client_name(cursor.next_required()?)?);
         } else {
@@ -167,7 +154,7 @@ fn hello(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             return Err(Error::Text(format!("ERR Syntax error in HELLO option '{option}'")));
         }
     }
-    if !ctx.session.authenticated {
+    if ctx.session.login.is_needed(&ctx.shared.accounts) {
         return Err(Error::Static(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
              <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
@@ -213,14 +200,18 @@ fn reset(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outc
     session.protocol = Protocol::Resp2;
     session.database = DbIndex(0);
     session.reply_mode = ReplyMode::On;
-    session.authenticated = !ctx.shared.hot.password_required.load(Ordering::Relaxed);
+    session.login = Login::initial(&ctx.shared.accounts);
     session.no_touch = false;
     session.fieldsets.clear();
     if std::mem::take(&mut session.monitoring) {
         ctx.shared.clients.monitors.fetch_sub(1, Ordering::Relaxed);
     }
     let record = &session.record;
-    record.names.lock().name.clear();
+    {
+        let mut names = record.names.lock();
+        names.name.clear();
+        names.user = acl::DEFAULT.to_vec();
+    }
     record.database.store(0, Ordering::Relaxed);
     record.protocol.store(2, Ordering::Relaxed);
     for flag in [&record.monitoring, &record.no_evict, &record.no_touch] {

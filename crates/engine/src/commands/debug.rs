@@ -68,10 +68,7 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             reply.ok();
         }
         (b"CONFIG-REWRITE-FORCE-ALL", 2) => {
-            let config = ctx.shared.config.read().clone();
-            ctx.host
-                .rewrite_config(&config, Appended::All)
-                .map_err(|reason| Error::Text(format!("ERR {reason}")))?;
+            super::config::rewrite_file(ctx, Appended::All)?;
             reply.ok();
         }
         (b"SLEEP", 3) => sleep(ctx, args, reply)?,

@@ -7,7 +7,7 @@ use crate::command::{Command, Flags, Group, Keys};
 use crate::reply::Reply;
 
 /// The ACL categories of a command, by Redis's rules.
-pub(super) fn categories(command: &Command) -> Vec<&'static str> {
+pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
     let flags = command.flags;
     let mut found = command.categories.to_vec();
     let is_container = !command.subcommands.is_empty();
@@ -32,34 +32,9 @@ pub(super) fn categories(command: &Command) -> Vec<&'static str> {
         (!flags.has(Flags::FAST), "slow"),
     ];
     found.extend(by_flag.into_iter().filter(|(applies, _)| *applies).map(|(_, name)| name));
-    found.sort_by_key(|name| CATEGORIES.iter().position(|other| other == name));
+    found.sort_by_key(|name| acl::CATEGORIES.iter().position(|other| other == name));
     found
 }
-
-/// The categories of Redis, in the order in which it lists them.
-const CATEGORIES: &[&str] = &[
-    "keyspace",
-    "read",
-    "write",
-    "set",
-    "sortedset",
-    "list",
-    "hash",
-    "string",
-    "bitmap",
-    "hyperloglog",
-    "geo",
-    "stream",
-    "pubsub",
-    "admin",
-    "fast",
-    "slow",
-    "blocking",
-    "dangerous",
-    "connection",
-    "transaction",
-    "scripting",
-];
 
 /// The key specifications of COMMAND INFO.
 pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {

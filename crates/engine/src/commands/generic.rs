@@ -4,7 +4,7 @@ use keyspace::DbIndex;
 use stdx::number::parse_i64;
 
 use crate::args::Args;
-use crate::command::{Access, Command, Flags, Group, Handler, Keys, Outcome};
+use crate::command::{Access, Command, Databases, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -63,13 +63,14 @@ pub(super) const COMMANDS: &[Command] = &[
         .doc("1.0.0", "O(1)", "Renames a key only when the target key name doesn't exist.", "key newkey"),
     row("COPY", -3, WRITE.and(Flags::DENYOOM), copy)
         .keys(Keys::Pair { first: Access::Read, second: Access::Overwrite })
+        .databases(Databases::Option { after: 2 })
         .doc(
             "6.2.0",
             "O(1); large values share their memory until one of the two changes.",
             "Copies the value of a key to a new key.",
             "source destination [DB destination-db] [REPLACE]",
         ),
-    row("MOVE", 3, WRITE.and(FAST), move_key).key(Access::Update).doc(
+    row("MOVE", 3, WRITE.and(FAST), move_key).key(Access::Update).databases(Databases::At(&[2])).doc(
         "1.0.0",
         "O(1)",
         "Moves a key to another database.",

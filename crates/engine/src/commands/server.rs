@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::connection::database_index;
 use crate::args::Args;
-use crate::command::{Command, Flags, Group, Outcome};
+use crate::command::{Command, Databases, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::host::Shutdown;
@@ -35,6 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .categories(&["keyspace"])
         .tips(tips::ALL_SHARDS)
         .flags(FLUSHING)
+        .databases(Databases::All)
         .doc(
             "1.0.0",
             "O(N) in the number of keys, which are freed elsewhere",
@@ -44,6 +45,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("SWAPDB", Group::Server, 3, swap)
         .categories(&["keyspace"])
         .flags(FLUSHING.and(Flags::FAST))
+        .databases(Databases::At(&[1, 2]))
         .doc("4.0.0", "O(1)", "Exchanges two databases.", "index1 index2"),
     Command::new("TIME", Group::Server, 1, time)
         .tips(tips::OUTPUT_VARIES)

@@ -7,6 +7,7 @@ use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::execute::{account, call};
+use crate::permission;
 use crate::reply::Reply;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -198,6 +199,10 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], out: &mut V
         ctx.row = *row;
         ctx.first_key = None;
         let started = (ctx.shared.clock)();
+        if let Err(denial) = check_again(ctx, row, &args.as_args()) {
+            Reply::new(out, ctx.session.protocol).error(denial);
+            continue;
+        }
         let failed = call(ctx, &args.as_args(), out);
         ctx.remember_keys(&args.as_args());
         let took = (ctx.shared.clock)().saturating_sub(started);
@@ -205,4 +210,21 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], out: &mut V
     }
     ctx.row = exec;
     ctx.tell_observers();
+}
+
+/// Whether a queued command is still allowed: rules may have changed since, and the user with an AUTH among the commands.
+fn check_again(ctx: &mut Context<'_, '_>, row: &Row, args: &Args<'_>) -> Result<(), String> {
+    let (session, shared) = (&mut *ctx.session, ctx.shared);
+    if session.login.is_outdated(&shared.accounts) {
+        session.login.refresh(&shared.accounts);
+    }
+    permission::check(session, shared, row, args).map_err(|denial| {
+        let now = ctx.access.now();
+        permission::note_refusal(session, shared, (row, args), denial, acl::Place::Transaction, now);
+        format!(
+            "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command \
+             is no longer allowed for the following reason: {}",
+            denial.since_queued()
+        )
+    })
 }

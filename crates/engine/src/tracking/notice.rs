@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use acl::Permission;
 use keyspace::{Keyspace, Touched};
 use resp::Protocol;
 use stdx::rng::Rng;
 
 use super::{Member, Place, Tracking, encode_keys, publish};
-use crate::client::Clients;
 use crate::reply::Reply;
 use crate::session::Session;
+use crate::shared::Shared;
 
 /// Keys dropped at most in one go when too many are remembered.
 const TRIM_KEYS: usize = 1000;
@@ -28,10 +29,36 @@ pub struct Notice {
 
 #[derive(Debug, Clone)]
 enum Content {
-    /// The array of these keys, encoded.
-    Keys { encoded: Arc<[u8]>, broadcast: bool },
+    /// The array of keys that the client has read, encoded.
+    Read(Arc<[u8]>),
+    /// Keys under a prefix, which the client need not be allowed to read.
+    Broadcast(Arc<Names>),
     /// All keys.
     Everything,
+}
+
+/// Changed keys, and the array of them, encoded.
+#[derive(Debug)]
+struct Names {
+    names: Vec<Box<[u8]>>,
+    encoded: Arc<[u8]>,
+}
+
+impl Names {
+    fn of<'a>(names: impl ExactSizeIterator<Item = &'a [u8]> + Clone) -> Arc<Self> {
+        Arc::new(Self { encoded: encode_keys(names.clone()), names: names.map(Box::from).collect() })
+    }
+
+    /// The array of those that the user of a session may read; `None` if there are none.
+    fn for_user_of(&self, session: &Session) -> Option<Arc<[u8]>> {
+        if session.login.is_unrestricted() {
+            return Some(Arc::clone(&self.encoded));
+        }
+        let user = session.login.user();
+        let may_read = |name: &&[u8]| user.may_use_key(name, Permission::READ);
+        let readable: Vec<&[u8]> = self.names.iter().map(|name| &**name).filter(may_read).collect();
+        (!readable.is_empty()).then(|| encode_keys(readable.into_iter()))
+    }
 }
 
 /// A changed key, and the client that changed it last.
@@ -97,7 +124,7 @@ impl Invalidations {
             if is_own && writer.is_some_and(|writer| writer.no_loop) {
                 continue;
             }
-            let content = Content::Keys { encoded: Arc::clone(&encoded), broadcast: false };
+            let content = Content::Read(Arc::clone(&encoded));
             let notice = Notice { to, content, forwarded: false };
             if is_own { self.own.push(notice) } else { self.notices.push(notice) }
         }
@@ -126,9 +153,9 @@ impl Invalidations {
 
     /// Writes what the client whose command has just been answered must hear of its own changes.
     #[inline]
-    pub fn write_own(&mut self, session: &mut Session, out: &mut Vec<u8>, clients: &Clients) {
+    pub fn write_own(&mut self, session: &mut Session, out: &mut Vec<u8>, shared: &Shared) {
         for notice in self.own.drain(..) {
-            if let Delivery::Forward(notice) = deliver(notice, session, out, clients) {
+            if let Delivery::Forward(notice) = deliver(notice, session, out, shared) {
                 self.notices.push(notice);
             }
         }
@@ -155,11 +182,11 @@ impl Invalidations {
                 .for_each_of(key, |prefix| by_prefix.entry(prefix).or_default().push((key, *writer)));
         }
         for (prefix, keys) in by_prefix {
-            let all = encode_keys(keys.iter().map(|(key, _)| *key));
+            let all = Names::of(keys.iter().map(|(key, _)| *key));
             let members = registry.prefixes.clients(prefix).filter_map(|id| registry.members.get(&id));
             for member in members {
-                if let Some(encoded) = broadcast_to(member, &keys, &all) {
-                    let content = Content::Keys { encoded, broadcast: true };
+                if let Some(names) = broadcast_to(member, &keys, &all) {
+                    let content = Content::Broadcast(names);
                     notices.push(Notice { to: member.place, content, forwarded: false });
                 }
             }
@@ -169,13 +196,13 @@ impl Invalidations {
 }
 
 /// The keys for a client: all, or those that others have changed; `None` if there are none.
-fn broadcast_to(member: &Member, keys: &[Change<'_>], all: &Arc<[u8]>) -> Option<Arc<[u8]>> {
+fn broadcast_to(member: &Member, keys: &[Change<'_>], all: &Arc<Names>) -> Option<Arc<Names>> {
     if !member.no_loop {
         return Some(Arc::clone(all));
     }
     let own = Some(member.place.id);
     let others: Vec<&[u8]> = keys.iter().filter(|(_, writer)| *writer != own).map(|(key, _)| *key).collect();
-    (!others.is_empty()).then(|| encode_keys(others.into_iter()))
+    (!others.is_empty()).then(|| Names::of(others.into_iter()))
 }
 
 /// What became of a notice.
@@ -189,18 +216,29 @@ pub enum Delivery {
     Forward(Notice),
 }
 
-/// Brings a notice to the client it is for, at that client's worker.
-pub fn deliver(notice: Notice, session: &mut Session, out: &mut Vec<u8>, clients: &Clients) -> Delivery {
+/// Brings a notice to the client it is for, at that client's worker. Names of keys that its user may not read are left
+/// out.
+pub fn deliver(mut notice: Notice, session: &mut Session, out: &mut Vec<u8>, shared: &Shared) -> Delivery {
     if notice.forwarded {
         return write(&notice.content, session.protocol, out);
     }
-    let Some(mode) = session.tracking.as_mut() else { return Delivery::Ignored };
+    let Some(mode) = &session.tracking else { return Delivery::Ignored };
     // What was remembered before the client changed its mode is of no interest any more.
-    if matches!(notice.content, Content::Keys { broadcast, .. } if broadcast != mode.broadcast) {
-        return Delivery::Ignored;
+    match &notice.content {
+        Content::Read(_) if mode.broadcast => return Delivery::Ignored,
+        Content::Broadcast(_) if !mode.broadcast => return Delivery::Ignored,
+        Content::Broadcast(names) => {
+            if session.login.is_outdated(&shared.accounts) {
+                session.login.refresh(&shared.accounts);
+            }
+            let Some(encoded) = names.for_user_of(session) else { return Delivery::Ignored };
+            notice.content = Content::Read(encoded);
+        }
+        Content::Read(_) | Content::Everything => {}
     }
+    let Some(mode) = session.tracking.as_mut() else { return Delivery::Ignored };
     let Some(redirect) = mode.redirect else { return write(&notice.content, session.protocol, out) };
-    let target = clients.get(redirect).filter(|target| !target.killed.load(Ordering::Relaxed));
+    let target = shared.clients.get(redirect).filter(|target| !target.killed.load(Ordering::Relaxed));
     if let Some(target) = target {
         return Delivery::Forward(Notice { to: Place::of(&target), forwarded: true, ..notice });
     }
@@ -225,7 +263,8 @@ fn write(content: &Content, protocol: Protocol, out: &mut Vec<u8>) -> Delivery {
     push.push(2);
     push.bulk("invalidate");
     match content {
-        Content::Keys { encoded, .. } => push.raw(encoded),
+        Content::Read(encoded) => push.raw(encoded),
+        Content::Broadcast(names) => push.raw(&names.encoded),
         Content::Everything => push.null(),
     }
     Delivery::Written

@@ -51,7 +51,7 @@ impl Worker<'_> {
         if session.record.id != notice.to.id || session.closing || connection.is_finished {
             return None;
         }
-        match deliver(notice, session, connection.output.buffer(), &self.node.shared.clients) {
+        match deliver(notice, session, connection.output.buffer(), &self.node.shared) {
             Delivery::Ignored => None,
             Delivery::Forward(notice) => Some(notice),
             Delivery::Written => {

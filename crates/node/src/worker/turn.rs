@@ -176,7 +176,7 @@ impl Worker<'_> {
         }
         let limits = Limits {
             max_bulk_bytes: shared.hot.max_bulk_bytes.load(Ordering::Relaxed),
-            auth_required: !connection.session.authenticated,
+            auth_required: connection.session.login.is_needed(&shared.accounts),
         };
         let Buffers { arena, owned, ranges } = &mut turn.buffers;
         let first = ranges.len();
@@ -225,7 +225,7 @@ impl Worker<'_> {
             connection.session.record.blocked.store(true, Ordering::Relaxed);
             return None;
         }
-        let is_alone = prepared.is_alone() || !connection.session.authenticated;
+        let is_alone = prepared.is_alone() || connection.session.login.is_needed(&self.node.shared.accounts);
         let database = connection.session.database;
         if is_alone {
             self.run_group(turn);

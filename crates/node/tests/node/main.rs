@@ -2,6 +2,7 @@
 //! it was asked and a clock that a test turns by hand.
 
 mod accesses;
+mod accounts;
 mod caches;
 mod clients;
 mod configuration;
@@ -9,6 +10,7 @@ mod due_keys;
 mod info;
 mod output_limits;
 mod pauses;
+mod permissions;
 mod tracking;
 mod transcripts;
 mod world;

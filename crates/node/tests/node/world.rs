@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use acl::Users;
 use config::{Appended, Config, Param};
 use engine::Shared;
+use engine::accounts::setting;
 use keyspace::{Access, Garbage, LogPosition};
 use node::{
     Identity, Image, Input, Machine, Mail, MemoryFigures, Node, Now, PersistenceFigures, Refusal, Settings,
@@ -22,6 +24,7 @@ const START_MS: i64 = 1_700_000_000_000;
 pub(crate) struct FakeMachine {
     boxes: Mutex<Vec<Vec<Mail>>>,
     warnings: Mutex<Vec<String>>,
+    acl_file: Mutex<Option<Vec<u8>>>,
 }
 
 impl Machine for FakeMachine {
@@ -81,7 +84,18 @@ impl Machine for FakeMachine {
             _ => Ok(()),
         }
     }
-    fn rewrite_config(&self, _: &Config, _: Appended) -> Result<(), String> {
+    fn rewrite_config(&self, _: &Config, _: &[Vec<u8>], _: Appended) -> Result<(), String> {
+        Ok(())
+    }
+    fn read_acl_file(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.acl_file.lock().clone().ok_or_else(|| format!("{path} is not there"))
+    }
+    fn write_acl_file(&self, _: &str, content: &[u8]) -> Result<(), String> {
+        *self.acl_file.lock() = Some(content.to_vec());
+        Ok(())
+    }
+    fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String> {
+        bytes.fill(0xa5);
         Ok(())
     }
 }
@@ -106,14 +120,23 @@ fn ticking_clock() -> u64 {
     CLOCK.fetch_add(1000, Ordering::Relaxed)
 }
 
+/// The defaults, but for DEBUG, which is allowed, and these parameters.
+fn config_of(parameters: &[(&str, &str)]) -> Config {
+    let mut config = Config::default();
+    config.assign(Param::EnableDebugCommand, &[b"yes"]).expect("DEBUG can be allowed");
+    for (name, value) in [("appendonly", "no")].iter().chain(parameters) {
+        config.set(name, value.as_bytes()).expect("a test gives legal values");
+    }
+    config
+}
+
 impl World {
     /// A node with `threads` workers; parameters differ from the defaults as given.
     pub(crate) fn new(threads: usize, parameters: &[(&str, &str)]) -> Self {
-        let mut config = Config::default();
-        config.assign(Param::EnableDebugCommand, &[b"yes"]).expect("DEBUG can be allowed");
-        for (name, value) in [("appendonly", "no")].iter().chain(parameters) {
-            config.set(name, value.as_bytes()).expect("a test gives legal values");
-        }
+        Self::with_config(threads, config_of(parameters))
+    }
+
+    fn with_config(threads: usize, config: Config) -> Self {
         let identity = Identity {
             run_id: "0".repeat(40),
             started: UnixMs(START_MS),
@@ -126,12 +149,33 @@ impl World {
         };
         let machine = Arc::new(FakeMachine::default());
         machine.boxes.lock().resize_with(threads, Vec::new);
-        let settings = Settings { config, identity, seed: 7, clock: ticking_clock };
+        let mut users = Users::new(setting(false));
+        users.set_default_password(config.text(Param::Requirepass));
+        let settings = Settings { config, users, identity, seed: 7, clock: ticking_clock };
         // Workers borrow the node; a test's node lives as long as the test's process.
         let node: &'static Node =
             Box::leak(Box::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>)));
         let workers = (0..threads).map(|index| Worker::new(node, index, index as u64)).collect();
         Self { machine, workers, now: Now { unix: UnixMs(START_MS), monotonic_ns: 0 } }
+    }
+
+    /// A node of two workers with an ACL file.
+    pub(crate) fn with_acl_file(content: &str) -> Self {
+        let mut config = config_of(&[]);
+        config.assign(Param::Aclfile, &[b"/users.acl"]).expect("a path");
+        let world = Self::with_config(2, config);
+        world.set_acl_file(content);
+        world
+    }
+
+    /// Somebody writes the ACL file.
+    pub(crate) fn set_acl_file(&self, content: &str) {
+        *self.machine.acl_file.lock() = Some(content.into());
+    }
+
+    /// What the ACL file holds.
+    pub(crate) fn acl_file(&self) -> String {
+        String::from_utf8_lossy(self.machine.acl_file.lock().as_deref().unwrap_or_default()).into_owned()
     }
 
     /// A new connection to a worker.

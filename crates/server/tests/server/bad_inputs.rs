@@ -185,6 +185,48 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
     ("a size beyond 64 bits", &["CONFIG SET maxmemory 999999999999gb"], NO_MEMORY_VALUE, false),
     ("a pause without end", &["CLIENT PAUSE 9223372036854775807"], "ERR timeout is out of range", false),
     ("a client beyond 64 bits", &["CLIENT KILL ID 18446744073709551616"], CLIENT_ID, true),
+    // Rules of users.
+    (
+        "a permission without letters",
+        &["ACL SETUSER foo %~x"],
+        "ERR Error in ACL SETUSER modifier '%~x': Syntax error",
+        true,
+    ),
+    (
+        "the same in a selector",
+        &["ACL SETUSER foo (%~)"],
+        "ERR Error in ACL SETUSER modifier '(%~)': Syntax error",
+        true,
+    ),
+    (
+        "a letter twice",
+        &["ACL SETUSER foo %RWR~x"],
+        "ERR Error in ACL SETUSER modifier '%RWR~x': Syntax error",
+        true,
+    ),
+    ("a selector that is not closed", &["ACL SETUSER foo ("], UNCLOSED, true),
+    (
+        "a selector in a selector",
+        &["ACL SETUSER foo ((+get))"],
+        "ERR Error in ACL SETUSER modifier '((+get))': Syntax error",
+        true,
+    ),
+    (
+        "a user in a selector",
+        &["ACL SETUSER foo (on)"],
+        "ERR Error in ACL SETUSER modifier '(on)': Syntax error",
+        true,
+    ),
+    (
+        "a first argument of nothing",
+        &["ACL SETUSER foo +get|"],
+        "ERR Error in ACL SETUSER modifier '+get|': Syntax error",
+        true,
+    ),
+    ("a user that no rule has made", &["ACL SETUSER foo ~a %~", "ACL GETUSER foo"], "Null", true),
+    ("a password of no bits", &["ACL GENPASS 0"], PASSWORD_BITS, true),
+    ("a password without end", &["ACL GENPASS 9223372036854775807"], PASSWORD_BITS, true),
+    ("a dry run with more keys than arguments", &["ACL DRYRUN default MSETEX 1000 k v"], "OK", false),
     // Dumps.
     ("a dump with a time before all", &["RESTORE k -1 xx"], "ERR Invalid TTL value, must be >= 0", true),
     // Words where others belong.
@@ -198,6 +240,8 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
     ("a protocol to come", &["HELLO 4"], "NOPROTO unsupported protocol version", true),
 ];
 
+const UNCLOSED: &str = "ERR Unmatched parenthesis in acl selector starting at '('.";
+const PASSWORD_BITS: &str = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096";
 const NO_KEYS: &str = "ERR Invalid arguments specified for command";
 const NO_MEMORY_VALUE: &str =
     "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value";

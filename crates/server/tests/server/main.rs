@@ -23,3 +23,4 @@ mod starts;
 mod support;
 mod tracking;
 mod transcripts;
+mod users;

@@ -103,3 +103,30 @@ fn times_in_the_log_are_those_of_the_local_zone() {
     let log = String::from_utf8_lossy(&output.stdout);
     assert!(log.contains("+05:45 # "), "{log}");
 }
+
+#[test]
+fn users_that_cannot_be_are_told_with_their_place_and_without_their_passwords() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let files = [
+        ("unknown", "port 0\nuser alice on +nosuch\n", "user 'alice': Error in user declaration '+nosuch'"),
+        (
+            "hash",
+            "port 0\nuser alice #secret\n",
+            "user 'alice': Error in user declaration '..': The password hash",
+        ),
+        ("twice", "user alice on\nuser alice off\n", "user 'alice': Duplicate user found"),
+        ("open", "port 0\nuser alice (~x\n", "user 'alice': Unmatched parenthesis"),
+        ("both", "aclfile users.acl\nuser alice on\n", "at the same time"),
+    ];
+    for (name, content, part) in files {
+        fs::write(folder.join(name), content).expect("the folder can be written");
+        check(folder, &[name], &[&format!("'{name}', line 2"), part]);
+    }
+    assert!(!complaint(folder, &["hash"]).contains("secret"));
+    check(folder, &["--user", "alice", "--user", "alice", "on"], &["command line", "Duplicate user"]);
+    check(folder, &["--aclfile", "nowhere.acl"], &["opening file 'nowhere.acl': No such file"]);
+    fs::write(folder.join("users.acl"), "user alice on\n\nuser bob nonsense")
+        .expect("the folder can be written");
+    check(folder, &["--aclfile", "users.acl"], &["users.acl:3: Syntax error. WARNING: ACL errors detected"]);
+}

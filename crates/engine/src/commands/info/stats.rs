@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use acl::Reason;
+
 use super::line;
 use crate::context::Context;
 use crate::statistics::{CommandTotals, WorkerStatistics};
@@ -43,8 +45,16 @@ pub(super) fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "client_output_buffer_limit_disconnections", disconnections);
     zeros(out, &["reply_buffer_shrinks", "reply_buffer_expands"]);
     event_loop(ctx, out);
-    line(out, "acl_access_denied_auth", total(ctx, |worker| &worker.denied_logins));
-    zeros(out, &["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+    for (field, reason) in [
+        ("auth", Reason::Login),
+        ("cmd", Reason::Command),
+        ("key", Reason::Key),
+        ("channel", Reason::Channel),
+        ("db", Reason::Database),
+    ] {
+        let denied = total(ctx, |worker| &worker.denied[reason as usize]);
+        line(out, &format!("acl_access_denied_{field}"), denied);
+    }
 }
 
 /// The sum over the workers.
