@@ -59,5 +59,25 @@ async function nodeRedis() {
   await client.close();
 }
 
+// Both libraries log in as a user that may only read.
+async function users() {
+  const admin = new Redis(port);
+  await admin.call("ACL", "SETUSER", "alice", "reset", "on", ">secret", "~a*", "+@read", "+@connection", "+info");
+  await admin.set("a", "v");
+  const alice = new Redis(port, "127.0.0.1", { username: "alice", password: "secret" });
+  assert.equal(await alice.get("a"), "v");
+  await assert.rejects(alice.get("b"), /NOPERM/);
+  await assert.rejects(alice.set("a", "w"), /NOPERM/);
+  await alice.quit();
+  const other = createClient({ url: `redis://alice:secret@127.0.0.1:${port}`, RESP: 3 });
+  await other.connect();
+  assert.equal(await other.get("a"), "v");
+  await assert.rejects(other.set("a", "w"), /NOPERM/);
+  await other.close();
+  await admin.call("ACL", "DELUSER", "alice");
+  await admin.quit();
+}
+
 await ioredis();
 await nodeRedis();
+await users();

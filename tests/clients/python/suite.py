@@ -66,6 +66,29 @@ def errors(client):
         raise AssertionError("an error was expected")
 
 
+def users(client):
+    client.acl_setuser(
+        "alice", enabled=True, passwords=["+secret"], categories=["+@read", "+@connection"], keys=["a*"], reset=True
+    )
+    assert client.acl_getuser("alice")["categories"] == ["-@all", "+@read", "+@connection"]
+    client.set("a", "v")
+    with redis.Redis(port=PORT, username="alice", password="secret", protocol=3) as alice:
+        assert alice.get("a") == b"v"
+        for call in (lambda: alice.get("b"), lambda: alice.set("a", "w")):
+            try:
+                call()
+            except redis.exceptions.NoPermissionError:
+                continue
+            raise AssertionError("a refusal was expected")
+    try:
+        redis.Redis(port=PORT, username="alice", password="wrong").ping()
+    except redis.AuthenticationError:
+        pass
+    else:
+        raise AssertionError("a wrong password was taken")
+    assert client.acl_deluser("alice") == 1
+
+
 def reconnect(client):
     other = connect(2)
     number = client.client_id()
@@ -75,6 +98,6 @@ def reconnect(client):
 
 
 for protocol in (2, 3):
-    for story in (plain, pipeline, transaction, binary, errors, reconnect):
+    for story in (plain, pipeline, transaction, binary, errors, users, reconnect):
         with connect(protocol) as session:
             story(session)
