@@ -5,10 +5,12 @@ use persist::dump;
 use stdx::checksum::crc64;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
-use value::hash::Settings;
-use value::{StringRef, Value, ValueRef};
+use value::{Settings, StringRef, Value, ValueRef, hash, list};
 
-const SETTINGS: Settings = Settings { max_packed_entries: 16, max_packed_value: 64, seed: HashKey([1, 2]) };
+const SETTINGS: Settings = Settings {
+    hash: hash::Settings { max_packed_entries: 16, max_packed_value: 64, seed: HashKey([1, 2]) },
+    list: list::Settings::of_parameter(-2),
+};
 
 /// Panics if RESTORE misbehaves on `body`, taken as it is and with a checksum that fits.
 pub(crate) fn check(body: &[u8]) {
@@ -28,12 +30,14 @@ fn reference(value: &Value) -> ValueRef<'_> {
     match value {
         Value::String(blob) => ValueRef::String(StringRef::Blob(blob)),
         Value::Hash(hash) => ValueRef::Hash(hash.at(UnixMs::MIN)),
+        Value::List(list) => ValueRef::List(list.as_ref()),
     }
 }
 
 fn content(value: &Value) -> Vec<String> {
     match reference(value) {
         ValueRef::String(string) => vec![string.contiguous().escape_ascii().to_string()],
+        ValueRef::List(list) => list.iter().map(|element| element.escape_ascii().to_string()).collect(),
         ValueRef::Hash(hash) => {
             let mut fields: Vec<String> = hash.iter().map(|entry| format!("{entry:?}")).collect();
             fields.sort();

@@ -14,9 +14,8 @@ use smallvec::SmallVec;
 use stdx::prefetch::prefetch;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
-use value::Value;
-use value::hash::Settings;
 use value::table::Path;
+use value::{Settings, Value};
 
 use crate::counters::Counters;
 use crate::db::Db;
@@ -65,7 +64,7 @@ pub struct Access<'k> {
     pub(crate) now: UnixMs,
     /// The access clock of [`Access::now`], 24 bits of seconds.
     pub(crate) clock: u32,
-    pub(crate) hash_settings: Settings,
+    pub(crate) settings: Settings,
     pub(crate) recorder: Recorder,
     pub(crate) reclaim: Vec<Garbage>,
     /// A buffer for values in the making.
@@ -111,7 +110,7 @@ impl<'k> Access<'k> {
             exclusive: false,
             now: UnixMs(0),
             clock: 0,
-            hash_settings: keyspace.hash_settings(),
+            settings: keyspace.settings(),
             // Units of different workers must not be taken for one.
             recorder: Recorder::new(keyspace.options.encode, (worker.0 as u64) << 48),
             reclaim: Vec::new(),
@@ -140,7 +139,7 @@ impl<'k> Access<'k> {
         self.set_now(now);
         self.recorder.on = self.keyspace.is_recording();
         self.recorder.observing = self.keyspace.is_observed();
-        self.hash_settings = self.keyspace.hash_settings();
+        self.settings = self.keyspace.settings();
         self.frequency = self.keyspace.frequency();
     }
 

@@ -7,11 +7,13 @@
 mod generic;
 mod hash;
 mod hyperloglog;
+mod list;
 mod string;
 
 pub use hyperloglog::NotAdded;
 use stdx::time::UnixMs;
 use value::hash::HashRef;
+use value::list::ListRef;
 use value::table::{Entry, Meta, NewPayload, Payload, Position, Replaced};
 use value::{Kind, StringRef, Value, ValueRef};
 
@@ -228,6 +230,8 @@ pub(crate) fn value_of<'v>(entry: &Entry<'v, Value>, now: UnixMs) -> ValueRef<'v
         }
         (Kind::Hash, Payload::Inline(block)) => ValueRef::Hash(HashRef::packed(block, now)),
         (Kind::Hash, Payload::Object(Value::Hash(hash))) => ValueRef::Hash(hash.at(now)),
+        (Kind::List, Payload::Inline(block)) => ValueRef::List(ListRef::packed(block)),
+        (Kind::List, Payload::Object(Value::List(list))) => ValueRef::List(list.as_ref()),
         (kind, Payload::Object(_)) => unreachable!("an object of another kind than {kind:?}"),
     }
 }

@@ -3,7 +3,10 @@
 //! An effect names keys, absolute times and final values. Applying the effects of a log in order to the state the log
 //! began with gives the state it ended with: no effect depends on a clock, a random number or a former reply.
 
+use std::ops::Range;
+
 use stdx::time::UnixMs;
+use value::list::Side;
 use value::{StringRef, ValueRef};
 
 use crate::key::DbIndex;
@@ -53,6 +56,20 @@ pub enum Effect<'a> {
     SetFieldExpiry { key: &'a [u8], at: UnixMs, fields: &'a [&'a [u8]] },
     /// The fields are never due.
     ClearFieldExpiry { key: &'a [u8], fields: &'a [&'a [u8]] },
+    /// The elements were pushed at an end of the list, one after the other.
+    PushElements { key: &'a [u8], side: Side, elements: &'a [&'a [u8]] },
+    /// So many elements are gone from an end of the list, and with the last one the key.
+    PopElements { key: &'a [u8], side: Side, count: usize },
+    /// A position of the list has this element.
+    SetElement { key: &'a [u8], index: usize, element: &'a [u8] },
+    /// The element was put on a side of the first one that equals the pivot.
+    InsertElement { key: &'a [u8], side: Side, pivot: &'a [u8], element: &'a [u8] },
+    /// So many elements that equal one are gone, counted from an end of the list.
+    RemoveElements { key: &'a [u8], side: Side, count: usize, element: &'a [u8] },
+    /// Only a range of positions of the list is left; of an empty one not even the key.
+    TrimList { key: &'a [u8], kept: &'a Range<usize> },
+    /// The element at an end of a list was moved to an end of another or the same.
+    MoveElement { from: (&'a [u8], Side), to: (&'a [u8], Side) },
     /// The database is empty.
     FlushDatabase,
     /// All databases are empty.
@@ -88,12 +105,24 @@ impl Effect<'_> {
             | Self::SetFields { key, .. }
             | Self::DeleteFields { key, .. }
             | Self::SetFieldExpiry { key, .. }
-            | Self::ClearFieldExpiry { key, .. } => each(Touched::Key(database, key.to_vec())),
+            | Self::ClearFieldExpiry { key, .. }
+            | Self::PushElements { key, .. }
+            | Self::PopElements { key, .. }
+            | Self::SetElement { key, .. }
+            | Self::InsertElement { key, .. }
+            | Self::RemoveElements { key, .. }
+            | Self::TrimList { key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Delete { key, reason: Removal::Expired } => each(Touched::Expired(database, key.to_vec())),
             Self::Delete { key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Rename { from, to } => {
                 each(Touched::Key(database, from.to_vec()));
                 each(Touched::Key(database, to.to_vec()));
+            }
+            Self::MoveElement { from: (from, _), to: (to, _) } => {
+                each(Touched::Key(database, from.to_vec()));
+                if from != to {
+                    each(Touched::Key(database, to.to_vec()));
+                }
             }
             Self::Move { key, to } => {
                 each(Touched::Key(database, key.to_vec()));

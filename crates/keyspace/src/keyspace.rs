@@ -1,11 +1,11 @@
 //! What all workers share: the shards, the gate and the log of effects.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 use stdx::hash::HashKey;
-use value::hash::Settings;
 use value::table::SweepCursor;
+use value::{Settings, hash, list};
 
 use crate::effect::Effect;
 use crate::frequency::Frequency;
@@ -42,6 +42,8 @@ pub struct Limits {
     pub hash_packed_value: AtomicUsize,
     /// The most bytes of a HyperLogLog whose registers are kept as runs.
     pub hyperloglog_sparse_bytes: AtomicUsize,
+    /// `list-max-listpack-size`.
+    pub list_max_listpack_size: AtomicI64,
     /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
     pub counts_accesses: AtomicBool,
     /// See [`Frequency::log_factor`].
@@ -90,6 +92,7 @@ impl Keyspace {
                 hash_packed_entries: AtomicUsize::new(128),
                 hash_packed_value: AtomicUsize::new(64),
                 hyperloglog_sparse_bytes: AtomicUsize::new(3000),
+                list_max_listpack_size: AtomicI64::new(-2),
                 counts_accesses: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),
                 frequency_decay_minutes: AtomicU32::new(1),
@@ -119,12 +122,16 @@ impl Keyspace {
         &self.limits
     }
 
-    /// The thresholds and the secret for hashes, as of now.
-    pub fn hash_settings(&self) -> Settings {
+    /// The thresholds and the secret for values, as of now.
+    pub fn settings(&self) -> Settings {
+        let limits = &self.limits;
         Settings {
-            max_packed_entries: self.limits.hash_packed_entries.load(Ordering::Relaxed),
-            max_packed_value: self.limits.hash_packed_value.load(Ordering::Relaxed),
-            seed: self.options.hash_key,
+            hash: hash::Settings {
+                max_packed_entries: limits.hash_packed_entries.load(Ordering::Relaxed),
+                max_packed_value: limits.hash_packed_value.load(Ordering::Relaxed),
+                seed: self.options.hash_key,
+            },
+            list: list::Settings::of_parameter(limits.list_max_listpack_size.load(Ordering::Relaxed)),
         }
     }
 

@@ -118,7 +118,7 @@ impl Host for Node {
     }
 
     fn restore(&self, payload: &[u8]) -> Result<Value, BadPayload> {
-        let settings = self.shared.keyspace.hash_settings();
+        let settings = self.shared.keyspace.settings();
         let skipped = self.shared.checksums_skipped.load(Ordering::Relaxed);
         let decode = if skipped { persist::dump::decode_unverified } else { persist::dump::decode };
         decode(payload, settings).map_err(|error| match error {

@@ -122,6 +122,8 @@ impl Node {
         limits.hash_packed_value.store(config.size(Param::HashMaxListpackValue) as usize, Ordering::Relaxed);
         let sparse_bytes = config.size(Param::HllSparseMaxBytes) as usize;
         limits.hyperloglog_sparse_bytes.store(sparse_bytes, Ordering::Relaxed);
+        let size = config.integer(Param::ListMaxListpackSize);
+        limits.list_max_listpack_size.store(size, Ordering::Relaxed);
         limits.counts_accesses.store(config.maxmemory_policy().counts_accesses(), Ordering::Relaxed);
         limits.frequency_log_factor.store(config.integer(Param::LfuLogFactor) as u32, Ordering::Relaxed);
         limits.frequency_decay_minutes.store(config.integer(Param::LfuDecayTime) as u32, Ordering::Relaxed);

@@ -5,8 +5,7 @@
 //! ```
 
 use stdx::checksum::crc64;
-use value::hash::Settings;
-use value::{Value, ValueRef};
+use value::{Settings, Value, ValueRef};
 
 use crate::rdb::lzf::Compressor;
 use crate::rdb::{self, Cursor, Format, Output, Plan};
@@ -77,18 +76,19 @@ mod tests {
     use proptest::prelude::*;
     use stdx::hash::HashKey;
     use stdx::time::UnixMs;
-    use value::StringRef;
-    use value::hash::{FieldExpiry, Hash};
+    use value::hash::{self, FieldExpiry, Hash};
+    use value::{StringRef, list};
 
     use super::*;
 
-    const SETTINGS: Settings =
-        Settings { max_packed_entries: 4, max_packed_value: 64, seed: HashKey([1, 2]) };
+    const HASH: hash::Settings =
+        hash::Settings { max_packed_entries: 4, max_packed_value: 64, seed: HashKey([1, 2]) };
+    const SETTINGS: Settings = Settings { hash: HASH, list: list::Settings::of_parameter(-2) };
     type Field = (Vec<u8>, Vec<u8>, Option<i64>);
 
     fn fields(value: &Value) -> Vec<Field> {
         let Value::Hash(hash) = value else { panic!("a hash") };
-        let entry = |entry: value::hash::Entry<'_>| {
+        let entry = |entry: hash::Entry<'_>| {
             (entry.field.to_vec(), entry.value.to_vec(), entry.expiry.map(|at| at.0))
         };
         let mut fields: Vec<Field> = hash.at(UnixMs::MIN).iter().map(entry).collect();
@@ -98,7 +98,7 @@ mod tests {
 
     fn hash_of(fields: &[Field]) -> Hash {
         let mut hash = Hash::new();
-        hash.edit(&mut Vec::new(), SETTINGS, UnixMs::MIN, |edit| {
+        hash.edit(&mut Vec::new(), HASH, UnixMs::MIN, |edit| {
             for (field, value, expiry) in fields {
                 edit.set(field, value, expiry.map_or(FieldExpiry::Clear, |at| FieldExpiry::At(UnixMs(at))));
             }

@@ -4,10 +4,11 @@ use keyspace::Effect;
 use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
-use value::{HashRef, StringRef, ValueRef};
+use value::list::Side;
+use value::{HashRef, ListRef, StringRef, ValueRef};
 
-/// Fields in one HSET when a whole hash is written, so that no command grows without limit.
-const FIELDS_A_COMMAND: usize = 64;
+/// Fields or elements in one command when a whole value is written, so that no command grows without limit.
+const WORDS_A_COMMAND: usize = 64;
 
 /// Appends the commands that apply an effect.
 pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
@@ -43,6 +44,35 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             let count = number(fields.len() as i64);
             with_words(out, &[b"HPERSIST", key, b"FIELDS", &count], fields);
         }
+        Effect::PushElements { key, side, elements } => {
+            let name: &[u8] = if side == Side::Left { b"LPUSH" } else { b"RPUSH" };
+            with_words(out, &[name, key], elements);
+        }
+        Effect::PopElements { key, side, count } => {
+            let name: &[u8] = if side == Side::Left { b"LPOP" } else { b"RPOP" };
+            match count {
+                1 => write_command(out, &[name, key]),
+                _ => write_command(out, &[name, key, &number(count as i64)]),
+            }
+        }
+        Effect::SetElement { key, index, element } => {
+            write_command(out, &[b"LSET", key, &number(index as i64), element]);
+        }
+        Effect::InsertElement { key, side, pivot, element } => {
+            let place: &[u8] = if side == Side::Left { b"BEFORE" } else { b"AFTER" };
+            write_command(out, &[b"LINSERT", key, place, pivot, element]);
+        }
+        Effect::RemoveElements { key, side, count, element } => {
+            let count = if side == Side::Left { count as i64 } else { -(count as i64) };
+            write_command(out, &[b"LREM", key, &number(count), element]);
+        }
+        Effect::TrimList { key, kept } => {
+            let (start, stop) = if kept.is_empty() { (1, 0) } else { (kept.start, kept.end - 1) };
+            write_command(out, &[b"LTRIM", key, &number(start as i64), &number(stop as i64)]);
+        }
+        Effect::MoveElement { from, to } => {
+            write_command(out, &[b"LMOVE", from.0, to.0, side_name(from.1), side_name(to.1)]);
+        }
         Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
         Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
         Effect::SwapDatabases { first, second } => {
@@ -57,18 +87,28 @@ pub fn encode_value(key: &[u8], value: &ValueRef<'_>, expiry: Option<UnixMs>, ou
         ValueRef::String(string) => set(out, key, *string, expiry),
         ValueRef::Hash(hash) => {
             encode_hash(key, *hash, out);
-            if let Some(at) = expiry {
-                write_command(out, &[b"PEXPIREAT", key, &number(at.0)]);
-            }
+            set_expiry(out, key, expiry);
+        }
+        ValueRef::List(list) => {
+            encode_list(key, *list, out);
+            set_expiry(out, key, expiry);
         }
     }
 }
 
+fn encode_list(key: &[u8], list: ListRef<'_>, out: &mut Vec<u8>) {
+    let mut elements = list.iter();
+    while elements.len() > 0 {
+        let some: Vec<&[u8]> = elements.by_ref().take(WORDS_A_COMMAND).collect();
+        with_words(out, &[b"RPUSH", key], &some);
+    }
+}
+
 fn encode_hash(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
-    let mut fields: Vec<(&[u8], &[u8])> = Vec::with_capacity(FIELDS_A_COMMAND);
+    let mut fields: Vec<(&[u8], &[u8])> = Vec::with_capacity(WORDS_A_COMMAND);
     for entry in hash.iter() {
         fields.push((entry.field, entry.value));
-        if fields.len() == FIELDS_A_COMMAND {
+        if fields.len() == WORDS_A_COMMAND {
             set_fields(out, key, &fields);
             fields.clear();
         }
@@ -87,7 +127,7 @@ fn encode_field_expiry(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
         hash.iter().filter_map(|entry| Some((entry.expiry?, entry.field))).collect();
     due.sort_unstable();
     for group in due.chunk_by(|one, other| one.0 == other.0) {
-        for chunk in group.chunks(FIELDS_A_COMMAND) {
+        for chunk in group.chunks(WORDS_A_COMMAND) {
             let names: Vec<&[u8]> = chunk.iter().map(|(_, field)| *field).collect();
             let (at, count) = (number(chunk[0].0.0), number(names.len() as i64));
             with_words(out, &[b"HPEXPIREAT", key, &at, b"FIELDS", &count], &names);
@@ -100,6 +140,19 @@ fn set(out: &mut Vec<u8>, key: &[u8], value: StringRef<'_>, expiry: Option<UnixM
     match expiry {
         None => write_command(out, &[b"SET", key, &whole]),
         Some(at) => write_command(out, &[b"SET", key, &whole, b"PXAT", &number(at.0)]),
+    }
+}
+
+fn set_expiry(out: &mut Vec<u8>, key: &[u8], expiry: Option<UnixMs>) {
+    if let Some(at) = expiry {
+        write_command(out, &[b"PEXPIREAT", key, &number(at.0)]);
+    }
+}
+
+fn side_name(side: Side) -> &'static [u8] {
+    match side {
+        Side::Left => b"LEFT",
+        Side::Right => b"RIGHT",
     }
 }
 
@@ -149,6 +202,13 @@ mod tests {
         let fields: &[&[u8]] = &[b"a", b"b"];
         let effect = Effect::SetFieldExpiry { key: b"h", at: UnixMs(9), fields };
         assert_eq!(text(&effect), "HPEXPIREAT h 9 FIELDS 2 a b");
+        let elements: &[&[u8]] = &[b"a", b"b"];
+        let effect = Effect::PushElements { key: b"l", side: Side::Left, elements };
+        assert_eq!(text(&effect), "LPUSH l a b");
+        let effect = Effect::RemoveElements { key: b"l", side: Side::Right, count: 2, element: b"a" };
+        assert_eq!(text(&effect), "LREM l -2 a");
+        assert_eq!(text(&Effect::TrimList { key: b"l", kept: &(3..9) }), "LTRIM l 3 8");
+        assert_eq!(text(&Effect::TrimList { key: b"l", kept: &(3..3) }), "LTRIM l 1 0");
         assert_eq!(text(&Effect::WriteString { key: b"k", offset: 7, bytes: b"x" }), "SETRANGE k 7 x");
     }
 }

@@ -89,7 +89,9 @@ impl Placement {
             Object::String(text) => {
                 db.set_string(&key, &text, entry.expiry.map_or(Expiry::Clear, Expiry::At));
             }
-            value @ Object::Hash(_) => db.set_value(&key, value.into_value(), entry.expiry),
+            value @ (Object::Hash(_) | Object::List(_)) => {
+                db.set_value(&key, value.into_value(), entry.expiry);
+            }
         }
         if let Some(seconds) = entry.idle_seconds {
             db.set_idle_seconds(&key, seconds.try_into().unwrap_or(u32::MAX));

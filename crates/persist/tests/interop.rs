@@ -205,6 +205,11 @@ fn content(access: &mut Access<'_>) -> Content {
                         fields.sort();
                         fields.join(",")
                     }
+                    ValueRef::List(list) => list
+                        .iter()
+                        .map(|element| element.escape_ascii().to_string())
+                        .collect::<Vec<_>>()
+                        .join(" "),
                 };
                 content.insert((database.0, seen.key.to_vec()), (text, seen.expiry.map(|at| at.0)));
             });
@@ -236,7 +241,7 @@ fn written(access: &mut Access<'_>, is_rdb: bool) -> Vec<u8> {
 /// Loads one file of a set.
 fn load(bytes: &[u8], access: &mut Access<'_>) -> Tail {
     let options = ReadOptions {
-        settings: access.keyspace().hash_settings(),
+        settings: access.keyspace().settings(),
         max_string_bytes: 1 << 30,
         verify_checksum: true,
     };
@@ -526,7 +531,7 @@ fn payloads_of_dump_go_both_ways() {
         let mut access = Access::new(&keyspace, WorkerId(0), 1);
         access.begin(UnixMs(1_000_000));
         fill(&mut access);
-        let settings = keyspace.hash_settings();
+        let settings = keyspace.settings();
         let snapshot = access.snapshot(|_| ());
         for shard in 0..snapshot.shards() {
             snapshot.for_each(shard, DbIndex(0), &mut |seen| {
@@ -540,6 +545,7 @@ fn payloads_of_dump_go_both_ways() {
                 let again = match &value {
                     value::Value::String(blob) => ValueRef::String(value::StringRef::Blob(blob)),
                     value::Value::Hash(hash) => ValueRef::Hash(hash.at(UnixMs::MIN)),
+                    value::Value::List(list) => ValueRef::List(list.as_ref()),
                 };
                 if matches!(seen.value, ValueRef::String(_)) {
                     assert_eq!(persist::dump::encode(again), payload, "{}", seen.key.escape_ascii());

@@ -26,7 +26,7 @@ const PROGRESS_STEP: u64 = 256 << 20;
 /// How to read RDB.
 pub fn read_options(shared: &engine::Shared) -> ReadOptions {
     ReadOptions {
-        settings: shared.keyspace.hash_settings(),
+        settings: shared.keyspace.settings(),
         max_string_bytes: MAX_STRING_BYTES,
         verify_checksum: shared.config.read().yes(config::Param::Rdbchecksum),
     }

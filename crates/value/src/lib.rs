@@ -11,6 +11,7 @@ pub mod blob;
 pub mod hash;
 pub mod hyperloglog;
 pub mod leaf;
+pub mod list;
 pub mod packed;
 pub mod page;
 pub mod string;
@@ -19,6 +20,7 @@ pub mod tree;
 
 pub use blob::Blob;
 pub use hash::{Hash, HashRef};
+pub use list::{List, ListRef};
 pub use string::StringRef;
 
 /// A value that lives beside the page of its key; a clone takes constant time.
@@ -28,6 +30,8 @@ pub enum Value {
     String(Blob),
     /// A hash that is too large for the page.
     Hash(Hash),
+    /// A list that is too large for the page.
+    List(List),
 }
 
 /// A value to be read.
@@ -37,6 +41,8 @@ pub enum ValueRef<'a> {
     String(StringRef<'a>),
     /// A hash.
     Hash(HashRef<'a>),
+    /// A list.
+    List(ListRef<'a>),
 }
 
 /// The tag of an entry in the directory of keys: the type of its value.
@@ -48,6 +54,17 @@ pub enum Kind {
     StringChanged,
     /// A hash.
     Hash,
+    /// A list.
+    List,
+}
+
+/// The thresholds that decide how values are kept, and the secret of their hash functions.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Of hashes.
+    pub hash: hash::Settings,
+    /// Of lists.
+    pub list: list::Settings,
 }
 
 impl Kind {
@@ -57,6 +74,7 @@ impl Kind {
             Self::String => 0,
             Self::StringChanged => 1,
             Self::Hash => 2,
+            Self::List => 3,
         }
     }
 
@@ -69,6 +87,7 @@ impl Kind {
             0 => Self::String,
             1 => Self::StringChanged,
             2 => Self::Hash,
+            3 => Self::List,
             _ => unreachable!("only known kinds are stored"),
         }
     }
@@ -78,6 +97,7 @@ impl Kind {
         match self {
             Self::String | Self::StringChanged => "string",
             Self::Hash => "hash",
+            Self::List => "list",
         }
     }
 }

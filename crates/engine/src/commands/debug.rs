@@ -163,6 +163,7 @@ fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, u
         ValueRef::Hash(hash) => {
             (hash.encoding().name(), hash.iter().map(|entry| entry.field.len() + entry.value.len()).sum())
         }
+        ValueRef::List(list) => (list.encoding().name(), list.data_bytes()),
     })
 }
 
@@ -176,6 +177,9 @@ fn digest_value(value: &ValueRef<'_>) -> u64 {
             pair.extend_from_slice(entry.value);
             sum ^ mix(stdx::checksum::crc64(&pair))
         }),
+        ValueRef::List(list) => {
+            list.iter().fold(2, |sum, element| mix(sum ^ mix(stdx::checksum::crc64(element))))
+        }
     }
 }
 

@@ -44,6 +44,7 @@ fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         None => reply.null(),
         Some(ValueRef::String(value)) => reply.bulk(value.encoding(changed).name()),
         Some(ValueRef::Hash(hash)) => reply.bulk(hash.encoding().name()),
+        Some(ValueRef::List(list)) => reply.bulk(list.encoding().name()),
     }
     Ok(())
 }

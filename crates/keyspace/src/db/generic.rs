@@ -3,7 +3,7 @@
 use stdx::time::UnixMs;
 use value::string::PAGED_FROM;
 use value::table::{NewPayload, Payload};
-use value::{Kind, StringRef, Value, ValueRef};
+use value::{Kind, List, StringRef, Value, ValueRef};
 
 use super::hash::HashPayload;
 use super::{Db, Found, value_of};
@@ -96,6 +96,7 @@ impl Db<'_, '_> {
             Payload::Inline(bytes) => bytes.len(),
             Payload::Object(Value::String(blob)) => blob.allocated_bytes(),
             Payload::Object(Value::Hash(hash)) => hash.allocated_bytes(),
+            Payload::Object(Value::List(list)) => list.allocated_bytes(),
         };
         // Flags, access clock, lengths, slot and the page's share of its head.
         Some(entry.key.len() + payload + 12 + if entry.meta.expiry.is_some() { 6 } else { 0 })
@@ -194,6 +195,12 @@ impl Db<'_, '_> {
                     self.put(key, found, NewPayload::Object(table), Kind::Hash, expiry);
                 }
             },
+            Value::List(List::Packed(block)) => {
+                self.put(key, found, NewPayload::Inline(&block), Kind::List, expiry);
+            }
+            Value::List(large) => {
+                self.put(key, found, NewPayload::Object(Value::List(large)), Kind::List, expiry);
+            }
         }
         self.record_value(key);
     }

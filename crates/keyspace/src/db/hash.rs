@@ -102,7 +102,7 @@ impl Db<'_, '_> {
     fn hash_at(&self, key: &Key<'_>, found: Found) -> Result<HashRef<'_>, WrongType> {
         match self.value_of(&self.entry(key, found)) {
             ValueRef::Hash(hash) => Ok(hash),
-            ValueRef::String(_) => Err(WrongType),
+            _ => Err(WrongType),
         }
     }
 
@@ -153,7 +153,7 @@ impl Db<'_, '_> {
         {
             return self.edit_table(key, found, change);
         }
-        let (settings, now) = (self.access.hash_settings, self.access.now);
+        let (settings, now) = (self.access.settings.hash, self.access.now);
         let mut scratch = std::mem::take(&mut self.access.scratch);
         let block = found.map(|found| match self.payload(key, found) {
             Payload::Inline(block) => block,
@@ -177,7 +177,7 @@ impl Db<'_, '_> {
         found: Found,
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> R {
-        let (settings, now) = (self.access.hash_settings, self.access.now);
+        let (settings, now) = (self.access.settings.hash, self.access.now);
         let partition = self.partition_mut(key);
         partition.forget_fields(found.at, key);
         let Value::Hash(Hash::Table(fields)) = partition.table.object_mut(found.at) else {

@@ -62,7 +62,7 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
             ValueRef::String(value) => {
                 put_all(out, &[b"S", key, &value.contiguous(), &time(expiry)]);
             }
-            ValueRef::Hash(_) => unreachable!("no operation here restores a hash"),
+            _ => unreachable!("the operations here restore strings only"),
         },
         Effect::SetFields { key, fields } => {
             put_all(out, &[b"H", key]);
@@ -82,6 +82,13 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
             put_all(out, &[b"F", key, b""]);
             put_all(out, fields);
         }
+        Effect::PushElements { .. }
+        | Effect::PopElements { .. }
+        | Effect::SetElement { .. }
+        | Effect::InsertElement { .. }
+        | Effect::RemoveElements { .. }
+        | Effect::TrimList { .. }
+        | Effect::MoveElement { .. } => unreachable!("lists have a model of their own"),
         Effect::FlushDatabase => put(out, b"f"),
         Effect::FlushAll => put(out, b"X"),
         Effect::SwapDatabases { first, second } => put_all(out, &[b"P", &index(first), &index(second)]),

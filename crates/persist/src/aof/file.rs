@@ -129,14 +129,16 @@ mod tests {
     use resp::write_command;
     use stdx::hash::HashKey;
     use stdx::time::UnixMs;
-    use value::hash::Settings;
-    use value::{StringRef, ValueRef};
+    use value::{Settings, StringRef, ValueRef, hash, list};
 
     use super::*;
     use crate::rdb::{Encoder, Notes, WriteOptions};
 
     const OPTIONS: ReadOptions = ReadOptions {
-        settings: Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) },
+        settings: Settings {
+            hash: hash::Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) },
+            list: list::Settings::of_parameter(-2),
+        },
         max_string_bytes: 1 << 20,
         verify_checksum: true,
     };

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use stdx::checksum::Crc64;
 use stdx::time::UnixMs;
-use value::hash::Settings;
+use value::Settings;
 
 use super::cursor::{Cursor, Fault};
 use super::error::{Error, Problem};

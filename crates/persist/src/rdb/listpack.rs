@@ -1,4 +1,4 @@
-//! Listpack: the packed block of Redis 7 for small collections, read front to back.
+//! Listpack: the packed block of Redis 7 for small collections, read and written front to back.
 //!
 //! ```text
 //! block   = total-bytes (u32 le)  count (u16 le, 65535 = unknown)  element*  0xff
@@ -11,6 +11,8 @@
 //!           11110001 .. 11110100        16, 24, 32, 64-bit signed integer, little endian
 //! ```
 //! The back-length lets Redis walk backwards; here it must be right and is not used.
+
+use stdx::number::parse_i64;
 
 use super::block::{Block, Element, signed};
 use super::error::Problem;
@@ -73,17 +75,98 @@ fn element<'a>(block: &mut Block<'a>) -> Option<Element<'a>> {
 /// Checks the length that stands behind an element: seven bits a byte, the high ones first, all bytes but the first
 /// marked.
 fn back_length(block: &mut Block<'_>, size: usize) -> Option<()> {
-    let width = match size {
+    let bytes = block.take(back_length_bytes(size))?;
+    let marks = bytes.iter().enumerate().all(|(index, byte)| (byte & 0x80 != 0) == (index > 0));
+    let told = bytes.iter().fold(0_usize, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
+    (marks && told == size).then_some(())
+}
+
+/// The bytes that an element of a length can take at most.
+pub(crate) fn largest(length: usize) -> usize {
+    length + 10
+}
+
+/// A listpack in the making.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    block: Vec<u8>,
+    count: usize,
+}
+
+impl Writer {
+    /// Adds an element. The caller keeps the block below 4 GB.
+    pub(crate) fn push(&mut self, element: &[u8]) {
+        let start = self.block.len();
+        match parse_i64(element) {
+            Some(integer) => self.integer(integer),
+            None => self.text(element),
+        }
+        self.back_length(self.block.len() - start);
+        self.count += 1;
+    }
+
+    /// Ends the block, shows it, and begins another one.
+    pub(crate) fn finish(&mut self, look: impl FnOnce(&[u8])) {
+        self.block.push(END);
+        let total = (self.block.len() as u32).to_le_bytes();
+        let count = u16::try_from(self.count).unwrap_or(COUNT_UNKNOWN);
+        self.block[..4].copy_from_slice(&total);
+        self.block[4..HEAD_BYTES].copy_from_slice(&count.to_le_bytes());
+        look(&self.block);
+        *self = Self::default();
+    }
+
+    fn integer(&mut self, integer: i64) {
+        let bytes = integer.to_le_bytes();
+        match integer {
+            0..=127 => self.block.push(bytes[0]),
+            -4096..=4095 => self.block.extend_from_slice(&[0xc0 | bytes[1] & 0x1f, bytes[0]]),
+            -0x8000..=0x7fff => self.sized(0xf1, &bytes[..2]),
+            -0x80_0000..=0x7f_ffff => self.sized(0xf2, &bytes[..3]),
+            -0x8000_0000..=0x7fff_ffff => self.sized(0xf3, &bytes[..4]),
+            _ => self.sized(0xf4, &bytes),
+        }
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        let length = text.len();
+        match length {
+            0..=63 => self.block.push(0x80 | length as u8),
+            64..=4095 => self.block.extend_from_slice(&[0xe0 | (length >> 8) as u8, length as u8]),
+            _ => self.sized(0xf0, &(length as u32).to_le_bytes()),
+        }
+        self.block.extend_from_slice(text);
+    }
+
+    fn sized(&mut self, first: u8, bytes: &[u8]) {
+        self.block.push(first);
+        self.block.extend_from_slice(bytes);
+    }
+
+    fn back_length(&mut self, size: usize) {
+        let width = back_length_bytes(size);
+        for index in 0..width {
+            let bits = (size >> (7 * (width - 1 - index))) as u8 & 0x7f;
+            self.block.push(if index == 0 { bits } else { bits | 0x80 });
+        }
+    }
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self { block: vec![0; HEAD_BYTES], count: 0 }
+    }
+}
+
+/// The bytes of the length behind an element.
+fn back_length_bytes(size: usize) -> usize {
+    match size {
         0..=0x7f => 1,
         0x80..=0x3fff => 2,
         0x4000..=0x1f_ffff => 3,
         0x20_0000..=0xfff_ffff => 4,
         _ => 5,
-    };
-    let bytes = block.take(width)?;
-    let marks = bytes.iter().enumerate().all(|(index, byte)| (byte & 0x80 != 0) == (index > 0));
-    let told = bytes.iter().fold(0_usize, |sum, byte| sum << 7 | usize::from(byte & 0x7f));
-    (marks && told == size).then_some(())
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +240,47 @@ mod tests {
             let mut bad = good.clone();
             bad[place] = value;
             assert!(elements(&bad).is_err(), "byte {place}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut texts: Vec<Vec<u8>> = [
+            0,
+            127,
+            128,
+            -1,
+            4095,
+            4096,
+            -4096,
+            -4097,
+            32_767,
+            -32_768,
+            32_768,
+            8_388_607,
+            -8_388_608,
+            8_388_608,
+            i64::from(i32::MIN),
+            i64::from(i32::MAX) + 1,
+            i64::MIN,
+            i64::MAX,
+        ]
+        .iter()
+        .map(|integer| integer.to_string().into_bytes())
+        .collect();
+        texts.extend([0, 63, 64, 4095, 4096, 20_000].map(|length| vec![b'x'; length]));
+        texts.push(b"007".to_vec());
+        let mut writer = Writer::default();
+        for _ in 0..2 {
+            texts.iter().for_each(|text| writer.push(text));
+            writer.finish(|block| {
+                let read = elements(block).expect("what is written is whole");
+                assert!(read.iter().map(|element| element.text().into_owned()).eq(texts.clone()));
+                assert!(
+                    block.len()
+                        <= HEAD_BYTES + 1 + texts.iter().map(|text| largest(text.len())).sum::<usize>()
+                );
+            });
         }
     }
 }

@@ -17,6 +17,7 @@ mod decoder;
 mod encoder;
 mod error;
 mod hash;
+mod list;
 mod listpack;
 pub mod lzf;
 mod module;

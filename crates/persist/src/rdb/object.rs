@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-use value::hash::{Hash, Settings};
-use value::{Blob, Value, ValueRef};
+use value::{Blob, Hash, List, Settings, Value, ValueRef};
 
 use super::cursor::{Cursor, Fault};
 use super::error::Problem;
 use super::hash::{self, Outline};
+use super::list;
 use super::output::Output;
 use super::tag::{self, Format};
 
@@ -20,6 +20,8 @@ pub enum Object<'a> {
     String(Cow<'a, [u8]>),
     /// A hash.
     Hash(Hash),
+    /// A list.
+    List(List),
 }
 
 impl Object<'_> {
@@ -28,6 +30,7 @@ impl Object<'_> {
         match self {
             Self::String(_) => false,
             Self::Hash(hash) => hash.at(stdx::time::UnixMs::MIN).is_empty(),
+            Self::List(list) => list.is_empty(),
         }
     }
 
@@ -36,6 +39,7 @@ impl Object<'_> {
         match self {
             Self::String(text) => Value::String(Blob::from_bytes(&text)),
             Self::Hash(hash) => Value::Hash(hash),
+            Self::List(list) => Value::List(list),
         }
     }
 }
@@ -52,7 +56,10 @@ pub(crate) fn read<'a>(
         (tag::HASH | tag::HASH_ZIPMAP | tag::HASH_ZIPLIST | tag::HASH_LISTPACK, _)
         | (tag::HASH_VALKEY, Format::Valkey(_))
         | (tag::HASH_METADATA | tag::HASH_LISTPACK_EX, Format::Redis(_)) => {
-            hash::read(kind, cursor, settings).map(Object::Hash)
+            hash::read(kind, cursor, settings.hash).map(Object::Hash)
+        }
+        (tag::LIST | tag::LIST_ZIPLIST | tag::LIST_QUICKLIST | tag::LIST_QUICKLIST2, _) => {
+            list::read(kind, cursor, settings.list).map(Object::List)
         }
         _ => Err(match tag::missing_type(kind, format) {
             Some(name) => Problem::Unsupported(name, kind).into(),
@@ -71,7 +78,7 @@ pub(crate) struct Plan<'a> {
 impl<'a> Plan<'a> {
     pub(crate) fn of(value: ValueRef<'a>) -> Self {
         let outline = match value {
-            ValueRef::String(_) => None,
+            ValueRef::String(_) | ValueRef::List(_) => None,
             ValueRef::Hash(hash) => Some(Outline::of(hash)),
         };
         Self { value, outline }
@@ -92,13 +99,17 @@ impl<'a> Plan<'a> {
     }
 
     pub(crate) fn tag(self) -> u8 {
-        self.outline.map_or(tag::STRING, Outline::tag)
+        match (self.value, self.outline) {
+            (ValueRef::List(_), _) => tag::LIST_QUICKLIST2,
+            (_, outline) => outline.map_or(tag::STRING, Outline::tag),
+        }
     }
 
     /// Writes the value behind its type.
     pub(crate) fn write(self, output: &mut Output<'_>) {
         match (self.value, self.outline) {
             (ValueRef::String(string), _) => output.string(&string.contiguous()),
+            (ValueRef::List(list), _) => list::write(list, output),
             (ValueRef::Hash(hash), Some(outline)) => hash::write(hash, outline, output),
             (ValueRef::Hash(_), None) => unreachable!("a hash has an outline"),
         }

@@ -17,10 +17,16 @@ pub(crate) const COMPRESSED: u8 = 3;
 pub(crate) const ENCODED: u8 = 0xc0;
 
 pub(crate) const STRING: u8 = 0;
+pub(crate) const LIST: u8 = 1;
 pub(crate) const HASH: u8 = 4;
 pub(crate) const HASH_ZIPMAP: u8 = 9;
+pub(crate) const LIST_ZIPLIST: u8 = 10;
 pub(crate) const HASH_ZIPLIST: u8 = 13;
+/// Redis 3.2: nodes, each a ziplist.
+pub(crate) const LIST_QUICKLIST: u8 = 14;
 pub(crate) const HASH_LISTPACK: u8 = 16;
+/// Redis 7.0: nodes, each a listpack or one element.
+pub(crate) const LIST_QUICKLIST2: u8 = 18;
 /// Valkey 9: fields, values and absolute times.
 pub(crate) const HASH_VALKEY: u8 = 22;
 /// Redis 7.4: the earliest time, then times relative to it, fields and values.
@@ -88,7 +94,6 @@ impl Format {
 /// The type of values behind a number that this server knows but does not have.
 pub(crate) fn missing_type(number: u8, format: Format) -> Option<&'static str> {
     Some(match (number, format) {
-        (1 | 10 | 14 | 18, _) => "list",
         (2 | 11 | 20, _) => "set",
         (3 | 5 | 12 | 17, _) => "zset",
         (15 | 19 | 21, _) => "stream",

@@ -2,14 +2,16 @@
 
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
-use value::hash::{FieldExpiry, Hash, Settings};
-use value::{StringRef, ValueRef};
+use value::hash::{self, FieldExpiry, Hash};
+use value::{Settings, StringRef, ValueRef, list};
 
 use keyspace::DbIndex;
 
 use super::*;
 
-const SETTINGS: Settings = Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) };
+const HASH: hash::Settings =
+    hash::Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) };
+const SETTINGS: Settings = Settings { hash: HASH, list: list::Settings::of_parameter(-2) };
 const OPTIONS: ReadOptions =
     ReadOptions { settings: SETTINGS, max_string_bytes: 1 << 20, verify_checksum: true };
 const NOTES: Notes<'_> = Notes {
@@ -62,6 +64,7 @@ fn line(item: Item<'_>) -> String {
                     fields.sort();
                     fields.join(",")
                 }
+                Object::List(list) => list.as_ref().iter().map(text).collect::<Vec<_>>().join(" "),
             };
             let expiry = entry.expiry.map_or(String::new(), |at| format!(" @{at}"));
             let idle = entry.idle_seconds.map_or(String::new(), |idle| format!(" idle {idle}"));
@@ -74,7 +77,7 @@ fn line(item: Item<'_>) -> String {
 
 fn sample(field_expiry: bool) -> Vec<u8> {
     let mut hash = Hash::new();
-    hash.edit(&mut Vec::new(), SETTINGS, UnixMs::MIN, |edit| {
+    hash.edit(&mut Vec::new(), HASH, UnixMs::MIN, |edit| {
         edit.set(b"a", b"1", FieldExpiry::Clear);
         edit.set(b"b", b"text", if field_expiry { FieldExpiry::At(UnixMs(77)) } else { FieldExpiry::Clear });
         edit.set(b"gone", b"x", FieldExpiry::At(UnixMs(5)));
@@ -189,8 +192,8 @@ fn every_opcode_and_old_encoding_is_read() {
 fn types_that_do_not_exist_are_named_with_key_and_place() {
     for (items, message) in [
         (
-            &b"\x12\x02my"[..],
-            "at byte 9 (key 'my'): values of type list (RDB type 18) are not supported by this server",
+            &b"\x03\x02my"[..],
+            "at byte 9 (key 'my'): values of type zset (RDB type 3) are not supported by this server",
         ),
         (
             b"\x0b\x02my",
@@ -202,6 +205,7 @@ fn types_that_do_not_exist_are_named_with_key_and_place() {
         ),
         (b"\x63\x02my", "at byte 9 (key 'my'): there is no type or opcode 99"),
         (b"\x04\x01h\x02\x01a\x011\x01a\x012", "at byte 9 (key 'h'): a hash has the same field twice"),
+        (b"\x12\x01l\x01\x03\x01a", "at byte 9 (key 'l'): a node of a list is neither plain nor packed"),
         (b"\x10\x01h\x03abc", "at byte 9 (key 'h'): a listpack is broken"),
     ] {
         assert_eq!(lines(&file_of(items), 7).expect_err("refused").to_string(), message);
@@ -214,6 +218,23 @@ fn types_that_do_not_exist_are_named_with_key_and_place() {
         (b"ROCKS0001", Problem::Signature),
     ] {
         assert_eq!(lines(head, 9).expect_err("refused").problem, problem);
+    }
+}
+
+#[test]
+fn lists_of_every_form_are_read() {
+    let ziplist = b"\x0f\0\0\0\x0c\0\0\0\x02\0\0\xf2\x02\xf3\xff";
+    let listpack = b"\x0b\0\0\0\x02\0\x01\x01\x02\x01\xff";
+    for (kind, body) in [
+        (&b"\x01"[..], b"\x02\x011\x012".to_vec()),
+        (b"\x0a", [&b"\x0f"[..], ziplist].concat()),
+        (b"\x0e", [&b"\x01\x0f"[..], ziplist].concat()),
+        (b"\x12", [&b"\x01\x02\x0b"[..], listpack].concat()),
+        (b"\x12", b"\x02\x01\x011\x01\x012".to_vec()),
+    ] {
+        let items = [kind, b"\x01l", &body].concat();
+        let lines = lines(&file_of(&items), 7).expect("a whole file");
+        assert!(lines.contains(&"l -> 1 2".to_owned()), "{kind:?}: {lines:?}");
     }
 }
 

@@ -1,0 +1,186 @@
+//! Changing a list, wherever it is kept.
+
+use std::ops::Range;
+
+use super::{
+    Encoding, Large, List, ListRef, PACKED_AGAIN, PACKED_MAX, Settings, Side, build, listpack_bytes_of,
+};
+use crate::leaf::{self, ELEMENT_OVERHEAD, Leaf};
+use crate::tree::Sequence;
+
+/// When more than one element in so many goes, the others are written anew: that takes a fraction of the time.
+const REBUILT_FROM: usize = 16;
+
+/// A list that is being changed.
+pub struct ListEdit<'a> {
+    store: Store<'a>,
+    settings: Settings,
+    changed: bool,
+    /// Whether elements went or were replaced, so that a quicklist may be a listpack again.
+    shrunk: bool,
+}
+
+/// What became of a list by an edit, and what the owner has to store.
+pub enum Edited {
+    /// Nothing to store: unchanged, or a large list that was changed where it is.
+    InPlace,
+    /// The new block stands in the scratch buffer; it may be empty.
+    Packed,
+    /// The list outgrew its block.
+    Grown(List),
+}
+
+enum Store<'a> {
+    Packed(&'a mut Vec<u8>),
+    Large(&'a mut Large, &'a mut Vec<u8>),
+    Grown(Large),
+}
+
+impl<'a> ListEdit<'a> {
+    /// Edits the list in `block`; the new block is made in `scratch`.
+    pub fn packed(block: &[u8], scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
+        scratch.clear();
+        scratch.extend_from_slice(block);
+        Self { store: Store::Packed(scratch), settings, changed: false, shrunk: false }
+    }
+
+    /// Edits a list that does not exist yet.
+    pub fn empty(scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
+        Self::packed(&leaf::EMPTY, scratch, settings)
+    }
+
+    /// Edits a large list where it is; if it becomes small, its block is made in `scratch`.
+    pub fn large(large: &'a mut Large, scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
+        Self { store: Store::Large(large, scratch), settings, changed: false, shrunk: false }
+    }
+
+    /// The list as it is now.
+    pub fn list(&self) -> ListRef<'_> {
+        match &self.store {
+            Store::Packed(block) => ListRef::packed(block),
+            Store::Large(large, _) => ListRef::large(large),
+            Store::Grown(large) => ListRef::large(large),
+        }
+    }
+
+    /// Puts an element at an end.
+    pub fn push(&mut self, side: Side, element: &[u8]) {
+        let index = match side {
+            Side::Left => 0,
+            Side::Right => self.list().len(),
+        };
+        self.insert(index, element);
+    }
+
+    /// Puts an element before the one at a position, or behind the last.
+    pub fn insert(&mut self, index: usize, element: &[u8]) {
+        self.changed = true;
+        self.make_room(element.len(), ELEMENT_OVERHEAD);
+        match &mut self.store {
+            Store::Packed(block) => leaf::edit::insert(block, index, element),
+            Store::Large(large, _) => large.elements.insert(index, element),
+            Store::Grown(large) => large.elements.insert(index, element),
+        }
+    }
+
+    /// Gives a position that is there another element.
+    pub fn replace(&mut self, index: usize, element: &[u8]) {
+        (self.changed, self.shrunk) = (true, true);
+        self.make_room(element.len(), 0);
+        match &mut self.store {
+            Store::Packed(block) => leaf::edit::replace(block, index, element),
+            Store::Large(large, _) => large.elements.replace(index, element),
+            Store::Grown(large) => large.elements.replace(index, element),
+        }
+    }
+
+    /// Takes the elements of a range of positions out, all of which are there.
+    pub fn remove(&mut self, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        (self.changed, self.shrunk) = (true, true);
+        match &mut self.store {
+            Store::Packed(block) => leaf::edit::remove_range(block, range),
+            Store::Large(large, _) => large.elements.remove_range(range),
+            Store::Grown(large) => large.elements.remove_range(range),
+        }
+    }
+
+    /// Takes the elements at some positions, in ascending order, out.
+    pub fn remove_each(&mut self, positions: &[usize]) {
+        let is_large = !matches!(self.store, Store::Packed(_));
+        if !is_large || positions.len() < self.list().len() / REBUILT_FROM {
+            positions.iter().rev().for_each(|&at| self.remove(at..at + 1));
+            return;
+        }
+        (self.changed, self.shrunk) = (true, true);
+        let mut gone = positions.iter().peekable();
+        let kept = self.list().iter().enumerate().filter(|(at, _)| gone.next_if_eq(&at).is_none());
+        let elements: Sequence = kept.map(|(_, element)| element).collect();
+        match &mut self.store {
+            Store::Packed(_) => unreachable!("it is large"),
+            Store::Large(large, _) => large.elements = elements,
+            Store::Grown(large) => large.elements = elements,
+        }
+    }
+
+    /// Ends the edit and says what has to be stored.
+    pub fn finish(self) -> Edited {
+        match self.store {
+            Store::Packed(_) if self.changed => Edited::Packed,
+            Store::Packed(_) => Edited::InPlace,
+            Store::Grown(large) => Edited::Grown(List::Large(large)),
+            Store::Large(large, scratch) => {
+                if !self.shrunk {
+                    return Edited::InPlace;
+                }
+                let halved = self.settings.halved();
+                if !halved.exceeded_by(large.listpack_bytes(), large.elements.len()) {
+                    large.encoding = Encoding::Listpack;
+                }
+                let bytes =
+                    leaf::EMPTY.len() + large.elements.data_bytes() + large.elements.len() * ELEMENT_OVERHEAD;
+                if large.encoding == Encoding::Quicklist && !large.elements.is_empty() || bytes > PACKED_AGAIN
+                {
+                    return Edited::InPlace;
+                }
+                let mut builder = leaf::Builder::new();
+                large.elements.iter().for_each(|element| builder.push(element));
+                builder.finish(|block| {
+                    scratch.clear();
+                    scratch.extend_from_slice(block);
+                });
+                Edited::Packed
+            }
+        }
+    }
+
+    /// Before an element of this length comes: a block that would be too long becomes a tree, and what would be too
+    /// much for a listpack a quicklist.
+    fn make_room(&mut self, length: usize, overhead: usize) {
+        let added = usize::from(overhead > 0);
+        match &mut self.store {
+            Store::Packed(block) => {
+                let leaf = Leaf::trusted(block);
+                let exceeded =
+                    self.settings.exceeded_by(listpack_bytes_of(leaf) + length, leaf.len() + added);
+                if exceeded || block.len() + length + overhead > PACKED_MAX {
+                    let elements = build::unpacked(block).finish();
+                    let encoding = if exceeded { Encoding::Quicklist } else { Encoding::Listpack };
+                    self.store = Store::Grown(Large { elements, encoding });
+                }
+            }
+            Store::Large(large, _) => note_growth(large, self.settings, length, added),
+            Store::Grown(large) => note_growth(large, self.settings, length, added),
+        }
+    }
+}
+
+fn note_growth(large: &mut Large, settings: Settings, length: usize, added: usize) {
+    if large.encoding == Encoding::Listpack
+        && settings.exceeded_by(large.listpack_bytes() + length, large.elements.len() + added)
+    {
+        large.encoding = Encoding::Quicklist;
+    }
+}
