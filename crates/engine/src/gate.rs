@@ -54,7 +54,7 @@ fn authentication(request: &Request<'_>) -> Outcome {
     Err(Error::Static("NOAUTH Authentication required."))
 }
 
-/// What the user may do; see [`permission`].
+/// What the user may do; see [`mod@permission`].
 #[inline]
 fn permission(request: &Request<'_>) -> Outcome {
     let Request { row, args, session, shared } = request;

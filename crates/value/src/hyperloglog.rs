@@ -9,7 +9,7 @@
 //!   └──────┴──────────┴──────┴──────────────────────┴───────────
 //! ```
 //! The cardinality is a 64-bit little-endian number whose top bit says that it is out of date. There are 16,384 registers
-//! of six bits: [`dense`] packs them, [`sparse`] is a list of runs for those that are mostly zero. An element's hash
+//! of six bits: `dense` packs them, `sparse` is a list of runs for those that are mostly zero. An element's hash
 //! (MurmurHash64A) chooses a register with its low 14 bits; the register keeps the longest run of zeros seen in the
 //! other 50, plus one.
 

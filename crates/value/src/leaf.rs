@@ -13,7 +13,7 @@
 //!
 //! What the order means is the owner's business: a list keeps the order of its positions, a set that of the bytes
 //! ([`Leaf::search`]). A block without spare bytes is plain data that can be kept anywhere, for example in the page of
-//! a key; [`edit`] changes it in a scratch buffer. A block with spare bytes is changed where it is by [`room`].
+//! a key; [`edit`] changes it in a scratch buffer. A block with spare bytes is changed where it is by `room`.
 //!
 //! Reading trusts the block: bytes from outside the process have to pass [`Leaf::validate`] first. A walk over a block
 //! that did not can give wrong answers or panic, but never reads outside of it.
