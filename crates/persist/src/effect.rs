@@ -5,10 +5,12 @@ use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
 use value::list::Side;
-use value::{HashRef, ListRef, StringRef, ValueRef};
+use value::{HashRef, StringRef, ValueRef};
 
-/// Fields or elements in one command when a whole value is written, so that no command grows without limit.
-const WORDS_A_COMMAND: usize = 64;
+use crate::dump;
+
+/// Fields in one command when a whole hash is written, so that no command grows without limit.
+const FIELDS_A_COMMAND: usize = 64;
 
 /// Appends the commands that apply an effect.
 pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
@@ -89,26 +91,19 @@ pub fn encode_value(key: &[u8], value: &ValueRef<'_>, expiry: Option<UnixMs>, ou
             encode_hash(key, *hash, out);
             set_expiry(out, key, expiry);
         }
-        ValueRef::List(list) => {
-            encode_list(key, *list, out);
+        // No command pushes elements here yet, so files that said RPUSH could not be read back.
+        ValueRef::List(_) => {
+            write_command(out, &[b"RESTORE", key, b"0", &dump::encode(*value)]);
             set_expiry(out, key, expiry);
         }
     }
 }
 
-fn encode_list(key: &[u8], list: ListRef<'_>, out: &mut Vec<u8>) {
-    let mut elements = list.iter();
-    while elements.len() > 0 {
-        let some: Vec<&[u8]> = elements.by_ref().take(WORDS_A_COMMAND).collect();
-        with_words(out, &[b"RPUSH", key], &some);
-    }
-}
-
 fn encode_hash(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
-    let mut fields: Vec<(&[u8], &[u8])> = Vec::with_capacity(WORDS_A_COMMAND);
+    let mut fields: Vec<(&[u8], &[u8])> = Vec::with_capacity(FIELDS_A_COMMAND);
     for entry in hash.iter() {
         fields.push((entry.field, entry.value));
-        if fields.len() == WORDS_A_COMMAND {
+        if fields.len() == FIELDS_A_COMMAND {
             set_fields(out, key, &fields);
             fields.clear();
         }
@@ -127,7 +122,7 @@ fn encode_field_expiry(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
         hash.iter().filter_map(|entry| Some((entry.expiry?, entry.field))).collect();
     due.sort_unstable();
     for group in due.chunk_by(|one, other| one.0 == other.0) {
-        for chunk in group.chunks(WORDS_A_COMMAND) {
+        for chunk in group.chunks(FIELDS_A_COMMAND) {
             let names: Vec<&[u8]> = chunk.iter().map(|(_, field)| *field).collect();
             let (at, count) = (number(chunk[0].0.0), number(names.len() as i64));
             with_words(out, &[b"HPEXPIREAT", key, &at, b"FIELDS", &count], &names);

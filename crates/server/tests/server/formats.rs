@@ -207,3 +207,49 @@ fn times_of_fields_survive_every_way_of_saving() {
         }
     }
 }
+
+/// No command makes a list here yet, but RESTORE and RDB files bring some.
+#[test]
+fn lists_that_redis_has_dumped_survive_every_way_of_saving_and_go_back() {
+    let oracle_folder = tempfile::tempdir().expect("a temporary folder");
+    let (_oracle, mut oracle) = Server::oracle(oracle_folder.path(), SNAPSHOTS).connect_and_keep();
+    must(&mut oracle, "RPUSH small a 2 c");
+    for number in 0..3000 {
+        must(&mut oracle, &format!("RPUSH large element:{number}"));
+    }
+    let keys = ["small", "large"];
+    let dump =
+        |client: &mut Client, key: &str| must(client, &format!("DUMP {key}")).bytes().map(<[u8]>::to_vec);
+    let payloads = keys.map(|key| dump(&mut oracle, key).expect("the list is there"));
+    for options in [APPENDING, COMMAND_BASE, SNAPSHOTS] {
+        for saves in [false, true] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let server = Server::start(folder.path(), options);
+            let mut client = server.connect();
+            for (key, payload) in keys.iter().zip(&payloads) {
+                let command: [&[u8]; 5] = [b"RESTORE", key.as_bytes(), b"99999999999999", payload, b"ABSTTL"];
+                let reply = client.command(&command).expect("a reply");
+                assert_eq!(text(&reply), "OK");
+            }
+            if options == SNAPSHOTS {
+                must(&mut client, "SAVE");
+            } else if saves {
+                rewrite(&mut client);
+            }
+            let written = keys.map(|key| dump(&mut client, key));
+            server.kill();
+            let here = Server::start(folder.path(), options);
+            let mut client = here.connect();
+            assert_eq!(keys.map(|key| dump(&mut client, key)), written, "{options:?}");
+            here.kill();
+            let there = Server::oracle(folder.path(), options);
+            let mut client = there.connect();
+            for (key, length) in [("small", "3"), ("large", "3000")] {
+                assert_eq!(text(&must(&mut client, &format!("LLEN {key}"))), length, "{options:?}");
+                assert_eq!(text(&must(&mut client, &format!("PEXPIRETIME {key}"))), "99999999999999");
+                let both = ["LRANGE", key, "0", "-1"];
+                assert_eq!(client.command(&both).expect("a reply"), oracle.command(&both).expect("a reply"));
+            }
+        }
+    }
+}
