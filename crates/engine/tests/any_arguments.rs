@@ -95,13 +95,10 @@ fn shared() -> Shared {
     keyspace.set_recording(true);
     let identity = Identity {
         run_id: "0".repeat(40),
-        started: UnixMs(0),
         process_id: 1,
         system: "none".to_owned(),
-        config_file: String::new(),
-        executable: String::new(),
-        port: 0,
         threads: 1,
+        ..Identity::default()
     };
     let shared = Shared::new(Arc::new(keyspace), Config::default(), identity, 1, || 0);
     shared.hot.max_bulk_bytes.store(MAX_STRING, Ordering::Relaxed);

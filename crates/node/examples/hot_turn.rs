@@ -16,16 +16,15 @@ use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use acl::Users;
-use config::{Appended, Config};
-use engine::Shared;
+use config::Config;
 use engine::accounts::setting;
-use keyspace::{Access, Garbage, LogPosition};
-use node::{
-    Identity, Image, Input, Machine, Mail, MemoryFigures, Node, Now, PersistenceFigures, Refusal, Settings,
-    Worker,
-};
+use node::{Identity, Input, Node, Now, Settings, Worker};
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
+
+#[allow(dead_code, reason = "tests ask what it was told")]
+#[path = "../tests/node/machine.rs"]
+mod machine;
 
 const CONNECTIONS: usize = 16;
 const PIPELINE: usize = 16;
@@ -42,19 +41,13 @@ fn main() {
     let turns = argument(2).unwrap_or(1000) as usize;
     let mut config = Config::default();
     config.set("appendonly", b"no").expect("it is a legal value");
-    let identity = Identity {
-        run_id: String::new(),
-        started: UnixMs(0),
-        process_id: 1,
-        system: String::new(),
-        config_file: String::new(),
-        executable: String::new(),
-        port: 0,
-        threads: 1,
-    };
+    let identity = Identity { process_id: 1, threads: 1, ..Identity::default() };
     let clock = || START.elapsed().as_nanos() as u64;
     let users = Users::new(setting(false));
-    let node = Node::new(Settings { config, users, identity, seed: 7, clock }, Arc::new(Nothing));
+    let node = Node::new(
+        Settings { config, users, identity, seed: 7, clock },
+        Arc::new(machine::FakeMachine::default()),
+    );
     let mut worker = Worker::new(&node, 0, 1);
     for _ in 0..CONNECTIONS {
         worker.open(now(), "127.0.0.1:1000", "127.0.0.1:6379", false);
@@ -130,66 +123,5 @@ fn now() -> Now {
     Now {
         unix: UnixMs(1_700_000_000_000 + elapsed.as_millis() as i64),
         monotonic_ns: elapsed.as_nanos() as u64,
-    }
-}
-
-/// A machine that nothing is asked of.
-struct Nothing;
-
-impl Machine for Nothing {
-    fn post(&self, _: usize, _: Mail) {}
-    fn write_log(&self, _: &Shared, _: usize, _: LogPosition) -> bool {
-        true
-    }
-    fn released(&self) -> LogPosition {
-        LogPosition(u64::MAX)
-    }
-    fn free(&self, _: Vec<Garbage>) {}
-    fn rewrite_aof(&self) -> Result<bool, String> {
-        Ok(true)
-    }
-    fn check_save(&self) -> Result<(), String> {
-        Ok(())
-    }
-    fn save(&self, _: &Shared, _: Image) -> Result<(), String> {
-        Ok(())
-    }
-    fn reserve_save(&self, _: bool) -> Result<bool, String> {
-        Ok(true)
-    }
-    fn save_in_background(&self, _: &Shared, _: Image) {}
-    fn give_up_save(&self) {}
-    fn load_rdb(&self, _: &Shared, _: &mut Access<'_>) -> Result<(), String> {
-        Ok(())
-    }
-    fn load_aof(&self, _: &Node) -> Result<(), String> {
-        Ok(())
-    }
-    fn end(&self) {}
-    fn warn(&self, _: &str) {}
-    fn memory(&self) -> MemoryFigures {
-        MemoryFigures::default()
-    }
-    fn purge_memory(&self) {}
-    fn persistence(&self) -> PersistenceFigures {
-        PersistenceFigures::default()
-    }
-    fn processor_us(&self) -> (u64, u64) {
-        (0, 0)
-    }
-    fn reconfigure(&self, _: &Config, _: &Config) -> Result<(), Refusal> {
-        Ok(())
-    }
-    fn rewrite_config(&self, _: &Config, _: &[Vec<u8>], _: Appended) -> Result<(), String> {
-        Ok(())
-    }
-    fn read_acl_file(&self, _: &str) -> Result<Vec<u8>, String> {
-        Ok(Vec::new())
-    }
-    fn write_acl_file(&self, _: &str, _: &[u8]) -> Result<(), String> {
-        Ok(())
-    }
-    fn fill_with_entropy(&self, _: &mut [u8]) -> Result<(), String> {
-        Ok(())
     }
 }

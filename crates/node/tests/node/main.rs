@@ -8,6 +8,7 @@ mod clients;
 mod configuration;
 mod due_keys;
 mod info;
+mod machine;
 mod output_limits;
 mod pauses;
 mod permissions;

@@ -5,100 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use acl::Users;
-use config::{Appended, Config, Param};
-use engine::Shared;
+use config::{Config, Param};
 use engine::accounts::setting;
-use keyspace::{Access, Garbage, LogPosition};
-use node::{
-    Identity, Image, Input, Machine, Mail, MemoryFigures, Node, Now, PersistenceFigures, Refusal, Settings,
-    Worker,
-};
-use parking_lot::Mutex;
+use node::{Identity, Input, Machine, Node, Now, Settings, Worker};
 use stdx::time::UnixMs;
+
+use crate::machine::FakeMachine;
 
 /// The wall clock at the beginning of every test.
 const START_MS: i64 = 1_700_000_000_000;
-
-/// A machine without threads, files and sockets.
-#[derive(Default)]
-pub(crate) struct FakeMachine {
-    boxes: Mutex<Vec<Vec<Mail>>>,
-    warnings: Mutex<Vec<String>>,
-    acl_file: Mutex<Option<Vec<u8>>>,
-}
-
-impl Machine for FakeMachine {
-    fn post(&self, worker: usize, mail: Mail) {
-        self.boxes.lock()[worker].push(mail);
-    }
-    fn write_log(&self, _: &Shared, _: usize, _: LogPosition) -> bool {
-        true
-    }
-    fn released(&self) -> LogPosition {
-        LogPosition(u64::MAX)
-    }
-    fn free(&self, _: Vec<Garbage>) {}
-    fn rewrite_aof(&self) -> Result<bool, String> {
-        Ok(true)
-    }
-    fn check_save(&self) -> Result<(), String> {
-        Ok(())
-    }
-    fn save(&self, _: &Shared, _: Image) -> Result<(), String> {
-        Ok(())
-    }
-    fn reserve_save(&self, _: bool) -> Result<bool, String> {
-        Ok(true)
-    }
-    fn save_in_background(&self, _: &Shared, _: Image) {}
-    fn give_up_save(&self) {}
-    fn load_rdb(&self, _: &Shared, _: &mut Access<'_>) -> Result<(), String> {
-        Ok(())
-    }
-    fn load_aof(&self, _: &Node) -> Result<(), String> {
-        Ok(())
-    }
-    fn end(&self) {}
-    fn warn(&self, text: &str) {
-        self.warnings.lock().push(text.to_owned());
-    }
-    fn memory(&self) -> MemoryFigures {
-        MemoryFigures {
-            allocated: 4_000_000,
-            active: 5_000_000,
-            resident: 6_000_000,
-            rss: 7_000_000,
-            ..MemoryFigures::default()
-        }
-    }
-    fn purge_memory(&self) {}
-    fn persistence(&self) -> PersistenceFigures {
-        PersistenceFigures::default()
-    }
-    fn processor_us(&self) -> (u64, u64) {
-        (0, 0)
-    }
-    fn reconfigure(&self, _: &Config, new: &Config) -> Result<(), Refusal> {
-        match new.integer(Param::Maxclients) {
-            13 => Err((Param::Maxclients, "unlucky".to_owned())),
-            _ => Ok(()),
-        }
-    }
-    fn rewrite_config(&self, _: &Config, _: &[Vec<u8>], _: Appended) -> Result<(), String> {
-        Ok(())
-    }
-    fn read_acl_file(&self, path: &str) -> Result<Vec<u8>, String> {
-        self.acl_file.lock().clone().ok_or_else(|| format!("{path} is not there"))
-    }
-    fn write_acl_file(&self, _: &str, content: &[u8]) -> Result<(), String> {
-        *self.acl_file.lock() = Some(content.to_vec());
-        Ok(())
-    }
-    fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String> {
-        bytes.fill(0xa5);
-        Ok(())
-    }
-}
 
 /// A connection: its worker and its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,11 +56,8 @@ impl World {
             run_id: "0".repeat(40),
             started: UnixMs(START_MS),
             process_id: 1,
-            system: String::new(),
-            config_file: String::new(),
-            executable: String::new(),
-            port: 0,
             threads,
+            ..Identity::default()
         };
         let machine = Arc::new(FakeMachine::default());
         machine.boxes.lock().resize_with(threads, Vec::new);
