@@ -56,7 +56,7 @@ impl Db<'_, '_> {
     /// Adds to registers that are kept dense, where they are: what adds nothing copies nothing.
     fn add_to_dense(&mut self, key: &Key<'_>, elements: &[&[u8]]) -> bool {
         let Some(found) = self.find(key) else { return false };
-        let Payload::Inline(bytes) = self.entry(key, found).payload else {
+        let Payload::Inline(bytes) = self.payload(key, found) else {
             unreachable!("registers are shorter than a string in pages")
         };
         if !elements.iter().any(|element| hyperloglog::dense_would_change(bytes, element)) {

@@ -161,8 +161,8 @@ impl Db<'_, '_> {
         let index = if from.1 == Side::Left { 0 } else { list.len() - 1 };
         let element = list.get(index).expect("a list has elements").to_vec();
         each(&element);
-        // The element comes before it goes: a list of one that is turned keeps its key.
         if from.0.bytes == to.0.bytes {
+            // In one edit, so that a list of one that is turned keeps its key.
             self.edit_list(from.0, Some(found), |edit| {
                 edit.remove(index..index + 1);
                 edit.push(to.1, &element);
@@ -193,7 +193,7 @@ impl Db<'_, '_> {
     /// Takes a range of elements out, and the key with the last one. Of many, the memory is freed elsewhere.
     fn remove_elements(&mut self, key: &Key<'_>, found: Found, range: Range<usize>) {
         if range.len() >= MANY
-            && let Payload::Object(value) = self.entry(key, found).payload
+            && let Payload::Object(value) = self.payload(key, found)
         {
             // A clone holds what goes, so that nothing is freed here.
             let before = value.clone();
@@ -211,8 +211,7 @@ impl Db<'_, '_> {
     ) -> R {
         let settings = self.access.settings.list;
         let mut scratch = std::mem::take(&mut self.access.scratch);
-        let is_object =
-            found.is_some_and(|found| matches!(self.entry(key, found).payload, Payload::Object(_)));
+        let is_object = found.is_some_and(|found| matches!(self.payload(key, found), Payload::Object(_)));
         let (result, edited) = if let Some(found) = found.filter(|_| is_object) {
             let Value::List(List::Large(large)) = self.partition_mut(key).table.object_mut(found.at) else {
                 unreachable!("the object of a list is a large one")
@@ -220,7 +219,7 @@ impl Db<'_, '_> {
             let mut edit = ListEdit::large(large, &mut scratch, settings);
             (change(&mut edit), edit.finish())
         } else {
-            let block = found.map(|found| match self.entry(key, found).payload {
+            let block = found.map(|found| match self.payload(key, found) {
                 Payload::Inline(block) => block,
                 Payload::Object(_) => unreachable!("an object was handled above"),
             });
