@@ -20,9 +20,9 @@ use crate::listening::Listening;
 use crate::loading;
 use crate::persistence::{AppendOnly, Task};
 use crate::progress::{Progress, SaveEnd};
-use crate::saver::Job;
+use crate::saver::{self, Job};
 use crate::shared::Letter;
-use crate::snapshot_file::{self, Form};
+use crate::snapshot_file::Form;
 
 /// Why writes are refused after a save that failed, as Redis says it.
 const SNAPSHOT_REFUSAL: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
@@ -127,9 +127,7 @@ pub fn note_saved(shared: &EngineShared, end: SaveEnd) {
         }
         SaveEnd::GivenUp => info!("saving has been given up, since nobody wants this data any more"),
         SaveEnd::Failed(reason) => {
-            error!(
-                "saving the data failed: {reason}. The file that was there stays: make room, or mend the disk"
-            );
+            tell_failed_save(&reason);
             let refuses = {
                 let config = shared.config.read();
                 config.yes(Param::StopWritesOnBgsaveError) && !config.save_points().is_empty()
@@ -148,6 +146,10 @@ fn wake(thread: &PersistenceThread) {
     if let Some(thread) = thread.lock().as_ref() {
         thread.unpark();
     }
+}
+
+fn tell_failed_save(reason: &str) {
+    error!("saving the data failed: {reason}. The file that was there stays: make room, or mend the disk");
 }
 
 impl Machine for ServerMachine {
@@ -191,24 +193,14 @@ impl Machine for ServerMachine {
             let config = shared.config.read();
             (Form::dump(&config), dump_path(&config))
         };
-        let temporary = snapshot_file::temporary(&path, "save", image.number);
-        let identity = (image.number, image.changes);
         let never = AtomicBool::new(false);
-        let result = snapshot_file::write(&temporary, image, form, &never).and_then(|()| {
-            self.progress.install(identity, clock::now().unix, || snapshot_file::install(&temporary, &path))
-        });
-        if result != Ok(true) {
-            // What stays is in nobody's way.
-            let _ = std::fs::remove_file(&temporary);
-        }
-        match result {
-            Ok(_) => note_saved(shared, SaveEnd::Saved),
+        let result = saver::write_dump(&self.progress, image, form, &path, "save", &never);
+        match &result {
+            Ok(()) => note_saved(shared, SaveEnd::Saved),
             // Whoever asked for it learns it. Writes go on, since the next save in the background may succeed.
-            Err(ref reason) => error!(
-                "saving the data failed: {reason}. The file that was there stays: make room, or mend the disk"
-            ),
+            Err(reason) => tell_failed_save(reason),
         }
-        result.map(drop)
+        result
     }
 
     fn reserve_save(&self, schedule: bool) -> Result<bool, String> {

@@ -1,7 +1,7 @@
 //! The saver thread: it writes snapshots into files, one after the other, while clients are served.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 
 use node::Image;
@@ -9,7 +9,7 @@ use node::Image;
 use crate::clock;
 use crate::machine::ServerMachine;
 use crate::persistence::Task;
-use crate::progress::SaveEnd;
+use crate::progress::{Progress, SaveEnd};
 use crate::snapshot_file::{self, Form};
 
 /// What it is given to do.
@@ -59,14 +59,21 @@ pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
     }
 }
 
-fn dump(machine: &ServerMachine, image: Image, form: Form, path: &Path) -> SaveEnd {
-    let progress = &machine.progress;
-    let temporary = snapshot_file::temporary(path, "bgsave", image.number);
+/// Writes an image into the RDB file: under a temporary name first, which becomes the final one unless the work is given
+/// up or a newer image has that name.
+pub fn write_dump(
+    progress: &Progress,
+    image: Image,
+    form: Form,
+    path: &Path,
+    purpose: &str,
+    given_up: &AtomicBool,
+) -> Result<(), String> {
+    let temporary = snapshot_file::temporary(path, purpose, image.number);
     let identity = (image.number, image.changes);
-    let is_given_up = || progress.save_given_up.load(Ordering::Acquire);
-    let result = snapshot_file::write(&temporary, image, form, &progress.save_given_up).and_then(|()| {
+    let result = snapshot_file::write(&temporary, image, form, given_up).and_then(|()| {
         progress.install(identity, clock::now().unix, || {
-            if is_given_up() {
+            if given_up.load(Ordering::Acquire) {
                 return Err("newer data has been saved".to_owned());
             }
             snapshot_file::install(&temporary, path)
@@ -76,9 +83,15 @@ fn dump(machine: &ServerMachine, image: Image, form: Form, path: &Path) -> SaveE
         // What stays is in nobody's way.
         let _ = std::fs::remove_file(&temporary);
     }
-    let end = match result {
-        Ok(_) => SaveEnd::Saved,
-        Err(_) if is_given_up() => SaveEnd::GivenUp,
+    result.map(drop)
+}
+
+fn dump(machine: &ServerMachine, image: Image, form: Form, path: &Path) -> SaveEnd {
+    let progress = &machine.progress;
+    let given_up = &progress.save_given_up;
+    let end = match write_dump(progress, image, form, path, "bgsave", given_up) {
+        Ok(()) => SaveEnd::Saved,
+        Err(_) if given_up.load(Ordering::Acquire) => SaveEnd::GivenUp,
         Err(reason) => SaveEnd::Failed(reason),
     };
     progress.end_save(&end, clock::monotonic_ns());
