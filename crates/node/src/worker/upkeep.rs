@@ -60,13 +60,10 @@ impl Worker<'_> {
             return;
         }
         self.upkeep.next_tick_ns = now.monotonic_ns + TICK_MS * NS_PER_MS;
-        self.publish_counters();
-        self.hand_out_invalidations(now);
         if self.index == 0 {
             self.node.shared.read_rates(now.monotonic_ns);
         }
         self.sweep_some();
-        self.hand_over();
         self.resume_paused(now);
         if now.monotonic_ns >= self.upkeep.next_second_ns {
             self.upkeep.next_second_ns = now.monotonic_ns + 1000 * NS_PER_MS;
