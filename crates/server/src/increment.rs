@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::storage::at;
+use crate::storage::{at, cause};
 
 /// See the module's text.
 #[derive(Debug)]
@@ -38,9 +38,7 @@ pub struct Fault {
 
 impl Fault {
     fn new(deed: &str, error: &io::Error) -> Self {
-        let told = error.to_string();
-        let cause = told.split(" (os error ").next().unwrap_or(&told).to_owned();
-        Self { text: format!("{deed} failed: {told}"), cause }
+        Self { text: format!("{deed} failed: {error}"), cause: cause(error) }
     }
 }
 

@@ -72,6 +72,12 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), String> {
     })
 }
 
+/// What the system says of an error, without the number that Rust puts behind it.
+pub fn cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or(&text).to_owned()
+}
+
 /// An error with its file.
 pub fn at(path: &Path, error: &io::Error) -> String {
     format!("{}: {error}", path.display())

@@ -7,6 +7,8 @@ use config::{Config, Param, Place};
 use engine::accounts::setting;
 use tracing::warn;
 
+use crate::storage::cause;
+
 /// A `user` line of the configuration, without its first word, and where it stands.
 pub type UserLine = (Vec<Vec<u8>>, Place);
 
@@ -45,9 +47,5 @@ pub fn load(config: &Config, lines: &[UserLine]) -> Result<Users, String> {
 
 /// The content of the ACL file.
 pub fn read_file(path: &str) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.split(" (os error").next().unwrap_or(&reason);
-        format!("Error loading ACLs, opening file '{path}': {reason}")
-    })
+    fs::read(path).map_err(|error| format!("Error loading ACLs, opening file '{path}': {}", cause(&error)))
 }
