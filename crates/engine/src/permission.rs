@@ -161,8 +161,7 @@ fn note(
 
 impl Command {
     /// Calls `each` with the position of every channel in the arguments and whether it is a pattern.
-    fn for_each_channel(&self, args: &Args<'_>, each: impl FnMut(usize, bool)) {
-        let mut each = each;
+    fn for_each_channel(&self, args: &Args<'_>, mut each: impl FnMut(usize, bool)) {
         match self.channels {
             Channels::None => {}
             Channels::First => each(1, false),
@@ -172,7 +171,7 @@ impl Command {
     }
 
     /// Calls `each` with the position of every argument that names a database.
-    fn for_each_database(&self, args: &Args<'_>, mut each: impl FnMut(usize)) {
+    fn for_each_database(&self, args: &Args<'_>, each: impl FnMut(usize)) {
         match self.databases {
             Databases::Selected | Databases::All => {}
             Databases::At(positions) => {
@@ -180,7 +179,7 @@ impl Command {
             }
             // Every one counts: which of two is meant is up to the command.
             Databases::Option { after } => {
-                (after + 1..args.len()).filter(|&at| args.is(at - 1, "DB")).for_each(&mut each);
+                (after + 1..args.len()).filter(|&at| args.is(at - 1, "DB")).for_each(each);
             }
         }
     }

@@ -44,7 +44,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .flags(GROW.and(Flags::ADMIN))
         .keys(Keys::Range { first: 2, last: 2, step: 1, access: Access::Refresh })
         .doc("2.8.9", "N/A", "Looks inside a HyperLogLog.", "subcommand key"),
-    Command::new("PFSELFTEST", Group::HyperLogLog, 1, pfselftest).flags(Flags::ADMIN).doc(
+    Command::new("PFSELFTEST", Group::HyperLogLog, 1, pfselftest).flags(Flags::ADMIN.and(Flags::ALONE)).doc(
         "2.8.9",
         "N/A",
         "Checks that estimates are as exact as they should be.",
