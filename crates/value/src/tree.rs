@@ -1,7 +1,7 @@
 //! An ordered tree of byte strings: a counted B+tree over copy-on-write leaves.
 //!
 //! ```text
-//!                    inner ── counts and children, up to 30
+//!                    inner ── counts and children, up to 29
 //!            ┌─────────┼──────────┐
 //!         inner      inner      inner          [separators between the children, in a tree by key]
 //!       ┌───┼───┐   ┌──┼──┐    ┌──┼──┐

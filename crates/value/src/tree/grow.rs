@@ -94,6 +94,7 @@ impl Node {
 
 impl Inner {
     fn insert_element(&mut self, place: Place<'_>, element: &[u8], edge: Edge) -> Siblings {
+        self.data_bytes += element.len();
         let (child, rest) = match place {
             Place::Index(index) => {
                 let (child, rest) = self.child_at(index);

@@ -1,4 +1,4 @@
-//! An inner node: children, how many elements each of them has, and what separates them.
+//! An inner node: children, how many elements each of them has, the bytes of all of them, and what separates them.
 
 use smallvec::SmallVec;
 
@@ -7,7 +7,7 @@ use crate::leaf::{self, Leaf};
 use crate::page::sizes;
 
 /// The most children of a node: with them, a node without separators fills a block of 1 kB.
-pub(super) const FAN: usize = 30;
+pub(super) const FAN: usize = 29;
 /// The longest separator. A longer one would not tell more about most keys; see [`Inner::child_of`].
 const SEPARATOR_MAX: usize = 128;
 
@@ -16,6 +16,8 @@ const SEPARATOR_MAX: usize = 128;
 pub(super) struct Inner {
     pub(super) nodes: SmallVec<[Node; FAN]>,
     pub(super) counts: SmallVec<[usize; FAN]>,
+    /// The bytes of the elements below, so that nobody has to walk to the leaves for them.
+    pub(super) data_bytes: usize,
     /// A block of one separator less than children; no bytes at all in a tree by position.
     separators: Vec<u8>,
 }
@@ -26,9 +28,11 @@ impl Inner {
         let mut inner = Self {
             nodes: SmallVec::new(),
             counts: SmallVec::new(),
+            data_bytes: 0,
             separators: if has_separators { leaf::EMPTY.to_vec() } else { Vec::new() },
         };
         inner.insert(0, nodes);
+        inner.data_bytes = inner.sum_of_bytes();
         inner
     }
 
@@ -80,7 +84,7 @@ impl Inner {
     }
 
     /// Puts nodes before the child at an index, or behind the last, and what separates them from it and each other. A child
-    /// before them has its elements already.
+    /// before them has its elements already. Whether that brings bytes or only moves them, the caller knows.
     pub(super) fn insert(&mut self, at: usize, nodes: impl IntoIterator<Item = Node>) {
         let before = self.nodes.len();
         self.nodes.insert_many(at, nodes);
@@ -96,7 +100,7 @@ impl Inner {
         }
     }
 
-    /// Takes children out.
+    /// Takes children out; their bytes are the caller's to count.
     pub(super) fn remove(&mut self, from: usize, to: usize) {
         if self.has_separators() {
             let first = from.saturating_sub(1);
@@ -119,11 +123,14 @@ impl Inner {
         } else {
             Vec::new()
         };
-        let right = Self {
+        let mut right = Self {
             nodes: self.nodes.drain(at..).collect(),
             counts: self.counts.drain(at..).collect(),
+            data_bytes: 0,
             separators,
         };
+        right.data_bytes = right.sum_of_bytes();
+        self.data_bytes -= right.data_bytes;
         // More children than there may be had made the lists move out of the node.
         self.nodes.shrink_to_fit();
         self.counts.shrink_to_fit();
@@ -141,12 +148,17 @@ impl Inner {
         }
         self.nodes.extend(other.nodes);
         self.counts.extend(other.counts);
+        self.data_bytes += other.data_bytes;
     }
 
     /// Bytes of memory of the node itself.
     pub(super) fn allocated_bytes(&self) -> usize {
         let separators = self.separators.capacity();
         sizes::fit(size_of::<Self>()) + sizes::ARC_HEADER + separators
+    }
+
+    fn sum_of_bytes(&self) -> usize {
+        self.nodes.iter().map(Node::data_bytes).sum()
     }
 
     fn has_separators(&self) -> bool {

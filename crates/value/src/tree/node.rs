@@ -108,7 +108,7 @@ impl Node {
         match self {
             Self::Leaf(block) => block.leaf().data_bytes(),
             Self::Large(element) => element.len(),
-            Self::Inner(inner) => inner.nodes.iter().map(Self::data_bytes).sum(),
+            Self::Inner(inner) => inner.data_bytes,
         }
     }
 

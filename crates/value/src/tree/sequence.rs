@@ -54,7 +54,11 @@ impl Node {
             Self::Inner(inner) => {
                 let inner = Arc::make_mut(inner);
                 let (child, rest) = inner.child_at(index);
-                inner.nodes[child].replace(rest, before, element)
+                let fits = inner.nodes[child].replace(rest, before, element);
+                if fits {
+                    inner.data_bytes = inner.data_bytes + element.len() - before;
+                }
+                fits
             }
             Self::Leaf(block) => {
                 let fits = !block::is_large(element) && block.admits(element.len(), before);

@@ -89,6 +89,7 @@ impl Inner {
         for index in (first..child - removed).rev() {
             self.mend(index);
         }
+        self.data_bytes -= bytes;
         bytes
     }
 

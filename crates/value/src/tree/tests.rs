@@ -20,6 +20,8 @@ fn check_shape<O: Order>(tree: &Tree<O>) {
             assert!(count > 0);
             assert_eq!(child.count(), count);
         }
+        let bytes: usize = inner.nodes.iter().map(Node::data_bytes).sum();
+        assert_eq!(inner.data_bytes, bytes);
         depths.into_iter().sum::<usize>() + 1
     }
     assert!(depth(&tree.root) <= 8);
