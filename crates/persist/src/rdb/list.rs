@@ -4,6 +4,7 @@
 //! A node is filled by the bytes that its elements can take at most, so that how many nodes there are, which
 //! stands in front of them, follows from the lengths of the elements.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use value::list::{Builder, List, ListRef, Settings};
@@ -39,7 +40,7 @@ pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Res
         tag::LIST_QUICKLIST2 => {
             for _ in 0..cursor.length()? {
                 match cursor.length()? {
-                    PLAIN => list.push(&cursor.string()?),
+                    PLAIN => list.push(&plain(cursor)?),
                     PACKED => add(&mut list, &listpack::elements(&cursor.string()?)?),
                     _ => return Err(Problem::Range("a node of a list is neither plain nor packed").into()),
                 }
@@ -48,6 +49,15 @@ pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Res
         _ => unreachable!("the caller has sorted the types"),
     }
     Ok(list.finish(settings))
+}
+
+/// The one element of a node, which Redis keeps so only when it is large.
+fn plain<'a>(cursor: &mut Cursor<'a>) -> Result<Cow<'a, [u8]>, Fault> {
+    let element = cursor.string()?;
+    if element.is_empty() {
+        return Err(Problem::Range("a plain node of a list is empty").into());
+    }
+    Ok(element)
 }
 
 fn add(list: &mut Builder, elements: &[Element<'_>]) {
