@@ -29,6 +29,8 @@ pub enum Group {
     Hash,
     /// Estimates of how many distinct elements there were.
     HyperLogLog,
+    /// Lists.
+    List,
     /// The server.
     Server,
     /// Strings.
@@ -46,6 +48,7 @@ impl Group {
             Self::Generic => "generic",
             Self::Hash => "hash",
             Self::HyperLogLog => "hyperloglog",
+            Self::List => "list",
             Self::Server => "server",
             Self::String => "string",
             Self::Transactions => "transactions",

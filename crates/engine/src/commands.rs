@@ -18,6 +18,7 @@ mod hash;
 mod hyperloglog;
 mod info;
 mod latency;
+mod list;
 mod memory;
 mod object;
 mod scan;
@@ -47,6 +48,7 @@ pub const ALL: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     info::COMMANDS,
     latency::COMMANDS,
+    list::COMMANDS,
     memory::COMMANDS,
     object::COMMANDS,
     scan::COMMANDS,

@@ -4,13 +4,13 @@ use keyspace::Effect;
 use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
-use value::list::Side;
+use value::list::{ListRef, Side};
 use value::{HashRef, StringRef, ValueRef};
-
-use crate::dump;
 
 /// Fields in one command when a whole hash is written, so that no command grows without limit.
 const FIELDS_A_COMMAND: usize = 64;
+/// The same for the elements of a list.
+const ELEMENTS_A_COMMAND: usize = 64;
 
 /// Appends the commands that apply an effect.
 pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
@@ -91,11 +91,20 @@ pub fn encode_value(key: &[u8], value: &ValueRef<'_>, expiry: Option<UnixMs>, ou
             encode_hash(key, *hash, out);
             set_expiry(out, key, expiry);
         }
-        // No command pushes elements here yet, so files that said RPUSH could not be read back.
-        ValueRef::List(_) => {
-            write_command(out, &[b"RESTORE", key, b"0", &dump::encode(*value)]);
+        ValueRef::List(list) => {
+            encode_list(key, *list, out);
             set_expiry(out, key, expiry);
         }
+    }
+}
+
+fn encode_list(key: &[u8], list: ListRef<'_>, out: &mut Vec<u8>) {
+    let mut elements: Vec<&[u8]> = Vec::with_capacity(ELEMENTS_A_COMMAND);
+    let mut all = list.iter();
+    while all.len() > 0 {
+        elements.clear();
+        elements.extend(all.by_ref().take(ELEMENTS_A_COMMAND));
+        with_words(out, &[b"RPUSH", key], &elements);
     }
 }
 
@@ -200,6 +209,8 @@ mod tests {
         let elements: &[&[u8]] = &[b"a", b"b"];
         let effect = Effect::PushElements { key: b"l", side: Side::Left, elements };
         assert_eq!(text(&effect), "LPUSH l a b");
+        let effect = Effect::MoveElement { from: (b"a", Side::Left), to: (b"b", Side::Right) };
+        assert_eq!(text(&effect), "LMOVE a b LEFT RIGHT");
         let effect = Effect::RemoveElements { key: b"l", side: Side::Right, count: 2, element: b"a" };
         assert_eq!(text(&effect), "LREM l -2 a");
         assert_eq!(text(&Effect::TrimList { key: b"l", kept: &(3..9) }), "LTRIM l 3 8");

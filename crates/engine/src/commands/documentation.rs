@@ -18,6 +18,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         Group::Generic => Some("keyspace"),
         Group::Hash => Some("hash"),
         Group::HyperLogLog => Some("hyperloglog"),
+        Group::List => Some("list"),
         Group::String => Some("string"),
         Group::Transactions => Some("transaction"),
         Group::Server => None,

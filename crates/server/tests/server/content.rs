@@ -35,9 +35,16 @@ fn entry(client: &mut Client, key: &[u8]) -> (String, i64, Vec<Vec<u8>>) {
     let value = match kind.as_str() {
         "string" => vec![ask("GET").bytes().expect("a string has a value").to_vec()],
         "hash" => fields(&ask("HGETALL")),
+        "list" => elements(&client.command(&[b"LRANGE", key, b"0", b"-1"]).expect("a reply")),
         other => panic!("a key of type {other}"),
     };
     (kind, expiry, value)
+}
+
+/// The elements of a list in their order.
+fn elements(reply: &Frame) -> Vec<Vec<u8>> {
+    let all = reply.elements().expect("LRANGE replies an array");
+    all.iter().map(|element| element.bytes().expect("an element is a string").to_vec()).collect()
 }
 
 /// The fields of a hash in order of their names, each followed by its value.

@@ -208,7 +208,6 @@ fn times_of_fields_survive_every_way_of_saving() {
     }
 }
 
-/// No command makes a list here yet, but RESTORE and RDB files bring some.
 #[test]
 fn lists_that_redis_has_dumped_survive_every_way_of_saving_and_go_back() {
     let oracle_folder = tempfile::tempdir().expect("a temporary folder");
@@ -252,4 +251,48 @@ fn lists_that_redis_has_dumped_survive_every_way_of_saving_and_go_back() {
             }
         }
     }
+}
+
+/// One of each effect on a list, on small ones and on large ones.
+const LIST_CHANGES: &[&str] = &[
+    "RPUSH KEY a b c d e f g h",
+    "LPUSH KEY x a b c",
+    "LPOP KEY",
+    "RPOP KEY 2",
+    "LSET KEY -2 new",
+    "LINSERT KEY BEFORE a before",
+    "LINSERT KEY AFTER a after",
+    "LREM KEY 1 a",
+    "LREM KEY -1 b",
+    "LREM KEY 0 c",
+    "LTRIM KEY 1 -2",
+    "LMOVE KEY KEY LEFT RIGHT",
+    "LMOVE KEY KEY:moved LEFT LEFT",
+    "RPOPLPUSH KEY KEY:moved",
+    "RPUSHX KEY last",
+    "COPY KEY KEY:copy",
+    "LTRIM KEY:copy 5 3",
+];
+
+#[test]
+fn every_change_of_a_list_is_in_the_log_for_here_and_for_redis() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    let mut client = server.connect();
+    for number in 0..3000 {
+        must(&mut client, &format!("RPUSH large element:{number}"));
+    }
+    for key in ["small", "large"] {
+        for change in LIST_CHANGES {
+            must(&mut client, &change.replace("KEY", key));
+        }
+    }
+    must(&mut client, "LTRIM large 100 -200");
+    let before = content(&mut client);
+    server.kill();
+    let here = Server::start(folder.path(), APPENDING);
+    assert_eq!(content(&mut here.connect()), before);
+    here.kill();
+    let there = Server::oracle(folder.path(), APPENDING);
+    assert_eq!(content(&mut there.connect()), before);
 }

@@ -1,0 +1,180 @@
+//! Lists: the rows. The functions stand in files of their own, by idea.
+
+mod change;
+mod ends;
+mod read;
+
+use value::list::Side;
+
+use crate::args::Args;
+use crate::command::{Access, Command, Flags, Group, Handler, Keys};
+use crate::error::Error;
+
+const READ: Flags = Flags::READONLY;
+const WRITE: Flags = Flags::WRITE;
+const FAST: Flags = Flags::FAST;
+/// What writes that may need memory have.
+const GROW: Flags = WRITE.and(Flags::DENYOOM);
+
+/// What moves take from the first key and add to the second.
+const FROM_TO: Keys = Keys::Pair { first: Access::Take, second: Access::Insert };
+
+const fn row(name: &'static str, arity: i32, flags: Flags, access: Access, handler: Handler) -> Command {
+    Command::new(name, Group::List, arity, handler).flags(flags).key(access)
+}
+
+/// The rows of this group.
+pub(super) const COMMANDS: &[Command] = &[
+    row("LPUSH", -3, GROW.and(FAST), Access::Insert, ends::lpush).doc(
+        "1.0.0",
+        "O(N) where N is the number of elements added.",
+        "Puts elements before the first of a list, one after the other; creates the list if it doesn't exist.",
+        "key element [element ...]",
+    ),
+    row("RPUSH", -3, GROW.and(FAST), Access::Insert, ends::rpush).doc(
+        "1.0.0",
+        "O(N) where N is the number of elements added.",
+        "Puts elements behind the last of a list; creates the list if it doesn't exist.",
+        "key element [element ...]",
+    ),
+    row("LPUSHX", -3, GROW.and(FAST), Access::Insert, ends::lpushx).doc(
+        "2.2.0",
+        "O(N) where N is the number of elements added.",
+        "Puts elements before the first of a list only when the list exists.",
+        "key element [element ...]",
+    ),
+    row("RPUSHX", -3, GROW.and(FAST), Access::Insert, ends::rpushx).doc(
+        "2.2.0",
+        "O(N) where N is the number of elements added.",
+        "Puts elements behind the last of a list only when the list exists.",
+        "key element [element ...]",
+    ),
+    row("LPOP", -2, WRITE.and(FAST), Access::Take, ends::lpop).doc(
+        "1.0.0",
+        "O(N) where N is the number of elements returned",
+        "Removes the first elements of a list and returns them, and the list with its last element.",
+        "key [count]",
+    ),
+    row("RPOP", -2, WRITE.and(FAST), Access::Take, ends::rpop).doc(
+        "1.0.0",
+        "O(N) where N is the number of elements returned",
+        "Removes the last elements of a list and returns them, and the list with its last element.",
+        "key [count]",
+    ),
+    row("LMPOP", -4, WRITE, Access::Take, ends::lmpop)
+        .keys(Keys::Counted { at: 1, step: 1, access: Access::Take })
+        .doc(
+            "7.0.0",
+            "O(N+M) where N is the number of provided keys and M is the number of elements returned.",
+            "Removes elements at an end of the first list that has any and returns them.",
+            "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+        ),
+    row("LMOVE", 5, GROW, Access::Take, ends::lmove).keys(FROM_TO).doc(
+        "6.2.0",
+        "O(1)",
+        "Moves the element at an end of a list to an end of another and returns it.",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT>",
+    ),
+    row("RPOPLPUSH", 3, GROW, Access::Take, ends::rpoplpush).keys(FROM_TO).doc(
+        "1.2.0",
+        "O(1)",
+        "Moves the last element of a list to the front of another and returns it.",
+        "source destination",
+    ),
+    row("LLEN", 2, READ.and(FAST), Access::Look, read::llen).doc(
+        "1.0.0",
+        "O(1)",
+        "Returns the number of elements of a list.",
+        "key",
+    ),
+    row("LRANGE", 4, READ, Access::Read, read::lrange).doc(
+        "1.0.0",
+        "O(log(N)+M) where N is the length of the list and M is the number of elements returned.",
+        "Returns the elements of a range of positions of a list.",
+        "key start stop",
+    ),
+    row("LINDEX", 3, READ, Access::Read, read::lindex).doc(
+        "1.0.0",
+        "O(log(N)) where N is the length of the list.",
+        "Returns the element at a position of a list.",
+        "key index",
+    ),
+    row("LPOS", -3, READ, Access::Read, read::lpos).doc(
+        "6.0.6",
+        "O(N) where N is the number of elements looked at.",
+        "Returns the positions of elements of a list that equal one.",
+        "key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
+    ),
+    row("LSET", 4, GROW, Access::Touch, change::lset).doc(
+        "1.0.0",
+        "O(log(N)) where N is the length of the list.",
+        "Gives a position of a list another element.",
+        "key index element",
+    ),
+    row("LINSERT", 5, GROW, Access::Insert, change::linsert).doc(
+        "2.2.0",
+        "O(N) where N is the number of elements before the pivot.",
+        "Puts an element before or behind another in a list.",
+        "key <BEFORE | AFTER> pivot element",
+    ),
+    row("LREM", 4, WRITE, Access::Shrink, change::lrem).doc(
+        "1.0.0",
+        "O(N) where N is the length of the list.",
+        "Removes elements of a list that equal one, and the list with its last element.",
+        "key count element",
+    ),
+    row("LTRIM", 4, WRITE, Access::Shrink, change::ltrim).doc(
+        "1.0.0",
+        "O(log(N)) where N is the length of the list; what is removed is freed elsewhere.",
+        "Removes all elements of a list but those of a range of positions.",
+        "key start stop",
+    ),
+];
+
+/// The end of a list that an argument names.
+fn side(args: &Args<'_>, at: usize) -> Result<Side, Error> {
+    if args.is(at, "LEFT") {
+        Ok(Side::Left)
+    } else if args.is(at, "RIGHT") {
+        Ok(Side::Right)
+    } else {
+        Err(Error::Syntax)
+    }
+}
+
+/// A position of a list of some length that a number means; negative ones count from the end. `None`: there is none.
+fn position(index: i64, length: usize) -> Option<usize> {
+    let from_start = if index < 0 { index.checked_add_unsigned(length as u64)? } else { index };
+    usize::try_from(from_start).ok().filter(|&position| position < length)
+}
+
+/// The positions that a first and a last one mean; empty if there are none.
+fn positions(start: i64, stop: i64, length: usize) -> std::ops::Range<usize> {
+    let from_start =
+        |index: i64| if index < 0 { index.saturating_add_unsigned(length as u64) } else { index };
+    let first = usize::try_from(from_start(start).max(0)).unwrap_or(usize::MAX);
+    let end = usize::try_from(from_start(stop).saturating_add(1).max(0)).unwrap_or(usize::MAX).min(length);
+    if first < end { first..end } else { 0..0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_from_either_end_and_stay_within_the_list() {
+        assert_eq!(positions(0, -1, 5), 0..5);
+        assert_eq!(positions(-3, -2, 5), 2..4);
+        assert_eq!(positions(-100, 100, 5), 0..5);
+        assert_eq!(positions(3, 1, 5), 0..0);
+        assert_eq!(positions(5, 9, 5), 0..0);
+        assert_eq!(positions(0, -6, 5), 0..0);
+        assert_eq!(positions(i64::MIN, i64::MAX, 5), 0..5);
+        assert_eq!(positions(i64::MAX, i64::MIN, 5), 0..0);
+        assert_eq!(
+            [position(-5, 5), position(-6, 5), position(4, 5), position(5, 5)],
+            [Some(0), None, Some(4), None]
+        );
+        assert_eq!([position(i64::MIN, 5), position(i64::MAX, 5), position(0, 0)], [None; 3]);
+    }
+}

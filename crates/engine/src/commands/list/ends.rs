@@ -1,0 +1,160 @@
+//! Pushing, popping and moving at the ends: LPUSH, RPUSH, LPUSHX, RPUSHX, LPOP, RPOP, LMPOP, LMOVE, RPOPLPUSH.
+
+use keyspace::{Db, Key};
+use smallvec::SmallVec;
+use stdx::number::parse_i64;
+use value::list::{ListRef, Side};
+
+use super::side;
+use crate::args::Args;
+use crate::command::Outcome;
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+pub(super) fn lpush(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    push(ctx, args, reply, Side::Left)
+}
+
+pub(super) fn rpush(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    push(ctx, args, reply, Side::Right)
+}
+
+pub(super) fn lpushx(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    push_if_there(ctx, args, reply, Side::Left)
+}
+
+pub(super) fn rpushx(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    push_if_there(ctx, args, reply, Side::Right)
+}
+
+fn push(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, side: Side) -> Outcome {
+    let key = ctx.key(args, 1);
+    let elements: SmallVec<[&[u8]; 8]> = args.from(2).collect();
+    let length = ctx.db().list_push(&key, side, &elements)?;
+    reply.integer(length as i64);
+    Ok(())
+}
+
+fn push_if_there(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, side: Side) -> Outcome {
+    let key = ctx.key(args, 1);
+    if ctx.db().list_to_change(&key)?.is_some() {
+        return push(ctx, args, reply, side);
+    }
+    reply.integer(0);
+    Ok(())
+}
+
+pub(super) fn lpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    pop(ctx, args, reply, Side::Left)
+}
+
+pub(super) fn rpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    pop(ctx, args, reply, Side::Right)
+}
+
+fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, side: Side) -> Outcome {
+    let key = ctx.key(args, 1);
+    match args.len() {
+        2 => {
+            let popped = ctx.db().list_pop(&key, side, 1, &mut |element| reply.bulk(element))?;
+            if popped == 0 {
+                reply.null();
+            }
+            Ok(())
+        }
+        3 => {
+            let count = parse_i64(args.get(2)).and_then(|count| usize::try_from(count).ok());
+            let count = count.ok_or(Error::Static("ERR value is out of range, must be positive"))?;
+            if !pop_many(&mut ctx.db(), &key, side, count, reply)? {
+                reply.null_array();
+            }
+            Ok(())
+        }
+        _ => Err(Error::WrongArity(if side == Side::Left { "lpop" } else { "rpop" }.into())),
+    }
+}
+
+/// Takes up to `count` elements from an end of a list and writes them as an array; false if there is no list.
+fn pop_many(
+    db: &mut Db<'_, '_>,
+    key: &Key<'_>,
+    side: Side,
+    count: usize,
+    reply: &mut Reply<'_>,
+) -> Result<bool, Error> {
+    let Some(length) = db.list_to_change(key)?.map(ListRef::len) else { return Ok(false) };
+    reply.array(count.min(length));
+    db.list_pop(key, side, count, &mut |element| reply.bulk(element))?;
+    Ok(true)
+}
+
+/// What LMPOP is to pop.
+struct ManyKeys {
+    /// The index of the first key.
+    first: usize,
+    keys: usize,
+    side: Side,
+    count: usize,
+}
+
+impl ManyKeys {
+    /// The arguments from the number of keys on.
+    fn parse(args: &Args<'_>, at: usize) -> Result<Self, Error> {
+        let keys = positive(args.get(at), "ERR numkeys should be greater than 0")?;
+        let first = at + 1;
+        if keys >= args.len() - first {
+            return Err(Error::Syntax);
+        }
+        let mut wanted = Self { first, keys, side: side(args, first + keys)?, count: 1 };
+        let mut cursor = args.cursor(first + keys + 1);
+        if cursor.take("COUNT") {
+            wanted.count = positive(cursor.next_required()?, "ERR count should be greater than 0")?;
+        }
+        cursor.finish()?;
+        Ok(wanted)
+    }
+}
+
+fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
+    let number = parse_i64(text).filter(|&number| number > 0).ok_or(Error::Static(error))?;
+    Ok(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+pub(super) fn lmpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let wanted = ManyKeys::parse(args, 1)?;
+    for at in wanted.first..wanted.first + wanted.keys {
+        let key = ctx.key(args, at);
+        let mut db = ctx.db();
+        if db.list_to_change(&key)?.is_some() {
+            reply.array(2);
+            reply.bulk(key.bytes);
+            pop_many(&mut db, &key, wanted.side, wanted.count, reply)?;
+            return Ok(());
+        }
+    }
+    reply.null_array();
+    Ok(())
+}
+
+pub(super) fn lmove(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (from, to) = (side(args, 3)?, side(args, 4)?);
+    move_element(ctx, args, reply, (from, to))
+}
+
+pub(super) fn rpoplpush(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    move_element(ctx, args, reply, (Side::Right, Side::Left))
+}
+
+fn move_element(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    (from, to): (Side, Side),
+) -> Outcome {
+    let (source, target) = (ctx.key(args, 1), ctx.key(args, 2));
+    if !ctx.db().list_move((&source, from), (&target, to), &mut |element| reply.bulk(element))? {
+        reply.null();
+    }
+    Ok(())
+}
