@@ -29,6 +29,8 @@ pub struct Acceptor {
     poll: Poll,
     listening: Arc<Listening>,
     spare: Option<File>,
+    /// Whether the system has refused connections since the last one that was taken, and how many were closed.
+    shed: Option<u64>,
     shared: Arc<Shared>,
 }
 
@@ -36,7 +38,7 @@ impl Acceptor {
     /// An acceptor for sockets that are registered with the poll. The waker is for [`Shared::stop`].
     pub fn new(poll: Poll, listening: Arc<Listening>, shared: Arc<Shared>) -> io::Result<(Self, Waker)> {
         let waker = Waker::new(poll.registry(), WAKE)?;
-        Ok((Self { poll, listening, spare: spare(), shared }, waker))
+        Ok((Self { poll, listening, spare: spare(), shed: None, shared }, waker))
     }
 
     /// The thread's body.
@@ -83,12 +85,20 @@ impl Acceptor {
     fn accept_some(&mut self, sockets: &mut Sockets, index: usize) -> bool {
         for _ in 0..ACCEPT_BUDGET {
             match sockets.get(index).accept() {
-                Ok(stream) => self.place(stream, sockets.get(index)),
+                Ok(stream) => {
+                    if let Some(closed) = self.shed.take() {
+                        info!("connections are accepted again; {closed} were closed meanwhile");
+                    }
+                    self.place(stream, sockets.get(index));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     sockets.set_waiting(index, false);
                     return false;
                 }
-                Err(error) if is_exhausted(&error) => return self.shed(sockets.get(index), &error),
+                Err(error) if is_exhausted(&error) => {
+                    self.shed(sockets, index, &error);
+                    return true;
+                }
                 // The client gave up before it was accepted, or the call was interrupted: the next one.
                 Err(_) => {}
             }
@@ -111,15 +121,30 @@ impl Acceptor {
         self.shared.least_loaded().send(crate::shared::Letter::Connection(stream, endpoints));
     }
 
-    /// Out of descriptors: closes one waiting connection with the help of the spare descriptor.
-    fn shed(&mut self, listener: &Listener, error: &io::Error) -> bool {
-        warn!("cannot accept a connection: {error}; raise the limit of open files or lower maxclients");
+    /// Out of descriptors: closes connections that wait, with the help of the spare descriptor. Without it the system would
+    /// not even say whether one waits.
+    fn shed(&mut self, sockets: &mut Sockets, index: usize, error: &io::Error) {
+        if self.shed.is_none() {
+            warn!("cannot accept connections: {error}; raise the limit of open files or lower maxclients");
+        }
+        let closed = self.shed.get_or_insert(0);
         self.spare = None;
-        if let Ok(stream) = listener.accept() {
-            drop(stream);
+        for _ in 0..ACCEPT_BUDGET {
+            match sockets.get(index).accept() {
+                Ok(stream) => {
+                    drop(stream);
+                    *closed += 1;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    sockets.set_waiting(index, false);
+                    break;
+                }
+                // Another thread was quicker to take the descriptor.
+                Err(error) if is_exhausted(&error) => break,
+                Err(_) => {}
+            }
         }
         self.spare = spare();
-        true
     }
 }
 

@@ -1,10 +1,13 @@
 //! Limits: what a client may announce, send and leave unread before its connection ends, and what is kept secret. Each
 //! once was, or could have been, a way to take a server down.
 
+use std::fs;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit, prlimit};
 use socket2::SockRef;
 
 use crate::support::{Server, must, run, text};
@@ -124,7 +127,7 @@ fn the_unix_socket_never_has_other_permissions_than_asked_for() {
     let path = folder.path().join("socket");
     let name = path.to_str().expect("the folder's name is text");
     let _server = start(folder.path(), &["--unixsocket", name, "--unixsocketperm", "700"]);
-    let mode = std::fs::metadata(&path).expect("the socket is there").permissions().mode();
+    let mode = fs::metadata(&path).expect("the socket is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }
 
@@ -180,7 +183,7 @@ fn a_log_is_loaded_although_nobody_may_log_in() {
 fn a_line_break_in_a_password_adds_no_line_to_the_configuration() {
     let folder = folder();
     let file = folder.path().join("server.conf");
-    std::fs::write(&file, "appendonly no\n").expect("the folder can be written");
+    fs::write(&file, "appendonly no\n").expect("the folder can be written");
     let name = file.to_str().expect("the folder's name is text");
     let server = Server::start(folder.path(), &[name]);
     let mut client = server.connect();
@@ -193,4 +196,46 @@ fn a_line_break_in_a_password_adds_no_line_to_the_configuration() {
     assert_eq!(text(&client.command(&["AUTH", password]).expect("a reply")), "OK");
     let limit = must(&mut client, "CONFIG GET maxclients");
     assert_eq!(limit.pairs().expect("pairs")[0].1.text(), Some("10000"));
+}
+
+#[test]
+fn without_descriptors_new_clients_are_closed_and_the_others_served_until_some_leave() {
+    let folder = folder();
+    let server = start(folder.path(), &[]);
+    let mut first = server.connect();
+    must(&mut first, "PING");
+    let open =
+        fs::read_dir(format!("/proc/{}/fd", server.process_id())).expect("Linux lists them").count() as u64;
+    let limit = Rlimit { current: Some(open + 8), maximum: Some(open + 8) };
+    prlimit(Some(server.process()), Resource::Nofile, limit).expect("the limit can be lowered");
+
+    let is_served = |socket: &mut TcpStream| {
+        // A socket that the server has closed may refuse the question already.
+        let asked = socket.write_all(b"PING\r\n");
+        let mut reply = [0; 7];
+        asked.is_ok() && socket.read_exact(&mut reply).is_ok() && reply == *b"+PONG\r\n"
+    };
+    let (mut served, mut closed) = (Vec::new(), 0);
+    for _ in 0..20 {
+        let mut socket = server.socket();
+        if is_served(&mut socket) {
+            served.push(socket);
+        } else {
+            closed += 1;
+        }
+    }
+    assert!(!served.is_empty() && closed > 0, "{} are served, {closed} were closed", served.len());
+    must(&mut first, "PING");
+    assert!(served.iter_mut().all(is_served), "those who are in stay");
+
+    drop(served);
+    // That they have left is seen by their workers, at their next turn.
+    while !is_served(&mut server.socket()) {
+        closed += 1;
+    }
+    must(&mut first, "PING");
+    let (_, log) = server.stop();
+    assert_eq!(log.matches("cannot accept connections").count(), 1, "{log}");
+    // Neither more nor fewer: the server has looked only when somebody came.
+    assert!(log.contains(&format!("accepted again; {closed} were closed")), "{closed} closed:\n{log}");
 }
