@@ -41,7 +41,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "2.6.0",
         "O(N)",
         "Counts the number of set bits in a string.",
-        "key [start [end [BYTE | BIT]]]",
+        "key [start end [BYTE | BIT]]",
     ),
     Command::new("BITPOS", Group::Bitmap, -3, position::bitpos).flags(READ).key(Access::Read).doc(
         "2.8.7",

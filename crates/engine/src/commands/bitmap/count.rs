@@ -7,12 +7,16 @@ use crate::args::Args;
 use crate::command::Outcome;
 use crate::commands::string::range::clamp;
 use crate::context::Context;
+use crate::error::Error;
 use crate::reply::Reply;
 
 pub(super) fn bitcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let start = if args.len() > 2 { args.integer(2)? } else { 0 };
-    let end = if args.len() > 3 { args.integer(3)? } else { -1 };
     let unit = Unit::parse(args, 4)?;
+    let (start, end) = match args.len() {
+        2 => (0, -1),
+        3 => return Err(Error::Syntax),
+        _ => (args.integer(2)?, args.integer(3)?),
+    };
     let key = ctx.key(args, 1);
     let count = match ctx.db().string(&key)? {
         Some(value) => {

@@ -16,9 +16,9 @@ pub(super) fn bitpos(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
         1 => true,
         _ => return Err(Error::Static("ERR The bit argument must be 1 or 0.")),
     };
+    let unit = Unit::parse(args, 5)?;
     let start = if args.len() > 3 { args.integer(3)? } else { 0 };
     let end = if args.len() > 4 { args.integer(4)? } else { -1 };
-    let unit = Unit::parse(args, 5)?;
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
     let Some(value) = db.string(&key)? else {
