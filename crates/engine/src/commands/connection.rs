@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use keyspace::DbIndex;
 use resp::Protocol;
+use stdx::number::parse_i64;
 
 use super::transactions::abandon;
 use crate::accounts::Login;
@@ -81,17 +82,22 @@ fn echo(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outc
 }
 
 fn select(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let number = args.integer(1)?;
+    let index = database_argument(ctx, args.get(1))?;
+    ctx.session.database = index;
+    ctx.session.record.database.store(index.0, Ordering::Relaxed);
+    reply.ok();
+    Ok(())
+}
+
+/// The database that an argument names.
+pub(crate) fn database_argument(ctx: &Context<'_, '_>, text: &[u8]) -> Result<DbIndex, Error> {
+    let number = parse_i64(text).ok_or(Error::NotInteger)?;
     if i32::try_from(number).is_err() {
         return Err(Error::Static(
             "ERR value is out of range, value must between -2147483648 and 2147483647",
         ));
     }
-    let index = database_index(ctx, number)?;
-    ctx.session.database = index;
-    ctx.session.record.database.store(index.0, Ordering::Relaxed);
-    reply.ok();
-    Ok(())
+    database_index(ctx, number)
 }
 
 /// A database by its number.

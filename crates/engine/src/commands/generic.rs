@@ -1,8 +1,6 @@
 //! Keys of any type: whether they are there, what they are, what they are called, where they are.
 
-use keyspace::DbIndex;
-use stdx::number::parse_i64;
-
+use super::connection::database_argument;
 use crate::args::Args;
 use crate::command::{Access, Command, Databases, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
@@ -141,7 +139,7 @@ fn copy(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
         if cursor.take("REPLACE") {
             replace = true;
         } else if cursor.take("DB") {
-            target = database(ctx, cursor.next_required()?)?;
+            target = database_argument(ctx, cursor.next_required()?)?;
         } else {
             return Err(Error::Syntax);
         }
@@ -157,7 +155,7 @@ fn copy(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 }
 
 fn move_key(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let target = database(ctx, args.get(2))?;
+    let target = database_argument(ctx, args.get(2))?;
     if target == ctx.session.database {
         return Err(SAME_OBJECT);
     }
@@ -165,15 +163,4 @@ fn move_key(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     let moved = ctx.db().move_to(&key, target);
     reply.integer(i64::from(moved));
     Ok(())
-}
-
-/// The database that an argument names.
-fn database(ctx: &Context<'_, '_>, text: &[u8]) -> Result<DbIndex, Error> {
-    let number = parse_i64(text).ok_or(Error::NotInteger)?;
-    let databases = ctx.shared.keyspace.databases();
-    u16::try_from(number)
-        .ok()
-        .filter(|&index| index < databases)
-        .map(DbIndex)
-        .ok_or(Error::Static("ERR DB index is out of range"))
 }
