@@ -102,7 +102,7 @@ fn info(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
     for name in args.from(2) {
         match table().by_full_name(name) {
             Some(row) => write_info(&row, reply),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
     Ok(())
