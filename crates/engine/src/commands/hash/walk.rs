@@ -117,12 +117,9 @@ fn pick(
         return Err(Error::OutOfRange);
     }
     let mut db = ctx.db();
-    let hash = db.hash(&key)?;
-    if count < -MAX_REPEATED {
-        return Err(Error::OutOfRange);
-    }
-    let chosen: Vec<Entry<'_>> = match hash {
+    let chosen: Vec<Entry<'_>> = match db.hash(&key)? {
         None => Vec::new(),
+        Some(_) if count < -MAX_REPEATED => return Err(Error::OutOfRange),
         Some(hash) if count < 0 => hash.random_repeated(count.unsigned_abs() as usize, rng),
         Some(hash) => hash.random_distinct(usize::try_from(count).unwrap_or(usize::MAX), rng),
     };
