@@ -67,6 +67,8 @@ impl<'a> Options<'a> {
                 options.pattern = Some(cursor.next_required()?).filter(|pattern| *pattern != b"*");
             } else if cursor.take("TYPE") {
                 options.kind = Some(cursor.next_required()?);
+            } else if cursor.take("NOVALUES") {
+                return Err(Error::Static("ERR NOVALUES option can only be used in HSCAN"));
             } else {
                 return Err(Error::Syntax);
             }
