@@ -69,6 +69,9 @@ pub(super) fn hgetex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
     let mut db = ctx.db();
     let hash = db.hash(&key)?;
     let (wish, next) = Wish::parse(args, 2, now)?;
+    if args.len() < next + 2 {
+        return Err(Error::WrongArity("hgetex".into()));
+    }
     let fields = Fields::parse(args, next)?;
     let removes = matches!(wish, Wish::At(at) if at <= now);
     let mut seen: HashSet<&[u8]> = HashSet::new();
@@ -160,7 +163,7 @@ impl SetOptions {
 
 /// Reads `numfields` and checks that as many pairs follow; returns where they begin.
 fn parse_count(args: &Args<'_>, at: usize) -> Result<usize, Error> {
-    if at >= args.len() {
+    if args.len() < at + 3 {
         return Err(Error::WrongArity("hsetex".into()));
     }
     let count = args.integer(at).ok().filter(|count| (1..=i64::from(i32::MAX)).contains(count));
