@@ -78,6 +78,8 @@ pub struct ClientRecord {
     pub queued: AtomicI64,
     /// Watched keys.
     pub watching: AtomicUsize,
+    /// Subscriptions: to channels, to patterns, to channels of shards.
+    pub subscriptions: [AtomicUsize; 3],
     /// 2 or 3.
     pub protocol: AtomicU16,
     /// Bytes received.
@@ -109,7 +111,7 @@ impl ClientRecord {
         let get = |value: &AtomicUsize| value.load(Ordering::Relaxed);
         let seconds = |since: i64| (now.0 - since).max(0) / 1000;
         format!(
-            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
+            "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
              watch={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} \
              events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} \
              tot-net-out={} tot-cmds={}",
@@ -122,6 +124,9 @@ impl ClientRecord {
             seconds(self.active.load(Ordering::Relaxed)),
             self.flags(&names),
             self.database.load(Ordering::Relaxed),
+            get(&self.subscriptions[0]),
+            get(&self.subscriptions[1]),
+            get(&self.subscriptions[2]),
             self.queued.load(Ordering::Relaxed),
             get(&self.watching),
             get(&self.query_bytes),
@@ -159,6 +164,7 @@ impl ClientRecord {
             }
         };
         add(self.monitoring.load(Ordering::Relaxed), 'O');
+        add(self.is_subscribed(), 'P');
         add(self.queued.load(Ordering::Relaxed) >= 0, 'x');
         add(self.blocked.load(Ordering::Relaxed), 'b');
         add(names.tracking.is_some(), 't');
@@ -175,9 +181,14 @@ impl ClientRecord {
         self.is_unix || self.address.starts_with("127.") || self.address.starts_with("[::1]:")
     }
 
-    /// `normal`; pub/sub and replicas come with their commands.
+    /// Whether it is subscribed to something.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions.iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
+
+    /// `normal` or `pubsub`; replicas come with their commands.
     pub fn type_name(&self) -> &'static str {
-        "normal"
+        if self.is_subscribed() { "pubsub" } else { "normal" }
     }
 }
 
@@ -237,6 +248,7 @@ impl Clients {
             queued_bytes: AtomicUsize::new(0),
             queued: AtomicI64::new(-1),
             watching: AtomicUsize::new(0),
+            subscriptions: Default::default(),
             protocol: AtomicU16::new(2),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),

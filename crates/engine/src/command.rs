@@ -31,6 +31,8 @@ pub enum Group {
     HyperLogLog,
     /// Lists.
     List,
+    /// Publish and subscribe.
+    PubSub,
     /// The server.
     Server,
     /// Strings.
@@ -49,6 +51,7 @@ impl Group {
             Self::Hash => "hash",
             Self::HyperLogLog => "hyperloglog",
             Self::List => "list",
+            Self::PubSub => "pubsub",
             Self::Server => "server",
             Self::String => "string",
             Self::Transactions => "transactions",
@@ -74,6 +77,7 @@ pub enum Keys {
 
 /// Which arguments are channels that its user must be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "a variant's text says what its fields are")]
 pub enum Channels {
     /// None.
     None,
@@ -83,6 +87,9 @@ pub enum Channels {
     All,
     /// All, and they are patterns.
     Patterns,
+    /// Those up to `last` are channels of shards, which clients of a cluster find as they find keys; a negative `last`
+    /// counts from the end. Without `is_checked` the user need not be allowed to use them.
+    Shard { last: i32, is_checked: bool },
 }
 
 /// Which databases a command concerns.
@@ -212,6 +219,14 @@ impl Flags {
     pub const ARBITRARY_KEYS: Self = Self(1 << 17);
     /// Dangerous although neither administrative nor a write.
     pub const DANGEROUS: Self = Self(1 << 18);
+    /// About publishing and subscribing.
+    pub const PUBSUB: Self = Self(1 << 19);
+    /// Has an effect that replicas must see although it changes no data, so a pause of writes holds it back.
+    pub const MAY_REPLICATE: Self = Self(1 << 20);
+    /// Answers with pushes, which CLIENT REPLY does not silence.
+    pub const PUSHES: Self = Self(1 << 21);
+    /// Allowed to a client of RESP2 that is subscribed.
+    pub const SUBSCRIBED: Self = Self(1 << 22);
 
     /// Both sets together.
     #[must_use]
@@ -231,6 +246,7 @@ impl Flags {
             (Flags::READONLY, "readonly"),
             (Flags::DENYOOM, "denyoom"),
             (Flags::ADMIN, "admin"),
+            (Flags::PUBSUB, "pubsub"),
             (Flags::NOSCRIPT, "noscript"),
             (Flags::LOADING, "loading"),
             (Flags::STALE, "stale"),

@@ -21,6 +21,7 @@ mod latency;
 mod list;
 mod memory;
 mod object;
+mod pubsub;
 mod scan;
 mod server;
 mod slowlog;
@@ -51,6 +52,7 @@ pub const ALL: &[&[Command]] = &[
     list::COMMANDS,
     memory::COMMANDS,
     object::COMMANDS,
+    pubsub::COMMANDS,
     scan::COMMANDS,
     server::COMMANDS,
     slowlog::COMMANDS,
@@ -59,8 +61,9 @@ pub const ALL: &[&[Command]] = &[
 ];
 
 /// A connection has gone: what it began ends with it.
-pub fn close(session: &mut crate::Session, shared: &crate::Shared) {
+pub(crate) fn close(session: &mut crate::Session, shared: &crate::Shared, desk: &mut crate::pubsub::Desk) {
     abandon(session, shared);
+    crate::pubsub::forget(shared, desk, session);
     crate::tracking::disable(shared, session);
     if std::mem::take(&mut session.monitoring) {
         shared.clients.monitors.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);

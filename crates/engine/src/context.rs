@@ -8,6 +8,7 @@ use stdx::time::UnixMs;
 use crate::args::Args;
 use crate::command::Flags;
 use crate::host::Host;
+use crate::pubsub::Desk;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
@@ -25,6 +26,8 @@ pub struct Context<'c, 'k> {
     pub host: &'c dyn Host,
     /// What the worker has to tell clients that cache.
     pub invalidations: &'c mut Invalidations,
+    /// What the worker's clients are subscribed to, and what is published to others.
+    pub desk: &'c mut Desk,
     /// The command's row.
     pub row: Row,
     /// Whether the command runs inside a transaction, with everything it needs locked already.

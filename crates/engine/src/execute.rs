@@ -9,12 +9,13 @@ use stdx::quote::write_quoted;
 use crate::args::{Args, OwnedArgs};
 use crate::client::PauseMode;
 use crate::command::{Flags, Group};
-use crate::commands::abandon;
+use crate::commands::{abandon, close};
 use crate::context::{Context, tell_observers};
 use crate::error::Error;
 use crate::gate::{self, Request};
 use crate::host::Host;
 use crate::permission;
+use crate::pubsub::Desk;
 use crate::reply::Reply;
 use crate::secrets;
 use crate::session::{ReplyMode, Session};
@@ -63,13 +64,16 @@ impl Prepared {
     pub fn is_about_data(&self) -> bool {
         let Ok(row) = &self.row else { return true };
         let command = row.command;
-        !command.flags.has(Flags::ADMIN) && (command.group != Group::Connection || command.name == "SELECT")
+        !command.flags.has(Flags::ADMIN)
+            && command.group != Group::PubSub
+            && (command.group != Group::Connection || command.name == "SELECT")
     }
 
     /// Whether a pause holds it back: not what is refused at once. Requests before it have run.
     pub fn is_paused(&self, mode: PauseMode, args: &Args<'_>, session: &Session, shared: &Shared) -> bool {
         let Ok(row) = &self.row else { return false };
-        let writes = |row: &Row| row.command.flags.has(Flags::WRITE);
+        let writes =
+            |row: &Row| row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::MAY_REPLICATE);
         let is_held = mode == PauseMode::All
             || writes(row)
             || row.command.name == "EXEC"
@@ -85,12 +89,20 @@ pub struct Worker<'k> {
     index: usize,
     wanted: Wanted,
     invalidations: Invalidations,
+    /// What the worker's clients are subscribed to, and what has been published.
+    pub desk: Desk,
 }
 
 impl<'k> Worker<'k> {
     /// The engine of worker `index`.
     pub fn new(access: Access<'k>, index: usize) -> Self {
-        Self { access, index, wanted: Wanted::default(), invalidations: Invalidations::default() }
+        Self {
+            access,
+            index,
+            wanted: Wanted::default(),
+            invalidations: Invalidations::default(),
+            desk: Desk::default(),
+        }
     }
 
     /// Hashes the keys of a request that will be leased with the next group, and asks for their shards.
@@ -185,6 +197,7 @@ impl<'k> Worker<'k> {
             shared,
             host,
             invalidations: &mut self.invalidations,
+            desk: &mut self.desk,
             row,
             in_transaction: false,
             first_key: prepared.first_key,
@@ -198,10 +211,16 @@ impl<'k> Worker<'k> {
         let ended = (shared.clock)();
         let took = ended.saturating_sub(started);
         account(&context, &row, args, took, failed);
-        finish(session, out, begin);
+        let reply_begin = if row.command.flags.has(Flags::PUSHES) { out.len() } else { begin };
+        finish(session, out, reply_begin);
         end_caching(session, Some(&row));
         self.invalidations.write_own(session, out, shared);
         ended
+    }
+
+    /// A connection has gone: what it began ends with it.
+    pub fn forget(&mut self, session: &mut Session, shared: &Shared) {
+        close(session, shared, &mut self.desk);
     }
 
     /// Tells those who watch or cache what was touched outside a command.

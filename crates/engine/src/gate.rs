@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use config::Param;
+use resp::Protocol;
 
 use crate::args::Args;
 use crate::command::{Flags, Outcome};
@@ -10,7 +11,7 @@ use crate::error::Error;
 use crate::permission;
 use crate::session::Session;
 use crate::shared::Shared;
-use crate::table::Row;
+use crate::table::{Row, Table};
 
 /// What a check looks at.
 pub(crate) struct Request<'a> {
@@ -28,6 +29,7 @@ pub(crate) fn check(request: &Request<'_>) -> Outcome {
     protected(request)?;
     transaction(request)?;
     permission(request)?;
+    subscribed(request)?;
     loading(request)?;
     writable(request)
 }
@@ -37,7 +39,7 @@ fn arity(request: &Request<'_>) -> Outcome {
     if request.row.command.accepts(request.args.len()) {
         return Ok(());
     }
-    Err(Error::WrongArity(crate::table::Table::full_name(request.row).into()))
+    Err(Error::WrongArity(Table::full_name(request.row).into()))
 }
 
 #[inline]
@@ -86,6 +88,22 @@ fn transaction(request: &Request<'_>) -> Outcome {
         return Err(Error::Static("ERR Command not allowed inside a transaction"));
     }
     Ok(())
+}
+
+/// A client of RESP2 that is subscribed could not tell replies from messages.
+#[inline]
+fn subscribed(request: &Request<'_>) -> Outcome {
+    let Request { row, session, .. } = request;
+    if session.subscriptions.is_empty()
+        || session.protocol != Protocol::Resp2
+        || row.command.flags.has(Flags::SUBSCRIBED)
+    {
+        return Ok(());
+    }
+    Err(Error::Text(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+        Table::full_name(row)
+    )))
 }
 
 #[inline]

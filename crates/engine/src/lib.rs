@@ -23,6 +23,7 @@ mod gate;
 pub mod host;
 pub mod latency;
 pub mod permission;
+pub mod pubsub;
 pub mod rates;
 pub mod reply;
 mod secrets;

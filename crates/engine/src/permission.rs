@@ -167,6 +167,9 @@ impl Command {
             Channels::First => each(1, false),
             Channels::All => (1..args.len()).for_each(|at| each(at, false)),
             Channels::Patterns => (1..args.len()).for_each(|at| each(at, true)),
+            Channels::Shard { is_checked: false, .. } => {}
+            Channels::Shard { last: 1, .. } => each(1, false),
+            Channels::Shard { .. } => (1..args.len()).for_each(|at| each(at, false)),
         }
     }
 

@@ -8,6 +8,7 @@ use resp::Protocol;
 use crate::accounts::Login;
 use crate::client::ClientRecord;
 use crate::fieldset::Fieldsets;
+use crate::pubsub::Subscriptions;
 use crate::tracking::Mode;
 use crate::transaction::Transaction;
 
@@ -44,6 +45,8 @@ pub struct Session {
     pub fieldsets: Fieldsets,
     /// Whether it is fed with what all clients send.
     pub monitoring: bool,
+    /// What it is subscribed to.
+    pub subscriptions: Subscriptions,
     /// How it tracks the keys it reads, if it does.
     pub tracking: Option<Box<Mode>>,
     /// Whether it wants to be closed once its replies are sent.
@@ -66,6 +69,7 @@ impl Session {
             transaction: Transaction::default(),
             fieldsets: Fieldsets::default(),
             monitoring: false,
+            subscriptions: Subscriptions::default(),
             tracking: None,
             closing: false,
             no_touch: false,

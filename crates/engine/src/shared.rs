@@ -11,6 +11,7 @@ use stdx::time::UnixMs;
 use crate::accounts::Accounts;
 use crate::client::Clients;
 use crate::latency::Latency;
+use crate::pubsub::Directory;
 use crate::rates::{Rates, Totals};
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandTotals, WorkerStatistics};
@@ -31,6 +32,8 @@ pub struct Shared {
     pub clients: Clients,
     /// Who watches which keys.
     pub watchers: Watchers,
+    /// Who is subscribed to what.
+    pub pubsub: Directory,
     /// Who may hold which keys in a cache.
     pub tracking: Tracking,
     /// The slow log.
@@ -146,6 +149,7 @@ impl Shared {
             accounts: Accounts::default(),
             clients: Clients::default(),
             watchers: Watchers::default(),
+            pubsub: Directory::default(),
             tracking: Tracking::default(),
             slow_log: Mutex::default(),
             latency: Mutex::default(),

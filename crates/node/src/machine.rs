@@ -1,8 +1,11 @@
 //! What the node asks of the machine: letters to workers, the log's way to the disk, saving, figures, the end.
 
+use std::sync::Arc;
+
 use config::{Appended, Config};
 use engine::Shared;
 use engine::host::{MemoryFigures, PersistenceFigures, Refusal};
+use engine::pubsub::Message;
 use engine::tracking::Notice;
 use keyspace::{Access, Garbage, LogPosition, Snapshot};
 
@@ -11,7 +14,7 @@ use crate::node::Node;
 /// What another thread tells a worker.
 #[derive(Debug)]
 pub enum Mail {
-    /// Look at the record of a connection: it was killed.
+    /// Look at a connection: it was killed, or its user's channels have become fewer.
     Look {
         /// The connection's number at the worker.
         number: usize,
@@ -20,8 +23,10 @@ pub enum Mail {
     },
     /// What clients that cache have to be told.
     Invalidations(Vec<Notice>),
+    /// Messages for those who are subscribed to their names.
+    Messages(Vec<Arc<Message>>),
     /// A line for the clients that run MONITOR.
-    Monitor(std::sync::Arc<[u8]>),
+    Monitor(Arc<[u8]>),
     /// The log has reached its promised place up to a new position.
     Released,
     /// A pause may be over.

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use acl::Users;
 use config::{Config, Param};
+use engine::Shared;
 use engine::client::PauseMode;
 use engine::host::Shutdown;
 use engine::shared::Identity;
-use engine::{Session, Shared};
 use keyspace::{Access, Keyspace, LogPosition, SHARDS, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
@@ -67,7 +67,9 @@ pub struct Node {
     max_clients: AtomicUsize,
     protected: AtomicBool,
     sweeping: AtomicBool,
+    /// Of clients that are subscribed to nothing, and of those that are.
     output_limit: OutputLimit,
+    subscriber_limit: OutputLimit,
 }
 
 impl Node {
@@ -95,6 +97,7 @@ impl Node {
             protected: AtomicBool::new(false),
             sweeping: AtomicBool::new(false),
             output_limit: OutputLimit::default(),
+            subscriber_limit: OutputLimit::default(),
         };
         node.configure();
         node
@@ -133,6 +136,7 @@ impl Node {
         self.waits_for_log.store(config.yes(Param::Appendonly), Ordering::Relaxed);
         self.protected.store(config.yes(Param::ProtectedMode), Ordering::Relaxed);
         self.output_limit.set(&config.output_limits().normal);
+        self.subscriber_limit.set(&config.output_limits().pubsub);
     }
 
     /// Why a new connection is refused, as the bytes to tell it.
@@ -254,10 +258,12 @@ impl Node {
     /// Whether a connection is owed more than it may be, or has been for too long. That is noted in the log.
     pub(crate) fn exceeds_output_limit(&self, connection: &mut Connection, now: Now) -> bool {
         let waiting = connection.output.len();
+        let is_subscriber = !connection.session.subscriptions.is_empty();
+        let limit = if is_subscriber { &self.subscriber_limit } else { &self.output_limit };
         let since = &mut connection.over_soft_limit_since;
         let exceeds = waiting > UNAUTHENTICATED_OUTPUT
             && connection.session.login.is_needed(&self.shared.accounts)
-            || self.output_limit.is_exceeded(waiting, since, now.monotonic_ns);
+            || limit.is_exceeded(waiting, since, now.monotonic_ns);
         if exceeds {
             self.shared.clients.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
             self.machine.warn(&output_limit::complaint(&connection.session.record, now.unix));
@@ -267,13 +273,7 @@ impl Node {
 
     /// Whether time alone can make a connection exceed its limits.
     pub(crate) fn has_soft_output_limit(&self) -> bool {
-        self.output_limit.has_soft()
-    }
-
-    /// A connection has gone: what it watched and was fed with ends.
-    pub(crate) fn forget(&self, session: &mut Session) {
-        engine::commands::close(session, &self.shared);
-        self.shared.clients.close(&session.record);
+        self.output_limit.has_soft() || self.subscriber_limit.has_soft()
     }
 }
 

@@ -1,7 +1,7 @@
 //! One worker's half of the node: its connections, and what the reactor asks of it.
 //!
-//! What happens in a turn is in [`turn`], what happens without requests in [`upkeep`], and what clients that cache are
-//! told in [`invalidation`].
+//! What happens in a turn is in [`turn`], what happens without requests in [`upkeep`], what clients that cache are told
+//! in [`invalidation`], and how messages reach subscribers in [`messages`].
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -19,6 +19,7 @@ use crate::output::Output;
 use crate::unfinished::Unfinished;
 
 mod invalidation;
+mod messages;
 mod turn;
 mod upkeep;
 
@@ -91,7 +92,8 @@ impl<'n> Worker<'n> {
     pub fn close(&mut self, number: usize) {
         if let Some(mut connection) = self.connections[number].take() {
             count_sent(&self.node.shared.statistics[self.index], &mut connection);
-            self.node.forget(&mut connection.session);
+            self.engine.forget(&mut connection.session, &self.node.shared);
+            self.node.shared.clients.close(&connection.session.record);
             self.held.retain(|(_, held)| *held != number);
             self.writable.retain(|&other| other != number);
             self.resumed.retain(|&other| other != number);
@@ -190,6 +192,7 @@ impl<'n> Worker<'n> {
         match mail {
             Mail::Look { number, id } => self.look(number, id),
             Mail::Invalidations(notices) => self.invalidate(now, notices),
+            Mail::Messages(messages) => self.deliver_letter(now, &messages),
             Mail::Monitor(line) => self.feed_monitors(now, &line),
             Mail::Released => self.release_held(),
             Mail::Unpaused => self.resume_paused(now),
@@ -249,11 +252,13 @@ impl<'n> Worker<'n> {
         }
     }
 
-    /// Closes a connection that was killed.
+    /// Closes a connection that was killed, or is subscribed to what its user may not use any more.
     fn look(&mut self, number: usize, id: u64) {
         let place = self.connections.get_mut(number).and_then(Option::as_mut);
-        if place.is_some_and(|connection| {
-            connection.session.record.id == id && connection.session.record.killed.load(Ordering::Relaxed)
+        if place.is_some_and(|Connection { session, .. }| {
+            session.record.id == id
+                && (session.record.killed.load(Ordering::Relaxed)
+                    || !engine::pubsub::may_keep(&self.node.shared, session))
         }) {
             self.peer_closed(number);
         }

@@ -37,7 +37,7 @@ impl Remote {
         let client = self.clients.get_mut(client).expect("it was just connected");
         client.send(words);
         client.flush()?;
-        if answered { Ok(Reply::Frame(client.receive()?)) } else { Ok(Reply::Nothing) }
+        if answered { Ok(Reply::Frame(client.receive_any()?)) } else { Ok(Reply::Nothing) }
     }
 }
 

@@ -207,10 +207,12 @@ fn opens_channels(ctx: &Context<'_, '_>) -> bool {
 fn set_user(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let rules: Vec<&[u8]> = args.from(3).collect();
     let setting = setting(opens_channels(ctx));
+    let before = ctx.shared.accounts.all();
     ctx.shared
         .accounts
         .change(|users| users.change(args.get(2), &rules, setting).map(drop))
         .map_err(|error| Error::Text(format!("ERR {error}")))?;
+    recheck_subscribers(ctx, &before);
     reply.ok();
     Ok(())
 }
@@ -224,6 +226,20 @@ fn delete_users(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_
     close_clients_without_user(ctx);
     reply.integer(deleted as i64);
     Ok(())
+}
+
+/// Lets workers look at the subscribers whose users may not use all channels any more that they might use before. Those
+/// who are subscribed to such a channel are closed.
+fn recheck_subscribers(ctx: &Context<'_, '_>, before: &Users) {
+    let users = ctx.shared.accounts.all();
+    for record in ctx.shared.clients.all().iter().filter(|record| record.is_subscribed()) {
+        let name = record.names.lock().user.clone();
+        if let (Some(before), Some(user)) = (before.get(&name), users.get(&name))
+            && user.lost_channels(before)
+        {
+            ctx.host.wake_client(record);
+        }
+    }
 }
 
 /// Closes the connections whose user is gone.
@@ -341,8 +357,10 @@ fn load(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
         .read_acl_file(&path)
         .and_then(|content| Users::from_file(&content, &path, &password, setting(opens_channels(ctx))))
         .map_err(|error| Error::Text(format!("ERR {error}")))?;
+    let before = ctx.shared.accounts.all();
     ctx.shared.accounts.change(|known| *known = users);
     close_clients_without_user(ctx);
+    recheck_subscribers(ctx, &before);
     reply.ok();
     Ok(())
 }

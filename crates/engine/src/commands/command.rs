@@ -4,7 +4,7 @@ use stdx::glob::{self, Case};
 
 use super::documentation;
 use crate::args::{Args, OwnedArgs};
-use crate::command::{Command, Flags, Group, Keys, Outcome};
+use crate::command::{Channels, Command, Flags, Group, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -112,6 +112,7 @@ fn info(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 fn write_info(row: &Row, reply: &mut Reply<'_>) {
     let command = row.command;
     let (first, last, step) = match command.keys {
+        Keys::None if matches!(command.channels, Channels::Shard { .. }) => shard_positions(command),
         Keys::None | Keys::Counted { .. } => (0, 0, 0),
         Keys::Range { first, last, step, .. } => (first as i64, i64::from(last), step as i64),
         Keys::Pair { .. } => (1, 2, 1),
@@ -138,6 +139,12 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
     let children: Vec<&Row> = children(row).collect();
     reply.set(children.len());
     children.into_iter().for_each(|child| write_info(child, reply));
+}
+
+/// Channels of shards stand where other commands have keys.
+fn shard_positions(command: &Command) -> (i64, i64, i64) {
+    let Channels::Shard { last, .. } = command.channels else { return (0, 0, 0) };
+    (1, last.into(), 1)
 }
 
 fn children(row: &Row) -> impl Iterator<Item = &'static Row> {

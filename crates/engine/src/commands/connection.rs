@@ -30,7 +30,7 @@ const LOGIN: Flags = Flags::NOSCRIPT
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("PING", Group::Connection, -1, ping)
         .tips(tips::ALL_SHARDS)
-        .flags(Flags::FAST.and(Flags::SENTINEL))
+        .flags(Flags::FAST.and(Flags::SENTINEL).and(Flags::SUBSCRIBED))
         .doc("1.0.0", "O(1)", "Returns the server's liveliness response.", "[message]"),
     Command::new("ECHO", Group::Connection, 2, echo)
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
@@ -53,13 +53,13 @@ pub(super) const COMMANDS: &[Command] = &[
         "Handshakes with the server.",
         "[protover [AUTH username password] [SETNAME clientname]]",
     ),
-    Command::new("RESET", Group::Connection, 1, reset).flags(LOGIN).doc(
+    Command::new("RESET", Group::Connection, 1, reset).flags(LOGIN.and(Flags::SUBSCRIBED)).doc(
         "6.2.0",
         "O(1)",
         "Resets the connection.",
         "",
     ),
-    Command::new("QUIT", Group::Connection, -1, quit).flags(LOGIN).doc(
+    Command::new("QUIT", Group::Connection, -1, quit).flags(LOGIN.and(Flags::SUBSCRIBED)).doc(
         "1.0.0",
         "O(1)",
         "Closes the connection.",
@@ -67,8 +67,14 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn ping(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn ping(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let among_messages = !ctx.session.subscriptions.is_empty() && ctx.session.protocol == Protocol::Resp2;
     match args.len() {
+        1 | 2 if among_messages => {
+            reply.array(2);
+            reply.bulk("pong");
+            reply.bulk(args.get_optional(1).unwrap_or_default());
+        }
         1 => reply.simple("PONG"),
         2 => reply.bulk(args.get(1)),
         _ => return Err(Error::WrongArity("ping".into())),
@@ -202,6 +208,7 @@ pub(crate) fn client_name(name: &[u8]) -> Result<String, Error> {
 fn reset(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     abandon(ctx.session, ctx.shared);
     crate::tracking::disable(ctx.shared, ctx.session);
+    crate::pubsub::forget(ctx.shared, ctx.desk, ctx.session);
     let session = &mut *ctx.session;
     session.protocol = Protocol::Resp2;
     session.database = DbIndex(0);

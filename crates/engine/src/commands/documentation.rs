@@ -3,7 +3,7 @@
 //! The arguments are parsed from the row's syntax, which is written as the documentation writes it: `[..]` is optional,
 //! `<a | b>` and `[a | b]` are choices, `x [x ...]` repeats, words in capitals are literal.
 
-use crate::command::{Command, Flags, Group, Keys};
+use crate::command::{Channels, Command, Flags, Group, Keys};
 use crate::reply::Reply;
 
 /// The ACL categories of a command, by Redis's rules.
@@ -21,13 +21,14 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         Group::List => Some("list"),
         Group::String => Some("string"),
         Group::Transactions => Some("transaction"),
-        Group::Server => None,
+        Group::PubSub | Group::Server => None,
     });
     let is_dangerous = flags.has(Flags::ADMIN) || flags.has(Flags::DANGEROUS);
     let by_flag = [
         (flags.has(Flags::WRITE), "write"),
         (flags.has(Flags::READONLY), "read"),
         (flags.has(Flags::ADMIN), "admin"),
+        (flags.has(Flags::PUBSUB), "pubsub"),
         (is_dangerous, "dangerous"),
         (flags.has(Flags::FAST), "fast"),
         (!flags.has(Flags::FAST), "slow"),
@@ -39,6 +40,11 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
 
 /// The key specifications of COMMAND INFO.
 pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
+    if let Channels::Shard { last, .. } = command.channels {
+        // What finds the node of a channel, but is no key.
+        reply.set(1);
+        return write_spec(reply, &["not_key"], 1, &Find::Range { last, step: 1 });
+    }
     match command.keys {
         Keys::None => reply.set(0),
         Keys::Range { first, last, step, access } => {

@@ -22,7 +22,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "key [element [element ...]]",
     ),
     Command::new("PFCOUNT", Group::HyperLogLog, -2, pfcount)
-        .flags(Flags::READONLY)
+        .flags(Flags::READONLY.and(Flags::MAY_REPLICATE))
         .keys(Keys::Range { first: 1, last: -1, step: 1, access: Access::Refresh })
         .doc(
             "2.8.9",

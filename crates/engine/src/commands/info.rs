@@ -119,7 +119,7 @@ fn clients(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "client_recent_max_output_buffer", most(|record| record.output_bytes.load(Relaxed)));
     line(out, "blocked_clients", records.iter().filter(|record| record.blocked.load(Relaxed)).count());
     line(out, "tracking_clients", ctx.shared.tracking.totals().clients);
-    line(out, "pubsub_clients", 0);
+    line(out, "pubsub_clients", ctx.shared.pubsub.clients.load(Relaxed));
     line(out, "watching_clients", records.iter().filter(|record| record.watching.load(Relaxed) > 0).count());
     line(out, "clients_in_timeout_table", 0);
     line(

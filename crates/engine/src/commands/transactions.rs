@@ -138,7 +138,7 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     let ran = if needs_everything {
         // The access is lent to the closure and back; everything else of the context goes along.
         let (session, shared, host, row) = (&mut *ctx.session, ctx.shared, ctx.host, ctx.row);
-        let invalidations = &mut *ctx.invalidations;
+        let (invalidations, desk) = (&mut *ctx.invalidations, &mut *ctx.desk);
         ctx.access.with_everything(|access| {
             let mut inner = Context {
                 access,
@@ -146,6 +146,7 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
                 shared,
                 host,
                 invalidations,
+                desk,
                 row,
                 in_transaction: true,
                 first_key: None,

@@ -240,7 +240,7 @@ impl Worker<'_> {
 
     /// Locks, runs in order, unlocks.
     fn run_group(&mut self, turn: &mut Turn<'_>) {
-        let Turn { buffers, group, clock, .. } = turn;
+        let Turn { now, buffers, group, clock } = turn;
         let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
         if !is_alone {
             self.engine.lease();
@@ -254,6 +254,9 @@ impl Worker<'_> {
             let (session, out) = (&mut connection.session, connection.output.buffer());
             let environment = (&*self.node.shared, self.node as &dyn engine::Host);
             *clock = self.engine.run(&gathered.prepared, &args, session, out, environment, *clock);
+            if self.engine.desk.has_own() {
+                self.deliver_own(*now);
+            }
         }
         group.clear();
         if !is_alone {
@@ -274,6 +277,7 @@ impl Worker<'_> {
     fn finish_turn(&mut self, now: Now, inputs: &[Input], before: LogPosition) {
         self.hand_over();
         self.hand_out_invalidations(now);
+        self.hand_out_messages();
         self.publish_counters();
         let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
         let waits_for = self.node.unreleased(self.index, own);

@@ -109,7 +109,10 @@ impl Worker<'_> {
         for number in 0..self.connections.len() {
             let Some(connection) = self.connections[number].as_ref() else { continue };
             let idle_ms = now.unix.0 - connection.session.record.active.load(Ordering::Relaxed);
-            if idle_ms >= timeout_ms && !connection.session.monitoring {
+            if idle_ms >= timeout_ms
+                && !connection.session.monitoring
+                && connection.session.subscriptions.is_empty()
+            {
                 self.peer_closed(number);
             }
         }

@@ -12,6 +12,7 @@ mod machine;
 mod output_limits;
 mod pauses;
 mod permissions;
+mod pubsub;
 mod tracking;
 mod transcripts;
 mod world;

@@ -73,7 +73,8 @@ fn is_permitted(row: &Row, words: &[String], grant: Grant) -> bool {
     let owned: engine::args::OwnedArgs = words.iter().collect();
     let args = owned.as_args();
     let known = row.command.access_by.map(|access_by| access_by(&args));
-    let mut permitted = grant != Grant::NoChannels || row.command.channels == Channels::None;
+    let mut permitted = grant != Grant::NoChannels
+        || matches!(row.command.channels, Channels::None | Channels::Shard { is_checked: false, .. });
     row.command.for_each_key(&args, |_, most| permitted &= grant.permits(known.unwrap_or(most)));
     permitted
 }

@@ -143,8 +143,11 @@ impl World {
     pub(crate) fn read_bytes(&mut self, peer: Peer) -> Vec<u8> {
         let worker = &mut self.workers[peer.worker];
         let output = worker.output(peer.number);
-        let bytes = output.bytes().to_vec();
-        output.consume(bytes.len());
+        let mut bytes = Vec::new();
+        while !output.is_empty() {
+            bytes.extend_from_slice(output.bytes());
+            output.consume(output.bytes().len());
+        }
         worker.written(peer.number);
         bytes
     }

@@ -18,6 +18,7 @@ mod limits;
 mod listening;
 mod logs;
 mod pipelines;
+mod pubsub;
 mod saving;
 mod starts;
 mod support;

@@ -8,6 +8,7 @@ use acl::Reason;
 
 use super::line;
 use crate::context::Context;
+use crate::pubsub::Kind;
 use crate::statistics::{CommandTotals, WorkerStatistics};
 use crate::table::{Table, table};
 
@@ -19,7 +20,13 @@ pub(super) fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "rejected_connections", shared.connections_refused.load(Relaxed));
     zeros(out, &["sync_full", "sync_partial_ok", "sync_partial_err"]);
     keys(ctx, out);
-    zeros(out, &["pubsub_channels", "pubsub_patterns", "pubsubshard_channels"]);
+    for (field, kind) in [
+        ("pubsub_channels", Kind::Channel),
+        ("pubsub_patterns", Kind::Pattern),
+        ("pubsubshard_channels", Kind::Shard),
+    ] {
+        line(out, field, shared.pubsub.count(kind));
+    }
     // What takes the place of a fork here.
     line(out, "latest_fork_usec", shared.snapshot_us.load(Relaxed));
     line(out, "total_forks", shared.snapshots.load(Relaxed));

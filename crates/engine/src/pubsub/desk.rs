@@ -1,0 +1,82 @@
+//! A worker's part: which of its connections are subscribed to what, and the messages that its commands have published.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::{Directory, Kind, Message, Name};
+
+/// The numbers of connections.
+pub type Receivers = Arc<BTreeSet<usize>>;
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub struct Desk {
+    subscribers: [HashMap<Name, Receivers>; Kind::ALL.len()],
+    /// Published to the worker's own connections: those that were subscribed at that moment.
+    own: Vec<(Arc<Message>, Receivers)>,
+    /// Published to other workers.
+    others: Vec<(usize, Arc<Message>)>,
+}
+
+impl Desk {
+    pub(super) fn add(&mut self, kind: Kind, name: Name, number: usize) {
+        Arc::make_mut(self.subscribers[kind as usize].entry(name).or_default()).insert(number);
+    }
+
+    pub(super) fn remove(&mut self, kind: Kind, name: &[u8], number: usize) {
+        let names = &mut self.subscribers[kind as usize];
+        let Some(receivers) = names.get_mut(name) else { return };
+        Arc::make_mut(receivers).remove(&number);
+        if receivers.is_empty() {
+            names.remove(name);
+        }
+    }
+
+    /// Publishes on a channel for worker `own`; returns how many subscribers there are.
+    pub(crate) fn publish(
+        &mut self,
+        directory: &Directory,
+        own: usize,
+        is_shard: bool,
+        (channel, payload): (&[u8], &[u8]),
+    ) -> usize {
+        let kind = if is_shard { Kind::Shard } else { Kind::Channel };
+        let patterns = if is_shard { Vec::new() } else { directory.matching(channel) };
+        let found = directory.find(kind, channel).map(|(name, workers)| (kind, name, workers));
+        let patterns = patterns.into_iter().map(|(name, workers)| (Kind::Pattern, name, workers));
+        let mut count = 0;
+        for (kind, name, workers) in found.into_iter().chain(patterns) {
+            let message = Arc::new(Message::new(kind, name, channel, payload));
+            for &(worker, subscribers) in &workers {
+                count += subscribers;
+                if worker != own {
+                    self.others.push((worker, Arc::clone(&message)));
+                } else if let Some(receivers) = self.receivers(&message) {
+                    self.own.push((Arc::clone(&message), receivers));
+                }
+            }
+        }
+        count
+    }
+
+    /// The connections that are subscribed to the name of a message.
+    pub fn receivers(&self, message: &Message) -> Option<Receivers> {
+        self.subscribers[message.kind as usize].get(&message.name).cloned()
+    }
+
+    /// Whether something waits for the worker's own connections.
+    #[inline]
+    pub fn has_own(&self) -> bool {
+        !self.own.is_empty()
+    }
+
+    /// What has been published to the worker's own connections since the last call.
+    pub fn take_own(&mut self) -> Vec<(Arc<Message>, Receivers)> {
+        std::mem::take(&mut self.own)
+    }
+
+    /// What has been published to other workers since the last call, with their numbers.
+    pub fn take_others(&mut self) -> Vec<(usize, Arc<Message>)> {
+        std::mem::take(&mut self.others)
+    }
+}
