@@ -17,6 +17,9 @@ use crate::shared::Shared;
 /// Keys dropped at most in one go when too many are remembered.
 const TRIM_KEYS: usize = 1000;
 
+/// The channel to which clients of RESP2 subscribe to be told what others redirect to them.
+const CHANNEL: &str = "__redis__:invalidate";
+
 /// Something that a client must hear.
 #[derive(Debug, Clone)]
 pub struct Notice {
@@ -220,7 +223,7 @@ pub enum Delivery {
 /// out.
 pub fn deliver(mut notice: Notice, session: &mut Session, out: &mut Vec<u8>, shared: &Shared) -> Delivery {
     if notice.forwarded {
-        return write(&notice.content, session.protocol, out);
+        return write(&notice, session, out);
     }
     let Some(mode) = &session.tracking else { return Delivery::Ignored };
     // What was remembered before the client changed its mode is of no interest any more.
@@ -237,7 +240,7 @@ pub fn deliver(mut notice: Notice, session: &mut Session, out: &mut Vec<u8>, sha
         Content::Read(_) | Content::Everything => {}
     }
     let Some(mode) = session.tracking.as_mut() else { return Delivery::Ignored };
-    let Some(redirect) = mode.redirect else { return write(&notice.content, session.protocol, out) };
+    let Some(redirect) = mode.redirect else { return write(&notice, session, out) };
     let target = shared.clients.get(redirect).filter(|target| !target.killed.load(Ordering::Relaxed));
     if let Some(target) = target {
         return Delivery::Forward(Notice { to: Place::of(&target), forwarded: true, ..notice });
@@ -254,15 +257,21 @@ pub fn deliver(mut notice: Notice, session: &mut Session, out: &mut Vec<u8>, sha
     Delivery::Written
 }
 
-/// Writes the push. RESP2 knows pushes only inside a subscription, and there are none yet.
-fn write(content: &Content, protocol: Protocol, out: &mut Vec<u8>) -> Delivery {
-    if protocol != Protocol::Resp3 {
+/// Writes the push. In RESP2 a client to which another one redirects gets a message of a channel that exists for this, if
+/// it is subscribed to something; otherwise it could not tell news from replies.
+fn write(notice: &Notice, session: &Session, out: &mut Vec<u8>) -> Delivery {
+    let mut push = Reply::new(out, session.protocol);
+    if session.protocol == Protocol::Resp3 {
+        push.push(2);
+        push.bulk("invalidate");
+    } else if !notice.forwarded || session.subscriptions.is_empty() {
         return Delivery::Ignored;
+    } else {
+        push.push(3);
+        push.bulk("message");
+        push.bulk(CHANNEL);
     }
-    let mut push = Reply::new(out, protocol);
-    push.push(2);
-    push.bulk("invalidate");
-    match content {
+    match &notice.content {
         Content::Read(encoded) => push.raw(encoded),
         Content::Broadcast(names) => push.raw(&names.encoded),
         Content::Everything => push.null(),

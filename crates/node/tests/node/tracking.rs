@@ -137,6 +137,34 @@ fn a_redirect_tells_the_other_client_and_its_loss_is_told_once_it_matters() {
 }
 
 #[test]
+fn a_redirect_tells_a_client_of_resp2_while_it_is_subscribed_to_something() {
+    let mut world = World::new(2, &[]);
+    let (target, writer) = (world.connect(1), world.connect(0));
+    let reader = world.connect(0);
+    assert_eq!(world.ask(reader, "CLIENT TRACKING ON REDIRECT 1"), "+OK\r\n");
+    let change = |world: &mut World, line: &str| {
+        world.ask(reader, "GET k");
+        world.ask(writer, line);
+        world.settle();
+        world.read(target)
+    };
+    assert_eq!(change(&mut world, "SET k 1"), "", "it could not tell this from a reply");
+    world.ask(target, "SUBSCRIBE __redis__:invalidate");
+    let message = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n";
+    assert_eq!(change(&mut world, "SET k 2"), format!("{message}*1\r\n$1\r\nk\r\n"));
+    assert_eq!(change(&mut world, "FLUSHALL"), format!("{message}$-1\r\n"));
+}
+
+#[test]
+fn a_subscriber_of_resp2_is_not_told_what_it_has_read_itself() {
+    let mut world = World::new(1, &[]);
+    let (reader, writer) = (world.connect(0), world.connect(0));
+    world.ask(reader, "CLIENT TRACKING ON\r\nGET k\r\nSUBSCRIBE c");
+    world.ask(writer, "SET k 1");
+    assert_eq!(world.read(reader), "");
+}
+
+#[test]
 fn remembered_keys_beyond_the_limit_are_dropped_and_told() {
     let mut world = World::new(1, &[("tracking-table-max-keys", "2")]);
     let (reader, administrator) = (tracker(&mut world, 0, ""), world.connect(0));
