@@ -203,8 +203,9 @@ impl<'k> Worker<'k> {
             first_key: prepared.first_key,
         };
         let failed = call(&mut context, args, out);
-        context.remember_keys(args);
+        // In this order: what the command has found due was read before, and what it has read is read from now on.
         context.tell_observers();
+        context.remember_keys(args);
         if prepared.alone {
             context.access.unlock(); // a handler that panicked may have left locks behind
         }

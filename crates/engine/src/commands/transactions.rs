@@ -205,12 +205,12 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], out: &mut V
             continue;
         }
         let failed = call(ctx, &args.as_args(), out);
+        ctx.tell_observers();
         ctx.remember_keys(&args.as_args());
         let took = (ctx.shared.clock)().saturating_sub(started);
         account(ctx, row, &args.as_args(), took, failed);
     }
     ctx.row = exec;
-    ctx.tell_observers();
 }
 
 /// Whether a queued command is still allowed: rules may have changed since, and the user with an AUTH among the commands.

@@ -58,7 +58,18 @@ fn a_transaction_is_answered_before_its_invalidations() {
     world.ask(peer, "GET a");
     world.send(peer, "MULTI\r\nSET a 1\r\nGET a\r\nSET a 2\r\nEXEC");
     let reply = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n$1\r\n1\r\n+OK\r\n";
-    assert_eq!(world.read(peer), format!("{reply}{}", invalidate(&["a"])));
+    // Read again between the two changes, it is remembered again.
+    assert_eq!(world.read(peer), format!("{reply}{}", invalidate(&["a"]).repeat(2)));
+}
+
+#[test]
+fn what_a_transaction_reads_after_its_own_change_stays_good() {
+    let mut world = World::new(1, &[]);
+    let (peer, writer) = (tracker(&mut world, 0, ""), world.connect(0));
+    let reply = world.ask(peer, "MULTI\r\nSET a 1\r\nGET a\r\nEXEC");
+    assert!(reply.ends_with("*2\r\n+OK\r\n$1\r\n1\r\n"), "{reply}");
+    world.ask(writer, "SET a 2");
+    assert_eq!(world.read(peer), invalidate(&["a"]));
 }
 
 #[test]
