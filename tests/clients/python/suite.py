@@ -89,6 +89,25 @@ def users(client):
     assert client.acl_deluser("alice") == 1
 
 
+def subscriptions(client):
+    with client.pubsub() as subscriber:
+        subscriber.subscribe("news")
+        subscriber.psubscribe("n*")
+        subscriber.ssubscribe("shard")
+        confirmed = [subscriber.get_message(timeout=5)["type"] for _ in range(3)]
+        assert confirmed == ["subscribe", "psubscribe", "ssubscribe"]
+        assert client.publish("news", b"\x00 hello") == 2
+        assert client.spublish("shard", "x" * 100_000) == 1
+        told = [subscriber.get_message(timeout=5) for _ in range(2)]
+        assert [message["type"] for message in told] == ["message", "pmessage"]
+        assert all(message["data"] == b"\x00 hello" for message in told)
+        assert subscriber.get_sharded_message(timeout=5)["data"] == b"x" * 100_000
+        assert client.pubsub_numsub("news") == [(b"news", 1)]
+        subscriber.unsubscribe()
+        assert subscriber.get_message(timeout=5)["type"] == "unsubscribe"
+        assert client.publish("other", "") == 0
+
+
 def reconnect(client):
     other = connect(2)
     number = client.client_id()
@@ -98,6 +117,6 @@ def reconnect(client):
 
 
 for protocol in (2, 3):
-    for story in (plain, pipeline, transaction, binary, errors, users, reconnect):
+    for story in (plain, pipeline, transaction, binary, errors, users, subscriptions, reconnect):
         with connect(protocol) as session:
             story(session)
