@@ -4,7 +4,7 @@
 use resp::frame::FrameLimits;
 use resp::{Encoder, Frame, FrameDecoder, Protocol};
 
-const LIMITS: FrameLimits = FrameLimits { max_depth: 16, max_bytes: 1 << 20 };
+const LIMITS: FrameLimits = FrameLimits { max_depth: 16, max_line: 1 << 12, max_bytes: 1 << 20 };
 
 /// Panics if the decoder misbehaves on `stream`.
 pub(crate) fn check(stream: &[u8]) {

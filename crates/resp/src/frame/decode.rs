@@ -25,13 +25,15 @@ const INITIAL_BYTES: usize = 64 * 1024;
 pub struct FrameLimits {
     /// Most levels of nesting.
     pub max_depth: usize,
+    /// Most bytes of one line, which has to be in memory as a whole before it means anything.
+    pub max_line: usize,
     /// Most bytes that one reply may take in memory.
     pub max_bytes: usize,
 }
 
 impl Default for FrameLimits {
     fn default() -> Self {
-        Self { max_depth: 128, max_bytes: 1 << 30 }
+        Self { max_depth: 128, max_line: 1 << 20, max_bytes: 1 << 30 }
     }
 }
 
@@ -118,12 +120,12 @@ impl FrameDecoder {
 
     /// Takes a line without its end off the input.
     fn take_line<'a>(&mut self, rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, FrameError> {
-        let Some(end) = memchr(b'\r', &rest[self.scanned..]).map(|offset| self.scanned + offset) else {
-            self.scanned = rest.len();
-            self.check_affordable(rest.len())?;
-            return Ok(None);
-        };
-        self.scanned = end;
+        let end = memchr(b'\r', &rest[self.scanned..]).map(|offset| self.scanned + offset);
+        self.scanned = end.unwrap_or(rest.len());
+        if self.scanned > self.limits.max_line {
+            return Err(FrameError::TooLarge);
+        }
+        let Some(end) = end else { return Ok(None) };
         match rest.get(end + 1) {
             None => Ok(None),
             Some(b'\n') => {

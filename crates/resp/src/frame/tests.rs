@@ -109,8 +109,9 @@ fn a_hostile_server_cannot_take_memory_or_stack() {
     check_error("$9223372036854775807\r\n", E::TooLarge);
     check_error("*1\r\n".repeat(100_000), E::TooDeep);
     check_error("|0\r\n".repeat(100_000), E::TooDeep);
-    let limits = FrameLimits { max_bytes: 1000, ..FrameLimits::default() };
-    assert_eq!(decode_all(&[b'+'; 2000], &[], limits).1, Some(E::TooLarge));
+    let limits = FrameLimits { max_bytes: 1000, max_line: 100, ..FrameLimits::default() };
+    assert_eq!(decode_all(&[b'+'; 100], &[], limits).1, None, "a line that may still end");
+    assert_eq!(decode_all(&[b'+'; 101], &[], limits).1, Some(E::TooLarge));
     assert_eq!(decode_all(b"*10\r\n$50\r\n", &[], limits).1, None);
     assert_eq!(decode_all(b"*10\r\n*32\r\n", &[], limits).1, Some(E::TooLarge));
 }
@@ -188,7 +189,7 @@ proptest! {
         ],
         at in any::<prop::sample::Index>(),
     ) {
-        let limits = FrameLimits { max_depth: 5, max_bytes: 3000 };
+        let limits = FrameLimits { max_depth: 5, max_line: 500, max_bytes: 3000 };
         let whole = decode_all(&stream, &[], limits);
         let every_byte: Vec<usize> = (0..stream.len()).collect();
         prop_assert_eq!(format!("{:?}", decode_all(&stream, &[at.index(stream.len() + 1)], limits)), format!("{whole:?}"));
