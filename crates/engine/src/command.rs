@@ -215,18 +215,16 @@ impl Flags {
     pub const ALONE: Self = Self(1 << 15);
     /// Not during an asynchronous load.
     pub const NO_ASYNC_LOADING: Self = Self(1 << 16);
-    /// May touch keys that its arguments do not name.
-    pub const ARBITRARY_KEYS: Self = Self(1 << 17);
     /// Dangerous although neither administrative nor a write.
-    pub const DANGEROUS: Self = Self(1 << 18);
+    pub const DANGEROUS: Self = Self(1 << 17);
     /// About publishing and subscribing.
-    pub const PUBSUB: Self = Self(1 << 19);
+    pub const PUBSUB: Self = Self(1 << 18);
     /// Has an effect that replicas must see although it changes no data, so a pause of writes holds it back.
-    pub const MAY_REPLICATE: Self = Self(1 << 20);
+    pub const MAY_REPLICATE: Self = Self(1 << 19);
     /// Answers with pushes, which CLIENT REPLY does not silence.
-    pub const PUSHES: Self = Self(1 << 21);
+    pub const PUSHES: Self = Self(1 << 20);
     /// Allowed to a client of RESP2 that is subscribed.
-    pub const SUBSCRIBED: Self = Self(1 << 22);
+    pub const SUBSCRIBED: Self = Self(1 << 21);
 
     /// Both sets together.
     #[must_use]
@@ -257,10 +255,25 @@ impl Flags {
             (Flags::ALLOW_BUSY, "allow_busy"),
             (Flags::NO_MULTI, "no_multi"),
             (Flags::NO_ASYNC_LOADING, "no_async_loading"),
-            (Flags::ARBITRARY_KEYS, "touches_arbitrary_keys"),
         ];
         NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
     }
+}
+
+/// What the documentation says of a command's use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It is to be used.
+    Current,
+    /// Something else does the same and is to be used instead.
+    Deprecated {
+        /// The version of Redis that brought the other.
+        since: &'static str,
+        /// What to use instead.
+        replacement: &'static str,
+    },
+    /// It serves the server itself and tests.
+    System,
 }
 
 /// One row.
@@ -294,6 +307,8 @@ pub struct Command {
     pub summary: &'static str,
     /// Its arguments in the notation of the documentation: `key value [NX | XX] [EX seconds]`.
     pub syntax: &'static str,
+    /// Whether it is for everybody, and to stay.
+    pub status: Status,
     /// What runs.
     pub handler: Handler,
     /// Its subcommands, if it is a container.
@@ -318,6 +333,7 @@ impl Command {
             complexity: "O(1)",
             summary: "",
             syntax: "",
+            status: Status::Current,
             handler,
             subcommands: &[],
         }
@@ -391,6 +407,20 @@ impl Command {
         self.complexity = complexity;
         self.summary = summary;
         self.syntax = syntax;
+        self
+    }
+
+    /// Kept for those who use it already.
+    #[must_use]
+    pub const fn deprecated(mut self, since: &'static str, replacement: &'static str) -> Self {
+        self.status = Status::Deprecated { since, replacement };
+        self
+    }
+
+    /// For the server's own use and for tests.
+    #[must_use]
+    pub const fn system(mut self) -> Self {
+        self.status = Status::System;
         self
     }
 

@@ -26,6 +26,7 @@ mod scan;
 mod server;
 mod slowlog;
 mod string;
+mod syntax;
 mod tracking;
 mod transactions;
 

@@ -66,8 +66,8 @@ pub(super) const COMMANDS: &[Command] = &[
             "3.2.0",
             "O(1) for each subcommand specified",
             "Performs arbitrary bitfield integer operations on strings.",
-            "key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] \
-         <SET encoding offset value | INCRBY encoding offset increment>> ...]",
+            "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] \
+         <SET encoding offset value | INCRBY encoding offset increment> ...]",
         ),
     Command::new("BITFIELD_RO", Group::Bitmap, -2, field::bitfield_ro)
         .flags(READ.and(FAST))

@@ -2,9 +2,9 @@
 
 use stdx::glob::{self, Case};
 
-use super::documentation;
+use super::{documentation, syntax};
 use crate::args::{Args, OwnedArgs};
-use crate::command::{Channels, Command, Flags, Group, Keys, Outcome};
+use crate::command::{Channels, Command, Flags, Group, Keys, Outcome, Status};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -172,8 +172,13 @@ fn docs(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outc
 fn write_docs(row: &Row, reply: &mut Reply<'_>) {
     let command = row.command;
     let children: Vec<&Row> = children(row).collect();
-    let arguments = documentation::parse_syntax(command.syntax);
-    reply.map(4 + usize::from(!arguments.is_empty()) + usize::from(!children.is_empty()));
+    let arguments = syntax::parse(command.syntax);
+    let status = match command.status {
+        Status::Current => 0,
+        Status::Deprecated { .. } => 3,
+        Status::System => 1,
+    };
+    reply.map(4 + status + usize::from(!arguments.is_empty()) + usize::from(!children.is_empty()));
     for (field, value) in [
         ("summary", command.summary),
         ("since", command.since),
@@ -183,9 +188,10 @@ fn write_docs(row: &Row, reply: &mut Reply<'_>) {
         reply.bulk(field);
         reply.bulk(value);
     }
+    write_status(command.status, reply);
     if !arguments.is_empty() {
         reply.bulk("arguments");
-        documentation::write_arguments(&arguments, reply);
+        syntax::write(&arguments, documentation::key_specs(command), reply);
     }
     if !children.is_empty() {
         reply.bulk("subcommands");
@@ -193,6 +199,22 @@ fn write_docs(row: &Row, reply: &mut Reply<'_>) {
         for child in children {
             reply.bulk(Table::full_name(child));
             write_docs(child, reply);
+        }
+    }
+}
+
+fn write_status(status: Status, reply: &mut Reply<'_>) {
+    let flag = match status {
+        Status::Current => return,
+        Status::Deprecated { .. } => "deprecated",
+        Status::System => "syscmd",
+    };
+    reply.bulk("doc_flags");
+    reply.set(1);
+    reply.simple(flag);
+    if let Status::Deprecated { since, replacement } = status {
+        for text in ["deprecated_since", since, "replaced_by", replacement] {
+            reply.bulk(text);
         }
     }
 }

@@ -59,12 +59,10 @@ pub(super) const COMMANDS: &[Command] = &[
         "Resets the connection.",
         "",
     ),
-    Command::new("QUIT", Group::Connection, -1, quit).flags(LOGIN.and(Flags::SUBSCRIBED)).doc(
-        "1.0.0",
-        "O(1)",
-        "Closes the connection.",
-        "",
-    ),
+    Command::new("QUIT", Group::Connection, -1, quit)
+        .flags(LOGIN.and(Flags::SUBSCRIBED))
+        .doc("1.0.0", "O(1)", "Closes the connection.", "")
+        .deprecated("7.2.0", "just closing the connection"),
 ];
 
 fn ping(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

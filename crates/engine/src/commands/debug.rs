@@ -28,7 +28,8 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("DEBUG", Group::Server, -
         "Depends on subcommand.",
         "A container for debugging commands.",
         "subcommand [argument [argument ...]]",
-    )];
+    )
+    .system()];
 
 /// Keys that POPULATE makes at most, so that a slip does not fill the memory.
 const MAX_POPULATE: i64 = 100_000_000;

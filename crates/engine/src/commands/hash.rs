@@ -44,7 +44,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(N) where N is the number of fields being set.",
         "Sets fields of a hash to values; HSET answers how many were new.",
         "key field value [field value ...]",
-    ),
+    )
+.deprecated("4.0.0", "`HSET` with multiple field-value pairs"),
     row("HSETNX", 4, GROW.and(FAST), Access::Insert, write::hsetnx).doc(
         "2.0.0",
         "O(1)",

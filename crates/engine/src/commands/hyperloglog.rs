@@ -43,13 +43,15 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("PFDEBUG", Group::HyperLogLog, 3, pfdebug)
         .flags(GROW.and(Flags::ADMIN))
         .keys(Keys::Range { first: 2, last: 2, step: 1, access: Access::Refresh })
-        .doc("2.8.9", "N/A", "Looks inside a HyperLogLog.", "subcommand key"),
+        .doc("2.8.9", "N/A", "Looks inside a HyperLogLog.", "subcommand key")
+.system(),
     Command::new("PFSELFTEST", Group::HyperLogLog, 1, pfselftest).flags(Flags::ADMIN.and(Flags::ALONE)).doc(
         "2.8.9",
         "N/A",
         "Checks that estimates are as exact as they should be.",
         "",
-    ),
+    )
+.system(),
 ];
 
 /// How far an estimate may be off in a self-test: more than six times the standard error of 0.81 %.

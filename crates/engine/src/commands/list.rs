@@ -80,7 +80,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(1)",
         "Moves the last element of a list to the front of another and returns it.",
         "source destination",
-    ),
+    )
+.deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments"),
     row("LLEN", 2, READ.and(FAST), Access::Look, read::llen).doc(
         "1.0.0",
         "O(1)",

@@ -34,16 +34,18 @@ const SUBCOMMANDS: &[Command] = &[
         "Returns a report about memory.",
         "",
     ),
-    Command::new("PURGE", Group::Server, 2, purge).tips(tips::ALL_SHARDS).flags(Flags::LOADING).doc(
+    Command::new("PURGE", Group::Server, 2, purge).tips(tips::ALL_SHARDS).doc(
         "4.0.0",
         "Depends on how much memory is unused",
         "Gives unused memory back to the system.",
         "",
     ),
-    Command::new("MALLOC-STATS", Group::Server, 2, allocator)
-        .tips(tips::ALL_SHARDS_REPORT)
-        .flags(Flags::LOADING)
-        .doc("4.0.0", "O(1)", "Returns the allocator's figures.", ""),
+    Command::new("MALLOC-STATS", Group::Server, 2, allocator).tips(tips::ALL_SHARDS_REPORT).doc(
+        "4.0.0",
+        "O(1)",
+        "Returns the allocator's figures.",
+        "",
+    ),
     Command::new("HELP", Group::Server, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
         "4.0.0",
         "O(1)",

@@ -17,15 +17,12 @@ const FLAGS: Flags = Flags::READONLY.and(Flags::ALONE);
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("SCAN", Group::Generic, -2, scan)
-        .tips(tips::WALK)
-        .flags(FLAGS.and(Flags::ARBITRARY_KEYS))
-        .doc(
-            "2.8.0",
-            "O(1) for every call. O(N) for a complete iteration.",
-            "Iterates over the key names in the database.",
-            "cursor [MATCH pattern] [COUNT count] [TYPE type]",
-        ),
+    Command::new("SCAN", Group::Generic, -2, scan).tips(tips::WALK).flags(FLAGS).doc(
+        "2.8.0",
+        "O(1) for every call. O(N) for a complete iteration.",
+        "Iterates over the key names in the database.",
+        "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    ),
     Command::new("KEYS", Group::Generic, 2, keys)
         .tips(tips::ALL_SHARDS_LISTS)
         .flags(FLAGS.and(Flags::DANGEROUS))
@@ -35,10 +32,12 @@ pub(super) const COMMANDS: &[Command] = &[
             "Returns all key names that match a pattern.",
             "pattern",
         ),
-    Command::new("RANDOMKEY", Group::Generic, 1, randomkey)
-        .tips(tips::ALL_SHARDS_PICK)
-        .flags(FLAGS.and(Flags::ARBITRARY_KEYS))
-        .doc("1.0.0", "O(1)", "Returns a random key name from the database.", ""),
+    Command::new("RANDOMKEY", Group::Generic, 1, randomkey).tips(tips::ALL_SHARDS_PICK).flags(FLAGS).doc(
+        "1.0.0",
+        "O(1)",
+        "Returns a random key name from the database.",
+        "",
+    ),
 ];
 
 /// How many keys one call of SCAN may visit: a larger COUNT is no error, but does not hold up the others.

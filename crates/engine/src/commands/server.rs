@@ -58,7 +58,15 @@ pub(super) const COMMANDS: &[Command] = &[
         "[VERSION version]",
     ),
     Command::new("SHUTDOWN", Group::Server, -1, shutdown)
-        .flags(SAVING.and(Flags::LOADING).and(Flags::STALE).and(Flags::NO_MULTI).and(Flags::ALLOW_BUSY))
+        .flags(
+            Flags::ADMIN
+                .and(Flags::NOSCRIPT)
+                .and(Flags::ALONE)
+                .and(Flags::LOADING)
+                .and(Flags::STALE)
+                .and(Flags::NO_MULTI)
+                .and(Flags::ALLOW_BUSY),
+        )
         .doc(
             "1.0.0",
             "O(1)",
@@ -79,7 +87,8 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     Command::new("LASTSAVE", Group::Server, 1, last_save)
         .tips(tips::OUTPUT_VARIES)
-        .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST).and(Flags::ADMIN))
+        .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
+        .categories(&["admin", "dangerous"])
         .doc("1.0.0", "O(1)", "Returns when data was last saved.", ""),
     Command::new("BGREWRITEAOF", Group::Server, 1, rewrite_aof).flags(SAVING).doc(
         "1.0.0",
@@ -91,7 +100,8 @@ pub(super) const COMMANDS: &[Command] = &[
         .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::NO_MULTI))
         .doc("1.0.0", "", "Shows what all clients send.", ""),
     Command::new("ROLE", Group::Server, 1, role)
-        .flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ADMIN))
+        .flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST))
+        .categories(&["admin", "dangerous"])
         .doc("2.8.12", "O(1)", "Returns the replication role.", ""),
 ];
 

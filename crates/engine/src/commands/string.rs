@@ -51,25 +51,29 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(1)",
         "Sets the string value of a key only when the key doesn't exist.",
         "key value",
-    ),
+    )
+.deprecated("2.6.12", "`SET` with the `NX` argument"),
     row("SETEX", 4, GROW, set::setex).key(Access::Overwrite).doc(
         "2.0.0",
         "O(1)",
         "Sets the string value and the expiry of a key in seconds.",
         "key seconds value",
-    ),
+    )
+.deprecated("2.6.12", "`SET` with the `EX` argument"),
     row("PSETEX", 4, GROW, set::psetex).key(Access::Overwrite).doc(
         "2.6.0",
         "O(1)",
         "Sets the string value and the expiry of a key in milliseconds.",
         "key milliseconds value",
-    ),
+    )
+.deprecated("2.6.12", "`SET` with the `PX` argument"),
     row("GETSET", 3, GROW.and(FAST), set::getset).key(Access::Exchange).doc(
         "1.0.0",
         "O(1)",
         "Sets the string value of a key and returns the one before.",
         "key value",
-    ),
+    )
+.deprecated("6.2.0", "`SET` with the `!GET` argument"),
     row("GETDEL", 2, WRITE.and(FAST), get::getdel).key(Access::Take).doc(
         "6.2.0",
         "O(1)",
@@ -123,7 +127,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(N) where N is the length of the returned string.",
         "Returns a part of a string value.",
         "key start end",
-    ),
+    )
+.deprecated("2.0.0", "`GETRANGE`"),
     row("SETRANGE", 4, GROW, range::setrange).key(Access::Patch).doc(
         "2.2.0",
         "O(1), not counting the time taken to copy the new string in place.",
