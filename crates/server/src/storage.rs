@@ -33,7 +33,7 @@ impl Folder {
     }
 }
 
-/// Opens a file of data to read it. A folder is none, and neither is a pipe, which might keep us waiting for ever.
+/// Opens a file of data or of users to read it. A folder is none, and neither is a pipe, which might keep us waiting for ever.
 pub fn open_data(path: &Path) -> io::Result<File> {
     let kind = fs::metadata(path)?.file_type();
     if kind.is_dir() {

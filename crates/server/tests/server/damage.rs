@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::disk::{APPENDING, SNAPSHOTS, files, rewrite};
-use crate::support::{Server, must, text};
+use crate::support::{Server, make_pipe, must, text};
 
 /// Files, each with a byte that is changed or an end that is cut, and what the one line says.
 #[test]
@@ -166,14 +166,7 @@ fn files_that_are_none_stop_the_start_and_are_named() {
         match instead {
             Nothing => {}
             Folder => std::fs::create_dir(&path).expect("the folder can be written"),
-            Pipe => rustix::fs::mknodat(
-                rustix::fs::CWD,
-                &path,
-                rustix::fs::FileType::Fifo,
-                rustix::fs::Mode::RWXU,
-                0,
-            )
-            .expect("a pipe can be made"),
+            Pipe => make_pipe(&path),
             Loop => std::os::unix::fs::symlink(&path, &path).expect("a link can be made"),
         }
         let log = Server::refused(folder.path(), APPENDING);

@@ -229,3 +229,9 @@ pub(crate) fn text(reply: &Frame) -> String {
         |bytes| String::from_utf8_lossy(bytes).into_owned(),
     )
 }
+
+/// Makes a pipe with a name, from which nothing ever comes.
+pub(crate) fn make_pipe(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).expect("a pipe can be made");
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::support::{Server, must, run, text};
+use crate::support::{Server, make_pipe, must, run, text};
 
 /// ACL LIST.
 fn users(server: &Server, password: Option<&str>) -> Vec<String> {
@@ -55,6 +55,20 @@ fn users_survive_in_the_configuration_file_and_in_a_file_of_their_own() {
     server.kill();
     let server = Server::start(folder, &["--appendonly", "no", "--aclfile", "users.acl"]);
     assert_eq!(users(&server, Some("word")), before, "the file names it now");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_file_is_refused_instead_of_waited_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let acl = folder.path().join("users.acl");
+    fs::write(&acl, "user alice on nopass ~* +@all\n").expect("the folder can be written");
+    let server = Server::start(folder.path(), &["--appendonly", "no", "--aclfile", "users.acl"]);
+    fs::remove_file(&acl).expect("it is there");
+    make_pipe(&acl);
+    let mut client = server.connect();
+    let reply = text(&run(&mut client, "ACL LOAD"));
+    assert_eq!(reply, "ERR Error loading ACLs, opening file 'users.acl': it is no file");
+    assert_eq!(users(&server, None).len(), 2, "those from before are in force");
 }
 
 #[test]
