@@ -121,6 +121,40 @@ fn what_cannot_be_synced_is_acknowledged_when_it_is_in_new_files() {
 }
 
 #[test]
+fn the_policy_of_syncs_may_be_changed_while_the_server_runs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    make_unsynced(folder.path());
+    let server = Server::start(folder.path(), &[APPENDING, &["--appendfsync", "no"]].concat());
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    assert_eq!(figure(&mut client, "aof_last_write_status"), "ok", "nobody has asked for a sync");
+    must(&mut client, "CONFIG SET appendfsync always");
+    // What was written before cannot be synced, so writes are refused until all is in a new file.
+    while run(&mut client, "SET b 1").is_error() {}
+    let log = server.kill_and_read();
+    assert!(log.contains("appendonly.aof.1.incr.aof up to byte "), "{log}");
+    let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+    assert_eq!(content(&mut client).len(), 2);
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_rewrite_and_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), &[APPENDING, &["--enable-debug-command", "yes"]].concat());
+    let mut client = server.connect();
+    must(&mut client, "DEBUG POPULATE 20000");
+    must(&mut client, "BGREWRITEAOF");
+    must(&mut client, "SET last 1");
+    let before = must(&mut client, "DBSIZE");
+    client.command(&["SHUTDOWN"]).expect_err("the connection ends");
+    let (status, log) = server.wait();
+    assert!(status.success(), "{log}");
+    let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+    assert_eq!(must(&mut client, "DBSIZE"), before);
+    assert!(!files(folder.path()).keys().any(|name| name.contains("temp-")), "none is left behind");
+}
+
+#[test]
 fn a_rewrite_for_which_there_is_no_room_leaves_the_files_in_force() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), APPENDING);
