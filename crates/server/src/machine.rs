@@ -306,6 +306,8 @@ impl Machine for ServerMachine {
                 .map_err(|error| (Param::Dir, error.to_string()))?;
         }
         crate::logging::configure(new);
+        // At once: what is acknowledged after this command's reply is kept as the new policy promises.
+        self.journal.set_policy(new.append_fsync());
         self.tell(Task::Configured);
         Ok(())
     }

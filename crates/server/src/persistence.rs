@@ -147,11 +147,7 @@ impl<'n> Persistence<'n> {
     }
 
     fn configure(&mut self) {
-        let (is_on, policy) = {
-            let config = self.node.shared.config.read();
-            (config.yes(Param::Appendonly), config.append_fsync())
-        };
-        self.machine.journal.set_policy(policy);
+        let is_on = self.node.shared.config.read().yes(Param::Appendonly);
         let was_on = self.machine.journal.is_on();
         if is_on && !was_on {
             self.next_rewrite_ns = 0;
