@@ -40,6 +40,10 @@ pub struct PersistenceFigures {
     pub aof_rewrite_ok: bool,
     /// Whether the last write went well.
     pub aof_write_ok: bool,
+    /// Rewrites since the start, and those of them that failed since the last that went well.
+    pub aof_rewrites: u64,
+    /// See there.
+    pub aof_rewrites_failed: u64,
     /// Bytes of the append-only file, and at its last rewrite.
     pub aof_size: u64,
     /// Bytes after the last rewrite.
@@ -60,6 +64,8 @@ pub struct PersistenceFigures {
     pub save_seconds: i64,
     /// Seconds since the one in progress began; -1 = none is.
     pub current_save_seconds: i64,
+    /// Keys of the file that is being written that are in it, and all of them; zeros if none is.
+    pub current_save: (u64, u64),
     /// Snapshots saved since the start.
     pub saves: u64,
     /// When data was last saved.
@@ -132,6 +138,8 @@ pub trait Host {
     fn read_acl_file(&self, path: &str) -> Result<Vec<u8>, String>;
     /// Puts new content in the place of the ACL file's.
     fn write_acl_file(&self, path: &str, content: &[u8]) -> Result<(), String>;
+    /// Notes a warning in the log.
+    fn warn(&self, text: &str);
     /// Fills a buffer with bytes that nobody can guess.
     fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String>;
     /// Memory now.

@@ -57,6 +57,7 @@ impl Host for Nothing {
     fn write_acl_file(&self, _: &str, _: &[u8]) -> Result<(), String> {
         Ok(())
     }
+    fn warn(&self, _: &str) {}
     fn fill_with_entropy(&self, _: &mut [u8]) -> Result<(), String> {
         Ok(())
     }

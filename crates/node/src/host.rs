@@ -93,6 +93,10 @@ impl Host for Node {
         self.machine.write_acl_file(path, content)
     }
 
+    fn warn(&self, text: &str) {
+        self.machine.warn(text);
+    }
+
     fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String> {
         self.machine.fill_with_entropy(bytes)
     }

@@ -137,7 +137,11 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
     command.tips.iter().for_each(|tip| reply.bulk(tip));
     documentation::write_key_specs(command, reply);
     let children: Vec<&Row> = children(row).collect();
-    reply.set(children.len());
+    if children.is_empty() {
+        reply.set(0); // Redis has nothing to put in order here
+    } else {
+        reply.array(children.len());
+    }
     children.into_iter().for_each(|child| write_info(child, reply));
 }
 
@@ -242,7 +246,11 @@ fn list(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outc
         }
         _ => return Err(Error::Syntax),
     }
-    reply.set(rows.len());
+    if args.len() == 2 {
+        reply.set(rows.len());
+    } else {
+        reply.array(rows.len()); // Redis counts while it filters
+    }
     rows.into_iter().for_each(|row| reply.bulk(Table::full_name(row)));
     Ok(())
 }

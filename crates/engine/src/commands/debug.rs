@@ -73,7 +73,19 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             reply.ok();
         }
         (b"SLEEP", 3) => sleep(ctx, args, reply)?,
-        (b"HTSTATS" | b"HTSTATS-KEY", _) => {
+        (b"ERROR", 3) => {
+            let text = String::from_utf8_lossy(args.get(2)).replace(['\r', '\n'], " ");
+            return Err(Error::Text(text));
+        }
+        (b"LOG", 3) => {
+            ctx.host.warn(&format!("DEBUG LOG: {}", String::from_utf8_lossy(args.get(2))));
+            reply.ok();
+        }
+        (b"HTSTATS", 3..=4) => {
+            args.integer(2)?;
+            reply.verbatim(*b"txt", "[linear hashing: no rehashing in progress]\n");
+        }
+        (b"HTSTATS-KEY", _) => {
             reply.verbatim(*b"txt", "[linear hashing: no rehashing in progress]\n");
         }
         (b"HELP", 2) => reply.help("DEBUG", HELP),

@@ -97,7 +97,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "",
     ),
     Command::new("MONITOR", Group::Server, 1, monitor)
-        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE).and(Flags::NO_MULTI))
+        .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
         .doc("1.0.0", "", "Shows what all clients send.", ""),
     Command::new("ROLE", Group::Server, 1, role)
         .flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST))
@@ -159,11 +159,14 @@ fn time(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     Ok(())
 }
 
-fn lolwut(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn lolwut(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     const ART: &str = concat!(
         "        .-''''-.\n      .'  o     '.\n     /      .  o  \\\n    |  .  o        |\n    |    o    .  o |\n",
         "     \\  .   o     /\n      '.   .  o .'\n        '-....-'\n\nRustyPotato ver. ",
     );
+    if args.len() > 2 && args.is(1, "VERSION") {
+        args.integer(2)?; // there is one piece of art for all of them
+    }
     reply.verbatim(*b"txt", format!("{ART}{} (Redis ver. {})\n", crate::VERSION, crate::REDIS_VERSION));
     Ok(())
 }
@@ -234,6 +237,9 @@ fn rewrite_aof(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -
 }
 
 fn monitor(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if ctx.in_transaction {
+        return Err(Error::Static("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+    }
     if !std::mem::replace(&mut ctx.session.monitoring, true) {
         ctx.shared.clients.monitors.fetch_add(1, Ordering::Relaxed);
         ctx.session.record.monitoring.store(true, Ordering::Relaxed);

@@ -70,7 +70,7 @@ impl Times {
         found.map_or(0, upper_end)
     }
 
-    /// Powers of two in microseconds that hold times, with how many do not exceed them (LATENCY HISTOGRAM).
+    /// Powers of two that hold times, about in microseconds, with how many do not exceed them (LATENCY HISTOGRAM).
     pub fn cumulative(&self) -> Vec<(u64, u64)> {
         let powers = std::iter::once(&self.0[..1]).chain(self.0[1..].chunks(STEPS));
         let mut seen = 0;
@@ -79,11 +79,18 @@ impl Times {
             let here: u64 = counts.iter().sum();
             seen += here;
             if here > 0 {
-                found.push((1 << power, seen));
+                found.push((microseconds(power as u32), seen));
             }
         }
         found
     }
+}
+
+/// How Redis calls a power of two of nanoseconds: its histogram knows times to two digits, and a time by the largest that
+/// it cannot tell from it.
+fn microseconds(power: u32) -> u64 {
+    let end = 1_u64 << (FIRST + power);
+    (end + (end >> 7) - 1) / 1000
 }
 
 #[inline]
@@ -134,7 +141,9 @@ mod tests {
             assert!(found >= expected && found <= expected * 1.13, "{percent}: {found}");
         }
         assert_eq!(times.cumulative().first(), Some(&(16, 1)));
-        assert_eq!(times.cumulative().last(), Some(&(1024, 100)));
+        assert_eq!(times.cumulative().last(), Some(&(1056, 100)));
+        let names: Vec<u64> = (0..10).map(microseconds).collect();
+        assert_eq!(names, [1, 2, 4, 8, 16, 33, 66, 132, 264, 528], "as Redis calls them");
         assert_eq!(Times::default().percentile(50.0), 0);
     }
 }

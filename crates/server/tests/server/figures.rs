@@ -120,6 +120,17 @@ fn writes_that_change_nothing_are_not_counted_as_changes() {
 }
 
 #[test]
+fn command_info_lists_subcommands_in_an_array() {
+    let (_folder, server) = start();
+    let mut client = server.connect_with(resp::Protocol::Resp3);
+    let info = must(&mut client, "COMMAND INFO config get");
+    let subcommands =
+        |index: usize| &info.elements().expect("an array")[index].elements().expect("fields")[9];
+    assert!(matches!(subcommands(0), resp::Frame::Array(_)), "{info:?}");
+    assert!(matches!(subcommands(1), resp::Frame::Set(_)), "{info:?}");
+}
+
+#[test]
 fn command_list_names_subcommands_too() {
     let (_folder, server) = start();
     let mut client = server.connect();
