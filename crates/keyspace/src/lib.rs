@@ -30,6 +30,7 @@ mod random;
 mod recorder;
 mod scan;
 mod shard;
+mod sizes;
 mod snapshot;
 
 pub use access::{Access, Garbage, Target, WorkerId};
@@ -43,4 +44,5 @@ pub use key::{DbIndex, Key};
 pub use keyspace::{Keyspace, Limits, Options, SHARDS};
 pub use log::LogPosition;
 pub use scan::Seen;
+pub use sizes::SizeFigures;
 pub use snapshot::Snapshot;

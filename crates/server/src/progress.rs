@@ -1,6 +1,6 @@
 //! What saving and rewriting are doing and how they ended: the rules of who may begin when, and the figures for INFO.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use node::PersistenceFigures;
 use parking_lot::Mutex;
@@ -17,6 +17,23 @@ pub struct Progress {
     pub save_given_up: AtomicBool,
     /// The same of the base of a rewrite.
     pub rewrite_given_up: AtomicBool,
+    /// How much of the file that is being written is there.
+    pub written: KeyProgress,
+}
+
+/// Keys of a file that is being written: those that are in it, and all. Zeros while none is.
+#[derive(Debug, Default)]
+pub struct KeyProgress {
+    processed: AtomicU64,
+    total: AtomicU64,
+}
+
+impl KeyProgress {
+    /// So many keys of all are in the file.
+    pub fn set(&self, processed: usize, total: usize) {
+        self.processed.store(processed as u64, Ordering::Relaxed);
+        self.total.store(total as u64, Ordering::Relaxed);
+    }
 }
 
 /// How a save in the background has ended.
@@ -55,6 +72,7 @@ impl Progress {
             state: Mutex::new(state),
             save_given_up: AtomicBool::new(false),
             rewrite_given_up: AtomicBool::new(false),
+            written: KeyProgress::default(),
         }
     }
 
@@ -67,6 +85,10 @@ impl Progress {
             current_save_seconds: seconds(state.saving_since),
             aof_rewriting: state.rewriting_since.is_some(),
             aof_current_rewrite_seconds: seconds(state.rewriting_since),
+            current_save: (
+                self.written.processed.load(Ordering::Relaxed),
+                self.written.total.load(Ordering::Relaxed),
+            ),
             ..state.figures.clone()
         }
     }
@@ -156,6 +178,7 @@ impl Progress {
         state.figures.aof_rewrite_scheduled = state.saving_since.is_some();
         if state.saving_since.is_none() {
             state.rewriting_since = Some(now_ns);
+            state.figures.aof_rewrites += 1;
         }
         Ok(!state.figures.aof_rewrite_scheduled)
     }
@@ -167,6 +190,7 @@ impl Progress {
             state.figures.aof_rewrite_seconds = seconds(since, now_ns);
         }
         state.figures.aof_rewrite_ok = is_ok;
+        state.figures.aof_rewrites_failed = if is_ok { 0 } else { state.figures.aof_rewrites_failed + 1 };
         if is_ok {
             state.figures.aof_base_size = size;
         }

@@ -16,11 +16,11 @@ use crate::snapshot_file::{self, Form};
 
 /// Loads what is there, and opens the append-only file if it is on.
 pub fn run(node: &Node, machine: &ServerMachine) -> Result<(), String> {
-    let (is_on, policy) = {
+    let is_on = {
         let config = node.shared.config.read();
-        (config.yes(Param::Appendonly), config.append_fsync())
+        machine.journal.configure(config.append_fsync(), config.yes(Param::AofTimestampEnabled));
+        config.yes(Param::Appendonly)
     };
-    machine.journal.set_policy(policy);
     let mut loader = Loader::new(node, Side::Main, clock::now());
     if is_on {
         let mut append_only = AppendOnly::open(&node.shared.config.read())?;
@@ -79,7 +79,9 @@ fn open_journal(
     let temporary = files.temporary_base();
     if files.is_empty() {
         let image = node.image(loader.access(), || ());
-        snapshot_file::write(&folder.file(&temporary), image, form, &machine.progress.rewrite_given_up)?;
+        let progress = &machine.progress;
+        let given_up = &progress.rewrite_given_up;
+        snapshot_file::write(&folder.file(&temporary), image, form, given_up, &progress.written)?;
     }
     let name = files
         .start(folder, &temporary, form.is_rdb)

@@ -52,6 +52,7 @@ pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
                 image,
                 form,
                 &machine.progress.rewrite_given_up,
+                &machine.progress.written,
             )),
             Job::Dump { image, form, path } => Task::Saved(dump(machine, image, form, &path)),
         };
@@ -71,7 +72,8 @@ pub fn write_dump(
 ) -> Result<(), String> {
     let temporary = snapshot_file::temporary(path, purpose, image.number);
     let identity = (image.number, image.changes);
-    let result = snapshot_file::write(&temporary, image, form, given_up).and_then(|()| {
+    let written = &progress.written;
+    let result = snapshot_file::write(&temporary, image, form, given_up, written).and_then(|()| {
         progress.install(identity, clock::now().unix, || {
             if given_up.load(Ordering::Acquire) {
                 return Err("newer data has been saved".to_owned());

@@ -14,6 +14,7 @@ use persist::SnapshotWriter;
 use persist::rdb::Notes;
 
 use crate::clock;
+use crate::progress::KeyProgress;
 use crate::storage::{around, at, sync_folder};
 
 /// Bytes that are written at once.
@@ -52,10 +53,17 @@ impl Form {
 }
 
 /// Writes all data into a file of this path, which is durable then; its name is not yet. Stops early when `given_up`
-/// says so. After an error there is no file.
-pub fn write(path: &Path, image: Image, form: Form, given_up: &AtomicBool) -> Result<(), String> {
+/// says so, and tells `progress` how far it is. After an error there is no file.
+pub fn write(
+    path: &Path,
+    image: Image,
+    form: Form,
+    given_up: &AtomicBool,
+    progress: &KeyProgress,
+) -> Result<(), String> {
     let mut written = 0;
-    let result = write_pieces(path, image, form, given_up, &mut written);
+    let result = write_pieces(path, image, form, given_up, (&mut written, progress));
+    progress.set(0, 0);
     if result.is_err() {
         // It was to be incomplete anyway; if it cannot be removed, the error that is told says why.
         let _ = fs::remove_file(path);
@@ -78,14 +86,16 @@ fn write_pieces(
     image: Image,
     form: Form,
     given_up: &AtomicBool,
-    written: &mut u64,
+    (written, progress): (&mut u64, &KeyProgress),
 ) -> io::Result<()> {
     let mut file = File::create(path)?;
     let mut bytes = Vec::new();
     let Image { mut snapshot, used_memory, .. } = image;
     let mut writer = begin(&snapshot, used_memory, form, &mut bytes);
+    let total = keys(&snapshot);
+    let mut left = total;
     loop {
-        let keys = if form.key_delay.is_zero() { 0 } else { keys(&snapshot) };
+        progress.set(total - left, total);
         let has_more = writer.write_next(&mut snapshot, &mut bytes);
         if !has_more || bytes.len() >= WRITE_STEP {
             file.write_all(&bytes)?;
@@ -95,9 +105,8 @@ fn write_pieces(
         if !has_more {
             return file.sync_all();
         }
-        if keys > 0 {
-            wait(form.key_delay * (keys - self::keys(&snapshot)) as u32, given_up);
-        }
+        let before = std::mem::replace(&mut left, keys(&snapshot));
+        wait(form.key_delay * (before - left) as u32, given_up);
         if given_up.load(Ordering::Acquire) {
             return Err(io::Error::other("given up, since the server ends or newer data is saved"));
         }

@@ -38,6 +38,7 @@ const SECTIONS: &[(&str, &str, bool, Section)] = &[
     ("latencystats", "Latencystats", false, stats::latency_stats),
     ("cluster", "Cluster", true, |_, out| line(out, "cluster_enabled", 0)),
     ("keyspace", "Keyspace", true, keyspace),
+    ("keysizes", "Keysizes", true, key_sizes),
 ];
 
 fn info(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -140,6 +141,8 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "async_loading", 0);
     line(out, "current_cow_peak", 0);
     line(out, "current_cow_size", 0);
+    line(out, "current_save_keys_processed", figures.current_save.0);
+    line(out, "current_save_keys_total", figures.current_save.1);
     line(out, "rdb_changes_since_last_save", changes);
     line(out, "rdb_bgsave_in_progress", u8::from(figures.saving));
     line(out, "rdb_last_save_time", saved.0 / 1000);
@@ -155,6 +158,8 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "aof_last_rewrite_time_sec", figures.aof_rewrite_seconds);
     line(out, "aof_current_rewrite_time_sec", figures.aof_current_rewrite_seconds);
     line(out, "aof_last_bgrewrite_status", ok(figures.aof_rewrite_ok));
+    line(out, "aof_rewrites", figures.aof_rewrites);
+    line(out, "aof_rewrites_consecutive_failures", figures.aof_rewrites_failed);
     line(out, "aof_last_write_status", ok(figures.aof_write_ok));
     line(out, "aof_last_cow_size", 0);
     line(out, "module_fork_in_progress", 0);
@@ -217,4 +222,25 @@ fn keyspace(ctx: &Context<'_, '_>, out: &mut String) {
             line(out, &format!("db{index}"), text);
         }
     }
+}
+
+/// How large values are, by powers of two: exact in a small database, an estimate in a large one.
+fn key_sizes(ctx: &Context<'_, '_>, out: &mut String) {
+    for index in 0..ctx.shared.keyspace.databases() {
+        if ctx.shared.keyspace.len(DbIndex(index)) == 0 {
+            continue;
+        }
+        for figures in ctx.access.size_figures(DbIndex(index)) {
+            let classes: Vec<String> =
+                figures.classes().map(|(least, count)| format!("{}={count}", short(least))).collect();
+            line(out, &format!("db{index}_distrib_{}", figures.name), classes.join(","));
+        }
+    }
+}
+
+/// A power of two with the largest unit that divides it.
+fn short(size: u64) -> String {
+    let units = [(60, 'E'), (50, 'P'), (40, 'T'), (30, 'G'), (20, 'M'), (10, 'K')];
+    let unit = units.into_iter().find(|&(bits, _)| size >> bits > 0);
+    unit.map_or_else(|| size.to_string(), |(bits, letter)| format!("{}{letter}", size >> bits))
 }

@@ -13,11 +13,7 @@ const MISSING: &[(&str, &str)] = &[
     ("gcc_version", "there is no C compiler to name"),
     ("current_cow_size_age", "a snapshot here copies nothing at once and forks nothing"),
     ("current_fork_perc", "the same"),
-    ("current_save_keys_processed", "not counted yet"),
-    ("current_save_keys_total", "not counted yet"),
     ("rdb_last_cow_size", "a snapshot here copies nothing at once and forks nothing"),
-    ("aof_rewrites", "not counted yet"),
-    ("aof_rewrites_consecutive_failures", "not counted yet"),
     ("used_cpu_sys_main_thread", "there is no main thread that serves clients; see Threads"),
     ("used_cpu_user_main_thread", "the same"),
     ("module", "modules are not offered"),
@@ -124,4 +120,24 @@ fn memory_is_split_into_what_data_takes_and_the_rest() {
     assert_eq!(get("allocator_frag_bytes"), 1_000_000);
     assert_eq!(get("rss_overhead_bytes"), 1_000_000);
     assert!(get("mem_clients_normal") > 0);
+}
+
+#[test]
+fn sizes_of_values_are_told_by_powers_of_two() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    assert!(!world.ask(peer, "INFO keysizes").contains("distrib"));
+    world.ask(peer, "DEBUG POPULATE 5 a 1023\r\nDEBUG POPULATE 3 b 1024\r\nDEBUG POPULATE 1 c 2097152");
+    world.ask(peer, "SET d \"\"\r\nRPUSH l 1 2 3\r\nHSET h f v\r\nPEXPIRE h 1");
+    assert_eq!(field(&mut world, peer, "db0_distrib_strings_sizes"), "0=1,512=5,1K=3,2M=1");
+    assert_eq!(field(&mut world, peer, "db0_distrib_lists_items"), "2=1");
+    assert_eq!(field(&mut world, peer, "db0_distrib_hashes_items"), "1=1");
+    world.pass_ms(2);
+    assert!(!world.ask(peer, "INFO").contains("hashes_items"), "what is due is not counted");
+    // A large database is estimated, from the one shard that has its keys if need be.
+    world.ask(peer, "FLUSHALL\r\nDEBUG POPULATE 20000 {one} 8\r\nDEBUG POPULATE 20000 all 16");
+    let text = field(&mut world, peer, "db0_distrib_strings_sizes");
+    let counts: Vec<u64> = text.split(',').filter_map(|part| part.split_once('=')?.1.parse().ok()).collect();
+    assert!(counts.iter().sum::<u64>().abs_diff(40_000) < 100, "{text}");
+    assert!(text.starts_with("8=") || text.starts_with("16="), "{text}");
 }

@@ -3,7 +3,7 @@
 use client::Client;
 
 use crate::content::content;
-use crate::disk::{APPENDING, SNAPSHOTS, figure, files, wait_for};
+use crate::disk::{APPENDING, SNAPSHOTS, figure, files, rewrite, wait_for};
 use crate::support::{Server, must, run, text};
 
 /// How often all data was looked at as a whole, for which all clients wait a moment.
@@ -49,6 +49,7 @@ fn one_save_at_a_time_and_a_rewrite_waits_for_it() {
     must(&mut client, "SET a 1");
     must(&mut client, "BGSAVE");
     assert_eq!(figure(&mut client, "rdb_bgsave_in_progress"), "1");
+    wait_for(&mut client, "current_save_keys_total", "1");
     let images = images_taken(&mut client);
     for command in ["SAVE", "BGSAVE", "BGSAVE SCHEDULE"] {
         assert_eq!(text(&run(&mut client, command)), "ERR Background save already in progress", "{command}");
@@ -167,6 +168,10 @@ fn the_end_saves_if_it_is_told_to_or_if_there_are_save_points() {
         ("", "SHUTDOWN SAVE", true),
         ("3600 1", "SHUTDOWN", true),
         ("3600 1", "SHUTDOWN NOSAVE", false),
+        ("", "SHUTDOWN NOW", false),
+        ("3600 1", "SHUTDOWN NOW", true),
+        ("", "SHUTDOWN NOW SAVE", true),
+        ("3600 1", "SHUTDOWN NOSAVE NOW FORCE", false),
     ] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = Server::start(folder.path(), &["--appendonly", "no", "--save", save]);
@@ -189,6 +194,9 @@ fn a_server_that_cannot_save_does_not_end_and_says_so() {
     let refused = "ERR Errors trying to SHUTDOWN. Check logs.";
     assert_eq!(text(&run(&mut client, "SHUTDOWN SAVE")), refused);
     assert_eq!(text(&must(&mut client, "GET a")), "1");
+    assert_eq!(text(&run(&mut client, "SHUTDOWN NOW SAVE")), refused, "there is nobody to wait for");
+    assert_eq!(text(&run(&mut client, "SHUTDOWN ABORT")), "ERR No shutdown in progress.");
+    must(&mut client, "SET a 2");
     client.command(&["SHUTDOWN", "SAVE", "FORCE"]).expect_err("the connection ends");
     assert!(server.wait().0.success());
 }
@@ -255,4 +263,23 @@ fn a_snapshot_is_taken_over_where_there_is_no_append_only_file_yet() {
         assert_eq!(text(&must(&mut client, "INCR a")), (round + 1).to_string());
         server.kill();
     }
+}
+
+#[test]
+fn rewrites_are_counted_and_those_that_failed_since_the_last_good_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    let mut client = server.connect();
+    assert_eq!(figure(&mut client, "aof_rewrites"), "0");
+    rewrite(&mut client);
+    assert_eq!(figure(&mut client, "aof_rewrites"), "1");
+    let aside = folder.path().join("aside");
+    std::fs::rename(folder.path().join("appendonlydir"), &aside).expect("the folder can be written");
+    rewrite(&mut client);
+    assert_eq!(figure(&mut client, "aof_last_bgrewrite_status"), "err");
+    assert_ne!(figure(&mut client, "aof_rewrites_consecutive_failures"), "0");
+    std::fs::rename(&aside, folder.path().join("appendonlydir")).expect("the folder can be written");
+    rewrite(&mut client);
+    wait_for(&mut client, "aof_last_bgrewrite_status", "ok");
+    assert_eq!(figure(&mut client, "aof_rewrites_consecutive_failures"), "0");
 }
