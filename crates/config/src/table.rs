@@ -213,7 +213,7 @@ parameters! {
         AutoAofRewriteMinSize, "auto-aof-rewrite-min-size", "", memory(0, LONG_MAX_BYTES), "67108864", Runtime, Acts, "Size below which the file is not rewritten by itself.";
         AofLoadTruncated, "aof-load-truncated", "", YES_NO, "yes", Runtime, Acts, "Load a file whose end is cut off, up to the last complete command.";
         AofUseRdbPreamble, "aof-use-rdb-preamble", "", YES_NO, "yes", Runtime, Acts, "Begin a rewritten file with a snapshot in RDB format.";
-        AofTimestampEnabled, "aof-timestamp-enabled", "", YES_NO, "no", Runtime, Accepted, "Note the time in the file, for recovery to a point in time.";
+        AofTimestampEnabled, "aof-timestamp-enabled", "", YES_NO, "no", Runtime, Acts, "Note the time in the file, for recovery to a point in time.";
         AofRewriteIncrementalFsync, "aof-rewrite-incremental-fsync", "", YES_NO, "yes", Runtime, Accepted, "Force a rewritten file to the disk in steps.";
         AofDisableAutoGc, "aof-disable-auto-gc", "", YES_NO, "no", Hidden, Accepted, "Keep files that a rewrite has replaced.";
     ["Snapshots"]

@@ -29,7 +29,7 @@ use parking_lot::Mutex;
 use persist::aof::Writer;
 use tracing::{error, info};
 
-use crate::clock::monotonic_ns;
+use crate::clock::{monotonic_ns, now};
 use crate::increment::{Fault, Increment};
 use crate::shared::Letter;
 
@@ -59,6 +59,8 @@ pub struct Journal {
 /// What has to be changed together.
 struct State {
     policy: AppendFsync,
+    /// Whether the file tells when its commands were executed.
+    notes_times: bool,
     /// None while the append-only file is off.
     increment: Option<Increment>,
     /// Effects that were just taken from the log; kept for its memory.
@@ -110,6 +112,7 @@ impl Journal {
         let awaited = mailboxes.iter().map(|_| AtomicU64::new(0)).collect();
         let state = State {
             policy: AppendFsync::EverySecond,
+            notes_times: false,
             increment: None,
             taken: Run::default(),
             writer: Writer::new(),
@@ -200,10 +203,11 @@ impl Journal {
         self.write(&mut state, shared);
     }
 
-    /// How often syncs are made has changed.
-    pub fn set_policy(&self, policy: AppendFsync) {
+    /// How often syncs are made, and whether times are noted, has changed.
+    pub fn configure(&self, policy: AppendFsync, notes_times: bool) {
         let mut state = self.state.lock();
         state.policy = policy;
+        state.notes_times = notes_times;
         self.show(&state);
     }
 
@@ -357,6 +361,8 @@ impl Journal {
         self.show(state);
         let refusal = format!("MISCONF Errors writing to the AOF file: {}", fault.cause);
         shared.refuse_writes(WriteBlock::Log, Some(refusal));
+        // Replies that only show data need not wait for the disk.
+        self.mailboxes.iter().for_each(|mailbox| mailbox.send(Letter::Node(Mail::Released)));
     }
 
     /// There was trouble, and there is none any more.
@@ -381,6 +387,9 @@ impl State {
     fn encode(&mut self, log: &Log) {
         self.encoded = log.take(&mut self.taken);
         if self.increment.is_some() {
+            if self.notes_times && !self.taken.is_empty() {
+                self.writer.note_time(now().unix, &mut self.buffer);
+            }
             self.writer.push_all(&self.taken, &mut self.buffer);
         }
         self.taken.clear();

@@ -307,7 +307,7 @@ impl Machine for ServerMachine {
         }
         crate::logging::configure(new);
         // At once: what is acknowledged after this command's reply is kept as the new policy promises.
-        self.journal.set_policy(new.append_fsync());
+        self.journal.configure(new.append_fsync(), new.yes(Param::AofTimestampEnabled));
         self.tell(Task::Configured);
         Ok(())
     }

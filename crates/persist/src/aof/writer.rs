@@ -8,6 +8,7 @@ use keyspace::DbIndex;
 use keyspace::log::{Record, Run};
 use resp::write_command;
 use stdx::number::{parse_i64, write_i64};
+use stdx::time::UnixMs;
 
 /// See the module's text.
 #[derive(Debug, Default)]
@@ -18,12 +19,25 @@ pub struct Writer {
     commands: usize,
     /// The commands of the unit, SELECTs included.
     pending: Vec<u8>,
+    /// The last second that was noted.
+    noted_s: i64,
 }
 
 impl Writer {
     /// A writer at the beginning of a file.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Notes the time of what follows in an annotation, as Redis does for recovery to a point in time, once a second.
+    pub fn note_time(&mut self, now: UnixMs, out: &mut Vec<u8>) {
+        let second = now.0 / 1000;
+        if second > self.noted_s {
+            self.noted_s = second;
+            out.extend_from_slice(b"#TS:");
+            write_i64(out, second);
+            out.extend_from_slice(b"\r\n");
+        }
     }
 
     /// Adds the effects of a run, which ends with a whole unit.
@@ -119,10 +133,8 @@ mod tests {
         let settings =
             Settings { max_packed_entries: 9, max_packed_value: 9, seed: stdx::hash::HashKey([1, 2]) };
         let mut hash = Hash::new();
-        hash.edit(&mut Vec::new(), settings, stdx::time::UnixMs::MIN, |edit| {
-            edit.set(b"f", b"v", FieldExpiry::Clear)
-        });
-        let hash = ValueRef::Hash(hash.at(stdx::time::UnixMs(0)));
+        hash.edit(&mut Vec::new(), settings, UnixMs::MIN, |edit| edit.set(b"f", b"v", FieldExpiry::Clear));
+        let hash = ValueRef::Hash(hash.at(UnixMs(0)));
         let string = ValueRef::String(StringRef::Inline(b"v"));
         for (effect, expected) in [
             (Effect::Delete { key: b"key", reason: Removal::Deleted }, "SELECT 0 DEL key"),
@@ -140,5 +152,16 @@ mod tests {
             writer.finish_unit(&mut out);
             assert_eq!(words(&out), expected);
         }
+    }
+
+    #[test]
+    fn times_are_noted_once_a_second_and_first_in_each_file() {
+        let (mut writer, mut out) = (Writer::new(), Vec::new());
+        for ms in [5000, 5999, 6000, 4000] {
+            writer.note_time(UnixMs(ms), &mut out);
+        }
+        writer.restart();
+        writer.note_time(UnixMs(6500), &mut out);
+        assert_eq!(String::from_utf8_lossy(&out), "#TS:5\r\n#TS:6\r\n#TS:6\r\n");
     }
 }

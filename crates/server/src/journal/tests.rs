@@ -30,7 +30,7 @@ impl World {
         keyspace.set_recording(true);
         let shared = Shared::new(keyspace, Config::default(), Identity::default(), 1, monotonic_ns);
         let journal = Journal::new(vec![Arc::new(Mailbox::new(|| ()))]);
-        journal.set_policy(policy);
+        journal.configure(policy, false);
         journal.open(open(path), 0);
         Self { shared, journal, folder: tempfile::tempdir().expect("a temporary folder") }
     }

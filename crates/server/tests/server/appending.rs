@@ -48,6 +48,27 @@ fn a_file_that_has_grown_is_rewritten() {
     assert!(!folder.join("appendonly.aof.1.base.rdb").exists());
 }
 
+#[test]
+fn times_are_noted_in_the_file_if_that_is_wanted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = [APPENDING, &["--aof-timestamp-enabled", "yes"]].concat();
+    let server = Server::start(folder.path(), &options);
+    let mut client = server.connect();
+    let second = || text(&must(&mut server.connect(), "TIME").elements().expect("a pair")[0].clone());
+    let before = second();
+    must(&mut client, "SET a 1");
+    must(&mut client, "CONFIG SET aof-timestamp-enabled no");
+    let after = second();
+    must(&mut client, "SET b 1");
+    server.kill();
+    let file = std::fs::read_to_string(folder.path().join("appendonlydir/appendonly.aof.1.incr.aof"));
+    let file = file.expect("the file is text");
+    let noted: Vec<&str> = file.lines().filter_map(|line| line.strip_prefix("#TS:")).collect();
+    assert!(noted.len() == 1 && *noted[0] >= *before && *noted[0] <= *after, "{before} {after}:\n{file}");
+    let (_server, mut client) = Server::start(folder.path(), &options).connect_and_keep();
+    assert_eq!(text(&must(&mut client, "DBSIZE")), "2");
+}
+
 /// Lets no file of the server grow beyond so many bytes, as if the disk were full; none: there is room again.
 fn limit_files(server: &Server, bytes: Option<u64>) {
     prlimit(Some(server.process()), Resource::Fsize, Rlimit { current: bytes, maximum: None })
