@@ -98,6 +98,11 @@ impl Selector {
         self.keys.allow(key, wanted)
     }
 
+    /// Whether a database may be used.
+    pub(crate) fn allows_database(&self, database: u32) -> bool {
+        self.databases.allow(database)
+    }
+
     /// Whether every key may be used so.
     pub(crate) fn allows_every_key(&self, wanted: Permission) -> bool {
         self.keys.allow_every(wanted)

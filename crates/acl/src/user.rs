@@ -139,9 +139,10 @@ impl User {
         self.selectors().any(|selector| selector.check(request).is_ok() && selector.allows_every_key(wanted))
     }
 
-    /// Whether some selector lets a key be used so.
-    pub fn may_use_key(&self, key: &[u8], wanted: Permission) -> bool {
-        self.selectors().any(|selector| selector.allows_key(key, wanted))
+    /// Whether some selector lets a key of a database be used so.
+    pub fn may_use_key(&self, key: &[u8], wanted: Permission, database: u32) -> bool {
+        self.selectors()
+            .any(|selector| selector.allows_key(key, wanted) && selector.allows_database(database))
     }
 
     /// Whether some selector allows a channel, or a pattern of channels.

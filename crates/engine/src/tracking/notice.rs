@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use acl::Permission;
-use keyspace::{Keyspace, Touched};
+use keyspace::{DbIndex, Keyspace, Touched};
 use resp::Protocol;
+use smallvec::SmallVec;
 use stdx::rng::Rng;
 
 use super::{Member, Place, Tracking, encode_keys, publish};
@@ -40,32 +41,46 @@ enum Content {
     Everything,
 }
 
-/// Changed keys, and the array of them, encoded.
+/// Changed keys with their databases, and the array of their names, encoded.
 #[derive(Debug)]
 struct Names {
-    names: Vec<Box<[u8]>>,
+    names: Vec<(Box<[u8]>, Origin)>,
     encoded: Arc<[u8]>,
 }
 
+/// The databases in which a key has changed.
+type Origin = SmallVec<[DbIndex; 2]>;
+
 impl Names {
-    fn of<'a>(names: impl ExactSizeIterator<Item = &'a [u8]> + Clone) -> Arc<Self> {
-        Arc::new(Self { encoded: encode_keys(names.clone()), names: names.map(Box::from).collect() })
+    fn of<'a>(changes: impl ExactSizeIterator<Item = &'a Change<'a>> + Clone) -> Arc<Self> {
+        let encoded = encode_keys(changes.clone().map(|(name, _)| *name));
+        let names = changes.map(|(name, last)| (Box::from(*name), last.databases.clone())).collect();
+        Arc::new(Self { names, encoded })
     }
 
-    /// The array of those that the user of a session may read; `None` if there are none.
+    /// The array of those that the user of a session may read where they have changed; `None` if there are none.
     fn for_user_of(&self, session: &Session) -> Option<Arc<[u8]>> {
         if session.login.is_unrestricted() {
             return Some(Arc::clone(&self.encoded));
         }
         let user = session.login.user();
-        let may_read = |name: &&[u8]| user.may_use_key(name, Permission::READ);
-        let readable: Vec<&[u8]> = self.names.iter().map(|name| &**name).filter(may_read).collect();
+        let may_read = |(name, databases): &&(Box<[u8]>, Origin)| {
+            databases.iter().any(|database| user.may_use_key(name, Permission::READ, database.0.into()))
+        };
+        let readable: Vec<&[u8]> = self.names.iter().filter(may_read).map(|(name, _)| &**name).collect();
         (!readable.is_empty()).then(|| encode_keys(readable.into_iter()))
     }
 }
 
-/// A changed key, and the client that changed it last.
-type Change<'a> = (&'a [u8], Option<u64>);
+/// A changed key, and what is known of it.
+type Change<'a> = (&'a [u8], &'a LastChange);
+
+/// Where a key has changed, and the client that changed it last.
+#[derive(Debug, Default)]
+struct LastChange {
+    databases: Origin,
+    writer: Option<u64>,
+}
 
 /// The client whose command runs.
 #[derive(Debug, Clone, Copy)]
@@ -88,8 +103,8 @@ pub struct Invalidations {
     notices: Vec<Notice>,
     /// For the client whose command runs; they follow its reply.
     own: Vec<Notice>,
-    /// Changed keys that may lie under a prefix, with the client that changed them last.
-    changed: BTreeMap<Vec<u8>, Option<u64>>,
+    /// Changed keys that may lie under a prefix.
+    changed: BTreeMap<Vec<u8>, LastChange>,
 }
 
 impl Invalidations {
@@ -103,11 +118,15 @@ impl Invalidations {
     ) {
         for touched in touched {
             match touched {
-                Touched::Key(_, name) | Touched::Expired(_, name) => {
+                Touched::Key(database, name) | Touched::Expired(database, name) => {
                     let clients = tracking.remembered.take(&keyspace.key(&name));
                     self.tell(&clients, &name, writer);
                     if tracking.prefixes.load(Ordering::Relaxed) > 0 {
-                        self.changed.insert(name, writer.map(|writer| writer.id));
+                        let last = self.changed.entry(name).or_default();
+                        last.writer = writer.map(|writer| writer.id);
+                        if !last.databases.contains(&database) {
+                            last.databases.push(database);
+                        }
                     }
                 }
                 // The table knows keys without their database, so a change of any database concerns all.
@@ -179,13 +198,13 @@ impl Invalidations {
         }
         let registry = tracking.registry.lock();
         let mut by_prefix: BTreeMap<&[u8], Vec<Change<'_>>> = BTreeMap::new();
-        for (key, writer) in &changed {
+        for (key, last) in &changed {
             registry
                 .prefixes
-                .for_each_of(key, |prefix| by_prefix.entry(prefix).or_default().push((key, *writer)));
+                .for_each_of(key, |prefix| by_prefix.entry(prefix).or_default().push((key, last)));
         }
         for (prefix, keys) in by_prefix {
-            let all = Names::of(keys.iter().map(|(key, _)| *key));
+            let all = Names::of(keys.iter());
             let members = registry.prefixes.clients(prefix).filter_map(|id| registry.members.get(&id));
             for member in members {
                 if let Some(names) = broadcast_to(member, &keys, &all) {
@@ -204,8 +223,8 @@ fn broadcast_to(member: &Member, keys: &[Change<'_>], all: &Arc<Names>) -> Optio
         return Some(Arc::clone(all));
     }
     let own = Some(member.place.id);
-    let others: Vec<&[u8]> = keys.iter().filter(|(_, writer)| *writer != own).map(|(key, _)| *key).collect();
-    (!others.is_empty()).then(|| Names::of(others.into_iter()))
+    let others: Vec<Change<'_>> = keys.iter().copied().filter(|(_, last)| last.writer != own).collect();
+    (!others.is_empty()).then(|| Names::of(others.iter()))
 }
 
 /// What became of a notice.

@@ -172,3 +172,16 @@ fn broadcasts_of_changed_keys_name_only_those_that_the_user_may_read() {
     world.settle();
     assert_eq!(world.read(alice), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$6\r\nsecret\r\n");
 }
+
+#[test]
+fn broadcasts_of_changed_keys_leave_out_databases_that_the_user_may_not_use() {
+    let (mut world, admin, alice) = world("+@all ~* resetdbs db=0,2");
+    assert!(world.ask(alice, "HELLO 3").starts_with("%7\r\n"));
+    assert_eq!(world.ask(alice, "CLIENT TRACKING ON BCAST"), "+OK\r\n");
+    for (database, key, is_told) in [(1, "a", false), (2, "b", true), (0, "c", true)] {
+        world.ask(admin, &format!("SELECT {database}\r\nSET {key} 1"));
+        world.settle();
+        let expected = format!(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\n{key}\r\n");
+        assert_eq!(world.read(alice), if is_told { expected } else { String::new() }, "{database}");
+    }
+}
