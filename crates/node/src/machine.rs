@@ -27,7 +27,7 @@ pub enum Mail {
     Messages(Vec<Arc<Message>>),
     /// A line for the clients that run MONITOR.
     Monitor(Arc<[u8]>),
-    /// The log has reached its promised place up to a new position.
+    /// The log has reached its promised place up to a new position, or cannot be written any more.
     Released,
     /// A pause may be over.
     Unpaused,

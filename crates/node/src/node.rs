@@ -244,15 +244,19 @@ impl Node {
         if !self.waits_for_log.load(Ordering::Relaxed) {
             return None;
         }
-        let fails = || self.shared.writes_refused.load(Ordering::Acquire);
-        if own.is_none() && fails() {
+        if own.is_none() && self.log_fails() {
             return None;
         }
         let position = self.shared.keyspace.position();
         if self.machine.released() >= position || self.machine.write_log(&self.shared, worker, position) {
             return None;
         }
-        if fails() { own } else { Some(position) }
+        if self.log_fails() { own } else { Some(position) }
+    }
+
+    /// Whether the log cannot be written, so that writes are refused.
+    pub(crate) fn log_fails(&self) -> bool {
+        self.shared.writes_refused.load(Ordering::Acquire)
     }
 
     /// Whether a connection is owed more than it may be, or has been for too long. That is noted in the log.

@@ -35,6 +35,15 @@ pub struct Input {
     pub range: Range<usize>,
 }
 
+/// A connection whose replies wait for the log.
+struct Held {
+    connection: usize,
+    /// Where the log has to be.
+    position: LogPosition,
+    /// Whether one of its requests changed data. What only showed data need not wait while the log cannot be written.
+    has_changed: bool,
+}
+
 /// See the module's text.
 pub struct Worker<'n> {
     node: &'n Node,
@@ -46,8 +55,8 @@ pub struct Worker<'n> {
     writable: Vec<usize>,
     resumed: Vec<usize>,
     finished: VecDeque<usize>,
-    /// Connections whose replies wait, by the position they wait for.
-    held: Vec<(LogPosition, usize)>,
+    /// Connections whose replies wait.
+    held: Vec<Held>,
     upkeep: Upkeep,
     spare: Spare,
 }
@@ -94,7 +103,7 @@ impl<'n> Worker<'n> {
             count_sent(&self.node.shared.statistics[self.index], &mut connection);
             self.engine.forget(&mut connection.session, &self.node.shared);
             self.node.shared.clients.close(&connection.session.record);
-            self.held.retain(|(_, held)| *held != number);
+            self.held.retain(|held| held.connection != number);
             self.writable.retain(|&other| other != number);
             self.resumed.retain(|&other| other != number);
             self.inputs.retain(|input| input.connection != number);
@@ -218,17 +227,11 @@ impl<'n> Worker<'n> {
         statistics.publish(counters);
     }
 
-    /// Lets the replies go whose log position has been reached.
+    /// Lets the replies go whose log position has been reached, or that need not wait for it any more.
     fn release_held(&mut self) {
-        let released = self.node.machine.released();
-        let mut index = 0;
-        while index < self.held.len() {
-            let (position, number) = self.held[index];
-            if position > released {
-                index += 1;
-                continue;
-            }
-            self.held.swap_remove(index);
+        let (released, fails) = (self.node.machine.released(), self.node.log_fails());
+        let goes = |held: &mut Held| held.position <= released || fails && !held.has_changed;
+        for Held { connection: number, .. } in self.held.extract_if(.., goes) {
             if let Some(connection) = self.connections[number].as_mut() {
                 connection.output.release();
                 self.resumed.push(number);

@@ -13,7 +13,7 @@ use engine::{Args, Prepared, Reply};
 use keyspace::LogPosition;
 use resp::{Decoded, Limits, Protocol};
 
-use super::{Input, Worker, mark_writable};
+use super::{Held, Input, Worker, mark_writable};
 use crate::Now;
 
 /// A request of the group that is being gathered.
@@ -253,7 +253,9 @@ impl Worker<'_> {
             let args = buffers.args_of(gathered);
             let (session, out) = (&mut connection.session, connection.output.buffer());
             let environment = (&*self.node.shared, self.node as &dyn engine::Host);
+            let changes = self.engine.access.counters.changes;
             *clock = self.engine.run(&gathered.prepared, &args, session, out, environment, *clock);
+            connection.has_changed |= self.engine.access.counters.changes != changes;
             if self.engine.desk.has_own() {
                 self.deliver_own(*now);
             }
@@ -284,6 +286,7 @@ impl Worker<'_> {
         for input in inputs {
             let number = input.connection;
             let Some(connection) = self.connections[number].as_mut() else { continue };
+            let has_changed = std::mem::take(&mut connection.has_changed);
             let record = &connection.session.record;
             record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
             record.query_memory.store(connection.unfinished.capacity(), Ordering::Relaxed);
@@ -299,7 +302,7 @@ impl Worker<'_> {
                 self.peer_closed(number);
             } else if let Some(position) = waits_for {
                 connection.output.hold(position);
-                self.held.push((position, number));
+                self.held.push(Held { connection: number, position, has_changed });
             } else {
                 mark_writable(&mut self.connections, &mut self.writable, number);
             }

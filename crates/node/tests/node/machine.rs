@@ -1,5 +1,7 @@
 //! A machine that has nothing and only remembers what it was told.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use config::{Appended, Config, Param};
 use engine::Shared;
 use keyspace::{Access, Garbage, LogPosition};
@@ -13,6 +15,8 @@ pub(crate) struct FakeMachine {
     pub(crate) boxes: Mutex<Vec<Vec<Mail>>>,
     pub(crate) warnings: Mutex<Vec<String>>,
     pub(crate) acl_file: Mutex<Option<Vec<u8>>>,
+    /// The log does not get to its promised place.
+    pub(crate) log_waits: AtomicBool,
 }
 
 impl Machine for FakeMachine {
@@ -20,10 +24,10 @@ impl Machine for FakeMachine {
         self.boxes.lock()[worker].push(mail);
     }
     fn write_log(&self, _: &Shared, _: usize, _: LogPosition) -> bool {
-        true
+        !self.log_waits.load(Ordering::Relaxed)
     }
     fn released(&self) -> LogPosition {
-        LogPosition(u64::MAX)
+        LogPosition(if self.log_waits.load(Ordering::Relaxed) { 0 } else { u64::MAX })
     }
     fn free(&self, _: Vec<Garbage>) {}
     fn rewrite_aof(&self) -> Result<bool, String> {

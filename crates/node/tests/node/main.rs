@@ -7,6 +7,7 @@ mod caches;
 mod clients;
 mod configuration;
 mod due_keys;
+mod held;
 mod info;
 mod machine;
 mod output_limits;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use acl::Users;
 use config::{Config, Param};
 use engine::accounts::setting;
-use node::{Identity, Input, Machine, Node, Now, Settings, Worker};
+use node::{Identity, Input, Machine, Mail, Node, Now, Settings, Worker};
 use stdx::time::UnixMs;
 
 use crate::machine::FakeMachine;
@@ -25,6 +25,7 @@ pub(crate) struct Peer {
 /// See the module's text.
 pub(crate) struct World {
     machine: Arc<FakeMachine>,
+    node: &'static Node,
     workers: Vec<Worker<'static>>,
     now: Now,
 }
@@ -68,7 +69,7 @@ impl World {
         let node: &'static Node =
             Box::leak(Box::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>)));
         let workers = (0..threads).map(|index| Worker::new(node, index, index as u64)).collect();
-        Self { machine, workers, now: Now { unix: UnixMs(START_MS), monotonic_ns: 0 } }
+        Self { machine, node, workers, now: Now { unix: UnixMs(START_MS), monotonic_ns: 0 } }
     }
 
     /// A node of two workers with an ACL file.
@@ -144,6 +145,9 @@ impl World {
         let worker = &mut self.workers[peer.worker];
         let output = worker.output(peer.number);
         let mut bytes = Vec::new();
+        if output.held().is_some() {
+            return bytes; // nothing is sent before it is released
+        }
         while !output.is_empty() {
             bytes.extend_from_slice(output.bytes());
             output.consume(output.bytes().len());
@@ -193,6 +197,25 @@ impl World {
             closed.push(number);
         }
         closed
+    }
+
+    /// The log stays where it is from now on, or goes on; a node with `appendonly yes` lets replies wait for it.
+    pub(crate) fn set_log_waits(&mut self, waits: bool) {
+        self.node.shared.keyspace.set_recording(true);
+        self.machine.log_waits.store(waits, Ordering::Relaxed);
+        self.tell_released();
+    }
+
+    /// The log cannot be written any more, and the workers are told.
+    pub(crate) fn fail_log(&mut self) {
+        self.node.shared.refuse_writes(engine::shared::WriteBlock::Log, Some("MISCONF it fails".to_owned()));
+        self.tell_released();
+    }
+
+    fn tell_released(&mut self) {
+        for worker in &mut self.workers {
+            worker.receive(self.now, Mail::Released);
+        }
     }
 
     /// What was written to the log.
