@@ -5,11 +5,12 @@ use persist::dump;
 use stdx::checksum::crc64;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
-use value::{Settings, StringRef, Value, ValueRef, hash, list};
+use value::{Settings, StringRef, Value, ValueRef, hash, list, set};
 
 const SETTINGS: Settings = Settings {
     hash: hash::Settings { max_packed_entries: 16, max_packed_value: 64, seed: HashKey([1, 2]) },
     list: list::Settings::of_parameter(-2),
+    set: set::Settings::of_redis(HashKey([1, 2])),
 };
 
 /// Panics if RESTORE misbehaves on `body`, taken as it is and with a checksum that fits.
@@ -31,6 +32,7 @@ fn reference(value: &Value) -> ValueRef<'_> {
         Value::String(blob) => ValueRef::String(StringRef::Blob(blob)),
         Value::Hash(hash) => ValueRef::Hash(hash.at(UnixMs::MIN)),
         Value::List(list) => ValueRef::List(list.as_ref()),
+        Value::Set(set) => ValueRef::Set(set.as_ref()),
     }
 }
 
@@ -38,6 +40,12 @@ fn content(value: &Value) -> Vec<String> {
     match reference(value) {
         ValueRef::String(string) => vec![string.contiguous().escape_ascii().to_string()],
         ValueRef::List(list) => list.iter().map(|element| element.escape_ascii().to_string()).collect(),
+        ValueRef::Set(set) => {
+            let mut members: Vec<String> =
+                set.iter().map(|member| member.escape_ascii().to_string()).collect();
+            members.sort();
+            members
+        }
         ValueRef::Hash(hash) => {
             let mut fields: Vec<String> = hash.iter().map(|entry| format!("{entry:?}")).collect();
             fields.sort();

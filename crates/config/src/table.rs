@@ -232,11 +232,11 @@ parameters! {
     ["Value encodings"]
         HashMaxListpackEntries, "hash-max-listpack-entries", "hash-max-ziplist-entries", integer(0, LONG_MAX), "512", Runtime, Acts, "Most fields of a hash kept as one packed block.";
         HashMaxListpackValue, "hash-max-listpack-value", "hash-max-ziplist-value", memory(0, LONG_MAX_BYTES), "64", Runtime, Acts, "Longest field or value in such a block.";
-        ListMaxListpackSize, "list-max-listpack-size", "list-max-ziplist-size", integer(INT_MIN, INT_MAX), "-2", Runtime, Accepted, "Size of a list's blocks: elements, or a size class when negative.";
+        ListMaxListpackSize, "list-max-listpack-size", "list-max-ziplist-size", integer(INT_MIN, INT_MAX), "-2", Runtime, Acts, "Size of a list's blocks: elements, or a size class when negative.";
         ListCompressDepth, "list-compress-depth", "", integer(0, INT_MAX), "0", Runtime, Accepted, "Blocks at each end of a list that are not compressed; 0 compresses none.";
-        SetMaxIntsetEntries, "set-max-intset-entries", "", integer(0, LONG_MAX), "512", Runtime, Accepted, "Most members of a set of integers kept as one packed block.";
-        SetMaxListpackEntries, "set-max-listpack-entries", "", integer(0, LONG_MAX), "128", Runtime, Accepted, "Most members of a set kept as one packed block.";
-        SetMaxListpackValue, "set-max-listpack-value", "", integer(0, LONG_MAX), "64", Runtime, Accepted, "Longest member in such a block.";
+        SetMaxIntsetEntries, "set-max-intset-entries", "", integer(0, LONG_MAX), "512", Runtime, Acts, "Most members of a set of integers kept as one packed block.";
+        SetMaxListpackEntries, "set-max-listpack-entries", "", integer(0, LONG_MAX), "128", Runtime, Acts, "Most members of a set kept as one packed block.";
+        SetMaxListpackValue, "set-max-listpack-value", "", integer(0, LONG_MAX), "64", Runtime, Acts, "Longest member in such a block.";
         ZsetMaxListpackEntries, "zset-max-listpack-entries", "zset-max-ziplist-entries", integer(0, LONG_MAX), "128", Runtime, Accepted, "Most members of a sorted set kept as one packed block.";
         ZsetMaxListpackValue, "zset-max-listpack-value", "zset-max-ziplist-value", memory(0, LONG_MAX_BYTES), "64", Runtime, Accepted, "Longest member in such a block.";
         HllSparseMaxBytes, "hll-sparse-max-bytes", "", memory(0, LONG_MAX_BYTES), "3000", Runtime, Acts, "Size up to which a HyperLogLog stays sparse.";

@@ -8,12 +8,14 @@ mod generic;
 mod hash;
 mod hyperloglog;
 mod list;
+mod set;
 mod string;
 
 pub use hyperloglog::NotAdded;
 use stdx::time::UnixMs;
 use value::hash::HashRef;
 use value::list::ListRef;
+use value::set::SetRef;
 use value::table::{Entry, Meta, NewPayload, Payload, Position, Replaced};
 use value::{Kind, StringRef, Value, ValueRef};
 
@@ -232,6 +234,8 @@ pub(crate) fn value_of<'v>(entry: &Entry<'v, Value>, now: UnixMs) -> ValueRef<'v
         (Kind::Hash, Payload::Object(Value::Hash(hash))) => ValueRef::Hash(hash.at(now)),
         (Kind::List, Payload::Inline(block)) => ValueRef::List(ListRef::packed(block)),
         (Kind::List, Payload::Object(Value::List(list))) => ValueRef::List(list.as_ref()),
+        (Kind::Set, Payload::Inline(block)) => ValueRef::Set(SetRef::packed(block)),
+        (Kind::Set, Payload::Object(Value::Set(set))) => ValueRef::Set(set.as_ref()),
         (kind, Payload::Object(_)) => unreachable!("an object of another kind than {kind:?}"),
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use stdx::time::UnixMs;
 use value::list::Side;
+use value::set::algebra::Operation;
 use value::{StringRef, ValueRef};
 
 use crate::key::DbIndex;
@@ -70,6 +71,14 @@ pub enum Effect<'a> {
     TrimList { key: &'a [u8], kept: &'a Range<usize> },
     /// The element at an end of a list was moved to an end of another or the same.
     MoveElement { from: (&'a [u8], Side), to: (&'a [u8], Side) },
+    /// The members were added to the set.
+    AddMembers { key: &'a [u8], members: &'a [&'a [u8]] },
+    /// The members are gone, and with the last one the key.
+    RemoveMembers { key: &'a [u8], members: &'a [&'a [u8]] },
+    /// The member was moved from a set to another.
+    MoveMember { from: &'a [u8], to: &'a [u8], member: &'a [u8] },
+    /// The key holds what the operation makes of the sets of others, and is never due.
+    CombineSets { operation: Operation, to: &'a [u8], from: &'a [&'a [u8]] },
     /// The database is empty.
     FlushDatabase,
     /// All databases are empty.
@@ -111,7 +120,10 @@ impl Effect<'_> {
             | Self::SetElement { key, .. }
             | Self::InsertElement { key, .. }
             | Self::RemoveElements { key, .. }
-            | Self::TrimList { key, .. } => each(Touched::Key(database, key.to_vec())),
+            | Self::TrimList { key, .. }
+            | Self::AddMembers { key, .. }
+            | Self::RemoveMembers { key, .. }
+            | Self::CombineSets { to: key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Delete { key, reason: Removal::Expired } => each(Touched::Expired(database, key.to_vec())),
             Self::Delete { key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Rename { from, to } => {
@@ -123,6 +135,10 @@ impl Effect<'_> {
                 if from != to {
                     each(Touched::Key(database, to.to_vec()));
                 }
+            }
+            Self::MoveMember { from, to, .. } => {
+                each(Touched::Key(database, from.to_vec()));
+                each(Touched::Key(database, to.to_vec()));
             }
             Self::Move { key, to } => {
                 each(Touched::Key(database, key.to_vec()));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering}
 use crossbeam_utils::CachePadded;
 use stdx::hash::HashKey;
 use value::table::SweepCursor;
-use value::{Settings, hash, list};
+use value::{Settings, hash, list, set};
 
 use crate::effect::Effect;
 use crate::frequency::Frequency;
@@ -44,6 +44,12 @@ pub struct Limits {
     pub hyperloglog_sparse_bytes: AtomicUsize,
     /// `list-max-listpack-size`.
     pub list_max_listpack_size: AtomicI64,
+    /// `set-max-intset-entries`.
+    pub set_integers: AtomicUsize,
+    /// `set-max-listpack-entries`.
+    pub set_packed_entries: AtomicUsize,
+    /// `set-max-listpack-value`.
+    pub set_packed_value: AtomicUsize,
     /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
     pub counts_accesses: AtomicBool,
     /// See [`Frequency::log_factor`].
@@ -93,6 +99,9 @@ impl Keyspace {
                 hash_packed_value: AtomicUsize::new(64),
                 hyperloglog_sparse_bytes: AtomicUsize::new(3000),
                 list_max_listpack_size: AtomicI64::new(-2),
+                set_integers: AtomicUsize::new(512),
+                set_packed_entries: AtomicUsize::new(128),
+                set_packed_value: AtomicUsize::new(64),
                 counts_accesses: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),
                 frequency_decay_minutes: AtomicU32::new(1),
@@ -132,6 +141,12 @@ impl Keyspace {
                 seed: self.options.hash_key,
             },
             list: list::Settings::of_parameter(limits.list_max_listpack_size.load(Ordering::Relaxed)),
+            set: set::Settings {
+                max_integers: limits.set_integers.load(Ordering::Relaxed),
+                max_packed_entries: limits.set_packed_entries.load(Ordering::Relaxed),
+                max_packed_value: limits.set_packed_value.load(Ordering::Relaxed),
+                seed: self.options.hash_key,
+            },
         }
     }
 

@@ -127,6 +127,12 @@ impl Node {
         limits.hyperloglog_sparse_bytes.store(sparse_bytes, Ordering::Relaxed);
         let size = config.integer(Param::ListMaxListpackSize);
         limits.list_max_listpack_size.store(size, Ordering::Relaxed);
+        let members = config.integer(Param::SetMaxIntsetEntries) as usize;
+        limits.set_integers.store(members, Ordering::Relaxed);
+        let members = config.integer(Param::SetMaxListpackEntries) as usize;
+        limits.set_packed_entries.store(members, Ordering::Relaxed);
+        let length = config.integer(Param::SetMaxListpackValue) as usize;
+        limits.set_packed_value.store(length, Ordering::Relaxed);
         limits.counts_accesses.store(config.maxmemory_policy().counts_accesses(), Ordering::Relaxed);
         limits.frequency_log_factor.store(config.integer(Param::LfuLogFactor) as u32, Ordering::Relaxed);
         limits.frequency_decay_minutes.store(config.integer(Param::LfuDecayTime) as u32, Ordering::Relaxed);

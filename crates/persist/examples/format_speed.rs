@@ -17,7 +17,7 @@ use persist::rdb::{Decoder, Encoder, Notes, ReadOptions, WriteOptions};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
-use value::{Settings, hash, list};
+use value::{Settings, hash, list, set};
 use value::{StringRef, ValueRef};
 
 const ROUNDS: usize = 7;
@@ -86,7 +86,11 @@ fn write(entries: &[(Vec<u8>, &[u8])], compression: bool) -> Vec<u8> {
 
 fn read(file: &[u8]) {
     let hash = hash::Settings { max_packed_entries: 128, max_packed_value: 64, seed: HashKey([1, 2]) };
-    let settings = Settings { hash, list: list::Settings::of_parameter(-2) };
+    let settings = Settings {
+        hash,
+        list: list::Settings::of_parameter(-2),
+        set: set::Settings::of_redis(HashKey([1, 2])),
+    };
     let mut decoder =
         Decoder::new(ReadOptions { settings, max_string_bytes: 1 << 30, verify_checksum: true });
     for piece in file.chunks(1 << 20) {

@@ -77,13 +77,17 @@ mod tests {
     use stdx::hash::HashKey;
     use stdx::time::UnixMs;
     use value::hash::{self, FieldExpiry, Hash};
-    use value::{StringRef, list};
+    use value::{StringRef, list, set};
 
     use super::*;
 
     const HASH: hash::Settings =
         hash::Settings { max_packed_entries: 4, max_packed_value: 64, seed: HashKey([1, 2]) };
-    const SETTINGS: Settings = Settings { hash: HASH, list: list::Settings::of_parameter(-2) };
+    const SETTINGS: Settings = Settings {
+        hash: HASH,
+        list: list::Settings::of_parameter(-2),
+        set: set::Settings::of_redis(HASH.seed),
+    };
     type Field = (Vec<u8>, Vec<u8>, Option<i64>);
 
     fn fields(value: &Value) -> Vec<Field> {
@@ -150,6 +154,33 @@ mod tests {
     }
 
     #[test]
+    fn sets_of_other_servers_are_restored_and_an_intset_goes_back_as_it_came() {
+        let members = |payload: &[u8]| {
+            let Ok(Value::Set(set)) = decode(payload, SETTINGS) else { panic!("a set") };
+            let encoding = set.as_ref().encoding().name();
+            let mut members: Vec<Vec<u8>> = set.as_ref().iter().map(|member| member.to_vec()).collect();
+            members.sort();
+            (encoding, members, encode(ValueRef::Set(set.as_ref())))
+        };
+        for payload in [
+            // Redis 7.0, Redis 8.0 and Valkey 9.1.
+            &b"\x02\x02\xc0\x02\x01a\n\x00\x92\x03\x08\x7f\xf0\x9es\xe9"[..],
+            b"\x14\x0c\x0c\x00\x00\x00\x02\x00\x81a\x02\x02\x01\xff\x0c\x00`\x8e\x82,\xcc\x80\xc2\xd7",
+            b"\x14\x0c\x0c\x00\x00\x00\x02\x00\x81a\x02\x02\x01\xffP\x00d\xd2\x7f}\xa8\xf8;j",
+        ] {
+            let (encoding, restored, again) = members(payload);
+            assert_eq!((encoding, &restored), ("listpack", &vec![b"2".to_vec(), b"a".to_vec()]));
+            assert_eq!(members(&again).1, restored);
+        }
+        // Redis 7.0: SADD i 1 70000 -3.
+        let payload =
+            b"\x0b\x14\x04\0\0\0\x03\0\0\0\xfd\xff\xff\xff\x01\0\0\0p\x11\x01\0\n\0{\x8dM\xdd\xaf\"\x86\xd7";
+        let (encoding, restored, again) = members(payload);
+        assert_eq!((encoding, restored.len()), ("intset", 3));
+        assert_eq!(again, payload);
+    }
+
+    #[test]
     fn a_string_gives_the_bytes_of_redis() {
         // Redis 7.0.15: SET k hello, DUMP k.
         let payload = encode(ValueRef::String(StringRef::Inline(b"hello")));
@@ -181,6 +212,9 @@ mod tests {
             b"\x00\x01ab",
             b"\x01\x00",
             b"\x04\x00",
+            b"\x02\x00",
+            b"\x02\x02\x01a\x01a",
+            b"\x0b\x08\x02\0\0\0\0\0\0\0",
             b"\x04\x02\x01a\x011\x01a\x012",
             b"\x16\x01\x01a\x011\xff\xff\xff\xff\xff\xff\xff\xff",
             b"\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a\x011",

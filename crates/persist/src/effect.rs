@@ -5,12 +5,16 @@ use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
 use value::list::{ListRef, Side};
-use value::{HashRef, StringRef, ValueRef};
+use value::set::Member;
+use value::set::algebra::Operation;
+use value::{HashRef, SetRef, StringRef, ValueRef};
 
 /// Fields in one command when a whole hash is written, so that no command grows without limit.
 const FIELDS_A_COMMAND: usize = 64;
 /// The same for the elements of a list.
 const ELEMENTS_A_COMMAND: usize = 64;
+/// The same for the members of a set.
+const MEMBERS_A_COMMAND: usize = 64;
 
 /// Appends the commands that apply an effect.
 pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
@@ -75,6 +79,17 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::MoveElement { from, to } => {
             write_command(out, &[b"LMOVE", from.0, to.0, side_name(from.1), side_name(to.1)]);
         }
+        Effect::AddMembers { key, members } => with_words(out, &[b"SADD", key], members),
+        Effect::RemoveMembers { key, members } => with_words(out, &[b"SREM", key], members),
+        Effect::MoveMember { from, to, member } => write_command(out, &[b"SMOVE", from, to, member]),
+        Effect::CombineSets { operation, to, from } => {
+            let name: &[u8] = match operation {
+                Operation::Union => b"SUNIONSTORE",
+                Operation::Intersection => b"SINTERSTORE",
+                Operation::Difference => b"SDIFFSTORE",
+            };
+            with_words(out, &[name, to], from);
+        }
         Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
         Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
         Effect::SwapDatabases { first, second } => {
@@ -95,6 +110,10 @@ pub fn encode_value(key: &[u8], value: &ValueRef<'_>, expiry: Option<UnixMs>, ou
             encode_list(key, *list, out);
             set_expiry(out, key, expiry);
         }
+        ValueRef::Set(members) => {
+            encode_set(key, *members, out);
+            set_expiry(out, key, expiry);
+        }
     }
 }
 
@@ -105,6 +124,15 @@ fn encode_list(key: &[u8], list: ListRef<'_>, out: &mut Vec<u8>) {
         elements.clear();
         elements.extend(all.by_ref().take(ELEMENTS_A_COMMAND));
         with_words(out, &[b"RPUSH", key], &elements);
+    }
+}
+
+fn encode_set(key: &[u8], set: SetRef<'_>, out: &mut Vec<u8>) {
+    let mut all = set.iter();
+    while all.len() > 0 {
+        let some: Vec<Member<'_>> = all.by_ref().take(MEMBERS_A_COMMAND).collect();
+        let members: Vec<&[u8]> = some.iter().map(|member| &**member).collect();
+        with_words(out, &[b"SADD", key], &members);
     }
 }
 
@@ -215,6 +243,11 @@ mod tests {
         assert_eq!(text(&effect), "LREM l -2 a");
         assert_eq!(text(&Effect::TrimList { key: b"l", kept: &(3..9) }), "LTRIM l 3 8");
         assert_eq!(text(&Effect::TrimList { key: b"l", kept: &(3..3) }), "LTRIM l 1 0");
+        let members: &[&[u8]] = &[b"a", b"b"];
+        assert_eq!(text(&Effect::AddMembers { key: b"s", members }), "SADD s a b");
+        assert_eq!(text(&Effect::RemoveMembers { key: b"s", members }), "SREM s a b");
+        let effect = Effect::CombineSets { operation: Operation::Difference, to: b"s", from: members };
+        assert_eq!(text(&effect), "SDIFFSTORE s a b");
         assert_eq!(text(&Effect::WriteString { key: b"k", offset: 7, bytes: b"x" }), "SETRANGE k 7 x");
     }
 }

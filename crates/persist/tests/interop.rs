@@ -132,7 +132,7 @@ fn keyspace() -> Keyspace {
     })
 }
 
-/// Strings and hashes of every kind, in two databases.
+/// Strings, hashes and sets of every kind, in two databases.
 fn fill(access: &mut Access<'_>) {
     let long: Vec<u8> = (0..100_000_u32).map(|index| (index / 7 % 251) as u8).collect();
     let noise: Vec<u8> =
@@ -158,6 +158,11 @@ fn fill(access: &mut Access<'_>) {
     }
     hash(access, b"small", 5);
     hash(access, b"large", 1000);
+    set(access, b"narrow integers", 100, |number| format!("-{number}"));
+    set(access, b"wide integers", 500, |number| (i64::MAX - number as i64).to_string());
+    set(access, b"many integers", 1000, |number| number.to_string());
+    set(access, b"small set", 100, |number| format!("member:{number}"));
+    set(access, b"large set", 1000, |number| format!("member:{number}"));
     let key = access.keyspace().key(b"small");
     let shard = access.shard_of(&key);
     access.lock(&mut [shard]);
@@ -181,6 +186,16 @@ fn hash(access: &mut Access<'_>, name: &[u8], fields: usize) {
         let (field, value) = (format!("field:{number}"), format!("{}", number * number));
         let pair: (&[u8], &[u8]) = (field.as_bytes(), value.as_bytes());
         access.db(DbIndex(0)).hash_set(&key, &[pair], FieldExpiry::Clear).unwrap();
+    }
+    access.unlock();
+}
+
+fn set(access: &mut Access<'_>, name: &[u8], members: usize, member: fn(usize) -> String) {
+    let key = access.keyspace().key(name);
+    let shard = access.shard_of(&key);
+    access.lock(&mut [shard]);
+    for number in 0..members {
+        access.db(DbIndex(0)).set_add(&key, &[member(number).as_bytes()]).unwrap();
     }
     access.unlock();
 }
@@ -210,6 +225,12 @@ fn content(access: &mut Access<'_>) -> Content {
                         .map(|element| element.escape_ascii().to_string())
                         .collect::<Vec<_>>()
                         .join(" "),
+                    ValueRef::Set(set) => {
+                        let mut members: Vec<String> =
+                            set.iter().map(|member| member.escape_ascii().to_string()).collect();
+                        members.sort();
+                        members.join(" ")
+                    }
                 };
                 content.insert((database.0, seen.key.to_vec()), (text, seen.expiry.map(|at| at.0)));
             });
@@ -290,6 +311,8 @@ fn run(
             }
         }
         ("HDEL", fields) => drop(db.hash_delete(&key, fields)),
+        ("SADD", members) => drop(db.set_add(&key, members)),
+        ("SREM", members) => drop(db.set_remove(&key, members)),
         (other, _) => return Err(format!("{other} is not expected here")),
     }
     access.unlock();
@@ -304,13 +327,22 @@ fn assert_holds(peer: &Peer, expected: &Content) {
         let name = key.escape_ascii();
         let time = peer.call_in(*database, &[&b"PEXPIRETIME"[..], key]);
         assert_eq!(time, format!(":{}\r\n", expiry.unwrap_or(-1)), "{name}");
-        if peer.call_in(*database, &[&b"TYPE"[..], key]) == "+string\r\n" {
+        let kind = peer.call_in(*database, &[&b"TYPE"[..], key]);
+        if kind == "+string\r\n" {
             let value = peer.call_in(*database, &[&b"STRLEN"[..], key]);
             let length = unescaped_length(text);
             assert_eq!(value, format!(":{length}\r\n"), "{name}");
             if text.len() < 1000 && text.is_ascii() && !text.contains('\\') {
                 let value = peer.call_in(*database, &[&b"GET"[..], key]);
                 assert_eq!(value, format!("${}\r\n{text}\r\n", text.len()), "{name}");
+            }
+        } else if kind == "+set\r\n" {
+            let members: Vec<&str> = text.split(' ').collect();
+            let count = peer.call_in(*database, &[&b"SCARD"[..], key]);
+            assert_eq!(count, format!(":{}\r\n", members.len()), "{name}");
+            for member in members {
+                let found = peer.call_in(*database, &[&b"SISMEMBER"[..], key, member.as_bytes()]);
+                assert_eq!(found, ":1\r\n", "{name} {member}");
             }
         } else {
             for pair in text.split(',') {
@@ -475,6 +507,11 @@ fn files_of_a_server_are_read_with_equal_content() {
             for number in 0..1000 {
                 peer.call(&["HSET", "large", &format!("f{number}"), &number.to_string()]);
             }
+            for number in 0..1000 {
+                peer.call(&["SADD", "integers", &(number % 300 * 1000).to_string()]);
+                peer.call(&["SADD", "members", &format!("member:{number}")]);
+                peer.call(&["SADD", "few", &format!("member:{}", number % 20)]);
+            }
             peer.call_in(3, &["SET", "other", "db"]);
             peer.call(&["BGREWRITEAOF"]);
             while !peer
@@ -485,6 +522,7 @@ fn files_of_a_server_are_read_with_equal_content() {
             }
             peer.call(&["APPEND", "key:7", " and more"]);
             peer.call(&["HDEL", "packed", "a"]);
+            peer.call(&["SREM", "members", "member:7"]);
             peer.call(&["DEL", "key:8"]);
             let keyspace = keyspace();
             let mut access = Access::new(&keyspace, WorkerId(0), 1);
@@ -499,6 +537,9 @@ fn files_of_a_server_are_read_with_equal_content() {
             let content = content(&mut access);
             assert_eq!(content[&(0, b"key:7".to_vec())].0, "value 7 and more");
             assert!(content[&(0, b"packed".to_vec())].0.starts_with("b=-70000,c=4000,d=9000000000"));
+            for (name, count) in [("integers", 300), ("members", 999), ("few", 20)] {
+                assert_eq!(content[&(0, name.as_bytes().to_vec())].0.split(' ').count(), count);
+            }
             assert_holds(&peer, &content);
             access.end();
             peer.stop();
@@ -546,6 +587,7 @@ fn payloads_of_dump_go_both_ways() {
                     value::Value::String(blob) => ValueRef::String(value::StringRef::Blob(blob)),
                     value::Value::Hash(hash) => ValueRef::Hash(hash.at(UnixMs::MIN)),
                     value::Value::List(list) => ValueRef::List(list.as_ref()),
+                    value::Value::Set(set) => ValueRef::Set(set.as_ref()),
                 };
                 if matches!(seen.value, ValueRef::String(_)) {
                     assert_eq!(persist::dump::encode(again), payload, "{}", seen.key.escape_ascii());

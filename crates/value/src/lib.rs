@@ -1,7 +1,7 @@
 //! The values that keys hold and the copy-on-write structures under them.
 //!
 //! Two structures carry everything. Unordered: [`table::Table`], a linear-hashed table of [`page`]s of packed entries, which
-//! serves as the directory of keys and as the large form of a hash. Ordered: [`tree::Tree`], a counted B+tree of packed
+//! serves as the directory of keys and as the large form of a hash and of a set. Ordered: [`tree::Tree`], a counted B+tree of packed
 //! leaves. A [`blob::Blob`] is a long string, a [`packed`] block a small hash, a [`leaf`] block a small ordered value. All
 //! of them clone in constant time and copy what a write touches.
 //!
@@ -14,6 +14,7 @@ pub mod leaf;
 pub mod list;
 pub mod packed;
 pub mod page;
+pub mod set;
 pub mod string;
 pub mod table;
 pub mod tree;
@@ -21,6 +22,7 @@ pub mod tree;
 pub use blob::Blob;
 pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
+pub use set::{Set, SetRef};
 pub use string::StringRef;
 
 /// A value that lives beside the page of its key; a clone takes constant time.
@@ -32,6 +34,8 @@ pub enum Value {
     Hash(Hash),
     /// A list that is too large for the page.
     List(List),
+    /// A set that is too large for the page.
+    Set(Set),
 }
 
 /// A value to be read.
@@ -43,6 +47,8 @@ pub enum ValueRef<'a> {
     Hash(HashRef<'a>),
     /// A list.
     List(ListRef<'a>),
+    /// A set.
+    Set(SetRef<'a>),
 }
 
 /// The tag of an entry in the directory of keys: the type of its value.
@@ -56,6 +62,8 @@ pub enum Kind {
     Hash,
     /// A list.
     List,
+    /// A set.
+    Set,
 }
 
 /// The thresholds that decide how values are kept, and the secret of their hash functions.
@@ -65,6 +73,8 @@ pub struct Settings {
     pub hash: hash::Settings,
     /// Of lists.
     pub list: list::Settings,
+    /// Of sets.
+    pub set: set::Settings,
 }
 
 impl Kind {
@@ -75,6 +85,7 @@ impl Kind {
             Self::StringChanged => 1,
             Self::Hash => 2,
             Self::List => 3,
+            Self::Set => 4,
         }
     }
 
@@ -88,6 +99,7 @@ impl Kind {
             1 => Self::StringChanged,
             2 => Self::Hash,
             3 => Self::List,
+            4 => Self::Set,
             _ => unreachable!("only known kinds are stored"),
         }
     }
@@ -98,6 +110,7 @@ impl Kind {
             Self::String | Self::StringChanged => "string",
             Self::Hash => "hash",
             Self::List => "list",
+            Self::Set => "set",
         }
     }
 }

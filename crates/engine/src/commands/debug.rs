@@ -177,10 +177,11 @@ fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, u
             (hash.encoding().name(), hash.iter().map(|entry| entry.field.len() + entry.value.len()).sum())
         }
         ValueRef::List(list) => (list.encoding().name(), list.data_bytes()),
+        ValueRef::Set(set) => (set.encoding().name(), set.data_bytes()),
     })
 }
 
-/// A hash of a value that depends on neither the order of fields nor the encoding.
+/// A hash of a value that depends on neither the order of fields and members nor the encoding.
 fn digest_value(value: &ValueRef<'_>) -> u64 {
     match value {
         ValueRef::String(string) => stdx::checksum::crc64(&string.contiguous()),
@@ -193,6 +194,7 @@ fn digest_value(value: &ValueRef<'_>) -> u64 {
         ValueRef::List(list) => {
             list.iter().fold(2, |sum, element| mix(sum ^ mix(stdx::checksum::crc64(element))))
         }
+        ValueRef::Set(set) => set.iter().fold(3, |sum, member| sum ^ mix(stdx::checksum::crc64(&member))),
     }
 }
 

@@ -45,6 +45,7 @@ fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         Some(ValueRef::String(value)) => reply.bulk(value.encoding(changed).name()),
         Some(ValueRef::Hash(hash)) => reply.bulk(hash.encoding().name()),
         Some(ValueRef::List(list)) => reply.bulk(list.encoding().name()),
+        Some(ValueRef::Set(set)) => reply.bulk(set.encoding().name()),
     }
     Ok(())
 }

@@ -97,6 +97,7 @@ impl Db<'_, '_> {
             Payload::Object(Value::String(blob)) => blob.allocated_bytes(),
             Payload::Object(Value::Hash(hash)) => hash.allocated_bytes(),
             Payload::Object(Value::List(list)) => list.allocated_bytes(),
+            Payload::Object(Value::Set(set)) => set.allocated_bytes(),
         };
         // Flags, access clock, lengths, slot and the page's share of its head.
         Some(entry.key.len() + payload + 12 + if entry.meta.expiry.is_some() { 6 } else { 0 })
@@ -201,6 +202,7 @@ impl Db<'_, '_> {
             Value::List(large) => {
                 self.put(key, found, NewPayload::Object(Value::List(large)), Kind::List, expiry);
             }
+            Value::Set(set) => self.put_whole_set(key, found, set, expiry),
         }
         self.record_value(key);
     }

@@ -128,9 +128,10 @@ fn sizes_of_values_are_told_by_powers_of_two() {
     let peer = world.connect(0);
     assert!(!world.ask(peer, "INFO keysizes").contains("distrib"));
     world.ask(peer, "DEBUG POPULATE 5 a 1023\r\nDEBUG POPULATE 3 b 1024\r\nDEBUG POPULATE 1 c 2097152");
-    world.ask(peer, "SET d \"\"\r\nRPUSH l 1 2 3\r\nHSET h f v\r\nPEXPIRE h 1");
+    world.ask(peer, "SET d \"\"\r\nRPUSH l 1 2 3\r\nSADD s 1 2 3 4\r\nHSET h f v\r\nPEXPIRE h 1");
     assert_eq!(field(&mut world, peer, "db0_distrib_strings_sizes"), "0=1,512=5,1K=3,2M=1");
     assert_eq!(field(&mut world, peer, "db0_distrib_lists_items"), "2=1");
+    assert_eq!(field(&mut world, peer, "db0_distrib_sets_items"), "4=1");
     assert_eq!(field(&mut world, peer, "db0_distrib_hashes_items"), "1=1");
     world.pass_ms(2);
     assert!(!world.ask(peer, "INFO").contains("hashes_items"), "what is due is not counted");

@@ -30,6 +30,8 @@ pub enum Problem {
     Block(&'static str),
     /// A hash names a field twice.
     DuplicateField,
+    /// A set names a member twice.
+    DuplicateMember,
     /// A type of values that this server does not have, by its name and number.
     Unsupported(&'static str, u8),
     /// A byte that is neither a type nor an opcode.
@@ -63,6 +65,7 @@ impl fmt::Display for Problem {
             Self::Compression => f.write_str("a compressed string is broken"),
             Self::Range(what) | Self::Block(what) => f.write_str(what),
             Self::DuplicateField => f.write_str("a hash has the same field twice"),
+            Self::DuplicateMember => f.write_str("a set has the same member twice"),
             Self::Unsupported(name, number) => {
                 write!(f, "values of type {name} (RDB type {number}) are not supported by this server")
             }

@@ -17,12 +17,14 @@ mod decoder;
 mod encoder;
 mod error;
 mod hash;
+mod intset;
 mod list;
 mod listpack;
 pub mod lzf;
 mod module;
 mod object;
 mod output;
+mod set;
 mod tag;
 #[cfg(test)]
 mod tests;

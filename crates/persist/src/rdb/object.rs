@@ -4,14 +4,14 @@
 
 use std::borrow::Cow;
 
-use value::{Blob, Hash, List, Settings, Value, ValueRef};
+use value::{Blob, Hash, List, Set, Settings, Value, ValueRef};
 
 use super::cursor::{Cursor, Fault};
 use super::error::Problem;
 use super::hash::{self, Outline};
-use super::list;
 use super::output::Output;
 use super::tag::{self, Format};
+use super::{list, set};
 
 /// A value that was read.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub enum Object<'a> {
     Hash(Hash),
     /// A list.
     List(List),
+    /// A set.
+    Set(Set),
 }
 
 impl Object<'_> {
@@ -31,6 +33,7 @@ impl Object<'_> {
             Self::String(_) => false,
             Self::Hash(hash) => hash.at(stdx::time::UnixMs::MIN).is_empty(),
             Self::List(list) => list.is_empty(),
+            Self::Set(set) => set.is_empty(),
         }
     }
 
@@ -40,6 +43,7 @@ impl Object<'_> {
             Self::String(text) => Value::String(Blob::from_bytes(&text)),
             Self::Hash(hash) => Value::Hash(hash),
             Self::List(list) => Value::List(list),
+            Self::Set(set) => Value::Set(set),
         }
     }
 }
@@ -61,6 +65,9 @@ pub(crate) fn read<'a>(
         (tag::LIST | tag::LIST_ZIPLIST | tag::LIST_QUICKLIST | tag::LIST_QUICKLIST2, _) => {
             list::read(kind, cursor, settings.list).map(Object::List)
         }
+        (tag::SET | tag::SET_INTSET | tag::SET_LISTPACK, _) => {
+            set::read(kind, cursor, settings.set).map(Object::Set)
+        }
         _ => Err(match tag::missing_type(kind, format) {
             Some(name) => Problem::Unsupported(name, kind).into(),
             None => Problem::UnknownType(kind).into(),
@@ -78,7 +85,7 @@ pub(crate) struct Plan<'a> {
 impl<'a> Plan<'a> {
     pub(crate) fn of(value: ValueRef<'a>) -> Self {
         let outline = match value {
-            ValueRef::String(_) | ValueRef::List(_) => None,
+            ValueRef::String(_) | ValueRef::List(_) | ValueRef::Set(_) => None,
             ValueRef::Hash(hash) => Some(Outline::of(hash)),
         };
         Self { value, outline }
@@ -101,6 +108,7 @@ impl<'a> Plan<'a> {
     pub(crate) fn tag(self) -> u8 {
         match (self.value, self.outline) {
             (ValueRef::List(_), _) => tag::LIST_QUICKLIST2,
+            (ValueRef::Set(set), _) => set::tag(set),
             (_, outline) => outline.map_or(tag::STRING, Outline::tag),
         }
     }
@@ -110,6 +118,7 @@ impl<'a> Plan<'a> {
         match (self.value, self.outline) {
             (ValueRef::String(string), _) => output.string(&string.contiguous()),
             (ValueRef::List(list), _) => list::write(list, output),
+            (ValueRef::Set(set), _) => set::write(set, output),
             (ValueRef::Hash(hash), Some(outline)) => hash::write(hash, outline, output),
             (ValueRef::Hash(_), None) => unreachable!("a hash has an outline"),
         }

@@ -3,7 +3,7 @@
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::hash::{self, FieldExpiry, Hash};
-use value::{Settings, StringRef, ValueRef, list};
+use value::{Settings, StringRef, ValueRef, list, set};
 
 use keyspace::DbIndex;
 
@@ -11,7 +11,8 @@ use super::*;
 
 const HASH: hash::Settings =
     hash::Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) };
-const SETTINGS: Settings = Settings { hash: HASH, list: list::Settings::of_parameter(-2) };
+const SETTINGS: Settings =
+    Settings { hash: HASH, list: list::Settings::of_parameter(-2), set: set::Settings::of_redis(HASH.seed) };
 const OPTIONS: ReadOptions =
     ReadOptions { settings: SETTINGS, max_string_bytes: 1 << 20, verify_checksum: true };
 const NOTES: Notes<'_> = Notes {
@@ -65,6 +66,10 @@ fn line(item: Item<'_>) -> String {
                     fields.join(",")
                 }
                 Object::List(list) => list.as_ref().iter().map(text).collect::<Vec<_>>().join(" "),
+                Object::Set(set) => {
+                    let members: Vec<String> = set.as_ref().iter().map(|member| text(&member)).collect();
+                    format!("{} {}", set.as_ref().encoding().name(), members.join(" "))
+                }
             };
             let expiry = entry.expiry.map_or(String::new(), |at| format!(" @{at}"));
             let idle = entry.idle_seconds.map_or(String::new(), |idle| format!(" idle {idle}"));
@@ -196,10 +201,6 @@ fn types_that_do_not_exist_are_named_with_key_and_place() {
             "at byte 9 (key 'my'): values of type zset (RDB type 3) are not supported by this server",
         ),
         (
-            b"\x0b\x02my",
-            "at byte 9 (key 'my'): values of type set (RDB type 11) are not supported by this server",
-        ),
-        (
             b"\x16\x02my",
             "at byte 9 (key 'my'): values of type hash as release candidates of Redis 7.4 wrote it (RDB type 22) are not supported by this server",
         ),
@@ -207,6 +208,8 @@ fn types_that_do_not_exist_are_named_with_key_and_place() {
         (b"\x04\x01h\x02\x01a\x011\x01a\x012", "at byte 9 (key 'h'): a hash has the same field twice"),
         (b"\x12\x01l\x01\x03\x01a", "at byte 9 (key 'l'): a node of a list is neither plain nor packed"),
         (b"\x10\x01h\x03abc", "at byte 9 (key 'h'): a listpack is broken"),
+        (b"\x0b\x01s\x03abc", "at byte 9 (key 's'): an intset is broken"),
+        (b"\x02\x01s\x02\x01a\x01a", "at byte 9 (key 's'): a set has the same member twice"),
     ] {
         assert_eq!(lines(&file_of(items), 7).expect_err("refused").to_string(), message);
     }
@@ -235,6 +238,24 @@ fn lists_of_every_form_are_read() {
         let items = [kind, b"\x01l", &body].concat();
         let lines = lines(&file_of(&items), 7).expect("a whole file");
         assert!(lines.contains(&"l -> 1 2".to_owned()), "{kind:?}: {lines:?}");
+    }
+}
+
+#[test]
+fn sets_of_every_form_are_read() {
+    let intset = b"\x02\0\0\0\x02\0\0\0\xff\xff\x02\0";
+    let listpack = b"\x0c\0\0\0\x02\0\x81a\x02\x02\x01\xff";
+    let numbers = b"\x0b\0\0\0\x02\0\x01\x01\x02\x01\xff";
+    for (kind, body, expected) in [
+        (&b"\x02"[..], b"\x02\x01a\xc0\x02".to_vec(), "s -> listpack a 2"),
+        (b"\x02", b"\x02\x012\xc0\x01".to_vec(), "s -> intset 1 2"),
+        (b"\x0b", [&b"\x0c"[..], intset].concat(), "s -> intset -1 2"),
+        (b"\x14", [&b"\x0c"[..], listpack].concat(), "s -> listpack a 2"),
+        (b"\x14", [&b"\x0b"[..], numbers].concat(), "s -> listpack 1 2"),
+    ] {
+        let items = [kind, b"\x01s", &body].concat();
+        let lines = lines(&file_of(&items), 7).expect("a whole file");
+        assert!(lines.contains(&expected.to_owned()), "{kind:?}: {lines:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 //! Redis stores a string as an integer when it reads back unchanged, so the parser accepts the canonical form only: no
 //! plus sign, no leading zero, no blank, no `-0`.
 
-/// Digits of the longest number, `u64::MAX`.
+/// Bytes of the longest numbers, `u64::MAX` and `i64::MIN`.
 const MAX_DIGITS: usize = 20;
 
 /// Parses the canonical decimal text of a signed number.
@@ -60,6 +60,34 @@ pub fn write_u64(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// The decimal text of a signed number, kept without a buffer of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal {
+    text: [u8; MAX_DIGITS],
+    length: u8,
+}
+
+impl Decimal {
+    /// The text of a number.
+    #[inline]
+    pub fn of(value: i64) -> Self {
+        let mut buffer = itoa::Buffer::new();
+        let formatted = buffer.format(value).as_bytes();
+        let mut text = [0; MAX_DIGITS];
+        text[..formatted.len()].copy_from_slice(formatted);
+        Self { text, length: formatted.len() as u8 }
+    }
+}
+
+impl std::ops::Deref for Decimal {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.text[..usize::from(self.length)]
+    }
+}
+
 /// How many bytes `write_i64` appends.
 pub fn decimal_len(value: i64) -> usize {
     usize::from(value < 0) + value.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1
@@ -98,6 +126,7 @@ mod tests {
             write_i64(&mut text, value);
             prop_assert_eq!(parse_i64(&text), Some(value));
             prop_assert_eq!(text.len(), decimal_len(value));
+            prop_assert_eq!(&*Decimal::of(value), &*text);
         }
 
         #[test]

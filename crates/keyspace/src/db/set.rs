@@ -1,0 +1,258 @@
+//! Sets through the door.
+//!
+//! A small set is bytes of its key's entry; a large one is an object. Both are changed through a [`SetEdit`]; what comes
+//! out is put back, and a set without members takes its key along.
+
+use stdx::time::UnixMs;
+use value::set::algebra::{self, Operation};
+use value::set::{Edited, Encoding, Set, SetEdit, SetRef};
+use value::table::{NewPayload, Payload};
+use value::{Kind, Value, ValueRef};
+
+use super::{Db, Found, WrongType};
+use crate::effect::{Effect, Removal};
+use crate::key::Key;
+
+/// Members in one effect when a command removes many, so that no effect grows without limit.
+const MEMBERS_AN_EFFECT: usize = 1024;
+/// When fewer than one in so many members stay, they make a new set instead of seeing the others off.
+const REBUILT_BELOW: usize = 5;
+
+impl Db<'_, '_> {
+    /// The set of a key. Counts as a look-up.
+    #[inline]
+    pub fn set(&mut self, key: &Key<'_>) -> Result<Option<SetRef<'_>>, WrongType> {
+        let Some(found) = self.find_to_read(key) else { return Ok(None) };
+        self.set_at(key, found).map(Some)
+    }
+
+    /// The set of a key that is about to be changed: does not count as a look-up.
+    pub fn set_to_change(&mut self, key: &Key<'_>) -> Result<Option<SetRef<'_>>, WrongType> {
+        let Some(found) = self.find(key) else { return Ok(None) };
+        self.set_at(key, found).map(Some)
+    }
+
+    /// Adds members to a set that begins empty; returns how many are new.
+    pub fn set_add(&mut self, key: &Key<'_>, members: &[&[u8]]) -> Result<usize, WrongType> {
+        let found = self.find_set(key)?;
+        let Some(first) = members.first() else { return Ok(0) };
+        let new: Vec<&[u8]> = self.edit_set(key, found, |edit| {
+            edit.expect(first, members.len());
+            members.iter().copied().filter(|member| edit.add(member)).collect()
+        });
+        if !new.is_empty() {
+            self.record(&Effect::AddMembers { key: key.bytes, members: &new });
+        }
+        Ok(new.len())
+    }
+
+    /// Removes members; returns how many were there.
+    pub fn set_remove(&mut self, key: &Key<'_>, members: &[&[u8]]) -> Result<usize, WrongType> {
+        let Some(found) = self.find_set(key)? else { return Ok(0) };
+        let gone: Vec<&[u8]> = self.edit_set(key, Some(found), |edit| {
+            members.iter().copied().filter(|member| edit.remove(member)).collect()
+        });
+        if !gone.is_empty() {
+            self.record(&Effect::RemoveMembers { key: key.bytes, members: &gone });
+        }
+        Ok(gone.len())
+    }
+
+    /// Moves a member from a set to another or the same; false when it is not there.
+    pub fn set_move(&mut self, from: &Key<'_>, to: &Key<'_>, member: &[u8]) -> Result<bool, WrongType> {
+        if self.find_set(from)?.is_none() {
+            return Ok(false);
+        }
+        self.find_set(to)?;
+        // The look-up of the target may have removed a due key and moved others.
+        let found = self.find_set(from)?.expect("it was just found");
+        let is_there = self.set_at(from, found)?.contains(member);
+        if !is_there || from.bytes == to.bytes {
+            return Ok(is_there);
+        }
+        self.edit_set(from, Some(found), |edit| edit.remove(member));
+        let target = self.find(to);
+        self.edit_set(to, target, |edit| {
+            edit.expect(member, 1);
+            edit.add(member)
+        });
+        self.record(&Effect::MoveMember { from: from.bytes, to: to.bytes, member });
+        Ok(true)
+    }
+
+    /// Takes up to `count` random members out, showing each to `each` before; returns how many they were.
+    pub fn set_pop(
+        &mut self,
+        key: &Key<'_>,
+        count: usize,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<usize, WrongType> {
+        let Some(found) = self.find_set(key)? else { return Ok(0) };
+        let set = self.set_at(key, found)?;
+        let (length, count) = (set.len(), count.min(set.len()));
+        if count == length {
+            set.iter().for_each(|member| each(&member));
+            self.remove_at(key, found, Removal::Deleted);
+        } else if (length - count) * REBUILT_BELOW <= count && set.encoding() != Encoding::Listpack {
+            self.keep_some(key, found, length - count, each);
+        } else if count > 0 {
+            let mut rng = self.access.rng.clone();
+            let chosen: Vec<Vec<u8>> = self
+                .set_at(key, found)?
+                .random_distinct(count, &mut rng)
+                .into_iter()
+                .map(|member| member.to_vec())
+                .collect();
+            self.access.rng = rng;
+            chosen.iter().for_each(|member| each(member));
+            self.edit_set(key, Some(found), |edit| {
+                for member in &chosen {
+                    edit.remove(member);
+                }
+            });
+            self.record_removals(key, &chosen);
+        }
+        Ok(count)
+    }
+
+    /// Puts what an operation makes of the sets of some keys, which are given too, under a key, over whatever is there;
+    /// without a member, removes it. Returns how many members there are.
+    pub fn set_store(&mut self, key: &Key<'_>, operation: Operation, from: &[&[u8]], sets: &[Set]) -> usize {
+        let result = algebra::combine(operation, sets, self.access.settings.set);
+        let length = result.len();
+        let found = self.find(key);
+        if length > 0 {
+            self.put_whole_set(key, found, result, None);
+            self.record(&Effect::CombineSets { operation, to: key.bytes, from });
+        } else if let Some(found) = found {
+            self.remove_at(key, found, Removal::Deleted);
+        }
+        length
+    }
+
+    /// Puts a set under a key, over what was found there.
+    pub(super) fn put_whole_set(
+        &mut self,
+        key: &Key<'_>,
+        found: Option<Found>,
+        set: Set,
+        expiry: Option<UnixMs>,
+    ) {
+        match set {
+            Set::Packed(block) => self.put(key, found, NewPayload::Inline(&block), Kind::Set, expiry),
+            large @ Set::Large(_) => {
+                self.put(key, found, NewPayload::Object(Value::Set(large)), Kind::Set, expiry);
+            }
+        }
+    }
+
+    /// Takes all members out but `kept` random ones, which make a new set.
+    fn keep_some(&mut self, key: &Key<'_>, found: Found, kept: usize, each: &mut dyn FnMut(&[u8])) {
+        let settings = self.access.settings.set;
+        let mut rng = self.access.rng.clone();
+        let before = self.set_at(key, found).expect("the caller has found a set").to_owned();
+        let before = before.as_ref();
+        let mut rest = Set::new();
+        rest.edit(&mut self.access.scratch, settings, |edit| {
+            let is_intset = before.encoding() == Encoding::Intset;
+            edit.begin_as(if is_intset { Encoding::Intset } else { Encoding::Listpack });
+            for member in before.random_distinct(kept, &mut rng) {
+                edit.add(&member);
+            }
+        });
+        self.access.rng = rng;
+        let gone: Vec<_> = before.iter().filter(|member| !rest.as_ref().contains(member)).collect();
+        gone.iter().for_each(|member| each(member));
+        self.put_whole_set(key, Some(found), rest, found.meta.expiry);
+        self.record_removals(key, &gone);
+    }
+
+    fn record_removals(&mut self, key: &Key<'_>, gone: &[impl AsRef<[u8]>]) {
+        for members in gone.chunks(MEMBERS_AN_EFFECT) {
+            let members: Vec<&[u8]> = members.iter().map(AsRef::as_ref).collect();
+            self.record(&Effect::RemoveMembers { key: key.bytes, members: &members });
+        }
+    }
+
+    fn set_at(&self, key: &Key<'_>, found: Found) -> Result<SetRef<'_>, WrongType> {
+        match self.value_of(&self.entry(key, found)) {
+            ValueRef::Set(set) => Ok(set),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// Where the set of a key is, if it is there.
+    fn find_set(&mut self, key: &Key<'_>) -> Result<Option<Found>, WrongType> {
+        let Some(found) = self.find(key) else { return Ok(None) };
+        if found.kind() == Kind::Set { Ok(Some(found)) } else { Err(WrongType) }
+    }
+
+    /// Changes a set, which begins empty when it is not there, and puts back what comes out.
+    fn edit_set<R>(
+        &mut self,
+        key: &Key<'_>,
+        found: Option<Found>,
+        change: impl FnOnce(&mut SetEdit<'_>) -> R,
+    ) -> R {
+        if let Some(found) = found
+            && matches!(self.payload(key, found), Payload::Object(_))
+        {
+            return self.edit_large_set(key, found, change);
+        }
+        let settings = self.access.settings.set;
+        let mut scratch = std::mem::take(&mut self.access.scratch);
+        let block = found.map(|found| match self.payload(key, found) {
+            Payload::Inline(block) => block,
+            Payload::Object(_) => unreachable!("a large set was handled above"),
+        });
+        let mut edit = match block {
+            Some(block) => SetEdit::packed(block, &mut scratch, settings),
+            None => SetEdit::empty(&mut scratch, settings),
+        };
+        let result = change(&mut edit);
+        let edited = edit.finish();
+        self.put_edited_set(key, found, edited, &scratch);
+        self.access.scratch = scratch;
+        result
+    }
+
+    /// Changes a large set where it is.
+    fn edit_large_set<R>(
+        &mut self,
+        key: &Key<'_>,
+        found: Found,
+        change: impl FnOnce(&mut SetEdit<'_>) -> R,
+    ) -> R {
+        let settings = self.access.settings.set;
+        let Value::Set(Set::Large(large)) = self.partition_mut(key).table.object_mut(found.at) else {
+            unreachable!("the object of a set is a large one")
+        };
+        let mut edit = SetEdit::large(large, settings);
+        let result = change(&mut edit);
+        if edit.set().is_empty() {
+            self.take_at(key, found);
+        } else {
+            self.touch_at(key, found);
+        }
+        result
+    }
+
+    /// Stores what came out of the edit of a packed set.
+    fn put_edited_set(&mut self, key: &Key<'_>, found: Option<Found>, edited: Edited, block: &[u8]) {
+        let expiry = found.and_then(|found| found.meta.expiry);
+        match edited {
+            Edited::InPlace => {
+                if let Some(found) = found {
+                    self.touch_at(key, found);
+                }
+            }
+            Edited::Packed if SetRef::packed(block).is_empty() => {
+                if let Some(found) = found {
+                    self.take_at(key, found);
+                }
+            }
+            Edited::Packed => self.put(key, found, NewPayload::Inline(block), Kind::Set, expiry),
+            Edited::Grown(set) => self.put_whole_set(key, found, set, expiry),
+        }
+    }
+}

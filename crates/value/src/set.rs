@@ -1,0 +1,167 @@
+//! Sets: a packed block while small, a copy-on-write table of members when large.
+//!
+//! ```text
+//! small:  a block of sorted integers or of texts, the bytes of the key's entry
+//! large:  Set::Large, an object of the key's entry; its pages hold the members
+//! ```
+//! How a set is kept follows from its bytes alone. What OBJECT ENCODING says follows from the thresholds and, like in
+//! Redis, from the past: a set of integers is an `intset` until it has too many or something else joins them, then a
+//! `listpack` or, beyond its limits, a `hashtable` for ever. A block tells which of the first two it is; a table
+//! remembers what it is called, since thresholds beyond a block's longest length are no reason to keep a long block.
+//!
+//! ```text
+//! block of integers = u16 le: 0x8000 + width   integers of that width, ascending (`integers`)
+//! block of texts    = a leaf, in the order of arrival (`crate::leaf`); its count is below 0x8000
+//! ```
+
+pub mod algebra;
+mod edit;
+mod integers;
+mod member;
+mod random;
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub use edit::{Edited, SetEdit};
+pub use member::Member;
+pub use read::{Members, SetRef};
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use stdx::hash::HashKey;
+
+use crate::table::{Meta, NewPayload, Options, Table};
+
+/// The longest block: what the thresholds of Redis allow, 128 texts of 64 bytes.
+const PACKED_MAX: usize = 8704;
+
+/// A set on its own, outside of an entry. Cloning it is O(1); a change after that copies what it touches.
+#[derive(Debug, Clone)]
+pub enum Set {
+    /// A block.
+    Packed(Arc<[u8]>),
+    /// A table.
+    Large(Large),
+}
+
+/// The members of a large set.
+#[derive(Debug, Clone)]
+pub struct Large {
+    members: Table<Infallible>,
+    encoding: Encoding,
+}
+
+/// How a set is kept in Redis, by the names that `OBJECT ENCODING` gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// One block of integers.
+    Intset,
+    /// One block of texts.
+    Listpack,
+    /// A table.
+    Hashtable,
+}
+
+/// When a set becomes a table, and how tables hash their members.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// `set-max-intset-entries`: the most members of an intset.
+    pub max_integers: usize,
+    /// `set-max-listpack-entries`: the most members of a listpack.
+    pub max_packed_entries: usize,
+    /// `set-max-listpack-value`: the longest member of a listpack.
+    pub max_packed_value: usize,
+    /// The key of the hash function.
+    pub seed: HashKey,
+}
+
+impl Settings {
+    /// The thresholds of Redis.
+    pub const fn of_redis(seed: HashKey) -> Self {
+        Self { max_integers: 512, max_packed_entries: 128, max_packed_value: 64, seed }
+    }
+}
+
+impl Encoding {
+    /// The name in Redis.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Intset => "intset",
+            Self::Listpack => "listpack",
+            Self::Hashtable => "hashtable",
+        }
+    }
+}
+
+impl Set {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self::Packed(Arc::from(integers::EMPTY))
+    }
+
+    /// The set for reading.
+    pub fn as_ref(&self) -> SetRef<'_> {
+        match self {
+            Self::Packed(block) => SetRef::packed(block),
+            Self::Large(large) => SetRef::large(large),
+        }
+    }
+
+    /// The number of members.
+    pub fn len(&self) -> usize {
+        self.as_ref().len()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Changes the set. A block is edited in `scratch` and stored at its new size afterwards.
+    pub fn edit<R>(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        settings: Settings,
+        change: impl FnOnce(&mut SetEdit<'_>) -> R,
+    ) -> R {
+        let mut edit = match self {
+            Self::Packed(block) => SetEdit::packed(block, scratch, settings),
+            Self::Large(large) => SetEdit::large(large, settings),
+        };
+        let result = change(&mut edit);
+        match edit.finish() {
+            Edited::InPlace => {}
+            Edited::Packed => *self = Self::Packed(Arc::from(scratch.as_slice())),
+            Edited::Grown(set) => *self = set,
+        }
+        result
+    }
+
+    /// The bytes that the set takes out of line.
+    pub fn allocated_bytes(&self) -> usize {
+        match self {
+            Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
+            Self::Large(large) => large.members.allocated_bytes(),
+        }
+    }
+}
+
+impl Default for Set {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Large {
+    fn new(encoding: Encoding, seed: HashKey) -> Self {
+        Self { members: Table::new(seed, Options::default()), encoding }
+    }
+
+    /// Adds a member that is known to be absent.
+    fn insert(&mut self, member: &[u8]) {
+        let hash = self.members.hash(member);
+        self.members.insert(hash, member, NewPayload::Inline(&[]), Meta::default());
+    }
+}
