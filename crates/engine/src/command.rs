@@ -35,6 +35,8 @@ pub enum Group {
     PubSub,
     /// The server.
     Server,
+    /// Sets.
+    Set,
     /// Strings.
     String,
     /// Transactions.
@@ -53,6 +55,7 @@ impl Group {
             Self::List => "list",
             Self::PubSub => "pubsub",
             Self::Server => "server",
+            Self::Set => "set",
             Self::String => "string",
             Self::Transactions => "transactions",
         }

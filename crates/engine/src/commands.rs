@@ -24,6 +24,7 @@ mod object;
 mod pubsub;
 mod scan;
 mod server;
+mod set;
 mod slowlog;
 mod string;
 mod syntax;
@@ -56,6 +57,7 @@ pub const ALL: &[&[Command]] = &[
     pubsub::COMMANDS,
     scan::COMMANDS,
     server::COMMANDS,
+    set::COMMANDS,
     slowlog::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,

@@ -16,6 +16,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         Group::Hash => Some("hash"),
         Group::HyperLogLog => Some("hyperloglog"),
         Group::List => Some("list"),
+        Group::Set => Some("set"),
         Group::String => Some("string"),
         Group::Transactions => Some("transaction"),
         Group::PubSub | Group::Server => None,

@@ -117,6 +117,45 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
         NOT_INTEGER,
         false,
     ),
+    // Sets.
+    (
+        "the least count of random members",
+        &["SADD s a", "SRANDMEMBER s -9223372036854775808"],
+        COUNT_RANGE,
+        true,
+    ),
+    (
+        "a count of repeated members near it",
+        &["SADD s a", "SRANDMEMBER s -9223372036854770000"],
+        OUT_OF_RANGE,
+        false,
+    ),
+    (
+        "a pop of fewer than none",
+        &["SADD s a", "SPOP s -1"],
+        "ERR value is out of range, must be positive",
+        true,
+    ),
+    ("a pop of more than all", &["SADD s a", "SPOP s 9223372036854775807", "EXISTS s"], "0", true),
+    (
+        "more keys than there are arguments",
+        &["SADD s a", "SINTERCARD 9223372036854775807 s"],
+        "ERR Number of keys can't be greater than number of args",
+        true,
+    ),
+    ("a set moved onto itself", &["SADD s a", "SMOVE s s a", "SCARD s"], "1", true),
+    ("a difference of a set and itself", &["SADD s a", "SDIFFSTORE s s s", "EXISTS s"], "0", true),
+    (
+        "intsets without a limit",
+        &[
+            "CONFIG SET set-max-intset-entries 9223372036854775807",
+            "SADD s 1",
+            "SUNIONSTORE t s s",
+            "COPY t u",
+        ],
+        "1",
+        true,
+    ),
     // Databases.
     ("a database below the first", &["SELECT -1"], "ERR DB index is out of range", true),
     (

@@ -36,14 +36,22 @@ fn entry(client: &mut Client, key: &[u8]) -> (String, i64, Vec<Vec<u8>>) {
         "string" => vec![ask("GET").bytes().expect("a string has a value").to_vec()],
         "hash" => fields(&ask("HGETALL")),
         "list" => elements(&client.command(&[b"LRANGE", key, b"0", b"-1"]).expect("a reply")),
+        "set" => members(&ask("SMEMBERS")),
         other => panic!("a key of type {other}"),
     };
     (kind, expiry, value)
 }
 
+/// The members of a set in order.
+fn members(reply: &Frame) -> Vec<Vec<u8>> {
+    let mut members = elements(reply);
+    members.sort();
+    members
+}
+
 /// The elements of a list in their order.
 fn elements(reply: &Frame) -> Vec<Vec<u8>> {
-    let all = reply.elements().expect("LRANGE replies an array");
+    let all = reply.elements().expect("a collection is answered with its elements");
     all.iter().map(|element| element.bytes().expect("an element is a string").to_vec()).collect()
 }
 

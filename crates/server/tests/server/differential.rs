@@ -62,7 +62,8 @@ const PATTERNS: &[&str] = &[
     "PFCOUNT {key}",
     "PFCOUNT {key} {key}",
     "PFMERGE {key} {key} {key}",
-    "PFDEBUG DECODE {key}",
+    "PFADD {registers} {value} {integer}",
+    "PFDEBUG DECODE {registers}",
     "PFDEBUG TODENSE {key}",
     "BITPOS {key} {bit} {index} {index} BIT",
     "BITOP AND {key} {key} {key}",
@@ -145,6 +146,40 @@ const PATTERNS: &[&str] = &[
     "RENAME {list} {list}",
     "COPY {list} {list} REPLACE",
     "RENAME {list} {key}",
+    "SADD {set} {member} {member}",
+    "SADD {set} {member} {value} {integer}",
+    "SADD {key} {member}",
+    "SREM {set} {member} {member}",
+    "SREM {key} {member}",
+    "SMOVE {set} {set} {member}",
+    "SMOVE {key} {set} {member}",
+    "SCARD {set}",
+    "SISMEMBER {set} {member}",
+    "SMISMEMBER {set} {member} {integer}",
+    "SMEMBERS {set}",
+    "SMEMBERS {key}",
+    "SPOP {set} 1000",
+    "SPOP {set} 0",
+    "SPOP {key} {count}",
+    "SRANDMEMBER {set} 1000",
+    "SRANDMEMBER {set} {count}",
+    "SSCAN {set} x",
+    "SINTER {set} {set}",
+    "SINTER {set} {set} {set}",
+    "SUNION {set} {set} {set}",
+    "SUNION {set} {set} {set} {set} {set} {key}",
+    "SDIFF {set} {set} {set}",
+    "SINTERSTORE {set} {set} {set}",
+    "SUNIONSTORE {set} {set} {set}",
+    "SUNIONSTORE {key} {set}",
+    "SDIFFSTORE {set} {set} {set}",
+    "SINTERCARD 2 {set} {set}",
+    "SINTERCARD 2 {set} {set} LIMIT {few}",
+    "SINTERCARD {few} {set} {set}",
+    "TYPE {set}",
+    "DEL {set}",
+    "COPY {set} {set} REPLACE",
+    "RENAME {set} {key}",
     "SELECT {database}",
     "SWAPDB {database} {database}",
     "ECHO {value}",
@@ -158,7 +193,8 @@ const PATTERNS: &[&str] = &[
 ];
 
 /// Commands whose replies have no order.
-const UNORDERED: &[&str] = &["KEYS", "HGETALL", "HKEYS", "HVALS"];
+const UNORDERED: &[&str] =
+    &["KEYS", "HGETALL", "HKEYS", "HVALS", "SMEMBERS", "SPOP", "SRANDMEMBER", "SINTER", "SUNION", "SDIFF"];
 
 /// A random word for a place of a pattern.
 fn word(place: &str, rng: &mut Rng) -> String {
@@ -166,6 +202,14 @@ fn word(place: &str, rng: &mut Rng) -> String {
     match place {
         "key" => pick(&["k1", "k2", "k3", "k4", "k5", "k6"]),
         "list" => pick(&["l1", "l2", "l3"]),
+        // Only HyperLogLog commands write them: redis-server decodes damaged ones as far as it comes.
+        "registers" => pick(&["h1", "h2"]),
+        "set" => pick(&["s1", "s2", "s3", "s4"]),
+        "member" => match rng.below(3) {
+            0 => format!("m{}", rng.below(8)),
+            1 => "long".repeat(5 * rng.below(6) as usize),
+            _ => rng.below(12).to_string(),
+        },
         "side" => pick(&["LEFT", "RIGHT", "left"]),
         "few" => rng.below(5).to_string(),
         "value" => {
@@ -232,6 +276,10 @@ fn sorted(reply: Frame) -> Frame {
         Frame::Array(mut elements) => {
             elements.sort_by_key(text);
             Frame::Array(elements)
+        }
+        Frame::Set(mut elements) => {
+            elements.sort_by_key(text);
+            Frame::Set(elements)
         }
         Frame::Map(mut pairs) => {
             pairs.sort_by_key(|(key, _)| text(key));

@@ -40,6 +40,17 @@ const WRITES: &[&str] = &[
     "HDEL hash field",
     "HSET hash late value",
     "PEXPIREAT hash FAR",
+    "SADD integers 1 -70000 9223372036854775807",
+    "SADD members one 2 three",
+    "SREM members 2",
+    "SMOVE members moved three",
+    "SADD popped 1 2 3 4 5 6",
+    "SPOP popped 2",
+    "SPOP popped",
+    "SUNIONSTORE union integers members popped",
+    "SINTERSTORE intersection union popped",
+    "SDIFFSTORE difference union popped",
+    "PEXPIREAT union FAR",
     "HINCRBYFLOAT sums sum 0.25",
     "MULTI",
     "HSET transaction:c field value",
@@ -59,15 +70,16 @@ fn write(client: &mut Client, prefix: &str) {
         let command = command.replace("FAR", "99999999999999");
         must(client, &command);
     }
-    // Bytes of every value, a value beyond a page, a hash beyond a page, and many keys.
+    // Bytes of every value, a value beyond a page, a hash and a set beyond a page, and many keys.
     let every_byte: Vec<u8> = (0..=255).collect();
     client.command(&[b"SET".as_slice(), &every_byte, &every_byte.repeat(100)]).expect("a reply");
     for number in 0..2000 {
         client.send(&["SET", &format!("{prefix}:{number}"), &number.to_string()]);
         client.send(&["HSET", &format!("large:{prefix}"), &number.to_string(), prefix]);
+        client.send(&["SADD", &format!("large set:{prefix}"), &format!("member:{number}")]);
     }
     client.flush().expect("the server reads");
-    for _ in 0..4000 {
+    for _ in 0..6000 {
         assert!(!client.receive().expect("a reply").is_error());
     }
 }
@@ -288,6 +300,47 @@ fn every_change_of_a_list_is_in_the_log_for_here_and_for_redis() {
         }
     }
     must(&mut client, "LTRIM large 100 -200");
+    let before = content(&mut client);
+    server.kill();
+    let here = Server::start(folder.path(), APPENDING);
+    assert_eq!(content(&mut here.connect()), before);
+    here.kill();
+    let there = Server::oracle(folder.path(), APPENDING);
+    assert_eq!(content(&mut there.connect()), before);
+}
+
+/// One of each effect on a set, on small ones and on large ones.
+const SET_CHANGES: &[&str] = &[
+    "SADD KEY a b c 1 2 3",
+    "SREM KEY a 2",
+    "SMOVE KEY KEY:moved b",
+    "SPOP KEY",
+    "SPOP KEY 2",
+    "SADD KEY:other 1 2 3 member:7 element",
+    "SINTERSTORE KEY:both KEY KEY:other",
+    "SUNIONSTORE KEY:all KEY KEY:other",
+    "SDIFFSTORE KEY:rest KEY:all KEY:other",
+    "SDIFFSTORE KEY:other KEY:other KEY:other",
+    "COPY KEY KEY:copy",
+    "SPOP KEY:copy 100000",
+];
+
+#[test]
+fn every_change_of_a_set_is_in_the_log_for_here_and_for_redis() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    let mut client = server.connect();
+    for number in 0..3000 {
+        must(&mut client, &format!("SADD large member:{number}"));
+        must(&mut client, &format!("SADD integers {number}"));
+    }
+    for key in ["small", "large", "integers"] {
+        for change in SET_CHANGES {
+            must(&mut client, &change.replace("KEY", key));
+        }
+    }
+    must(&mut client, "SPOP large 2980");
+    must(&mut client, "SPOP integers 1500");
     let before = content(&mut client);
     server.kill();
     let here = Server::start(folder.path(), APPENDING);

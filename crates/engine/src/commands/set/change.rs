@@ -1,0 +1,55 @@
+//! Changing: SADD, SREM, SMOVE, SPOP.
+
+use smallvec::SmallVec;
+use stdx::number::parse_i64;
+use value::SetRef;
+
+use crate::args::Args;
+use crate::command::Outcome;
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+pub(super) fn sadd(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let members: SmallVec<[&[u8]; 8]> = args.from(2).collect();
+    let added = ctx.db().set_add(&key, &members)?;
+    reply.integer(added as i64);
+    Ok(())
+}
+
+pub(super) fn srem(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let members: SmallVec<[&[u8]; 8]> = args.from(2).collect();
+    let removed = ctx.db().set_remove(&key, &members)?;
+    reply.integer(removed as i64);
+    Ok(())
+}
+
+pub(super) fn smove(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (from, to) = (ctx.key(args, 1), ctx.key(args, 2));
+    let moved = ctx.db().set_move(&from, &to, args.get(3))?;
+    reply.integer(i64::from(moved));
+    Ok(())
+}
+
+pub(super) fn spop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let mut db = ctx.db();
+    match args.len() {
+        2 => {
+            if db.set_pop(&key, 1, &mut |member| reply.bulk(member))? == 0 {
+                reply.null();
+            }
+        }
+        3 => {
+            let count = parse_i64(args.get(2)).and_then(|count| usize::try_from(count).ok());
+            let count = count.ok_or(Error::Static("ERR value is out of range, must be positive"))?;
+            let length = db.set_to_change(&key)?.map_or(0, SetRef::len);
+            reply.set(count.min(length));
+            db.set_pop(&key, count, &mut |member| reply.bulk(member))?;
+        }
+        _ => return Err(Error::Syntax),
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Reading: SCARD, SISMEMBER, SMISMEMBER, SMEMBERS.
+
+use value::SetRef;
+
+use crate::args::Args;
+use crate::command::Outcome;
+use crate::context::Context;
+use crate::reply::Reply;
+
+pub(super) fn scard(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let mut db = ctx.db();
+    reply.integer(db.set(&key)?.map_or(0, SetRef::len) as i64);
+    Ok(())
+}
+
+pub(super) fn sismember(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let mut db = ctx.db();
+    let set = db.set(&key)?;
+    reply.integer(i64::from(set.is_some_and(|set| set.contains(args.get(2)))));
+    Ok(())
+}
+
+pub(super) fn smismember(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let mut db = ctx.db();
+    let set = db.set(&key)?;
+    let members = args.from(2);
+    reply.array(members.len());
+    for member in members {
+        reply.integer(i64::from(set.is_some_and(|set| set.contains(member))));
+    }
+    Ok(())
+}
+
+pub(super) fn smembers(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let key = ctx.key(args, 1);
+    let mut db = ctx.db();
+    let set = db.set(&key)?;
+    reply.set(set.map_or(0, SetRef::len));
+    set.into_iter().flat_map(SetRef::iter).for_each(|member| reply.bulk(member));
+    Ok(())
+}
