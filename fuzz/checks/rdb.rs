@@ -3,13 +3,14 @@
 
 use persist::rdb::{Decoder, Error, ReadOptions};
 use stdx::hash::HashKey;
-use value::{Settings, hash, list, set};
+use value::{Settings, hash, list, set, zset};
 
 const OPTIONS: ReadOptions = ReadOptions {
     settings: Settings {
         hash: hash::Settings { max_packed_entries: 16, max_packed_value: 64, seed: HashKey([1, 2]) },
         list: list::Settings::of_parameter(-2),
         set: set::Settings::of_redis(HashKey([1, 2])),
+        zset: zset::Settings::of_redis(HashKey([1, 2])),
     },
     max_string_bytes: 1 << 20,
     // Else nearly no input would get behind the checksum.
@@ -52,12 +53,13 @@ fn take(decoder: &mut Decoder, items: &mut Vec<String>) -> Option<Error> {
     }
 }
 
-/// Bytes of a string, fields of a hash, elements of a list, or members of a set.
+/// Bytes of a string, fields of a hash, elements of a list, or members of a set or a sorted set.
 fn size(object: &persist::rdb::Object<'_>) -> usize {
     match object {
         persist::rdb::Object::String(text) => text.len(),
         persist::rdb::Object::Hash(hash) => hash.at(stdx::time::UnixMs::MIN).len(),
         persist::rdb::Object::List(list) => list.as_ref().len(),
         persist::rdb::Object::Set(set) => set.len(),
+        persist::rdb::Object::ZSet(zset) => zset.as_ref().len(),
     }
 }

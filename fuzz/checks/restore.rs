@@ -5,12 +5,13 @@ use persist::dump;
 use stdx::checksum::crc64;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
-use value::{Settings, StringRef, Value, ValueRef, hash, list, set};
+use value::{Settings, StringRef, Value, ValueRef, hash, list, set, zset};
 
 const SETTINGS: Settings = Settings {
     hash: hash::Settings { max_packed_entries: 16, max_packed_value: 64, seed: HashKey([1, 2]) },
     list: list::Settings::of_parameter(-2),
     set: set::Settings::of_redis(HashKey([1, 2])),
+    zset: zset::Settings::of_redis(HashKey([1, 2])),
 };
 
 /// Panics if RESTORE misbehaves on `body`, taken as it is and with a checksum that fits.
@@ -33,6 +34,7 @@ fn reference(value: &Value) -> ValueRef<'_> {
         Value::Hash(hash) => ValueRef::Hash(hash.at(UnixMs::MIN)),
         Value::List(list) => ValueRef::List(list.as_ref()),
         Value::Set(set) => ValueRef::Set(set.as_ref()),
+        Value::ZSet(zset) => ValueRef::ZSet(zset.as_ref()),
     }
 }
 
@@ -46,6 +48,7 @@ fn content(value: &Value) -> Vec<String> {
             members.sort();
             members
         }
+        ValueRef::ZSet(zset) => zset.iter().map(|element| format!("{element:?}")).collect(),
         ValueRef::Hash(hash) => {
             let mut fields: Vec<String> = hash.iter().map(|entry| format!("{entry:?}")).collect();
             fields.sort();

@@ -10,6 +10,7 @@ mod hyperloglog;
 mod list;
 mod set;
 mod string;
+mod zset;
 
 pub use hyperloglog::NotAdded;
 use stdx::time::UnixMs;
@@ -17,7 +18,8 @@ use value::hash::HashRef;
 use value::list::ListRef;
 use value::set::SetRef;
 use value::table::{Entry, Meta, NewPayload, Payload, Position, Replaced};
-use value::{Kind, StringRef, Value, ValueRef};
+use value::{Kind, StringRef, Value, ValueRef, ZSetRef};
+pub use zset::Added;
 
 use crate::access::Access;
 use crate::effect::{Effect, Removal};
@@ -236,6 +238,8 @@ pub(crate) fn value_of<'v>(entry: &Entry<'v, Value>, now: UnixMs) -> ValueRef<'v
         (Kind::List, Payload::Object(Value::List(list))) => ValueRef::List(list.as_ref()),
         (Kind::Set, Payload::Inline(block)) => ValueRef::Set(SetRef::packed(block)),
         (Kind::Set, Payload::Object(Value::Set(set))) => ValueRef::Set(set.as_ref()),
+        (Kind::ZSet, Payload::Inline(block)) => ValueRef::ZSet(ZSetRef::packed(block)),
+        (Kind::ZSet, Payload::Object(Value::ZSet(zset))) => ValueRef::ZSet(zset.as_ref()),
         (kind, Payload::Object(_)) => unreachable!("an object of another kind than {kind:?}"),
     }
 }

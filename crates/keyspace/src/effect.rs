@@ -8,6 +8,7 @@ use std::ops::Range;
 use stdx::time::UnixMs;
 use value::list::Side;
 use value::set::algebra::Operation;
+use value::zset::End;
 use value::{StringRef, ValueRef};
 
 use crate::key::DbIndex;
@@ -79,6 +80,14 @@ pub enum Effect<'a> {
     MoveMember { from: &'a [u8], to: &'a [u8], member: &'a [u8] },
     /// The key holds what the operation makes of the sets of others, and is never due.
     CombineSets { operation: Operation, to: &'a [u8], from: &'a [&'a [u8]] },
+    /// The members of the sorted set have these scores.
+    SetScores { key: &'a [u8], members: &'a [(f64, &'a [u8])] },
+    /// The members are gone from the sorted set, and with the last one the key.
+    RemoveScored { key: &'a [u8], members: &'a [&'a [u8]] },
+    /// So many members are gone from an end of the sorted set, and with the last one the key.
+    PopScored { key: &'a [u8], end: End, count: usize },
+    /// The members at a range of positions of the sorted set are gone, and with the last one the key.
+    RemoveRange { key: &'a [u8], positions: &'a Range<usize> },
     /// The database is empty.
     FlushDatabase,
     /// All databases are empty.
@@ -123,7 +132,11 @@ impl Effect<'_> {
             | Self::TrimList { key, .. }
             | Self::AddMembers { key, .. }
             | Self::RemoveMembers { key, .. }
-            | Self::CombineSets { to: key, .. } => each(Touched::Key(database, key.to_vec())),
+            | Self::CombineSets { to: key, .. }
+            | Self::SetScores { key, .. }
+            | Self::RemoveScored { key, .. }
+            | Self::PopScored { key, .. }
+            | Self::RemoveRange { key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Delete { key, reason: Removal::Expired } => each(Touched::Expired(database, key.to_vec())),
             Self::Delete { key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Rename { from, to } => {

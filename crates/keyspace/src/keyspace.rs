@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering}
 use crossbeam_utils::CachePadded;
 use stdx::hash::HashKey;
 use value::table::SweepCursor;
-use value::{Settings, hash, list, set};
+use value::{Settings, hash, list, set, zset};
 
 use crate::effect::Effect;
 use crate::frequency::Frequency;
@@ -50,6 +50,10 @@ pub struct Limits {
     pub set_packed_entries: AtomicUsize,
     /// `set-max-listpack-value`.
     pub set_packed_value: AtomicUsize,
+    /// The most members of a packed sorted set.
+    pub zset_packed_entries: AtomicUsize,
+    /// The longest member of a packed sorted set.
+    pub zset_packed_value: AtomicUsize,
     /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
     pub counts_accesses: AtomicBool,
     /// See [`Frequency::log_factor`].
@@ -102,6 +106,8 @@ impl Keyspace {
                 set_integers: AtomicUsize::new(512),
                 set_packed_entries: AtomicUsize::new(128),
                 set_packed_value: AtomicUsize::new(64),
+                zset_packed_entries: AtomicUsize::new(128),
+                zset_packed_value: AtomicUsize::new(64),
                 counts_accesses: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),
                 frequency_decay_minutes: AtomicU32::new(1),
@@ -145,6 +151,11 @@ impl Keyspace {
                 max_integers: limits.set_integers.load(Ordering::Relaxed),
                 max_packed_entries: limits.set_packed_entries.load(Ordering::Relaxed),
                 max_packed_value: limits.set_packed_value.load(Ordering::Relaxed),
+                seed: self.options.hash_key,
+            },
+            zset: zset::Settings {
+                max_packed_entries: limits.zset_packed_entries.load(Ordering::Relaxed),
+                max_packed_value: limits.zset_packed_value.load(Ordering::Relaxed),
                 seed: self.options.hash_key,
             },
         }

@@ -35,7 +35,7 @@ mod snapshot;
 
 pub use access::{Access, Garbage, Target, WorkerId};
 pub use counters::Counters;
-pub use db::{Db, Expiry, NotAdded, WrongType};
+pub use db::{Added, Db, Expiry, NotAdded, WrongType};
 pub use due::DueFigures;
 pub use effect::{Effect, Removal, Touched};
 pub use expiry::ExpiryBudget;

@@ -46,11 +46,12 @@ fn measure(value: &ValueRef<'_>) -> (usize, usize) {
         ValueRef::String(string) => (0, string.len()),
         ValueRef::List(list) => (1, list.len()),
         ValueRef::Set(set) => (2, set.len()),
-        ValueRef::Hash(hash) => (3, hash.len()),
+        ValueRef::ZSet(zset) => (3, zset.len()),
+        ValueRef::Hash(hash) => (4, hash.len()),
     }
 }
 
-const NAMES: [&str; 4] = ["strings_sizes", "lists_items", "sets_items", "hashes_items"];
+const NAMES: [&str; 5] = ["strings_sizes", "lists_items", "sets_items", "zsets_items", "hashes_items"];
 
 impl Access<'_> {
     /// The sizes of the values of a database, type by type. Called inside a batch, with nothing locked or everything.

@@ -133,6 +133,10 @@ impl Node {
         limits.set_packed_entries.store(members, Ordering::Relaxed);
         let length = config.integer(Param::SetMaxListpackValue) as usize;
         limits.set_packed_value.store(length, Ordering::Relaxed);
+        limits
+            .zset_packed_entries
+            .store(config.integer(Param::ZsetMaxListpackEntries) as usize, Ordering::Relaxed);
+        limits.zset_packed_value.store(config.size(Param::ZsetMaxListpackValue) as usize, Ordering::Relaxed);
         limits.counts_accesses.store(config.maxmemory_policy().counts_accesses(), Ordering::Relaxed);
         limits.frequency_log_factor.store(config.integer(Param::LfuLogFactor) as u32, Ordering::Relaxed);
         limits.frequency_decay_minutes.store(config.integer(Param::LfuDecayTime) as u32, Ordering::Relaxed);

@@ -77,7 +77,7 @@ mod tests {
     use stdx::hash::HashKey;
     use stdx::time::UnixMs;
     use value::hash::{self, FieldExpiry, Hash};
-    use value::{StringRef, list, set};
+    use value::{StringRef, list, set, zset};
 
     use super::*;
 
@@ -87,6 +87,7 @@ mod tests {
         hash: HASH,
         list: list::Settings::of_parameter(-2),
         set: set::Settings::of_redis(HASH.seed),
+        zset: zset::Settings { max_packed_entries: 4, ..zset::Settings::of_redis(HASH.seed) },
     };
     type Field = (Vec<u8>, Vec<u8>, Option<i64>);
 
@@ -224,6 +225,25 @@ mod tests {
             payload.extend_from_slice(&crc64(&payload).to_le_bytes());
             assert_eq!(decode(&payload, SETTINGS).err(), Some(RestoreError::Format), "{body:?}");
         }
+    }
+
+    #[test]
+    fn sorted_sets_give_the_bytes_of_redis_7() {
+        let zset = |pairs: &[(&[u8], f64)]| {
+            let builder: zset::Builder = pairs.iter().copied().collect();
+            builder.finish(SETTINGS.zset).expect("each member comes once")
+        };
+        // Redis 7.0.15: ZADD z 1 a 2.5 b, DUMP z.
+        let small = encode(ValueRef::ZSet(zset(&[(b"b", 2.5), (b"a", 1.0)]).as_ref()));
+        let expected = b"\x11\x14\x14\0\0\0\x04\0\x81a\x02\x01\x01\x81b\x02\x832.5\x04\xff\x0a\0";
+        assert_eq!(small[..small.len() - 8], expected[..]);
+        // With zset-max-listpack-entries 0.
+        let pairs: [(&[u8], f64); 5] =
+            [(b"a", 1.0), (b"b", 2.0), (b"c", 3.0), (b"d", 4.0), (b"e", f64::INFINITY)];
+        let large = encode(ValueRef::ZSet(zset(&pairs).as_ref()));
+        assert_eq!(large[..13], *b"\x05\x05\x01e\0\0\0\0\0\0\xf0\x7f\x01");
+        let Ok(Value::ZSet(back)) = decode(&large, SETTINGS) else { panic!("a sorted set") };
+        assert!(back.as_ref().iter().map(|element| (element.member, element.score)).eq(pairs));
     }
 
     proptest! {

@@ -2,18 +2,19 @@
 
 use keyspace::Effect;
 use resp::write_command;
-use stdx::number::write_i64;
+use stdx::number::{write_f64, write_i64};
 use stdx::time::UnixMs;
 use value::list::{ListRef, Side};
 use value::set::Member;
 use value::set::algebra::Operation;
-use value::{HashRef, SetRef, StringRef, ValueRef};
+use value::zset::End;
+use value::{HashRef, SetRef, StringRef, ValueRef, ZSetRef};
 
 /// Fields in one command when a whole hash is written, so that no command grows without limit.
 const FIELDS_A_COMMAND: usize = 64;
 /// The same for the elements of a list.
 const ELEMENTS_A_COMMAND: usize = 64;
-/// The same for the members of a set.
+/// The same for the members of a set or a sorted set.
 const MEMBERS_A_COMMAND: usize = 64;
 
 /// Appends the commands that apply an effect.
@@ -50,6 +51,39 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             let count = number(fields.len() as i64);
             with_words(out, &[b"HPERSIST", key, b"FIELDS", &count], fields);
         }
+        Effect::PushElements { .. }
+        | Effect::PopElements { .. }
+        | Effect::SetElement { .. }
+        | Effect::InsertElement { .. }
+        | Effect::RemoveElements { .. }
+        | Effect::TrimList { .. }
+        | Effect::MoveElement { .. } => encode_list_effect(effect, out),
+        Effect::AddMembers { key, members } => with_words(out, &[b"SADD", key], members),
+        Effect::RemoveMembers { key, members } => with_words(out, &[b"SREM", key], members),
+        Effect::MoveMember { from, to, member } => write_command(out, &[b"SMOVE", from, to, member]),
+        Effect::CombineSets { operation, to, from } => {
+            let name: &[u8] = match operation {
+                Operation::Union => b"SUNIONSTORE",
+                Operation::Intersection => b"SINTERSTORE",
+                Operation::Difference => b"SDIFFSTORE",
+            };
+            with_words(out, &[name, to], from);
+        }
+        Effect::SetScores { .. }
+        | Effect::RemoveScored { .. }
+        | Effect::PopScored { .. }
+        | Effect::RemoveRange { .. } => encode_zset_effect(effect, out),
+        Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
+        Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
+        Effect::SwapDatabases { first, second } => {
+            write_command(out, &[b"SWAPDB", &number(first.0.into())[..], &number(second.0.into())]);
+        }
+    }
+}
+
+/// Those on lists.
+fn encode_list_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
+    match *effect {
         Effect::PushElements { key, side, elements } => {
             let name: &[u8] = if side == Side::Left { b"LPUSH" } else { b"RPUSH" };
             with_words(out, &[name, key], elements);
@@ -79,22 +113,27 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::MoveElement { from, to } => {
             write_command(out, &[b"LMOVE", from.0, to.0, side_name(from.1), side_name(to.1)]);
         }
-        Effect::AddMembers { key, members } => with_words(out, &[b"SADD", key], members),
-        Effect::RemoveMembers { key, members } => with_words(out, &[b"SREM", key], members),
-        Effect::MoveMember { from, to, member } => write_command(out, &[b"SMOVE", from, to, member]),
-        Effect::CombineSets { operation, to, from } => {
-            let name: &[u8] = match operation {
-                Operation::Union => b"SUNIONSTORE",
-                Operation::Intersection => b"SINTERSTORE",
-                Operation::Difference => b"SDIFFSTORE",
-            };
-            with_words(out, &[name, to], from);
+        _ => unreachable!("the caller has sorted the effects"),
+    }
+}
+
+/// Those on sorted sets.
+fn encode_zset_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
+    match *effect {
+        Effect::SetScores { key, members } => set_scores(out, key, members),
+        Effect::RemoveScored { key, members } => with_words(out, &[b"ZREM", key], members),
+        Effect::PopScored { key, end, count } => {
+            let name: &[u8] = if end == End::Lowest { b"ZPOPMIN" } else { b"ZPOPMAX" };
+            match count {
+                1 => write_command(out, &[name, key]),
+                _ => write_command(out, &[name, key, &number(count as i64)]),
+            }
         }
-        Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
-        Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
-        Effect::SwapDatabases { first, second } => {
-            write_command(out, &[b"SWAPDB", &number(first.0.into())[..], &number(second.0.into())]);
+        Effect::RemoveRange { key, positions } => {
+            let (start, stop) = (positions.start as i64, positions.end as i64 - 1);
+            write_command(out, &[b"ZREMRANGEBYRANK", key, &number(start), &number(stop)]);
         }
+        _ => unreachable!("the caller has sorted the effects"),
     }
 }
 
@@ -112,6 +151,10 @@ pub fn encode_value(key: &[u8], value: &ValueRef<'_>, expiry: Option<UnixMs>, ou
         }
         ValueRef::Set(members) => {
             encode_set(key, *members, out);
+            set_expiry(out, key, expiry);
+        }
+        ValueRef::ZSet(zset) => {
+            encode_zset(key, *zset, out);
             set_expiry(out, key, expiry);
         }
     }
@@ -133,6 +176,16 @@ fn encode_set(key: &[u8], set: SetRef<'_>, out: &mut Vec<u8>) {
         let some: Vec<Member<'_>> = all.by_ref().take(MEMBERS_A_COMMAND).collect();
         let members: Vec<&[u8]> = some.iter().map(|member| &**member).collect();
         with_words(out, &[b"SADD", key], &members);
+    }
+}
+
+fn encode_zset(key: &[u8], zset: ZSetRef<'_>, out: &mut Vec<u8>) {
+    let mut members: Vec<(f64, &[u8])> = Vec::with_capacity(MEMBERS_A_COMMAND);
+    let mut all = zset.iter();
+    while all.len() > 0 {
+        members.clear();
+        members.extend(all.by_ref().take(MEMBERS_A_COMMAND).map(|element| (element.score, element.member)));
+        set_scores(out, key, &members);
     }
 }
 
@@ -197,6 +250,23 @@ fn set_fields(out: &mut Vec<u8>, key: &[u8], fields: &[(&[u8], &[u8])]) {
     write_command(out, &words);
 }
 
+fn set_scores(out: &mut Vec<u8>, key: &[u8], members: &[(f64, &[u8])]) {
+    // The texts of all scores, and where each of them ends.
+    let (mut scores, mut ends) = (Vec::new(), Vec::with_capacity(members.len()));
+    for (score, _) in members {
+        write_f64(&mut scores, *score);
+        ends.push(scores.len());
+    }
+    let mut words: Vec<&[u8]> = Vec::with_capacity(2 + 2 * members.len());
+    words.extend([&b"ZADD"[..], key]);
+    let mut start = 0;
+    for (end, (_, member)) in ends.into_iter().zip(members) {
+        words.extend([&scores[start..end], member]);
+        start = end;
+    }
+    write_command(out, &words);
+}
+
 fn with_words(out: &mut Vec<u8>, head: &[&[u8]], more: &[&[u8]]) {
     let words: Vec<&[u8]> = head.iter().chain(more).copied().collect();
     write_command(out, &words);
@@ -248,6 +318,11 @@ mod tests {
         assert_eq!(text(&Effect::RemoveMembers { key: b"s", members }), "SREM s a b");
         let effect = Effect::CombineSets { operation: Operation::Difference, to: b"s", from: members };
         assert_eq!(text(&effect), "SDIFFSTORE s a b");
+        let members: &[(f64, &[u8])] = &[(0.1, b"a"), (f64::NEG_INFINITY, b"b")];
+        assert_eq!(text(&Effect::SetScores { key: b"z", members }), "ZADD z 0.1 a -inf b");
+        let effect = Effect::PopScored { key: b"z", end: End::Highest, count: 2 };
+        assert_eq!(text(&effect), "ZPOPMAX z 2");
+        assert_eq!(text(&Effect::RemoveRange { key: b"z", positions: &(2..5) }), "ZREMRANGEBYRANK z 2 4");
         assert_eq!(text(&Effect::WriteString { key: b"k", offset: 7, bytes: b"x" }), "SETRANGE k 7 x");
     }
 }

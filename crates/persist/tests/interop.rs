@@ -24,6 +24,7 @@ use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::ValueRef;
 use value::hash::FieldExpiry;
+use value::zset::{End, Rule};
 
 /// A time that tests do not reach, in milliseconds.
 const LATER: i64 = 4_000_000_000_123;
@@ -132,7 +133,7 @@ fn keyspace() -> Keyspace {
     })
 }
 
-/// Strings, hashes and sets of every kind, in two databases.
+/// Strings, hashes, sets and sorted sets of every kind, in two databases.
 fn fill(access: &mut Access<'_>) {
     let long: Vec<u8> = (0..100_000_u32).map(|index| (index / 7 % 251) as u8).collect();
     let noise: Vec<u8> =
@@ -163,6 +164,8 @@ fn fill(access: &mut Access<'_>) {
     set(access, b"many integers", 1000, |number| number.to_string());
     set(access, b"small set", 100, |number| format!("member:{number}"));
     set(access, b"large set", 1000, |number| format!("member:{number}"));
+    zset(access, b"few scores", 20);
+    zset(access, b"many scores", 1000);
     let key = access.keyspace().key(b"small");
     let shard = access.shard_of(&key);
     access.lock(&mut [shard]);
@@ -200,6 +203,23 @@ fn set(access: &mut Access<'_>, name: &[u8], members: usize, member: fn(usize) -
     access.unlock();
 }
 
+fn zset(access: &mut Access<'_>, name: &[u8], members: usize) {
+    let key = access.keyspace().key(name);
+    let shard = access.shard_of(&key);
+    access.lock(&mut [shard]);
+    for number in 0..members {
+        let score = match number {
+            0 => f64::NEG_INFINITY,
+            1 => 1e300,
+            2 => 0.1,
+            _ => (number % 7) as f64 * 0.25,
+        };
+        let member = format!("member:{number}");
+        access.db(DbIndex(0)).zset_add(&key, &[(score, member.as_bytes())], Rule::default()).unwrap();
+    }
+    access.unlock();
+}
+
 /// Everything in a keyspace.
 fn content(access: &mut Access<'_>) -> Content {
     let snapshot = access.snapshot(|_| ());
@@ -231,6 +251,11 @@ fn content(access: &mut Access<'_>) -> Content {
                         members.sort();
                         members.join(" ")
                     }
+                    ValueRef::ZSet(zset) => zset
+                        .iter()
+                        .map(|element| format!("{}={}", element.member.escape_ascii(), element.score))
+                        .collect::<Vec<_>>()
+                        .join(","),
                 };
                 content.insert((database.0, seen.key.to_vec()), (text, seen.expiry.map(|at| at.0)));
             });
@@ -310,6 +335,12 @@ fn run(
                 db.hash_set(&key, &[(pair[0], pair[1])], FieldExpiry::Clear).unwrap();
             }
         }
+        ("ZADD", pairs) => {
+            for pair in pairs.chunks(2) {
+                let score = stdx::number::parse_f64(pair[0]).unwrap();
+                db.zset_add(&key, &[(score, pair[1])], Rule::default()).unwrap();
+            }
+        }
         ("HDEL", fields) => drop(db.hash_delete(&key, fields)),
         ("SADD", members) => drop(db.set_add(&key, members)),
         ("SREM", members) => drop(db.set_remove(&key, members)),
@@ -328,7 +359,16 @@ fn assert_holds(peer: &Peer, expected: &Content) {
         let time = peer.call_in(*database, &[&b"PEXPIRETIME"[..], key]);
         assert_eq!(time, format!(":{}\r\n", expiry.unwrap_or(-1)), "{name}");
         let kind = peer.call_in(*database, &[&b"TYPE"[..], key]);
-        if kind == "+string\r\n" {
+        if kind == "+zset\r\n" {
+            let found = peer.call_in(*database, &[&b"ZRANGE"[..], key, b"0", b"-1", b"WITHSCORES"]);
+            let words = found.split("\r\n").skip(1).filter(|word| !word.starts_with('$') && !word.is_empty());
+            let words: Vec<&str> = words.collect();
+            let number = |text: &str| text.parse::<f64>().unwrap();
+            let found: Vec<(&str, f64)> = words.chunks(2).map(|pair| (pair[0], number(pair[1]))).collect();
+            let pairs = text.split(',').map(|pair| pair.split_once('=').unwrap());
+            let expected: Vec<(&str, f64)> = pairs.map(|(member, score)| (member, number(score))).collect();
+            assert_eq!(found, expected, "{name}");
+        } else if kind == "+string\r\n" {
             let value = peer.call_in(*database, &[&b"STRLEN"[..], key]);
             let length = unescaped_length(text);
             assert_eq!(value, format!(":{length}\r\n"), "{name}");
@@ -423,6 +463,16 @@ fn increment(access: &mut Access<'_>) -> Vec<u8> {
     db.hash_delete(&key, &[b"field:1", b"field:2"]).unwrap();
     db.clear_expiry(&key);
     access.unlock();
+    let key = access.keyspace().key(b"many scores");
+    let shard = access.shard_of(&key);
+    access.lock(&mut [shard]);
+    let mut db = access.db(DbIndex(0));
+    db.zset_add(&key, &[(7.5, b"member:5"), (-1.0 / 3.0, b"new")], Rule::default()).unwrap();
+    db.zset_remove(&key, &[b"member:9", b"no member"]).unwrap();
+    db.zset_pop(&key, End::Highest, 2, &mut |_| ()).unwrap();
+    db.zset_pop(&key, End::Lowest, 1, &mut |_| ()).unwrap();
+    db.zset_remove_range(&key, 100..200).unwrap();
+    access.unlock();
     let key = access.keyspace().key(b"large");
     let shard = access.shard_of(&key);
     access.lock(&mut [shard]);
@@ -504,7 +554,9 @@ fn files_of_a_server_are_read_with_equal_content() {
                 "e",
                 "text",
             ]);
+            peer.call(&["ZADD", "few scores", "1", "a", "-70000.25", "b", "inf", "c", "3e20", "d"]);
             for number in 0..1000 {
+                peer.call(&["ZADD", "many scores", &(number * number % 77).to_string(), &format!("m{number}")]);
                 peer.call(&["HSET", "large", &format!("f{number}"), &number.to_string()]);
             }
             for number in 0..1000 {
@@ -588,6 +640,7 @@ fn payloads_of_dump_go_both_ways() {
                     value::Value::Hash(hash) => ValueRef::Hash(hash.at(UnixMs::MIN)),
                     value::Value::List(list) => ValueRef::List(list.as_ref()),
                     value::Value::Set(set) => ValueRef::Set(set.as_ref()),
+                    value::Value::ZSet(zset) => ValueRef::ZSet(zset.as_ref()),
                 };
                 if matches!(seen.value, ValueRef::String(_)) {
                     assert_eq!(persist::dump::encode(again), payload, "{}", seen.key.escape_ascii());

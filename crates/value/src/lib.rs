@@ -1,8 +1,9 @@
 //! The values that keys hold and the copy-on-write structures under them.
 //!
 //! Two structures carry everything. Unordered: [`table::Table`], a linear-hashed table of [`page`]s of packed entries, which
-//! serves as the directory of keys and as the large form of a hash and of a set. Ordered: [`tree::Tree`], a counted B+tree of packed
-//! leaves. A [`blob::Blob`] is a long string, a [`packed`] block a small hash, a [`leaf`] block a small ordered value. All
+//! serves as the directory of keys and as the large form of a hash and of a set. Ordered: [`tree::Tree`], a counted B+tree
+//! of packed leaves. Where a hash decides which of many buckets is looked at, they grow and shrink by [`linear`] hashing.
+//! A [`blob::Blob`] is a long string, a [`packed`] block a small hash, a [`leaf`] block a small ordered value. All
 //! of them clone in constant time and copy what a write touches.
 //!
 //! This crate knows no key names, clients, commands or clocks: times and random numbers are arguments.
@@ -11,6 +12,7 @@ pub mod blob;
 pub mod hash;
 pub mod hyperloglog;
 pub mod leaf;
+pub(crate) mod linear;
 pub mod list;
 pub mod packed;
 pub mod page;
@@ -18,12 +20,14 @@ pub mod set;
 pub mod string;
 pub mod table;
 pub mod tree;
+pub mod zset;
 
 pub use blob::Blob;
 pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use set::{Set, SetRef};
 pub use string::StringRef;
+pub use zset::{ZSet, ZSetRef};
 
 /// A value that lives beside the page of its key; a clone takes constant time.
 #[derive(Debug, Clone)]
@@ -36,6 +40,8 @@ pub enum Value {
     List(List),
     /// A set that is too large for the page.
     Set(Set),
+    /// A sorted set that is too large for the page.
+    ZSet(ZSet),
 }
 
 /// A value to be read.
@@ -49,6 +55,8 @@ pub enum ValueRef<'a> {
     List(ListRef<'a>),
     /// A set.
     Set(SetRef<'a>),
+    /// A sorted set.
+    ZSet(ZSetRef<'a>),
 }
 
 /// The tag of an entry in the directory of keys: the type of its value.
@@ -64,6 +72,8 @@ pub enum Kind {
     List,
     /// A set.
     Set,
+    /// A sorted set.
+    ZSet,
 }
 
 /// The thresholds that decide how values are kept, and the secret of their hash functions.
@@ -75,6 +85,8 @@ pub struct Settings {
     pub list: list::Settings,
     /// Of sets.
     pub set: set::Settings,
+    /// Of sorted sets.
+    pub zset: zset::Settings,
 }
 
 impl Kind {
@@ -86,6 +98,7 @@ impl Kind {
             Self::Hash => 2,
             Self::List => 3,
             Self::Set => 4,
+            Self::ZSet => 5,
         }
     }
 
@@ -100,6 +113,7 @@ impl Kind {
             2 => Self::Hash,
             3 => Self::List,
             4 => Self::Set,
+            5 => Self::ZSet,
             _ => unreachable!("only known kinds are stored"),
         }
     }
@@ -111,6 +125,7 @@ impl Kind {
             Self::Hash => "hash",
             Self::List => "list",
             Self::Set => "set",
+            Self::ZSet => "zset",
         }
     }
 }

@@ -8,14 +8,12 @@
 //! constant time. A write makes its path unique first; without clones everything is unique already and the write
 //! happens in place. The first write after a clone copies the list of chunk pointers, one chunk and one page.
 //!
-//! **Linear hashing** (Litwin 1980). With `n = 2^level + split` pages, an entry lies in page `hash mod 2^(level+1)`
-//! if that is below `n`, else in `hash mod 2^level`. When the live bytes exceed a fixed average a page, page `split`
-//! is divided into itself and page `n`; when they fall well below, the last page goes back into the one it
-//! came from. So the table grows and shrinks one page at a time and is never rehashed as a whole.
+//! **Linear hashing** (`linear`). When the live bytes exceed a fixed average a page, one page is divided into itself and a
+//! new one; when they fall well below, the last page goes back into the one it came from. So the table grows and shrinks
+//! one page at a time and is never rehashed as a whole.
 //!
-//! **Scan.** A page holds one suffix class of hashes. The cursor walks the classes in the order of their reversed
-//! bits; splitting and merging only divide or join neighbouring classes of that order, so a scan that runs beside
-//! any number of them still visits every entry that was there all the time.
+//! **Scan.** The cursor walks the pages in the order of linear hashing that divisions and merges leave alone, so a scan
+//! that runs beside any number of them still visits every entry that was there all the time.
 //!
 //! **Expiry** needs no index: page, chunk and root each keep a lower bound of the expiry times below them, lowered
 //! by every write and made exact again when a due page is visited.

@@ -178,6 +178,7 @@ fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, u
         }
         ValueRef::List(list) => (list.encoding().name(), list.data_bytes()),
         ValueRef::Set(set) => (set.encoding().name(), set.data_bytes()),
+        ValueRef::ZSet(zset) => (zset.encoding().name(), zset.data_bytes()),
     })
 }
 
@@ -195,6 +196,11 @@ fn digest_value(value: &ValueRef<'_>) -> u64 {
             list.iter().fold(2, |sum, element| mix(sum ^ mix(stdx::checksum::crc64(element))))
         }
         ValueRef::Set(set) => set.iter().fold(3, |sum, member| sum ^ mix(stdx::checksum::crc64(&member))),
+        ValueRef::ZSet(zset) => zset.iter().fold(4, |sum, element| {
+            let mut pair = element.score.to_le_bytes().to_vec();
+            pair.extend_from_slice(element.member);
+            sum ^ mix(stdx::checksum::crc64(&pair))
+        }),
     }
 }
 

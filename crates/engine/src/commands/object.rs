@@ -46,6 +46,7 @@ fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         Some(ValueRef::Hash(hash)) => reply.bulk(hash.encoding().name()),
         Some(ValueRef::List(list)) => reply.bulk(list.encoding().name()),
         Some(ValueRef::Set(set)) => reply.bulk(set.encoding().name()),
+        Some(ValueRef::ZSet(zset)) => reply.bulk(zset.encoding().name()),
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use stdx::time::UnixMs;
 use value::string::PAGED_FROM;
 use value::table::{NewPayload, Payload};
-use value::{Kind, List, StringRef, Value, ValueRef};
+use value::{Kind, List, StringRef, Value, ValueRef, ZSet};
 
 use super::hash::HashPayload;
 use super::{Db, Found, value_of};
@@ -98,6 +98,7 @@ impl Db<'_, '_> {
             Payload::Object(Value::Hash(hash)) => hash.allocated_bytes(),
             Payload::Object(Value::List(list)) => list.allocated_bytes(),
             Payload::Object(Value::Set(set)) => set.allocated_bytes(),
+            Payload::Object(Value::ZSet(zset)) => zset.allocated_bytes(),
         };
         // Flags, access clock, lengths, slot and the page's share of its head.
         Some(entry.key.len() + payload + 12 + if entry.meta.expiry.is_some() { 6 } else { 0 })
@@ -203,6 +204,12 @@ impl Db<'_, '_> {
                 self.put(key, found, NewPayload::Object(Value::List(large)), Kind::List, expiry);
             }
             Value::Set(set) => self.put_whole_set(key, found, set, expiry),
+            Value::ZSet(ZSet::Packed(block)) => {
+                self.put(key, found, NewPayload::Inline(&block), Kind::ZSet, expiry);
+            }
+            Value::ZSet(large) => {
+                self.put(key, found, NewPayload::Object(Value::ZSet(large)), Kind::ZSet, expiry);
+            }
         }
         self.record_value(key);
     }

@@ -92,7 +92,11 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::AddMembers { .. }
         | Effect::RemoveMembers { .. }
         | Effect::MoveMember { .. }
-        | Effect::CombineSets { .. } => unreachable!("lists and sets have models of their own"),
+        | Effect::CombineSets { .. }
+        | Effect::SetScores { .. }
+        | Effect::RemoveScored { .. }
+        | Effect::PopScored { .. }
+        | Effect::RemoveRange { .. } => unreachable!("lists and sets have models of their own"),
         Effect::FlushDatabase => put(out, b"f"),
         Effect::FlushAll => put(out, b"X"),
         Effect::SwapDatabases { first, second } => put_all(out, &[b"P", &index(first), &index(second)]),

@@ -41,7 +41,9 @@ impl Content {
     pub(crate) fn of(value: ValueRef<'_>) -> Self {
         match value {
             ValueRef::String(string) => Self::String(string.contiguous().into_owned()),
-            ValueRef::List(_) | ValueRef::Set(_) => unreachable!("they have models of their own"),
+            ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) => {
+                unreachable!("they have models of their own")
+            }
             ValueRef::Hash(hash) => Self::Hash(
                 hash.iter()
                     .map(|entry| {

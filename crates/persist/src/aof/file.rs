@@ -129,7 +129,7 @@ mod tests {
     use resp::write_command;
     use stdx::hash::HashKey;
     use stdx::time::UnixMs;
-    use value::{Settings, StringRef, ValueRef, hash, list, set};
+    use value::{Settings, StringRef, ValueRef, hash, list, set, zset};
 
     use super::*;
     use crate::rdb::{Encoder, Notes, WriteOptions};
@@ -139,6 +139,7 @@ mod tests {
             hash: hash::Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) },
             list: list::Settings::of_parameter(-2),
             set: set::Settings::of_redis(HashKey([3, 4])),
+            zset: zset::Settings::of_redis(HashKey([3, 4])),
         },
         max_string_bytes: 1 << 20,
         verify_checksum: true,

@@ -78,6 +78,11 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// Eight bytes, little endian: a score.
+    pub(crate) fn f64_le(&mut self) -> Result<f64, Fault> {
+        self.array().map(f64::from_le_bytes)
+    }
+
     /// Four bytes, little endian: a time in seconds.
     pub(crate) fn i32_le(&mut self) -> Result<i32, Fault> {
         self.array().map(i32::from_le_bytes)

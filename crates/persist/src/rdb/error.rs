@@ -32,6 +32,8 @@ pub enum Problem {
     DuplicateField,
     /// A set names a member twice.
     DuplicateMember,
+    /// A sorted set names a member twice.
+    TwoScores,
     /// A type of values that this server does not have, by its name and number.
     Unsupported(&'static str, u8),
     /// A byte that is neither a type nor an opcode.
@@ -66,6 +68,7 @@ impl fmt::Display for Problem {
             Self::Range(what) | Self::Block(what) => f.write_str(what),
             Self::DuplicateField => f.write_str("a hash has the same field twice"),
             Self::DuplicateMember => f.write_str("a set has the same member twice"),
+            Self::TwoScores => f.write_str("a sorted set has the same member twice"),
             Self::Unsupported(name, number) => {
                 write!(f, "values of type {name} (RDB type {number}) are not supported by this server")
             }

@@ -30,6 +30,7 @@ mod tag;
 mod tests;
 mod ziplist;
 mod zipmap;
+mod zset;
 
 pub use decoder::{Decoder, Entry, Item, MAX_STRING_BYTES, ReadOptions};
 pub use encoder::{Encoder, Entries, Notes, WriteOptions};

@@ -4,14 +4,14 @@
 
 use std::borrow::Cow;
 
-use value::{Blob, Hash, List, Set, Settings, Value, ValueRef};
+use value::{Blob, Hash, List, Set, Settings, Value, ValueRef, ZSet};
 
 use super::cursor::{Cursor, Fault};
 use super::error::Problem;
 use super::hash::{self, Outline};
 use super::output::Output;
 use super::tag::{self, Format};
-use super::{list, set};
+use super::{list, set, zset};
 
 /// A value that was read.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub enum Object<'a> {
     List(List),
     /// A set.
     Set(Set),
+    /// A sorted set.
+    ZSet(ZSet),
 }
 
 impl Object<'_> {
@@ -34,6 +36,7 @@ impl Object<'_> {
             Self::Hash(hash) => hash.at(stdx::time::UnixMs::MIN).is_empty(),
             Self::List(list) => list.is_empty(),
             Self::Set(set) => set.is_empty(),
+            Self::ZSet(zset) => zset.is_empty(),
         }
     }
 
@@ -44,6 +47,7 @@ impl Object<'_> {
             Self::Hash(hash) => Value::Hash(hash),
             Self::List(list) => Value::List(list),
             Self::Set(set) => Value::Set(set),
+            Self::ZSet(zset) => Value::ZSet(zset),
         }
     }
 }
@@ -68,6 +72,9 @@ pub(crate) fn read<'a>(
         (tag::SET | tag::SET_INTSET | tag::SET_LISTPACK, _) => {
             set::read(kind, cursor, settings.set).map(Object::Set)
         }
+        (tag::ZSET | tag::ZSET_2 | tag::ZSET_ZIPLIST | tag::ZSET_LISTPACK, _) => {
+            zset::read(kind, cursor, settings.zset).map(Object::ZSet)
+        }
         _ => Err(match tag::missing_type(kind, format) {
             Some(name) => Problem::Unsupported(name, kind).into(),
             None => Problem::UnknownType(kind).into(),
@@ -85,7 +92,7 @@ pub(crate) struct Plan<'a> {
 impl<'a> Plan<'a> {
     pub(crate) fn of(value: ValueRef<'a>) -> Self {
         let outline = match value {
-            ValueRef::String(_) | ValueRef::List(_) | ValueRef::Set(_) => None,
+            ValueRef::String(_) | ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) => None,
             ValueRef::Hash(hash) => Some(Outline::of(hash)),
         };
         Self { value, outline }
@@ -109,6 +116,7 @@ impl<'a> Plan<'a> {
         match (self.value, self.outline) {
             (ValueRef::List(_), _) => tag::LIST_QUICKLIST2,
             (ValueRef::Set(set), _) => set::tag(set),
+            (ValueRef::ZSet(zset), _) => zset::tag(zset),
             (_, outline) => outline.map_or(tag::STRING, Outline::tag),
         }
     }
@@ -119,6 +127,7 @@ impl<'a> Plan<'a> {
             (ValueRef::String(string), _) => output.string(&string.contiguous()),
             (ValueRef::List(list), _) => list::write(list, output),
             (ValueRef::Set(set), _) => set::write(set, output),
+            (ValueRef::ZSet(zset), _) => zset::write(zset, output),
             (ValueRef::Hash(hash), Some(outline)) => hash::write(hash, outline, output),
             (ValueRef::Hash(_), None) => unreachable!("a hash has an outline"),
         }

@@ -19,14 +19,20 @@ pub(crate) const ENCODED: u8 = 0xc0;
 pub(crate) const STRING: u8 = 0;
 pub(crate) const LIST: u8 = 1;
 pub(crate) const SET: u8 = 2;
+/// Scores as text.
+pub(crate) const ZSET: u8 = 3;
 pub(crate) const HASH: u8 = 4;
+/// Redis 4.0: scores as they are in memory.
+pub(crate) const ZSET_2: u8 = 5;
 pub(crate) const HASH_ZIPMAP: u8 = 9;
 pub(crate) const LIST_ZIPLIST: u8 = 10;
 pub(crate) const SET_INTSET: u8 = 11;
+pub(crate) const ZSET_ZIPLIST: u8 = 12;
 pub(crate) const HASH_ZIPLIST: u8 = 13;
 /// Redis 3.2: nodes, each a ziplist.
 pub(crate) const LIST_QUICKLIST: u8 = 14;
 pub(crate) const HASH_LISTPACK: u8 = 16;
+pub(crate) const ZSET_LISTPACK: u8 = 17;
 /// Redis 7.0: nodes, each a listpack or one element.
 pub(crate) const LIST_QUICKLIST2: u8 = 18;
 /// Redis 7.2.
@@ -98,7 +104,6 @@ impl Format {
 /// The type of values behind a number that this server knows but does not have.
 pub(crate) fn missing_type(number: u8, format: Format) -> Option<&'static str> {
     Some(match (number, format) {
-        (3 | 5 | 12 | 17, _) => "zset",
         (15 | 19 | 21, _) => "stream",
         (6 | 7, _) => "module",
         (22 | 23, Format::Redis(_)) => "hash as release candidates of Redis 7.4 wrote it",

@@ -3,7 +3,7 @@
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::hash::{self, FieldExpiry, Hash};
-use value::{Settings, StringRef, ValueRef, list, set};
+use value::{Settings, StringRef, ValueRef, list, set, zset};
 
 use keyspace::DbIndex;
 
@@ -11,8 +11,12 @@ use super::*;
 
 const HASH: hash::Settings =
     hash::Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) };
-const SETTINGS: Settings =
-    Settings { hash: HASH, list: list::Settings::of_parameter(-2), set: set::Settings::of_redis(HASH.seed) };
+const SETTINGS: Settings = Settings {
+    hash: HASH,
+    list: list::Settings::of_parameter(-2),
+    set: set::Settings::of_redis(HASH.seed),
+    zset: zset::Settings::of_redis(HASH.seed),
+};
 const OPTIONS: ReadOptions =
     ReadOptions { settings: SETTINGS, max_string_bytes: 1 << 20, verify_checksum: true };
 const NOTES: Notes<'_> = Notes {
@@ -69,6 +73,11 @@ fn line(item: Item<'_>) -> String {
                 Object::Set(set) => {
                     let members: Vec<String> = set.as_ref().iter().map(|member| text(&member)).collect();
                     format!("{} {}", set.as_ref().encoding().name(), members.join(" "))
+                }
+                Object::ZSet(zset) => {
+                    let pair =
+                        |element: zset::Element<'_>| format!("{}:{}", text(element.member), element.score);
+                    zset.as_ref().iter().map(pair).collect::<Vec<_>>().join(" ")
                 }
             };
             let expiry = entry.expiry.map_or(String::new(), |at| format!(" @{at}"));
@@ -197,8 +206,8 @@ fn every_opcode_and_old_encoding_is_read() {
 fn types_that_do_not_exist_are_named_with_key_and_place() {
     for (items, message) in [
         (
-            &b"\x03\x02my"[..],
-            "at byte 9 (key 'my'): values of type zset (RDB type 3) are not supported by this server",
+            &b"\x0f\x02my"[..],
+            "at byte 9 (key 'my'): values of type stream (RDB type 15) are not supported by this server",
         ),
         (
             b"\x16\x02my",
@@ -206,6 +215,17 @@ fn types_that_do_not_exist_are_named_with_key_and_place() {
         ),
         (b"\x63\x02my", "at byte 9 (key 'my'): there is no type or opcode 99"),
         (b"\x04\x01h\x02\x01a\x011\x01a\x012", "at byte 9 (key 'h'): a hash has the same field twice"),
+        (b"\x03\x01z\x02\x01a\x011\x01a\x012", "at byte 9 (key 'z'): a sorted set has the same member twice"),
+        (b"\x03\x01z\x01\x01a\xfd", "at byte 9 (key 'z'): the score of a sorted set is not a number"),
+        (b"\x03\x01z\x01\x01a\x01x", "at byte 9 (key 'z'): the score of a sorted set is not a number"),
+        (
+            b"\x05\x01z\x01\x01a\0\0\0\0\0\0\xf8\x7f",
+            "at byte 9 (key 'z'): the score of a sorted set is not a number",
+        ),
+        (
+            b"\x11\x01z\x09\x09\0\0\0\x01\0\x01\x01\xff",
+            "at byte 9 (key 'z'): a sorted set has a member without a score",
+        ),
         (b"\x12\x01l\x01\x03\x01a", "at byte 9 (key 'l'): a node of a list is neither plain nor packed"),
         (b"\x10\x01h\x03abc", "at byte 9 (key 'h'): a listpack is broken"),
         (b"\x0b\x01s\x03abc", "at byte 9 (key 's'): an intset is broken"),
@@ -257,6 +277,25 @@ fn sets_of_every_form_are_read() {
         let lines = lines(&file_of(&items), 7).expect("a whole file");
         assert!(lines.contains(&expected.to_owned()), "{kind:?}: {lines:?}");
     }
+}
+
+#[test]
+fn sorted_sets_of_every_form_are_read() {
+    let ziplist = b"\x13\0\0\0\x10\0\0\0\x04\0\0\xf3\x02\xf8\x02\xf2\x02\xf9\xff";
+    let listpack = b"\x0f\0\0\0\x04\0\x02\x01\x07\x01\x01\x01\x08\x01\xff";
+    let (seven, eight) = (7_f64.to_le_bytes(), 8_f64.to_le_bytes());
+    for (kind, body) in [
+        (&b"\x03"[..], b"\x02\x011\x018\x012\x037.0".to_vec()),
+        (b"\x05", [&b"\x02\x011"[..], &eight, b"\x012", &seven].concat()),
+        (b"\x0c", [&b"\x13"[..], ziplist].concat()),
+        (b"\x11", [&b"\x0f"[..], listpack].concat()),
+    ] {
+        let items = [kind, b"\x01z", &body].concat();
+        let lines = lines(&file_of(&items), 7).expect("a whole file");
+        assert!(lines.contains(&"z -> 2:7 1:8".to_owned()), "{kind:?}: {lines:?}");
+    }
+    let infinite = lines(&file_of(b"\x03\x01z\x02\x01a\xfe\x01b\xff"), 7).expect("a whole file");
+    assert!(infinite.contains(&"z -> b:-inf a:inf".to_owned()), "{infinite:?}");
 }
 
 #[test]

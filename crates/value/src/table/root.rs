@@ -1,4 +1,4 @@
-//! The directory of a table: chunks of pages, and the arithmetic of linear hashing.
+//! The directory of a table: chunks of pages.
 
 use triomphe::Arc;
 
@@ -6,6 +6,7 @@ use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
 use super::{Due, Position};
+use crate::linear;
 use crate::page::{Entry, Options, Page, sizes};
 
 /// Pages a chunk. A write after a snapshot copies one chunk's counters, so it is small; the root holds one
@@ -52,18 +53,10 @@ impl<V> Default for Root<V> {
 }
 
 impl<V: Clone> Root<V> {
-    /// The mask of the pages before the current round of splits.
-    #[inline]
-    fn low_mask(&self) -> usize {
-        (1 << self.pages.ilog2()) - 1
-    }
-
     /// The page of a hash.
     #[inline]
     pub(super) fn page_of(&self, hash: u64) -> usize {
-        let low = self.low_mask();
-        let wide = hash as usize & (low << 1 | 1);
-        if wide < self.pages { wide } else { wide & low }
+        linear::bucket_of(hash, self.pages)
     }
 
     #[inline]
@@ -105,10 +98,9 @@ impl<V: Clone> Root<V> {
     /// Divides the next page of the round.
     pub(super) fn split(&mut self, options: Options, hash: impl Fn(&[u8]) -> u64) {
         let fresh = self.pages;
-        let high = self.low_mask() + 1;
-        let source = fresh - high;
+        let (source, bit) = linear::next_split(fresh);
         let page = self.page_mut(source);
-        let moved = page.split(options, |key| hash(key) as usize & high != 0);
+        let moved = page.split(options, |key| hash(key) as usize & bit != 0);
         let min_expiry = moved.min_expiry();
         if fresh.is_multiple_of(CHUNK) {
             self.chunks.push(Arc::new(Chunk::default()));
@@ -122,7 +114,7 @@ impl<V: Clone> Root<V> {
     /// Puts the last page back into the one it came from.
     pub(super) fn merge(&mut self, options: Options) {
         let last = self.pages - 1;
-        let target = last - (1 << last.ilog2());
+        let target = linear::next_merge(self.pages);
         let gone = std::mem::take(self.page_mut(last));
         self.page_mut(target).absorb(&gone, options);
         let chunk = Arc::make_mut(&mut self.chunks[target / CHUNK]);
@@ -183,13 +175,7 @@ impl<V: Clone> Root<V> {
 
     /// The page that a cursor names, and the cursor of the next class; 0 when this was the last.
     pub(super) fn scan_step(&self, cursor: u64) -> (usize, u64) {
-        let page = self.page_of(cursor);
-        let low = self.low_mask();
-        // Pages that were divided in this round, and those they were divided into, have one more bit.
-        let wide = page > low || (page | (low + 1)) < self.pages;
-        let mask = if wide { (low << 1 | 1) as u64 } else { low as u64 };
-        let next = (cursor | !mask).reverse_bits().wrapping_add(1).reverse_bits();
-        (page, next)
+        linear::scan_step(cursor, self.pages)
     }
 
     /// Rejection sampling: a page, then a slot of the fullest page's count, until the slot is live. Every entry is

@@ -60,13 +60,19 @@ impl Ordered {
 
     /// Adds an element unless it is there; says whether it is new.
     pub fn insert(&mut self, element: &[u8]) -> bool {
-        if self.contains(element) {
-            return false;
+        let is_new = !self.contains(element);
+        if is_new {
+            self.insert_absent(element);
         }
+        is_new
+    }
+
+    /// Adds an element that is not there.
+    pub fn insert_absent(&mut self, element: &[u8]) {
+        debug_assert!(!self.contains(element), "each element is there once");
         self.root.insert(Place::Key(element), element, true);
         self.len += 1;
         self.data_bytes += element.len();
-        true
     }
 
     /// Takes an element out if it is there; says whether it was.
