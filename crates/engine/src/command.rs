@@ -37,6 +37,8 @@ pub enum Group {
     Server,
     /// Sets.
     Set,
+    /// Sorted sets.
+    SortedSet,
     /// Strings.
     String,
     /// Transactions.
@@ -56,6 +58,7 @@ impl Group {
             Self::PubSub => "pubsub",
             Self::Server => "server",
             Self::Set => "set",
+            Self::SortedSet => "sorted-set",
             Self::String => "string",
             Self::Transactions => "transactions",
         }
@@ -76,6 +79,8 @@ pub enum Keys {
     Pair { first: Access, second: Access },
     /// Argument `target` is accessed in one way, what stands behind it is read.
     TargetAndSources { target: usize, access: Access },
+    /// The first argument is accessed in one way; a count stands at `at`, and that many keys behind it are read.
+    TargetAndCounted { at: usize, access: Access },
 }
 
 /// Which arguments are channels that its user must be allowed.
@@ -452,11 +457,7 @@ impl Command {
                 (first..end).step_by(step).for_each(|at| each(at, access));
             }
             Keys::Counted { at, step, access } => {
-                let Some(keys) = args.get_optional(at).and_then(stdx::number::parse_i64) else { return };
-                let room = (count - at - 1) as i64;
-                if keys > 0 && keys.checked_mul(step as i64).is_some_and(|needed| needed <= room) {
-                    (at + 1..).step_by(step).take(keys as usize).for_each(|at| each(at, access));
-                }
+                counted(args, at, step).for_each(|at| each(at, access));
             }
             Keys::Pair { first, second } => {
                 for (at, access) in [(1, first), (2, second)] {
@@ -470,6 +471,22 @@ impl Command {
                     each(at, if at == target { access } else { Access::Read });
                 }
             }
+            Keys::TargetAndCounted { at, access } => {
+                let sources = counted(args, at, 1);
+                if sources.len() > 0 {
+                    each(1, access);
+                }
+                sources.for_each(|at| each(at, Access::Read));
+            }
         }
     }
+}
+
+/// The positions of as many keys as the argument at `at` says, in steps; none if there is no room for them.
+fn counted(args: &Args<'_>, at: usize, step: usize) -> impl ExactSizeIterator<Item = usize> + use<> {
+    let room = args.len().saturating_sub(at + 1);
+    let keys = args.get_optional(at).and_then(stdx::number::parse_i64);
+    let keys = keys.and_then(|keys| usize::try_from(keys).ok());
+    let fits = |keys: &usize| keys.checked_mul(step).is_some_and(|needed| needed <= room);
+    (0..keys.filter(fits).unwrap_or(0)).map(move |key| at + 1 + key * step)
 }

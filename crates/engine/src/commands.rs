@@ -26,6 +26,7 @@ mod scan;
 mod server;
 mod set;
 mod slowlog;
+mod sorted_set;
 mod string;
 mod syntax;
 mod tracking;
@@ -59,6 +60,7 @@ pub const ALL: &[&[Command]] = &[
     server::COMMANDS,
     set::COMMANDS,
     slowlog::COMMANDS,
+    sorted_set::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
 ];

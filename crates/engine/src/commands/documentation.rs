@@ -19,6 +19,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         Group::Set => Some("set"),
         Group::String => Some("string"),
         Group::Transactions => Some("transaction"),
+        Group::SortedSet => Some("sortedset"),
         Group::PubSub | Group::Server => None,
     });
     let is_dangerous = flags.has(Flags::ADMIN) || flags.has(Flags::DANGEROUS);
@@ -41,7 +42,7 @@ pub(super) fn key_specs(command: &Command) -> usize {
     match command.keys {
         Keys::None => 0,
         Keys::Range { .. } | Keys::Counted { .. } => 1,
-        Keys::Pair { .. } | Keys::TargetAndSources { .. } => 2,
+        Keys::Pair { .. } | Keys::TargetAndSources { .. } | Keys::TargetAndCounted { .. } => 2,
     }
 }
 
@@ -70,6 +71,10 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
         Keys::TargetAndSources { target, access } => {
             write_spec(reply, access.flags(), target, &Find::Range { last: target as i32, step: 1 });
             write_spec(reply, &["RO", "access"], target + 1, &Find::Range { last: -1, step: 1 });
+        }
+        Keys::TargetAndCounted { at, access } => {
+            write_spec(reply, access.flags(), 1, &Find::Range { last: 1, step: 1 });
+            write_spec(reply, &["RO", "access"], at, &Find::Count { step: 1 });
         }
     }
 }

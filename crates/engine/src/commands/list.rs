@@ -150,7 +150,7 @@ fn position(index: i64, length: usize) -> Option<usize> {
 }
 
 /// The positions that a first and a last one mean; empty if there are none.
-fn positions(start: i64, stop: i64, length: usize) -> std::ops::Range<usize> {
+pub(super) fn positions(start: i64, stop: i64, length: usize) -> std::ops::Range<usize> {
     let from_start =
         |index: i64| if index < 0 { index.saturating_add_unsigned(length as u64) } else { index };
     let first = usize::try_from(from_start(start).max(0)).unwrap_or(usize::MAX);

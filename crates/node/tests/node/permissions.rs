@@ -51,7 +51,7 @@ fn request(row: &Row) -> Vec<String> {
     let most = match command.keys {
         Keys::None => 0,
         Keys::Range { first, .. } => first + 1,
-        Keys::Counted { at, .. } => at + 2,
+        Keys::Counted { at, .. } | Keys::TargetAndCounted { at, .. } => at + 2,
         Keys::Pair { .. } => 3,
         Keys::TargetAndSources { target, .. } => target + 2,
     };
@@ -62,7 +62,7 @@ fn request(row: &Row) -> Vec<String> {
     while words.len() < length {
         words.push("k".to_owned());
     }
-    if let Keys::Counted { at, .. } = command.keys {
+    if let Keys::Counted { at, .. } | Keys::TargetAndCounted { at, .. } = command.keys {
         "1".clone_into(&mut words[at]);
     }
     words

@@ -37,6 +37,7 @@ fn entry(client: &mut Client, key: &[u8]) -> (String, i64, Vec<Vec<u8>>) {
         "hash" => fields(&ask("HGETALL")),
         "list" => elements(&client.command(&[b"LRANGE", key, b"0", b"-1"]).expect("a reply")),
         "set" => members(&ask("SMEMBERS")),
+        "zset" => scored(&client.command(&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"]).expect("a reply")),
         other => panic!("a key of type {other}"),
     };
     (kind, expiry, value)
@@ -53,6 +54,26 @@ fn members(reply: &Frame) -> Vec<Vec<u8>> {
 fn elements(reply: &Frame) -> Vec<Vec<u8>> {
     let all = reply.elements().expect("a collection is answered with its elements");
     all.iter().map(|element| element.bytes().expect("an element is a string").to_vec()).collect()
+}
+
+/// The members of a sorted set in their order, each followed by its score as eight bytes, since servers differ in how many
+/// digits they print.
+fn scored(reply: &Frame) -> Vec<Vec<u8>> {
+    let all = reply.elements().expect("ZRANGE replies an array");
+    let mut flat: Vec<&Frame> = Vec::new();
+    for element in all {
+        match element.elements() {
+            Some(pair) => flat.extend(pair),
+            None => flat.push(element),
+        }
+    }
+    let score = |frame: &Frame| match frame {
+        Frame::Double(score) => *score,
+        other => text(other).parse().expect("a score is a number"),
+    };
+    let pairs = flat.chunks(2);
+    let member = |frame: &Frame| frame.bytes().expect("a member is a string").to_vec();
+    pairs.flat_map(|pair| [member(pair[0]), score(pair[1]).to_be_bytes().to_vec()]).collect()
 }
 
 /// The fields of a hash in order of their names, each followed by its value.

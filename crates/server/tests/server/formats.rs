@@ -220,24 +220,41 @@ fn times_of_fields_survive_every_way_of_saving() {
     }
 }
 
-#[test]
-fn lists_that_redis_has_dumped_survive_every_way_of_saving_and_go_back() {
+/// A type of collections, as one is made and read: `#` stands for a number, `KEY` for the key.
+struct Collection {
+    add: &'static str,
+    length: &'static str,
+    read: &'static str,
+}
+
+const LISTS: Collection =
+    Collection { add: "RPUSH KEY element:#", length: "LLEN KEY", read: "LRANGE KEY 0 -1" };
+const SORTED_SETS: Collection =
+    Collection { add: "ZADD KEY #.5 member:#", length: "ZCARD KEY", read: "ZRANGE KEY 0 -1 WITHSCORES" };
+
+impl Collection {
+    fn fill(&self, client: &mut Client, key: &str, count: usize) {
+        for number in 0..count {
+            must(client, &self.add.replace("KEY", key).replace('#', &number.to_string()));
+        }
+    }
+}
+
+/// What redis-server dumped is restored, saved, loaded and loaded by redis-server.
+fn check_dumped(collection: &Collection) {
     let oracle_folder = tempfile::tempdir().expect("a temporary folder");
     let (_oracle, mut oracle) = Server::oracle(oracle_folder.path(), SNAPSHOTS).connect_and_keep();
-    must(&mut oracle, "RPUSH small a 2 c");
-    for number in 0..3000 {
-        must(&mut oracle, &format!("RPUSH large element:{number}"));
-    }
-    let keys = ["small", "large"];
+    let keys = [("small", 3), ("large", 3000)];
+    keys.iter().for_each(|(key, count)| collection.fill(&mut oracle, key, *count));
     let dump =
         |client: &mut Client, key: &str| must(client, &format!("DUMP {key}")).bytes().map(<[u8]>::to_vec);
-    let payloads = keys.map(|key| dump(&mut oracle, key).expect("the list is there"));
+    let payloads = keys.map(|(key, _)| dump(&mut oracle, key).expect("the key is there"));
     for options in [APPENDING, COMMAND_BASE, SNAPSHOTS] {
         for saves in [false, true] {
             let folder = tempfile::tempdir().expect("a temporary folder");
             let server = Server::start(folder.path(), options);
             let mut client = server.connect();
-            for (key, payload) in keys.iter().zip(&payloads) {
+            for ((key, _), payload) in keys.iter().zip(&payloads) {
                 let command: [&[u8]; 5] = [b"RESTORE", key.as_bytes(), b"99999999999999", payload, b"ABSTTL"];
                 let reply = client.command(&command).expect("a reply");
                 assert_eq!(text(&reply), "OK");
@@ -247,22 +264,33 @@ fn lists_that_redis_has_dumped_survive_every_way_of_saving_and_go_back() {
             } else if saves {
                 rewrite(&mut client);
             }
-            let written = keys.map(|key| dump(&mut client, key));
+            let written = keys.map(|(key, _)| dump(&mut client, key));
             server.kill();
             let here = Server::start(folder.path(), options);
             let mut client = here.connect();
-            assert_eq!(keys.map(|key| dump(&mut client, key)), written, "{options:?}");
+            assert_eq!(keys.map(|(key, _)| dump(&mut client, key)), written, "{options:?}");
             here.kill();
             let there = Server::oracle(folder.path(), options);
             let mut client = there.connect();
-            for (key, length) in [("small", "3"), ("large", "3000")] {
-                assert_eq!(text(&must(&mut client, &format!("LLEN {key}"))), length, "{options:?}");
+            for (key, count) in keys {
+                let length = must(&mut client, &collection.length.replace("KEY", key));
+                assert_eq!(text(&length), count.to_string(), "{options:?}");
                 assert_eq!(text(&must(&mut client, &format!("PEXPIRETIME {key}"))), "99999999999999");
-                let both = ["LRANGE", key, "0", "-1"];
-                assert_eq!(client.command(&both).expect("a reply"), oracle.command(&both).expect("a reply"));
+                let both = collection.read.replace("KEY", key);
+                assert_eq!(must(&mut client, &both), must(&mut oracle, &both));
             }
         }
     }
+}
+
+#[test]
+fn lists_that_redis_has_dumped_survive_every_way_of_saving_and_go_back() {
+    check_dumped(&LISTS);
+}
+
+#[test]
+fn sorted_sets_that_redis_has_dumped_survive_every_way_of_saving_and_go_back() {
+    check_dumped(&SORTED_SETS);
 }
 
 /// One of each effect on a list, on small ones and on large ones.
@@ -284,22 +312,44 @@ const LIST_CHANGES: &[&str] = &[
     "RPUSHX KEY last",
     "COPY KEY KEY:copy",
     "LTRIM KEY:copy 5 3",
+    "LTRIM KEY 1 -2",
 ];
 
-#[test]
-fn every_change_of_a_list_is_in_the_log_for_here_and_for_redis() {
+/// The same for sorted sets.
+const SORTED_SET_CHANGES: &[&str] = &[
+    "ZADD KEY 1 a 2 b 3 c 4 d 5 e 6 f 7 g",
+    "ZADD KEY XX CH GT 10 a 1 b",
+    "ZADD KEY NX inf h 5 a",
+    "ZINCRBY KEY 0.1 a",
+    "ZADD KEY INCR 0.2 a",
+    "ZREM KEY b none",
+    "ZPOPMIN KEY",
+    "ZPOPMAX KEY 2",
+    "ZMPOP 1 KEY MIN COUNT 2",
+    "ZREMRANGEBYSCORE KEY 6 (7",
+    "ZREMRANGEBYRANK KEY -1 -1",
+    "ZADD KEY:lex 0 a 0 b 0 c",
+    "ZREMRANGEBYLEX KEY:lex [b (c",
+    "ZUNIONSTORE KEY:union 2 KEY KEY:lex WEIGHTS 3 1",
+    "ZINTERSTORE KEY:inter 2 KEY KEY:union",
+    "ZDIFFSTORE KEY:diff 2 KEY KEY:lex",
+    "ZRANGESTORE KEY:range KEY 0 3",
+    "ZUNIONSTORE KEY:diff 1 KEY:none",
+    "COPY KEY KEY:copy",
+    "ZREMRANGEBYRANK KEY:copy 0 -1",
+];
+
+/// What changes have left is there after a restart, here and in redis-server.
+fn check_changes(collection: &Collection, changes: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), APPENDING);
     let mut client = server.connect();
-    for number in 0..3000 {
-        must(&mut client, &format!("RPUSH large element:{number}"));
-    }
+    collection.fill(&mut client, "large", 3000);
     for key in ["small", "large"] {
-        for change in LIST_CHANGES {
+        for change in changes {
             must(&mut client, &change.replace("KEY", key));
         }
     }
-    must(&mut client, "LTRIM large 100 -200");
     let before = content(&mut client);
     server.kill();
     let here = Server::start(folder.path(), APPENDING);
@@ -348,4 +398,14 @@ fn every_change_of_a_set_is_in_the_log_for_here_and_for_redis() {
     here.kill();
     let there = Server::oracle(folder.path(), APPENDING);
     assert_eq!(content(&mut there.connect()), before);
+}
+
+#[test]
+fn every_change_of_a_list_is_in_the_log_for_here_and_for_redis() {
+    check_changes(&LISTS, LIST_CHANGES);
+}
+
+#[test]
+fn every_change_of_a_sorted_set_is_in_the_log_for_here_and_for_redis() {
+    check_changes(&SORTED_SETS, SORTED_SET_CHANGES);
 }

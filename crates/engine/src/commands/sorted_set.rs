@@ -1,0 +1,285 @@
+//! Sorted sets: the rows. The functions stand in files of their own, by idea.
+
+mod add;
+mod bounds;
+mod combine;
+mod input;
+mod pop;
+mod range;
+mod read;
+mod remove;
+mod walk;
+
+use keyspace::{Db, Key};
+use resp::Protocol;
+use value::zset::Element;
+use value::{Value, ZSet};
+
+use crate::command::{Access, Command, Flags, Group, Handler, Keys};
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::tips;
+
+const READ: Flags = Flags::READONLY;
+const WRITE: Flags = Flags::WRITE;
+const FAST: Flags = Flags::FAST;
+/// What writes that may need memory have.
+const GROW: Flags = WRITE.and(Flags::DENYOOM);
+
+/// Keys behind their number.
+const COUNTED: Keys = Keys::Counted { at: 1, step: 1, access: Access::Read };
+/// A target, then keys behind their number.
+const TARGET_AND_COUNTED: Keys = Keys::TargetAndCounted { at: 2, access: Access::Overwrite };
+
+const fn row(name: &'static str, arity: i32, flags: Flags, access: Access, handler: Handler) -> Command {
+    Command::new(name, Group::SortedSet, arity, handler).flags(flags).key(access)
+}
+
+/// The rows of this group.
+pub(super) const COMMANDS: &[Command] = &[
+    row("ZADD", -4, GROW.and(FAST), Access::Touch, add::zadd).doc(
+        "1.2.0",
+        "O(log(N)) for each member added, where N is the number of members of the sorted set.",
+        "Gives members of a sorted set scores; creates the sorted set if it doesn't exist.",
+        "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
+    ),
+    row("ZINCRBY", 4, GROW.and(FAST), Access::Update, add::zincrby).doc(
+        "1.2.0",
+        "O(log(N)) where N is the number of members of the sorted set.",
+        "Adds a number to the score of a member of a sorted set.",
+        "key increment member",
+    ),
+    row("ZREM", -3, WRITE.and(FAST), Access::Shrink, remove::zrem).doc(
+        "1.2.0",
+        "O(M*log(N)) where N is the number of members of the sorted set and M the number of members removed.",
+        "Removes members of a sorted set, and the sorted set with its last member.",
+        "key member [member ...]",
+    ),
+    row("ZREMRANGEBYRANK", 4, WRITE, Access::Shrink, remove::by_rank).doc(
+        "2.0.0",
+        "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
+        "Removes the members of a sorted set within a range of positions.",
+        "key start stop",
+    ),
+    row("ZREMRANGEBYSCORE", 4, WRITE, Access::Shrink, remove::by_score).doc(
+        "1.2.0",
+        "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
+        "Removes the members of a sorted set within a range of scores.",
+        "key min max",
+    ),
+    row("ZREMRANGEBYLEX", 4, WRITE, Access::Shrink, remove::by_member).doc(
+        "2.8.9",
+        "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
+        "Removes the members of a sorted set within a range of members.",
+        "key min max",
+    ),
+    row("ZCARD", 2, READ.and(FAST), Access::Look, read::zcard).doc(
+        "1.2.0",
+        "O(1)",
+        "Returns the number of members of a sorted set.",
+        "key",
+    ),
+    row("ZCOUNT", 4, READ.and(FAST), Access::Read, read::zcount).doc(
+        "2.0.0",
+        "O(log(N)) where N is the number of members of the sorted set.",
+        "Returns the number of members of a sorted set within a range of scores.",
+        "key min max",
+    ),
+    row("ZLEXCOUNT", 4, READ.and(FAST), Access::Read, read::zlexcount).doc(
+        "2.8.9",
+        "O(log(N)) where N is the number of members of the sorted set.",
+        "Returns the number of members of a sorted set within a range of members.",
+        "key min max",
+    ),
+    row("ZSCORE", 3, READ.and(FAST), Access::Read, read::zscore).doc(
+        "1.2.0",
+        "O(log(N)) where N is the number of members of the sorted set.",
+        "Returns the score of a member of a sorted set.",
+        "key member",
+    ),
+    row("ZMSCORE", -3, READ.and(FAST), Access::Read, read::zmscore).doc(
+        "6.2.0",
+        "O(M*log(N)) where N is the number of members of the sorted set and M the number of members asked for.",
+        "Returns the scores of members of a sorted set.",
+        "key member [member ...]",
+    ),
+    row("ZRANK", -3, READ.and(FAST), Access::Read, read::zrank).doc(
+        "2.0.0",
+        "O(log(N)) where N is the number of members of the sorted set.",
+        "Returns the position of a member of a sorted set, by ascending scores.",
+        "key member [WITHSCORE]",
+    ),
+    row("ZREVRANK", -3, READ.and(FAST), Access::Read, read::zrevrank).doc(
+        "2.0.0",
+        "O(log(N)) where N is the number of members of the sorted set.",
+        "Returns the position of a member of a sorted set, by descending scores.",
+        "key member [WITHSCORE]",
+    ),
+    row("ZRANGE", -4, READ, Access::Read, range::zrange).doc(
+        "1.2.0",
+        "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
+        "Returns the members of a sorted set within a range of positions, scores or members.",
+        "key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
+    ),
+    row("ZRANGESTORE", -5, GROW, Access::Overwrite, range::zrangestore)
+        .keys(Keys::Pair { first: Access::Overwrite, second: Access::Read })
+        .doc(
+            "6.2.0",
+            "O(log(N)+M) where N is the number of members of the sorted set and M the number of members stored.",
+            "Stores the members of a sorted set within a range of positions, scores or members in another key.",
+            "dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]",
+        ),
+    row("ZREVRANGE", -4, READ, Access::Read, range::zrevrange)
+        .doc(
+            "1.2.0",
+            "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
+            "Returns the members of a sorted set within a range of positions, by descending scores.",
+            "key start stop [WITHSCORES]",
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` argument"),
+    row("ZRANGEBYSCORE", -4, READ, Access::Read, range::zrangebyscore)
+        .doc(
+            "1.0.5",
+            "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
+            "Returns the members of a sorted set within a range of scores.",
+            "key min max [WITHSCORES] [LIMIT offset count]",
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `BYSCORE` argument"),
+    row("ZREVRANGEBYSCORE", -4, READ, Access::Read, range::zrevrangebyscore)
+        .doc(
+            "2.2.0",
+            "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
+            "Returns the members of a sorted set within a range of scores, by descending scores.",
+            "key max min [WITHSCORES] [LIMIT offset count]",
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments"),
+    row("ZRANGEBYLEX", -4, READ, Access::Read, range::zrangebylex)
+        .doc(
+            "2.8.9",
+            "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
+            "Returns the members of a sorted set within a range of members.",
+            "key min max [LIMIT offset count]",
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `BYLEX` argument"),
+    row("ZREVRANGEBYLEX", -4, READ, Access::Read, range::zrevrangebylex)
+        .doc(
+            "2.8.9",
+            "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
+            "Returns the members of a sorted set within a range of members, in reverse order.",
+            "key max min [LIMIT offset count]",
+        )
+        .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYLEX` arguments"),
+    row("ZPOPMIN", -2, WRITE.and(FAST), Access::Take, pop::zpopmin).doc(
+        "5.0.0",
+        "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
+        "Removes the members with the lowest scores and returns them, and the sorted set with its last member.",
+        "key [count]",
+    ),
+    row("ZPOPMAX", -2, WRITE.and(FAST), Access::Take, pop::zpopmax).doc(
+        "5.0.0",
+        "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
+        "Removes the members with the highest scores and returns them, and the sorted set with its last member.",
+        "key [count]",
+    ),
+    row("ZMPOP", -4, WRITE, Access::Take, pop::zmpop)
+        .keys(Keys::Counted { at: 1, step: 1, access: Access::Take })
+        .doc(
+            "7.0.0",
+            "O(K)+O(log(N)+M) where K is the number of provided keys, N the number of members of the sorted set and M \
+             the number of members removed.",
+            "Removes the members with the lowest or highest scores of the first sorted set that has any and returns them.",
+            "numkeys key [key ...] <MIN | MAX> [COUNT count]",
+        ),
+    row("ZRANDMEMBER", -2, READ, Access::Read, walk::zrandmember).tips(tips::OUTPUT_VARIES).doc(
+        "6.2.0",
+        "O(M*log(N)) where N is the number of members of the sorted set and M the number of members returned.",
+        "Returns one or more random members of a sorted set.",
+        "key [count [WITHSCORES]]",
+    ),
+    row("ZSCAN", -3, READ, Access::Read, walk::zscan).tips(tips::OUTPUT_VARIES).doc(
+        "2.8.0",
+        "O(1) for every call. O(N) for a complete iteration, more where many members have the same score.",
+        "Iterates over the members of a sorted set and their scores.",
+        "key cursor [MATCH pattern] [COUNT count]",
+    ),
+    row("ZUNION", -3, READ, Access::Read, combine::zunion).keys(COUNTED).doc(
+        "6.2.0",
+        "O(N)+O(M*log(M)) where N is the number of members of all sorted sets and M the number of members returned.",
+        "Returns the members that are in at least one of several sorted sets.",
+        "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
+    ),
+    row("ZUNIONSTORE", -4, GROW, Access::Overwrite, combine::zunionstore).keys(TARGET_AND_COUNTED).doc(
+        "2.0.0",
+        "O(N)+O(M*log(M)) where N is the number of members of all sorted sets and M the number of members stored.",
+        "Stores the members that are in at least one of several sorted sets in a key.",
+        "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]",
+    ),
+    row("ZINTER", -3, READ, Access::Read, combine::zinter).keys(COUNTED).doc(
+        "6.2.0",
+        "O(N*K*log(N))+O(M*log(M)) where N is the number of members of the smallest sorted set, K the number of sorted \
+         sets and M the number of members returned.",
+        "Returns the members that are in each of several sorted sets.",
+        "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
+    ),
+    row("ZINTERSTORE", -4, GROW, Access::Overwrite, combine::zinterstore).keys(TARGET_AND_COUNTED).doc(
+        "2.0.0",
+        "O(N*K*log(N))+O(M*log(M)) where N is the number of members of the smallest sorted set, K the number of sorted \
+         sets and M the number of members stored.",
+        "Stores the members that are in each of several sorted sets in a key.",
+        "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]",
+    ),
+    row("ZINTERCARD", -3, READ, Access::Read, combine::zintercard).keys(COUNTED).doc(
+        "7.0.0",
+        "O(N*K*log(N)) where N is the number of members of the smallest sorted set and K the number of sorted sets.",
+        "Returns the number of members that are in each of several sorted sets.",
+        "numkeys key [key ...] [LIMIT limit]",
+    ),
+    row("ZDIFF", -3, READ, Access::Read, combine::zdiff).keys(COUNTED).doc(
+        "6.2.0",
+        "O(N*K*log(N)) where N is the number of members of the first sorted set and K the number of sorted sets.",
+        "Returns the members of the first of several sorted sets that are in none of the others.",
+        "numkeys key [key ...] [WITHSCORES]",
+    ),
+    row("ZDIFFSTORE", -4, GROW, Access::Overwrite, combine::zdiffstore).keys(TARGET_AND_COUNTED).doc(
+        "6.2.0",
+        "O(N*K*log(N)) where N is the number of members of the first sorted set and K the number of sorted sets.",
+        "Stores the members of the first of several sorted sets that are in none of the others in a key.",
+        "destination numkeys key [key ...]",
+    ),
+];
+
+/// Writes members, alone or with their scores: pairs in RESP3, one flat list in RESP2.
+fn write_elements<'e>(
+    reply: &mut Reply<'_>,
+    elements: impl ExactSizeIterator<Item = Element<'e>>,
+    with_scores: bool,
+) {
+    let is_nested = with_scores && reply.protocol() == Protocol::Resp3;
+    reply.array(elements.len() * if with_scores && !is_nested { 2 } else { 1 });
+    for element in elements {
+        if is_nested {
+            reply.array(2);
+        }
+        reply.bulk(element.member);
+        if with_scores {
+            reply.double(element.score);
+        }
+    }
+}
+
+/// Puts a sorted set under a key, over whatever is there; an empty one leaves no key. Returns the number of its members.
+fn store(db: &mut Db<'_, '_>, key: &Key<'_>, zset: ZSet) -> usize {
+    let length = zset.as_ref().len();
+    if length == 0 {
+        db.delete(key);
+    } else {
+        db.set_value(key, Value::ZSet(zset), None);
+    }
+    length
+}
+
+/// A number of members that is not negative.
+fn natural(text: &[u8]) -> Result<usize, Error> {
+    let number = stdx::number::parse_i64(text).and_then(|number| usize::try_from(number).ok());
+    number.ok_or(Error::Static("ERR value is out of range, must be positive"))
+}

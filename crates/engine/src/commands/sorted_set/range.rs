@@ -1,0 +1,224 @@
+//! Ranges of members: ZRANGE and the older commands that it replaces, ZRANGESTORE.
+//!
+//! Whatever a range is written in, it becomes a range of positions; only then are members looked at.
+
+use std::ops::Range;
+
+use value::ZSetRef;
+use value::zset::{Builder, Element, Elements, LexRange, ScoreRange};
+
+use super::{bounds, store, write_elements};
+use crate::args::Args;
+use crate::command::Outcome;
+use crate::commands::list::positions;
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+/// What the two ends of a range are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Position,
+    Score,
+    Member,
+}
+
+/// What a command leaves to its options.
+#[derive(Clone, Copy)]
+struct Form {
+    /// The index of the key that is read.
+    key: usize,
+    /// `None`: options tell.
+    by: Option<By>,
+    /// `None`: an option tells.
+    is_reverse: Option<bool>,
+    /// Whether scores can be asked for.
+    shows_scores: bool,
+}
+
+/// A range as it was asked for.
+struct Query<'a> {
+    ends: Ends<'a>,
+    is_reverse: bool,
+    with_scores: bool,
+    /// Members to pass over; a negative number passes over all.
+    offset: i64,
+    /// The most members; a negative number is no limit.
+    limit: i64,
+}
+
+enum Ends<'a> {
+    Positions(i64, i64),
+    Scores(ScoreRange),
+    Members(LexRange<'a>),
+}
+
+/// The options, before it is known what they are about.
+struct Options {
+    by: By,
+    is_reverse: bool,
+    with_scores: bool,
+    offset: i64,
+    limit: i64,
+}
+
+impl Options {
+    fn parse(args: &Args<'_>, form: Form) -> Result<Self, Error> {
+        let mut options = Self {
+            by: form.by.unwrap_or(By::Position),
+            is_reverse: form.is_reverse.unwrap_or(false),
+            with_scores: false,
+            offset: 0,
+            limit: -1,
+        };
+        let mut cursor = args.cursor(form.key + 3);
+        let mut may_choose = form.by.is_none();
+        let mut may_turn = form.is_reverse.is_none();
+        while !cursor.is_done() {
+            if form.shows_scores && cursor.take("WITHSCORES") {
+                options.with_scores = true;
+            } else if cursor.left() > 2 && cursor.take("LIMIT") {
+                (options.offset, options.limit) = (cursor.integer()?, cursor.integer()?);
+            } else if may_turn && cursor.take("REV") {
+                (options.is_reverse, may_turn) = (true, false);
+            } else if may_choose && cursor.take("BYLEX") {
+                (options.by, may_choose) = (By::Member, false);
+            } else if may_choose && cursor.take("BYSCORE") {
+                (options.by, may_choose) = (By::Score, false);
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        if options.limit != -1 && options.by == By::Position {
+            return Err(Error::Static(
+                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
+            ));
+        }
+        if options.with_scores && options.by == By::Member {
+            return Err(Error::Static(
+                "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+            ));
+        }
+        Ok(options)
+    }
+}
+
+impl<'a> Query<'a> {
+    fn parse(args: &Args<'a>, form: Form) -> Result<Self, Error> {
+        let Options { by, is_reverse, with_scores, offset, limit } = Options::parse(args, form)?;
+        let (first, second) = (form.key + 1, form.key + 2);
+        // Scores and members in reverse order are given in that order too.
+        let (min, max) = if is_reverse { (second, first) } else { (first, second) };
+        let ends = match by {
+            By::Position => Ends::Positions(args.integer(first)?, args.integer(second)?),
+            By::Score => Ends::Scores(bounds::scores(args, min, max)?),
+            By::Member => Ends::Members(bounds::members(args, min, max)?),
+        };
+        Ok(Self { ends, is_reverse, with_scores, offset, limit })
+    }
+
+    /// The positions, in ascending order, of the members that are asked for.
+    fn positions(&self, zset: ZSetRef<'_>) -> Range<usize> {
+        let length = zset.len();
+        let found = match &self.ends {
+            Ends::Positions(start, stop) if self.is_reverse => {
+                let from_last = positions(*start, *stop, length);
+                return length - from_last.end..length - from_last.start;
+            }
+            Ends::Positions(start, stop) => return positions(*start, *stop, length),
+            Ends::Scores(range) => zset.positions_by_score(range),
+            Ends::Members(range) => zset.positions_by_member(range, self.is_reverse),
+        };
+        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX).min(found.len());
+        let count = usize::try_from(self.limit).unwrap_or(usize::MAX).min(found.len() - offset);
+        if self.is_reverse {
+            found.end - offset - count..found.end - offset
+        } else {
+            found.start + offset..found.start + offset + count
+        }
+    }
+}
+
+/// Elements in either direction.
+enum Directed<'a> {
+    Forward(Elements<'a>),
+    Backward(std::iter::Rev<Elements<'a>>),
+}
+
+impl<'a> Iterator for Directed<'a> {
+    type Item = Element<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Forward(elements) => elements.next(),
+            Self::Backward(elements) => elements.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Forward(elements) => elements.size_hint(),
+            Self::Backward(elements) => elements.size_hint(),
+        }
+    }
+}
+
+impl ExactSizeIterator for Directed<'_> {}
+
+fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, form: Form) -> Outcome {
+    let query = Query::parse(args, form)?;
+    let key = ctx.key(args, form.key);
+    let mut db = ctx.db();
+    let Some(zset) = db.zset(&key)? else {
+        reply.array(0);
+        return Ok(());
+    };
+    let elements = zset.range(query.positions(zset));
+    let elements =
+        if query.is_reverse { Directed::Backward(elements.rev()) } else { Directed::Forward(elements) };
+    write_elements(reply, elements, query.with_scores);
+    Ok(())
+}
+
+pub(super) fn zrange(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    show(ctx, args, reply, Form { key: 1, by: None, is_reverse: None, shows_scores: true })
+}
+
+pub(super) fn zrevrange(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    show(ctx, args, reply, fixed(By::Position, true))
+}
+
+pub(super) fn zrangebyscore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    show(ctx, args, reply, fixed(By::Score, false))
+}
+
+pub(super) fn zrevrangebyscore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    show(ctx, args, reply, fixed(By::Score, true))
+}
+
+pub(super) fn zrangebylex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    show(ctx, args, reply, fixed(By::Member, false))
+}
+
+pub(super) fn zrevrangebylex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    show(ctx, args, reply, fixed(By::Member, true))
+}
+
+/// The form of a command whose name tells everything.
+fn fixed(by: By, is_reverse: bool) -> Form {
+    Form { key: 1, by: Some(by), is_reverse: Some(is_reverse), shows_scores: true }
+}
+
+pub(super) fn zrangestore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let query = Query::parse(args, Form { key: 2, by: None, is_reverse: None, shows_scores: false })?;
+    let (target, source) = (ctx.key(args, 1), ctx.key(args, 2));
+    let settings = ctx.shared.keyspace.settings().zset;
+    let mut db = ctx.db();
+    let found = db.zset(&source)?.map(|zset| zset.range(query.positions(zset)));
+    let builder: Builder =
+        found.into_iter().flatten().map(|element| (element.member, element.score)).collect();
+    let zset = builder.finish(settings).expect("a sorted set has each member once");
+    reply.integer(store(&mut db, &target, zset) as i64);
+    Ok(())
+}
