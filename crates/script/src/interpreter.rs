@@ -1,0 +1,284 @@
+//! One interpreter: a Lua state with the sandbox in it. A worker has one and runs scripts on it, one after the other.
+
+use std::rc::Rc;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, HookTriggers, Lua, LuaOptions, Result, StdLib, Table, Value, VmState};
+use resp::{Encoder, Protocol};
+
+use crate::api;
+use crate::bridge::{Bridge, Ending};
+use crate::caller::{Caller, Verdict};
+use crate::result;
+
+/// Instructions between two interrupts.
+const INSTRUCTIONS: u32 = 10_000;
+
+/// An interpreter that uses more than this between two scripts collects its garbage.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// The name of the chunk that makes the sandbox.
+const SANDBOX: &str = "=sandbox";
+
+/// How an interpreter is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// The version that scripts are told, `8.0.6`.
+    pub version: &'a str,
+    /// The most bytes that a script may use.
+    pub memory_bytes: usize,
+    /// Where random numbers begin, until a script sets a seed of its own.
+    pub seed: u32,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub struct Interpreter {
+    lua: Lua,
+    bridge: Rc<Bridge>,
+    /// Runs a script, with its keys and arguments in globals.
+    run: Function,
+}
+
+/// A compiled script of an interpreter.
+#[derive(Debug)]
+pub struct Script(Function);
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// With a value, which has been written as a reply.
+    Replied,
+    /// With an error.
+    Failed(Failure),
+    /// The caller wanted so; nothing counts.
+    Abandoned,
+}
+
+/// An error with which a script ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Failure {
+    /// What it says, its code first.
+    pub text: Vec<u8>,
+    /// Where it happened: the name of the chunk and the line.
+    pub place: Option<(String, i64)>,
+    /// It is the error of a command, which has been counted already.
+    pub is_counted: bool,
+}
+
+impl Interpreter {
+    /// A fresh interpreter.
+    ///
+    /// # Panics
+    /// If the sandbox cannot be made, which no input has an influence on.
+    pub fn new(options: Options<'_>) -> Self {
+        Self::make(options).expect("the sandbox is made of what is here")
+    }
+
+    fn make(options: Options<'_>) -> Result<Self> {
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
+        let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
+        let bridge = Rc::new(Bridge::new(&lua, options.seed)?);
+        let native = native(&lua, &bridge)?;
+        let constants = api::constants(&lua, options.version)?;
+        let prelude = lua.load(include_str!("prelude.lua")).set_name(SANDBOX).set_mode(ChunkMode::Text);
+        let run = prelude.call::<Function>((native, constants))?;
+        lua.set_memory_limit(options.memory_bytes)?;
+        bridge.memory_bytes.set(options.memory_bytes);
+        bridge.collect_above.set(options.memory_bytes / 2);
+        set_hook(&lua, &bridge, INSTRUCTIONS)?;
+        Ok(Self { lua, bridge, run })
+    }
+
+    /// Compiles a script. The error is what Lua's compiler says.
+    pub fn compile(&self, text: &[u8]) -> std::result::Result<Script, String> {
+        let chunk = self.lua.load(text).set_name("@user_script").set_mode(ChunkMode::Text);
+        chunk.into_function().map(Script).map_err(|error| match error {
+            mlua::Error::SyntaxError { message, .. } => message,
+            other => other.to_string(),
+        })
+    }
+
+    /// Runs a script, and writes what it returns to `out`.
+    pub fn run(
+        &self,
+        script: &Script,
+        keys: &[&[u8]],
+        arguments: &[&[u8]],
+        caller: &mut dyn Caller,
+        (protocol, out): (Protocol, &mut Vec<u8>),
+    ) -> Ended {
+        self.bridge.begin();
+        let begin = out.len();
+        let outcome = self.bridge.slot.lend(caller, || {
+            let (keys, arguments) = (self.list(keys)?, self.list(arguments)?);
+            let (ok, value) = self.run.call::<(bool, Value)>((&script.0, keys, arguments))?;
+            if ok {
+                result::write(&value, &self.bridge.names, &mut Encoder::new(out, protocol))?;
+                return Ok(None);
+            }
+            Ok(Some(self.failure(&value)))
+        });
+        self.collect_if_large();
+        let ending = self.bridge.ending.replace(Ending::None);
+        if ending != Ending::None {
+            set_hook(&self.lua, &self.bridge, INSTRUCTIONS).expect("a hook takes no memory of the script");
+        }
+        let ended = match (ending, outcome) {
+            (Ending::Abandoned, _) => Ended::Abandoned,
+            (_, Ok(None)) => return Ended::Replied,
+            (_, Ok(Some(failure))) => Ended::Failed(failure),
+            (_, Err(error)) => Ended::Failed(Failure { text: text_of(&error), ..Failure::default() }),
+        };
+        out.truncate(begin);
+        ended
+    }
+
+    /// What a script leaves behind is garbage. Much of it goes at once, so that the next one finds room.
+    fn collect_if_large(&self) {
+        if self.lua.used_memory() > KEPT_BYTES.min(self.bridge.memory_bytes.get() / 4) {
+            // What fails here is a finalizer, and scripts have none.
+            let _ = self.lua.gc_collect();
+        }
+    }
+
+    /// Bytes that the interpreter uses.
+    pub fn used_memory(&self) -> usize {
+        self.lua.used_memory()
+    }
+
+    fn list(&self, words: &[&[u8]]) -> Result<Table> {
+        let table = self.lua.create_table_with_capacity(words.len(), 0)?;
+        for (index, word) in words.iter().enumerate() {
+            table.raw_set(index + 1, self.lua.create_string(word)?)?;
+        }
+        Ok(table)
+    }
+
+    /// What an error that ended a script says. The handler has made a table of it, unless there was no memory for that.
+    fn failure(&self, error: &Value) -> Failure {
+        let names = &self.bridge.names;
+        let Value::Table(table) = error else {
+            let text = match error {
+                Value::String(text) => [b"ERR ", &*text.as_bytes()].concat(),
+                Value::Error(error) => text_of(error),
+                _ => b"ERR execution failure".to_vec(),
+            };
+            return Failure { text, ..Failure::default() };
+        };
+        let text = match table.raw_get(&names.err) {
+            Ok(Value::String(text)) => text.as_bytes().to_vec(),
+            _ => b"ERR unknown error".to_vec(),
+        };
+        let place = match (table.raw_get(&names.source), table.raw_get(&names.line)) {
+            (Ok(Value::String(source)), Ok(Value::Integer(line))) => Some((source.to_string_lossy(), line)),
+            _ => None,
+        };
+        let is_counted = matches!(table.raw_get(&names.ignore), Ok(Value::Boolean(true)));
+        Failure { text, place, is_counted }
+    }
+}
+
+/// What the sandbox is made of.
+fn native(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
+    let native = lua.create_table()?;
+    native.raw_set("redis", api::functions(lua, bridge)?)?;
+    native.raw_set("libraries", lua.create_table()?)?;
+    let own = Rc::clone(bridge);
+    native.raw_set("handler", lua.create_function(move |lua, error| locate(lua, &own, error))?)?;
+    let own = Rc::clone(bridge);
+    let random =
+        lua.create_function(move |lua, arguments| match own.random.borrow_mut().draw(&arguments) {
+            Ok(number) => Ok((true, Value::Number(number))),
+            Err(text) => Ok((false, Value::String(lua.create_string(text)?))),
+        })?;
+    native.raw_set("random", random)?;
+    let own = Rc::clone(bridge);
+    let seed = lua.create_function(move |_, seed: Value| {
+        let seed = crate::random::number_of(&seed).unwrap_or(0.0);
+        own.random.replace(crate::random::Random::seeded(seed as i64 as u32));
+        Ok((true, Value::Nil))
+    })?;
+    native.raw_set("randomseed", seed)?;
+    Ok(native)
+}
+
+/// The handler of errors: makes of any error a table that says where it happened. That is the innermost function of
+/// Lua: an error is raised by one, or by a library function that one called.
+fn locate(lua: &Lua, bridge: &Bridge, error: Value) -> Result<Value> {
+    let names = &bridge.names;
+    let table = match error {
+        Value::Table(table) => table,
+        Value::Error(error) => crate::reply::error_table(lua, names, &text_of(&error))?,
+        other => {
+            let text = lua.coerce_string(other)?;
+            let text = text.as_ref().map_or_else(Vec::new, |text| text.as_bytes().to_vec());
+            crate::reply::error_table(lua, names, &[b"ERR ", &text[..]].concat())?
+        }
+    };
+    let mut level = 1;
+    while let Some(place) = lua.inspect_stack(level, place_of) {
+        if let Some((source, line)) = place {
+            table.raw_set(&names.source, source)?;
+            table.raw_set(&names.line, line)?;
+            break;
+        }
+        level += 1;
+    }
+    Ok(Value::Table(table))
+}
+
+/// Chunk and line at which a function is, if it is written in Lua and not a part of the sandbox.
+fn place_of(frame: &mlua::debug::Debug<'_>) -> Option<(String, usize)> {
+    let (source, line) = (frame.source().source?, frame.current_line()?);
+    (source != SANDBOX).then(|| (source.into_owned(), line))
+}
+
+/// The text of an error that is none of Lua's: too little memory, or the end of a script that was killed.
+fn text_of(error: &mlua::Error) -> Vec<u8> {
+    match error {
+        mlua::Error::MemoryError(text) => format!("ERR {text}").into_bytes(),
+        mlua::Error::CallbackError { cause, .. } => text_of(cause),
+        mlua::Error::RuntimeError(text) => format!("ERR {text}").into_bytes(),
+        other => format!("ERR {other}").into_bytes(),
+    }
+}
+
+/// Has the hook called every so many instructions.
+fn set_hook(lua: &Lua, bridge: &Rc<Bridge>, instructions: u32) -> Result<()> {
+    let own = Rc::clone(bridge);
+    let triggers = HookTriggers::new().every_nth_instruction(instructions);
+    lua.set_global_hook(triggers, move |lua, _| interrupt(lua, &own))
+}
+
+fn interrupt(lua: &Lua, bridge: &Rc<Bridge>) -> Result<VmState> {
+    make_room(lua, bridge)?;
+    if bridge.ending.get() == Ending::None {
+        let verdict = bridge.slot.with(|caller| caller.interrupt()).unwrap_or(Verdict::GoOn);
+        let Verdict::Kill(text) = verdict else { return Ok(VmState::Continue) };
+        bridge.ending.set(Ending::Killed(text));
+    }
+    // Whatever the script catches, its next instruction fails again.
+    set_hook(lua, bridge, 1)?;
+    match bridge.ending.get() {
+        Ending::Killed(text) => Err(mlua::Error::runtime(text)),
+        _ => Err(mlua::Error::runtime(api::ENDING)),
+    }
+}
+
+/// Lua's collector waits until memory has doubled, which near the limit is too late. So above half of it garbage is collected
+/// whenever an eighth has been added.
+fn make_room(lua: &Lua, bridge: &Bridge) -> Result<()> {
+    if lua.used_memory() > bridge.collect_above.get() {
+        lua.gc_collect()?;
+        let limit = bridge.memory_bytes.get();
+        bridge.collect_above.set((lua.used_memory() + limit / 8).max(limit / 2));
+    }
+    Ok(())
+}
+
+/// Lets the script end: from now on every instruction fails.
+pub(crate) fn end(lua: &Lua, bridge: &Rc<Bridge>, ending: Ending) -> Result<()> {
+    bridge.ending.set(ending);
+    set_hook(lua, bridge, 1)
+}
