@@ -279,6 +279,12 @@ impl<'k> Access<'k> {
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
+    /// Whether a shard is locked.
+    #[inline]
+    pub fn holds(&self, shard: usize) -> bool {
+        self.places[shard] != NOT_HELD
+    }
+
     /// Whether everything is locked.
     pub fn is_exclusive(&self) -> bool {
         self.exclusive

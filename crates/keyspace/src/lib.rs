@@ -14,6 +14,7 @@
 //! [`Options::encode`] names; time comes with [`Access::begin`].
 
 mod access;
+mod attempt;
 mod counters;
 mod db;
 mod due;
@@ -34,6 +35,7 @@ mod sizes;
 mod snapshot;
 
 pub use access::{Access, Garbage, Target, WorkerId};
+pub use attempt::Attempt;
 pub use counters::Counters;
 pub use db::{Added, Db, Expiry, NotAdded, WrongType};
 pub use due::DueFigures;

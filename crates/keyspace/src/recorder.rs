@@ -21,6 +21,14 @@ pub(crate) struct Recorder {
     touched: Vec<Touched>,
 }
 
+/// A place in what a worker has recorded in its current hold.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    bytes: usize,
+    records: usize,
+    touched: usize,
+}
+
 impl Recorder {
     /// A recorder whose units are numbered from `unit` on.
     pub(crate) fn new(encode: fn(&Effect<'_>, &mut Vec<u8>), unit: u64) -> Self {
@@ -58,6 +66,18 @@ impl Recorder {
         if !self.run.is_empty() {
             self.position = log.append(&mut self.run);
         }
+    }
+
+    /// The place that has been reached.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { bytes: self.run.bytes.len(), records: self.run.records.len(), touched: self.touched.len() }
+    }
+
+    /// Forgets what was recorded behind a place of the same hold.
+    pub(crate) fn rewind(&mut self, mark: &Mark) {
+        self.run.bytes.truncate(mark.bytes);
+        self.run.records.truncate(mark.records);
+        self.touched.truncate(mark.touched);
     }
 
     /// The place in the log behind the last effect.
