@@ -33,6 +33,8 @@ pub enum Group {
     List,
     /// Publish and subscribe.
     PubSub,
+    /// Scripts and functions.
+    Scripting,
     /// The server.
     Server,
     /// Sets.
@@ -56,6 +58,7 @@ impl Group {
             Self::HyperLogLog => "hyperloglog",
             Self::List => "list",
             Self::PubSub => "pubsub",
+            Self::Scripting => "scripting",
             Self::Server => "server",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
@@ -233,6 +236,8 @@ impl Flags {
     pub const PUSHES: Self = Self(1 << 20);
     /// Allowed to a client of RESP2 that is subscribed.
     pub const SUBSCRIBED: Self = Self(1 << 21);
+    /// Its keys may be none.
+    pub const NO_MANDATORY_KEYS: Self = Self(1 << 22);
 
     /// Both sets together.
     #[must_use]
@@ -263,6 +268,7 @@ impl Flags {
             (Flags::ALLOW_BUSY, "allow_busy"),
             (Flags::NO_MULTI, "no_multi"),
             (Flags::NO_ASYNC_LOADING, "no_async_loading"),
+            (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
         ];
         NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
     }

@@ -23,6 +23,8 @@ mod memory;
 mod object;
 mod pubsub;
 mod scan;
+mod script;
+mod scripting;
 mod server;
 mod set;
 mod slowlog;
@@ -57,6 +59,8 @@ pub const ALL: &[&[Command]] = &[
     object::COMMANDS,
     pubsub::COMMANDS,
     scan::COMMANDS,
+    script::COMMANDS,
+    scripting::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
     slowlog::COMMANDS,

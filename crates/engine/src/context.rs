@@ -9,6 +9,7 @@ use crate::args::Args;
 use crate::command::Flags;
 use crate::host::Host;
 use crate::pubsub::Desk;
+use crate::scripting::Interpreters;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
@@ -28,6 +29,8 @@ pub struct Context<'c, 'k> {
     pub invalidations: &'c mut Invalidations,
     /// What the worker's clients are subscribed to, and what is published to others.
     pub desk: &'c mut Desk,
+    /// What runs the worker's scripts.
+    pub interpreters: &'c mut Interpreters,
     /// The command's row.
     pub row: Row,
     /// Whether the command runs inside a transaction, with everything it needs locked already.
@@ -74,6 +77,38 @@ impl<'k> Context<'_, 'k> {
             let result = body(access);
             tell_observers(shared, access, invalidations, Some(session));
             result
+        })
+    }
+
+    /// Runs `body` with a context for which everything is locked; inside a transaction or script that did so already, at once.
+    pub(crate) fn exclusively<R>(&mut self, body: impl FnOnce(&mut Context<'_, 'k>) -> R) -> R {
+        // The access is lent to the closure and back; everything else of the context goes along.
+        let Self {
+            access,
+            session,
+            shared,
+            host,
+            invalidations,
+            desk,
+            interpreters,
+            row,
+            in_transaction,
+            ..
+        } = self;
+        access.with_everything(|access| {
+            let mut inner = Context {
+                access,
+                session,
+                shared,
+                host: *host,
+                invalidations,
+                desk,
+                interpreters,
+                row: *row,
+                in_transaction: *in_transaction,
+                first_key: None,
+            };
+            body(&mut inner)
         })
     }
 

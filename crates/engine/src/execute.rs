@@ -17,6 +17,7 @@ use crate::host::Host;
 use crate::permission;
 use crate::pubsub::Desk;
 use crate::reply::Reply;
+use crate::scripting::Interpreters;
 use crate::secrets;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
@@ -91,17 +92,20 @@ pub struct Worker<'k> {
     invalidations: Invalidations,
     /// What the worker's clients are subscribed to, and what has been published.
     pub desk: Desk,
+    interpreters: Interpreters,
 }
 
 impl<'k> Worker<'k> {
     /// The engine of worker `index`.
-    pub fn new(access: Access<'k>, index: usize) -> Self {
+    pub fn new(mut access: Access<'k>, index: usize) -> Self {
+        let seed = access.rng.next_u64() as u32;
         Self {
             access,
             index,
             wanted: Wanted::default(),
             invalidations: Invalidations::default(),
             desk: Desk::default(),
+            interpreters: Interpreters::new(seed),
         }
     }
 
@@ -198,6 +202,7 @@ impl<'k> Worker<'k> {
             host,
             invalidations: &mut self.invalidations,
             desk: &mut self.desk,
+            interpreters: &mut self.interpreters,
             row,
             in_transaction: false,
             first_key: prepared.first_key,
@@ -348,7 +353,20 @@ pub(crate) fn account(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, too
     }
     note_slow(shared, row, args, session, now.0 / 1000, took);
     if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
-        feed_monitors(context.host, row, args, session, now);
+        let source = if session.record.is_unix { "unix:" } else { "" };
+        feed_monitors(context.host, row, args, (session.database, source, &session.record.address), now);
+    }
+}
+
+/// What is noted of a command that a script has called. The script's own command is noted as slow, not its commands.
+#[inline]
+pub(crate) fn account_called(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
+    let (shared, session) = (context.shared, &*context.session);
+    if let Some(statistics) = shared.statistics.get(session.record.worker) {
+        statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+    }
+    if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
+        feed_monitors(context.host, row, args, (session.database, "", "lua"), context.access.now());
     }
 }
 
@@ -370,19 +388,18 @@ fn note_slow(shared: &Shared, row: &Row, args: &Args<'_>, session: &Session, tim
 }
 
 /// Tells MONITOR clients of a command. Commands of administrators and passwords are not shown.
-fn feed_monitors(host: &dyn Host, row: &Row, args: &Args<'_>, session: &Session, now: stdx::time::UnixMs) {
+fn feed_monitors(
+    host: &dyn Host,
+    row: &Row,
+    args: &Args<'_>,
+    (database, source, address): (DbIndex, &str, &str),
+    now: stdx::time::UnixMs,
+) {
     if row.command.flags.has(Flags::ADMIN) || row.command.flags.has(Flags::SKIP_MONITOR) {
         return;
     }
-    let source = if session.record.is_unix { "unix:" } else { "" };
-    let mut line = format!(
-        "{}.{:06} [{} {source}{}]",
-        now.0 / 1000,
-        now.0 % 1000 * 1000,
-        session.database.0,
-        session.record.address
-    )
-    .into_bytes();
+    let mut line = format!("{}.{:06} [{} {source}{address}]", now.0 / 1000, now.0 % 1000 * 1000, database.0)
+        .into_bytes();
     let hidden = secrets::hide(row, args);
     let args = &hidden.as_ref().map_or(*args, OwnedArgs::as_args);
     for argument in args.from(0) {

@@ -116,6 +116,8 @@ pub trait Host {
     fn wake_client(&self, client: &ClientRecord);
     /// Gives a line to every client that runs MONITOR.
     fn feed_monitors(&self, line: &[u8]);
+    /// Notes in the log what a script wants to say; the level is 0 (debug) to 3 (warning).
+    fn log_of_script(&self, level: u8, text: &str);
     /// Lets connections whose input waited (for a pause) go on.
     fn wake_all(&self);
     /// Saves what is to be kept and begins to end the server. `Err` says why it will not.

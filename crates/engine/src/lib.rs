@@ -26,6 +26,7 @@ pub mod permission;
 pub mod pubsub;
 pub mod rates;
 pub mod reply;
+pub mod scripting;
 mod secrets;
 pub mod session;
 pub mod shared;

@@ -13,6 +13,7 @@ use crate::client::Clients;
 use crate::latency::Latency;
 use crate::pubsub::Directory;
 use crate::rates::{Rates, Totals};
+use crate::scripting::Scripts;
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandTotals, WorkerStatistics};
 use crate::tracking::Tracking;
@@ -36,6 +37,8 @@ pub struct Shared {
     pub pubsub: Directory,
     /// Who may hold which keys in a cache.
     pub tracking: Tracking,
+    /// The scripts that are known.
+    pub scripts: Scripts,
     /// The slow log.
     pub slow_log: Mutex<SlowLog>,
     /// Latency events.
@@ -151,6 +154,7 @@ impl Shared {
             watchers: Watchers::default(),
             pubsub: Directory::default(),
             tracking: Tracking::default(),
+            scripts: Scripts::default(),
             slow_log: Mutex::default(),
             latency: Mutex::default(),
             statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),

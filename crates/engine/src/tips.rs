@@ -37,5 +37,9 @@ pub const MULTI_SHARD: &[&str] = &["request_policy:multi_shard", "response_polic
 pub const MULTI_SHARD_SUM: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
 /// To the primaries that have the keys; the replies are put into the order of the keys.
 pub const MULTI_SHARD_REPLIES: &[&str] = &["request_policy:multi_shard"];
+/// To every primary; it is true if it is on all.
+pub const ALL_SHARDS_AND: &[&str] = &["request_policy:all_shards", "response_policy:agg_logical_and"];
+/// To every primary; it went well if it did on one.
+pub const ALL_SHARDS_ONE: &[&str] = &["request_policy:all_shards", "response_policy:one_succeeded"];
 /// From one primary to the next, as the cursor says.
 pub const WALK: &[&str] = &["nondeterministic_output", "request_policy:special", "response_policy:special"];

@@ -31,6 +31,7 @@ struct Nothing;
 impl Host for Nothing {
     fn wake_client(&self, _: &ClientRecord) {}
     fn feed_monitors(&self, _: &[u8]) {}
+    fn log_of_script(&self, _: u8, _: &str) {}
     fn wake_all(&self) {}
     fn shutdown(&self, _: &mut Access<'_>, _: Shutdown) -> Result<(), String> {
         Ok(())

@@ -24,6 +24,10 @@ impl Host for Node {
         }
     }
 
+    fn log_of_script(&self, level: u8, text: &str) {
+        self.machine.log_of_script(level, text);
+    }
+
     fn wake_all(&self) {
         for worker in 0..self.shared.identity.threads {
             self.machine.post(worker, Mail::Unpaused);

@@ -78,6 +78,8 @@ pub trait Machine: Send + Sync {
     fn end(&self);
     /// Notes a warning in the log.
     fn warn(&self, text: &str);
+    /// Notes in the log what a script wants to say; the level is 0 (debug) to 3 (warning).
+    fn log_of_script(&self, level: u8, text: &str);
     /// Memory now.
     fn memory(&self) -> MemoryFigures;
     /// Asks the allocator to give back what it can.

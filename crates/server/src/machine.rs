@@ -12,7 +12,7 @@ use engine::shared::WriteBlock;
 use keyspace::{Access, Garbage, LogPosition};
 use node::{Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node, PersistenceFigures, Refusal, Side};
 use parking_lot::Mutex;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::journal::Journal;
@@ -258,6 +258,14 @@ impl Machine for ServerMachine {
 
     fn warn(&self, text: &str) {
         warn!("{text}");
+    }
+
+    fn log_of_script(&self, level: u8, text: &str) {
+        match level {
+            0 => debug!("{text}"),
+            1 | 2 => info!("{text}"),
+            _ => warn!("{text}"),
+        }
     }
 
     fn memory(&self) -> MemoryFigures {

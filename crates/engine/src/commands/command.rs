@@ -275,7 +275,7 @@ fn get_keys(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     let words = words.as_args();
     let mut keys = Vec::new();
     row.command.for_each_key(&words, |at, _| keys.push(at));
-    if keys.is_empty() {
+    if keys.is_empty() && !row.command.flags.has(Flags::NO_MANDATORY_KEYS) {
         return Err(Error::Static("ERR Invalid arguments specified for command"));
     }
     reply.array(keys.len());
@@ -288,7 +288,7 @@ fn get_keys_and_flags(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
     let words = words.as_args();
     let mut keys = Vec::new();
     row.command.for_each_key(&words, |at, access| keys.push((at, access)));
-    if keys.is_empty() {
+    if keys.is_empty() && !row.command.flags.has(Flags::NO_MANDATORY_KEYS) {
         return Err(Error::Static("ERR Invalid arguments specified for command"));
     }
     reply.array(keys.len());

@@ -17,6 +17,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         Group::HyperLogLog => Some("hyperloglog"),
         Group::List => Some("list"),
         Group::Set => Some("set"),
+        Group::Scripting => Some("scripting"),
         Group::String => Some("string"),
         Group::Transactions => Some("transaction"),
         Group::SortedSet => Some("sortedset"),
@@ -25,7 +26,8 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
     let is_dangerous = flags.has(Flags::ADMIN) || flags.has(Flags::DANGEROUS);
     let by_flag = [
         (flags.has(Flags::WRITE), "write"),
-        (flags.has(Flags::READONLY), "read"),
+        // A script that only reads is a script in the first place.
+        (flags.has(Flags::READONLY) && command.group != Group::Scripting, "read"),
         (flags.has(Flags::ADMIN), "admin"),
         (flags.has(Flags::PUBSUB), "pubsub"),
         (is_dangerous, "dangerous"),

@@ -136,22 +136,9 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     let protocol = ctx.session.protocol;
     let out = reply.buffer();
     let ran = if needs_everything {
-        // The access is lent to the closure and back; everything else of the context goes along.
-        let (session, shared, host, row) = (&mut *ctx.session, ctx.shared, ctx.host, ctx.row);
-        let (invalidations, desk) = (&mut *ctx.invalidations, &mut *ctx.desk);
-        ctx.access.with_everything(|access| {
-            let mut inner = Context {
-                access,
-                session,
-                shared,
-                host,
-                invalidations,
-                desk,
-                row,
-                in_transaction: true,
-                first_key: None,
-            };
-            run(&mut inner, out)
+        ctx.exclusively(|ctx| {
+            ctx.in_transaction = true;
+            run(ctx, out)
         })
     } else {
         let mut shards = shards_of(ctx);

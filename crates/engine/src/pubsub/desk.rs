@@ -59,6 +59,17 @@ impl Desk {
         count
     }
 
+    /// How many messages wait.
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.own.len(), self.others.len())
+    }
+
+    /// Forgets the messages that were published since a mark.
+    pub(crate) fn rewind(&mut self, (own, others): (usize, usize)) {
+        self.own.truncate(own);
+        self.others.truncate(others);
+    }
+
     /// The connections that are subscribed to the name of a message.
     pub fn receivers(&self, message: &Message) -> Option<Receivers> {
         self.subscribers[message.kind as usize].get(&message.name).cloned()

@@ -54,6 +54,9 @@ impl Machine for FakeMachine {
     fn warn(&self, text: &str) {
         self.warnings.lock().push(text.to_owned());
     }
+    fn log_of_script(&self, _: u8, text: &str) {
+        self.warnings.lock().push(text.to_owned());
+    }
     fn memory(&self) -> MemoryFigures {
         MemoryFigures {
             allocated: 4_000_000,

@@ -1,0 +1,26 @@
+//! Scripts: which are known, and how one runs.
+//!
+//! ```text
+//!   EVAL ─► Scripts (shared: text by name) ─► Interpreters (one a worker: compiled) ─► Run ─► script::Interpreter
+//!                                                                                     │ redis.call
+//!                                                                                     ▼
+//!                                                                     the command's handler, under the same locks
+//! ```
+//! A script holds the shards of the keys that it declares. If it wants another key, or a command that needs everything, what it
+//! has done is undone (`keyspace::Attempt`) and it runs again with the gate closed; the script is remembered as one that
+//! does so, and the next time it closes the gate at once. Scripts that declare their keys run beside each other on all
+//! workers; those that do not have the keyspace to themselves.
+//!
+//! All effects of a script are one unit in the log. The clock stands still while it runs.
+
+mod calls;
+mod flags;
+mod interpreters;
+mod known;
+mod run;
+
+pub(crate) use flags::ScriptFlags;
+pub use interpreters::Interpreters;
+pub(crate) use known::Source;
+pub use known::{ScriptFigures, Scripts};
+pub(crate) use run::{Job, run};
