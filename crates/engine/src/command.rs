@@ -84,6 +84,9 @@ pub enum Keys {
     TargetAndSources { target: usize, access: Access },
     /// The first argument is accessed in one way; a count stands at `at`, and that many keys behind it are read.
     TargetAndCounted { at: usize, access: Access },
+    /// The first is read. If the command `stores`, the one behind the last word STORE is overwritten. Others are read whose
+    /// names are made of what the first holds.
+    Sorted { stores: bool },
 }
 
 /// Which arguments are channels that its user must be allowed.
@@ -451,6 +454,15 @@ impl Command {
         if self.arity < 0 { count >= arity } else { count == arity }
     }
 
+    /// Whether it must be run with everything locked, if it cannot take locks by itself.
+    pub fn needs_everything(&self, args: &Args<'_>) -> bool {
+        let names_its_keys = match self.keys {
+            Keys::Sorted { .. } => !(2..args.len()).any(|at| args.is(at, "BY") || args.is(at, "GET")),
+            _ => false,
+        };
+        self.flags.has(Flags::ALONE) && !names_its_keys
+    }
+
     /// Calls `each` with the position of every key in the arguments and what is done with it. Arguments that do not
     /// name their keys rightly name none; the handler refuses them.
     pub fn for_each_key(&self, args: &Args<'_>, mut each: impl FnMut(usize, Access)) {
@@ -470,6 +482,12 @@ impl Command {
                     if at < count {
                         each(at, access);
                     }
+                }
+            }
+            Keys::Sorted { stores } => {
+                each(1, Access::Read);
+                if let Some(at) = stores.then(|| sort_target(args)).flatten() {
+                    each(at, Access::Overwrite);
                 }
             }
             Keys::TargetAndSources { target, access } => {
@@ -495,4 +513,20 @@ fn counted(args: &Args<'_>, at: usize, step: usize) -> impl ExactSizeIterator<It
     let keys = keys.and_then(|keys| usize::try_from(keys).ok());
     let fits = |keys: &usize| keys.checked_mul(step).is_some_and(|needed| needed <= room);
     (0..keys.filter(fits).unwrap_or(0)).map(move |key| at + 1 + key * step)
+}
+
+/// Where SORT stores its result: behind the last STORE that is no argument of another option.
+fn sort_target(args: &Args<'_>) -> Option<usize> {
+    let (mut at, mut target) = (2, None);
+    while at < args.len() {
+        if args.is(at, "LIMIT") {
+            at += 2;
+        } else if args.is(at, "GET") || args.is(at, "BY") {
+            at += 1;
+        } else if args.is(at, "STORE") && at + 1 < args.len() {
+            target = Some(at + 1);
+        }
+        at += 1;
+    }
+    target
 }

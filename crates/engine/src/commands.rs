@@ -28,6 +28,7 @@ mod scripting;
 mod server;
 mod set;
 mod slowlog;
+mod sort;
 mod sorted_set;
 mod string;
 mod syntax;
@@ -64,6 +65,7 @@ pub const ALL: &[&[Command]] = &[
     server::COMMANDS,
     set::COMMANDS,
     slowlog::COMMANDS,
+    sort::COMMANDS,
     sorted_set::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,

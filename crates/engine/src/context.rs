@@ -115,11 +115,16 @@ impl<'k> Context<'_, 'k> {
     /// Runs `body` with the shard of a key locked, for a command that otherwise runs with nothing locked; inside a
     /// transaction everything is.
     pub fn with_key<R>(&mut self, key: &Key<'_>, body: impl FnOnce(&mut Self) -> R) -> R {
+        let mut shards = [self.access.shard_of(key)];
+        self.with_shards(&mut shards, body)
+    }
+
+    /// The same with some shards.
+    pub fn with_shards<R>(&mut self, shards: &mut [usize], body: impl FnOnce(&mut Self) -> R) -> R {
         if self.in_transaction {
             return body(self);
         }
-        let mut shards = [self.access.shard_of(key)];
-        self.access.lock(&mut shards);
+        self.access.lock(shards);
         let result = body(self);
         self.tell_observers();
         self.access.unlock();

@@ -9,7 +9,7 @@ use value::{Kind, ValueRef};
 
 use crate::access::Access;
 use crate::db::value_of;
-use crate::key::DbIndex;
+use crate::key::{DbIndex, Key};
 use crate::log::LogPosition;
 use crate::scan::Seen;
 use crate::shard::Partition;
@@ -99,6 +99,15 @@ impl Snapshot {
                 each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry });
             }
         }
+    }
+
+    /// The value of a key that was not due when the snapshot was taken.
+    pub fn value(&self, database: DbIndex, key: &Key<'_>) -> Option<ValueRef<'_>> {
+        let shard = &self.shards[key.shard(self.shards.len())];
+        let (_, partition) = shard.iter().find(|(index, _)| *index == database)?;
+        let entry = partition.table.get(key.hash, key.bytes)?;
+        let is_due = entry.meta.expiry.is_some_and(|expiry| expiry <= self.taken);
+        (!is_due).then(|| value_of(&entry, self.taken))
     }
 
     /// Gives up a shard of a database that has been read.

@@ -518,6 +518,28 @@ fn an_rdb_file_written_here_passes_the_check_and_is_loaded() {
     }
 }
 
+/// Values of every kind, written by commands.
+fn fill_peer(peer: &Peer) {
+    for number in 0..200 {
+        peer.call(&["SET", &format!("key:{number}"), &format!("value {number}")]);
+    }
+    peer.call(&["SET", "due", "x", "PXAT", &LATER.to_string()]);
+    peer.call(&["SET", "repeats", &"ab".repeat(5000)]);
+    peer.call(&["HSET", "small", "a", "1", "b", "-70000", "c", &"c".repeat(100)]);
+    peer.call(&["HSET", "packed", "a", "1", "b", "-70000", "c", "4000", "d", "9000000000", "e", "text"]);
+    peer.call(&["ZADD", "few scores", "1", "a", "-70000.25", "b", "inf", "c", "3e20", "d"]);
+    for number in 0..1000 {
+        peer.call(&["ZADD", "many scores", &(number * number % 77).to_string(), &format!("m{number}")]);
+        peer.call(&["HSET", "large", &format!("f{number}"), &number.to_string()]);
+    }
+    for number in 0..1000 {
+        peer.call(&["SADD", "integers", &(number % 300 * 1000).to_string()]);
+        peer.call(&["SADD", "members", &format!("member:{number}")]);
+        peer.call(&["SADD", "few", &format!("member:{}", number % 20)]);
+    }
+    peer.call_in(3, &["SET", "other", "db"]);
+}
+
 #[test]
 fn files_of_a_server_are_read_with_equal_content() {
     for program in peers() {
@@ -534,37 +556,7 @@ fn files_of_a_server_are_read_with_equal_content() {
                 "yes",
             ];
             let peer = Peer::start(&program, tempfile::tempdir().unwrap(), &options);
-            for number in 0..200 {
-                peer.call(&["SET", &format!("key:{number}"), &format!("value {number}")]);
-            }
-            peer.call(&["SET", "due", "x", "PXAT", &LATER.to_string()]);
-            peer.call(&["SET", "repeats", &"ab".repeat(5000)]);
-            peer.call(&["HSET", "small", "a", "1", "b", "-70000", "c", &"c".repeat(100)]);
-            peer.call(&[
-                "HSET",
-                "packed",
-                "a",
-                "1",
-                "b",
-                "-70000",
-                "c",
-                "4000",
-                "d",
-                "9000000000",
-                "e",
-                "text",
-            ]);
-            peer.call(&["ZADD", "few scores", "1", "a", "-70000.25", "b", "inf", "c", "3e20", "d"]);
-            for number in 0..1000 {
-                peer.call(&["ZADD", "many scores", &(number * number % 77).to_string(), &format!("m{number}")]);
-                peer.call(&["HSET", "large", &format!("f{number}"), &number.to_string()]);
-            }
-            for number in 0..1000 {
-                peer.call(&["SADD", "integers", &(number % 300 * 1000).to_string()]);
-                peer.call(&["SADD", "members", &format!("member:{number}")]);
-                peer.call(&["SADD", "few", &format!("member:{}", number % 20)]);
-            }
-            peer.call_in(3, &["SET", "other", "db"]);
+            fill_peer(&peer);
             peer.call(&["BGREWRITEAOF"]);
             while !peer
                 .call(&["INFO", "persistence"])

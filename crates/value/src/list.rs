@@ -141,6 +141,15 @@ impl List {
         self.as_ref().is_empty()
     }
 
+    /// Whether two clones of a list are as they were when they were one; it takes a look at each, not a walk.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Packed(one), Self::Packed(other)) => one == other,
+            (Self::Large(one), Self::Large(other)) => one.elements.is_same(&other.elements),
+            _ => false,
+        }
+    }
+
     /// The bytes that the list takes out of line.
     pub fn allocated_bytes(&self) -> usize {
         match self {

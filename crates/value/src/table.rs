@@ -294,6 +294,11 @@ impl<V: Clone> Table<V> {
         false
     }
 
+    /// Whether two clones have not been changed since they were one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
     /// The seed of the table's hashes.
     pub fn seed(&self) -> HashKey {
         self.seed

@@ -156,6 +156,11 @@ impl<O: Order> Tree<O> {
         *self = Self::new();
     }
 
+    /// Whether two clones have not been changed since they were one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.root.is_same(&other.root)
+    }
+
     /// Bytes of memory, counted once for all clones. Looks at inner nodes only.
     pub fn allocated_bytes(&self) -> usize {
         self.root.allocated_bytes()

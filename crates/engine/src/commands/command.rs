@@ -116,6 +116,7 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
         Keys::None | Keys::Counted { .. } => (0, 0, 0),
         Keys::Range { first, last, step, .. } => (first as i64, i64::from(last), step as i64),
         Keys::Pair { .. } => (1, 2, 1),
+        Keys::Sorted { .. } => (1, 1, 1),
         Keys::TargetAndSources { target, .. } => (target as i64, -1, 1),
         Keys::TargetAndCounted { .. } => (1, 1, 1),
     };
@@ -123,7 +124,7 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
     reply.bulk(Table::full_name(row));
     reply.integer(command.arity.into());
     let mut flags: Vec<&str> = command.flags.names().collect();
-    if matches!(command.keys, Keys::Counted { .. } | Keys::TargetAndCounted { .. }) {
+    if matches!(command.keys, Keys::Counted { .. } | Keys::TargetAndCounted { .. } | Keys::Sorted { .. }) {
         flags.push("movablekeys");
     }
     reply.set(flags.len());

@@ -1,6 +1,6 @@
 //! What COMMAND INFO derives from a row: ACL categories and key specifications.
 
-use crate::command::{Channels, Command, Flags, Group, Keys};
+use crate::command::{Access, Channels, Command, Flags, Group, Keys};
 use crate::reply::Reply;
 
 /// The ACL categories of a command, by Redis's rules.
@@ -12,6 +12,8 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         _ if is_container => None,
         Group::Bitmap => Some("bitmap"),
         Group::Connection => Some("connection"),
+        // SORT is about the types of what it sorts, and no command for keys of any type.
+        Group::Generic if matches!(command.keys, Keys::Sorted { .. }) => None,
         Group::Generic => Some("keyspace"),
         Group::Hash => Some("hash"),
         Group::HyperLogLog => Some("hyperloglog"),
@@ -44,7 +46,11 @@ pub(super) fn key_specs(command: &Command) -> usize {
     match command.keys {
         Keys::None => 0,
         Keys::Range { .. } | Keys::Counted { .. } => 1,
-        Keys::Pair { .. } | Keys::TargetAndSources { .. } | Keys::TargetAndCounted { .. } => 2,
+        Keys::Pair { .. }
+        | Keys::TargetAndSources { .. }
+        | Keys::TargetAndCounted { .. }
+        | Keys::Sorted { stores: false } => 2,
+        Keys::Sorted { stores: true } => 3,
     }
 }
 
@@ -70,6 +76,13 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
             write_spec(reply, first.flags(), 1, &Find::Range { last: 1, step: 1 });
             write_spec(reply, second.flags(), 2, &Find::Range { last: 2, step: 1 });
         }
+        Keys::Sorted { stores } => {
+            write_spec(reply, Access::Read.flags(), 1, &Find::Range { last: 1, step: 1 });
+            write_unknown(reply, MADE_UP, Access::Read);
+            if stores {
+                write_unknown(reply, BEHIND_STORE, Access::Overwrite);
+            }
+        }
         Keys::TargetAndSources { target, access } => {
             write_spec(reply, access.flags(), target, &Find::Range { last: target as i32, step: 1 });
             write_spec(reply, &["RO", "access"], target + 1, &Find::Range { last: -1, step: 1 });
@@ -78,6 +91,30 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
             write_spec(reply, access.flags(), 1, &Find::Range { last: 1, step: 1 });
             write_spec(reply, &["RO", "access"], at, &Find::Count { step: 1 });
         }
+    }
+}
+
+/// Why SORT's keys are not known from its arguments, in the words of Redis, which tools may look for.
+const MADE_UP: &str = "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of \
+                       the key we sort";
+const BEHIND_STORE: &str = "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the \
+                            argument array";
+
+/// A specification of keys that are not known from their places.
+fn write_unknown(reply: &mut Reply<'_>, why: &str, access: Access) {
+    reply.map(4);
+    reply.bulk("notes");
+    reply.bulk(why);
+    reply.bulk("flags");
+    reply.set(access.flags().len());
+    access.flags().iter().for_each(|flag| reply.simple(flag));
+    for search in ["begin_search", "find_keys"] {
+        reply.bulk(search);
+        reply.map(2);
+        reply.bulk("type");
+        reply.bulk("unknown");
+        reply.bulk("spec");
+        reply.map(0);
     }
 }
 

@@ -121,8 +121,12 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
         abandon(ctx.session, ctx.shared);
         return Err(Error::Static("EXECABORT Transaction discarded because of previous errors."));
     }
-    let needs_everything =
-        ctx.session.transaction.commands().iter().any(|(row, _)| row.command.flags.has(Flags::ALONE));
+    let needs_everything = ctx
+        .session
+        .transaction
+        .commands()
+        .iter()
+        .any(|(row, args)| row.command.needs_everything(&args.as_args()));
     let run = |ctx: &mut Context<'_, '_>, out: &mut Vec<u8>| {
         if ctx.session.transaction.is_touched() || a_watched_key_came_or_went(ctx) {
             abandon(ctx.session, ctx.shared);

@@ -81,7 +81,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         if access.is_exclusive() {
             return true;
         }
-        let mut held = !row.command.flags.has(Flags::ALONE);
+        let mut held = !row.command.needs_everything(args);
         row.command.for_each_key(args, |at, _| {
             held &= access.holds(access.shard_of(&self.ctx.key_of(args.get(at))));
         });

@@ -54,6 +54,7 @@ fn request(row: &Row) -> Vec<String> {
         Keys::Counted { at, .. } | Keys::TargetAndCounted { at, .. } => at + 2,
         Keys::Pair { .. } => 3,
         Keys::TargetAndSources { target, .. } => target + 2,
+        Keys::Sorted { .. } => 4,
     };
     let channels = if command.channels == Channels::None { 0 } else { 2 };
     let arity = command.arity.unsigned_abs() as usize;
@@ -64,6 +65,9 @@ fn request(row: &Row) -> Vec<String> {
     }
     if let Keys::Counted { at, .. } | Keys::TargetAndCounted { at, .. } = command.keys {
         "1".clone_into(&mut words[at]);
+    }
+    if let Keys::Sorted { stores: true } = command.keys {
+        "STORE".clone_into(&mut words[2]);
     }
     words
 }

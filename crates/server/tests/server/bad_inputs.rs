@@ -156,6 +156,31 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
         "1",
         true,
     ),
+    // Sorting.
+    (
+        "a slice to the end of all, unsorted",
+        &["RPUSH l 2 1", "SORT_RO l BY a LIMIT 1 9223372036854775807"],
+        "Array([Bulk([49])])",
+        true,
+    ),
+    (
+        "a slice from the end of all on",
+        &["RPUSH l 2 1", "SORT l LIMIT 9223372036854775807 9223372036854775807"],
+        "Array([])",
+        true,
+    ),
+    (
+        "a slice from before the first",
+        &["RPUSH l 2 1", "SORT l LIMIT -9223372036854775808 1"],
+        "Array([Bulk([49])])",
+        true,
+    ),
+    (
+        "one element that is not a number",
+        &["RPUSH l 1 x", "SORT l STORE l"],
+        "ERR One or more scores can't be converted into double",
+        true,
+    ),
     // Databases.
     ("a database below the first", &["SELECT -1"], "ERR DB index is out of range", true),
     (

@@ -48,6 +48,7 @@ const WRITES: &[&str] = &[
     "SPOP popped 2",
     "SPOP popped",
     "SUNIONSTORE union integers members popped",
+    "SORT union ALPHA DESC STORE sorted",
     "SINTERSTORE intersection union popped",
     "SDIFFSTORE difference union popped",
     "PEXPIREAT union FAR",

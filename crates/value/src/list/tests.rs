@@ -84,6 +84,18 @@ fn sizes_stand_for_the_limits_of_redis() {
     assert_eq!([elements(-1), elements(0), elements(3)], [usize::MAX, 1, 3]);
 }
 
+#[test]
+fn clones_are_the_same_until_one_changes() {
+    for count in [1, 20, 1000, 100_000] {
+        let mut kept = Kept::new(-2);
+        (0..count).for_each(|_| kept.push(b"element"));
+        let clone = kept.list.clone();
+        assert!(clone.is_same(&kept.list));
+        kept.edit(|edit| edit.replace(0, b"another"));
+        assert!(!clone.is_same(&kept.list), "one of {count} differs");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Push(Side, Vec<u8>),

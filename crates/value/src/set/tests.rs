@@ -235,6 +235,17 @@ fn what_shrank_is_encoded_as_what_is_left() {
     assert_eq!(encoding(&combine(Operation::Union, &[past], SETTINGS)), "listpack");
 }
 
+#[test]
+fn clones_are_the_same_until_one_changes() {
+    for set in forms() {
+        let mut clone = set.clone();
+        assert!(clone.is_same(&set));
+        edit(&mut clone, SETTINGS, |edit| edit.add(b"other"));
+        assert!(!clone.is_same(&set));
+        assert!(!set.is_same(&texts(SETTINGS, 7)));
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Add(Vec<u8>),

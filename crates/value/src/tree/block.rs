@@ -33,6 +33,11 @@ impl Block {
         Self(Arc::from(&ZEROS[..sizes::fit(needed).min(BLOCK_BYTES)]))
     }
 
+    /// Whether it is the same memory.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// A copy of a block of bytes that is no longer than [`BLOCK_BYTES`].
     pub(super) fn of(leaf: Leaf<'_>) -> Self {
         let mut block = Self::with_capacity(leaf.used_bytes());

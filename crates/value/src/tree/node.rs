@@ -60,6 +60,16 @@ impl Node {
         Self::Leaf(block)
     }
 
+    /// Whether it is the same memory.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Leaf(one), Self::Leaf(other)) => one.is_same(other),
+            (Self::Large(one), Self::Large(other)) => Arc::ptr_eq(one, other),
+            (Self::Inner(one), Self::Inner(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// The number of elements below.
     pub(super) fn count(&self) -> usize {
         match self {
