@@ -6,6 +6,7 @@ use mlua::{Lua, LuaString, Result};
 use resp::Protocol;
 
 use crate::lend::Slot;
+use crate::libraries::Settings;
 use crate::random::Random;
 use crate::words::Words;
 
@@ -71,6 +72,8 @@ pub(crate) struct Bridge {
     pub(crate) protocol: Cell<Protocol>,
     pub(crate) ending: Cell<Ending>,
     pub(crate) random: RefCell<Random>,
+    /// How the running script wants JSON.
+    pub(crate) json: Cell<Settings>,
     /// The most bytes that a script may use.
     pub(crate) memory_bytes: Cell<usize>,
     /// Above this garbage is collected while a script runs.
@@ -87,6 +90,7 @@ impl Bridge {
             protocol: Cell::new(Protocol::Resp2),
             ending: Cell::new(Ending::None),
             random: RefCell::new(Random::seeded(seed)),
+            json: Cell::default(),
             memory_bytes: Cell::new(0),
             collect_above: Cell::new(usize::MAX),
         })
@@ -96,5 +100,6 @@ impl Bridge {
     pub(crate) fn begin(&self) {
         self.protocol.set(Protocol::Resp2);
         self.ending.set(Ending::None);
+        self.json.set(Settings::default());
     }
 }

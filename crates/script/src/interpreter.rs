@@ -183,7 +183,7 @@ impl Interpreter {
 fn native(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
     let native = lua.create_table()?;
     native.raw_set("redis", api::functions(lua, bridge)?)?;
-    native.raw_set("libraries", lua.create_table()?)?;
+    native.raw_set("libraries", crate::libraries::all(lua, bridge)?)?;
     let own = Rc::clone(bridge);
     native.raw_set("handler", lua.create_function(move |lua, error| locate(lua, &own, error))?)?;
     let own = Rc::clone(bridge);
