@@ -21,6 +21,7 @@ use crate::scripting::Interpreters;
 use crate::secrets;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
+use crate::slices::Slices;
 use crate::statistics::{WorkerStatistics, add};
 use crate::table::{Row, table};
 use crate::tracking::{Invalidations, Notice};
@@ -93,6 +94,8 @@ pub struct Worker<'k> {
     /// What the worker's clients are subscribed to, and what has been published.
     pub desk: Desk,
     interpreters: Interpreters,
+    /// What is still to be written of the reply of the last command.
+    pub slices: Slices,
 }
 
 impl<'k> Worker<'k> {
@@ -106,6 +109,7 @@ impl<'k> Worker<'k> {
             invalidations: Invalidations::default(),
             desk: Desk::default(),
             interpreters: Interpreters::new(seed),
+            slices: Slices::default(),
         }
     }
 
@@ -207,7 +211,8 @@ impl<'k> Worker<'k> {
             in_transaction: false,
             first_key: prepared.first_key,
         };
-        let failed = call(&mut context, args, out);
+        let mut reply = Reply::sliced(out, context.session.protocol, &mut self.slices);
+        let failed = call(&mut context, args, &mut reply);
         // In this order: what the command has found due was read before, and what it has read is read from now on.
         context.tell_observers();
         context.remember_keys(args);
@@ -218,7 +223,9 @@ impl<'k> Worker<'k> {
         let took = ended.saturating_sub(started);
         account(&context, &row, args, took, failed);
         let reply_begin = if row.command.flags.has(Flags::PUSHES) { out.len() } else { begin };
-        finish(session, out, reply_begin);
+        if !finish(session, out, reply_begin) {
+            self.slices.truncate(reply_begin);
+        }
         end_caching(session, Some(&row));
         self.invalidations.write_own(session, out, shared);
         ended
@@ -253,31 +260,28 @@ impl<'k> Worker<'k> {
 ///
 /// A panic in a handler is our error. The client is told, the connection closed, and the server goes on: the shard's
 /// table is changed in steps that each leave it whole, so other keys are not in danger.
-pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, out: &mut Vec<u8>) -> bool {
-    let begin = out.len();
-    let (protocol, handler) = (context.session.protocol, context.row.command.handler);
+pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> bool {
+    let begin = reply.buffer().len();
+    let handler = context.row.command.handler;
     let touching = !context.session.no_touch || context.row.command.name == "TOUCH";
     context.access.set_touching(touching);
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let mut reply = Reply::new(out, protocol);
-        handler(context, args, &mut reply)
-    }));
+    let outcome = catch_unwind(AssertUnwindSafe(|| handler(context, args, reply)));
     let failed = match outcome {
-        Ok(Ok(())) => out.get(begin) == Some(&b'-'),
+        Ok(Ok(())) => reply.buffer().get(begin) == Some(&b'-'),
         Ok(Err(error)) => {
-            out.truncate(begin);
-            Reply::new(out, context.session.protocol).error(error.to_string());
+            reply.truncate(begin);
+            reply.error(error.to_string());
             true
         }
         Err(_) => {
-            out.truncate(begin);
+            reply.truncate(begin);
             context.session.closing = true;
-            Reply::new(out, protocol).error("ERR internal error; the connection is closed");
+            reply.error("ERR internal error; the connection is closed");
             true
         }
     };
     if failed && let Some(statistics) = context.shared.statistics.get(context.session.record.worker) {
-        statistics.answered_error(&out[begin..]);
+        statistics.answered_error(&reply.buffer()[begin..]);
     }
     failed
 }
@@ -325,21 +329,17 @@ fn end_caching(session: &mut Session, row: Option<&Row>) {
     }
 }
 
-/// Takes the reply back if the client does not want it.
+/// Takes the reply back if the client does not want it; then it is false.
 #[inline]
-fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) {
-    match session.reply_mode {
-        ReplyMode::On => {}
-        ReplyMode::Off => out.truncate(begin),
-        ReplyMode::SkipNext => {
-            out.truncate(begin);
-            session.reply_mode = ReplyMode::Skip;
-        }
-        ReplyMode::Skip => {
-            out.truncate(begin);
-            session.reply_mode = ReplyMode::On;
-        }
-    }
+fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) -> bool {
+    session.reply_mode = match session.reply_mode {
+        ReplyMode::On => return true,
+        ReplyMode::Off => ReplyMode::Off,
+        ReplyMode::SkipNext => ReplyMode::Skip,
+        ReplyMode::Skip => ReplyMode::On,
+    };
+    out.truncate(begin);
+    false
 }
 
 /// What is noted of every command that has run, alone or in a transaction: figures, slowness, MONITOR. The commands of a

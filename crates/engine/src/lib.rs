@@ -30,6 +30,7 @@ pub mod scripting;
 mod secrets;
 pub mod session;
 pub mod shared;
+pub mod slices;
 pub mod slowlog;
 pub mod statistics;
 pub mod table;

@@ -1,19 +1,58 @@
 //! The reply of a command, written straight into the output of its connection.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 use resp::{Encoder, Protocol};
-use value::StringRef;
+use value::{Blob, StringRef};
+
+use crate::slices::{Bytes, MANY_BYTES, MANY_ELEMENTS, Producer, Progress, Slices};
 
 /// A reply in the making: an encoder, and what values need.
 pub struct Reply<'a> {
     encoder: Encoder<'a>,
+    /// Where long parts are left for later; `None` where the bytes are needed at once.
+    slices: Option<&'a mut Slices>,
 }
 
 impl<'a> Reply<'a> {
-    /// A reply at the end of a buffer.
+    /// A reply at the end of a buffer, whole when its handler returns.
     pub fn new(out: &'a mut Vec<u8>, protocol: Protocol) -> Self {
-        Self { encoder: Encoder::new(out, protocol) }
+        Self { encoder: Encoder::new(out, protocol), slices: None }
+    }
+
+    /// A reply at the end of a buffer, long parts of which are written later.
+    pub fn sliced(out: &'a mut Vec<u8>, protocol: Protocol, slices: &'a mut Slices) -> Self {
+        Self { encoder: Encoder::new(out, protocol), slices: Some(slices) }
+    }
+
+    /// A reply within this one, for a command of a transaction. The protocol may be another, since a HELLO before it may
+    /// have changed it.
+    pub fn inner(&mut self, protocol: Protocol) -> Reply<'_> {
+        Reply { encoder: Encoder::new(self.encoder.buffer(), protocol), slices: self.slices.as_deref_mut() }
+    }
+
+    /// Takes back everything behind a length of the buffer.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.encoder.buffer().truncate(length);
+        if let Some(slices) = &mut self.slices {
+            slices.truncate(length);
+        }
+    }
+
+    /// Whether so many elements are better left to [`Reply::produce`].
+    #[inline]
+    pub(crate) fn leaves(&self, elements: usize) -> bool {
+        elements >= MANY_ELEMENTS && self.slices.is_some()
+    }
+
+    /// Leaves the rest of the reply, whose head is written, to a producer; where the bytes are needed at once, it writes
+    /// them now.
+    pub(crate) fn produce(&mut self, mut producer: impl Producer + 'static) {
+        let out = self.encoder.buffer();
+        match &mut self.slices {
+            Some(slices) => slices.push(out.len(), producer),
+            None => while producer.produce(out) == Progress::More {},
+        }
     }
 
     /// A string value.
@@ -21,15 +60,23 @@ impl<'a> Reply<'a> {
     pub fn string(&mut self, value: StringRef<'_>) {
         match value {
             StringRef::Inline(bytes) => self.encoder.bulk(bytes),
-            StringRef::Blob(blob) => {
-                let out = self.encoder.buffer();
-                out.push(b'$');
-                stdx::number::write_u64(out, blob.len() as u64);
-                out.extend_from_slice(b"\r\n");
-                value.append_to(out);
-                out.extend_from_slice(b"\r\n");
-            }
+            StringRef::Blob(blob) => self.blob(blob, 0..blob.len()),
         }
+    }
+
+    /// A part of a long string.
+    pub(crate) fn blob(&mut self, blob: &Blob, range: Range<usize>) {
+        let out = self.encoder.buffer();
+        out.push(b'$');
+        stdx::number::write_u64(out, range.len() as u64);
+        out.extend_from_slice(b"\r\n");
+        if range.len() >= MANY_BYTES && self.slices.is_some() {
+            self.produce(Bytes::new(blob.clone(), range));
+            return;
+        }
+        out.reserve(range.len() + 2);
+        blob.chunks(range).for_each(|piece| out.extend_from_slice(piece));
+        out.extend_from_slice(b"\r\n");
     }
 
     /// A value or null.

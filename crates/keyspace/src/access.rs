@@ -89,6 +89,11 @@ impl Garbage {
     pub(crate) fn value(value: Value) -> Self {
         Self(Gone::Value(value))
     }
+
+    /// Anything else, such as what holds a clone of a value.
+    pub fn other(other: Box<dyn std::fmt::Debug + Send>) -> Self {
+        Self(Gone::Other(other))
+    }
 }
 
 /// What is dropped.
@@ -96,6 +101,7 @@ impl Garbage {
 enum Gone {
     Value(#[expect(dead_code, reason = "see Garbage")] Value),
     Partition(#[expect(dead_code, reason = "see Garbage")] Partition),
+    Other(#[expect(dead_code, reason = "see Garbage")] Box<dyn std::fmt::Debug + Send>),
 }
 
 impl<'k> Access<'k> {

@@ -47,4 +47,4 @@ pub use keyspace::{Keyspace, Limits, Options, SHARDS};
 pub use log::LogPosition;
 pub use scan::Seen;
 pub use sizes::SizeFigures;
-pub use snapshot::Snapshot;
+pub use snapshot::{KeyWalk, Snapshot};

@@ -5,7 +5,8 @@
 //! split and merge. It begins at 0 and is 0 again at the end.
 
 use stdx::time::UnixMs;
-use value::{Kind, ValueRef};
+use value::table::Entry;
+use value::{Kind, Value, ValueRef};
 
 use crate::access::Access;
 use crate::db::value_of;
@@ -23,6 +24,19 @@ pub struct Seen<'a> {
     pub value: ValueRef<'a>,
     /// When it is due.
     pub expiry: Option<UnixMs>,
+}
+
+impl<'a> Seen<'a> {
+    /// What a walk shows of an entry; nothing if it is due.
+    pub(crate) fn of(entry: &Entry<'a, Value>, now: UnixMs) -> Option<Self> {
+        let is_live = entry.meta.expiry.is_none_or(|expiry| expiry > now);
+        is_live.then(|| Self {
+            key: entry.key,
+            kind: Kind::of_tag(entry.meta.kind),
+            value: value_of(entry, now),
+            expiry: entry.meta.expiry,
+        })
+    }
 }
 
 impl Access<'_> {
@@ -86,10 +100,8 @@ impl Access<'_> {
         self.with_partition(shard, database, |partition| {
             let Some(partition) = partition else { return 0 };
             partition.table.scan(position, &mut |entry| {
-                if entry.meta.expiry.is_none_or(|expiry| expiry > now) {
-                    let kind = Kind::of_tag(entry.meta.kind);
-                    let value = value_of(&entry, now);
-                    each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry });
+                if let Some(seen) = Seen::of(&entry, now) {
+                    each(seen);
                 }
             })
         })

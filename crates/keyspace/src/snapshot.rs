@@ -5,7 +5,8 @@
 //! shard when it is done with it, and with that the writers' duty.
 
 use stdx::time::UnixMs;
-use value::{Kind, ValueRef};
+use value::table::Table;
+use value::{Kind, Value, ValueRef};
 
 use crate::access::Access;
 use crate::db::value_of;
@@ -23,7 +24,30 @@ pub struct Snapshot {
     taken: UnixMs,
 }
 
+/// The keys of one database at one moment, to be visited page by page by any thread.
+#[derive(Debug)]
+pub struct KeyWalk {
+    /// The tables of the shards that are not done.
+    tables: Vec<Table<Value>>,
+    /// Where in the last of them the walk goes on.
+    position: u64,
+    taken: UnixMs,
+}
+
 impl Access<'_> {
+    /// Begins a walk of all keys of a database as they are now. Called inside a batch with nothing locked or everything.
+    pub fn walk(&mut self, database: DbIndex) -> KeyWalk {
+        self.with_everything(|access| {
+            let tables = access
+                .held_shards()
+                .filter_map(|(_, shard)| shard.partition(database))
+                .filter(|partition| !partition.table.is_empty())
+                .map(|partition| partition.table.clone())
+                .collect();
+            KeyWalk { tables, position: 0, taken: access.now() }
+        })
+    }
+
     /// Takes a snapshot; `cut` is called at its place in the log, while no worker is in a batch. Called inside a batch
     /// with nothing locked.
     pub fn snapshot(&mut self, cut: impl FnOnce(LogPosition)) -> Snapshot {
@@ -40,6 +64,24 @@ impl Access<'_> {
             cut(position);
             Snapshot { shards, position, taken: access.now() }
         })
+    }
+}
+
+impl KeyWalk {
+    /// Visits the keys of one page that are not due; false when there are no more pages. A shard is given up when it is
+    /// done, and with it the writers' duty to copy.
+    pub fn step(&mut self, each: &mut dyn FnMut(Seen<'_>)) -> bool {
+        let Some(table) = self.tables.last() else { return false };
+        let taken = self.taken;
+        self.position = table.scan(self.position, &mut |entry| {
+            if let Some(seen) = Seen::of(&entry, taken) {
+                each(seen);
+            }
+        });
+        if self.position == 0 {
+            self.tables.pop();
+        }
+        !self.tables.is_empty()
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use engine::statistics::{WorkerStatistics, add};
 use engine::{Login, Reply, Session};
-use keyspace::{LogPosition, WorkerId};
+use keyspace::{Garbage, LogPosition, WorkerId};
 
 use crate::Now;
 use crate::connection::Connection;
@@ -100,6 +100,8 @@ impl<'n> Worker<'n> {
     /// A connection's socket is closed.
     pub fn close(&mut self, number: usize) {
         if let Some(mut connection) = self.connections[number].take() {
+            connection.output.clear();
+            free_spent(self.node, &mut connection.output);
             count_sent(&self.node.shared.statistics[self.index], &mut connection);
             self.engine.forget(&mut connection.session, &self.node.shared);
             self.node.shared.clients.close(&connection.session.record);
@@ -134,6 +136,7 @@ impl<'n> Worker<'n> {
         {
             connection.is_finished = true;
             connection.output.clear();
+            free_spent(self.node, &mut connection.output);
             self.finished.push_back(number);
         }
     }
@@ -146,6 +149,7 @@ impl<'n> Worker<'n> {
     /// Everything a connection was owed has been sent.
     pub fn written(&mut self, number: usize) {
         let Some(connection) = &mut self.connections[number] else { return };
+        free_spent(self.node, &mut connection.output);
         connection.over_soft_limit_since = None;
         let record = &connection.session.record;
         record.output_bytes.store(0, Ordering::Relaxed);
@@ -159,6 +163,9 @@ impl<'n> Worker<'n> {
 
     /// A connection has more to send and may.
     pub fn retry_write(&mut self, number: usize) {
+        if let Some(connection) = &mut self.connections[number] {
+            free_spent(self.node, &mut connection.output);
+        }
         mark_writable(&mut self.connections, &mut self.writable, number);
     }
 
@@ -280,6 +287,15 @@ impl<'n> Worker<'n> {
                 }
             }
         }
+    }
+}
+
+/// Hands what producers of replies held to the background.
+#[inline]
+fn free_spent(node: &Node, output: &mut Output) {
+    if output.has_spent() {
+        let garbage = output.take_spent().into_iter().map(|producer| Garbage::other(producer)).collect();
+        node.machine.free(garbage);
     }
 }
 

@@ -30,8 +30,12 @@ pub const WAKE: Token = Token(usize::MAX);
 const READ_BUDGET: usize = 16 * 1024;
 /// Bytes of requests a turn can hold; connections that do not fit are read in the next turn.
 const ARENA: usize = 256 * 1024;
-/// Bytes written to one connection in one turn before others get theirs.
-const WRITE_BUDGET: usize = 1024 * 1024;
+/// Bytes written to one connection in one turn before others get theirs: some hundred microseconds.
+const WRITE_BUDGET: usize = 256 * 1024;
+/// Bytes written in one turn before connections that are owed much wait for the next.
+const TURN_BUDGET: usize = 2 * WRITE_BUDGET;
+/// A connection that is owed no more never waits for the next turn.
+const SHORT: usize = 16 * 1024;
 /// Connections taken from the mailbox in one turn.
 const ADOPT_BUDGET: usize = 64;
 
@@ -233,21 +237,32 @@ impl<'n> Reactor<'n> {
         self.readable = left;
     }
 
-    /// Sends what each connection may send now.
+    /// Sends what each connection may send now. Those that are owed much take turns.
     fn write(&mut self) {
         let mut writable = self.worker.take_writable();
+        let mut budget = TURN_BUDGET;
+        let mut served = Vec::new();
         for number in writable.drain(..) {
             let Some(socket) = self.sockets[number].as_mut() else { continue };
             if socket.write_blocked {
                 continue;
             }
-            match write_some(&mut socket.stream, self.worker.output(number)) {
+            let output = self.worker.output(number);
+            if budget == 0 && output.len() > SHORT {
+                self.worker.retry_write(number);
+                continue;
+            }
+            let (sent, bytes) = write_some(&mut socket.stream, output);
+            budget = budget.saturating_sub(bytes);
+            match sent {
                 Ok(Sent::All) => self.worker.written(number),
                 Ok(Sent::Blocked) => socket.write_blocked = true,
-                Ok(Sent::BudgetSpent) => self.worker.retry_write(number),
+                Ok(Sent::BudgetSpent) => served.push(number),
                 Err(_) => self.worker.peer_closed(number),
             }
         }
+        // Behind those that had to wait.
+        served.into_iter().for_each(|number| self.worker.retry_write(number));
         self.worker.return_writable(writable);
     }
 
@@ -270,7 +285,10 @@ impl<'n> Reactor<'n> {
     fn drain(&mut self) {
         let now = clock::now();
         self.worker.stop(now);
-        self.write();
+        // Each round brings every connection nearer to its end, to a full socket or to a broken one.
+        while self.worker.has_writable() {
+            self.write();
+        }
     }
 }
 
@@ -291,23 +309,28 @@ enum Sent {
     BudgetSpent,
 }
 
-/// Writes until all is sent, the socket is full or the budget is spent.
-fn write_some(stream: &mut Stream, output: &mut node::Output) -> io::Result<Sent> {
+/// Writes until all is sent, the socket is full or the budget is spent; tells how many bytes went, too.
+fn write_some(stream: &mut Stream, output: &mut node::Output) -> (io::Result<Sent>, usize) {
     let mut sent = 0;
     while !output.is_empty() {
+        output.advance();
+        if output.bytes().is_empty() {
+            // A producer that works and has nothing to show yet has had its share of the turn.
+            return (Ok(if output.is_empty() { Sent::All } else { Sent::BudgetSpent }), sent);
+        }
         match stream.write(output.bytes()) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(0) => return (Err(ErrorKind::WriteZero.into()), sent),
             Ok(count) => {
                 output.consume(count);
                 sent += count;
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Blocked),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return (Ok(Sent::Blocked), sent),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (Err(error), sent),
         }
         if sent >= WRITE_BUDGET && !output.is_empty() {
-            return Ok(Sent::BudgetSpent);
+            return (Ok(Sent::BudgetSpent), sent);
         }
     }
-    Ok(Sent::All)
+    (Ok(Sent::All), sent)
 }

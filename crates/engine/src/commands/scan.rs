@@ -2,6 +2,10 @@
 //!
 //! They take the locks of one shard after the other by themselves, so they run alone, with nothing locked before.
 
+use std::collections::VecDeque;
+
+use keyspace::KeyWalk;
+use resp::Protocol;
 use resp::write::Aggregate;
 use stdx::glob::{self, Case};
 use stdx::number::{parse_i64, parse_u64};
@@ -11,6 +15,7 @@ use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::{Producer, Progress};
 use crate::tips;
 
 const FLAGS: Flags = Flags::READONLY.and(Flags::ALONE);
@@ -42,6 +47,9 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// How many keys one call of SCAN may visit: a larger COUNT is no error, but does not hold up the others.
 const MAX_COUNT: i64 = 16_384;
+
+/// How many pages KEYS looks at in a slice: about a thousand keys, some tens of microseconds.
+const PAGES_OF_A_SLICE: usize = 64;
 
 /// What SCAN shows, and how much.
 struct Options<'a> {
@@ -103,9 +111,15 @@ fn scan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 
 fn keys(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let pattern = args.get(1);
+    let database = ctx.session.database;
+    if reply.leaves(ctx.shared.keyspace.len(database)) {
+        let walk = ctx.access.walk(database);
+        reply.produce(MatchingKeys::new(walk, pattern, reply.protocol()));
+        return Ok(());
+    }
     let deferred = reply.defer();
     let mut count = 0;
-    ctx.access.for_each_key(ctx.session.database, &mut |seen| {
+    ctx.access.for_each_key(database, &mut |seen| {
         if pattern == b"*" || glob::matches(pattern, seen.key, Case::Sensitive) {
             reply.bulk(seen.key);
             count += 1;
@@ -113,6 +127,71 @@ fn keys(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
     });
     reply.finish(deferred, Aggregate::Array, count);
     Ok(())
+}
+
+/// The reply of KEYS for many keys: they are gathered page by page, and written when it is known how many they are.
+#[derive(Debug)]
+struct MatchingKeys {
+    walk: KeyWalk,
+    pattern: Vec<u8>,
+    protocol: Protocol,
+    /// The keys found, as they are written, in pieces that are handed on as they are.
+    found: VecDeque<Vec<u8>>,
+    found_bytes: usize,
+    count: usize,
+    /// How many they are has been written.
+    is_gathered: bool,
+}
+
+impl MatchingKeys {
+    fn new(walk: KeyWalk, pattern: &[u8], protocol: Protocol) -> Self {
+        Self {
+            walk,
+            pattern: pattern.to_vec(),
+            protocol,
+            found: VecDeque::new(),
+            found_bytes: 0,
+            count: 0,
+            is_gathered: false,
+        }
+    }
+
+    /// Gathers the keys of some pages; false at the end.
+    fn gather(&mut self) -> bool {
+        let Self { walk, pattern, protocol, count, .. } = self;
+        let mut piece = Vec::new();
+        let more = (0..PAGES_OF_A_SLICE).all(|_| {
+            walk.step(&mut |seen| {
+                if pattern == b"*" || glob::matches(pattern, seen.key, Case::Sensitive) {
+                    Reply::new(&mut piece, *protocol).bulk(seen.key);
+                    *count += 1;
+                }
+            })
+        });
+        self.found_bytes += piece.len();
+        self.found.push_back(piece);
+        more
+    }
+}
+
+impl Producer for MatchingKeys {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        if !self.is_gathered {
+            self.is_gathered = !self.gather();
+            if self.is_gathered {
+                Reply::new(out, self.protocol).array(self.count);
+            }
+            return Progress::More;
+        }
+        let Some(piece) = self.found.pop_front() else { return Progress::Done };
+        self.found_bytes -= piece.len();
+        out.extend_from_slice(&piece);
+        Progress::More
+    }
+
+    fn remaining_bytes(&self) -> usize {
+        self.found_bytes
+    }
 }
 
 fn randomkey(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

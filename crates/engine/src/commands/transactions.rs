@@ -127,22 +127,20 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
         .commands()
         .iter()
         .any(|(row, args)| row.command.needs_everything(&args.as_args()));
-    let run = |ctx: &mut Context<'_, '_>, out: &mut Vec<u8>| {
+    let run = |ctx: &mut Context<'_, '_>, reply: &mut Reply<'_>| {
         if ctx.session.transaction.is_touched() || a_watched_key_came_or_went(ctx) {
             abandon(ctx.session, ctx.shared);
             return false;
         }
         let commands = ctx.session.transaction.take();
         abandon(ctx.session, ctx.shared);
-        run_all(ctx, &commands, out);
+        run_all(ctx, &commands, reply);
         true
     };
-    let protocol = ctx.session.protocol;
-    let out = reply.buffer();
     let ran = if needs_everything {
         ctx.exclusively(|ctx| {
             ctx.in_transaction = true;
-            run(ctx, out)
+            run(ctx, reply)
         })
     } else {
         let mut shards = shards_of(ctx);
@@ -150,12 +148,12 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
             ctx.access.lock(&mut shards);
         }
         ctx.in_transaction = true;
-        let ran = run(ctx, out);
+        let ran = run(ctx, reply);
         ctx.access.unlock();
         ran
     };
     if !ran {
-        Reply::new(out, protocol).null_array();
+        reply.null_array();
     }
     Ok(())
 }
@@ -184,18 +182,18 @@ fn shards_of(ctx: &Context<'_, '_>) -> Vec<usize> {
 }
 
 /// Runs the queued commands, each with its own reply.
-fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], out: &mut Vec<u8>) {
-    Reply::new(out, ctx.session.protocol).array(commands.len());
+fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], reply: &mut Reply<'_>) {
+    reply.array(commands.len());
     let exec = ctx.row;
     for (row, args) in commands {
         ctx.row = *row;
         ctx.first_key = None;
         let started = (ctx.shared.clock)();
         if let Err(denial) = check_again(ctx, row, &args.as_args()) {
-            Reply::new(out, ctx.session.protocol).error(denial);
+            reply.error(denial);
             continue;
         }
-        let failed = call(ctx, &args.as_args(), out);
+        let failed = call(ctx, &args.as_args(), &mut reply.inner(ctx.session.protocol));
         ctx.tell_observers();
         ctx.remember_keys(&args.as_args());
         let took = (ctx.shared.clock)().saturating_sub(started);

@@ -97,7 +97,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         ctx.first_key = None;
         ctx.session.protocol = protocol;
         let started = (ctx.shared.clock)();
-        let failed = call(ctx, args, reply);
+        let failed = call(ctx, args, &mut Reply::new(reply, protocol));
         ctx.tell_observers();
         ctx.remember_keys(args);
         account_called(ctx, &row, args, (ctx.shared.clock)().saturating_sub(started), failed);

@@ -256,6 +256,9 @@ impl Worker<'_> {
             let changes = self.engine.access.counters.changes;
             *clock = self.engine.run(&gathered.prepared, &args, session, out, environment, *clock);
             connection.has_changed |= self.engine.access.counters.changes != changes;
+            if !self.engine.slices.is_empty() {
+                connection.output.insert(self.engine.slices.take());
+            }
             if self.engine.desk.has_own() {
                 self.deliver_own(*now);
             }

@@ -14,6 +14,7 @@ mod output_limits;
 mod pauses;
 mod permissions;
 mod pubsub;
+mod slices;
 mod sort;
 mod tracking;
 mod transcripts;

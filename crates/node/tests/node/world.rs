@@ -149,6 +149,7 @@ impl World {
             return bytes; // nothing is sent before it is released
         }
         while !output.is_empty() {
+            output.advance();
             bytes.extend_from_slice(output.bytes());
             output.consume(output.bytes().len());
         }

@@ -1,6 +1,6 @@
 //! Reading a hash at a point in time.
 
-use super::Fields;
+use super::{Fields, Hash};
 use crate::packed::{Entry, Packed};
 use crate::table::{self, Payload};
 use std::collections::HashSet;
@@ -237,6 +237,14 @@ impl<'a> HashRef<'a> {
             }
         }
         chosen
+    }
+
+    /// The hash on its own, to be read when the key's lock is gone: a counter, or a copy of a few hundred bytes.
+    pub fn to_owned(self) -> Hash {
+        match self.store {
+            Store::Packed(packed) => Hash::Packed(packed.bytes().into()),
+            Store::Table(fields) => Hash::Table(fields.clone()),
+        }
     }
 
     fn is_live(self, entry: &Entry<'_>) -> bool {

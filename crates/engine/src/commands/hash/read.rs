@@ -1,11 +1,17 @@
 //! Reading: HGET, HMGET, HGETALL, HKEYS, HVALS, HLEN, HEXISTS, HSTRLEN.
 
+use resp::write::Aggregate;
 use value::HashRef;
+use value::hash::Entry;
 
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::reply::Reply;
+use crate::slices::{ByCursor, ELEMENT_HEAD};
+
+/// Fields that are looked at to estimate how long the reply will be.
+const SAMPLE: usize = 64;
 
 pub(super) fn hget(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 1);
@@ -28,32 +34,47 @@ pub(super) fn hmget(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 }
 
 pub(super) fn hgetall(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key(args, 1);
-    let mut db = ctx.db();
-    let hash = db.hash(&key)?;
-    reply.map(hash.map_or(0, HashRef::count_live));
-    for entry in hash.into_iter().flat_map(HashRef::iter) {
+    let all = |entry: &Entry<'_>, reply: &mut Reply<'_>| {
         reply.bulk(entry.field);
         reply.bulk(entry.value);
-    }
-    Ok(())
+    };
+    write_all(ctx, args, reply, Aggregate::Map, all)
 }
 
 pub(super) fn hkeys(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key(args, 1);
-    let mut db = ctx.db();
-    let hash = db.hash(&key)?;
-    reply.array(hash.map_or(0, HashRef::count_live));
-    hash.into_iter().flat_map(HashRef::iter).for_each(|entry| reply.bulk(entry.field));
-    Ok(())
+    write_all(ctx, args, reply, Aggregate::Array, |entry, reply| reply.bulk(entry.field))
 }
 
 pub(super) fn hvals(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key(args, 1);
+    write_all(ctx, args, reply, Aggregate::Array, |entry, reply| reply.bulk(entry.value))
+}
+
+/// Writes something of each field; of a large hash in slices.
+fn write_all(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    aggregate: Aggregate,
+    write: fn(&Entry<'_>, &mut Reply<'_>),
+) -> Outcome {
+    let (key, now) = (ctx.key(args, 1), ctx.now());
     let mut db = ctx.db();
     let hash = db.hash(&key)?;
-    reply.array(hash.map_or(0, HashRef::count_live));
-    hash.into_iter().flat_map(HashRef::iter).for_each(|entry| reply.bulk(entry.value));
+    reply.aggregate(aggregate, hash.map_or(0, HashRef::count_live));
+    let Some(hash) = hash else { return Ok(()) };
+    if reply.leaves(hash.len()) {
+        let sampled: usize =
+            hash.iter().take(SAMPLE).map(|entry| entry.field.len() + entry.value.len()).sum();
+        let bytes = hash.len() * (sampled / SAMPLE + 2 * ELEMENT_HEAD);
+        let value = (hash.to_owned(), now, write);
+        let producer = ByCursor::new(value, bytes, reply.protocol(), |value, cursor, count, reply| {
+            let (hash, now, write) = value;
+            hash.at(*now).scan(cursor, count, &mut |entry| write(&entry, reply))
+        });
+        reply.produce(producer);
+    } else {
+        hash.iter().for_each(|entry| write(&entry, reply));
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Reading: LLEN, LRANGE, LINDEX, LPOS.
 
+use std::ops::Range;
+
 use resp::write::Aggregate;
 use stdx::number::parse_i64;
 use value::list::ListRef;
@@ -10,6 +12,7 @@ use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::{ByPosition, ELEMENT_HEAD};
 
 pub(super) fn llen(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 1);
@@ -29,8 +32,20 @@ pub(super) fn lrange(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
     };
     let range = positions(start, stop, list.len());
     reply.array(range.len());
-    list.range(range).for_each(|element| reply.bulk(element));
+    if reply.leaves(range.len()) {
+        let element_bytes = list.data_bytes() / list.len() + ELEMENT_HEAD;
+        let list = list.to_owned();
+        reply.produce(ByPosition::new(list, range, element_bytes, reply.protocol(), |list, range, reply| {
+            write_elements(list.as_ref(), range, reply);
+        }));
+    } else {
+        write_elements(list, range, reply);
+    }
     Ok(())
+}
+
+fn write_elements(list: ListRef<'_>, range: Range<usize>, reply: &mut Reply<'_>) {
+    list.range(range).for_each(|element| reply.bulk(element));
 }
 
 pub(super) fn lindex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -40,15 +40,7 @@ pub(super) fn getrange(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut R
 fn write_part(reply: &mut Reply<'_>, value: StringRef<'_>, range: Range<usize>) {
     match value {
         StringRef::Inline(bytes) => reply.bulk(&bytes[range]),
-        StringRef::Blob(blob) => {
-            let out = reply.buffer();
-            out.push(b'$');
-            stdx::number::write_u64(out, range.len() as u64);
-            out.extend_from_slice(b"\r\n");
-            out.reserve(range.len() + 2);
-            blob.chunks(range).for_each(|piece| out.extend_from_slice(piece));
-            out.extend_from_slice(b"\r\n");
-        }
+        StringRef::Blob(blob) => reply.blob(blob, range),
     }
 }
 

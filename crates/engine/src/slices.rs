@@ -1,0 +1,286 @@
+//! Long replies, written in slices between the turns of other clients.
+//!
+//! A handler whose reply would be long writes its head and leaves the rest to a [`Producer`], which owns a clone of the
+//! value: one counter, since values are copied on write. The locks are dropped as after any other command, the reply
+//! shows the value as it was then, and the bytes are made when the socket takes them.
+//!
+//! ```text
+//!   output:  ..$5 hello *500000 │ producer │ $2 OK :1 ..
+//!                               └ at       └ commands behind it have run already
+//! ```
+//! What a producer writes stands at one place of the output, so replies keep their order, whatever runs behind it, and a
+//! transaction may hold several. A script reads its replies itself and gets none.
+
+use std::fmt;
+use std::ops::Range;
+
+use resp::Protocol;
+
+use crate::reply::Reply;
+
+/// From so many elements on a reply is written in slices: up to here it takes some tens of microseconds.
+pub const MANY_ELEMENTS: usize = 1024;
+/// From so many bytes on a single string is written in slices.
+pub const MANY_BYTES: usize = 128 * 1024;
+/// A slice ends when it has so many bytes.
+const SLICE_BYTES: usize = 32 * 1024;
+/// A slice ends when so many steps have written less.
+const SLICE_STEPS: usize = 16;
+/// What an element of a reply takes besides its own bytes, about.
+pub(crate) const ELEMENT_HEAD: usize = 6;
+/// Elements of one step.
+const STEP_ELEMENTS: usize = 64;
+
+/// Whether a producer has more to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It has, or may have.
+    More,
+    /// That was all.
+    Done,
+}
+
+/// The rest of a reply. Dropping one may take long, if it is the last owner of a large value.
+pub trait Producer: Send + fmt::Debug {
+    /// Works for some tens of microseconds, and appends what comes of it, which may be nothing.
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress;
+
+    /// About how many bytes are still to come.
+    fn remaining_bytes(&self) -> usize;
+}
+
+/// A producer, and where in the output its bytes belong.
+#[derive(Debug)]
+pub struct Slice {
+    /// The offset in the buffer that the reply was written to.
+    pub at: usize,
+    /// Who writes them.
+    pub producer: Box<dyn Producer>,
+}
+
+/// The producers of one command, in the order of their places.
+#[derive(Debug, Default)]
+pub struct Slices {
+    list: Vec<Slice>,
+}
+
+impl Slices {
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// What belongs at an offset of the output, behind the head of its reply, comes from here.
+    pub(crate) fn push(&mut self, at: usize, producer: impl Producer + 'static) {
+        self.list.push(Slice { at, producer: Box::new(producer) });
+    }
+
+    /// The output was cut to `length`: what belonged behind it is not wanted. A producer stands behind the head of its
+    /// reply, so one at the cut itself belongs to a reply before it.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.list.retain(|slice| slice.at <= length);
+    }
+
+    /// All of them.
+    pub fn take(&mut self) -> Vec<Slice> {
+        std::mem::take(&mut self.list)
+    }
+}
+
+/// Writes some elements of a value, those of a range of positions.
+type WriteRange<V> = fn(&V, Range<usize>, &mut Reply<'_>);
+
+/// Writes a range of positions of a value that finds a position quickly.
+pub(crate) struct ByPosition<V> {
+    value: V,
+    rest: Range<usize>,
+    /// Bytes of an element, about.
+    element_bytes: usize,
+    protocol: Protocol,
+    write: WriteRange<V>,
+}
+
+impl<V> ByPosition<V> {
+    /// The positions of `range`, each written as `write` does it, in about so many bytes.
+    pub(crate) fn new(
+        value: V,
+        range: Range<usize>,
+        element_bytes: usize,
+        protocol: Protocol,
+        write: WriteRange<V>,
+    ) -> Self {
+        Self { value, rest: range, element_bytes, protocol, write }
+    }
+}
+
+impl<V: Send> Producer for ByPosition<V> {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        for _ in 0..SLICE_STEPS {
+            let next = self.rest.start + STEP_ELEMENTS.min(self.rest.len());
+            (self.write)(&self.value, self.rest.start..next, &mut Reply::new(out, self.protocol));
+            self.rest.start = next;
+            if self.rest.is_empty() {
+                return Progress::Done;
+            }
+            if out.len() >= SLICE_BYTES {
+                break;
+            }
+        }
+        Progress::More
+    }
+
+    fn remaining_bytes(&self) -> usize {
+        self.rest.len() * self.element_bytes
+    }
+}
+
+/// Writes some elements of a value, those behind a cursor, and returns the cursor to go on with, 0 at the end.
+type WriteFrom<V> = fn(&V, u64, usize, &mut Reply<'_>) -> u64;
+
+/// Writes all elements of a value that is walked with a cursor.
+pub(crate) struct ByCursor<V> {
+    value: V,
+    cursor: u64,
+    /// About how many bytes are still to come.
+    remaining: usize,
+    protocol: Protocol,
+    write: WriteFrom<V>,
+}
+
+impl<V> ByCursor<V> {
+    /// All elements, each written as `write` does it, in about so many bytes.
+    pub(crate) fn new(value: V, bytes: usize, protocol: Protocol, write: WriteFrom<V>) -> Self {
+        Self { value, cursor: 0, remaining: bytes, protocol, write }
+    }
+}
+
+impl<V: Send> Producer for ByCursor<V> {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        let begin = out.len();
+        let mut progress = Progress::More;
+        for _ in 0..SLICE_STEPS {
+            let mut reply = Reply::new(out, self.protocol);
+            self.cursor = (self.write)(&self.value, self.cursor, STEP_ELEMENTS, &mut reply);
+            if self.cursor == 0 {
+                progress = Progress::Done;
+                break;
+            }
+            if out.len() - begin >= SLICE_BYTES {
+                break;
+            }
+        }
+        self.remaining = self.remaining.saturating_sub(out.len() - begin);
+        progress
+    }
+
+    fn remaining_bytes(&self) -> usize {
+        self.remaining
+    }
+}
+
+/// Writes a part of a long string.
+#[derive(Debug)]
+pub(crate) struct Bytes {
+    blob: value::Blob,
+    rest: Range<usize>,
+}
+
+impl Bytes {
+    /// The bytes of `range` and the end of a bulk string.
+    pub(crate) fn new(blob: value::Blob, range: Range<usize>) -> Self {
+        Self { blob, rest: range }
+    }
+}
+
+impl Producer for Bytes {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        let next = self.rest.start + SLICE_BYTES.min(self.rest.len());
+        self.blob.chunks(self.rest.start..next).for_each(|piece| out.extend_from_slice(piece));
+        self.rest.start = next;
+        if self.rest.is_empty() {
+            out.extend_from_slice(b"\r\n");
+            return Progress::Done;
+        }
+        Progress::More
+    }
+
+    fn remaining_bytes(&self) -> usize {
+        self.rest.len() + 2
+    }
+}
+
+impl<V> fmt::Debug for ByPosition<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByPosition").field("rest", &self.rest).finish_non_exhaustive()
+    }
+}
+
+impl<V> fmt::Debug for ByCursor<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByCursor").field("cursor", &self.cursor).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use value::{Blob, List};
+
+    use super::*;
+
+    /// Everything that a producer writes, and in how many slices.
+    fn drain(producer: &mut dyn Producer) -> (Vec<u8>, usize) {
+        let (mut all, mut slices) = (Vec::new(), 1);
+        loop {
+            let mut out = Vec::new();
+            let progress = producer.produce(&mut out);
+            all.extend_from_slice(&out);
+            if progress == Progress::Done {
+                return (all, slices);
+            }
+            slices += 1;
+        }
+    }
+
+    #[test]
+    fn a_string_comes_in_slices_and_ends_as_a_bulk() {
+        let bytes: Vec<u8> = (0..100_000u32).map(|at| at as u8).collect();
+        let mut producer = Bytes::new(Blob::from_bytes(&bytes), 10..90_000);
+        assert_eq!(producer.remaining_bytes(), 89_992);
+        let (written, slices) = drain(&mut producer);
+        assert_eq!(written, [&bytes[10..90_000], b"\r\n"].concat());
+        assert_eq!((slices, producer.remaining_bytes()), (3, 2));
+    }
+
+    #[test]
+    fn positions_come_in_order_whatever_their_size() {
+        let mut builder = value::list::Builder::new();
+        (0..5000).for_each(|number: usize| builder.push(number.to_string().as_bytes()));
+        let list: List = builder.finish(value::list::Settings::of_parameter(-2));
+        let mut producer = ByPosition::new(list, 1..4999, 10, Protocol::Resp3, |list, range, reply| {
+            list.as_ref().range(range).for_each(|element| reply.bulk(element));
+        });
+        let mut expected = Vec::new();
+        let mut reply = Reply::new(&mut expected, Protocol::Resp3);
+        (1..4999).for_each(|number: usize| reply.bulk(number.to_string()));
+        let (written, slices) = drain(&mut producer);
+        assert_eq!(written, expected);
+        assert_eq!(slices, 5, "a slice has 16 steps of 64 elements");
+        assert_eq!(producer.remaining_bytes(), 0);
+    }
+
+    #[test]
+    fn what_was_cut_off_is_not_produced() {
+        let mut slices = Slices::default();
+        let mut out = b"*2\r\n".to_vec();
+        for _ in 0..2 {
+            Reply::new(&mut out, Protocol::Resp2).array(2000);
+            slices.push(out.len(), Bytes::new(Blob::default(), 0..0));
+        }
+        assert_eq!(slices.list.iter().map(|slice| slice.at).collect::<Vec<_>>(), [11, 18]);
+        slices.truncate(11);
+        assert_eq!(slices.list.len(), 1);
+        slices.truncate(4);
+        assert!(slices.is_empty());
+    }
+}

@@ -1,0 +1,103 @@
+//! Long replies are written in slices: they show what was there when the command ran, in their place among the others.
+
+use crate::world::{Peer, World};
+
+const ITEMS: usize = 5000;
+
+/// A list, a hash and a string that are long, and many keys.
+fn long_world() -> (World, Peer) {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let numbers: Vec<String> = (0..ITEMS).map(|number| number.to_string()).collect();
+    for chunk in numbers.chunks(500) {
+        world.ask(peer, &format!("RPUSH list {}", chunk.join(" ")));
+        let fields: Vec<String> = chunk.iter().map(|number| format!("f{number} v{number}")).collect();
+        world.ask(peer, &format!("HSET hash {}", fields.join(" ")));
+    }
+    world.ask(peer, "SETRANGE string 299999 z");
+    (world, peer)
+}
+
+fn bulk(text: &str) -> String {
+    format!("${}\r\n{text}\r\n", text.len())
+}
+
+fn numbers(range: std::ops::Range<usize>) -> String {
+    range.map(|number| number.to_string()).fold(String::new(), |all, number| all + &bulk(&number))
+}
+
+#[test]
+fn a_long_list_is_shown_as_it_was_and_later_replies_come_behind() {
+    let (mut world, peer) = long_world();
+    world.send(peer, "LRANGE list 0 -1\r\nLSET list 4000 changed\r\nLRANGE list 3000 -1\r\nLLEN list");
+    let changed = [numbers(3000..4000), bulk("changed"), numbers(4001..ITEMS)].concat();
+    let expected = format!("*{ITEMS}\r\n{}+OK\r\n*2000\r\n{changed}:{ITEMS}\r\n", numbers(0..ITEMS));
+    assert_eq!(world.read(peer), expected);
+}
+
+#[test]
+fn a_long_hash_shows_each_field_once_although_it_is_gone_before_it_is_read() {
+    let (mut world, peer) = long_world();
+    world.send(peer, "HGETALL hash\r\nHKEYS hash\r\nHVALS hash\r\nDEL hash");
+    let text = world.read(peer);
+    let mut lines: Vec<&str> = text.split("\r\n").filter(|line| line.starts_with(['f', 'v'])).collect();
+    lines.sort_unstable();
+    let mut expected: Vec<String> = (0..ITEMS).flat_map(|n| [format!("f{n}"), format!("v{n}")]).collect();
+    expected.extend(expected.clone());
+    expected.sort_unstable();
+    assert_eq!(lines, expected);
+    assert!(text.starts_with("*10000\r\n") && text.ends_with(":1\r\n"));
+}
+
+#[test]
+fn a_long_string_comes_whole() {
+    let (mut world, peer) = long_world();
+    let zeros = "\0".repeat(299_999);
+    world.send(peer, "GETDEL string\r\nGET string");
+    assert_eq!(world.read(peer), format!("$300000\r\n{zeros}z\r\n$-1\r\n"));
+}
+
+#[test]
+fn transactions_hold_long_replies_in_their_order() {
+    let (mut world, peer) = long_world();
+    world.send(peer, "MULTI\r\nLRANGE list 0 1999\r\nLTRIM list 0 0\r\nLRANGE list 0 -1\r\nEXEC");
+    let queued = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n";
+    let expected = format!("{queued}*3\r\n*2000\r\n{}+OK\r\n*1\r\n$1\r\n0\r\n", numbers(0..2000));
+    assert_eq!(world.read(peer), expected);
+}
+
+#[test]
+fn keys_are_those_of_the_moment_of_the_command() {
+    let (mut world, peer) = long_world();
+    for first in (0..3000).step_by(500) {
+        let pairs: Vec<String> = (first..first + 500).map(|number| format!("key:{number} x")).collect();
+        world.ask(peer, &format!("MSET {}", pairs.join(" ")));
+    }
+    world.send(peer, "KEYS key:*\r\nFLUSHALL\r\nKEYS *");
+    let text = world.read(peer);
+    let mut found: Vec<&str> = text.split("\r\n").filter(|line| line.starts_with("key:")).collect();
+    found.sort_unstable();
+    let mut expected: Vec<String> = (0..3000).map(|number| format!("key:{number}")).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(text.starts_with("*3000\r\n") && text.ends_with("+OK\r\n*0\r\n"));
+}
+
+#[test]
+fn a_client_that_wants_no_replies_gets_none() {
+    let (mut world, peer) = long_world();
+    world.send(peer, "CLIENT REPLY SKIP\r\nLRANGE list 0 -1\r\nPING");
+    assert_eq!(world.read(peer), "+PONG\r\n");
+    world.send(peer, "CLIENT REPLY OFF\r\nHGETALL hash\r\nCLIENT REPLY ON");
+    assert_eq!(world.read(peer), "+OK\r\n");
+}
+
+#[test]
+fn what_is_not_made_yet_counts_as_owed() {
+    let mut world = World::new(1, &[("client-output-buffer-limit", "normal 20000 0 0")]);
+    let peer = world.connect(0);
+    let numbers: Vec<String> = (0..ITEMS).map(|number| number.to_string()).collect();
+    world.ask(peer, &format!("RPUSH list {}", numbers.join(" ")));
+    world.send(peer, "LRANGE list 0 -1");
+    assert_eq!(world.closed(0), [peer.number]);
+}
