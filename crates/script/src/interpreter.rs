@@ -114,7 +114,7 @@ impl Interpreter {
             let (keys, arguments) = (self.list(keys)?, self.list(arguments)?);
             let (ok, value) = self.run.call::<(bool, Value)>((&script.0, keys, arguments))?;
             if ok {
-                result::write(&value, &self.bridge.names, &mut Encoder::new(out, protocol))?;
+                result::write(&value, &self.bridge, &mut Encoder::new(out, protocol))?;
                 return Ok(None);
             }
             Ok(Some(self.failure(&value)))

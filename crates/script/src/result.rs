@@ -4,17 +4,17 @@ use mlua::{LuaString, Result, Table, Value};
 use resp::write::Aggregate;
 use resp::{Encoder, Protocol};
 
-use crate::bridge::Names;
+use crate::bridge::Bridge;
 
 /// The most tables one within the other. Deeper ones, and those that hold themselves, end in an error.
 const MAX_DEPTH: usize = 1000;
 
 /// Writes a value as a reply.
-pub(crate) fn write(value: &Value, names: &Names, reply: &mut Encoder<'_>) -> Result<()> {
-    write_at(value, names, reply, 0)
+pub(crate) fn write(value: &Value, bridge: &Bridge, reply: &mut Encoder<'_>) -> Result<()> {
+    write_at(value, bridge, reply, 0)
 }
 
-fn write_at(value: &Value, names: &Names, reply: &mut Encoder<'_>, depth: usize) -> Result<()> {
+fn write_at(value: &Value, bridge: &Bridge, reply: &mut Encoder<'_>, depth: usize) -> Result<()> {
     if depth >= MAX_DEPTH {
         reply.error("ERR reached lua stack limit");
         return Ok(());
@@ -23,10 +23,11 @@ fn write_at(value: &Value, names: &Names, reply: &mut Encoder<'_>, depth: usize)
         Value::String(text) => reply.bulk(text.as_bytes()),
         Value::Integer(number) => reply.integer(*number),
         Value::Number(number) => reply.integer(truncate(*number)),
-        Value::Boolean(true) if reply.protocol() == Protocol::Resp2 => reply.integer(1),
-        Value::Boolean(false) if reply.protocol() == Protocol::Resp2 => reply.null(),
+        // What the script has asked for counts, and not what its client has.
+        Value::Boolean(true) if bridge.protocol.get() == Protocol::Resp2 => reply.integer(1),
+        Value::Boolean(false) if bridge.protocol.get() == Protocol::Resp2 => reply.null(),
         Value::Boolean(value) => reply.boolean(*value),
-        Value::Table(table) => write_table(table, names, reply, depth)?,
+        Value::Table(table) => write_table(table, bridge, reply, depth)?,
         _ => reply.null(),
     }
     Ok(())
@@ -41,27 +42,27 @@ fn truncate(number: f64) -> i64 {
     }
 }
 
-fn write_table(table: &Table, names: &Names, reply: &mut Encoder<'_>, depth: usize) -> Result<()> {
+fn write_table(table: &Table, bridge: &Bridge, reply: &mut Encoder<'_>, depth: usize) -> Result<()> {
     let text = |name: &LuaString| match table.raw_get(name) {
         Ok(Value::String(text)) => Some(text),
         _ => None,
     };
-    if let Some(text) = text(&names.err) {
+    if let Some(text) = text(&bridge.names.err) {
         reply.error(text.as_bytes());
-    } else if let Some(text) = text(&names.ok) {
+    } else if let Some(text) = text(&bridge.names.ok) {
         reply.simple(text.as_bytes());
-    } else if let Some(number) = number(&table.raw_get(&names.double)?) {
+    } else if let Some(number) = number(&table.raw_get(&bridge.names.double)?) {
         reply.double(number);
-    } else if let Some(text) = text(&names.big_number) {
+    } else if let Some(text) = text(&bridge.names.big_number) {
         reply.big_number(text.as_bytes());
-    } else if let Some((format, text)) = verbatim(table, names)? {
+    } else if let Some((format, text)) = verbatim(table, bridge)? {
         reply.verbatim(format, text.as_bytes());
-    } else if let Value::Table(map) = table.raw_get(&names.map)? {
-        write_pairs(&map, names, reply, depth, Aggregate::Map)?;
-    } else if let Value::Table(set) = table.raw_get(&names.set)? {
-        write_pairs(&set, names, reply, depth, Aggregate::Set)?;
+    } else if let Value::Table(map) = table.raw_get(&bridge.names.map)? {
+        write_pairs(&map, bridge, reply, depth, Aggregate::Map)?;
+    } else if let Value::Table(set) = table.raw_get(&bridge.names.set)? {
+        write_pairs(&set, bridge, reply, depth, Aggregate::Set)?;
     } else {
-        write_array(table, names, reply, depth)?;
+        write_array(table, bridge, reply, depth)?;
     }
     Ok(())
 }
@@ -75,10 +76,10 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 /// Format and text of a verbatim string, if it is one.
-fn verbatim(table: &Table, names: &Names) -> Result<Option<([u8; 3], LuaString)>> {
-    let Value::Table(inner) = table.raw_get(&names.verbatim_string)? else { return Ok(None) };
+fn verbatim(table: &Table, bridge: &Bridge) -> Result<Option<([u8; 3], LuaString)>> {
+    let Value::Table(inner) = table.raw_get(&bridge.names.verbatim_string)? else { return Ok(None) };
     let (Value::String(format), Value::String(text)) =
-        (inner.raw_get(&names.format)?, inner.raw_get(&names.string)?)
+        (inner.raw_get(&bridge.names.format)?, inner.raw_get(&bridge.names.string)?)
     else {
         return Ok(None);
     };
@@ -89,7 +90,7 @@ fn verbatim(table: &Table, names: &Names) -> Result<Option<([u8; 3], LuaString)>
 }
 
 /// The elements up to the first that is `nil`.
-fn write_array(table: &Table, names: &Names, reply: &mut Encoder<'_>, depth: usize) -> Result<()> {
+fn write_array(table: &Table, bridge: &Bridge, reply: &mut Encoder<'_>, depth: usize) -> Result<()> {
     let header = reply.defer();
     let mut count = 0;
     loop {
@@ -97,7 +98,7 @@ fn write_array(table: &Table, names: &Names, reply: &mut Encoder<'_>, depth: usi
         if value.is_nil() {
             break;
         }
-        write_at(&value, names, reply, depth + 1)?;
+        write_at(&value, bridge, reply, depth + 1)?;
         count += 1;
     }
     reply.finish(header, Aggregate::Array, count);
@@ -107,7 +108,7 @@ fn write_array(table: &Table, names: &Names, reply: &mut Encoder<'_>, depth: usi
 /// The pairs of a map, or the keys of a set.
 fn write_pairs(
     table: &Table,
-    names: &Names,
+    bridge: &Bridge,
     reply: &mut Encoder<'_>,
     depth: usize,
     kind: Aggregate,
@@ -116,9 +117,9 @@ fn write_pairs(
     let mut count = 0;
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
-        write_at(&key, names, reply, depth + 1)?;
+        write_at(&key, bridge, reply, depth + 1)?;
         if kind == Aggregate::Map {
-            write_at(&value, names, reply, depth + 1)?;
+            write_at(&value, bridge, reply, depth + 1)?;
         }
         count += 1;
     }
