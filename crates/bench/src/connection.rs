@@ -87,14 +87,16 @@ pub struct Connection {
     greeting: u64,
     /// Replies still to come for the batch in flight.
     awaited: u64,
+    /// Replies to each of its requests.
+    replies_each: u64,
     /// When the batch counts as sent, in nanoseconds.
     pub started_ns: u64,
 }
 
 /// What a read brought.
 pub struct Progress {
-    /// Replies to requests of the load.
-    pub replies: u64,
+    /// Requests of the load that were answered whole.
+    pub requests: u64,
     /// Whether the batch is complete.
     pub batch_done: bool,
     /// The errors among them.
@@ -111,6 +113,7 @@ impl Connection {
             sent: 0,
             greeting: greeting_replies,
             awaited: 0,
+            replies_each: 1,
             started_ns: 0,
         }
     }
@@ -120,15 +123,22 @@ impl Connection {
         self.awaited > 0
     }
 
-    /// Begins a batch of `count` requests that `append` writes.
-    pub fn begin(&mut self, count: u64, started_ns: u64, append: impl FnOnce(&mut Vec<u8>)) {
+    /// Begins a batch of `count` requests that `append` writes, each with so many replies.
+    pub fn begin(
+        &mut self,
+        count: u64,
+        replies_each: u64,
+        started_ns: u64,
+        append: impl FnOnce(&mut Vec<u8>),
+    ) {
         debug_assert!(!self.is_busy(), "one batch at a time");
         if self.sent == self.out.len() {
             self.out.clear();
             self.sent = 0;
         }
         append(&mut self.out);
-        self.awaited = count;
+        self.awaited = count * replies_each;
+        self.replies_each = replies_each;
         self.started_ns = started_ns;
     }
 
@@ -171,10 +181,17 @@ impl Connection {
         self.greeting -= greeted;
         replies -= greeted;
         let was_busy = self.is_busy();
+        let unanswered = self.unanswered();
         self.awaited = self
             .awaited
             .checked_sub(replies)
             .ok_or_else(|| io::Error::other("more replies than requests"))?;
-        Ok(Some(Progress { replies, batch_done: was_busy && self.awaited == 0, errors }))
+        let requests = unanswered - self.unanswered();
+        Ok(Some(Progress { requests, batch_done: was_busy && self.awaited == 0, errors }))
+    }
+
+    /// Requests of the batch that were not answered whole.
+    fn unanswered(&self) -> u64 {
+        self.awaited.div_ceil(self.replies_each)
     }
 }

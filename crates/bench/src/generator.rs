@@ -219,7 +219,7 @@ impl Thread {
             idle.pop();
             let (rng, keyspace) = (&mut self.rng, job.load.keyspacelen.unwrap_or(1).max(1));
             let connection = &mut self.connections[number];
-            connection.begin(count, started_ns, |out| {
+            connection.begin(count, job.workload.replies, started_ns, |out| {
                 for _ in 0..count {
                     job.workload.append(out, || rng.below(keyspace));
                 }
@@ -245,9 +245,9 @@ impl Thread {
         let mut done = false;
         while let Some(progress) = self.connections[number].receive(buffer)? {
             self.share.errors.add(progress.errors);
-            budget.done.fetch_add(progress.replies, Ordering::Relaxed);
+            budget.done.fetch_add(progress.requests, Ordering::Relaxed);
             let latency = now_ns().saturating_sub(self.connections[number].started_ns).clamp(1, LONGEST_NS);
-            self.share.latencies.record_n(latency, progress.replies).map_err(io::Error::other)?;
+            self.share.latencies.record_n(latency, progress.requests).map_err(io::Error::other)?;
             if progress.batch_done {
                 done = true;
                 break;

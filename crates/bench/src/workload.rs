@@ -1,7 +1,8 @@
-//! What is sent: redis-benchmark's tests by name, or a command given by the user.
+//! What is sent: redis-benchmark's tests by name, some more, or a command given by the user.
 //!
 //! A workload is a template of RESP bytes, encoded once, with the places at which a random number is written
-//! over twelve digits. Producing a request is a copy and a few digits.
+//! over twelve digits. Producing a request is a copy and a few digits. A request may be several commands, a transaction
+//! for instance, that count as one.
 
 /// A run of random digits in a request, as in redis-benchmark: `__rand_int__` becomes `000000001234`.
 const PLACEHOLDER: &[u8] = b"__rand_int__";
@@ -14,6 +15,8 @@ pub struct Workload {
     template: Vec<u8>,
     /// Offsets of twelve digits that are drawn anew for each request.
     random: Vec<usize>,
+    /// Replies to one request.
+    pub replies: u64,
 }
 
 /// What the templates depend on.
@@ -45,7 +48,7 @@ impl Workload {
             }
             at = start + PLACEHOLDER.len();
         }
-        Self { name, template, random }
+        Self { name, template, random, replies: 1 }
     }
 
     /// Appends one request; `draw` gives a number below the keyspace for each place.
@@ -86,10 +89,33 @@ const TESTS: &[(&str, &[&str], &str)] = &[
     ("LRANGE_600 (first 600 elements)", &["lrange", "lrange_600"], "LRANGE mylist 0 599"),
     ("MSET (10 keys)", &["mset"], "MSET"),
     ("XADD", &["xadd"], "XADD mystream * myfield __data__"),
+    (
+        "ZADD (needed to benchmark ZRANGE)",
+        &["zrange_100"],
+        "ZADD myranking __rand_int__ element:__rand_int__",
+    ),
+    ("ZRANGE_100 (first 100 elements)", &["zrange_100"], "ZRANGE myranking 0 99"),
+    (
+        "EVAL (GET and SET)",
+        &["eval"],
+        "EVAL redis.call('GET',KEYS[1]);return(redis.call('SET',KEYS[1],ARGV[1])) 1 key:__rand_int__ __data__",
+    ),
+    (
+        "MULTI/EXEC (4 SETs)",
+        &["multi"],
+        "MULTI | SET key:__rand_int__ __data__ | SET key:__rand_int__ __data__ | SET key:__rand_int__ __data__ \
+         | SET key:__rand_int__ __data__ | EXEC",
+    ),
 ];
 
-/// Tests that run only when they are asked for by name, because not every server has their commands.
-const ON_REQUEST: &[&str] = &["HGET"];
+/// Tests that run only when they are asked for by name: redis-benchmark does not have them.
+const ON_REQUEST: &[&str] = &[
+    "HGET",
+    "ZADD (needed to benchmark ZRANGE)",
+    "ZRANGE_100 (first 100 elements)",
+    "EVAL (GET and SET)",
+    "MULTI/EXEC (4 SETs)",
+];
 
 /// The workloads that `-t` names, all of redis-benchmark's when it names none.
 pub fn named(selected: &[String], shape: Shape) -> Result<Vec<Workload>, String> {
@@ -119,22 +145,22 @@ fn known() -> String {
     names.join(", ")
 }
 
-fn build(title: &str, text: &str, shape: Shape) -> Workload {
+fn build(title: &str, text: &'static str, shape: Shape) -> Workload {
     let data = vec![b'x'; shape.value_size];
     if title == "PING_INLINE" {
         return Workload::from_bytes(title.to_owned(), b"PING\r\n".to_vec(), shape);
     }
-    let mut words: Vec<&[u8]> = Vec::new();
-    for word in text.split(' ') {
-        words.push(if word == "__data__" { &data } else { word.as_bytes() });
-    }
-    if title.starts_with("MSET") {
-        for _ in 0..10 {
-            words.push(b"key:__rand_int__");
-            words.push(&data);
+    let mut template = Vec::new();
+    for command in text.split(" | ") {
+        let word = |word: &'static str| if word == "__data__" { &data[..] } else { word.as_bytes() };
+        let mut words: Vec<&[u8]> = command.split(' ').map(word).collect();
+        if title.starts_with("MSET") {
+            words.extend([&b"key:__rand_int__"[..], &data].repeat(10));
         }
+        resp_command(&mut template, &words);
     }
-    Workload::new(title, &words, shape)
+    let replies = text.split(" | ").count() as u64;
+    Workload { replies, ..Workload::from_bytes(title.to_owned(), template, shape) }
 }
 
 /// A command as an array of bulk strings.
@@ -189,6 +215,15 @@ mod tests {
         let mset = &named(&["mset".into()], SHAPE).expect("known")[0];
         assert!(request(mset, 7).starts_with("*21\r\n"));
         assert_eq!(request(mset, 7).matches("key:000000000007").count(), 10);
+    }
+
+    #[test]
+    fn a_transaction_counts_as_one_request_with_several_replies() {
+        let multi = &named(&["multi".into()], SHAPE).expect("known")[0];
+        assert_eq!(multi.replies, 6);
+        assert!(request(multi, 7).starts_with("*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n"));
+        assert!(request(multi, 7).ends_with("$3\r\nxxx\r\n*1\r\n$4\r\nEXEC\r\n"));
+        assert_eq!(request(multi, 7).matches("key:000000000007").count(), 4);
     }
 
     #[test]
