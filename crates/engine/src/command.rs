@@ -25,6 +25,8 @@ pub enum Group {
     Connection,
     /// Keys of any type.
     Generic,
+    /// Places on the earth.
+    Geo,
     /// Hashes.
     Hash,
     /// Estimates of how many distinct elements there were.
@@ -54,6 +56,7 @@ impl Group {
             Self::Bitmap => "bitmap",
             Self::Connection => "connection",
             Self::Generic => "generic",
+            Self::Geo => "geo",
             Self::Hash => "hash",
             Self::HyperLogLog => "hyperloglog",
             Self::List => "list",
@@ -87,6 +90,22 @@ pub enum Keys {
     /// The first is read. If the command `stores`, the one behind the last word STORE is overwritten. Others are read whose
     /// names are made of what the first holds.
     Sorted { stores: bool },
+    /// The first argument is read. Each argument behind one of the words, among those from `after` on, is accessed in one
+    /// way.
+    SourceAndOptions { words: &'static [&'static str], after: usize, access: Access },
+}
+
+impl Keys {
+    /// Whether where they are depends on the arguments.
+    pub fn are_movable(self) -> bool {
+        match self {
+            Self::Counted { .. }
+            | Self::TargetAndCounted { .. }
+            | Self::SourceAndOptions { .. }
+            | Self::Sorted { .. } => true,
+            Self::None | Self::Range { .. } | Self::Pair { .. } | Self::TargetAndSources { .. } => false,
+        }
+    }
 }
 
 /// Which arguments are channels that its user must be allowed.
@@ -501,6 +520,19 @@ impl Command {
                     each(1, access);
                 }
                 sources.for_each(|at| each(at, Access::Read));
+            }
+            Keys::SourceAndOptions { words, after, access } => {
+                if count > 1 {
+                    each(1, Access::Read);
+                }
+                let mut at = after;
+                while at + 1 < count {
+                    let is_option = words.iter().any(|word| args.is(at, word));
+                    if is_option {
+                        each(at + 1, access);
+                    }
+                    at += 1 + usize::from(is_option);
+                }
             }
         }
     }

@@ -14,6 +14,7 @@ mod dump;
 mod expire;
 mod expiry_option;
 mod generic;
+mod geo;
 mod hash;
 mod hyperloglog;
 mod info;
@@ -51,6 +52,7 @@ pub const ALL: &[&[Command]] = &[
     dump::COMMANDS,
     expire::COMMANDS,
     generic::COMMANDS,
+    geo::COMMANDS,
     hash::COMMANDS,
     hyperloglog::COMMANDS,
     info::COMMANDS,

@@ -118,13 +118,13 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
         Keys::Pair { .. } => (1, 2, 1),
         Keys::Sorted { .. } => (1, 1, 1),
         Keys::TargetAndSources { target, .. } => (target as i64, -1, 1),
-        Keys::TargetAndCounted { .. } => (1, 1, 1),
+        Keys::TargetAndCounted { .. } | Keys::SourceAndOptions { .. } => (1, 1, 1),
     };
     reply.array(10);
     reply.bulk(Table::full_name(row));
     reply.integer(command.arity.into());
     let mut flags: Vec<&str> = command.flags.names().collect();
-    if matches!(command.keys, Keys::Counted { .. } | Keys::TargetAndCounted { .. } | Keys::Sorted { .. }) {
+    if command.keys.are_movable() {
         flags.push("movablekeys");
     }
     reply.set(flags.len());

@@ -15,6 +15,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         // SORT is about the types of what it sorts, and no command for keys of any type.
         Group::Generic if matches!(command.keys, Keys::Sorted { .. }) => None,
         Group::Generic => Some("keyspace"),
+        Group::Geo => Some("geo"),
         Group::Hash => Some("hash"),
         Group::HyperLogLog => Some("hyperloglog"),
         Group::List => Some("list"),
@@ -51,6 +52,7 @@ pub(super) fn key_specs(command: &Command) -> usize {
         | Keys::TargetAndCounted { .. }
         | Keys::Sorted { stores: false } => 2,
         Keys::Sorted { stores: true } => 3,
+        Keys::SourceAndOptions { words, .. } => 1 + words.len(),
     }
 }
 
@@ -91,6 +93,12 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
             write_spec(reply, access.flags(), 1, &Find::Range { last: 1, step: 1 });
             write_spec(reply, &["RO", "access"], at, &Find::Count { step: 1 });
         }
+        Keys::SourceAndOptions { words, access, .. } => {
+            write_spec(reply, &["RO", "access"], 1, &Find::Range { last: 1, step: 1 });
+            for &word in words {
+                write_spec(reply, access.flags(), OPTIONS_FROM, &Find::Behind { word });
+            }
+        }
     }
 }
 
@@ -120,9 +128,21 @@ fn write_unknown(reply: &mut Reply<'_>, why: &str, access: Access) {
 
 /// How the keys behind the first are found.
 enum Find {
-    Range { last: i32, step: usize },
-    Count { step: usize },
+    Range {
+        last: i32,
+        step: usize,
+    },
+    Count {
+        step: usize,
+    },
+    /// It stands behind this word.
+    Behind {
+        word: &'static str,
+    },
 }
+
+/// From which argument on Redis says that it looks for the words of options.
+const OPTIONS_FROM: usize = 6;
 
 fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: &Find) {
     reply.map(3);
@@ -132,10 +152,19 @@ fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: &Find) 
     reply.bulk("begin_search");
     reply.map(2);
     reply.bulk("type");
-    reply.bulk("index");
-    reply.bulk("spec");
-    reply.map(1);
-    reply.bulk("index");
+    if let Find::Behind { word } = find {
+        reply.bulk("keyword");
+        reply.bulk("spec");
+        reply.map(2);
+        reply.bulk("keyword");
+        reply.bulk(word);
+        reply.bulk("startfrom");
+    } else {
+        reply.bulk("index");
+        reply.bulk("spec");
+        reply.map(1);
+        reply.bulk("index");
+    }
     reply.integer(first as i64);
     reply.bulk("find_keys");
     reply.map(2);
@@ -145,6 +174,10 @@ fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: &Find) 
             reply.bulk("range");
             let last = if last < 0 { i64::from(last) } else { i64::from(last) - first as i64 };
             [("lastkey", last), ("keystep", step as i64), ("limit", 0)]
+        }
+        Find::Behind { .. } => {
+            reply.bulk("range");
+            [("lastkey", 0), ("keystep", 1), ("limit", 0)]
         }
         Find::Count { step } => {
             reply.bulk("keynum");

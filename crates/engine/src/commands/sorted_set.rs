@@ -268,7 +268,7 @@ fn write_elements<'e>(
 }
 
 /// Puts a sorted set under a key, over whatever is there; an empty one leaves no key. Returns the number of its members.
-fn store(db: &mut Db<'_, '_>, key: &Key<'_>, zset: ZSet) -> usize {
+pub(super) fn store(db: &mut Db<'_, '_>, key: &Key<'_>, zset: ZSet) -> usize {
     let length = zset.as_ref().len();
     if length == 0 {
         db.delete(key);

@@ -55,6 +55,7 @@ fn request(row: &Row) -> Vec<String> {
         Keys::Pair { .. } => 3,
         Keys::TargetAndSources { target, .. } => target + 2,
         Keys::Sorted { .. } => 4,
+        Keys::SourceAndOptions { after, .. } => after + 2,
     };
     let channels = if command.channels == Channels::None { 0 } else { 2 };
     let arity = command.arity.unsigned_abs() as usize;
@@ -63,8 +64,10 @@ fn request(row: &Row) -> Vec<String> {
     while words.len() < length {
         words.push("k".to_owned());
     }
-    if let Keys::Counted { at, .. } | Keys::TargetAndCounted { at, .. } = command.keys {
-        "1".clone_into(&mut words[at]);
+    match command.keys {
+        Keys::Counted { at, .. } | Keys::TargetAndCounted { at, .. } => "1".clone_into(&mut words[at]),
+        Keys::SourceAndOptions { words: options, after, .. } => options[0].clone_into(&mut words[after]),
+        _ => {}
     }
     if let Keys::Sorted { stores: true } = command.keys {
         "STORE".clone_into(&mut words[2]);

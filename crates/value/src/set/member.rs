@@ -1,6 +1,7 @@
 //! A member as it is read.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use stdx::number::Decimal;
@@ -39,6 +40,12 @@ impl PartialEq for Member<'_> {
 }
 
 impl Eq for Member<'_> {}
+
+impl Hash for Member<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
 
 impl fmt::Debug for Member<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

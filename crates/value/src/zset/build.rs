@@ -83,10 +83,10 @@ fn packed(elements: &[&[u8]]) -> Result<Arc<[u8]>, DuplicateMember> {
     Ok(block.finish(|block| Arc::from(block)))
 }
 
-impl<'m> FromIterator<(&'m [u8], f64)> for Builder {
-    fn from_iter<I: IntoIterator<Item = (&'m [u8], f64)>>(elements: I) -> Self {
+impl<M: AsRef<[u8]>> FromIterator<(M, f64)> for Builder {
+    fn from_iter<I: IntoIterator<Item = (M, f64)>>(elements: I) -> Self {
         let mut builder = Self::new();
-        elements.into_iter().for_each(|(member, score)| builder.push(member, score));
+        elements.into_iter().for_each(|(member, score)| builder.push(member.as_ref(), score));
         builder
     }
 }

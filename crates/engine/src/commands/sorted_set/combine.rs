@@ -1,9 +1,10 @@
-//! Combining sorted sets: ZUNION, ZINTER, ZDIFF, their STORE forms, and ZINTERCARD.
+//! Combining sorted sets and sets: ZUNION, ZINTER, ZDIFF, their STORE forms, and ZINTERCARD.
 
 use std::collections::HashMap;
 
 use stdx::number::parse_f64;
 use value::ZSet;
+use value::set::Member;
 use value::zset::{Builder, Settings};
 
 use super::input::Input;
@@ -39,13 +40,14 @@ impl Aggregate {
         found.map(|(_, aggregate)| aggregate).ok_or(Error::Syntax)
     }
 
+    /// The score of a member with one more score, which may be NaN.
     fn apply(self, left: f64, right: f64) -> f64 {
         match self {
             Self::Min => left.min(right),
             Self::Max => left.max(right),
             Self::Sum | Self::Count => {
                 let sum = left + right;
-                // Infinities of both signs make zero.
+                // Infinities of both signs make zero, and so does NaN, whatever was there before.
                 if sum.is_nan() { 0.0 } else { sum }
             }
         }
@@ -99,7 +101,7 @@ impl Query {
         self.inputs.iter_mut().for_each(|input| input.is_counted = aggregate == Aggregate::Count);
         let builder: Builder = match operation {
             Operation::Union => {
-                let mut scores: HashMap<&[u8], f64> = HashMap::new();
+                let mut scores: HashMap<Member<'_>, f64> = HashMap::new();
                 for (member, score) in self.inputs.iter().flat_map(Input::iter) {
                     scores
                         .entry(member)
@@ -111,8 +113,9 @@ impl Query {
             Operation::Intersection => common(&self.inputs, aggregate).collect(),
             Operation::Difference => {
                 let (first, others) = self.inputs.split_first().expect("there is an input");
-                let is_kept =
-                    |(member, _): &(&[u8], f64)| others.iter().all(|other| other.score(member).is_none());
+                let is_kept = |(member, _): &(Member<'_>, f64)| {
+                    others.iter().all(|other| other.score(member).is_none())
+                };
                 first.iter().filter(is_kept).collect()
             }
         };
@@ -121,10 +124,10 @@ impl Query {
 }
 
 /// The members that are in all inputs, of which the first is the smallest.
-fn common(inputs: &[Input], aggregate: Aggregate) -> impl Iterator<Item = (&[u8], f64)> {
+fn common(inputs: &[Input], aggregate: Aggregate) -> impl Iterator<Item = (Member<'_>, f64)> {
     let (smallest, others) = inputs.split_first().expect("there is an input");
     smallest.iter().filter_map(move |(member, score)| {
-        let mut scores = others.iter().map(|other| other.score(member));
+        let mut scores = others.iter().map(|other| other.score(&member));
         let score = scores.try_fold(score, |sum, score| Some(aggregate.apply(sum, score?)))?;
         Some((member, score))
     })

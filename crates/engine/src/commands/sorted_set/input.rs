@@ -1,51 +1,72 @@
-//! What sorted sets are combined from.
+//! What sorted sets are combined from: sorted sets, and sets, whose members all have the score 1.
 //!
 //! An input is a clone, which costs a counter or a copy of a few kilobytes, so it stays what it was however long the
 //! combination takes.
 
 use keyspace::{Db, Key};
-use value::{ValueRef, ZSet};
+use value::set::Member;
+use value::{Set, ValueRef, ZSet};
 
 use crate::error::Error;
 
 /// One input.
 pub(super) struct Input {
-    zset: ZSet,
+    source: Source,
     /// What its scores are multiplied with.
     pub(super) weight: f64,
     /// Whether every member counts as one, whatever its score.
     pub(super) is_counted: bool,
 }
 
+enum Source {
+    ZSet(ZSet),
+    Set(Set),
+}
+
 impl Input {
     /// What a key holds; without the key, nothing.
     pub(super) fn read(db: &mut Db<'_, '_>, key: &Key<'_>) -> Result<Self, Error> {
-        let zset = match db.get(key) {
-            None => ZSet::new(),
-            Some(ValueRef::ZSet(zset)) => zset.to_owned(),
+        let source = match db.get(key) {
+            None => Source::ZSet(ZSet::new()),
+            Some(ValueRef::ZSet(zset)) => Source::ZSet(zset.to_owned()),
+            Some(ValueRef::Set(set)) => Source::Set(set.to_owned()),
             Some(_) => return Err(Error::WrongType),
         };
-        Ok(Self { zset, weight: 1.0, is_counted: false })
+        Ok(Self { source, weight: 1.0, is_counted: false })
     }
 
     /// How many members it has.
     pub(super) fn len(&self) -> usize {
-        self.zset.as_ref().len()
+        match &self.source {
+            Source::ZSet(zset) => zset.as_ref().len(),
+            Source::Set(set) => set.len(),
+        }
     }
 
-    /// The weighted score of a member.
+    /// The weighted score of a member; of a weight of zero and an infinite score it is NaN.
     pub(super) fn score(&self, member: &[u8]) -> Option<f64> {
-        self.zset.as_ref().score(member).map(|score| self.weighted(score))
+        let score = match &self.source {
+            Source::ZSet(zset) => zset.as_ref().score(member)?,
+            Source::Set(set) => set.as_ref().contains(member).then_some(1.0)?,
+        };
+        Some(self.product(score))
     }
 
-    /// Members with their weighted scores.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], f64)> {
-        self.zset.as_ref().iter().map(|element| (element.member, self.weighted(element.score)))
+    /// Members with their weighted scores, in which zero times infinity is zero.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Member<'_>, f64)> {
+        let (zset, set) = match &self.source {
+            Source::ZSet(zset) => (Some(zset.as_ref().iter()), None),
+            Source::Set(set) => (None, Some(set.as_ref().iter())),
+        };
+        let scored = zset.into_iter().flatten().map(|element| (Member::Bytes(element.member), element.score));
+        let unscored = set.into_iter().flatten().map(|member| (member, 1.0));
+        scored.chain(unscored).map(|(member, score)| {
+            let product = self.product(score);
+            (member, if product.is_nan() { 0.0 } else { product })
+        })
     }
 
-    /// Zero times infinity is zero here.
-    fn weighted(&self, score: f64) -> f64 {
-        let weighted = if self.is_counted { 1.0 } else { score } * self.weight;
-        if weighted.is_nan() { 0.0 } else { weighted }
+    fn product(&self, score: f64) -> f64 {
+        if self.is_counted { self.weight } else { score * self.weight }
     }
 }
