@@ -11,6 +11,7 @@ use std::ops::Range;
 use triomphe::Arc;
 
 use crate::page::sizes;
+use crate::unshare::unshared;
 
 /// Bytes of a full page: with the counter of its `Arc` it fills an 8 kB block.
 const PAGE: usize = 8192 - sizes::ARC_HEADER;
@@ -126,11 +127,7 @@ impl Blob {
         if place.as_ref().is_none_or(|bytes| bytes.len() < wanted) {
             *place = Some(resized(place.as_deref().unwrap_or_default(), wanted));
         }
-        let bytes = place.as_mut().expect("it is long enough");
-        if !bytes.is_unique() {
-            *bytes = Arc::from(&bytes[..]);
-        }
-        Arc::get_mut(bytes).expect("a fresh copy is unshared")
+        unshared(place.as_mut().expect("it is long enough"))
     }
 
     /// Before a write behind the last page, that page gets its full length.

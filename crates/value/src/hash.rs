@@ -91,6 +91,14 @@ impl Hash {
         result
     }
 
+    /// About the bytes that the hash takes out of line, told without looking at its pages.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Packed(_) => self.allocated_bytes(),
+            Self::Table(fields) => fields.live_bytes() / 4 * 5,
+        }
+    }
+
     /// The bytes that the hash takes out of line.
     pub fn allocated_bytes(&self) -> usize {
         match self {

@@ -20,6 +20,7 @@ pub mod set;
 pub mod string;
 pub mod table;
 pub mod tree;
+mod unshare;
 pub mod zset;
 
 pub use blob::Blob;
@@ -27,6 +28,7 @@ pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use set::{Set, SetRef};
 pub use string::StringRef;
+pub use unshare::copied_bytes;
 pub use zset::{ZSet, ZSetRef};
 
 /// A value that lives beside the page of its key; a clone takes constant time.
@@ -42,6 +44,19 @@ pub enum Value {
     Set(Set),
     /// A sorted set that is too large for the page.
     ZSet(ZSet),
+}
+
+impl Value {
+    /// About how many bytes it takes, told without looking at all of it.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::String(blob) => blob.allocated_bytes(),
+            Self::Hash(hash) => hash.weight(),
+            Self::List(list) => list.allocated_bytes(),
+            Self::Set(set) => set.weight(),
+            Self::ZSet(zset) => zset.allocated_bytes(),
+        }
+    }
 }
 
 /// A value to be read.

@@ -263,6 +263,11 @@ impl<V: Clone> Page<V> {
         }
     }
 
+    /// Gives back what removed entries have left unused, as far as a smaller block can do without it.
+    pub fn shrink(&mut self, options: Options) {
+        self.block.shrink(options);
+    }
+
     /// Re-allocates an unshared block, so that the allocator can empty the slab it lay in.
     pub fn relocate(&mut self) {
         self.block.relocate();

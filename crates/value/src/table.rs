@@ -19,6 +19,7 @@
 //! by every write and made exact again when a due page is visited.
 
 mod root;
+mod sample;
 mod walk;
 
 use triomphe::Arc;
@@ -269,6 +270,31 @@ impl<V: Clone> Table<V> {
     /// An entry, each with the same probability.
     pub fn random(&self, rng: &mut Rng) -> Option<Position> {
         self.root.random(rng)
+    }
+
+    /// Shows `each` up to `wanted` entries that lie together at a random place: any, or only such as are due at some time.
+    pub fn sample(
+        &self,
+        rng: &mut Rng,
+        wanted: usize,
+        only_expiring: bool,
+        each: &mut dyn FnMut(Entry<'_, V>),
+    ) {
+        self.root.sample(rng, wanted, only_expiring, self.options, each);
+    }
+
+    /// Gives back the memory that removals have left unused in the page of a hash. Otherwise a page keeps it for entries to
+    /// come.
+    pub fn shrink(&mut self, hash: u64) {
+        let options = self.options;
+        let root = Arc::make_mut(&mut self.root);
+        let page = root.page_of(hash);
+        root.page_mut(page).shrink(options);
+    }
+
+    /// Bytes of the entries, without what objects hold.
+    pub fn live_bytes(&self) -> usize {
+        self.root.live_bytes
     }
 
     /// Bytes of memory of pages and directory, without what objects hold.

@@ -8,6 +8,7 @@ use triomphe::Arc;
 
 use super::entry::{Head, NewEntry, Options};
 use super::sizes;
+use crate::unshare::{note_copy, unshared};
 
 pub(super) const HEADER: usize = 16;
 pub(super) const GROUP: usize = 8;
@@ -47,11 +48,7 @@ impl Block {
     /// The block of a page with entries, to be changed.
     #[inline]
     pub(super) fn writer(&mut self) -> Writer<'_> {
-        let block = self.0.as_mut().expect("only a page with entries is changed");
-        if !block.is_unique() {
-            *block = Arc::from(&block[..]);
-        }
-        Writer(Arc::get_mut(block).expect("it is unshared or a fresh copy"))
+        Writer(unshared(self.0.as_mut().expect("only a page with entries is changed")))
     }
 
     /// The block to be changed, unless that would copy it.
@@ -84,6 +81,20 @@ impl Block {
         }
     }
 
+    /// Moves the entries into a smaller block if garbage and free space are enough for that.
+    pub(super) fn shrink(&mut self, options: Options) {
+        let view = self.view();
+        if view.count() == 0 {
+            self.0 = None;
+            return;
+        }
+        let groups = view.count().div_ceil(GROUP) * GROUP_BYTES;
+        let size = sizes::fit(HEADER + groups + view.heap() - view.garbage());
+        if size < view.0.len() {
+            self.rewrite(size, options);
+        }
+    }
+
     /// Writes the live entries into a fresh block in which `needed` bytes, garbage included, have room.
     fn renew(&mut self, needed: usize, options: Options) {
         let old = self.view();
@@ -92,8 +103,17 @@ impl Block {
         let slack = if garbage > 0 { (needed - garbage) / 16 } else { 0 };
         let fits = needed <= old.0.len();
         let size = if fits { old.0.len() } else { sizes::fit(needed - garbage + slack) };
+        self.rewrite(size, options);
+    }
+
+    /// Writes the live entries into a fresh block of a size.
+    fn rewrite(&mut self, size: usize, options: Options) {
+        if let Some(old) = self.0.as_ref().filter(|old| !old.is_unique()) {
+            note_copy(old.len());
+        }
         let mut fresh: Arc<[u8]> = Arc::from(&ZEROS[..size]);
-        old.copy_live_into(&mut Writer(Arc::get_mut(&mut fresh).expect("a new block is unshared")), options);
+        let mut writer = Writer(Arc::get_mut(&mut fresh).expect("a new block is unshared"));
+        self.view().copy_live_into(&mut writer, options);
         self.0 = Some(fresh);
     }
 }

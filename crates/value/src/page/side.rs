@@ -3,6 +3,7 @@
 use triomphe::Arc;
 
 use super::sizes;
+use crate::unshare::unshared;
 
 /// One thing beside a page.
 #[derive(Debug, Clone)]
@@ -50,12 +51,7 @@ impl<V: Clone> SideList<V> {
 
     pub(super) fn bytes_mut(&mut self, index: u16) -> &mut [u8] {
         match &mut self.list()[usize::from(index)] {
-            Side::Bytes(bytes) => {
-                if !bytes.is_unique() {
-                    *bytes = Arc::from(&bytes[..]);
-                }
-                Arc::get_mut(bytes).expect("it is unshared or a fresh copy")
-            }
+            Side::Bytes(bytes) => unshared(bytes),
             _ => unreachable!("the payload is bytes"),
         }
     }

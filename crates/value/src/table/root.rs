@@ -64,6 +64,12 @@ impl<V: Clone> Root<V> {
         &self.chunks[index / CHUNK].pages[index % CHUNK]
     }
 
+    /// A lower bound of the expiry times of a page; `UnixMs::MAX`: there are none.
+    pub(super) fn expiry_bound(&self, index: usize) -> UnixMs {
+        let chunk = &self.chunks[index / CHUNK];
+        if chunk.min_expiry == UnixMs::MAX { UnixMs::MAX } else { chunk.pages[index % CHUNK].min_expiry() }
+    }
+
     /// Where the counter of a page's chunk is, which a write looks at, and the page. Nothing of the chunk is read.
     #[inline]
     pub(super) fn path(&self, index: usize) -> (*const u8, &Page<V>) {

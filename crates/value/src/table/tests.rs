@@ -26,6 +26,7 @@ enum Operation {
     Clone,
     DropClones,
     Sweep,
+    Shrink { key: Vec<u8> },
 }
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
@@ -60,6 +61,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Clone),
         1 => Just(Operation::DropClones),
         1 => Just(Operation::Sweep),
+        2 => key().prop_map(|key| Operation::Shrink { key }),
     ]
 }
 
@@ -133,6 +135,7 @@ fn apply(table: &mut Table<Object>, model: &mut Model, operation: Operation) {
             assert!(table.next_expiry().is_none_or(|at| at > UnixMs(now)));
         }
         Operation::Clone | Operation::DropClones => {}
+        Operation::Shrink { key } => table.shrink(table.hash(&key)),
         Operation::Sweep => {
             table.sweep(&mut SweepCursor::default(), 1000);
         }
@@ -166,17 +169,21 @@ proptest! {
     }
 }
 
+fn key_of(number: u32) -> Vec<u8> {
+    number.to_string().into_bytes()
+}
+
 fn filled(count: u32) -> Table<Object> {
     let mut table = Table::new(SEED, OPTIONS);
     for number in 0..count {
-        let key = number.to_string().into_bytes();
+        let key = key_of(number);
         table.set(table.hash(&key), &key, NewPayload::Inline(&[b'v'; 40]), Meta::default());
     }
     table
 }
 
 fn remove(table: &mut Table<Object>, number: u32) {
-    let key = number.to_string().into_bytes();
+    let key = key_of(number);
     if let Some(at) = table.find(table.hash(&key), &key) {
         table.remove(at);
     }
@@ -266,4 +273,50 @@ fn due_entries_are_found_without_visiting_the_others() {
     );
     assert_eq!(table.next_expiry(), Some(UnixMs(300)));
     assert_eq!(table.len(), 10_001);
+}
+
+#[test]
+fn a_sample_lies_at_a_random_place_and_finds_rare_times() {
+    let mut table = filled(10_000);
+    let mut rng = Rng::from_seed(9);
+    let mut names = BTreeMap::new();
+    for _ in 0..2000 {
+        let mut shown = 0;
+        table.sample(&mut rng, 5, false, &mut |entry| {
+            shown += 1;
+            *names.entry(entry.key.to_vec()).or_insert(0) += 1;
+        });
+        assert_eq!(shown, 5);
+    }
+    assert!(names.len() > 5000, "{}", names.len());
+    let sample_expiring = |table: &Table<Object>, rng: &mut Rng| {
+        let mut found = Vec::new();
+        table.sample(rng, 5, true, &mut |entry| found.push(entry.key.to_vec()));
+        found
+    };
+    assert!(sample_expiring(&table, &mut rng).is_empty());
+    let key = b"due".as_slice();
+    let meta = Meta { expiry: Some(UnixMs(100)), ..Meta::default() };
+    table.set(table.hash(key), key, NewPayload::Inline(b""), meta);
+    assert_eq!(sample_expiring(&table, &mut rng), [key]);
+}
+
+#[test]
+fn a_table_that_shrinks_its_pages_follows_its_content_down() {
+    let mut table = filled(10_000);
+    let (full, live) = (table.allocated_bytes(), table.live_bytes());
+    for number in 0..4000 {
+        let hash = table.hash(&key_of(number));
+        remove(&mut table, number);
+        table.shrink(hash);
+    }
+    let gone = live - table.live_bytes();
+    assert!(full - table.allocated_bytes() > gone / 10 * 9, "{full} {} {gone}", table.allocated_bytes());
+    for number in 4000..10_000 {
+        let hash = table.hash(&key_of(number));
+        assert!(table.find(hash, &key_of(number)).is_some());
+        remove(&mut table, number);
+        table.shrink(hash);
+    }
+    assert!(table.is_empty() && table.allocated_bytes() < 2000, "{}", table.allocated_bytes());
 }

@@ -6,6 +6,7 @@ use triomphe::Arc;
 
 use crate::leaf::{self, ELEMENT_OVERHEAD, Leaf, room};
 use crate::page::sizes;
+use crate::unshare::unshared;
 
 /// The longest block: with the counter of its `Arc` it fills 2 kB. Longer ones waste less on their counters and are
 /// slower to change in the middle and to copy after a snapshot.
@@ -137,10 +138,7 @@ impl Block {
     /// The bytes to be changed, unshared.
     #[inline]
     fn writer(&mut self) -> &mut [u8] {
-        if !self.0.is_unique() {
-            self.0 = Arc::from(&self.0[..]);
-        }
-        Arc::get_mut(&mut self.0).expect("it is unshared or a fresh copy")
+        unshared(&mut self.0)
     }
 
     /// The bytes to be changed, unshared and at least `needed`.

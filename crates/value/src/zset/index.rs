@@ -13,6 +13,7 @@ use triomphe::Arc;
 
 use crate::linear;
 use crate::page::sizes;
+use crate::unshare::unshared;
 
 /// Buckets a chunk, and for the same reasons as of the pages of a table.
 const CHUNK: usize = 16;
@@ -287,11 +288,7 @@ impl Bucket {
 
     /// The words of a bucket with slots, unshared.
     fn writer(&mut self) -> &mut [u32] {
-        let words = self.0.as_mut().expect("a bucket that is written has room");
-        if !words.is_unique() {
-            *words = Arc::from(&words[..]);
-        }
-        Arc::get_mut(words).expect("it is unshared or a fresh copy")
+        unshared(self.0.as_mut().expect("a bucket that is written has room"))
     }
 
     fn allocated_bytes(&self) -> usize {
