@@ -28,6 +28,10 @@ pub enum MaxmemoryPolicy {
     AllkeysLfu,
     /// All keys, any.
     AllkeysRandom,
+    /// Keys with an expiry, the longest unchanged first.
+    VolatileLrm,
+    /// All keys, the longest unchanged first.
+    AllkeysLrm,
     /// None: writes that need memory are refused.
     NoEviction,
 }
@@ -37,12 +41,10 @@ impl MaxmemoryPolicy {
     pub fn counts_accesses(self) -> bool {
         matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
     }
-}
 
-impl MaxmemoryPolicy {
-    /// Whether access counters are kept instead of access times.
-    pub fn is_lfu(self) -> bool {
-        matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
+    /// Whether it goes by when keys were last changed rather than used.
+    pub fn notes_writes_only(self) -> bool {
+        matches!(self, Self::VolatileLrm | Self::AllkeysLrm)
     }
 }
 
@@ -85,7 +87,7 @@ impl Protected {
 
 pub(crate) const APPEND_FSYNC: [AppendFsync; 3] =
     [AppendFsync::EverySecond, AppendFsync::Always, AppendFsync::Never];
-pub(crate) const MAXMEMORY_POLICY: [MaxmemoryPolicy; 8] = [
+pub(crate) const MAXMEMORY_POLICY: [MaxmemoryPolicy; 10] = [
     MaxmemoryPolicy::VolatileLru,
     MaxmemoryPolicy::VolatileLfu,
     MaxmemoryPolicy::VolatileRandom,
@@ -93,6 +95,8 @@ pub(crate) const MAXMEMORY_POLICY: [MaxmemoryPolicy; 8] = [
     MaxmemoryPolicy::AllkeysLru,
     MaxmemoryPolicy::AllkeysLfu,
     MaxmemoryPolicy::AllkeysRandom,
+    MaxmemoryPolicy::VolatileLrm,
+    MaxmemoryPolicy::AllkeysLrm,
     MaxmemoryPolicy::NoEviction,
 ];
 pub(crate) const LOG_LEVEL: [LogLevel; 5] =

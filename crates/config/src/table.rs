@@ -65,6 +65,8 @@ pub(crate) const MAXMEMORY_POLICY: &[&str] = &[
     "allkeys-lru",
     "allkeys-lfu",
     "allkeys-random",
+    "volatile-lrm",
+    "allkeys-lrm",
     "noeviction",
 ];
 pub(crate) const APPEND_FSYNC: &[&str] = &["everysec", "always", "no"];
@@ -185,10 +187,10 @@ parameters! {
         Activerehashing, "activerehashing", "", YES_NO, "yes", Runtime, Accepted, "Rehash in idle time; tables here never rehash as a whole.";
     ["Memory"]
         Maxmemory, "maxmemory", "", memory(0, u64::MAX), "0", Runtime, Acts, "Most memory for data; 0 sets no limit.";
-        MaxmemoryPolicy, "maxmemory-policy", "", choice(MAXMEMORY_POLICY), "noeviction", Runtime, Accepted, "Which keys are evicted when memory is full.";
-        MaxmemorySamples, "maxmemory-samples", "", integer(1, 64), "5", Runtime, Accepted, "Keys looked at for each eviction.";
-        MaxmemoryEvictionTenacity, "maxmemory-eviction-tenacity", "", integer(0, 100), "10", Runtime, Accepted, "How hard eviction works before clients are served again.";
-        MaxmemoryClients, "maxmemory-clients", "", MEMORY_OR_PERCENT, "0", Runtime, Accepted, "Most memory for all client connections together, absolute or in percent of `maxmemory`; 0 sets no limit.";
+        MaxmemoryPolicy, "maxmemory-policy", "", choice(MAXMEMORY_POLICY), "noeviction", Runtime, Acts, "Which keys are evicted when memory is full.";
+        MaxmemorySamples, "maxmemory-samples", "", integer(1, 64), "5", Runtime, Acts, "Keys looked at for each eviction.";
+        MaxmemoryEvictionTenacity, "maxmemory-eviction-tenacity", "", integer(0, 100), "10", Runtime, Acts, "How hard eviction works before clients are served again.";
+        MaxmemoryClients, "maxmemory-clients", "", MEMORY_OR_PERCENT, "0", Runtime, Acts, "Most memory for all client connections together, absolute or in percent of `maxmemory`; 0 sets no limit.";
         LfuLogFactor, "lfu-log-factor", "", integer(0, INT_MAX), "10", Runtime, Acts, "How slowly access counters grow.";
         LfuDecayTime, "lfu-decay-time", "", integer(0, INT_MAX), "1", Runtime, Acts, "Minutes after which an access counter is decreased.";
         Activedefrag, "activedefrag", "", YES_NO, "no", Runtime, Accepted, "Move data to give sparse memory back; a sweep of pages does this always here.";
