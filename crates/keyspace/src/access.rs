@@ -8,6 +8,7 @@
 //! in a circle. A command may only touch keys of shards that are held; anything else is our error and stops us.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::Ordering;
 
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -71,8 +72,9 @@ pub struct Access<'k> {
     pub(crate) scratch: Vec<u8>,
     /// How accesses are counted; `None`: the time of the last one is kept.
     pub(crate) frequency: Option<Frequency>,
-    /// Whether accesses leave no trace on the keys (CLIENT NO-TOUCH).
+    /// Whether reads leave no trace on the keys: for the command that runs (CLIENT NO-TOUCH), and always.
     untouching: bool,
+    notes_writes_only: bool,
     /// For random picks.
     pub(crate) census: Option<Census>,
     /// Random numbers for picks.
@@ -83,7 +85,7 @@ pub struct Access<'k> {
 
 /// Memory that nobody can reach any more; dropping it may take long.
 #[derive(Debug)]
-pub struct Garbage(#[expect(dead_code, reason = "it is kept to be dropped elsewhere")] Gone);
+pub struct Garbage(Gone);
 
 impl Garbage {
     pub(crate) fn value(value: Value) -> Self {
@@ -94,13 +96,22 @@ impl Garbage {
     pub fn other(other: Box<dyn std::fmt::Debug + Send>) -> Self {
         Self(Gone::Other(other))
     }
+
+    /// About how many bytes it is. What others hold as well counts as nothing.
+    pub fn bytes(&self) -> usize {
+        match &self.0 {
+            Gone::Value(value) => value.weight(),
+            Gone::Partition(partition) => partition.table.live_bytes(),
+            Gone::Other(_) => 0,
+        }
+    }
 }
 
 /// What is dropped.
 #[derive(Debug)]
 enum Gone {
-    Value(#[expect(dead_code, reason = "see Garbage")] Value),
-    Partition(#[expect(dead_code, reason = "see Garbage")] Partition),
+    Value(Value),
+    Partition(Partition),
     Other(#[expect(dead_code, reason = "see Garbage")] Box<dyn std::fmt::Debug + Send>),
 }
 
@@ -123,6 +134,7 @@ impl<'k> Access<'k> {
             scratch: Vec::new(),
             frequency: None,
             untouching: false,
+            notes_writes_only: false,
             census: None,
             rng: Rng::from_seed(seed),
             counters: Counters::default(),
@@ -147,6 +159,7 @@ impl<'k> Access<'k> {
         self.recorder.observing = self.keyspace.is_observed();
         self.settings = self.keyspace.settings();
         self.frequency = self.keyspace.frequency();
+        self.notes_writes_only = self.keyspace.limits().notes_writes_only.load(Ordering::Relaxed);
     }
 
     /// Begins a batch of recorded effects, at a time at which nothing is due: what they say was so when they were
@@ -181,7 +194,7 @@ impl<'k> Access<'k> {
     /// What a key that is accessed notes of it, if anything: `before` is what it noted last.
     #[inline]
     pub(crate) fn noted_on_read(&mut self, before: Option<u32>) -> Option<u32> {
-        if self.untouching {
+        if self.untouching || self.notes_writes_only {
             return before;
         }
         match (self.frequency, before) {

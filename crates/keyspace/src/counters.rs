@@ -9,6 +9,8 @@ pub struct Counters {
     pub misses: u64,
     /// Keys that went because their time had come.
     pub expired_keys: u64,
+    /// Keys that went because memory was needed.
+    pub evicted_keys: u64,
     /// Fields of hashes that went because their time had come.
     pub expired_fields: u64,
     /// Changes of data, as `rdb_changes_since_last_save` counts them.
@@ -21,6 +23,7 @@ impl Counters {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired_keys += other.expired_keys;
+        self.evicted_keys += other.evicted_keys;
         self.expired_fields += other.expired_fields;
         self.changes += other.changes;
     }

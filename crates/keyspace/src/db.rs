@@ -129,6 +129,15 @@ impl Db<'_, '_> {
         }
     }
 
+    /// Sets the access clock of a key whose value was changed where it is, unless the page is shared.
+    #[inline]
+    pub(crate) fn note_change_at(&mut self, key: &Key<'_>, found: Found) {
+        let noted = self.access.noted_on_write(found.meta.access);
+        if Some(noted) != found.meta.access {
+            self.partition_mut(key).table.touch(found.at, noted);
+        }
+    }
+
     /// The value of an entry.
     pub(crate) fn value_of<'v>(&self, entry: &Entry<'v, Value>) -> ValueRef<'v> {
         value_of(entry, self.access.now)

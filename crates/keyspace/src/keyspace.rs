@@ -56,6 +56,8 @@ pub struct Limits {
     pub zset_packed_value: AtomicUsize,
     /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
     pub counts_accesses: AtomicBool,
+    /// Whether only writes set the access clock of a key (policies with LRM).
+    pub notes_writes_only: AtomicBool,
     /// See [`Frequency::log_factor`].
     pub frequency_log_factor: AtomicU32,
     /// See [`Frequency::decay_minutes`].
@@ -109,6 +111,7 @@ impl Keyspace {
                 zset_packed_entries: AtomicUsize::new(128),
                 zset_packed_value: AtomicUsize::new(64),
                 counts_accesses: AtomicBool::new(false),
+                notes_writes_only: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),
                 frequency_decay_minutes: AtomicU32::new(1),
                 flushes: AtomicU32::new(0),

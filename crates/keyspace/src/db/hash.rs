@@ -128,7 +128,7 @@ impl Db<'_, '_> {
         let Payload::Inline(block) = self.payload(key, found) else { return false };
         let Some(range) = packed::edit::overwritable(block, field, value.len(), expiry) else { return false };
         self.partition_mut(key).table.inline_mut(found.at)[range].copy_from_slice(value);
-        self.touch_at(key, found);
+        self.note_change_at(key, found);
         true
     }
 
@@ -189,7 +189,7 @@ impl Db<'_, '_> {
         if is_empty {
             self.take_at(key, found);
         } else {
-            self.touch_at(key, found);
+            self.note_change_at(key, found);
         }
         self.lower_next_expiry(key, due);
         result

@@ -66,7 +66,7 @@ impl Db<'_, '_> {
         for element in elements {
             hyperloglog::add_to_dense(bytes, element);
         }
-        self.touch_at(key, found);
+        self.note_change_at(key, found);
         true
     }
 

@@ -238,7 +238,7 @@ impl Db<'_, '_> {
     fn put_list(&mut self, key: &Key<'_>, found: Option<Found>, edited: Edited, block: &[u8]) {
         let expiry = found.and_then(|found| found.meta.expiry);
         match (edited, found) {
-            (Edited::InPlace, Some(found)) => self.touch_at(key, found),
+            (Edited::InPlace, Some(found)) => self.note_change_at(key, found),
             (Edited::InPlace, None) => {}
             (Edited::Packed, found) if ListRef::packed(block).is_empty() => {
                 if let Some(found) = found {

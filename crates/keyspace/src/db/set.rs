@@ -232,7 +232,7 @@ impl Db<'_, '_> {
         if edit.set().is_empty() {
             self.take_at(key, found);
         } else {
-            self.touch_at(key, found);
+            self.note_change_at(key, found);
         }
         result
     }
@@ -243,7 +243,7 @@ impl Db<'_, '_> {
         match edited {
             Edited::InPlace => {
                 if let Some(found) = found {
-                    self.touch_at(key, found);
+                    self.note_change_at(key, found);
                 }
             }
             Edited::Packed if SetRef::packed(block).is_empty() => {

@@ -141,6 +141,6 @@ impl Db<'_, '_> {
         if found.kind() == Kind::String {
             self.partition_mut(key).table.set_kind(found.at, Kind::StringChanged.tag());
         }
-        self.touch_at(key, found);
+        self.note_change_at(key, found);
     }
 }

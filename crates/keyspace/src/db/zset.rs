@@ -201,7 +201,7 @@ impl Db<'_, '_> {
         if edit.zset().is_empty() {
             self.take_at(key, found);
         } else {
-            self.touch_at(key, found);
+            self.note_change_at(key, found);
         }
         result
     }
@@ -210,7 +210,7 @@ impl Db<'_, '_> {
     fn put_zset(&mut self, key: &Key<'_>, found: Option<Found>, edited: Edited, block: &[u8]) {
         let expiry = found.and_then(|found| found.meta.expiry);
         match (edited, found) {
-            (Edited::InPlace, Some(found)) => self.touch_at(key, found),
+            (Edited::InPlace, Some(found)) => self.note_change_at(key, found),
             (Edited::InPlace, None) => {}
             (Edited::Packed, found) if ZSetRef::packed(block).is_empty() => {
                 if let Some(found) = found {
