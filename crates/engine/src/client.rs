@@ -211,6 +211,8 @@ pub struct Clients {
     pub monitors: AtomicUsize,
     /// Clients that were closed because they left too much unread.
     pub output_limit_disconnections: AtomicU64,
+    /// Clients that were closed because all together took too much memory.
+    pub evicted: AtomicU64,
     /// Clients that were closed because half a request of theirs was too long.
     pub query_limit_disconnections: AtomicU64,
     /// Until when, and what is held back; 0 = nothing.

@@ -35,6 +35,8 @@ pub struct Context<'c, 'k> {
     pub row: Row,
     /// Whether the command runs inside a transaction, with everything it needs locked already.
     pub in_transaction: bool,
+    /// Whether no more memory may be used, as the command found it.
+    pub(crate) out_of_memory: bool,
     /// The hash and slot of the first key, if it is known already.
     pub(crate) first_key: Option<(u64, u16)>,
 }
@@ -93,6 +95,7 @@ impl<'k> Context<'_, 'k> {
             interpreters,
             row,
             in_transaction,
+            out_of_memory,
             ..
         } = self;
         access.with_everything(|access| {
@@ -106,6 +109,7 @@ impl<'k> Context<'_, 'k> {
                 interpreters,
                 row: *row,
                 in_transaction: *in_transaction,
+                out_of_memory: *out_of_memory,
                 first_key: None,
             };
             body(&mut inner)

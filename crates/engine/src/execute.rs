@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use keyspace::{Access, DbIndex, Target};
+use keyspace::{Access, DbIndex, Evictor, Rule, Target};
 use stdx::quote::write_quoted;
 
 use crate::args::{Args, OwnedArgs};
@@ -80,7 +80,12 @@ impl Prepared {
             || writes(row)
             || row.command.name == "EXEC"
                 && session.transaction.commands().iter().any(|(row, _)| writes(row));
-        is_held && gate::check(&Request { row, args, session, shared }).is_ok()
+        is_held && gate::check(&Request { row, args, session, shared, out_of_memory: false }).is_ok()
+    }
+
+    /// Whether it may need memory.
+    pub fn needs_memory(&self, session: &Session) -> bool {
+        self.row.as_ref().is_ok_and(|row| gate::needs_memory(row, session))
     }
 }
 
@@ -96,6 +101,20 @@ pub struct Worker<'k> {
     interpreters: Interpreters,
     /// What is still to be written of the reply of the last command.
     pub slices: Slices,
+    /// Whether more memory is used than may be, and no key may go to make room.
+    pub out_of_memory: bool,
+    evictor: Evictor,
+}
+
+/// What became of an eviction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eviction {
+    /// A key went.
+    Done,
+    /// The key that was chosen is in use again; another one may go.
+    Missed,
+    /// There is no key that may go.
+    Impossible,
 }
 
 impl<'k> Worker<'k> {
@@ -110,7 +129,27 @@ impl<'k> Worker<'k> {
             desk: Desk::default(),
             interpreters: Interpreters::new(seed),
             slices: Slices::default(),
+            out_of_memory: false,
+            evictor: Evictor::default(),
         }
+    }
+
+    /// Removes one key to make room. Called inside a batch, with nothing locked.
+    pub fn evict(&mut self, shared: &Shared, rule: Rule) -> Eviction {
+        let access = &mut self.access;
+        let Some(victim) = access.find_victim(&mut self.evictor, rule) else { return Eviction::Impossible };
+        let key = shared.keyspace.key(&victim.name);
+        access.lock(&mut [access.shard_of(&key)]);
+        access.start_unit();
+        let gone = access.db(victim.database).evict(&key, &victim, rule);
+        tell_observers(shared, access, &mut self.invalidations, None);
+        access.unlock();
+        if gone { Eviction::Done } else { Eviction::Missed }
+    }
+
+    /// Whether there are keys that may go.
+    pub fn may_evict(&self, rule: Rule) -> bool {
+        self.access.evictable(rule) > 0
     }
 
     /// Hashes the keys of a request that will be leased with the next group, and asks for their shards.
@@ -181,7 +220,8 @@ impl<'k> Worker<'k> {
         if session.login.is_outdated(&shared.accounts) {
             session.login.refresh(&shared.accounts);
         }
-        if let Err(error) = gate::check(&Request { row: &row, args, session, shared }) {
+        let out_of_memory = self.out_of_memory;
+        if let Err(error) = gate::check(&Request { row: &row, args, session, shared, out_of_memory }) {
             if let Error::NoPermission(denial, _) = error {
                 let place = permission::place_of(session);
                 permission::note_refusal(session, shared, (&row, args), denial, place, self.access.now());
@@ -209,6 +249,7 @@ impl<'k> Worker<'k> {
             interpreters: &mut self.interpreters,
             row,
             in_transaction: false,
+            out_of_memory,
             first_key: prepared.first_key,
         };
         let mut reply = Reply::sliced(out, context.session.protocol, &mut self.slices);

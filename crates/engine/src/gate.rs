@@ -19,6 +19,8 @@ pub(crate) struct Request<'a> {
     pub(crate) args: &'a Args<'a>,
     pub(crate) session: &'a Session,
     pub(crate) shared: &'a Shared,
+    /// Whether no more memory may be used.
+    pub(crate) out_of_memory: bool,
 }
 
 /// Whether a command may run.
@@ -29,6 +31,7 @@ pub(crate) fn check(request: &Request<'_>) -> Outcome {
     protected(request)?;
     transaction(request)?;
     permission(request)?;
+    memory(request)?;
     subscribed(request)?;
     loading(request)?;
     writable(request)
@@ -59,7 +62,7 @@ fn authentication(request: &Request<'_>) -> Outcome {
 /// What the user may do; see [`mod@permission`].
 #[inline]
 fn permission(request: &Request<'_>) -> Outcome {
-    let Request { row, args, session, shared } = request;
+    let Request { row, args, session, shared, .. } = request;
     if session.login.is_unrestricted() {
         return Ok(());
     }
@@ -88,6 +91,27 @@ fn transaction(request: &Request<'_>) -> Outcome {
         return Err(Error::Static("ERR Command not allowed inside a transaction"));
     }
     Ok(())
+}
+
+/// Without memory to use, what might need some is refused, and so is anything to be queued.
+#[inline]
+fn memory(request: &Request<'_>) -> Outcome {
+    if !request.out_of_memory || !needs_memory(request.row, request.session) || request.session.is_loader {
+        return Ok(());
+    }
+    Err(Error::Static(OUT_OF_MEMORY))
+}
+
+/// The error of a command that would need more memory than there may be.
+pub(crate) const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+
+/// Whether a command may need memory, now or because it is queued; EXEC does if one of the queued commands does.
+pub(crate) fn needs_memory(row: &Row, session: &Session) -> bool {
+    match row.command.name {
+        "EXEC" => session.transaction.commands().iter().any(|(row, _)| row.command.flags.has(Flags::DENYOOM)),
+        "DISCARD" | "QUIT" | "RESET" => false,
+        _ => session.transaction.is_open() || row.command.flags.has(Flags::DENYOOM),
+    }
 }
 
 /// A client of RESP2 that is subscribed could not tell replies from messages.

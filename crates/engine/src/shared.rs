@@ -11,6 +11,7 @@ use stdx::time::UnixMs;
 use crate::accounts::Accounts;
 use crate::client::Clients;
 use crate::latency::Latency;
+use crate::meter::Meter;
 use crate::pubsub::Directory;
 use crate::rates::{Rates, Totals};
 use crate::scripting::Scripts;
@@ -59,6 +60,8 @@ pub struct Shared {
     pub connections_refused: AtomicU64,
     /// How much happens a second.
     pub rates: Mutex<Rates>,
+    /// Memory against its limit.
+    pub meter: Meter,
     /// Memory that was allocated before there was data.
     pub startup_memory: AtomicUsize,
     /// The most memory that was ever allocated.
@@ -165,6 +168,7 @@ impl Shared {
             connections: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
             rates: Mutex::default(),
+            meter: Meter::default(),
             startup_memory: AtomicUsize::new(0),
             peak_memory: AtomicUsize::new(0),
             snapshots: AtomicU64::new(0),

@@ -3,7 +3,7 @@
 mod histogram;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -97,8 +97,12 @@ pub struct WorkerStatistics {
     pub expired_keys: Published,
     /// Fields likewise.
     pub expired_fields: Published,
+    /// Keys that went because memory was needed.
+    pub evicted_keys: Published,
     /// Changes of data.
     pub changes: AtomicU64,
+    /// Bytes that the worker has allocated and not freed, without copies of what a snapshot holds too.
+    pub memory: AtomicI64,
 }
 
 impl Default for WorkerStatistics {
@@ -120,7 +124,9 @@ impl Default for WorkerStatistics {
             misses: Published::default(),
             expired_keys: Published::default(),
             expired_fields: Published::default(),
+            evicted_keys: Published::default(),
             changes: AtomicU64::new(0),
+            memory: AtomicI64::new(0),
         }
     }
 }
@@ -138,6 +144,7 @@ impl WorkerStatistics {
         self.misses.publish(counters.misses);
         self.expired_keys.publish(counters.expired_keys);
         self.expired_fields.publish(counters.expired_fields);
+        self.evicted_keys.publish(counters.evicted_keys);
         self.changes.store(counters.changes, Ordering::Relaxed);
     }
 
@@ -223,7 +230,9 @@ impl WorkerStatistics {
         }
         self.denied.iter().for_each(|counter| counter.store(0, Ordering::Relaxed));
         self.codes.lock().clear();
-        for counter in [&self.hits, &self.misses, &self.expired_keys, &self.expired_fields] {
+        for counter in
+            [&self.hits, &self.misses, &self.expired_keys, &self.expired_fields, &self.evicted_keys]
+        {
             counter.reset();
         }
     }

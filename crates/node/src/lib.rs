@@ -12,6 +12,7 @@
 //! ```
 
 mod connection;
+mod eviction;
 mod host;
 mod loader;
 mod machine;
@@ -26,7 +27,7 @@ pub use connection::Connection;
 pub use engine::host::{MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 pub use engine::shared::Identity;
 pub use loader::Loader;
-pub use machine::{Image, Machine, Mail};
+pub use machine::{Dead, Image, Machine, Mail};
 pub use mailbox::Mailbox;
 pub use node::{Node, Settings, Side};
 pub use output::Output;

@@ -33,6 +33,36 @@ pub enum Mail {
     Unpaused,
 }
 
+/// Memory that nobody can reach any more.
+#[derive(Debug)]
+pub struct Dead {
+    pub(crate) garbage: Vec<Garbage>,
+    /// About how many bytes it is.
+    pub(crate) bytes: usize,
+}
+
+/// Tells the meter how long an image is held.
+pub struct Holding(Arc<Shared>);
+
+impl Holding {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        shared.meter.note_image();
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.0.meter.forget_image();
+    }
+}
+
+impl std::fmt::Debug for Holding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Holding")
+    }
+}
+
 /// All data at one moment, and what was counted until then.
 #[derive(Debug)]
 pub struct Image {
@@ -44,6 +74,8 @@ pub struct Image {
     pub changes: u64,
     /// Bytes that were allocated.
     pub used_memory: usize,
+    /// As long as it is there, the copies that it causes are not counted as used.
+    pub holding: Holding,
 }
 
 /// The machine, as the shell implements it.
@@ -55,8 +87,10 @@ pub trait Machine: Send + Sync {
     fn write_log(&self, shared: &Shared, worker: usize, position: LogPosition) -> bool;
     /// The place up to which the log has reached what `appendfsync` promises.
     fn released(&self) -> LogPosition;
-    /// Drops memory where nobody waits for it.
-    fn free(&self, garbage: Vec<Garbage>);
+    /// Gives dead memory to [`Node::bury`] where nobody waits for that.
+    fn free(&self, dead: Dead);
+    /// Bytes that the calling thread has allocated and not freed: less than none where it frees what others allocated.
+    fn thread_bytes(&self) -> i64;
     /// Begins to rewrite the append-only file. `Ok(false)`: it will.
     fn rewrite_aof(&self) -> Result<bool, String>;
     /// Whether the RDB file may be written now: nobody does so in the background.

@@ -9,14 +9,15 @@ use engine::Shared;
 use engine::client::PauseMode;
 use engine::host::Shutdown;
 use engine::shared::Identity;
-use keyspace::{Access, Keyspace, LogPosition, SHARDS, WorkerId};
+use keyspace::{Access, Garbage, Keyspace, LogPosition, SHARDS, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
 use crate::Now;
 use crate::connection::Connection;
-use crate::machine::{Image, Machine};
+use crate::eviction;
+use crate::machine::{Dead, Holding, Image, Machine};
 use crate::output_limit::{self, OutputLimit};
 
 /// Who has an access to the keyspace besides the workers.
@@ -66,6 +67,8 @@ pub struct Node {
     keepalive_s: AtomicU64,
     max_clients: AtomicUsize,
     protected: AtomicBool,
+    /// The most nanoseconds that keys are evicted for at once.
+    pub(crate) eviction_ns: AtomicU64,
     sweeping: AtomicBool,
     /// Of clients that are subscribed to nothing, and of those that are.
     output_limit: OutputLimit,
@@ -95,6 +98,7 @@ impl Node {
             keepalive_s: AtomicU64::new(300),
             max_clients: AtomicUsize::new(10_000),
             protected: AtomicBool::new(false),
+            eviction_ns: AtomicU64::new(0),
             sweeping: AtomicBool::new(false),
             output_limit: OutputLimit::default(),
             subscriber_limit: OutputLimit::default(),
@@ -137,7 +141,13 @@ impl Node {
             .zset_packed_entries
             .store(config.integer(Param::ZsetMaxListpackEntries) as usize, Ordering::Relaxed);
         limits.zset_packed_value.store(config.size(Param::ZsetMaxListpackValue) as usize, Ordering::Relaxed);
-        limits.counts_accesses.store(config.maxmemory_policy().counts_accesses(), Ordering::Relaxed);
+        let policy = config.maxmemory_policy();
+        limits.counts_accesses.store(policy.counts_accesses(), Ordering::Relaxed);
+        limits.notes_writes_only.store(policy.notes_writes_only(), Ordering::Relaxed);
+        let samples = config.integer(Param::MaxmemorySamples) as usize;
+        self.shared.meter.configure(config.size(Param::Maxmemory), eviction::rule(policy, samples));
+        let tenacity = config.integer(Param::MaxmemoryEvictionTenacity);
+        self.eviction_ns.store(eviction::budget_ns(tenacity), Ordering::Relaxed);
         limits.frequency_log_factor.store(config.integer(Param::LfuLogFactor) as u32, Ordering::Relaxed);
         limits.frequency_decay_minutes.store(config.integer(Param::LfuDecayTime) as u32, Ordering::Relaxed);
         self.idle_timeout_s.store(config.integer(Param::Timeout) as u64, Ordering::Relaxed);
@@ -147,6 +157,8 @@ impl Node {
         self.protected.store(config.yes(Param::ProtectedMode), Ordering::Relaxed);
         self.output_limit.set(&config.output_limits().normal);
         self.subscriber_limit.set(&config.output_limits().pubsub);
+        drop(config);
+        self.measure();
     }
 
     /// Why a new connection is refused, as the bytes to tell it.
@@ -178,6 +190,7 @@ impl Node {
         self.shared.statistics[access.worker().0].publish(&access.counters);
         let (mut changes, mut number) = (0, 0);
         let started = (self.shared.clock)();
+        let holding = Holding::new(&self.shared);
         let snapshot = access.snapshot(|_| {
             changes = self.shared.changes();
             number = self.shared.snapshots.fetch_add(1, Ordering::Relaxed) + 1;
@@ -185,7 +198,23 @@ impl Node {
         });
         let took_us = (self.shared.clock)().saturating_sub(started) / 1000;
         self.shared.snapshot_us.store(took_us, Ordering::Relaxed);
-        Image { number, snapshot, changes, used_memory: self.machine.memory().allocated }
+        let used_memory = self.machine.memory().allocated;
+        Image { number, snapshot, changes, used_memory, holding }
+    }
+
+    /// Hands what nobody can reach any more to the background.
+    pub(crate) fn free(&self, garbage: Vec<Garbage>) {
+        let bytes = garbage.iter().map(Garbage::bytes).sum();
+        self.shared.meter.note_dying(bytes);
+        self.machine.free(Dead { garbage, bytes });
+    }
+
+    /// Drops dead memory.
+    pub fn bury(&self, dead: Dead) {
+        let Dead { garbage, bytes } = dead;
+        let before = self.machine.thread_bytes();
+        drop(garbage);
+        self.shared.meter.note_freed(bytes, before - self.machine.thread_bytes());
     }
 
     /// Saves what has to be saved before the server ends; from then on commands wait for the end. `Err`: that failed, and
@@ -245,6 +274,14 @@ impl Node {
         self.shared.peak_memory.fetch_max(figures.allocated, Ordering::Relaxed);
         let waste = figures.active.saturating_sub(figures.allocated);
         self.sweeping.store(pays(waste, figures.allocated, self.sweeps()), Ordering::Relaxed);
+    }
+
+    /// Sets what the meter shows right by what the allocator says, if there is a limit. Called every few milliseconds.
+    pub(crate) fn measure(&self) {
+        if self.shared.meter.limit().is_some() {
+            let log = self.machine.persistence().aof_buffered as usize;
+            self.shared.meter.correct(self.machine.memory().allocated, log, &self.shared.statistics);
+        }
     }
 
     /// Brings the log where `appendfsync` wants it. If that takes longer, returns the position that replies of a worker's

@@ -19,10 +19,12 @@ use crate::output::Output;
 use crate::unfinished::Unfinished;
 
 mod invalidation;
+mod memory;
 mod messages;
 mod turn;
 mod upkeep;
 
+use memory::Memory;
 use turn::Spare;
 use upkeep::Upkeep;
 
@@ -58,6 +60,7 @@ pub struct Worker<'n> {
     /// Connections whose replies wait.
     held: Vec<Held>,
     upkeep: Upkeep,
+    memory: Memory,
     spare: Spare,
 }
 
@@ -80,6 +83,7 @@ impl<'n> Worker<'n> {
             finished: VecDeque::new(),
             held: Vec::new(),
             upkeep: Upkeep::new(own),
+            memory: Memory::default(),
             spare: Spare::default(),
         }
     }
@@ -224,7 +228,8 @@ impl<'n> Worker<'n> {
     /// Hands dead values to the background.
     fn hand_over(&mut self) {
         if self.engine.access.has_reclaim() {
-            self.node.machine.free(self.engine.access.take_reclaim());
+            let garbage = self.engine.access.take_reclaim();
+            self.node.free(garbage);
         }
     }
 
@@ -249,7 +254,7 @@ impl<'n> Worker<'n> {
 
     /// Lets connections go on whose input waited for a pause, if it is over.
     fn resume_paused(&mut self, now: Now) {
-        if self.node.shared.clients.paused(now.unix).is_some() {
+        if self.node.shared.clients.paused(now.unix).is_some() || self.memory.is_crowded() {
             return;
         }
         for (number, place) in self.connections.iter_mut().enumerate() {
@@ -295,7 +300,7 @@ impl<'n> Worker<'n> {
 fn free_spent(node: &Node, output: &mut Output) {
     if output.has_spent() {
         let garbage = output.take_spent().into_iter().map(|producer| Garbage::other(producer)).collect();
-        node.machine.free(garbage);
+        node.free(garbage);
     }
 }
 

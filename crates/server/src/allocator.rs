@@ -10,6 +10,7 @@
 use std::ffi::c_char;
 
 use node::MemoryFigures;
+use tikv_jemalloc_ctl::thread::{self, ThreadLocal};
 use tikv_jemalloc_ctl::{epoch, stats};
 
 #[global_allocator]
@@ -42,6 +43,22 @@ pub fn figures() -> MemoryFigures {
         rss: resident_set().unwrap_or(0),
         system: system_memory(),
     }
+}
+
+/// Bytes that the calling thread has allocated and not freed, as the allocator counts them for each thread; less than none
+/// where it frees what others allocated.
+pub fn thread_bytes() -> i64 {
+    thread_local! {
+        static COUNTS: Option<(ThreadLocal<u64>, ThreadLocal<u64>)> = counts();
+    }
+    COUNTS.with(|counts| {
+        counts.as_ref().map_or(0, |(allocated, freed)| allocated.get().wrapping_sub(freed.get()) as i64)
+    })
+}
+
+/// Where the allocator counts for this thread.
+fn counts() -> Option<(ThreadLocal<u64>, ThreadLocal<u64>)> {
+    Some((thread::allocatedp::read().ok()?, thread::deallocatedp::read().ok()?))
 }
 
 /// The memory of the machine.

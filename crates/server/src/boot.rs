@@ -92,8 +92,8 @@ impl Server {
         let threads = thread_count(&config);
         let (polls, mailboxes) = mailboxes(threads)?;
         let (to_saver, jobs) = mpsc::channel();
-        let (to_reclaimer, garbage) = mpsc::channel();
-        let background = Background { jobs: to_saver, garbage: to_reclaimer };
+        let (to_reclaimer, dead) = mpsc::channel();
+        let background = Background { jobs: to_saver, dead: to_reclaimer };
         let machine = Arc::new(ServerMachine::new(
             mailboxes.clone(),
             background,
@@ -114,7 +114,8 @@ impl Server {
 
         recovery::run(&node, &machine)?;
         // It ends with the process.
-        spawn("reclaimer", move || garbage.into_iter().for_each(drop))?;
+        let burying = Arc::clone(&node);
+        spawn("reclaimer", move || dead.into_iter().for_each(|dead| burying.bury(dead)))?;
         let saving = Arc::clone(&machine);
         let saver = spawn("saver", move || saver::run(&saving, &jobs))?;
         let persistence = spawn_persistence(&node, &machine)?;

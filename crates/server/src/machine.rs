@@ -9,8 +9,10 @@ use std::thread::Thread;
 use config::{Appended, Config, Param};
 use engine::Shared as EngineShared;
 use engine::shared::WriteBlock;
-use keyspace::{Access, Garbage, LogPosition};
-use node::{Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node, PersistenceFigures, Refusal, Side};
+use keyspace::{Access, LogPosition};
+use node::{
+    Dead, Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node, PersistenceFigures, Refusal, Side,
+};
 use parking_lot::Mutex;
 use tracing::{debug, error, info, warn};
 
@@ -43,7 +45,7 @@ pub struct ServerMachine {
     persistence: PersistenceThread,
     /// None when the saver is to end.
     jobs: Mutex<Option<Sender<Job>>>,
-    garbage: Mutex<Sender<Vec<Garbage>>>,
+    dead: Mutex<Sender<Dead>>,
     /// Where the configuration came from.
     config_file: Option<PathBuf>,
     /// Where clients connect.
@@ -60,7 +62,7 @@ pub struct Background {
     /// The saver's.
     pub jobs: Sender<Job>,
     /// The reclaimer's.
-    pub garbage: Sender<Vec<Garbage>>,
+    pub dead: Sender<Dead>,
 }
 
 impl ServerMachine {
@@ -82,7 +84,7 @@ impl ServerMachine {
             tasks: Mailbox::new(move || wake(&thread)),
             persistence,
             jobs: Mutex::new(Some(background.jobs)),
-            garbage: Mutex::new(background.garbage),
+            dead: Mutex::new(background.dead),
             config_file,
             listening,
             ending: Mutex::new(Some(ending)),
@@ -171,9 +173,13 @@ impl Machine for ServerMachine {
         self.journal.released()
     }
 
-    fn free(&self, garbage: Vec<Garbage>) {
+    fn free(&self, dead: Dead) {
         // The reclaimer ends after everybody who could send to it.
-        let _ = self.garbage.lock().send(garbage);
+        let _ = self.dead.lock().send(dead);
+    }
+
+    fn thread_bytes(&self) -> i64 {
+        crate::allocator::thread_bytes()
     }
 
     fn rewrite_aof(&self) -> Result<bool, String> {

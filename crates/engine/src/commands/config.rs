@@ -101,6 +101,8 @@ fn reset_statistics(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'
     ctx.shared.connections_refused.store(0, Relaxed);
     ctx.shared.clients.output_limit_disconnections.store(0, Relaxed);
     ctx.shared.clients.query_limit_disconnections.store(0, Relaxed);
+    ctx.shared.meter.reset();
+    ctx.shared.clients.evicted.store(0, Relaxed);
     ctx.shared.rates.lock().reset();
     ctx.shared.latency.lock().reset_all();
     reply.ok();

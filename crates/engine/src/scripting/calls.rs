@@ -10,6 +10,7 @@ use crate::args::Args;
 use crate::command::Flags;
 use crate::context::Context;
 use crate::execute::{account_called, call};
+use crate::gate::OUT_OF_MEMORY;
 use crate::permission;
 use crate::reply::Reply;
 use crate::table::{Row, Table, table};
@@ -22,12 +23,16 @@ pub(super) struct Calls<'r, 'c, 'k> {
     attempt: Option<Attempt>,
     /// The messages that had been published before.
     published: (usize, usize),
+    /// Whether the script may use memory although there is no more.
+    allows_oom: bool,
+    /// Changes of data before it ran.
+    changes: u64,
 }
 
 impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
-    pub(super) fn new(ctx: &'r mut Context<'c, 'k>, read_only: bool) -> Self {
-        let published = ctx.desk.mark();
-        Self { ctx, read_only, attempt: None, published }
+    pub(super) fn new(ctx: &'r mut Context<'c, 'k>, read_only: bool, allows_oom: bool) -> Self {
+        let (published, changes) = (ctx.desk.mark(), ctx.access.counters.changes);
+        Self { ctx, read_only, attempt: None, published, allows_oom, changes }
     }
 
     /// The script has ended: what it did is final, or undone.
@@ -60,6 +65,14 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
             if self.ctx.shared.writes_refused.load(Ordering::Relaxed) {
                 return Err(self.ctx.shared.write_refusal().unwrap_or_default());
             }
+        }
+        // A script that has changed something is not stopped half-way.
+        if flags.has(Flags::DENYOOM)
+            && self.ctx.out_of_memory
+            && !self.allows_oom
+            && self.ctx.access.counters.changes == self.changes
+        {
+            return Err(OUT_OF_MEMORY.to_owned());
         }
         Ok(row)
     }

@@ -90,6 +90,11 @@ pub(super) fn admit(ctx: &Context<'_, '_>, flags: Option<ScriptFlags>, read_only
     if read_only {
         return Err(Error::Static("ERR Can not execute a script with write flag using *_ro command."));
     }
+    if ctx.out_of_memory && !flags.has(ScriptFlags::ALLOW_OOM) {
+        return Err(Error::Static(
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+        ));
+    }
     Ok(())
 }
 

@@ -62,7 +62,10 @@ fn once(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, &mut Vec<u8>))
     let was_in_transaction = std::mem::replace(&mut ctx.in_transaction, true);
     let flags = job.compiled.source.flags;
     let read_only = job.read_only || flags.is_some_and(|flags| flags.has(super::ScriptFlags::NO_WRITES));
-    let mut calls = Calls::new(ctx, read_only);
+    let allows_oom = flags.is_some_and(|flags| {
+        flags.has(super::ScriptFlags::ALLOW_OOM) || flags.has(super::ScriptFlags::NO_WRITES)
+    });
+    let mut calls = Calls::new(ctx, read_only, allows_oom);
     let ended = job.interpreter.run(&job.compiled.script, job.keys, job.arguments, &mut calls, out);
     calls.finish(&ended);
     ctx.in_transaction = was_in_transaction;

@@ -90,7 +90,8 @@ impl Worker<'_> {
         self.upkeep.was_busy = true;
         self.engine.access.begin(now.unix);
         let before = self.engine.access.last_effect();
-        let clock = (self.node.shared.clock)();
+        let mut clock = (self.node.shared.clock)();
+        self.make_room(&mut clock);
         let spare = std::mem::take(&mut self.spare);
         let buffers = Buffers { arena, owned: Vec::new(), ranges: spare.ranges };
         let mut turn = Turn { now, buffers, group: spare.group, clock };
@@ -203,7 +204,7 @@ impl Worker<'_> {
     }
 
     /// Adds a request to the group, and runs the group when it is full. `None`: the request has to wait for the end of
-    /// a pause.
+    /// a pause, or until there is room in memory.
     fn gather(
         &mut self,
         turn: &mut Turn<'_>,
@@ -212,16 +213,18 @@ impl Worker<'_> {
         args: Range<usize>,
     ) -> Option<()> {
         let pause = self.node.shared.clients.paused(turn.now.unix);
-        if pause.is_some() {
+        if pause.is_some() || self.memory.is_crowded() {
             // What is held back depends on what ran before, such as a MULTI.
             self.run_group(turn);
         }
         let connection = self.connections[number].as_mut().expect("its bytes were just decoded");
         let args_now = turn.buffers.args(source, begin, &args);
         let mut prepared = Prepared::new(&args_now);
-        if let Some(mode) = pause
-            && prepared.is_paused(mode, &args_now, &connection.session, &self.node.shared)
-        {
+        let session = &connection.session;
+        let is_held = pause
+            .is_some_and(|mode| prepared.is_paused(mode, &args_now, session, &self.node.shared))
+            || self.memory.is_crowded() && prepared.needs_memory(session);
+        if is_held {
             connection.session.record.blocked.store(true, Ordering::Relaxed);
             return None;
         }
@@ -241,6 +244,9 @@ impl Worker<'_> {
     /// Locks, runs in order, unlocks.
     fn run_group(&mut self, turn: &mut Turn<'_>) {
         let Turn { now, buffers, group, clock } = turn;
+        if !group.is_empty() {
+            self.make_room(clock);
+        }
         let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
         if !is_alone {
             self.engine.lease();

@@ -56,14 +56,19 @@ impl Worker<'_> {
         if now.monotonic_ns >= self.upkeep.next_expiry_ns {
             self.expire(now);
         }
+        if self.memory.is_evicting() {
+            self.keep_limit(now);
+        }
         if now.monotonic_ns < self.upkeep.next_tick_ns {
             return;
         }
         self.upkeep.next_tick_ns = now.monotonic_ns + TICK_MS * NS_PER_MS;
         if self.index == 0 {
             self.node.shared.read_rates(now.monotonic_ns);
+            self.node.measure();
         }
         self.sweep_some();
+        self.keep_limit(now);
         self.resume_paused(now);
         if now.monotonic_ns >= self.upkeep.next_second_ns {
             self.upkeep.next_second_ns = now.monotonic_ns + 1000 * NS_PER_MS;
@@ -77,6 +82,9 @@ impl Worker<'_> {
 
     /// Nanoseconds until [`Worker::tick`] has something to do.
     pub fn idle_ns(&self, now: Now) -> u64 {
+        if self.memory.is_evicting() {
+            return 0;
+        }
         self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).saturating_sub(now.monotonic_ns)
     }
 

@@ -1,11 +1,12 @@
 //! A machine that has nothing and only remembers what it was told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use config::{Appended, Config, Param};
 use engine::Shared;
-use keyspace::{Access, Garbage, LogPosition};
-use node::{Image, Machine, Mail, MemoryFigures, Node, PersistenceFigures, Refusal};
+use keyspace::{Access, LogPosition};
+use node::{Dead, Image, Machine, Mail, MemoryFigures, Node, PersistenceFigures, Refusal};
 use parking_lot::Mutex;
 
 /// A machine without threads, files and sockets.
@@ -17,6 +18,16 @@ pub(crate) struct FakeMachine {
     pub(crate) acl_file: Mutex<Option<Vec<u8>>>,
     /// The log does not get to its promised place.
     pub(crate) log_waits: AtomicBool,
+    /// What nobody has dropped yet.
+    pub(crate) dead: Mutex<Vec<Dead>>,
+    /// The data whose memory is counted, if a test wants that: all of it as the first worker's.
+    pub(crate) data: OnceLock<Arc<Shared>>,
+}
+
+impl FakeMachine {
+    fn data_bytes(&self) -> usize {
+        self.data.get().map_or(0, |shared| shared.keyspace.directory_bytes())
+    }
 }
 
 impl Machine for FakeMachine {
@@ -29,7 +40,12 @@ impl Machine for FakeMachine {
     fn released(&self) -> LogPosition {
         LogPosition(if self.log_waits.load(Ordering::Relaxed) { 0 } else { u64::MAX })
     }
-    fn free(&self, _: Vec<Garbage>) {}
+    fn free(&self, dead: Dead) {
+        self.dead.lock().push(dead);
+    }
+    fn thread_bytes(&self) -> i64 {
+        self.data_bytes() as i64
+    }
     fn rewrite_aof(&self) -> Result<bool, String> {
         Ok(true)
     }
@@ -59,7 +75,7 @@ impl Machine for FakeMachine {
     }
     fn memory(&self) -> MemoryFigures {
         MemoryFigures {
-            allocated: 4_000_000,
+            allocated: 4_000_000 + self.data_bytes(),
             active: 5_000_000,
             resident: 6_000_000,
             rss: 7_000_000,

@@ -10,6 +10,7 @@ mod due_keys;
 mod held;
 mod info;
 mod machine;
+mod memory;
 mod output_limits;
 mod pauses;
 mod permissions;

@@ -72,6 +72,13 @@ impl World {
         Self { machine, node, workers, now: Now { unix: UnixMs(START_MS), monotonic_ns: 0 } }
     }
 
+    /// A node of one worker, whose memory is that of its data and some more.
+    pub(crate) fn with_counted_data(parameters: &[(&str, &str)]) -> Self {
+        let world = Self::new(1, parameters);
+        assert!(world.machine.data.set(Arc::clone(&world.node.shared)).is_ok(), "it is set once");
+        world
+    }
+
     /// A node of two workers with an ACL file.
     pub(crate) fn with_acl_file(content: &str) -> Self {
         let mut config = config_of(&[]);

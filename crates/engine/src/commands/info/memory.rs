@@ -21,7 +21,7 @@ pub(super) fn memory(ctx: &Context<'_, '_>, out: &mut String) {
     with_human(out, "maxmemory", config.size(Param::Maxmemory) as usize);
     line(out, "maxmemory_policy", config.choice(Param::MaxmemoryPolicy));
     fragmentation(&memory, out);
-    line(out, "mem_not_counted_for_evict", 0);
+    line(out, "mem_not_counted_for_evict", not_counted(ctx, &memory));
     line(out, "mem_replication_backlog", 0);
     line(out, "mem_total_replication_buffers", 0);
     line(out, "mem_replica_full_sync_buffer", 0);
@@ -32,8 +32,18 @@ pub(super) fn memory(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "mem_allocator", "jemalloc");
     line(out, "mem_overhead_db_hashtable_rehashing", 0);
     line(out, "active_defrag_running", 0);
-    line(out, "lazyfree_pending_objects", 0);
-    line(out, "lazyfreed_objects", 0);
+    let (pending, freed) = ctx.shared.meter.batches();
+    line(out, "lazyfree_pending_objects", pending);
+    line(out, "lazyfreed_objects", freed);
+}
+
+/// What `maxmemory` does not count, as far as it has to be known: the log on its way to the file, and what only a snapshot
+/// holds.
+fn not_counted(ctx: &Context<'_, '_>, memory: &MemoryFigures) -> usize {
+    if ctx.shared.meter.limit().is_none() {
+        return ctx.host.persistence().aof_buffered as usize;
+    }
+    memory.allocated.saturating_sub(ctx.shared.meter.used(&ctx.shared.statistics).max(0) as usize)
 }
 
 /// A number of bytes, and the same for people.

@@ -100,8 +100,12 @@ fn keys(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "expired_stale_perc", "0.00");
     line(out, "expired_time_cap_reached_count", total(ctx, |worker| &worker.expiry_cut_short));
     line(out, "expire_cycle_cpu_milliseconds", total(ctx, |worker| &worker.expiry_ns) / 1_000_000);
-    zeros(out, &["evicted_keys", "evicted_clients", "evicted_scripts"]);
-    zeros(out, &["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
+    line(out, "evicted_keys", sum(ctx, |worker| worker.evicted_keys.get()));
+    line(out, "evicted_clients", ctx.shared.clients.evicted.load(Relaxed));
+    line(out, "evicted_scripts", 0);
+    let (current, all) = ctx.shared.meter.exceeded_ms((ctx.shared.clock)());
+    line(out, "total_eviction_exceeded_time", all);
+    line(out, "current_eviction_exceeded_time", current);
     line(out, "keyspace_hits", sum(ctx, |worker| worker.hits.get()));
     line(out, "keyspace_misses", sum(ctx, |worker| worker.misses.get()));
 }

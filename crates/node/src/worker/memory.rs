@@ -1,0 +1,161 @@
+//! Keeping used memory below `maxmemory`.
+//!
+//! Before each group of requests a worker makes room: while more is used than may be, it evicts keys, for a bounded time. It
+//! adds the workers' figures up only when it has itself taken part of what was free when it last did so; at the limit
+//! that is each time. Whoever has more to evict than that time allows goes on behind the turn, with requests in between.
+//!
+//! If keys go slower than they come, small ones for large ones say, requests that need memory wait as soon as the
+//! excess is [`PATIENCE`] of the limit; others are answered. If no key may go, they are refused.
+
+use std::sync::atomic::Ordering;
+
+use engine::Eviction;
+
+use super::Worker;
+use crate::Now;
+
+/// Requests that need memory wait while more than one in so many bytes is used too many.
+const PATIENCE: i64 = 200;
+/// Evictions between two looks at the clock.
+const STEP: usize = 8;
+
+/// What a worker knows of memory.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// The limit at the last look.
+    limit: i64,
+    /// When the worker holds so many bytes it looks again.
+    look_at: i64,
+    state: State,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Within,
+    /// Keys go, and there are more that have to.
+    Evicting,
+    /// And meanwhile requests that need memory wait.
+    Crowded,
+    /// No key may go.
+    Full,
+}
+
+impl Memory {
+    /// Whether there are more keys to evict.
+    pub(super) fn is_evicting(&self) -> bool {
+        matches!(self.state, State::Evicting | State::Crowded)
+    }
+
+    /// Whether requests that need memory wait.
+    #[inline]
+    pub(super) fn is_crowded(&self) -> bool {
+        self.state == State::Crowded
+    }
+}
+
+impl Worker<'_> {
+    /// Makes room for what comes. Called inside a batch, with nothing locked; `clock` is brought forward.
+    #[inline]
+    pub(super) fn make_room(&mut self, clock: &mut u64) {
+        if let Some(limit) = self.node.shared.meter.limit() {
+            self.keep_below(limit, clock);
+        } else if self.memory.state != State::Within {
+            self.set_state(State::Within);
+        }
+    }
+
+    /// The same without requests.
+    pub(super) fn keep_limit(&mut self, now: Now) {
+        if self.node.shared.meter.limit().is_none() && self.memory.state == State::Within {
+            return;
+        }
+        let waited = self.memory.is_crowded();
+        self.engine.access.begin(now.unix);
+        self.memory.look_at = i64::MIN; // others may have taken more
+        let mut clock = (self.node.shared.clock)();
+        self.make_room(&mut clock);
+        self.engine.access.end();
+        self.publish_counters();
+        self.hand_out_invalidations(now);
+        if waited {
+            self.resume_paused(now);
+        }
+    }
+
+    fn keep_below(&mut self, limit: i64, clock: &mut u64) {
+        let own = self.tell_memory();
+        if self.memory.limit == limit && own < self.memory.look_at {
+            return;
+        }
+        self.memory.limit = limit;
+        let excess = self.excess(limit);
+        if excess > 0 {
+            self.evict(limit, clock);
+            return;
+        }
+        // All workers together take at most a quarter of what is free before one of them looks.
+        let workers = self.node.shared.identity.threads as i64;
+        self.memory.look_at = own.saturating_add(-excess / (4 * workers));
+        if self.memory.state != State::Within {
+            self.set_state(State::Within);
+            self.node.shared.meter.note_excess(false, *clock);
+        }
+    }
+
+    /// Evicts keys until enough is free or the time is over.
+    #[cold]
+    fn evict(&mut self, limit: i64, clock: &mut u64) {
+        let shared = &self.node.shared;
+        let (started, budget) = (*clock, self.node.eviction_ns.load(Ordering::Relaxed));
+        shared.meter.note_excess(true, started);
+        self.memory.look_at = i64::MIN;
+        let state = match shared.meter.rule() {
+            None => State::Full,
+            Some(rule) => loop {
+                for _ in 0..STEP {
+                    if self.engine.evict(shared, rule) == Eviction::Impossible {
+                        break;
+                    }
+                    self.hand_over();
+                    self.tell_memory();
+                    if self.excess(limit) <= 0 {
+                        break;
+                    }
+                }
+                *clock = (shared.clock)();
+                let excess = self.excess(limit);
+                if excess <= 0 {
+                    break State::Within;
+                }
+                if !self.engine.may_evict(rule) {
+                    break State::Full;
+                }
+                if clock.saturating_sub(started) >= budget {
+                    break if excess > limit / PATIENCE { State::Crowded } else { State::Evicting };
+                }
+            },
+        };
+        if state == State::Within {
+            shared.meter.note_excess(false, *clock);
+        }
+        self.set_state(state);
+    }
+
+    fn set_state(&mut self, state: State) {
+        self.memory.state = state;
+        self.engine.out_of_memory = state == State::Full;
+    }
+
+    /// Bytes that are used beyond a limit.
+    fn excess(&self, limit: i64) -> i64 {
+        self.node.shared.meter.used(&self.node.shared.statistics) - limit
+    }
+
+    /// Lets the others know what this worker holds.
+    fn tell_memory(&self) -> i64 {
+        let own = self.node.machine.thread_bytes() - value::copied_bytes() as i64;
+        self.node.shared.statistics[self.index].memory.store(own, Ordering::Relaxed);
+        own
+    }
+}

@@ -1,0 +1,164 @@
+//! Memory against its limit: what is refused, which keys go, and who waits.
+
+use crate::world::{Peer, World};
+
+const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+/// What is used without data, in the tests' machine.
+const EMPTY: usize = 4_000_000;
+
+/// A node with some room for data, and a connection.
+fn world(policy: &str, room: usize, parameters: &[(&str, &str)]) -> (World, Peer) {
+    let limit = (EMPTY + room).to_string();
+    let own = [("maxmemory", limit.as_str()), ("maxmemory-policy", policy)];
+    let mut world = World::with_counted_data(&[&own, parameters].concat());
+    let peer = world.connect(0);
+    world.pass_ms(50);
+    (world, peer)
+}
+
+/// Keys of a hundred bytes.
+fn fill(world: &mut World, peer: Peer, prefix: &str, keys: usize) -> String {
+    let value = "v".repeat(100);
+    let lines: Vec<String> = (0..keys).map(|number| format!("SET {prefix}:{number} {value}")).collect();
+    lines.chunks(16).map(|lines| world.ask(peer, &lines.join("\r\n"))).collect()
+}
+
+fn figure(world: &mut World, peer: Peer, name: &str) -> usize {
+    let text = world.ask(peer, "INFO everything");
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}:")).map(str::to_owned));
+    line.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+#[test]
+fn without_a_policy_what_needs_memory_is_refused_and_the_rest_is_not() {
+    let (mut world, peer) = world("noeviction", 1_000_000, &[]);
+    let waiting = world.connect(0);
+    world.ask(waiting, "MULTI\r\nSET a 1");
+    let reading = world.connect(0);
+    world.ask(reading, "MULTI\r\nGET key:1");
+    let replies = fill(&mut world, peer, "key", 12_000);
+    assert!(replies.ends_with(OOM) && replies.starts_with("+OK\r\n"));
+    assert!(figure(&mut world, peer, "used_memory") < (EMPTY + 1_000_000) / 100 * 101);
+    assert_eq!(world.ask(peer, "INCR a"), OOM);
+    assert_eq!(world.ask(peer, "STRLEN key:1\r\nEXPIRE key:1 100"), ":100\r\n:1\r\n");
+    assert_eq!(
+        world.ask(peer, "MULTI\r\nGET a\r\nDISCARD"),
+        format!("+OK\r\n{OOM}+OK\r\n"),
+        "the queue takes memory"
+    );
+    let aborted = "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    assert_eq!(world.ask(waiting, "EXEC"), aborted);
+    assert!(world.ask(reading, "EXEC").starts_with("*1\r\n$100\r\n"), "it needs none");
+    assert!(world.ask(peer, "INFO errorstats").contains("errorstat_OOM:count="));
+    world.ask(peer, "FLUSHALL\r\nSET a 1");
+    assert_eq!(world.ask(peer, "GET a"), "$1\r\n1\r\n");
+    assert_eq!(world.ask(peer, "CONFIG SET maxmemory 0\r\nINCR a"), "+OK\r\n:2\r\n");
+}
+
+#[test]
+fn used_memory_stays_below_the_limit_by_every_policy() {
+    for policy in [
+        "allkeys-lru",
+        "allkeys-lfu",
+        "allkeys-lrm",
+        "allkeys-random",
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-lrm",
+        "volatile-random",
+        "volatile-ttl",
+    ] {
+        let (mut world, peer) = world(policy, 1_000_000, &[]);
+        let time = if policy.starts_with("volatile") { " EX 1000" } else { "" };
+        let kept = fill(&mut world, peer, "kept", 1000);
+        assert!(!kept.contains(OOM));
+        for number in 0..600 {
+            let lines: Vec<String> =
+                (0..16).map(|key| format!("SET key:{number}:{key} {:0>100}{time}", 1)).collect();
+            assert_eq!(world.ask(peer, &lines.join("\r\n")), "+OK\r\n".repeat(16), "{policy}");
+        }
+        let used = figure(&mut world, peer, "used_memory");
+        assert!(used > EMPTY + 900_000 && used < (EMPTY + 1_000_000) / 1000 * 1005, "{policy}: {used}");
+        assert!(figure(&mut world, peer, "evicted_keys") > 1000);
+        let left =
+            (0..1000).filter(|number| world.ask(peer, &format!("EXISTS kept:{number}")) == ":1\r\n").count();
+        assert!(if policy.starts_with("volatile") { left == 1000 } else { left < 900 }, "{policy}: {left}");
+        if policy.starts_with("volatile") {
+            let replies = fill(&mut world, peer, "more", 10_000);
+            assert!(replies.ends_with(OOM), "nothing is left that may go");
+        }
+    }
+}
+
+/// Of how many of a hundred old keys are left when others have pushed a part of all keys out.
+fn survivors(policy: &str, use_it: &str) -> usize {
+    let (mut world, peer) = world(policy, 1_500_000, &[("lfu-log-factor", "0")]);
+    fill(&mut world, peer, "key", 8000);
+    for _ in 0..5 {
+        world.pass_ms(1000);
+        for number in 0..100 {
+            world.ask(peer, &use_it.replace("KEY", &format!("key:{number}")));
+        }
+    }
+    fill(&mut world, peer, "new", 4000);
+    let text = (0..100).map(|number| world.ask(peer, &format!("EXISTS key:{number}"))).collect::<String>();
+    text.matches(":1").count()
+}
+
+#[test]
+fn keys_that_are_used_stay() {
+    assert!(survivors("allkeys-random", "GET KEY") < 90);
+    assert!(survivors("allkeys-lru", "GET KEY") > 95);
+    assert!(survivors("allkeys-lfu", "GET KEY") > 95);
+    assert!(survivors("allkeys-lrm", "GET KEY") < 90, "reading is no change");
+    assert!(survivors("allkeys-lrm", "SETRANGE KEY 0 w") > 95);
+}
+
+#[test]
+fn those_go_first_that_are_due_first() {
+    let (mut world, peer) = world("volatile-ttl", 1_500_000, &[]);
+    for number in 0..8000 {
+        world.ask(peer, &format!("SET key:{number} {:0>100} EX {}", 1, 10_000 + number));
+    }
+    fill(&mut world, peer, "new", 4000);
+    let mut left = |range: std::ops::Range<usize>| {
+        range.filter(|number| world.ask(peer, &format!("EXISTS key:{number}")) == ":1\r\n").count()
+    };
+    assert!(left(0..1000) < 100 && left(7000..8000) > 950);
+}
+
+#[test]
+fn a_key_that_goes_is_told_to_those_who_watch_or_cache_it() {
+    let (mut world, peer) = world("allkeys-random", 600_000, &[]);
+    let (watching, caching) = (world.connect(0), world.connect(0));
+    world.ask(peer, "SET watched 1");
+    world.ask(watching, "WATCH watched\r\nMULTI\r\nGET x");
+    world.ask(caching, "HELLO 3\r\nCLIENT TRACKING ON\r\nGET watched");
+    let mut rounds = 0..1000;
+    while world.ask(peer, "EXISTS watched") == ":1\r\n" {
+        fill(&mut world, peer, &rounds.next().expect("it goes some time").to_string(), 100);
+    }
+    world.settle();
+    assert!(world.read(caching).contains("invalidate"));
+    assert_eq!(world.ask(watching, "EXEC"), "*-1\r\n");
+}
+
+#[test]
+fn a_lower_limit_is_reached_without_requests_and_what_needs_memory_waits_for_it() {
+    let (mut world, peer) = world("allkeys-lru", 2_000_000, &[("maxmemory-eviction-tenacity", "0")]);
+    let (writer, reader) = (world.connect(0), world.connect(0));
+    fill(&mut world, peer, "key", 10_000);
+    world.ask(peer, &format!("CONFIG SET maxmemory {}", EMPTY + 500_000));
+    world.send(writer, "SET a 1\r\nSET b 1\r\nGET a");
+    assert_eq!(world.read(writer), "", "too much has to go first");
+    assert_eq!(world.ask(reader, "STRLEN key:9999"), ":100\r\n");
+    assert_eq!(world.idle_ms(0), 0);
+    for _ in 0..2000 {
+        world.pass_ms(0);
+    }
+    world.turn(0);
+    assert_eq!(world.read(writer), "+OK\r\n+OK\r\n$1\r\n1\r\n");
+    assert!(world.idle_ms(0) > 0);
+    assert!(figure(&mut world, peer, "used_memory") <= EMPTY + 501_000);
+    assert!(figure(&mut world, peer, "total_eviction_exceeded_time") > 0);
+}
