@@ -3,7 +3,7 @@
 
 use persist::rdb::{Decoder, Error, ReadOptions};
 use stdx::hash::HashKey;
-use value::{Settings, hash, list, set, zset};
+use value::{Settings, hash, list, set, stream, zset};
 
 const OPTIONS: ReadOptions = ReadOptions {
     settings: Settings {
@@ -11,6 +11,7 @@ const OPTIONS: ReadOptions = ReadOptions {
         list: list::Settings::of_parameter(-2),
         set: set::Settings::of_redis(HashKey([1, 2])),
         zset: zset::Settings::of_redis(HashKey([1, 2])),
+        stream: stream::Settings::of_parameters(4096, 100),
     },
     max_string_bytes: 1 << 20,
     // Else nearly no input would get behind the checksum.
@@ -61,5 +62,6 @@ fn size(object: &persist::rdb::Object<'_>) -> usize {
         persist::rdb::Object::List(list) => list.as_ref().len(),
         persist::rdb::Object::Set(set) => set.len(),
         persist::rdb::Object::ZSet(zset) => zset.as_ref().len(),
+        persist::rdb::Object::Stream(stream) => stream.iter().count(),
     }
 }

@@ -5,13 +5,15 @@ use persist::dump;
 use stdx::checksum::crc64;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
-use value::{Settings, StringRef, Value, ValueRef, hash, list, set, zset};
+use value::stream::{self, Id};
+use value::{Settings, Stream, StringRef, Value, ValueRef, hash, list, set, zset};
 
 const SETTINGS: Settings = Settings {
     hash: hash::Settings { max_packed_entries: 16, max_packed_value: 64, seed: HashKey([1, 2]) },
     list: list::Settings::of_parameter(-2),
     set: set::Settings::of_redis(HashKey([1, 2])),
     zset: zset::Settings::of_redis(HashKey([1, 2])),
+    stream: stream::Settings::of_parameters(4096, 100),
 };
 
 /// Panics if RESTORE misbehaves on `body`, taken as it is and with a checksum that fits.
@@ -35,12 +37,14 @@ fn reference(value: &Value) -> ValueRef<'_> {
         Value::List(list) => ValueRef::List(list.as_ref()),
         Value::Set(set) => ValueRef::Set(set.as_ref()),
         Value::ZSet(zset) => ValueRef::ZSet(zset.as_ref()),
+        Value::Stream(stream) => ValueRef::Stream(stream),
     }
 }
 
 fn content(value: &Value) -> Vec<String> {
     match reference(value) {
         ValueRef::String(string) => vec![string.contiguous().escape_ascii().to_string()],
+        ValueRef::Stream(stream) => stream_content(stream),
         ValueRef::List(list) => list.iter().map(|element| element.escape_ascii().to_string()).collect(),
         ValueRef::Set(set) => {
             let mut members: Vec<String> =
@@ -55,4 +59,23 @@ fn content(value: &Value) -> Vec<String> {
             fields
         }
     }
+}
+
+fn stream_content(stream: &Stream) -> Vec<String> {
+    let mut content = vec![format!("{:?}", stream.facts())];
+    content.extend(
+        stream.iter().map(|entry| format!("{} {:?}", entry.id(), entry.fields().collect::<Vec<_>>())),
+    );
+    for (name, group) in stream.groups() {
+        content.push(format!("{name:?} {} {:?}", group.last_id, group.entries_read));
+        let names = group.names();
+        content.extend(
+            group.consumers().iter().map(|one| format!("{:?} {} {}", one.name, one.seen_ms, one.active_ms)),
+        );
+        let pending = group.pending.from(Id::MIN);
+        content.extend(pending.map(|one| {
+            format!("{} {:?} {} {}", one.id, names.get(one.consumer), one.delivered_ms, one.deliveries)
+        }));
+    }
+    content
 }

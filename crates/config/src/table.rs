@@ -242,8 +242,8 @@ parameters! {
         ZsetMaxListpackEntries, "zset-max-listpack-entries", "zset-max-ziplist-entries", integer(0, LONG_MAX), "128", Runtime, Accepted, "Most members of a sorted set kept as one packed block.";
         ZsetMaxListpackValue, "zset-max-listpack-value", "zset-max-ziplist-value", memory(0, LONG_MAX_BYTES), "64", Runtime, Accepted, "Longest member in such a block.";
         HllSparseMaxBytes, "hll-sparse-max-bytes", "", memory(0, LONG_MAX_BYTES), "3000", Runtime, Acts, "Size up to which a HyperLogLog stays sparse.";
-        StreamNodeMaxBytes, "stream-node-max-bytes", "", memory(0, LONG_MAX_BYTES), "4096", Runtime, Accepted, "Bytes of one block of a stream.";
-        StreamNodeMaxEntries, "stream-node-max-entries", "", integer(0, LONG_MAX), "100", Runtime, Accepted, "Entries of one block of a stream.";
+        StreamNodeMaxBytes, "stream-node-max-bytes", "", memory(0, LONG_MAX_BYTES), "4096", Runtime, Acts, "Bytes of one block of a stream.";
+        StreamNodeMaxEntries, "stream-node-max-entries", "", integer(0, LONG_MAX), "100", Runtime, Acts, "Entries of one block of a stream.";
     ["Security"]
         Requirepass, "requirepass", "", BYTES, "", Runtime, Acts, "Password of the default user; empty for none.";
         Aclfile, "aclfile", "", TEXT, "", Startup, Acts, "File of users and their rules.";

@@ -43,6 +43,8 @@ pub enum Group {
     Set,
     /// Sorted sets.
     SortedSet,
+    /// Streams.
+    Stream,
     /// Strings.
     String,
     /// Transactions.
@@ -65,6 +67,7 @@ impl Group {
             Self::Server => "server",
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
             Self::String => "string",
             Self::Transactions => "transactions",
         }
@@ -93,6 +96,8 @@ pub enum Keys {
     /// The first argument is read. Each argument behind one of the words, among those from `after` on, is accessed in one
     /// way.
     SourceAndOptions { words: &'static [&'static str], after: usize, access: Access },
+    /// Half of the arguments behind the word STREAMS, which stands at `from` or later, behind options; they are read.
+    Streams { from: usize },
 }
 
 impl Keys {
@@ -102,6 +107,7 @@ impl Keys {
             Self::Counted { .. }
             | Self::TargetAndCounted { .. }
             | Self::SourceAndOptions { .. }
+            | Self::Streams { .. }
             | Self::Sorted { .. } => true,
             Self::None | Self::Range { .. } | Self::Pair { .. } | Self::TargetAndSources { .. } => false,
         }
@@ -534,6 +540,12 @@ impl Command {
                     at += 1 + usize::from(is_option);
                 }
             }
+            Keys::Streams { .. } => {
+                let first = word_streams(args).map_or(count, |word| word + 1);
+                if (count - first).is_multiple_of(2) {
+                    (first..first + (count - first) / 2).for_each(|at| each(at, Access::Read));
+                }
+            }
         }
     }
 }
@@ -561,4 +573,20 @@ fn sort_target(args: &Args<'_>) -> Option<usize> {
         at += 1;
     }
     target
+}
+
+/// Where the word STREAMS stands behind the options of XREAD and XREADGROUP.
+pub(crate) fn word_streams(args: &Args<'_>) -> Option<usize> {
+    let mut at = 1;
+    while at < args.len() {
+        let is = |word| args.is(at, word);
+        at += match () {
+            () if is("STREAMS") => return Some(at),
+            () if is("NOACK") => 1,
+            () if is("BLOCK") || is("COUNT") || is("CLAIM") => 2,
+            () if is("GROUP") => 3,
+            () => return None,
+        };
+    }
+    None
 }

@@ -31,6 +31,7 @@ mod set;
 mod slowlog;
 mod sort;
 mod sorted_set;
+mod stream;
 mod string;
 mod syntax;
 mod tracking;
@@ -69,6 +70,7 @@ pub const ALL: &[&[Command]] = &[
     slowlog::COMMANDS,
     sort::COMMANDS,
     sorted_set::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
 ];

@@ -63,6 +63,8 @@ pub struct Access<'k> {
     /// Whether the gate is closed for this access.
     exclusive: bool,
     pub(crate) now: UnixMs,
+    /// What the clock says; another time than [`Access::now`] during a replay.
+    wall: UnixMs,
     /// The access clock of [`Access::now`], 24 bits of seconds.
     pub(crate) clock: u32,
     pub(crate) settings: Settings,
@@ -126,6 +128,7 @@ impl<'k> Access<'k> {
             places: vec![NOT_HELD; keyspace.shards()].into_boxed_slice(),
             exclusive: false,
             now: UnixMs(0),
+            wall: UnixMs(0),
             clock: 0,
             settings: keyspace.settings(),
             // Units of different workers must not be taken for one.
@@ -185,6 +188,11 @@ impl<'k> Access<'k> {
         self.now
     }
 
+    /// What the clock says, which during a replay is not the time of the batch.
+    pub fn wall(&self) -> UnixMs {
+        self.wall
+    }
+
     /// Whether the commands to come leave a trace on the keys that they read.
     #[inline]
     pub fn set_touching(&mut self, touching: bool) {
@@ -216,7 +224,7 @@ impl<'k> Access<'k> {
 
     /// Turns the clock inside a batch (for a command that waits).
     pub fn set_now(&mut self, now: UnixMs) {
-        self.now = now;
+        (self.now, self.wall) = (now, now);
         self.clock = (now.0 / 1000) as u32 & 0x00ff_ffff;
     }
 

@@ -9,11 +9,13 @@ mod hash;
 mod hyperloglog;
 mod list;
 mod set;
+mod stream;
 mod string;
 mod zset;
 
 pub use hyperloglog::NotAdded;
 use stdx::time::UnixMs;
+pub use stream::Delivery;
 use value::hash::HashRef;
 use value::list::ListRef;
 use value::set::SetRef;
@@ -249,6 +251,8 @@ pub(crate) fn value_of<'v>(entry: &Entry<'v, Value>, now: UnixMs) -> ValueRef<'v
         (Kind::Set, Payload::Object(Value::Set(set))) => ValueRef::Set(set.as_ref()),
         (Kind::ZSet, Payload::Inline(block)) => ValueRef::ZSet(ZSetRef::packed(block)),
         (Kind::ZSet, Payload::Object(Value::ZSet(zset))) => ValueRef::ZSet(zset.as_ref()),
+        (Kind::Stream, Payload::Object(Value::Stream(stream))) => ValueRef::Stream(stream),
+        (Kind::Stream, Payload::Inline(_)) => unreachable!("a stream is an object, however small"),
         (kind, Payload::Object(_)) => unreachable!("an object of another kind than {kind:?}"),
     }
 }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use stdx::time::UnixMs;
 use value::list::Side;
 use value::set::algebra::Operation;
+use value::stream::{Facts, Id, Pending, References};
 use value::zset::End;
 use value::{StringRef, ValueRef};
 
@@ -88,6 +89,28 @@ pub enum Effect<'a> {
     PopScored { key: &'a [u8], end: End, count: usize },
     /// The members at a range of positions of the sorted set are gone, and with the last one the key.
     RemoveRange { key: &'a [u8], positions: &'a Range<usize> },
+    /// The stream has an entry with these fields, names and values in turn, behind all others.
+    AddEntry { key: &'a [u8], id: Id, fields: &'a [&'a [u8]] },
+    /// The entries are gone from the stream.
+    DeleteEntries { key: &'a [u8], ids: &'a [Id] },
+    /// So many entries of the stream are left, after the first ones that may go went.
+    TrimEntries { key: &'a [u8], length: u64, references: References },
+    /// This is what the stream tells of its past.
+    SetPast { key: &'a [u8], facts: Facts },
+    /// The stream, which was made if it was not there, has a group that has read so far.
+    CreateGroup { key: &'a [u8], group: &'a [u8], last_id: Id, entries_read: Option<u64>, is_new_key: bool },
+    /// The group of the stream has read so far.
+    SetGroup { key: &'a [u8], group: &'a [u8], last_id: Id, entries_read: Option<u64> },
+    /// The group of the stream is gone.
+    DestroyGroup { key: &'a [u8], group: &'a [u8] },
+    /// The group of the stream has a consumer.
+    CreateConsumer { key: &'a [u8], group: &'a [u8], consumer: &'a [u8] },
+    /// The consumer is gone from the group, and what it had pending.
+    DeleteConsumer { key: &'a [u8], group: &'a [u8], consumer: &'a [u8] },
+    /// The entries are not pending any more in the group.
+    Acknowledge { key: &'a [u8], group: &'a [u8], ids: &'a [Id] },
+    /// The entry is pending in the group with these figures, and its owner is this consumer, who was made if it was not there.
+    Claim { key: &'a [u8], group: &'a [u8], last_id: Id, consumer: &'a [u8], pending: Pending },
     /// The database is empty.
     FlushDatabase,
     /// All databases are empty.
@@ -136,7 +159,20 @@ impl Effect<'_> {
             | Self::SetScores { key, .. }
             | Self::RemoveScored { key, .. }
             | Self::PopScored { key, .. }
-            | Self::RemoveRange { key, .. } => each(Touched::Key(database, key.to_vec())),
+            | Self::RemoveRange { key, .. }
+            | Self::AddEntry { key, .. }
+            | Self::DeleteEntries { key, .. }
+            | Self::TrimEntries { key, .. }
+            | Self::SetPast { key, .. }
+            | Self::CreateGroup { key, is_new_key: true, .. } => each(Touched::Key(database, key.to_vec())),
+            // What groups do with a stream changes nothing for those who watch or cache it, as in Redis.
+            Self::CreateGroup { .. }
+            | Self::SetGroup { .. }
+            | Self::DestroyGroup { .. }
+            | Self::CreateConsumer { .. }
+            | Self::DeleteConsumer { .. }
+            | Self::Acknowledge { .. }
+            | Self::Claim { .. } => {}
             Self::Delete { key, reason: Removal::Expired } => each(Touched::Expired(database, key.to_vec())),
             Self::Delete { key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Rename { from, to } => {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering}
 use crossbeam_utils::CachePadded;
 use stdx::hash::HashKey;
 use value::table::SweepCursor;
-use value::{Settings, hash, list, set, zset};
+use value::{Settings, hash, list, set, stream, zset};
 
 use crate::effect::Effect;
 use crate::frequency::Frequency;
@@ -54,6 +54,10 @@ pub struct Limits {
     pub zset_packed_entries: AtomicUsize,
     /// The longest member of a packed sorted set.
     pub zset_packed_value: AtomicUsize,
+    /// `stream-node-max-bytes`.
+    pub stream_node_max_bytes: AtomicUsize,
+    /// `stream-node-max-entries`.
+    pub stream_node_max_entries: AtomicUsize,
     /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
     pub counts_accesses: AtomicBool,
     /// Whether only writes set the access clock of a key (policies with LRM).
@@ -110,6 +114,8 @@ impl Keyspace {
                 set_packed_value: AtomicUsize::new(64),
                 zset_packed_entries: AtomicUsize::new(128),
                 zset_packed_value: AtomicUsize::new(64),
+                stream_node_max_bytes: AtomicUsize::new(4096),
+                stream_node_max_entries: AtomicUsize::new(100),
                 counts_accesses: AtomicBool::new(false),
                 notes_writes_only: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),
@@ -161,6 +167,10 @@ impl Keyspace {
                 max_packed_value: limits.zset_packed_value.load(Ordering::Relaxed),
                 seed: self.options.hash_key,
             },
+            stream: stream::Settings::of_parameters(
+                limits.stream_node_max_bytes.load(Ordering::Relaxed),
+                limits.stream_node_max_entries.load(Ordering::Relaxed),
+            ),
         }
     }
 

@@ -38,7 +38,7 @@ mod snapshot;
 pub use access::{Access, Garbage, Target, WorkerId};
 pub use attempt::Attempt;
 pub use counters::Counters;
-pub use db::{Added, Db, Expiry, NotAdded, WrongType};
+pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType};
 pub use due::DueFigures;
 pub use effect::{Effect, Removal, Touched};
 pub use eviction::{Evictor, Order, Rule, Victim};

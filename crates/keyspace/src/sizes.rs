@@ -40,15 +40,16 @@ fn class(size: usize) -> usize {
     size.checked_ilog2().map_or(0, |power| power as usize + 1)
 }
 
-/// The figures that a value belongs to, in the order in which they are shown, and its size.
-fn measure(value: &ValueRef<'_>) -> (usize, usize) {
-    match value {
+/// The figures that a value belongs to, in the order in which they are shown, and its size. Streams have none, as in Redis.
+fn measure(value: &ValueRef<'_>) -> Option<(usize, usize)> {
+    Some(match value {
         ValueRef::String(string) => (0, string.len()),
         ValueRef::List(list) => (1, list.len()),
         ValueRef::Set(set) => (2, set.len()),
         ValueRef::ZSet(zset) => (3, zset.len()),
         ValueRef::Hash(hash) => (4, hash.len()),
-    }
+        ValueRef::Stream(_) => return None,
+    })
 }
 
 const NAMES: [&str; 5] = ["strings_sizes", "lists_items", "sets_items", "zsets_items", "hashes_items"];
@@ -90,8 +91,9 @@ impl Access<'_> {
             loop {
                 cursor = partition.table.scan(cursor, &mut |entry| {
                     if entry.meta.expiry.is_none_or(|expiry| expiry > self.now) {
-                        let (index, size) = measure(&value_of(&entry, self.now));
-                        figures[index].classes[class(size)] += 1;
+                        if let Some((index, size)) = measure(&value_of(&entry, self.now)) {
+                            figures[index].classes[class(size)] += 1;
+                        }
                         seen += 1;
                     }
                 });

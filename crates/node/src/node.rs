@@ -148,6 +148,10 @@ impl Node {
         self.shared.meter.configure(config.size(Param::Maxmemory), eviction::rule(policy, samples));
         let tenacity = config.integer(Param::MaxmemoryEvictionTenacity);
         self.eviction_ns.store(eviction::budget_ns(tenacity), Ordering::Relaxed);
+        let node_bytes = config.size(Param::StreamNodeMaxBytes) as usize;
+        limits.stream_node_max_bytes.store(node_bytes, Ordering::Relaxed);
+        let node_entries = config.integer(Param::StreamNodeMaxEntries) as usize;
+        limits.stream_node_max_entries.store(node_entries, Ordering::Relaxed);
         limits.frequency_log_factor.store(config.integer(Param::LfuLogFactor) as u32, Ordering::Relaxed);
         limits.frequency_decay_minutes.store(config.integer(Param::LfuDecayTime) as u32, Ordering::Relaxed);
         self.idle_timeout_s.store(config.integer(Param::Timeout) as u64, Ordering::Relaxed);

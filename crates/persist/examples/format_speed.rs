@@ -17,7 +17,7 @@ use persist::rdb::{Decoder, Encoder, Notes, ReadOptions, WriteOptions};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
-use value::{Settings, hash, list, set, zset};
+use value::{Settings, hash, list, set, stream, zset};
 use value::{StringRef, ValueRef};
 
 const ROUNDS: usize = 7;
@@ -91,6 +91,7 @@ fn read(file: &[u8]) {
         list: list::Settings::of_parameter(-2),
         set: set::Settings::of_redis(HashKey([1, 2])),
         zset: zset::Settings::of_redis(HashKey([1, 2])),
+        stream: stream::Settings::of_parameters(4096, 100),
     };
     let mut decoder =
         Decoder::new(ReadOptions { settings, max_string_bytes: 1 << 30, verify_checksum: true });

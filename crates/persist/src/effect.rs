@@ -1,5 +1,7 @@
 //! The text of effects: RESP commands in canonical form that Redis understands too.
 
+mod stream;
+
 use keyspace::Effect;
 use resp::write_command;
 use stdx::number::{write_f64, write_i64};
@@ -73,6 +75,17 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::RemoveScored { .. }
         | Effect::PopScored { .. }
         | Effect::RemoveRange { .. } => encode_zset_effect(effect, out),
+        Effect::AddEntry { .. }
+        | Effect::DeleteEntries { .. }
+        | Effect::TrimEntries { .. }
+        | Effect::SetPast { .. }
+        | Effect::CreateGroup { .. }
+        | Effect::SetGroup { .. }
+        | Effect::DestroyGroup { .. }
+        | Effect::CreateConsumer { .. }
+        | Effect::DeleteConsumer { .. }
+        | Effect::Acknowledge { .. }
+        | Effect::Claim { .. } => stream::encode_effect(effect, out),
         Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
         Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
         Effect::SwapDatabases { first, second } => {
@@ -155,6 +168,10 @@ pub fn encode_value(key: &[u8], value: &ValueRef<'_>, expiry: Option<UnixMs>, ou
         }
         ValueRef::ZSet(zset) => {
             encode_zset(key, *zset, out);
+            set_expiry(out, key, expiry);
+        }
+        ValueRef::Stream(stream) => {
+            stream::encode_value(key, stream, out);
             set_expiry(out, key, expiry);
         }
     }
@@ -280,6 +297,8 @@ fn number(value: i64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use value::stream::{ConsumerNumber, Id, Pending, References};
+
     use super::*;
 
     fn text(effect: &Effect<'_>) -> String {
@@ -311,6 +330,17 @@ mod tests {
         assert_eq!(text(&effect), "LMOVE a b LEFT RIGHT");
         let effect = Effect::RemoveElements { key: b"l", side: Side::Right, count: 2, element: b"a" };
         assert_eq!(text(&effect), "LREM l -2 a");
+        let pending =
+            Pending { id: Id::new(5, 1), consumer: ConsumerNumber::NOBODY, delivered_ms: 7, deliveries: 2 };
+        let effect =
+            Effect::Claim { key: b"s", group: b"g", last_id: Id::new(6, 0), consumer: b"c", pending };
+        let claim = "XCLAIM s g c 0 5-1 TIME 7 RETRYCOUNT 2 FORCE JUSTID LASTID 6-0";
+        assert_eq!(text(&effect), claim);
+        let ids = &[Id::new(1, 2), Id::new(3, 4)];
+        assert_eq!(text(&Effect::DeleteEntries { key: b"s", ids }), "XDEL s 1-2 3-4");
+        let trim = |references| text(&Effect::TrimEntries { key: b"s", length: 3, references });
+        assert_eq!(trim(References::Keep), "XTRIM s MAXLEN = 3");
+        assert_eq!(trim(References::Respect), "XTRIM s MAXLEN = 3 ACKED");
         assert_eq!(text(&Effect::TrimList { key: b"l", kept: &(3..9) }), "LTRIM l 3 8");
         assert_eq!(text(&Effect::TrimList { key: b"l", kept: &(3..3) }), "LTRIM l 1 0");
         let members: &[&[u8]] = &[b"a", b"b"];

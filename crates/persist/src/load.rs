@@ -89,7 +89,11 @@ impl Placement {
             Object::String(text) => {
                 db.set_string(&key, &text, entry.expiry.map_or(Expiry::Clear, Expiry::At));
             }
-            value @ (Object::Hash(_) | Object::List(_) | Object::Set(_) | Object::ZSet(_)) => {
+            value @ (Object::Hash(_)
+            | Object::List(_)
+            | Object::Set(_)
+            | Object::ZSet(_)
+            | Object::Stream(_)) => {
                 db.set_value(&key, value.into_value(), entry.expiry);
             }
         }

@@ -256,12 +256,37 @@ fn content(access: &mut Access<'_>) -> Content {
                         .map(|element| format!("{}={}", element.member.escape_ascii(), element.score))
                         .collect::<Vec<_>>()
                         .join(","),
+                    ValueRef::Stream(stream) => stream_text(stream),
                 };
                 content.insert((database.0, seen.key.to_vec()), (text, seen.expiry.map(|at| at.0)));
             });
         }
     }
     content
+}
+
+/// Everything that is known of a stream, on one line.
+fn stream_text(stream: &value::Stream) -> String {
+    let mut text = format!("{:?}", stream.facts());
+    for entry in stream.iter() {
+        let fields =
+            entry.fields().map(|(name, value)| format!("{}={}", name.escape_ascii(), value.escape_ascii()));
+        text += &format!(" {} {}", entry.id(), fields.collect::<Vec<_>>().join(","));
+    }
+    for (name, group) in stream.groups() {
+        text += &format!(" [{} {} {:?}", name.escape_ascii(), group.last_id, group.entries_read);
+        let names = group.names();
+        for pending in group.pending.from(value::stream::Id::MIN) {
+            let owner = names.get(pending.consumer).escape_ascii();
+            text += &format!(" {}:{owner}@{}*{}", pending.id, pending.delivered_ms, pending.deliveries);
+        }
+        for consumer in group.consumers() {
+            let pending = group.pending.len_of(consumer.number);
+            text += &format!(" {}:{pending}", consumer.name.escape_ascii());
+        }
+        text += "]";
+    }
+    text
 }
 
 /// Writes all data as one file.
@@ -633,6 +658,7 @@ fn payloads_of_dump_go_both_ways() {
                     value::Value::List(list) => ValueRef::List(list.as_ref()),
                     value::Value::Set(set) => ValueRef::Set(set.as_ref()),
                     value::Value::ZSet(zset) => ValueRef::ZSet(zset.as_ref()),
+                    value::Value::Stream(stream) => ValueRef::Stream(stream),
                 };
                 if matches!(seen.value, ValueRef::String(_)) {
                     assert_eq!(persist::dump::encode(again), payload, "{}", seen.key.escape_ascii());

@@ -17,6 +17,7 @@ pub mod list;
 pub mod packed;
 pub mod page;
 pub mod set;
+pub mod stream;
 pub mod string;
 pub mod table;
 pub mod tree;
@@ -27,6 +28,7 @@ pub use blob::Blob;
 pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use set::{Set, SetRef};
+pub use stream::Stream;
 pub use string::StringRef;
 pub use unshare::copied_bytes;
 pub use zset::{ZSet, ZSetRef};
@@ -44,6 +46,8 @@ pub enum Value {
     Set(Set),
     /// A sorted set that is too large for the page.
     ZSet(ZSet),
+    /// A stream.
+    Stream(Stream),
 }
 
 impl Value {
@@ -55,6 +59,7 @@ impl Value {
             Self::List(list) => list.allocated_bytes(),
             Self::Set(set) => set.weight(),
             Self::ZSet(zset) => zset.allocated_bytes(),
+            Self::Stream(stream) => stream.allocated_bytes(),
         }
     }
 }
@@ -72,6 +77,8 @@ pub enum ValueRef<'a> {
     Set(SetRef<'a>),
     /// A sorted set.
     ZSet(ZSetRef<'a>),
+    /// A stream.
+    Stream(&'a Stream),
 }
 
 /// The tag of an entry in the directory of keys: the type of its value.
@@ -89,6 +96,8 @@ pub enum Kind {
     Set,
     /// A sorted set.
     ZSet,
+    /// A stream.
+    Stream,
 }
 
 /// The thresholds that decide how values are kept, and the secret of their hash functions.
@@ -102,6 +111,8 @@ pub struct Settings {
     pub set: set::Settings,
     /// Of sorted sets.
     pub zset: zset::Settings,
+    /// Of streams.
+    pub stream: stream::Settings,
 }
 
 impl Kind {
@@ -114,6 +125,7 @@ impl Kind {
             Self::List => 3,
             Self::Set => 4,
             Self::ZSet => 5,
+            Self::Stream => 6,
         }
     }
 
@@ -129,6 +141,7 @@ impl Kind {
             3 => Self::List,
             4 => Self::Set,
             5 => Self::ZSet,
+            6 => Self::Stream,
             _ => unreachable!("only known kinds are stored"),
         }
     }
@@ -141,6 +154,7 @@ impl Kind {
             Self::List => "list",
             Self::Set => "set",
             Self::ZSet => "zset",
+            Self::Stream => "stream",
         }
     }
 }

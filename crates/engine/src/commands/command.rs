@@ -113,7 +113,7 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
     let command = row.command;
     let (first, last, step) = match command.keys {
         Keys::None if matches!(command.channels, Channels::Shard { .. }) => shard_positions(command),
-        Keys::None | Keys::Counted { .. } => (0, 0, 0),
+        Keys::None | Keys::Counted { .. } | Keys::Streams { .. } => (0, 0, 0),
         Keys::Range { first, last, step, .. } => (first as i64, i64::from(last), step as i64),
         Keys::Pair { .. } => (1, 2, 1),
         Keys::Sorted { .. } => (1, 1, 1),

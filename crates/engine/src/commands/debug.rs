@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use config::Appended;
 use keyspace::{DbIndex, Expiry, Key};
-use value::ValueRef;
+use value::{Stream, ValueRef};
 
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
@@ -179,6 +179,7 @@ fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, u
         ValueRef::List(list) => (list.encoding().name(), list.data_bytes()),
         ValueRef::Set(set) => (set.encoding().name(), set.data_bytes()),
         ValueRef::ZSet(zset) => (zset.encoding().name(), zset.data_bytes()),
+        ValueRef::Stream(stream) => ("stream", stream.allocated_bytes()),
     })
 }
 
@@ -201,7 +202,22 @@ fn digest_value(value: &ValueRef<'_>) -> u64 {
             pair.extend_from_slice(element.member);
             sum ^ mix(stdx::checksum::crc64(&pair))
         }),
+        ValueRef::Stream(stream) => digest_stream(stream),
     }
+}
+
+/// A hash of a stream's entries, as Redis hashes them: groups and the past have no part in it.
+fn digest_stream(stream: &Stream) -> u64 {
+    stream.iter().fold(5, |sum, entry| {
+        let mut text = entry.id().to_string().into_bytes();
+        for (name, value) in entry.fields() {
+            text.extend_from_slice(&(name.len() as u64).to_le_bytes());
+            text.extend_from_slice(name);
+            text.extend_from_slice(&(value.len() as u64).to_le_bytes());
+            text.extend_from_slice(value);
+        }
+        mix(sum ^ mix(stdx::checksum::crc64(&text)))
+    })
 }
 
 /// Spreads a checksum's bits, so that sums of many do not cancel out.

@@ -21,6 +21,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         Group::List => Some("list"),
         Group::Set => Some("set"),
         Group::Scripting => Some("scripting"),
+        Group::Stream => Some("stream"),
         Group::String => Some("string"),
         Group::Transactions => Some("transaction"),
         Group::SortedSet => Some("sortedset"),
@@ -46,7 +47,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
 pub(super) fn key_specs(command: &Command) -> usize {
     match command.keys {
         Keys::None => 0,
-        Keys::Range { .. } | Keys::Counted { .. } => 1,
+        Keys::Range { .. } | Keys::Counted { .. } | Keys::Streams { .. } => 1,
         Keys::Pair { .. }
         | Keys::TargetAndSources { .. }
         | Keys::TargetAndCounted { .. }
@@ -96,8 +97,12 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
         Keys::SourceAndOptions { words, access, .. } => {
             write_spec(reply, &["RO", "access"], 1, &Find::Range { last: 1, step: 1 });
             for &word in words {
-                write_spec(reply, access.flags(), OPTIONS_FROM, &Find::Behind { word });
+                write_spec(reply, access.flags(), OPTIONS_FROM, &Find::Behind { word, last: 0, limit: 0 });
             }
+        }
+        Keys::Streams { from } => {
+            let behind = Find::Behind { word: "STREAMS", last: -1, limit: 2 };
+            write_spec(reply, Access::Read.flags(), from, &behind);
         }
     }
 }
@@ -135,9 +140,11 @@ enum Find {
     Count {
         step: usize,
     },
-    /// It stands behind this word.
+    /// They stand behind this word, which is looked for from `first` on; a limit of 2 means half of them.
     Behind {
         word: &'static str,
+        last: i64,
+        limit: i64,
     },
 }
 
@@ -152,7 +159,7 @@ fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: &Find) 
     reply.bulk("begin_search");
     reply.map(2);
     reply.bulk("type");
-    if let Find::Behind { word } = find {
+    if let Find::Behind { word, .. } = find {
         reply.bulk("keyword");
         reply.bulk("spec");
         reply.map(2);
@@ -175,9 +182,9 @@ fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: &Find) 
             let last = if last < 0 { i64::from(last) } else { i64::from(last) - first as i64 };
             [("lastkey", last), ("keystep", step as i64), ("limit", 0)]
         }
-        Find::Behind { .. } => {
+        Find::Behind { last, limit, .. } => {
             reply.bulk("range");
-            [("lastkey", 0), ("keystep", 1), ("limit", 0)]
+            [("lastkey", last), ("keystep", 1), ("limit", limit)]
         }
         Find::Count { step } => {
             reply.bulk("keynum");

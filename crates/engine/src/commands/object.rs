@@ -47,6 +47,7 @@ fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         Some(ValueRef::List(list)) => reply.bulk(list.encoding().name()),
         Some(ValueRef::Set(set)) => reply.bulk(set.encoding().name()),
         Some(ValueRef::ZSet(zset)) => reply.bulk(zset.encoding().name()),
+        Some(ValueRef::Stream(_)) => reply.bulk("stream"),
     }
     Ok(())
 }

@@ -99,6 +99,7 @@ impl Db<'_, '_> {
             Payload::Object(Value::List(list)) => list.allocated_bytes(),
             Payload::Object(Value::Set(set)) => set.allocated_bytes(),
             Payload::Object(Value::ZSet(zset)) => zset.allocated_bytes(),
+            Payload::Object(Value::Stream(stream)) => stream.allocated_bytes(),
         };
         // Flags, access clock, lengths, slot and the page's share of its head.
         Some(entry.key.len() + payload + 12 + if entry.meta.expiry.is_some() { 6 } else { 0 })
@@ -209,6 +210,9 @@ impl Db<'_, '_> {
             }
             Value::ZSet(large) => {
                 self.put(key, found, NewPayload::Object(Value::ZSet(large)), Kind::ZSet, expiry);
+            }
+            Value::Stream(stream) => {
+                self.put(key, found, NewPayload::Object(Value::Stream(stream)), Kind::Stream, expiry);
             }
         }
         self.record_value(key);

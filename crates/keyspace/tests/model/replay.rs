@@ -97,6 +97,17 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::RemoveScored { .. }
         | Effect::PopScored { .. }
         | Effect::RemoveRange { .. } => unreachable!("lists and sets have models of their own"),
+        Effect::AddEntry { .. }
+        | Effect::DeleteEntries { .. }
+        | Effect::TrimEntries { .. }
+        | Effect::SetPast { .. }
+        | Effect::CreateGroup { .. }
+        | Effect::SetGroup { .. }
+        | Effect::DestroyGroup { .. }
+        | Effect::CreateConsumer { .. }
+        | Effect::DeleteConsumer { .. }
+        | Effect::Acknowledge { .. }
+        | Effect::Claim { .. } => unreachable!("streams have no part in this model"),
         Effect::FlushDatabase => put(out, b"f"),
         Effect::FlushAll => put(out, b"X"),
         Effect::SwapDatabases { first, second } => put_all(out, &[b"P", &index(first), &index(second)]),

@@ -41,7 +41,7 @@ impl Content {
     pub(crate) fn of(value: ValueRef<'_>) -> Self {
         match value {
             ValueRef::String(string) => Self::String(string.contiguous().into_owned()),
-            ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) => {
+            ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) | ValueRef::Stream(_) => {
                 unreachable!("they have models of their own")
             }
             ValueRef::Hash(hash) => Self::Hash(

@@ -56,6 +56,7 @@ fn request(row: &Row) -> Vec<String> {
         Keys::TargetAndSources { target, .. } => target + 2,
         Keys::Sorted { .. } => 4,
         Keys::SourceAndOptions { after, .. } => after + 2,
+        Keys::Streams { from } => from + 3,
     };
     let channels = if command.channels == Channels::None { 0 } else { 2 };
     let arity = command.arity.unsigned_abs() as usize;
@@ -71,6 +72,13 @@ fn request(row: &Row) -> Vec<String> {
     }
     if let Keys::Sorted { stores: true } = command.keys {
         "STORE".clone_into(&mut words[2]);
+    }
+    if let Keys::Streams { from } = command.keys {
+        words.truncate(from + 3);
+        if from > 1 {
+            "GROUP".clone_into(&mut words[1]);
+        }
+        "STREAMS".clone_into(&mut words[from]);
     }
     words
 }

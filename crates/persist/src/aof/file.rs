@@ -129,7 +129,7 @@ mod tests {
     use resp::write_command;
     use stdx::hash::HashKey;
     use stdx::time::UnixMs;
-    use value::{Settings, StringRef, ValueRef, hash, list, set, zset};
+    use value::{Settings, StringRef, ValueRef, hash, list, set, stream, zset};
 
     use super::*;
     use crate::rdb::{Encoder, Notes, WriteOptions};
@@ -140,6 +140,7 @@ mod tests {
             list: list::Settings::of_parameter(-2),
             set: set::Settings::of_redis(HashKey([3, 4])),
             zset: zset::Settings::of_redis(HashKey([3, 4])),
+            stream: stream::Settings::of_parameters(4096, 100),
         },
         max_string_bytes: 1 << 20,
         verify_checksum: true,

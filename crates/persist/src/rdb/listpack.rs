@@ -105,6 +105,14 @@ impl Writer {
         self.count += 1;
     }
 
+    /// Adds an integer.
+    pub(crate) fn push_integer(&mut self, integer: i64) {
+        let start = self.block.len();
+        self.integer(integer);
+        self.back_length(self.block.len() - start);
+        self.count += 1;
+    }
+
     /// Ends the block, shows it, and begins another one.
     pub(crate) fn finish(&mut self, look: impl FnOnce(&[u8])) {
         self.block.push(END);

@@ -25,6 +25,7 @@ mod module;
 mod object;
 mod output;
 mod set;
+mod stream;
 mod tag;
 #[cfg(test)]
 mod tests;

@@ -4,14 +4,14 @@
 
 use std::borrow::Cow;
 
-use value::{Blob, Hash, List, Set, Settings, Value, ValueRef, ZSet};
+use value::{Blob, Hash, List, Set, Settings, Stream, Value, ValueRef, ZSet};
 
 use super::cursor::{Cursor, Fault};
 use super::error::Problem;
 use super::hash::{self, Outline};
 use super::output::Output;
 use super::tag::{self, Format};
-use super::{list, set, zset};
+use super::{list, set, stream, zset};
 
 /// A value that was read.
 #[derive(Debug, Clone)]
@@ -26,13 +26,16 @@ pub enum Object<'a> {
     Set(Set),
     /// A sorted set.
     ZSet(ZSet),
+    /// A stream.
+    Stream(Stream),
 }
 
 impl Object<'_> {
     /// Whether it is a collection with nothing in it, which no key may hold.
     pub fn is_empty_collection(&self) -> bool {
         match self {
-            Self::String(_) => false,
+            // A stream stays when its last entry goes.
+            Self::String(_) | Self::Stream(_) => false,
             Self::Hash(hash) => hash.at(stdx::time::UnixMs::MIN).is_empty(),
             Self::List(list) => list.is_empty(),
             Self::Set(set) => set.is_empty(),
@@ -48,6 +51,7 @@ impl Object<'_> {
             Self::List(list) => Value::List(list),
             Self::Set(set) => Value::Set(set),
             Self::ZSet(zset) => Value::ZSet(zset),
+            Self::Stream(stream) => Value::Stream(stream),
         }
     }
 }
@@ -75,6 +79,9 @@ pub(crate) fn read<'a>(
         (tag::ZSET | tag::ZSET_2 | tag::ZSET_ZIPLIST | tag::ZSET_LISTPACK, _) => {
             zset::read(kind, cursor, settings.zset).map(Object::ZSet)
         }
+        (tag::STREAM | tag::STREAM_2 | tag::STREAM_3, _) => {
+            stream::read(kind, cursor, settings.stream).map(Object::Stream)
+        }
         _ => Err(match tag::missing_type(kind, format) {
             Some(name) => Problem::Unsupported(name, kind).into(),
             None => Problem::UnknownType(kind).into(),
@@ -92,7 +99,11 @@ pub(crate) struct Plan<'a> {
 impl<'a> Plan<'a> {
     pub(crate) fn of(value: ValueRef<'a>) -> Self {
         let outline = match value {
-            ValueRef::String(_) | ValueRef::List(_) | ValueRef::Set(_) | ValueRef::ZSet(_) => None,
+            ValueRef::String(_)
+            | ValueRef::List(_)
+            | ValueRef::Set(_)
+            | ValueRef::ZSet(_)
+            | ValueRef::Stream(_) => None,
             ValueRef::Hash(hash) => Some(Outline::of(hash)),
         };
         Self { value, outline }
@@ -105,10 +116,10 @@ impl<'a> Plan<'a> {
 
     /// The version that a reader must know.
     pub(crate) fn version(self) -> u32 {
-        if self.outline.is_some_and(Outline::has_expiry) {
-            tag::FIELD_EXPIRY_VERSION
-        } else {
-            tag::PLAIN_VERSION
+        match self.tag() {
+            tag::STREAM_3 => tag::STREAM_3_VERSION,
+            _ if self.outline.is_some_and(Outline::has_expiry) => tag::FIELD_EXPIRY_VERSION,
+            _ => tag::PLAIN_VERSION,
         }
     }
 
@@ -117,6 +128,7 @@ impl<'a> Plan<'a> {
             (ValueRef::List(_), _) => tag::LIST_QUICKLIST2,
             (ValueRef::Set(set), _) => set::tag(set),
             (ValueRef::ZSet(zset), _) => zset::tag(zset),
+            (ValueRef::Stream(stream), _) => stream::tag(stream),
             (_, outline) => outline.map_or(tag::STRING, Outline::tag),
         }
     }
@@ -128,6 +140,7 @@ impl<'a> Plan<'a> {
             (ValueRef::List(list), _) => list::write(list, output),
             (ValueRef::Set(set), _) => set::write(set, output),
             (ValueRef::ZSet(zset), _) => zset::write(zset, output),
+            (ValueRef::Stream(stream), _) => stream::write(stream, output),
             (ValueRef::Hash(hash), Some(outline)) => hash::write(hash, outline, output),
             (ValueRef::Hash(_), None) => unreachable!("a hash has an outline"),
         }

@@ -29,6 +29,8 @@ pub(crate) const LIST_ZIPLIST: u8 = 10;
 pub(crate) const SET_INTSET: u8 = 11;
 pub(crate) const ZSET_ZIPLIST: u8 = 12;
 pub(crate) const HASH_ZIPLIST: u8 = 13;
+/// Redis 5.0: nodes, each a listpack of entries, and groups.
+pub(crate) const STREAM: u8 = 15;
 /// Redis 3.2: nodes, each a ziplist.
 pub(crate) const LIST_QUICKLIST: u8 = 14;
 pub(crate) const HASH_LISTPACK: u8 = 16;
@@ -37,6 +39,10 @@ pub(crate) const ZSET_LISTPACK: u8 = 17;
 pub(crate) const LIST_QUICKLIST2: u8 = 18;
 /// Redis 7.2.
 pub(crate) const SET_LISTPACK: u8 = 20;
+/// Redis 7.0: also what is known of deleted entries and of what groups have read.
+pub(crate) const STREAM_2: u8 = 19;
+/// Redis 7.2: also when consumers last got something.
+pub(crate) const STREAM_3: u8 = 21;
 /// Valkey 9: fields, values and absolute times.
 pub(crate) const HASH_VALKEY: u8 = 22;
 /// Redis 7.4: the earliest time, then times relative to it, fields and values.
@@ -62,6 +68,8 @@ pub(crate) const EOF: u8 = 255;
 pub(crate) const PLAIN_VERSION: u32 = 10;
 /// The version written when a field of a hash expires: Redis 7.4.
 pub(crate) const FIELD_EXPIRY_VERSION: u32 = 12;
+/// The version of a payload with a stream of Redis 7.2.
+pub(crate) const STREAM_3_VERSION: u32 = 11;
 /// The last version of Redis that is read.
 const LAST_REDIS_VERSION: u32 = 14;
 /// The version of Valkey 9.
@@ -104,7 +112,6 @@ impl Format {
 /// The type of values behind a number that this server knows but does not have.
 pub(crate) fn missing_type(number: u8, format: Format) -> Option<&'static str> {
     Some(match (number, format) {
-        (15 | 19 | 21, _) => "stream",
         (6 | 7, _) => "module",
         (22 | 23, Format::Redis(_)) => "hash as release candidates of Redis 7.4 wrote it",
         _ => return None,

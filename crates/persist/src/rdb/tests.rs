@@ -3,7 +3,7 @@
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::hash::{self, FieldExpiry, Hash};
-use value::{Settings, StringRef, ValueRef, list, set, zset};
+use value::{Settings, StringRef, ValueRef, list, set, stream, zset};
 
 use keyspace::DbIndex;
 
@@ -16,6 +16,7 @@ const SETTINGS: Settings = Settings {
     list: list::Settings::of_parameter(-2),
     set: set::Settings::of_redis(HASH.seed),
     zset: zset::Settings::of_redis(HASH.seed),
+    stream: stream::Settings::of_parameters(4096, 100),
 };
 const OPTIONS: ReadOptions =
     ReadOptions { settings: SETTINGS, max_string_bytes: 1 << 20, verify_checksum: true };
@@ -78,6 +79,9 @@ fn line(item: Item<'_>) -> String {
                     let pair =
                         |element: zset::Element<'_>| format!("{}:{}", text(element.member), element.score);
                     zset.as_ref().iter().map(pair).collect::<Vec<_>>().join(" ")
+                }
+                Object::Stream(stream) => {
+                    stream.iter().map(|entry| entry.id().to_string()).collect::<Vec<_>>().join(" ")
                 }
             };
             let expiry = entry.expiry.map_or(String::new(), |at| format!(" @{at}"));
@@ -206,11 +210,7 @@ fn every_opcode_and_old_encoding_is_read() {
 fn types_that_do_not_exist_are_named_with_key_and_place() {
     for (items, message) in [
         (
-            &b"\x0f\x02my"[..],
-            "at byte 9 (key 'my'): values of type stream (RDB type 15) are not supported by this server",
-        ),
-        (
-            b"\x16\x02my",
+            &b"\x16\x02my"[..],
             "at byte 9 (key 'my'): values of type hash as release candidates of Redis 7.4 wrote it (RDB type 22) are not supported by this server",
         ),
         (b"\x63\x02my", "at byte 9 (key 'my'): there is no type or opcode 99"),

@@ -181,6 +181,48 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
         "ERR One or more scores can't be converted into double",
         true,
     ),
+    // Streams.
+    (
+        "a claim of what was deleted",
+        &[
+            "XADD x 1-0 a b",
+            "XADD x 2-0 a b",
+            "XGROUP CREATE x g 0",
+            "XREADGROUP GROUP g anna STREAMS x >",
+            "XDEL x 1-0 2-0",
+            "XAUTOCLAIM x g bert 0 0 COUNT 1",
+            "XAUTOCLAIM x g bert 0 0 COUNT 3",
+            "XLEN x",
+        ],
+        "0",
+        true,
+    ),
+    (
+        "a claim of more than memory holds",
+        &["XGROUP CREATE x g 0 MKSTREAM", "XAUTOCLAIM x g bert 0 3-0 COUNT 8070450532247928833"],
+        "ERR COUNT must be > 0",
+        true,
+    ),
+    (
+        "an ID behind the last one",
+        &["XADD x 18446744073709551615-18446744073709551615 a b", "XADD x * a b"],
+        "ERR The stream has exhausted the last possible ID, unable to add more items",
+        true,
+    ),
+    ("an ID beyond 64 bits", &["XADD x 18446744073709551616-0 a b"], BAD_STREAM_ID, true),
+    ("a range of nothing but a sign", &["XRANGE x ( +"], BAD_STREAM_ID, true),
+    (
+        "more IDs than there are",
+        &["XADD x 1-0 a b", "XDELEX x IDS 9223372036854775807 1-0"],
+        "ERR The `numids` parameter must match the number of arguments",
+        false,
+    ),
+    (
+        "a count of entries beyond 63 bits",
+        &["XADD x 1-0 a b", "XSETID x 1-0 ENTRIESADDED 9223372036854775808"],
+        NOT_INTEGER,
+        true,
+    ),
     // Databases.
     ("a database below the first", &["SELECT -1"], "ERR DB index is out of range", true),
     (
@@ -315,6 +357,7 @@ const FIELD_TYPE: &str =
     "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
 const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 const OVERFLOW: &str = "ERR increment or decrement would overflow";
+const BAD_STREAM_ID: &str = "ERR Invalid stream ID specified as stream command argument";
 const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
 const OUT_OF_RANGE: &str = "ERR value is out of range";
 const COUNT_RANGE: &str =

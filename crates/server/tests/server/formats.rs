@@ -52,6 +52,19 @@ const WRITES: &[&str] = &[
     "SINTERSTORE intersection union popped",
     "SDIFFSTORE difference union popped",
     "PEXPIREAT union FAR",
+    "DEL stream",
+    "XADD stream 1-1 field value other 12",
+    "XADD stream 1-2 field value",
+    "XADD stream 5-0 different value",
+    "XADD stream MAXLEN 3 9-0 field 7",
+    "XGROUP CREATE stream group 0",
+    "XREADGROUP GROUP group reader COUNT 2 STREAMS stream >",
+    "XDEL stream 1-2",
+    "DEL emptied",
+    "XADD emptied 5-5 a b",
+    "XTRIM emptied MAXLEN 0",
+    "DEL emptied:group",
+    "XGROUP CREATE emptied:group group $ MKSTREAM",
     "HINCRBYFLOAT sums sum 0.25",
     "MULTI",
     "HSET transaction:c field value",
@@ -78,9 +91,10 @@ fn write(client: &mut Client, prefix: &str) {
         client.send(&["SET", &format!("{prefix}:{number}"), &number.to_string()]);
         client.send(&["HSET", &format!("large:{prefix}"), &number.to_string(), prefix]);
         client.send(&["SADD", &format!("large set:{prefix}"), &format!("member:{number}")]);
+        client.send(&["XADD", &format!("large stream:{prefix}"), "*", "field", &number.to_string()]);
     }
     client.flush().expect("the server reads");
-    for _ in 0..6000 {
+    for _ in 0..8000 {
         assert!(!client.receive().expect("a reply").is_error());
     }
 }
@@ -409,4 +423,65 @@ fn every_change_of_a_list_is_in_the_log_for_here_and_for_redis() {
 #[test]
 fn every_change_of_a_sorted_set_is_in_the_log_for_here_and_for_redis() {
     check_changes(&SORTED_SETS, SORTED_SET_CHANGES);
+}
+
+/// One of each effect on a stream.
+const STREAM_CHANGES: &[&str] = &[
+    "XADD KEY 3000-1 f 1 g 2",
+    "XADD KEY 3000-* f 3 g 4",
+    "XADD KEY 3001-0 other 5",
+    "XADD KEY 3002-0 f 6 g 7",
+    "XADD KEY MAXLEN 2900 3003-0 f 8 g 9",
+    "XGROUP CREATE KEY behind 0",
+    "XGROUP CREATE KEY ahead $ ENTRIESREAD 7",
+    "XGROUP CREATE KEY gone 0",
+    "XGROUP DESTROY KEY gone",
+    "XGROUP CREATECONSUMER KEY behind gone",
+    "XREADGROUP GROUP behind reader COUNT 3 STREAMS KEY >",
+    "XREADGROUP GROUP behind gone COUNT 1 STREAMS KEY >",
+    "XREADGROUP GROUP behind reader NOACK COUNT 1 STREAMS KEY >",
+    "XGROUP DELCONSUMER KEY behind gone",
+    "XREADGROUP GROUP behind reader STREAMS KEY 0",
+    "XADD KEY 4000-0 f 1 g 2",
+    "XREADGROUP GROUP ahead reader STREAMS KEY >",
+    "XCLAIM KEY behind other 0 3000-1 FORCE RETRYCOUNT 9",
+    "XAUTOCLAIM KEY behind third 0 0 COUNT 1",
+    "XACK KEY behind 3000-1",
+    "XDEL KEY 3001-0 3002-0",
+    "XAUTOCLAIM KEY behind third 0 0",
+    "XTRIM KEY MAXLEN 2000",
+    "XGROUP SETID KEY ahead 3003-0 ENTRIESREAD 3",
+    "COPY KEY KEY:copy",
+    "XTRIM KEY:copy MAXLEN 0",
+    "XSETID KEY:copy 5000-0 ENTRIESADDED 6000 MAXDELETEDID 4500-0",
+];
+
+#[test]
+fn every_change_of_a_stream_is_in_the_log_for_here_and_for_redis() {
+    for options in [APPENDING, COMMAND_BASE] {
+        for rewrites in [false, true] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let server = Server::start(folder.path(), options);
+            let mut client = server.connect();
+            for number in 0..3000 {
+                must(&mut client, &format!("XADD large {}-{} f {number} g x", number / 2 + 1, number % 2));
+            }
+            for key in ["small", "large"] {
+                for change in STREAM_CHANGES {
+                    must(&mut client, &change.replace("KEY", key));
+                }
+            }
+            if rewrites {
+                rewrite(&mut client);
+                must(&mut client, "XADD large 7000-0 f v");
+            }
+            let before = content(&mut client);
+            server.kill();
+            let here = Server::start(folder.path(), options);
+            assert_eq!(content(&mut here.connect()), before, "{options:?} {rewrites}");
+            here.kill();
+            let there = Server::oracle(folder.path(), options);
+            assert_eq!(content(&mut there.connect()), before, "{options:?} {rewrites}");
+        }
+    }
 }

@@ -75,6 +75,21 @@ impl Ordered {
         self.data_bytes += element.len();
     }
 
+    /// Gives a position an element that belongs there as well: it has to be between the neighbours of the one before. Both
+    /// have to begin with the same bytes, up to and including those that tell them from the elements on the left.
+    ///
+    /// # Panics
+    /// If there is no such position.
+    pub fn replace(&mut self, index: usize, element: &[u8]) {
+        let before = self.get(index).expect("the element is there").len();
+        if self.root.replace(index, before, element) {
+            self.data_bytes = self.data_bytes + element.len() - before;
+        } else {
+            self.remove_at(index);
+            self.insert(element);
+        }
+    }
+
     /// Takes an element out if it is there; says whether it was.
     pub fn remove(&mut self, element: &[u8]) -> bool {
         let found = self.find(element);

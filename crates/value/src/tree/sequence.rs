@@ -49,7 +49,7 @@ impl Sequence {
 
 impl Node {
     /// Gives a position another element, if the leaf can stay what it is; says whether it was done.
-    fn replace(&mut self, index: usize, before: usize, element: &[u8]) -> bool {
+    pub(super) fn replace(&mut self, index: usize, before: usize, element: &[u8]) -> bool {
         match self {
             Self::Inner(inner) => {
                 let inner = Arc::make_mut(inner);

@@ -1,0 +1,275 @@
+//! Streams: the rows, and what their functions have in common. The functions stand in files of their own, by idea.
+
+mod acknowledge;
+mod add;
+mod claim;
+mod delete;
+mod group;
+mod info;
+mod pending;
+mod range;
+mod read;
+mod trim;
+
+use keyspace::{Db, Key};
+use stdx::number::parse_i64;
+use value::Stream;
+use value::stream::{Bound, Entry, Group as ConsumerGroup, Id};
+
+use crate::args::Args;
+use crate::command::{Access, Command, Flags, Group, Handler, Keys};
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::tips;
+
+const READ: Flags = Flags::READONLY;
+const WRITE: Flags = Flags::WRITE;
+const FAST: Flags = Flags::FAST;
+/// What writes that may need memory have.
+const GROW: Flags = WRITE.and(Flags::DENYOOM);
+
+const fn row(name: &'static str, arity: i32, flags: Flags, access: Access, handler: Handler) -> Command {
+    Command::new(name, Group::Stream, arity, handler).flags(flags).key(access)
+}
+
+/// A subcommand; its key is the second argument.
+const fn sub(name: &'static str, arity: i32, flags: Flags, access: Access, handler: Handler) -> Command {
+    let keys = Keys::Range { first: 2, last: 2, step: 1, access };
+    Command::new(name, Group::Stream, arity, handler).flags(flags).keys(keys)
+}
+
+/// HELP of a container.
+const fn help(handler: Handler) -> Command {
+    Command::new("HELP", Group::Stream, 2, handler).flags(Flags::LOADING.and(Flags::STALE)).doc(
+        "5.0.0",
+        "O(1)",
+        "Returns helpful text about the subcommands.",
+        "",
+    )
+}
+
+/// The rows of this group.
+pub(super) const COMMANDS: &[Command] = &[
+    row("XACK", -4, WRITE.and(FAST), Access::Touch, acknowledge::xack).doc(
+        "5.0.0",
+        "O(1) for each message ID processed.",
+        "Takes entries that a consumer has done with off the list of what is pending in a group.",
+        "key group id [id ...]",
+    ),
+    row("XACKDEL", -6, WRITE.and(FAST), Access::Shrink, acknowledge::xackdel).doc(
+        "8.2.0",
+        "O(1) for each message ID processed.",
+        "Takes entries off the list of what is pending in a group, and deletes them.",
+        "key group [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
+    ),
+    row("XADD", -5, GROW.and(FAST), Access::Touch, add::xadd).tips(tips::OUTPUT_VARIES).doc(
+        "5.0.0",
+        "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.",
+        "Adds an entry to a stream; creates the stream if it doesn't exist.",
+        "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] \
+         [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
+    ),
+    row("XAUTOCLAIM", -6, WRITE.and(FAST), Access::Shrink, claim::xautoclaim).tips(tips::OUTPUT_VARIES).doc(
+        "6.2.0",
+        "O(1) if COUNT is small.",
+        "Gives a consumer entries that have been pending in a group for some time, and the next ID to go on with.",
+        "key group consumer min-idle-time start [COUNT count] [JUSTID]",
+    ),
+    row("XCLAIM", -6, WRITE.and(FAST), Access::Touch, claim::xclaim).tips(tips::OUTPUT_VARIES).doc(
+        "5.0.0",
+        "O(log N) with N being the number of messages in the PEL of the consumer group.",
+        "Gives a consumer certain entries that are pending in a group.",
+        "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] \
+         [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
+    ),
+    row("XDEL", -3, WRITE.and(FAST), Access::Shrink, delete::xdel).doc(
+        "5.0.0",
+        "O(1) for each single item to delete in the stream, regardless of the stream size.",
+        "Deletes entries of a stream and returns how many there were.",
+        "key id [id ...]",
+    ),
+    row("XDELEX", -5, WRITE.and(FAST), Access::Shrink, delete::xdelex).doc(
+        "8.2.0",
+        "O(1) for each single item to delete in the stream, regardless of the stream size.",
+        "Deletes entries of a stream, minding the groups that refer to them.",
+        "key [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
+    ),
+    Command::new("XGROUP", Group::Stream, -2, group::container)
+        .doc("5.0.0", "Depends on subcommand.", "A container for consumer groups commands.", "")
+        .subcommands(GROUP_COMMANDS),
+    Command::new("XINFO", Group::Stream, -2, info::container)
+        .doc("5.0.0", "Depends on subcommand.", "A container for stream introspection commands.", "")
+        .subcommands(INFO_COMMANDS),
+    row("XLEN", 2, READ.and(FAST), Access::Look, range::xlen).doc(
+        "5.0.0",
+        "O(1)",
+        "Returns the number of entries of a stream.",
+        "key",
+    ),
+    row("XPENDING", -3, READ, Access::Read, pending::xpending).tips(tips::OUTPUT_VARIES).doc(
+        "5.0.0",
+        "O(N) with N being the number of elements returned; with a consumer or an idle time also those passed over.",
+        "Returns what is pending in a group: a summary, or entry by entry.",
+        "key group [[IDLE min-idle-time] start end count [consumer]]",
+    ),
+    row("XRANGE", -4, READ, Access::Read, range::xrange).doc(
+        "5.0.0",
+        "O(N) with N being the number of elements being returned.",
+        "Returns the entries of a range of IDs.",
+        "key start end [COUNT count]",
+    ),
+    row("XREAD", -4, READ, Access::Read, read::xread).keys(Keys::Streams { from: 1 }).doc(
+        "5.0.0",
+        "For each stream, O(N) with N being the number of elements being returned.",
+        "Returns the entries of several streams that are behind certain IDs.",
+        "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+    ),
+    row("XREADGROUP", -7, WRITE, Access::Read, read::xreadgroup).keys(Keys::Streams { from: 4 }).doc(
+        "5.0.0",
+        "For each stream, O(M) with M being the number of elements returned.",
+        "Returns entries of several streams that a group has not had yet, or what its consumer has pending.",
+        "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
+    ),
+    row("XREVRANGE", -4, READ, Access::Read, range::xrevrange).doc(
+        "5.0.0",
+        "O(N) with N being the number of elements returned.",
+        "Returns the entries of a range of IDs from the last one on.",
+        "key end start [COUNT count]",
+    ),
+    row("XSETID", -3, GROW.and(FAST), Access::Touch, delete::xsetid).doc(
+        "5.0.0",
+        "O(1)",
+        "Sets the last ID of a stream, and what it tells of its past.",
+        "key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]",
+    ),
+    row("XTRIM", -4, WRITE, Access::Shrink, trim::xtrim).tips(tips::OUTPUT_VARIES).doc(
+        "5.0.0",
+        "O(N), with N being the number of evicted entries.",
+        "Removes entries from the front of a stream and returns how many they were.",
+        "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]",
+    ),
+];
+
+const GROUP_COMMANDS: &[Command] = &[
+    sub("CREATE", -5, GROW, Access::Insert, group::create).doc(
+        "5.0.0",
+        "O(1)",
+        "Adds a group to a stream.",
+        "key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read]",
+    ),
+    sub("CREATECONSUMER", 5, GROW, Access::Insert, group::create_consumer).doc(
+        "6.2.0",
+        "O(1)",
+        "Adds a consumer to a group.",
+        "key group consumer",
+    ),
+    sub("DELCONSUMER", 5, WRITE, Access::Shrink, group::delete_consumer).doc(
+        "5.0.0",
+        "O(N) where N is what the consumer has pending.",
+        "Removes a consumer from a group, and what it has pending.",
+        "key group consumer",
+    ),
+    sub("DESTROY", 4, WRITE, Access::Shrink, group::destroy).doc(
+        "5.0.0",
+        "O(1); what is pending is freed elsewhere.",
+        "Removes a group from a stream.",
+        "key group",
+    ),
+    sub("SETID", -5, WRITE, Access::Touch, group::set_id).doc(
+        "5.0.0",
+        "O(1)",
+        "Sets the last entry that a group has had.",
+        "key group <id | $> [ENTRIESREAD entries-read]",
+    ),
+    help(group::help),
+];
+
+const INFO_COMMANDS: &[Command] = &[
+    sub("CONSUMERS", 4, READ, Access::Read, info::consumers).tips(tips::OUTPUT_VARIES).doc(
+        "5.0.0",
+        "O(N log(N)) where N is the number of consumers.",
+        "Returns the consumers of a group.",
+        "key group",
+    ),
+    sub("GROUPS", 3, READ, Access::Read, info::groups).doc(
+        "5.0.0",
+        "O(N) where N is the number of groups.",
+        "Returns the groups of a stream.",
+        "key",
+    ),
+    sub("STREAM", -3, READ, Access::Read, info::stream).doc(
+        "5.0.0",
+        "O(1); with FULL also the entries, groups and pending entries returned.",
+        "Returns what is known of a stream.",
+        "key [FULL [COUNT count]]",
+    ),
+    help(info::help),
+];
+
+const BAD_ID: Error = Error::Static("ERR Invalid stream ID specified as stream command argument");
+
+/// An ID; milliseconds alone mean the first one of them.
+fn id(text: &[u8]) -> Result<Id, Error> {
+    Id::parse(text, 0).ok_or(BAD_ID)
+}
+
+/// The first ID of a range.
+fn range_first(text: &[u8]) -> Result<Id, Error> {
+    let bound = Bound::parse_first(text).ok_or(BAD_ID)?;
+    bound.first().ok_or(Error::Static("ERR invalid start ID for the interval"))
+}
+
+/// The last ID of a range.
+fn range_last(text: &[u8]) -> Result<Id, Error> {
+    let bound = Bound::parse_last(text).ok_or(BAD_ID)?;
+    bound.last().ok_or(Error::Static("ERR invalid end ID for the interval"))
+}
+
+/// The arguments from an index on, which are IDs.
+fn ids(args: &Args<'_>, from: usize) -> Result<Vec<Id>, Error> {
+    args.from(from).map(id).collect()
+}
+
+/// An integer with an error text of its own.
+fn integer(text: &[u8], error: &'static str) -> Result<i64, Error> {
+    parse_i64(text).ok_or(Error::Static(error))
+}
+
+fn write_id(reply: &mut Reply<'_>, id: Id) {
+    reply.bulk(id.to_string());
+}
+
+/// An entry: its ID, and names and values in turn.
+fn write_entry(reply: &mut Reply<'_>, entry: &Entry<'_>) {
+    reply.array(2);
+    write_id(reply, entry.id());
+    reply.array(2 * entry.len());
+    for (name, value) in entry.fields() {
+        reply.bulk(name);
+        reply.bulk(value);
+    }
+}
+
+/// The group of a stream, which has to be there.
+fn find_group<'a>(
+    db: &'a mut Db<'_, '_>,
+    key: &Key<'_>,
+    name: &[u8],
+    error: fn(&[u8], &[u8]) -> Error,
+) -> Result<(&'a Stream, &'a ConsumerGroup), Error> {
+    let stream = db.stream(key)?.ok_or_else(|| error(key.bytes, name))?;
+    let group = stream.group(name).ok_or_else(|| error(key.bytes, name))?;
+    Ok((stream, group))
+}
+
+/// There is no such key or no such group in it.
+fn no_key_or_group(key: &[u8], group: &[u8]) -> Error {
+    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    Error::Text(format!("NOGROUP No such key '{key}' or consumer group '{group}'"))
+}
+
+/// There is no such group in the stream.
+fn no_group(key: &[u8], group: &[u8]) -> Error {
+    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    Error::Text(format!("NOGROUP No such consumer group '{group}' for key name '{key}'"))
+}

@@ -1,0 +1,142 @@
+//! Streams through the door: the entries.
+//!
+//! A stream is an object of its key's entry, however small, and stays when it has no entries. What groups do stands in
+//! [`group`].
+
+mod group;
+
+pub use group::Delivery;
+
+use value::stream::{Facts, Id, Reach, References, Stream, Trim};
+use value::table::NewPayload;
+use value::{Kind, Value, ValueRef};
+
+use super::{Db, Found, WrongType};
+use crate::effect::Effect;
+use crate::key::Key;
+
+/// From so many entries on, what a trim takes out of a stream is freed where nobody waits.
+const MANY: u64 = 4096;
+
+impl Db<'_, '_> {
+    /// The stream of a key. Counts as a look-up.
+    #[inline]
+    pub fn stream(&mut self, key: &Key<'_>) -> Result<Option<&Stream>, WrongType> {
+        let Some(found) = self.find_to_read(key) else { return Ok(None) };
+        self.stream_at(key, found).map(Some)
+    }
+
+    /// The stream of a key that is about to be changed: does not count as a look-up.
+    #[inline]
+    pub fn stream_to_change(&mut self, key: &Key<'_>) -> Result<Option<&Stream>, WrongType> {
+        let Some(found) = self.find(key) else { return Ok(None) };
+        self.stream_at(key, found).map(Some)
+    }
+
+    /// Adds an entry with fields, names and values in turn, to a stream that begins empty. The ID has to be greater than
+    /// that of the last entry ever.
+    pub fn stream_add(&mut self, key: &Key<'_>, id: Id, fields: &[&[u8]]) -> Result<(), WrongType> {
+        let found = self.find_stream(key)?;
+        let settings = self.access.settings.stream;
+        self.edit_stream(key, found, |stream| stream.append(id, fields, settings));
+        self.record(&Effect::AddEntry { key: key.bytes, id, fields });
+        Ok(())
+    }
+
+    /// Removes entries from the front; returns how many.
+    pub fn stream_trim(
+        &mut self,
+        key: &Key<'_>,
+        trim: Trim,
+        reach: Reach,
+        references: References,
+    ) -> Result<u64, WrongType> {
+        let Some(found) = self.find_stream(key)? else { return Ok(0) };
+        let stream = self.stream_at(key, found)?;
+        let excess = match trim {
+            Trim::Length(length) => stream.len().saturating_sub(length),
+            Trim::Before(id) if stream.facts().first_id < id => stream.len(),
+            Trim::Before(_) => 0,
+        };
+        if excess == 0 {
+            return Ok(0);
+        }
+        if excess >= MANY {
+            // A clone holds what goes, so that nothing is freed here.
+            let before = Value::Stream(stream.clone());
+            self.access.reclaim(before);
+        }
+        let (removed, length) = self.edit_stream(key, Some(found), |stream| {
+            let removed = stream.trim_with(trim, reach, references);
+            (removed, stream.len())
+        });
+        if removed > 0 {
+            self.record(&Effect::TrimEntries { key: key.bytes, length, references });
+        }
+        Ok(removed)
+    }
+
+    /// Deletes those of some entries that are there; returns how many.
+    pub fn stream_delete(&mut self, key: &Key<'_>, ids: &[Id]) -> Result<usize, WrongType> {
+        let Some(found) = self.find_stream(key)? else { return Ok(0) };
+        let mut deleted = Vec::new();
+        self.edit_stream(key, Some(found), |stream| {
+            deleted.extend(ids.iter().copied().filter(|id| stream.delete(*id)));
+        });
+        if !deleted.is_empty() {
+            self.record(&Effect::DeleteEntries { key: key.bytes, ids: &deleted });
+        }
+        Ok(deleted.len())
+    }
+
+    /// Sets what a stream, which is there, tells of its past; what is `None` stays.
+    pub fn stream_set_past(
+        &mut self,
+        key: &Key<'_>,
+        last_id: Id,
+        entries_added: Option<u64>,
+        max_deleted_id: Option<Id>,
+    ) -> Result<(), WrongType> {
+        let Some(found) = self.find_stream(key)? else { return Ok(()) };
+        let facts: Facts = self.edit_stream(key, Some(found), |stream| {
+            stream.set_past(last_id, entries_added, max_deleted_id);
+            stream.facts()
+        });
+        self.record(&Effect::SetPast { key: key.bytes, facts });
+        Ok(())
+    }
+
+    fn stream_at(&self, key: &Key<'_>, found: Found) -> Result<&Stream, WrongType> {
+        match self.value_of(&self.entry(key, found)) {
+            ValueRef::Stream(stream) => Ok(stream),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// Where the stream of a key is, if it is there.
+    fn find_stream(&mut self, key: &Key<'_>) -> Result<Option<Found>, WrongType> {
+        let Some(found) = self.find(key) else { return Ok(None) };
+        if found.kind() == Kind::Stream { Ok(Some(found)) } else { Err(WrongType) }
+    }
+
+    /// Changes a stream, which begins empty when it is not there.
+    fn edit_stream<R>(
+        &mut self,
+        key: &Key<'_>,
+        found: Option<Found>,
+        change: impl FnOnce(&mut Stream) -> R,
+    ) -> R {
+        let Some(found) = found else {
+            let mut stream = Stream::new();
+            let result = change(&mut stream);
+            self.put(key, None, NewPayload::Object(Value::Stream(stream)), Kind::Stream, None);
+            return result;
+        };
+        let Value::Stream(stream) = self.partition_mut(key).table.object_mut(found.at) else {
+            unreachable!("the object of a stream is a stream")
+        };
+        let result = change(stream);
+        self.touch_at(key, found);
+        result
+    }
+}

@@ -1,0 +1,154 @@
+//! The text of what happens to streams, and of whole streams.
+//!
+//! What a stream says of its past, and entries that are pending in a group but gone from the stream, need a detour when a
+//! whole stream is written: XCLAIM takes no entry that is not there. So these are added where they were, claimed and
+//! removed again, and at the end XSETID puts the numbers right.
+
+use std::collections::BTreeSet;
+
+use keyspace::Effect;
+use resp::write_command;
+use stdx::number::write_u64;
+use value::Stream;
+use value::stream::{Facts, Group, Id, Pending, References};
+
+use super::{number, with_words};
+
+/// IDs in one command, so that no command grows without limit.
+const IDS_A_COMMAND: usize = 64;
+
+/// Appends the command that applies an effect on a stream.
+pub(super) fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
+    match *effect {
+        Effect::AddEntry { key, id, fields } => with_words(out, &[b"XADD", key, &text(id)], fields),
+        Effect::DeleteEntries { key, ids } => with_ids(out, &[b"XDEL", key], ids),
+        Effect::TrimEntries { key, length, references } => {
+            let references: &[&[u8]] = match references {
+                References::Keep => &[],
+                References::Remove => &[b"DELREF"],
+                References::Respect => &[b"ACKED"],
+            };
+            with_words(out, &[b"XTRIM", key, b"MAXLEN", b"=", &unsigned(length)], references);
+        }
+        Effect::SetPast { key, facts } => set_past(out, key, facts),
+        Effect::CreateGroup { key, group, last_id, entries_read, .. } => {
+            create_group(out, key, group, last_id, entries_read);
+        }
+        Effect::SetGroup { key, group, last_id, entries_read } => {
+            let read = entries_read.map_or_else(|| b"-1".to_vec(), unsigned);
+            write_command(
+                out,
+                &[&b"XGROUP"[..], b"SETID", key, group, &text(last_id), b"ENTRIESREAD", &read],
+            );
+        }
+        Effect::DestroyGroup { key, group } => write_command(out, &[&b"XGROUP"[..], b"DESTROY", key, group]),
+        Effect::CreateConsumer { key, group, consumer } => {
+            write_command(out, &[&b"XGROUP"[..], b"CREATECONSUMER", key, group, consumer]);
+        }
+        Effect::DeleteConsumer { key, group, consumer } => {
+            write_command(out, &[&b"XGROUP"[..], b"DELCONSUMER", key, group, consumer]);
+        }
+        Effect::Acknowledge { key, group, ids } => with_ids(out, &[b"XACK", key, group], ids),
+        Effect::Claim { key, group, last_id, consumer, pending } => {
+            claim(out, (key, group, consumer), pending, last_id);
+        }
+        _ => unreachable!("the caller has sorted the effects"),
+    }
+}
+
+/// Appends the commands that make a key, which does not exist, hold a stream.
+pub(super) fn encode_value(key: &[u8], stream: &Stream, out: &mut Vec<u8>) {
+    let facts = stream.facts();
+    let gone = gone_but_pending(stream);
+    if stream.is_empty() && gone.is_empty() {
+        // The only way to an empty stream without groups.
+        let id = text(facts.last_id.max(Id::new(0, 1)));
+        write_command(out, &[b"XADD", key, b"MAXLEN", b"0", &id, b"x", b"y"]);
+    }
+    let mut before = gone.iter().copied().peekable();
+    for entry in stream.iter() {
+        while let Some(id) = before.next_if(|id| *id < entry.id()) {
+            write_command(out, &[b"XADD", key, &text(id), b"x", b"y"]);
+        }
+        let fields: Vec<&[u8]> = entry.fields().flat_map(|(name, value)| [name, value]).collect();
+        with_words(out, &[b"XADD", key, &text(entry.id())], &fields);
+    }
+    before.for_each(|id| write_command(out, &[b"XADD", key, &text(id), b"x", b"y"]));
+    for (name, group) in stream.groups() {
+        encode_group(key, name, group, out);
+    }
+    // What was trimmed must not count as deleted.
+    let is_trimmed = |id: &Id| {
+        if stream.is_empty() { *id > facts.max_deleted_id } else { *id < facts.first_id }
+    };
+    let (trimmed, deleted): (Vec<Id>, Vec<Id>) = gone.iter().partition(|id| is_trimmed(id));
+    deleted.chunks(IDS_A_COMMAND).for_each(|ids| with_ids(out, &[b"XDEL", key], ids));
+    if !trimmed.is_empty() {
+        write_command(out, &[b"XTRIM", key, b"MAXLEN", b"=", &unsigned(facts.len)]);
+    }
+    set_past(out, key, facts);
+}
+
+/// What groups have pending and is not in the stream any more. What would be beyond the last ID is left out: only XSETID
+/// can have brought it there, and there is no way back.
+fn gone_but_pending(stream: &Stream) -> Vec<Id> {
+    let last_id = stream.facts().last_id;
+    let pending = stream.groups().flat_map(|(_, group)| group.pending.from(Id::MIN));
+    let ids: BTreeSet<Id> = pending.map(|pending| pending.id).collect();
+    let is_gone = |id: &Id| !id.is_zero() && *id <= last_id && !stream.contains(*id);
+    ids.into_iter().filter(is_gone).collect()
+}
+
+fn encode_group(key: &[u8], name: &[u8], group: &Group, out: &mut Vec<u8>) {
+    create_group(out, key, name, group.last_id, group.entries_read);
+    for consumer in group.consumers() {
+        write_command(out, &[&b"XGROUP"[..], b"CREATECONSUMER", key, name, consumer.name]);
+    }
+    let names = group.names();
+    for pending in group.pending.from(Id::MIN) {
+        claim(out, (key, name, names.get(pending.consumer)), pending, Id::MIN);
+    }
+}
+
+fn create_group(out: &mut Vec<u8>, key: &[u8], group: &[u8], last_id: Id, entries_read: Option<u64>) {
+    let (last_id, read) = (text(last_id), entries_read.map(unsigned));
+    let read: &[&[u8]] = match &read {
+        Some(read) => &[b"ENTRIESREAD", read],
+        None => &[],
+    };
+    with_words(out, &[&b"XGROUP"[..], b"CREATE", key, group, &last_id, b"MKSTREAM"], read);
+}
+
+fn claim(out: &mut Vec<u8>, (key, group, consumer): (&[u8], &[u8], &[u8]), pending: Pending, last_id: Id) {
+    let (id, time) = (text(pending.id), number(pending.delivered_ms));
+    let (count, last_id) = (unsigned(pending.deliveries), text(last_id));
+    let head: [&[u8]; 6] = [b"XCLAIM", key, group, consumer, b"0", &id];
+    let tail: [&[u8]; 8] = [b"TIME", &time, b"RETRYCOUNT", &count, b"FORCE", b"JUSTID", b"LASTID", &last_id];
+    with_words(out, &head, &tail);
+}
+
+fn set_past(out: &mut Vec<u8>, key: &[u8], facts: Facts) {
+    let (last_id, added, deleted) =
+        (text(facts.last_id), unsigned(facts.entries_added), text(facts.max_deleted_id));
+    let words: [&[u8]; 7] = [b"XSETID", key, &last_id, b"ENTRIESADDED", &added, b"MAXDELETEDID", &deleted];
+    write_command(out, &words);
+}
+
+fn with_ids(out: &mut Vec<u8>, head: &[&[u8]], ids: &[Id]) {
+    let texts: Vec<Vec<u8>> = ids.iter().copied().map(text).collect();
+    let ids: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
+    with_words(out, head, &ids);
+}
+
+fn text(id: Id) -> Vec<u8> {
+    let mut text = unsigned(id.ms);
+    text.push(b'-');
+    write_u64(&mut text, id.seq);
+    text
+}
+
+fn unsigned(value: u64) -> Vec<u8> {
+    let mut text = Vec::with_capacity(41);
+    write_u64(&mut text, value);
+    text
+}

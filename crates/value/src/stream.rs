@@ -1,0 +1,183 @@
+//! Streams: entries in the order of their IDs, and the groups that read them.
+//!
+//! ```text
+//! Stream ─► Root ─┬─ facts      what is known of the past: last ID, entries ever added, ..
+//!                 ├─ content ─┬─ nodes   a tree of blocks of entries, by the ID of the first one
+//!                 │           ├─ tail    the block at the end, which still grows
+//!                 │           └─ names   the sets of names that entries have
+//!                 └─ groups     by name
+//! ```
+//! A clone of a stream is a clone of the first arrow. The write after it copies the root with its tail, a few kilobytes, and
+//! from then on one path of a tree at a time.
+//!
+//! **Nodes.** Entries come at the end, so they are collected in a block of their own, which joins the tree when it has as
+//! many entries or bytes as `stream-node-max-entries` and `stream-node-max-bytes` allow. In a [`node`] an entry tells
+//! how far its ID is from the one before and which names it has, so a small one takes a few bytes. An entry is found by a
+//! search for its node and a walk through it. Trimming with `~` removes whole nodes.
+//!
+//! **The past.** What a stream says of entries that are gone follows Redis: groups tell how far they lag behind as long as
+//! that follows from these numbers, see [`Facts`].
+
+mod edit;
+mod facts;
+mod group;
+mod id;
+mod names;
+mod node;
+mod pending;
+mod read;
+mod references;
+#[cfg(test)]
+mod tests;
+mod varint;
+
+use std::collections::BTreeMap;
+
+use triomphe::Arc;
+
+pub use edit::{Reach, Trim};
+pub use facts::Facts;
+pub use group::{Consumer, Group, Names};
+pub use id::{Bound, Id, NewId};
+pub use node::{Entry, Fields};
+pub use pending::{ConsumerNumber, Pending, PendingEntries};
+pub use read::{Entries, EntriesBack};
+pub use references::References;
+
+use crate::tree::Ordered;
+use names::NameSets;
+
+/// See the module's text.
+#[derive(Clone, Debug, Default)]
+pub struct Stream {
+    root: Arc<Root>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Root {
+    facts: Facts,
+    content: Content,
+    groups: Arc<Groups>,
+}
+
+type Groups = BTreeMap<Box<[u8]>, Arc<Group>>;
+
+/// The entries.
+#[derive(Clone, Debug, Default)]
+struct Content {
+    nodes: Ordered,
+    tail: Tail,
+    names: Arc<NameSets>,
+}
+
+/// The node at the end; no bytes at all if there is none.
+#[derive(Clone, Debug, Default)]
+struct Tail {
+    bytes: Vec<u8>,
+    /// The ID of its last entry.
+    last: Id,
+}
+
+impl Tail {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// When a node is full: `stream-node-max-bytes` and `stream-node-max-entries`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    max_node_bytes: usize,
+    max_node_entries: usize,
+}
+
+impl Settings {
+    /// The longest node, whatever the parameters allow: a write after a snapshot copies one.
+    const MAX_NODE_BYTES: usize = 64 * 1024;
+
+    /// The meaning of the two parameters, of which 0 means no limit.
+    pub const fn of_parameters(max_bytes: usize, max_entries: usize) -> Self {
+        const fn limited(value: usize, limit: usize) -> usize {
+            if value == 0 || value > limit { limit } else { value }
+        }
+        Self {
+            max_node_bytes: limited(max_bytes, Self::MAX_NODE_BYTES),
+            max_node_entries: limited(max_entries, node::MAX_ENTRIES),
+        }
+    }
+}
+
+impl Stream {
+    /// A stream without entries.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of entries.
+    pub fn len(&self) -> u64 {
+        self.root.facts.len
+    }
+
+    /// Whether there is no entry. A stream without entries is a value like any other.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is known of the entries and their past.
+    pub fn facts(&self) -> Facts {
+        self.root.facts
+    }
+
+    /// The number of nodes.
+    pub fn node_count(&self) -> usize {
+        self.root.content.node_count()
+    }
+
+    /// A group by its name.
+    pub fn group(&self, name: &[u8]) -> Option<&Group> {
+        self.root.groups.get(name).map(|group| &**group)
+    }
+
+    /// A group to be changed.
+    pub fn group_mut(&mut self, name: &[u8]) -> Option<&mut Group> {
+        self.root.groups.get(name)?;
+        Arc::make_mut(&mut self.root_mut().groups).get_mut(name).map(Arc::make_mut)
+    }
+
+    /// All groups, by their names.
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = (&[u8], &Group)> {
+        self.root.groups.iter().map(|(name, group)| (&**name, &**group))
+    }
+
+    /// Adds a group; false if there is one of that name.
+    pub fn add_group(&mut self, name: &[u8], group: Group) -> bool {
+        if self.root.groups.contains_key(name) {
+            return false;
+        }
+        Arc::make_mut(&mut self.root_mut().groups).insert(name.into(), Arc::new(group));
+        true
+    }
+
+    /// Removes a group; whether it was there.
+    pub fn remove_group(&mut self, name: &[u8]) -> bool {
+        if !self.root.groups.contains_key(name) {
+            return false;
+        }
+        Arc::make_mut(&mut self.root_mut().groups).remove(name);
+        true
+    }
+
+    /// The bytes that the stream takes, counted once for all clones.
+    pub fn allocated_bytes(&self) -> usize {
+        let Content { nodes, tail, names } = &self.root.content;
+        let groups: usize = self
+            .groups()
+            .map(|(name, group)| name.len() + size_of::<Box<[u8]>>() + group.allocated_bytes())
+            .sum();
+        size_of::<Root>() + nodes.allocated_bytes() + tail.bytes.capacity() + names.allocated_bytes() + groups
+    }
+
+    fn root_mut(&mut self) -> &mut Root {
+        Arc::make_mut(&mut self.root)
+    }
+}
