@@ -483,6 +483,7 @@ impl Command {
     pub fn needs_everything(&self, args: &Args<'_>) -> bool {
         let names_its_keys = match self.keys {
             Keys::Sorted { .. } => !(2..args.len()).any(|at| args.is(at, "BY") || args.is(at, "GET")),
+            Keys::TargetAndSources { .. } => true,
             _ => false,
         };
         self.flags.has(Flags::ALONE) && !names_its_keys

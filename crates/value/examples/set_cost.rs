@@ -110,10 +110,7 @@ fn operations() {
         for operation in [Operation::Union, Operation::Intersection, Operation::Difference] {
             let start = Instant::now();
             let mut shown = 0;
-            walk(operation, sets, SETTINGS, &mut |_| {
-                shown += 1;
-                true
-            });
+            walk(operation, sets, SETTINGS, &mut |_| shown += 1);
             let walked = start.elapsed();
             let start = Instant::now();
             let stored = combine(operation, sets, SETTINGS).len();

@@ -13,6 +13,8 @@ const WRITE: Flags = Flags::WRITE;
 const FAST: Flags = Flags::FAST;
 /// What writes that may need memory have.
 const GROW: Flags = WRITE.and(Flags::DENYOOM);
+/// The same for those that may compute for long, and do so without locks.
+const COMPUTE: Flags = GROW.and(Flags::ALONE);
 
 /// All arguments are keys whose sets are read.
 const SOURCES: Keys = Keys::Range { first: 1, last: -1, step: 1, access: Access::Read };
@@ -99,7 +101,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns what all of some sets have in common.",
         "key [key ...]",
     ),
-    over("SINTERSTORE", -3, GROW, TARGET_AND_SOURCES, algebra::sinterstore).doc(
+    over("SINTERSTORE", -3, COMPUTE, TARGET_AND_SOURCES, algebra::sinterstore).doc(
         "1.0.0",
         INTERSECTION_COST,
         "Stores what all of some sets have in common.",
@@ -117,7 +119,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the union of sets.",
         "key [key ...]",
     ),
-    over("SUNIONSTORE", -3, GROW, TARGET_AND_SOURCES, algebra::sunionstore).doc(
+    over("SUNIONSTORE", -3, COMPUTE, TARGET_AND_SOURCES, algebra::sunionstore).doc(
         "1.0.0",
         TOTAL_COST,
         "Stores the union of sets.",
@@ -135,7 +137,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the members of a set that others don't have.",
         "key [key ...]",
     ),
-    over("SDIFFSTORE", -3, GROW, TARGET_AND_SOURCES, algebra::sdiffstore).doc(
+    over("SDIFFSTORE", -3, COMPUTE, TARGET_AND_SOURCES, algebra::sdiffstore).doc(
         "1.0.0",
         TOTAL_COST,
         "Stores the members of a set that others don't have.",

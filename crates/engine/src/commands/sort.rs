@@ -19,6 +19,7 @@ use crate::command::{Command, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::{ByPosition, ELEMENT_HEAD};
 use elements::Source;
 use lookup::Lookup;
 use options::Options;
@@ -177,6 +178,19 @@ fn answer(
 ) -> Outcome {
     let sorted = order::sort(source, options, lookup)?;
     reply.array(sorted.len() * options.gets.len().max(1));
+    if options.gets.is_empty() && reply.leaves(sorted.len()) {
+        let (range, element_bytes) = (0..sorted.len(), sorted.element_bytes() + ELEMENT_HEAD);
+        reply.produce(ByPosition::new(
+            sorted,
+            range,
+            element_bytes,
+            reply.protocol(),
+            |sorted, range, reply| {
+                range.for_each(|at| reply.bulk(sorted.get(at)));
+            },
+        ));
+        return Ok(());
+    }
     sorted.show(options, lookup, &mut |text| reply.optional(text));
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! out is put back, and a set without members takes its key along.
 
 use stdx::time::UnixMs;
-use value::set::algebra::{self, Operation};
+use value::set::algebra::Operation;
 use value::set::{Edited, Encoding, Set, SetEdit, SetRef};
 use value::table::{NewPayload, Payload};
 use value::{Kind, Value, ValueRef};
@@ -115,10 +115,9 @@ impl Db<'_, '_> {
         Ok(count)
     }
 
-    /// Puts what an operation makes of the sets of some keys, which are given too, under a key, over whatever is there;
-    /// without a member, removes it. Returns how many members there are.
-    pub fn set_store(&mut self, key: &Key<'_>, operation: Operation, from: &[&[u8]], sets: &[Set]) -> usize {
-        let result = algebra::combine(operation, sets, self.access.settings.set);
+    /// Puts what an operation makes of the sets of some keys, its result, under a key, over whatever is there; without a
+    /// member, removes it. Returns how many members there are.
+    pub fn set_store(&mut self, key: &Key<'_>, operation: Operation, from: &[&[u8]], result: Set) -> usize {
         let length = result.len();
         let found = self.find(key);
         if length > 0 {

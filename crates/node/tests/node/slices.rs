@@ -50,6 +50,40 @@ fn a_long_hash_shows_each_field_once_although_it_is_gone_before_it_is_read() {
 }
 
 #[test]
+fn long_sets_and_what_is_made_of_them_are_shown_as_they_were() {
+    let (mut world, peer) = long_world();
+    for (key, numbers) in [("set", 0..ITEMS), ("other", ITEMS / 2..ITEMS * 3 / 2)] {
+        let members: Vec<String> = numbers.map(|number| format!("m{number}")).collect();
+        for chunk in members.chunks(500) {
+            world.ask(peer, &format!("SADD {key} {}", chunk.join(" ")));
+        }
+    }
+    let sorted: String = (0..ITEMS).rev().map(|number| bulk(&number.to_string())).collect();
+    for (command, range) in [
+        ("SMEMBERS set", 0..ITEMS),
+        ("SINTER set other", ITEMS / 2..ITEMS),
+        ("SUNION set other", 0..ITEMS * 3 / 2),
+        ("SUNION set other set none set other", 0..ITEMS * 3 / 2),
+        ("SDIFF set other", 0..ITEMS / 2),
+    ] {
+        let copies = "COPY set kept\r\nCOPY other kept:2";
+        let restore = "RENAME kept set\r\nRENAME kept:2 other";
+        world.ask(peer, copies);
+        world.send(peer, &format!("{command}\r\nDEL set other\r\nSORT list DESC"));
+        let text = world.read(peer);
+        let mut members: Vec<&str> = text.split("\r\n").filter(|line| line.starts_with('m')).collect();
+        members.sort_unstable();
+        let mut expected: Vec<String> = range.map(|number| format!("m{number}")).collect();
+        expected.sort_unstable();
+        assert_eq!(members, expected, "{command}");
+        assert!(text.starts_with(&format!("*{}\r\n", expected.len())), "{command}");
+        assert!(text.ends_with(&format!(":2\r\n*{ITEMS}\r\n{sorted}")), "{command}");
+        world.ask(peer, restore);
+    }
+    assert_eq!(world.ask(peer, "SDIFFSTORE set set other\r\nSCARD set"), ":2500\r\n:2500\r\n");
+}
+
+#[test]
 fn a_long_string_comes_whole() {
     let (mut world, peer) = long_world();
     let zeros = "\0".repeat(299_999);

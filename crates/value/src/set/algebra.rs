@@ -1,13 +1,13 @@
 //! Union, intersection and difference of sets.
 //!
-//! Two ways lead to each. One walks members and looks into the other sets, which costs no memory and gives the members one
-//! by one. The other starts from a clone of a set, which is free, and changes it, so that a large set and a few members
-//! more or less cost only those few. A result that is kept is encoded as if its members were added to an empty set.
+//! Two ways lead to each. A [`Walk`] goes over members and looks into the other sets; it costs no memory, and stops and
+//! goes on where its owner wants. The other way starts from a clone of a set, which is free, and changes it, so that a
+//! large set and a few members more or less cost only those few. A result that is kept is encoded as if its members
+//! were added to an empty set.
 
 use std::cmp::Reverse;
 
-use super::{Encoding, Set, SetRef, Settings};
-use crate::set::Member;
+use super::{Encoding, Set, Settings};
 
 /// What is made of sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,27 +20,75 @@ pub enum Operation {
     Difference,
 }
 
-/// With more sets than this a union is cheaper to build than to find by looking from each set into those before it.
+/// With more sets than this a union remembers what it has shown instead of looking from each set into those before it.
 const WALKED_UNION: usize = 4;
 /// Taking a member out of a clone costs about as much as so many looks at members that stay.
 const REMOVAL_COST: usize = 2;
+/// Members of one step of a walk that nobody interrupts.
+const STEP: usize = 1024;
 
-/// Shows `each` the members of the result of an operation, until it returns false.
-pub fn walk(
+/// A walk over the result of an operation. It shows each member once.
+#[derive(Debug)]
+pub struct Walk {
     operation: Operation,
-    sets: &[Set],
+    /// In the order in which they are walked, or looked into: what decides soonest comes first.
+    sets: Vec<Set>,
+    /// The set that is walked, and how far.
+    at: usize,
+    cursor: u64,
+    /// Of a union of many: what is in the sets before.
+    seen: Option<Set>,
     settings: Settings,
-    each: &mut dyn FnMut(Member<'_>) -> bool,
-) {
-    match operation {
-        Operation::Union if sets.len() > WALKED_UNION => {
-            let whole = union(sets, settings);
-            let _ = whole.as_ref().iter().all(each);
+}
+
+impl Walk {
+    /// Begins a walk.
+    pub fn new(operation: Operation, mut sets: Vec<Set>, settings: Settings) -> Self {
+        match operation {
+            Operation::Union => sets.sort_by_key(|set| Reverse(set.len())),
+            Operation::Intersection => sets.sort_by_key(Set::len),
+            Operation::Difference => {
+                if let Some((_, others)) = sets.split_first_mut() {
+                    others.sort_by_key(|set| Reverse(set.len()));
+                }
+            }
         }
-        Operation::Union => walk_union(sets, each),
-        Operation::Intersection => walk_intersection(sets, each),
-        Operation::Difference => walk_difference(sets, each),
+        let remembers = operation == Operation::Union && sets.len() > WALKED_UNION;
+        let seen = remembers.then(|| sets[0].clone());
+        Self { operation, sets, at: 0, cursor: 0, seen, settings }
     }
+
+    /// Looks at about `count` members, those of a block all at once, and shows `each` those of the result; false at the
+    /// end.
+    pub fn step(&mut self, count: usize, each: &mut dyn FnMut(&[u8])) -> bool {
+        let walked = if self.operation == Operation::Union { self.sets.len() } else { 1 };
+        let Some(set) = self.sets.get(self.at).filter(|_| self.at < walked) else { return false };
+        let (before, others) = (&self.sets[..self.at], self.sets.get(1..).unwrap_or_default());
+        let contains = |sets: &[Set], member: &[u8]| sets.iter().any(|set| set.as_ref().contains(member));
+        let (seen, settings, is_first) = (&mut self.seen, self.settings, self.at == 0);
+        let mut scratch = Vec::new();
+        let mut is_in_result = |member: &[u8]| match (self.operation, &mut *seen) {
+            (Operation::Union, None) => !contains(before, member),
+            (Operation::Union, Some(seen)) => {
+                is_first || seen.edit(&mut scratch, settings, |edit| edit.add(member))
+            }
+            (Operation::Intersection, _) => others.iter().all(|set| set.as_ref().contains(member)),
+            (Operation::Difference, _) => !contains(others, member),
+        };
+        self.cursor = set.as_ref().scan(self.cursor, count, &mut |member| {
+            if is_in_result(member) {
+                each(member);
+            }
+        });
+        self.at += usize::from(self.cursor == 0);
+        self.at < walked
+    }
+}
+
+/// Shows `each` the members of the result of an operation.
+pub fn walk(operation: Operation, sets: &[Set], settings: Settings, each: &mut dyn FnMut(&[u8])) {
+    let mut walk = Walk::new(operation, sets.to_vec(), settings);
+    while walk.step(STEP, each) {}
 }
 
 /// The result of an operation as a set of its own.
@@ -49,50 +97,16 @@ pub fn combine(operation: Operation, sets: &[Set], settings: Settings) -> Set {
         Operation::Union => union(sets, settings),
         Operation::Difference if is_cheap_to_subtract(sets) => subtract(sets, settings),
         Operation::Intersection | Operation::Difference => {
-            return walked(operation, sets, settings);
+            let mut result = Set::new();
+            result.edit(&mut Vec::new(), settings, |edit| {
+                walk(operation, sets, settings, &mut |member| {
+                    edit.add(member);
+                });
+            });
+            return result;
         }
     };
     settle(changed, settings)
-}
-
-/// Walks the largest set as it is, then each smaller one as far as its members are in none before.
-fn walk_union(sets: &[Set], each: &mut dyn FnMut(Member<'_>) -> bool) {
-    let mut sets: Vec<SetRef<'_>> = sets.iter().map(Set::as_ref).collect();
-    sets.sort_by_key(|set| Reverse(set.len()));
-    for (index, set) in sets.iter().enumerate() {
-        let mut new = set.iter().filter(|member| !sets[..index].iter().any(|other| other.contains(member)));
-        if !new.all(&mut *each) {
-            return;
-        }
-    }
-}
-
-/// Walks the smallest set and looks into the others, small ones first.
-fn walk_intersection(sets: &[Set], each: &mut dyn FnMut(Member<'_>) -> bool) {
-    let mut sets: Vec<SetRef<'_>> = sets.iter().map(Set::as_ref).collect();
-    sets.sort_by_key(|set| set.len());
-    let Some((smallest, others)) = sets.split_first() else { return };
-    let _ = smallest.iter().filter(|member| others.iter().all(|set| set.contains(member))).all(each);
-}
-
-/// Walks the first set and looks into the others, large ones first.
-fn walk_difference(sets: &[Set], each: &mut dyn FnMut(Member<'_>) -> bool) {
-    let Some((first, others)) = sets.split_first() else { return };
-    let mut others: Vec<SetRef<'_>> = others.iter().map(Set::as_ref).collect();
-    others.sort_by_key(|set| Reverse(set.len()));
-    let _ = first.as_ref().iter().filter(|member| !others.iter().any(|set| set.contains(member))).all(each);
-}
-
-/// The members that a walk shows, as a set.
-fn walked(operation: Operation, sets: &[Set], settings: Settings) -> Set {
-    let mut set = Set::new();
-    set.edit(&mut Vec::new(), settings, |edit| {
-        walk(operation, sets, settings, &mut |member| {
-            edit.add(&member);
-            true
-        });
-    });
-    set
 }
 
 /// A clone of the largest set, to which the others' members are added.

@@ -2,10 +2,10 @@
 //!
 //! All of them clone the sets, which takes a counter each, and compute on the clones.
 
-use resp::write::Aggregate;
+use resp::Protocol;
 use smallvec::SmallVec;
 use stdx::number::parse_i64;
-use value::set::algebra::{self, Operation};
+use value::set::algebra::{self, Operation, Walk};
 use value::{Set, SetRef, hyperloglog};
 
 use crate::args::Args;
@@ -13,6 +13,14 @@ use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::{Producer, Progress};
+
+/// Members that are looked at in one step: some tens of microseconds.
+const STEP: usize = 256;
+/// From so many members on, all sets together, a result that is stored is made without locks.
+const MANY_MEMBERS: usize = 1024;
+/// How often a result is made anew because a set has changed, before that is prevented.
+const ATTEMPTS: usize = 3;
 
 pub(super) fn sinter(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     show(ctx, args, reply, Operation::Intersection)
@@ -55,7 +63,7 @@ fn operands(
     ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
     keys: std::ops::Range<usize>,
-) -> Result<SmallVec<[Set; 4]>, Error> {
+) -> Result<Vec<Set>, Error> {
     let operand = |at| {
         let key = ctx.key(args, at);
         Ok(ctx.db().set(&key)?.map_or_else(Set::new, SetRef::to_owned))
@@ -65,25 +73,79 @@ fn operands(
 
 fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, operation: Operation) -> Outcome {
     let sets = operands(ctx, args, 1..args.len())?;
-    let settings = ctx.shared.keyspace.settings().set;
-    let deferred = reply.defer();
-    let mut shown = 0;
-    algebra::walk(operation, &sets, settings, &mut |member| {
-        reply.bulk(member);
-        shown += 1;
-        true
-    });
-    reply.finish(deferred, Aggregate::Set, shown);
+    let is_long = reply.leaves(sets.iter().map(Set::len).sum());
+    let walk = Walk::new(operation, sets, ctx.shared.keyspace.settings().set);
+    let mut shown = Shown { walk, protocol: reply.protocol(), found: Vec::new(), count: 0 };
+    if is_long {
+        reply.produce(shown);
+    } else {
+        while shown.produce(reply.buffer()) == Progress::More {}
+    }
     Ok(())
 }
 
+/// The members of a result: they are gathered step by step, and written when it is known how many they are.
+#[derive(Debug)]
+struct Shown {
+    walk: Walk,
+    protocol: Protocol,
+    /// The members found, as they are written.
+    found: Vec<u8>,
+    count: usize,
+}
+
+impl Producer for Shown {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        let Self { walk, protocol, found, count } = self;
+        let mut members = Reply::new(found, *protocol);
+        let is_going_on = walk.step(STEP, &mut |member| {
+            members.bulk(member);
+            *count += 1;
+        });
+        if is_going_on {
+            return Progress::More;
+        }
+        Reply::new(out, *protocol).set(*count);
+        out.append(found);
+        Progress::Done
+    }
+
+    fn remaining_bytes(&self) -> usize {
+        self.found.len()
+    }
+}
+
+/// Small sets are combined in one hold of the locks. Of large ones the result is made without locks, and stored if they
+/// are still the same then.
 fn store(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, operation: Operation) -> Outcome {
-    let sets = operands(ctx, args, 2..args.len())?;
-    let target = ctx.key(args, 1);
-    let sources: SmallVec<[&[u8]; 8]> = args.from(2).collect();
-    let length = ctx.db().set_store(&target, operation, &sources, &sets);
-    reply.integer(length as i64);
+    let settings = ctx.shared.keyspace.settings().set;
+    let mut shards: Vec<usize> = (1..args.len()).map(|at| ctx.access.shard_of(&ctx.key(args, at))).collect();
+    let mut prepared: Option<(Vec<Set>, Set)> = None;
+    for attempt in 1.. {
+        let large = ctx.with_shards(&mut shards, |ctx| {
+            let sets = operands(ctx, args, 2..args.len())?;
+            let result = match prepared.take() {
+                Some((before, result)) if are_same(&before, &sets) => result,
+                _ if attempt <= ATTEMPTS && sets.iter().map(Set::len).sum::<usize>() > MANY_MEMBERS => {
+                    return Ok::<_, Error>(Some(sets));
+                }
+                _ => algebra::combine(operation, &sets, settings),
+            };
+            let sources: SmallVec<[&[u8]; 8]> = args.from(2).collect();
+            let target = ctx.key(args, 1);
+            reply.integer(ctx.db().set_store(&target, operation, &sources, result) as i64);
+            Ok(None)
+        })?;
+        let Some(sets) = large else { break };
+        let result = algebra::combine(operation, &sets, settings);
+        prepared = Some((sets, result));
+    }
     Ok(())
+}
+
+/// Whether nothing has changed between two looks at the same keys.
+fn are_same(before: &[Set], now: &[Set]) -> bool {
+    before.iter().zip(now).all(|(before, now)| before.is_same(now))
 }
 
 /// What the counting forms are asked.
@@ -127,13 +189,10 @@ fn count(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, oper
     let count = if wanted.estimate {
         estimate_union(&sets).min(limit)
     } else {
-        let settings = ctx.shared.keyspace.settings().set;
+        let mut walk = Walk::new(operation, sets, ctx.shared.keyspace.settings().set);
         let mut count = 0;
-        algebra::walk(operation, &sets, settings, &mut |_| {
-            count += 1;
-            count < limit
-        });
-        count
+        while count < limit && walk.step(STEP, &mut |_| count += 1) {}
+        count.min(limit)
     };
     reply.integer(count as i64);
     Ok(())

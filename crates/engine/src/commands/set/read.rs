@@ -6,6 +6,10 @@ use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::reply::Reply;
+use crate::slices::{ByCursor, ELEMENT_HEAD};
+
+/// Members that are looked at to estimate how long the reply will be.
+const SAMPLE: usize = 64;
 
 pub(super) fn scard(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 1);
@@ -39,6 +43,16 @@ pub(super) fn smembers(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut R
     let mut db = ctx.db();
     let set = db.set(&key)?;
     reply.set(set.map_or(0, SetRef::len));
-    set.into_iter().flat_map(SetRef::iter).for_each(|member| reply.bulk(member));
+    let Some(set) = set else { return Ok(()) };
+    if reply.leaves(set.len()) {
+        let sampled: usize = set.iter().take(SAMPLE).map(|member| member.len()).sum();
+        let bytes = set.len() * (sampled / SAMPLE + ELEMENT_HEAD);
+        let producer = ByCursor::new(set.to_owned(), bytes, reply.protocol(), |set, cursor, count, reply| {
+            set.as_ref().scan(cursor, count, &mut |member| reply.bulk(member))
+        });
+        reply.produce(producer);
+    } else {
+        set.iter().for_each(|member| reply.bulk(member));
+    }
     Ok(())
 }

@@ -24,6 +24,16 @@ impl Sorted {
         self.order.len()
     }
 
+    /// The element at a position of the order.
+    pub(super) fn get(&self, position: usize) -> &[u8] {
+        self.elements.get(self.order[position])
+    }
+
+    /// Bytes of an element, on average.
+    pub(super) fn element_bytes(&self) -> usize {
+        self.elements.bytes() / self.elements.len().max(1)
+    }
+
     /// Shows each element, or what is to be got for it, in order; none where there is nothing.
     pub(super) fn show(
         &self,
