@@ -74,6 +74,10 @@ pub struct ClientRecord {
     pub output_memory: AtomicUsize,
     /// Bytes of queued commands.
     pub queued_bytes: AtomicUsize,
+    /// Bytes of what it watches, is subscribed to and tracks.
+    pub interest_bytes: AtomicUsize,
+    /// Bytes of it that its worker has counted among those of all clients.
+    pub counted_bytes: AtomicUsize,
     /// Queued commands, -1 outside a transaction.
     pub queued: AtomicI64,
     /// Watched keys.
@@ -151,7 +155,7 @@ impl ClientRecord {
 
     /// Bytes of memory that it takes.
     pub fn memory(&self) -> usize {
-        let parts = [&self.query_memory, &self.output_memory, &self.queued_bytes];
+        let parts = [&self.query_memory, &self.output_memory, &self.queued_bytes, &self.interest_bytes];
         size_of::<Self>() + parts.iter().map(|part| part.load(Ordering::Relaxed)).sum::<usize>()
     }
 
@@ -248,6 +252,8 @@ impl Clients {
             query_memory: AtomicUsize::new(0),
             output_memory: AtomicUsize::new(0),
             queued_bytes: AtomicUsize::new(0),
+            interest_bytes: AtomicUsize::new(0),
+            counted_bytes: AtomicUsize::new(0),
             queued: AtomicI64::new(-1),
             watching: AtomicUsize::new(0),
             subscriptions: Default::default(),

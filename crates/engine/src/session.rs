@@ -8,7 +8,7 @@ use resp::Protocol;
 use crate::accounts::Login;
 use crate::client::ClientRecord;
 use crate::fieldset::Fieldsets;
-use crate::pubsub::Subscriptions;
+use crate::pubsub::{Kind, Subscriptions};
 use crate::tracking::Mode;
 use crate::transaction::Transaction;
 
@@ -76,4 +76,16 @@ impl Session {
             is_loader: false,
         }
     }
+
+    /// About how many bytes the keys, channels and prefixes take that it has an interest in.
+    pub fn interest_bytes(&self) -> usize {
+        let watched = self.transaction.watched().iter().map(|watched| watched.key.len());
+        let names =
+            Kind::ALL.into_iter().flat_map(|kind| self.subscriptions.names(kind)).map(|name| name.len());
+        let prefixes = self.tracking.iter().flat_map(|mode| &mode.prefixes).map(Vec::len);
+        watched.chain(names).chain(prefixes).map(|length| length + INTEREST_OVERHEAD).sum()
+    }
 }
+
+/// Bytes that each of them takes besides its name, here and in the directories that all workers share, about.
+const INTEREST_OVERHEAD: usize = 96;

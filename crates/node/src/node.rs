@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use acl::Users;
-use config::{Config, Param};
+use config::{Config, MemoryLimit, Param};
 use engine::Shared;
 use engine::client::PauseMode;
 use engine::host::Shutdown;
@@ -69,6 +69,8 @@ pub struct Node {
     protected: AtomicBool,
     /// The most nanoseconds that keys are evicted for at once.
     pub(crate) eviction_ns: AtomicU64,
+    /// `maxmemory-clients` in bytes; 0 = no limit.
+    pub(crate) clients_limit: AtomicU64,
     sweeping: AtomicBool,
     /// Of clients that are subscribed to nothing, and of those that are.
     output_limit: OutputLimit,
@@ -99,6 +101,7 @@ impl Node {
             max_clients: AtomicUsize::new(10_000),
             protected: AtomicBool::new(false),
             eviction_ns: AtomicU64::new(0),
+            clients_limit: AtomicU64::new(0),
             sweeping: AtomicBool::new(false),
             output_limit: OutputLimit::default(),
             subscriber_limit: OutputLimit::default(),
@@ -147,6 +150,11 @@ impl Node {
         let samples = config.integer(Param::MaxmemorySamples) as usize;
         self.shared.meter.configure(config.size(Param::Maxmemory), eviction::rule(policy, samples));
         let tenacity = config.integer(Param::MaxmemoryEvictionTenacity);
+        let clients = match config.maxmemory_clients() {
+            MemoryLimit::Bytes(bytes) => bytes,
+            MemoryLimit::Percent(percent) => config.size(Param::Maxmemory) / 100 * u64::from(percent),
+        };
+        self.clients_limit.store(clients, Ordering::Relaxed);
         self.eviction_ns.store(eviction::budget_ns(tenacity), Ordering::Relaxed);
         let node_bytes = config.size(Param::StreamNodeMaxBytes) as usize;
         limits.stream_node_max_bytes.store(node_bytes, Ordering::Relaxed);

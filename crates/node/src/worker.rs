@@ -18,6 +18,7 @@ use crate::node::Node;
 use crate::output::Output;
 use crate::unfinished::Unfinished;
 
+mod clients;
 mod invalidation;
 mod memory;
 mod messages;
@@ -107,6 +108,7 @@ impl<'n> Worker<'n> {
             connection.output.clear();
             free_spent(self.node, &mut connection.output);
             count_sent(&self.node.shared.statistics[self.index], &mut connection);
+            self.uncount(&connection.session.record);
             self.engine.forget(&mut connection.session, &self.node.shared);
             self.node.shared.clients.close(&connection.session.record);
             self.held.retain(|held| held.connection != number);

@@ -316,6 +316,7 @@ impl Worker<'_> {
                 mark_writable(&mut self.connections, &mut self.writable, number);
             }
         }
+        self.limit_clients(now, inputs);
     }
 
     /// Counts a turn that read so many connections.

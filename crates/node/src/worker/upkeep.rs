@@ -69,6 +69,7 @@ impl Worker<'_> {
         }
         self.sweep_some();
         self.keep_limit(now);
+        self.limit_all_clients(now);
         self.resume_paused(now);
         if now.monotonic_ns >= self.upkeep.next_second_ns {
             self.upkeep.next_second_ns = now.monotonic_ns + 1000 * NS_PER_MS;

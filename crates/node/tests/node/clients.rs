@@ -113,3 +113,73 @@ fn the_list_tells_what_clients_owe_and_are_owed() {
     world.ask(client, "DISCARD");
     assert_eq!(field(&mut world, 1, "multi-mem"), "0");
 }
+
+/// A node whose clients may take together what some small ones do and `room` bytes.
+fn crowded(room: usize) -> World {
+    World::new(2, &[("maxmemory-clients", (16 * 1024 + room).to_string().as_str())])
+}
+
+/// A request as clients send it.
+fn request<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Vec<u8> {
+    let words: Vec<W> = words.into_iter().collect();
+    let bulks = words.iter().map(|word| format!("${}\r\n{}\r\n", word.as_ref().len(), word.as_ref()));
+    format!("*{}\r\n{}", words.len(), bulks.collect::<String>()).into_bytes()
+}
+
+#[test]
+fn the_clients_that_take_most_are_closed_when_all_take_too_much() {
+    let mut world = crowded(100_000);
+    let (small, large, exempt) = (world.connect(0), world.connect(1), world.connect(0));
+    let long = "x".repeat(120_000);
+    world.ask(exempt, "CLIENT NO-EVICT on\r\nMULTI");
+    world.send_bytes(exempt, &request(["SET", "k", &long]));
+    assert_eq!(world.ask(small, "PING"), "+PONG\r\n", "those that are exempt do not count");
+    world.ask(large, "MULTI");
+    world.send_bytes(large, &request(["SET", "k", &long]));
+    assert_eq!(world.read(large), "", "it goes before it is answered");
+    assert_eq!(world.closed(1), [large.number]);
+    assert_eq!((world.closed(0), world.ask(small, "PING")), (vec![], "+PONG\r\n".to_owned()));
+    assert!(world.ask(small, "INFO stats").contains("evicted_clients:1\r\n"));
+    assert!(world.warnings().iter().any(|text| text.starts_with("Evicting client: id=2 ")));
+}
+
+#[test]
+fn whatever_a_client_takes_counts() {
+    let many = |command: &[&str], word: &str| -> Vec<u8> {
+        let numbered = (0..1000).flat_map(|number| match word {
+            "PREFIX" => vec![word.to_owned(), format!("{number:0100}")],
+            _ => vec![format!("{word}{number:0100}")],
+        });
+        request(command.iter().map(|&word| word.to_owned()).chain(numbered))
+    };
+    let half = request(["SET", "k", &"x".repeat(200_000)]);
+    for bytes in [
+        half[..150_000].to_vec(),
+        many(&["WATCH"], "w"),
+        many(&["SUBSCRIBE"], "c"),
+        many(&["PSUBSCRIBE"], "p"),
+        many(&["CLIENT", "TRACKING", "ON", "BCAST"], "PREFIX"),
+    ] {
+        let mut world = crowded(60_000);
+        let (client, other) = (world.connect(0), world.connect(1));
+        world.ask(client, "HELLO 3");
+        world.send_bytes(client, &bytes);
+        world.read(client);
+        world.pass_ms(50);
+        assert_eq!(world.closed(0), [client.number], "{}", String::from_utf8_lossy(&bytes[..40]));
+        assert_eq!(world.ask(other, "PING"), "+PONG\r\n");
+    }
+}
+
+#[test]
+fn clients_of_other_workers_and_limits_in_percent_count_too() {
+    let mut world = World::new(2, &[("maxmemory", "100mb")]);
+    let (large, other) = (world.connect(0), world.connect(1));
+    world.ask(large, "MULTI");
+    world.send_bytes(large, &request(["SET", "k", &"x".repeat(2_000_000)]));
+    world.ask(other, "CONFIG SET maxmemory-clients 1%");
+    world.pass_ms(50);
+    world.settle();
+    assert_eq!((world.closed(0), world.closed(1)), (vec![large.number], vec![]));
+    assert_eq!(world.ask(other, "PING"), "+PONG\r\n");
+}

@@ -1,0 +1,96 @@
+//! Keeping the memory of all clients together below `maxmemory-clients`.
+//!
+//! Each worker counts what its clients take: of those that sent something behind each turn, of all of them now and then,
+//! since messages arrive unasked. When the sum over the workers is too much, whoever finds that out closes the clients that
+//! take most, as few as will do. CLIENT NO-EVICT keeps a client out of this, and out of the sum.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use engine::client::ClientRecord;
+
+use super::{Input, Worker};
+use crate::Now;
+use crate::machine::Mail;
+
+impl Worker<'_> {
+    /// Counts the clients that sent something, and closes some if all take too much.
+    #[inline]
+    pub(super) fn limit_clients(&mut self, now: Now, inputs: &[Input]) {
+        let limit = self.node.clients_limit.load(Ordering::Relaxed);
+        if limit > 0 {
+            inputs.iter().for_each(|input| self.count(input.connection));
+            self.evict_clients(now, limit);
+        }
+    }
+
+    /// The same for all clients of the worker.
+    pub(super) fn limit_all_clients(&mut self, now: Now) {
+        let limit = self.node.clients_limit.load(Ordering::Relaxed);
+        if limit > 0 {
+            (0..self.connections.len()).for_each(|number| self.count(number));
+            self.evict_clients(now, limit);
+        }
+    }
+
+    /// Counts a client as it is now.
+    fn count(&self, number: usize) {
+        let Some(connection) = &self.connections[number] else { return };
+        let record = &connection.session.record;
+        record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
+        record.interest_bytes.store(connection.session.interest_bytes(), Ordering::Relaxed);
+        self.set_counted(record, if may_go(record) { record.memory() } else { 0 });
+    }
+
+    /// A client is gone.
+    pub(super) fn uncount(&self, record: &ClientRecord) {
+        self.set_counted(record, 0);
+    }
+
+    fn set_counted(&self, record: &ClientRecord, bytes: usize) {
+        let before = record.counted_bytes.swap(bytes, Ordering::Relaxed);
+        let sum = &self.node.shared.statistics[self.index].clients;
+        sum.fetch_add(bytes as i64 - before as i64, Ordering::Relaxed);
+    }
+
+    fn evict_clients(&mut self, now: Now, limit: u64) {
+        let workers = &self.node.shared.statistics;
+        let sum: i64 = workers.iter().map(|worker| worker.clients.load(Ordering::Relaxed)).sum();
+        if sum > limit as i64 {
+            self.evict_largest_clients(now, limit);
+        }
+    }
+
+    /// Closes the clients that take most, until those that are left take no more than they may.
+    #[cold]
+    fn evict_largest_clients(&mut self, now: Now, limit: u64) {
+        let shared = &self.node.shared;
+        let mut clients: Vec<(usize, Arc<ClientRecord>)> = shared
+            .clients
+            .all()
+            .into_iter()
+            .filter(|record| may_go(record))
+            .map(|record| (record.counted_bytes.load(Ordering::Relaxed), record))
+            .collect();
+        let mut sum: u64 = clients.iter().map(|(bytes, _)| *bytes as u64).sum();
+        clients.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        for (bytes, record) in clients {
+            if sum <= limit || record.killed.swap(true, Ordering::Relaxed) {
+                continue;
+            }
+            sum -= bytes as u64;
+            shared.clients.evicted.fetch_add(1, Ordering::Relaxed);
+            self.node.machine.warn(&format!("Evicting client: {}", record.line(now.unix)));
+            if record.worker == self.index {
+                self.peer_closed(record.number);
+            } else {
+                self.node.machine.post(record.worker, Mail::Look { number: record.number, id: record.id });
+            }
+        }
+    }
+}
+
+/// Whether a client may be closed for its memory, and is not closed already.
+fn may_go(record: &ClientRecord) -> bool {
+    !record.no_evict.load(Ordering::Relaxed) && !record.killed.load(Ordering::Relaxed)
+}
