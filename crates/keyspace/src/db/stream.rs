@@ -136,7 +136,7 @@ impl Db<'_, '_> {
             unreachable!("the object of a stream is a stream")
         };
         let result = change(stream);
-        self.touch_at(key, found);
+        self.note_change_at(key, found);
         result
     }
 }
