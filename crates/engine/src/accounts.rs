@@ -112,7 +112,7 @@ impl Accounts {
 }
 
 /// What a connection knows of its user.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Login {
     user: Arc<User>,
     /// It has logged in, or needed not when it came.

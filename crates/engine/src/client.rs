@@ -5,12 +5,13 @@
 //! all workers without asking the workers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use stdx::time::UnixMs;
 
+use crate::blocking::Waiter;
 use crate::table::{Table, table};
 
 /// The parts of a record that are texts.
@@ -98,8 +99,10 @@ pub struct ClientRecord {
     pub no_evict: AtomicBool,
     /// CLIENT NO-TOUCH.
     pub no_touch: AtomicBool,
-    /// It waits for the end of a pause.
+    /// It waits: for the end of a pause, or for what [`ClientRecord::waiting`] says.
     pub blocked: AtomicBool,
+    /// What a command of it waits for, so that CLIENT UNBLOCK finds it.
+    pub waiting: Mutex<Weak<Waiter>>,
     /// Somebody asked to close it.
     pub killed: AtomicBool,
 }
@@ -265,6 +268,7 @@ impl Clients {
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
+            waiting: Mutex::default(),
             killed: AtomicBool::new(false),
         });
         self.records.lock().insert(record.id, Arc::clone(&record));

@@ -267,6 +267,9 @@ impl Flags {
     /// Its keys may be none.
     pub const NO_MANDATORY_KEYS: Self = Self(1 << 22);
 
+    /// May have to wait for a key or for the log.
+    pub const BLOCKING: Self = Self(1 << 22);
+
     /// Both sets together.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -287,6 +290,7 @@ impl Flags {
             (Flags::ADMIN, "admin"),
             (Flags::PUBSUB, "pubsub"),
             (Flags::NOSCRIPT, "noscript"),
+            (Flags::BLOCKING, "blocking"),
             (Flags::LOADING, "loading"),
             (Flags::STALE, "stale"),
             (Flags::SKIP_MONITOR, "skip_monitor"),

@@ -78,6 +78,7 @@ pub const ALL: &[&[Command]] = &[
 /// A connection has gone: what it began ends with it.
 pub(crate) fn close(session: &mut crate::Session, shared: &crate::Shared, desk: &mut crate::pubsub::Desk) {
     abandon(session, shared);
+    crate::blocking::abandon(shared, session);
     crate::pubsub::forget(shared, desk, session);
     crate::tracking::disable(shared, session);
     if std::mem::take(&mut session.monitoring) {

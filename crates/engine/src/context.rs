@@ -6,6 +6,7 @@ use keyspace::{Access, Db, DbIndex, Key};
 use stdx::time::UnixMs;
 
 use crate::args::Args;
+use crate::blocking::Feeder;
 use crate::command::Flags;
 use crate::host::Host;
 use crate::pubsub::Desk;
@@ -31,12 +32,16 @@ pub struct Context<'c, 'k> {
     pub desk: &'c mut Desk,
     /// What runs the worker's scripts.
     pub interpreters: &'c mut Interpreters,
+    /// Keys that others wait for and that may be there now.
+    pub feeder: &'c mut Feeder,
     /// The command's row.
     pub row: Row,
     /// Whether the command runs inside a transaction, with everything it needs locked already.
     pub in_transaction: bool,
     /// Whether no more memory may be used, as the command found it.
     pub(crate) out_of_memory: bool,
+    /// Whether the command is one that waited and is answered now; see [`mod@crate::blocking`].
+    pub is_served: bool,
     /// The hash and slot of the first key, if it is known already.
     pub(crate) first_key: Option<(u64, u16)>,
 }
@@ -74,10 +79,10 @@ impl<'k> Context<'_, 'k> {
 
     /// Runs `body` with everything locked; inside a transaction that did so already, at once.
     pub fn with_everything<R>(&mut self, body: impl FnOnce(&mut Access<'k>) -> R) -> R {
-        let Self { access, session, shared, invalidations, .. } = self;
+        let Self { access, session, shared, invalidations, feeder, .. } = self;
         access.with_everything(|access| {
             let result = body(access);
-            tell_observers(shared, access, invalidations, Some(session));
+            tell_observers(shared, access, (invalidations, feeder), Some(session));
             result
         })
     }
@@ -93,9 +98,11 @@ impl<'k> Context<'_, 'k> {
             invalidations,
             desk,
             interpreters,
+            feeder,
             row,
             in_transaction,
             out_of_memory,
+            is_served,
             ..
         } = self;
         access.with_everything(|access| {
@@ -107,9 +114,11 @@ impl<'k> Context<'_, 'k> {
                 invalidations,
                 desk,
                 interpreters,
+                feeder,
                 row: *row,
                 in_transaction: *in_transaction,
                 out_of_memory: *out_of_memory,
+                is_served: *is_served,
                 first_key: None,
             };
             body(&mut inner)
@@ -135,9 +144,9 @@ impl<'k> Context<'_, 'k> {
         result
     }
 
-    /// Tells those who watch or cache what the command has touched, while its shards are locked.
+    /// Tells those who watch, cache or wait what the command has touched, while its shards are locked.
     pub(crate) fn tell_observers(&mut self) {
-        tell_observers(self.shared, self.access, self.invalidations, Some(self.session));
+        tell_observers(self.shared, self.access, (self.invalidations, self.feeder), Some(self.session));
     }
 
     /// Remembers which keys the client has read if it caches them. Their shards are locked.
@@ -158,11 +167,11 @@ impl<'k> Context<'_, 'k> {
     }
 }
 
-/// Tells those who watch or cache what was touched by a client, or by time.
+/// Tells those who watch, cache or wait what was touched by a client, or by time.
 pub(crate) fn tell_observers(
     shared: &Shared,
     access: &mut Access<'_>,
-    invalidations: &mut Invalidations,
+    (invalidations, feeder): (&mut Invalidations, &mut Feeder),
     session: Option<&Session>,
 ) {
     if !access.has_touched() {
@@ -170,6 +179,7 @@ pub(crate) fn tell_observers(
     }
     let touched = access.take_touched();
     shared.watchers.notify(&touched);
+    feeder.note(shared, &touched);
     if shared.tracking.is_used() {
         invalidations.note(&shared.tracking, &shared.keyspace, touched, session.map(Writer::of));
     }

@@ -7,6 +7,7 @@ use keyspace::{Access, DbIndex, Evictor, Rule, Target};
 use stdx::quote::write_quoted;
 
 use crate::args::{Args, OwnedArgs};
+use crate::blocking::{Feeder, Serving};
 use crate::client::PauseMode;
 use crate::command::{Flags, Group};
 use crate::commands::{abandon, close};
@@ -61,6 +62,11 @@ impl Prepared {
         self.alone
     }
 
+    /// Whether its connection may have to wait behind it.
+    pub fn may_wait(&self) -> bool {
+        self.row.as_ref().is_ok_and(|row| row.command.flags.has(Flags::BLOCKING))
+    }
+
     /// Whether it may come out of a file: it is about data, and not about the server or the connection. What is unknown is
     /// refused when it runs.
     pub fn is_about_data(&self) -> bool {
@@ -101,6 +107,8 @@ pub struct Worker<'k> {
     interpreters: Interpreters,
     /// What is still to be written of the reply of the last command.
     pub slices: Slices,
+    /// Keys that others wait for, and what they have got.
+    pub feeder: Feeder,
     /// Whether more memory is used than may be, and no key may go to make room.
     pub out_of_memory: bool,
     evictor: Evictor,
@@ -131,6 +139,7 @@ impl<'k> Worker<'k> {
             slices: Slices::default(),
             out_of_memory: false,
             evictor: Evictor::default(),
+            feeder: Feeder::default(),
         }
     }
 
@@ -142,7 +151,7 @@ impl<'k> Worker<'k> {
         access.lock(&mut [access.shard_of(&key)]);
         access.start_unit();
         let gone = access.db(victim.database).evict(&key, &victim, rule);
-        tell_observers(shared, access, &mut self.invalidations, None);
+        tell_observers(shared, access, (&mut self.invalidations, &mut self.feeder), None);
         access.unlock();
         if gone { Eviction::Done } else { Eviction::Missed }
     }
@@ -247,9 +256,11 @@ impl<'k> Worker<'k> {
             invalidations: &mut self.invalidations,
             desk: &mut self.desk,
             interpreters: &mut self.interpreters,
+            feeder: &mut self.feeder,
             row,
             in_transaction: false,
             out_of_memory,
+            is_served: false,
             first_key: prepared.first_key,
         };
         let mut reply = Reply::sliced(out, context.session.protocol, &mut self.slices);
@@ -260,6 +271,7 @@ impl<'k> Worker<'k> {
         if prepared.alone {
             context.access.unlock(); // a handler that panicked may have left locks behind
         }
+        context.feed();
         let ended = (shared.clock)();
         let took = ended.saturating_sub(started);
         account(&context, &row, args, took, failed);
@@ -279,7 +291,13 @@ impl<'k> Worker<'k> {
 
     /// Tells those who watch or cache what was touched outside a command.
     pub fn tell_observers(&mut self, shared: &Shared) {
-        tell_observers(shared, &mut self.access, &mut self.invalidations, None);
+        tell_observers(shared, &mut self.access, (&mut self.invalidations, &mut self.feeder), None);
+    }
+
+    /// Serves those who could not be served behind the command that made their keys ready. Nothing is locked.
+    pub fn feed_later(&mut self, shared: &Shared, host: &dyn Host) {
+        let Self { access, invalidations, desk, interpreters, feeder, .. } = self;
+        Serving { access, shared, host, invalidations, desk, interpreters, feeder }.later();
     }
 
     /// What clients on any worker have to be told since the last call.
@@ -321,7 +339,7 @@ pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut R
             true
         }
     };
-    if failed && let Some(statistics) = context.shared.statistics.get(context.session.record.worker) {
+    if failed && let Some(statistics) = context.shared.statistics.get(context.access.worker().0) {
         statistics.answered_error(&reply.buffer()[begin..]);
     }
     failed
@@ -389,7 +407,7 @@ fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) -> bool {
 pub(crate) fn account(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
     let (shared, session) = (context.shared, &*context.session);
     let now = context.access.now();
-    if let Some(statistics) = shared.statistics.get(session.record.worker) {
+    if let Some(statistics) = shared.statistics.get(context.access.worker().0) {
         statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
     }
     note_slow(shared, row, args, session, now.0 / 1000, took);

@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod args;
+pub mod blocking;
 pub mod client;
 pub mod command;
 pub mod commands;

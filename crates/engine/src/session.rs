@@ -6,6 +6,7 @@ use keyspace::DbIndex;
 use resp::Protocol;
 
 use crate::accounts::Login;
+use crate::blocking::Waiter;
 use crate::client::ClientRecord;
 use crate::fieldset::Fieldsets;
 use crate::pubsub::{Kind, Subscriptions};
@@ -49,6 +50,8 @@ pub struct Session {
     pub subscriptions: Subscriptions,
     /// How it tracks the keys it reads, if it does.
     pub tracking: Option<Box<Mode>>,
+    /// What it waits for; it runs nothing meanwhile.
+    pub waiting: Option<Arc<Waiter>>,
     /// Whether it wants to be closed once its replies are sent.
     pub closing: bool,
     /// Whether reads leave the access clock alone.
@@ -71,6 +74,7 @@ impl Session {
             monitoring: false,
             subscriptions: Subscriptions::default(),
             tracking: None,
+            waiting: None,
             closing: false,
             no_touch: false,
             is_loader: false,

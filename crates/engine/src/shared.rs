@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use stdx::time::UnixMs;
 
 use crate::accounts::Accounts;
+use crate::blocking::Blocking;
 use crate::client::Clients;
 use crate::latency::Latency;
 use crate::meter::Meter;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub clients: Clients,
     /// Who watches which keys.
     pub watchers: Watchers,
+    /// Who waits for which keys.
+    pub blocking: Blocking,
     /// Who is subscribed to what.
     pub pubsub: Directory,
     /// Who may hold which keys in a cache.
@@ -149,6 +152,7 @@ impl Shared {
         clock: fn() -> u64,
     ) -> Self {
         Self {
+            blocking: Blocking::new(keyspace.shards()),
             keyspace,
             config: RwLock::new(config),
             hot: HotSettings::default(),

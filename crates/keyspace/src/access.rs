@@ -62,6 +62,8 @@ pub struct Access<'k> {
     places: Box<[u16]>,
     /// Whether the gate is closed for this access.
     exclusive: bool,
+    /// Whether somebody waits for a key of the shards that are held.
+    awaited: bool,
     pub(crate) now: UnixMs,
     /// What the clock says; another time than [`Access::now`] during a replay.
     wall: UnixMs,
@@ -127,6 +129,7 @@ impl<'k> Access<'k> {
             held: SmallVec::new(),
             places: vec![NOT_HELD; keyspace.shards()].into_boxed_slice(),
             exclusive: false,
+            awaited: false,
             now: UnixMs(0),
             wall: UnixMs(0),
             clock: 0,
@@ -231,7 +234,7 @@ impl<'k> Access<'k> {
     /// The index of a key's shard.
     #[inline]
     pub fn shard_of(&self, key: &Key<'_>) -> usize {
-        key.shard(self.keyspace.cells.len())
+        self.keyspace.shard_of(key)
     }
 
     /// Asks the processor to bring a shard near that will be locked soon.
@@ -245,9 +248,36 @@ impl<'k> Access<'k> {
     /// Locks shards, given in any order and with repetitions; nothing is locked before.
     pub fn lock(&mut self, shards: &mut [usize]) {
         debug_assert!(self.held.is_empty(), "one lease at a time");
+        self.awaited = false;
         self.hold_all(shards);
-        // Read under the locks: whoever began to watch one of these keys did so under them, and so before.
-        self.recorder.observing = self.keyspace.is_observed();
+        self.look_for_observers();
+    }
+
+    /// Looks whether what is touched concerns somebody. Done under the locks: whoever began to watch one of these keys, or
+    /// to wait for it, did so under them, and so before.
+    #[inline]
+    fn look_for_observers(&mut self) {
+        self.recorder.observing = self.awaited | self.keyspace.is_observed();
+    }
+
+    /// Locks one more shard if nobody holds it; true if it is held then. It never waits, so it need not keep the order.
+    pub fn try_hold(&mut self, shard: usize) -> bool {
+        if self.holds(shard) {
+            return true;
+        }
+        let cell = &self.keyspace.cells[shard];
+        let Some(guard) = cell.shard.try_lock() else { return false };
+        self.push_held(shard, guard);
+        self.look_for_observers();
+        true
+    }
+
+    /// Somebody waits for a key of a shard, which is held, until [`Keyspace::remove_waiter`]. As long as it lasts, what is
+    /// touched there is told by [`Access::take_touched`].
+    pub fn add_waiter(&mut self, shard: usize) {
+        debug_assert!(self.holds(shard), "otherwise a change would be missed");
+        self.keyspace.cells[shard].add_waiter();
+        self.recorder.observing = true;
     }
 
     /// Locks shards in ascending order, each once.
@@ -291,11 +321,12 @@ impl<'k> Access<'k> {
         let keyspace = self.keyspace;
         keyspace.gate.leave(self.worker.0);
         let result = keyspace.gate.exclusively(|| {
+            self.awaited = false;
             for index in 0..keyspace.cells.len() {
                 self.hold(index);
             }
             self.exclusive = true;
-            self.recorder.observing = keyspace.is_observed();
+            self.look_for_observers();
             let result = catch_unwind(AssertUnwindSafe(|| body(self)));
             self.exclusive = false;
             self.unlock();
@@ -386,8 +417,15 @@ impl<'k> Access<'k> {
 
     #[inline]
     fn hold(&mut self, index: usize) {
+        let guard = self.keyspace.cells[index].shard.lock();
+        self.push_held(index, guard);
+    }
+
+    #[inline]
+    fn push_held(&mut self, index: usize, shard: MutexGuard<'k, Shard>) {
+        self.awaited |= self.keyspace.cells[index].is_awaited();
         self.places[index] = self.held.len() as u16;
-        self.held.push(Held { index, shard: self.keyspace.cells[index].shard.lock() });
+        self.held.push(Held { index, shard });
     }
 
     #[inline]

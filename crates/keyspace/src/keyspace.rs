@@ -212,6 +212,22 @@ impl Keyspace {
         self.observers.load(Ordering::SeqCst) > 0
     }
 
+    /// The index of a key's shard.
+    #[inline]
+    pub fn shard_of(&self, key: &Key<'_>) -> usize {
+        key.shard(self.cells.len())
+    }
+
+    /// Whether somebody waits for a key of a shard; see [`crate::Access::add_waiter`].
+    pub fn is_awaited(&self, shard: usize) -> bool {
+        self.cells[shard].is_awaited()
+    }
+
+    /// One less waits for a key of a shard.
+    pub fn remove_waiter(&self, shard: usize) {
+        self.cells[shard].remove_waiter();
+    }
+
     /// Switches the search for due keys.
     pub fn set_active_expiry(&self, on: bool) {
         self.active_expiry.store(on, Ordering::Relaxed);

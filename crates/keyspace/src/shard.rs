@@ -1,6 +1,6 @@
 //! A shard: one contiguous range of hash slots, in every database.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -165,11 +165,33 @@ pub(crate) struct Cell {
     pub(crate) shard: Mutex<Shard>,
     /// A lower bound of the expiry times in the shard, readable without the lock; written under it.
     next_expiry: AtomicI64,
+    /// How often somebody waits for a key of the shard. Grows under the lock, so whoever locks the shard afterwards sees it.
+    waiters: AtomicUsize,
 }
 
 impl Cell {
     pub(crate) fn new() -> Self {
-        Self { shard: Mutex::new(Shard::default()), next_expiry: AtomicI64::new(UnixMs::MAX.0) }
+        Self {
+            shard: Mutex::new(Shard::default()),
+            next_expiry: AtomicI64::new(UnixMs::MAX.0),
+            waiters: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether somebody waits for a key of the shard.
+    #[inline]
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.waiters.load(Ordering::Relaxed) > 0
+    }
+
+    /// One more waits for a key of the shard, whose lock is held.
+    pub(crate) fn add_waiter(&self) {
+        self.waiters.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One less does; the lock need not be held.
+    pub(crate) fn remove_waiter(&self) {
+        self.waiters.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// No key of the shard is due before this.

@@ -21,6 +21,8 @@ pub struct Connection {
     pub(crate) is_writable: bool,
     /// The peer is gone, or everything it was owed before it is closed has been sent.
     pub(crate) is_finished: bool,
+    /// When its wait for a key ends, on the monotonic clock.
+    pub(crate) wait_ends_ns: Option<u64>,
     /// Since when it is owed as much as the soft limit, on the monotonic clock.
     pub(crate) over_soft_limit_since: Option<u64>,
 }
@@ -35,18 +37,25 @@ impl Connection {
             has_changed: false,
             is_writable: false,
             is_finished: false,
+            wait_ends_ns: None,
             over_soft_limit_since: None,
         }
     }
 
-    /// Whether more requests should be read: not while replies wait for the log, a pause lasts or the end is near.
+    /// Whether more requests should be read: not while replies wait for the log, a command waits, a pause lasts or the end
+    /// is near.
     pub(crate) fn wants_input(&self) -> bool {
-        self.output.held().is_none() && !self.is_paused() && !self.session.closing
+        self.output.held().is_none() && !self.is_blocked() && !self.session.closing
     }
 
-    /// Whether its input waits for the end of a pause.
-    pub(crate) fn is_paused(&self) -> bool {
+    /// Whether its input waits for the end of a pause, or of a command that waits.
+    pub(crate) fn is_blocked(&self) -> bool {
         self.session.record.blocked.load(Ordering::Relaxed)
+    }
+
+    /// Whether a command of it waits.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.session.waiting.is_some()
     }
 
     /// Whether it has been asked to end and owes nothing more.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use config::{Appended, Config};
 use engine::Shared;
+use engine::blocking::Answer;
 use engine::host::{MemoryFigures, PersistenceFigures, Refusal};
 use engine::pubsub::Message;
 use engine::tracking::Notice;
@@ -14,13 +15,15 @@ use crate::node::Node;
 /// What another thread tells a worker.
 #[derive(Debug)]
 pub enum Mail {
-    /// Look at a connection: it was killed, or its user's channels have become fewer.
+    /// Look at a connection: it was killed or unblocked, or its user's channels have become fewer.
     Look {
         /// The connection's number at the worker.
         number: usize,
         /// The client's, in case the number was given away again.
         id: u64,
     },
+    /// What clients get that have waited.
+    Answers(Vec<Answer>),
     /// What clients that cache have to be told.
     Invalidations(Vec<Notice>),
     /// Messages for those who are subscribed to their names.

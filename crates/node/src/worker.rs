@@ -1,12 +1,13 @@
 //! One worker's half of the node: its connections, and what the reactor asks of it.
 //!
 //! What happens in a turn is in [`turn`], what happens without requests in [`upkeep`], what clients that cache are told
-//! in [`invalidation`], and how messages reach subscribers in [`messages`].
+//! in [`invalidation`], how messages reach subscribers in [`messages`], and how clients wait in [`waiting`].
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use engine::blocking::Answer;
 use engine::statistics::{WorkerStatistics, add};
 use engine::{Login, Reply, Session};
 use keyspace::{Garbage, LogPosition, WorkerId};
@@ -24,6 +25,7 @@ mod memory;
 mod messages;
 mod turn;
 mod upkeep;
+mod waiting;
 
 use memory::Memory;
 use turn::Spare;
@@ -60,6 +62,12 @@ pub struct Worker<'n> {
     finished: VecDeque<usize>,
     /// Connections whose replies wait.
     held: Vec<Held>,
+    /// Connections whose wait has an end, by that.
+    wait_ends: BTreeSet<(u64, usize)>,
+    /// Connections that have been answered after a wait, and whose output has not been looked at since.
+    answered: Vec<usize>,
+    /// What clients of other workers get that have waited.
+    served: Vec<Answer>,
     upkeep: Upkeep,
     memory: Memory,
     spare: Spare,
@@ -83,6 +91,9 @@ impl<'n> Worker<'n> {
             resumed: Vec::new(),
             finished: VecDeque::new(),
             held: Vec::new(),
+            wait_ends: BTreeSet::new(),
+            answered: Vec::new(),
+            served: Vec::new(),
             upkeep: Upkeep::new(own),
             memory: Memory::default(),
             spare: Spare::default(),
@@ -111,6 +122,10 @@ impl<'n> Worker<'n> {
             self.uncount(&connection.session.record);
             self.engine.forget(&mut connection.session, &self.node.shared);
             self.node.shared.clients.close(&connection.session.record);
+            if let Some(end) = connection.wait_ends_ns {
+                self.wait_ends.remove(&(end, number));
+            }
+            self.answered.retain(|&other| other != number);
             self.held.retain(|held| held.connection != number);
             self.writable.retain(|&other| other != number);
             self.resumed.retain(|&other| other != number);
@@ -122,6 +137,16 @@ impl<'n> Worker<'n> {
     /// The list of what was read; connections that go on after a pause are in it already.
     pub fn inputs(&mut self) -> &mut Vec<Input> {
         &mut self.inputs
+    }
+
+    /// Whether connections go on without having been read.
+    pub fn has_inputs(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+
+    /// Whether a command of a connection waits, so that it is not read.
+    pub fn is_waiting(&self, number: usize) -> bool {
+        self.connections[number].as_ref().is_some_and(Connection::is_waiting)
     }
 
     /// Whether a connection should be read.
@@ -212,7 +237,8 @@ impl<'n> Worker<'n> {
     /// A letter from another thread.
     pub fn receive(&mut self, now: Now, mail: Mail) {
         match mail {
-            Mail::Look { number, id } => self.look(number, id),
+            Mail::Look { number, id } => self.look(now, number, id),
+            Mail::Answers(answers) => self.receive_answers(now, answers),
             Mail::Invalidations(notices) => self.invalidate(now, notices),
             Mail::Messages(messages) => self.deliver_letter(now, &messages),
             Mail::Monitor(line) => self.feed_monitors(now, &line),
@@ -245,8 +271,11 @@ impl<'n> Worker<'n> {
     fn release_held(&mut self) {
         let (released, fails) = (self.node.machine.released(), self.node.log_fails());
         let goes = |held: &mut Held| held.position <= released || fails && !held.has_changed;
-        for Held { connection: number, .. } in self.held.extract_if(.., goes) {
+        for Held { connection: number, position, .. } in self.held.extract_if(.., goes) {
             if let Some(connection) = self.connections[number].as_mut() {
+                if connection.output.held() != Some(position) {
+                    continue; // it was answered after a wait meanwhile, and is held for that
+                }
                 connection.output.release();
                 self.resumed.push(number);
                 mark_writable(&mut self.connections, &mut self.writable, number);
@@ -261,6 +290,7 @@ impl<'n> Worker<'n> {
         }
         for (number, place) in self.connections.iter_mut().enumerate() {
             if let Some(connection) = place
+                && !connection.is_waiting()
                 && connection.session.record.blocked.swap(false, Ordering::Relaxed)
             {
                 self.inputs.push(Input { connection: number, range: 0..0 });
@@ -269,8 +299,10 @@ impl<'n> Worker<'n> {
         }
     }
 
-    /// Closes a connection that was killed, or is subscribed to what its user may not use any more.
-    fn look(&mut self, number: usize, id: u64) {
+    /// Closes a connection that was killed, or is subscribed to what its user may not use any more; ends the wait of one that
+    /// was unblocked.
+    fn look(&mut self, now: Now, number: usize, id: u64) {
+        self.end_wait_if_claimed(now, number, id);
         let place = self.connections.get_mut(number).and_then(Option::as_mut);
         if place.is_some_and(|Connection { session, .. }| {
             session.record.id == id

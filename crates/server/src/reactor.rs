@@ -103,7 +103,8 @@ impl<'n> Reactor<'n> {
 
     /// How long the poll may wait after the turn that began `now`: not at all while there is work left over.
     fn timeout(&self, now: Now) -> Duration {
-        if !self.readable.is_empty() || !self.arrivals.is_empty() || self.worker.has_writable() {
+        let has_work = !self.readable.is_empty() || !self.arrivals.is_empty();
+        if has_work || self.worker.has_writable() || self.worker.has_inputs() {
             return Duration::ZERO;
         }
         Duration::from_nanos(self.worker.idle_ns(now))
@@ -117,6 +118,10 @@ impl<'n> Reactor<'n> {
             };
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 socket.read_closed |= event.is_read_closed() || event.is_error();
+                if socket.read_closed && self.worker.is_waiting(event.token().0) {
+                    // Nobody reads it while its command waits, and so nobody would see that it has gone.
+                    self.worker.peer_closed(event.token().0);
+                }
                 if !socket.readable {
                     socket.readable = true;
                     self.readable.push(event.token().0);
@@ -179,6 +184,8 @@ impl<'n> Reactor<'n> {
         self.open_letters(now);
         self.worker.execute(now, &self.arena, &inputs);
         inputs.clear();
+        // Letters and commands may have let further ones go on, which are for the next turn.
+        inputs.append(self.worker.inputs());
         *self.worker.inputs() = inputs;
         self.worker.tick(now);
         self.write();
@@ -203,6 +210,9 @@ impl<'n> Reactor<'n> {
         for number in std::mem::take(&mut self.readable) {
             let Some(socket) = self.sockets[number].as_mut() else { continue };
             if !self.worker.wants_input(number) {
+                if socket.read_closed && self.worker.is_waiting(number) {
+                    self.worker.peer_closed(number);
+                }
                 continue; // it stays `readable` and comes back through `resume`
             }
             if self.arena.len() - filled < READ_BUDGET {

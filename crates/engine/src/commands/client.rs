@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::connection::client_name;
 use super::tracking;
 use crate::args::Args;
+use crate::blocking::End;
 use crate::client::{ClientRecord, PauseMode};
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
@@ -373,18 +374,25 @@ fn import_source(_: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) ->
     Err(Error::Static("ERR Server is not in import mode"))
 }
 
-/// No command blocks yet, so there is nobody to unblock.
-fn unblock(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn unblock(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     if args.len() > 4 {
         return Err(too_many(args));
     }
-    args.integer(2)?;
-    match args.len() {
-        3 => {}
-        _ if args.is(3, "TIMEOUT") || args.is(3, "ERROR") => {}
+    let end = match args.len() {
+        3 => End::Late,
+        _ if args.is(3, "TIMEOUT") => End::Late,
+        _ if args.is(3, "ERROR") => End::Refused,
         _ => return Err(Error::Static("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    };
+    let record = u64::try_from(args.integer(2)?).ok().and_then(|id| ctx.shared.clients.get(id));
+    let claimed = record.filter(|record| {
+        let waiter = record.waiting.lock().upgrade();
+        waiter.is_some_and(|waiter| waiter.claim(end))
+    });
+    if let Some(record) = &claimed {
+        ctx.host.wake_client(record);
     }
-    reply.integer(0);
+    reply.integer(i64::from(claimed.is_some()));
     Ok(())
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         (flags.has(Flags::READONLY) && command.group != Group::Scripting, "read"),
         (flags.has(Flags::ADMIN), "admin"),
         (flags.has(Flags::PUBSUB), "pubsub"),
+        (flags.has(Flags::BLOCKING), "blocking"),
         (is_dangerous, "dangerous"),
         (flags.has(Flags::FAST), "fast"),
         (!flags.has(Flags::FAST), "slow"),

@@ -122,14 +122,15 @@ fn clients(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "tracking_clients", ctx.shared.tracking.totals().clients);
     line(out, "pubsub_clients", ctx.shared.pubsub.clients.load(Relaxed));
     line(out, "watching_clients", records.iter().filter(|record| record.watching.load(Relaxed) > 0).count());
-    line(out, "clients_in_timeout_table", 0);
+    let blocking = &ctx.shared.blocking;
+    line(out, "clients_in_timeout_table", blocking.timed.load(Relaxed));
     line(
         out,
         "total_watched_keys",
         records.iter().map(|record| record.watching.load(Relaxed)).sum::<usize>(),
     );
-    line(out, "total_blocking_keys", 0);
-    line(out, "total_blocking_keys_on_nokey", 0);
+    line(out, "total_blocking_keys", blocking.keys.load(Relaxed));
+    line(out, "total_blocking_keys_on_nokey", blocking.minded.load(Relaxed));
 }
 
 fn persistence(ctx: &Context<'_, '_>, out: &mut String) {

@@ -1,5 +1,6 @@
 //! Lists: the rows. The functions stand in files of their own, by idea.
 
+mod block;
 mod change;
 mod ends;
 mod read;
@@ -18,6 +19,10 @@ const GROW: Flags = WRITE.and(Flags::DENYOOM);
 
 /// What moves take from the first key and add to the second.
 const FROM_TO: Keys = Keys::Pair { first: Access::Take, second: Access::Insert };
+/// What waiting commands take from all arguments but the time limit.
+const ALL_BUT_LAST: Keys = Keys::Range { first: 1, last: -2, step: 1, access: Access::Take };
+/// What writes that may wait have.
+const WAIT: Flags = WRITE.and(Flags::BLOCKING);
 
 const fn row(name: &'static str, arity: i32, flags: Flags, access: Access, handler: Handler) -> Command {
     Command::new(name, Group::List, arity, handler).flags(flags).key(access)
@@ -82,6 +87,44 @@ pub(super) const COMMANDS: &[Command] = &[
         "source destination",
     )
 .deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments"),
+    row("BLPOP", -3, WAIT, Access::Take, block::blpop).keys(ALL_BUT_LAST).doc(
+        "2.0.0",
+        "O(N) where N is the number of provided keys.",
+        "Removes the first element of the first list that has any and returns it; waits until one has, or the time is up.",
+        "key [key ...] timeout",
+    ),
+    row("BRPOP", -3, WAIT, Access::Take, block::brpop).keys(ALL_BUT_LAST).doc(
+        "2.0.0",
+        "O(N) where N is the number of provided keys.",
+        "Removes the last element of the first list that has any and returns it; waits until one has, or the time is up.",
+        "key [key ...] timeout",
+    ),
+    row("BLMPOP", -5, WAIT, Access::Take, block::blmpop)
+        .keys(Keys::Counted { at: 2, step: 1, access: Access::Take })
+        .doc(
+            "7.0.0",
+            "O(N+M) where N is the number of provided keys and M is the number of elements returned.",
+            "Removes elements at an end of the first list that has any and returns them; waits until one has, or the time is \
+             up.",
+            "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+        ),
+    row("BLMOVE", 6, WAIT.and(GROW), Access::Take, block::blmove).keys(FROM_TO).doc(
+        "6.2.0",
+        "O(1)",
+        "Moves the element at an end of a list to an end of another and returns it; waits until there is one, or the time is \
+         up.",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+    ),
+    row("BRPOPLPUSH", 4, WAIT.and(GROW), Access::Take, block::brpoplpush)
+        .keys(FROM_TO)
+        .doc(
+            "2.2.0",
+            "O(1)",
+            "Moves the last element of a list to the front of another and returns it; waits until there is one, or the time \
+             is up.",
+            "source destination timeout",
+        )
+        .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments"),
     row("LLEN", 2, READ.and(FAST), Access::Look, read::llen).doc(
         "1.0.0",
         "O(1)",

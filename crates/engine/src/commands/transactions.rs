@@ -140,7 +140,9 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     let ran = if needs_everything {
         ctx.exclusively(|ctx| {
             ctx.in_transaction = true;
-            run(ctx, reply)
+            let ran = run(ctx, reply);
+            ctx.feed();
+            ran
         })
     } else {
         let mut shards = shards_of(ctx);
@@ -149,6 +151,7 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
         }
         ctx.in_transaction = true;
         let ran = run(ctx, reply);
+        ctx.feed();
         ctx.access.unlock();
         ran
     };

@@ -73,6 +73,9 @@ fn once(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, &mut Vec<u8>))
     ctx.session.protocol = protocol;
     ctx.session.database = database;
     ctx.session.record.database.store(database.0, Ordering::Relaxed);
+    if !was_in_transaction && ended != Ended::Abandoned {
+        ctx.feed();
+    }
     ended
 }
 

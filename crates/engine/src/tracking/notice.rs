@@ -173,6 +173,17 @@ impl Invalidations {
         }
     }
 
+    /// Sets aside what the client whose command runs must hear, while a command of another client runs in between.
+    pub(crate) fn set_own_aside(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.own)
+    }
+
+    /// Takes back what was set aside.
+    pub(crate) fn take_own_back(&mut self, own: Vec<Notice>) {
+        debug_assert!(self.own.is_empty(), "the other client has been told");
+        self.own = own;
+    }
+
     /// Writes what the client whose command has just been answered must hear of its own changes.
     #[inline]
     pub fn write_own(&mut self, session: &mut Session, out: &mut Vec<u8>, shared: &Shared) {

@@ -175,6 +175,9 @@ impl Worker<'_> {
         if connection.session.closing || connection.is_finished {
             return Step::Forget;
         }
+        if connection.is_waiting() {
+            return Step::Stop;
+        }
         let limits = Limits {
             max_bulk_bytes: shared.hot.max_bulk_bytes.load(Ordering::Relaxed),
             auth_required: connection.session.login.is_needed(&shared.accounts),
@@ -229,13 +232,15 @@ impl Worker<'_> {
             return None;
         }
         let is_alone = prepared.is_alone() || connection.session.login.is_needed(&self.node.shared.accounts);
+        // What stands behind a command that may have to wait is not for this group.
+        let is_last = is_alone || prepared.may_wait();
         let database = connection.session.database;
         if is_alone {
             self.run_group(turn);
         }
         self.engine.want(&mut prepared, &turn.buffers.args(source, begin, &args), database);
         turn.group.push(Gathered { connection: number, prepared, source, begin, args });
-        if is_alone || turn.group.len() == GROUP {
+        if is_last || turn.group.len() == GROUP {
             self.run_group(turn);
         }
         Some(())
@@ -265,6 +270,12 @@ impl Worker<'_> {
             if !self.engine.slices.is_empty() {
                 connection.output.insert(self.engine.slices.take());
             }
+            if connection.is_waiting() {
+                self.begin_wait(*now, gathered.connection);
+            }
+            if self.engine.feeder.has_answers() {
+                self.deliver_own_answers();
+            }
             if self.engine.desk.has_own() {
                 self.deliver_own(*now);
             }
@@ -272,6 +283,9 @@ impl Worker<'_> {
         group.clear();
         if !is_alone {
             self.engine.release();
+        }
+        if self.engine.feeder.has_later() {
+            self.feed_later();
         }
     }
 
@@ -287,36 +301,40 @@ impl Worker<'_> {
     /// The end of a turn: effects go to the append-only file, replies to their sockets.
     fn finish_turn(&mut self, now: Now, inputs: &[Input], before: LogPosition) {
         self.hand_over();
+        self.hand_out_answers();
         self.hand_out_invalidations(now);
         self.hand_out_messages();
         self.publish_counters();
         let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
         let waits_for = self.node.unreleased(self.index, own);
         for input in inputs {
-            let number = input.connection;
-            let Some(connection) = self.connections[number].as_mut() else { continue };
-            let has_changed = std::mem::take(&mut connection.has_changed);
-            let record = &connection.session.record;
-            record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
-            record.query_memory.store(connection.unfinished.capacity(), Ordering::Relaxed);
-            record.output_bytes.store(connection.output.len(), Ordering::Relaxed);
-            record.query_bytes.store(connection.unfinished.bytes().len(), Ordering::Relaxed);
-            if connection.output.is_empty() {
-                if connection.is_done() {
-                    self.written(number);
-                }
-                continue;
-            }
-            if self.node.exceeds_output_limit(connection, now) {
-                self.peer_closed(number);
-            } else if let Some(position) = waits_for {
-                connection.output.hold(position);
-                self.held.push(Held { connection: number, position, has_changed });
-            } else {
-                mark_writable(&mut self.connections, &mut self.writable, number);
-            }
+            self.settle(now, input.connection, waits_for);
         }
+        self.settle_answered(now, waits_for);
         self.limit_clients(now, inputs);
+    }
+
+    /// Looks what a connection is owed, and lets it go now or when the log has come to a position.
+    pub(super) fn settle(&mut self, now: Now, number: usize, waits_for: Option<LogPosition>) {
+        let Some(connection) = self.connections[number].as_mut() else { return };
+        let has_changed = std::mem::take(&mut connection.has_changed);
+        let record = &connection.session.record;
+        record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
+        record.query_memory.store(connection.unfinished.capacity(), Ordering::Relaxed);
+        record.output_bytes.store(connection.output.len(), Ordering::Relaxed);
+        record.query_bytes.store(connection.unfinished.bytes().len(), Ordering::Relaxed);
+        if connection.output.is_empty() {
+            if connection.is_done() {
+                self.written(number);
+            }
+        } else if self.node.exceeds_output_limit(connection, now) {
+            self.peer_closed(number);
+        } else if let Some(position) = waits_for {
+            connection.output.hold(position);
+            self.held.push(Held { connection: number, position, has_changed });
+        } else {
+            mark_writable(&mut self.connections, &mut self.writable, number);
+        }
     }
 
     /// Counts a turn that read so many connections.

@@ -53,6 +53,10 @@ impl Upkeep {
 impl Worker<'_> {
     /// Work that is not asked for by a request: due keys, timeouts, memory. Called once a turn.
     pub fn tick(&mut self, now: Now) {
+        self.end_waits(now);
+        if self.engine.feeder.has_later() {
+            self.feed_between(now);
+        }
         if now.monotonic_ns >= self.upkeep.next_expiry_ns {
             self.expire(now);
         }
@@ -83,10 +87,12 @@ impl Worker<'_> {
 
     /// Nanoseconds until [`Worker::tick`] has something to do.
     pub fn idle_ns(&self, now: Now) -> u64 {
-        if self.memory.is_evicting() {
+        if self.memory.is_evicting() || self.engine.feeder.has_later() {
             return 0;
         }
-        self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).saturating_sub(now.monotonic_ns)
+        let wait_end = self.wait_ends.first().map_or(u64::MAX, |(end, _)| *end);
+        let next = self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).min(wait_end);
+        next.saturating_sub(now.monotonic_ns)
     }
 
     /// Removes due keys, and counts the time that takes. The next search comes at once if this one ended early, else when
@@ -120,6 +126,7 @@ impl Worker<'_> {
             let idle_ms = now.unix.0 - connection.session.record.active.load(Ordering::Relaxed);
             if idle_ms >= timeout_ms
                 && !connection.session.monitoring
+                && !connection.is_blocked()
                 && connection.session.subscriptions.is_empty()
             {
                 self.peer_closed(number);

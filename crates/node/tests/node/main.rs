@@ -3,6 +3,7 @@
 
 mod accesses;
 mod accounts;
+mod blocking;
 mod caches;
 mod clients;
 mod configuration;

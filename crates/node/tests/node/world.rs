@@ -226,6 +226,11 @@ impl World {
         }
     }
 
+    /// The connections of a worker that may send.
+    pub(crate) fn writable(&mut self, worker: usize) -> Vec<usize> {
+        self.workers[worker].take_writable()
+    }
+
     /// What was written to the log.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.machine.warnings.lock().clone()

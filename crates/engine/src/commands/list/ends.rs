@@ -1,8 +1,11 @@
 //! Pushing, popping and moving at the ends: LPUSH, RPUSH, LPUSHX, RPUSHX, LPOP, RPOP, LMPOP, LMOVE, RPOPLPUSH.
 
+use std::ops::Range;
+
 use keyspace::{Db, Key};
 use smallvec::SmallVec;
 use stdx::number::parse_i64;
+use value::Kind;
 use value::list::{ListRef, Side};
 
 use super::side;
@@ -90,7 +93,7 @@ fn pop_many(
 }
 
 /// What LMPOP is to pop.
-struct ManyKeys {
+pub(super) struct ManyKeys {
     /// The index of the first key.
     first: usize,
     keys: usize,
@@ -100,7 +103,7 @@ struct ManyKeys {
 
 impl ManyKeys {
     /// The arguments from the number of keys on.
-    fn parse(args: &Args<'_>, at: usize) -> Result<Self, Error> {
+    pub(super) fn parse(args: &Args<'_>, at: usize) -> Result<Self, Error> {
         let keys = positive(args.get(at), "ERR numkeys should be greater than 0")?;
         let first = at + 1;
         if keys >= args.len() - first {
@@ -114,6 +117,29 @@ impl ManyKeys {
         cursor.finish()?;
         Ok(wanted)
     }
+
+    /// The positions of the keys.
+    pub(super) fn positions(&self) -> Range<usize> {
+        self.first..self.first + self.keys
+    }
+
+    /// Pops from the first list that is there; false if there is none.
+    pub(super) fn pop(
+        &self,
+        ctx: &mut Context<'_, '_>,
+        args: &Args<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<bool, Error> {
+        for at in self.positions() {
+            let key = ctx.key(args, at);
+            if ctx.sees(&key, Kind::List) && ctx.db().list_to_change(&key)?.is_some() {
+                reply.array(2);
+                reply.bulk(key.bytes);
+                return pop_many(&mut ctx.db(), &key, self.side, self.count, reply);
+            }
+        }
+        Ok(false)
+    }
 }
 
 fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
@@ -122,18 +148,9 @@ fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
 }
 
 pub(super) fn lmpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let wanted = ManyKeys::parse(args, 1)?;
-    for at in wanted.first..wanted.first + wanted.keys {
-        let key = ctx.key(args, at);
-        let mut db = ctx.db();
-        if db.list_to_change(&key)?.is_some() {
-            reply.array(2);
-            reply.bulk(key.bytes);
-            pop_many(&mut db, &key, wanted.side, wanted.count, reply)?;
-            return Ok(());
-        }
+    if !ManyKeys::parse(args, 1)?.pop(ctx, args, reply)? {
+        reply.null_array();
     }
-    reply.null_array();
     Ok(())
 }
 
@@ -152,9 +169,19 @@ fn move_element(
     reply: &mut Reply<'_>,
     (from, to): (Side, Side),
 ) -> Outcome {
-    let (source, target) = (ctx.key(args, 1), ctx.key(args, 2));
-    if !ctx.db().list_move((&source, from), (&target, to), &mut |element| reply.bulk(element))? {
+    if !try_move(ctx, args, reply, (from, to))? {
         reply.null();
     }
     Ok(())
+}
+
+/// Moves an element of the first key to the second; false if there is none.
+pub(super) fn try_move(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    (from, to): (Side, Side),
+) -> Result<bool, Error> {
+    let (source, target) = (ctx.key(args, 1), ctx.key(args, 2));
+    Ok(ctx.db().list_move((&source, from), (&target, to), &mut |element| reply.bulk(element))?)
 }

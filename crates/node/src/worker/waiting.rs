@@ -1,0 +1,154 @@
+//! A worker's part in commands that wait: it ends the waits of its clients, whoever serves them, and hands out what its own
+//! commands have served.
+
+use engine::blocking::{Answer, End, leave};
+
+use super::{Input, Worker};
+use crate::Now;
+use crate::machine::Mail;
+
+const NS_PER_MS: u64 = 1_000_000;
+
+impl Worker<'_> {
+    /// A command of a connection has begun to wait.
+    pub(super) fn begin_wait(&mut self, now: Now, number: usize) {
+        let Some(connection) = self.connections[number].as_mut() else { return };
+        let timeout_ms = connection.session.waiting.as_ref().map_or(0, |waiter| waiter.timeout_ms);
+        if timeout_ms > 0 && connection.wait_ends_ns.is_none() {
+            let end = now.monotonic_ns.saturating_add(timeout_ms.saturating_mul(NS_PER_MS));
+            connection.wait_ends_ns = Some(end);
+            self.wait_ends.insert((end, number));
+        }
+    }
+
+    /// Serves those who were put off. Called inside a batch with nothing locked.
+    pub(super) fn feed_later(&mut self) {
+        self.engine.feed_later(&self.node.shared, self.node);
+        self.deliver_own_answers();
+    }
+
+    /// Serves those who were put off by the turn before.
+    pub(super) fn feed_between(&mut self, now: Now) {
+        self.engine.access.begin(now.unix);
+        self.feed_later();
+        self.engine.access.end();
+        self.publish_counters();
+        self.hand_over();
+        self.hand_out_answers();
+        self.hand_out_invalidations(now);
+        self.hand_out_messages();
+        self.release_answered(now);
+    }
+
+    /// Gives this worker's clients what they have waited for, behind the command that brought it.
+    pub(super) fn deliver_own_answers(&mut self) {
+        for answer in self.engine.feeder.take_answers() {
+            if answer.to.worker == self.index {
+                self.answer(&answer);
+            } else {
+                self.served.push(answer);
+            }
+        }
+    }
+
+    /// Posts what the turn has served: one letter for each worker with clients that have waited.
+    pub(super) fn hand_out_answers(&mut self) {
+        if self.served.is_empty() {
+            return;
+        }
+        let mut by_worker: Vec<Vec<Answer>> = Vec::new();
+        by_worker.resize_with(self.node.shared.identity.threads, Vec::new);
+        for answer in self.served.drain(..) {
+            if let Some(letter) = by_worker.get_mut(answer.to.worker) {
+                letter.push(answer);
+            }
+        }
+        for (worker, letter) in by_worker.into_iter().enumerate().filter(|(_, letter)| !letter.is_empty()) {
+            self.node.machine.post(worker, Mail::Answers(letter));
+        }
+    }
+
+    /// Gives this worker's clients what others have served.
+    pub(super) fn receive_answers(&mut self, now: Now, answers: Vec<Answer>) {
+        for answer in answers {
+            self.answer(&answer);
+        }
+        self.release_answered(now);
+    }
+
+    /// Ends the waits whose time is up.
+    pub(super) fn end_waits(&mut self, now: Now) {
+        while let Some(&(end, number)) = self.wait_ends.first()
+            && end <= now.monotonic_ns
+        {
+            self.wait_ends.pop_first();
+            let Some(connection) = self.connections[number].as_mut() else { continue };
+            connection.wait_ends_ns = None;
+            // If somebody serves it at this moment, the answer is on its way.
+            if let Some(waiter) = connection.session.waiting.clone()
+                && waiter.claim(End::Late)
+            {
+                waiter.write_end(connection.output.buffer());
+                self.go_on(number);
+            }
+        }
+        self.release_answered(now);
+    }
+
+    /// Ends the wait of a client that CLIENT UNBLOCK has unblocked.
+    pub(super) fn end_wait_if_claimed(&mut self, now: Now, number: usize, id: u64) {
+        let place = self.connections.get_mut(number).and_then(Option::as_mut);
+        let Some(connection) = place.filter(|connection| connection.session.record.id == id) else { return };
+        if let Some(waiter) = connection.session.waiting.clone()
+            && matches!(waiter.end(), Some(End::Late | End::Refused))
+        {
+            waiter.write_end(connection.output.buffer());
+            self.go_on(number);
+            self.release_answered(now);
+        }
+    }
+
+    /// Brings an answer to its connection, if that is still there.
+    fn answer(&mut self, answer: &Answer) {
+        let number = answer.to.number;
+        let Some(connection) = self.connections.get_mut(number).and_then(Option::as_mut) else { return };
+        let session = &mut connection.session;
+        let is_awaited = session.waiting.as_ref().is_some_and(|waiter| waiter.id == answer.waiter);
+        if session.record.id != answer.to.id || !is_awaited || connection.is_finished {
+            return;
+        }
+        session.closing |= answer.closes;
+        connection.has_changed = true;
+        connection.output.buffer().extend_from_slice(&answer.bytes);
+        self.go_on(number);
+    }
+
+    /// A connection waits no longer: what it has sent meanwhile runs in the next turn.
+    fn go_on(&mut self, number: usize) {
+        let Some(connection) = self.connections[number].as_mut() else { return };
+        if let Some(end) = connection.wait_ends_ns.take() {
+            self.wait_ends.remove(&(end, number));
+        }
+        leave(&self.node.shared, &mut connection.session);
+        self.inputs.push(Input { connection: number, range: 0..0 });
+        self.resumed.push(number);
+        self.answered.push(number);
+    }
+
+    /// Lets go what connections have been answered, as far as the log allows.
+    fn release_answered(&mut self, now: Now) {
+        if self.answered.is_empty() {
+            return;
+        }
+        // What was served is a change of data, and it is in the log.
+        let own = Some(self.node.shared.keyspace.position());
+        let waits_for = self.node.unreleased(self.index, own);
+        self.settle_answered(now, waits_for);
+    }
+
+    pub(super) fn settle_answered(&mut self, now: Now, waits_for: Option<keyspace::LogPosition>) {
+        for number in std::mem::take(&mut self.answered) {
+            self.settle(now, number, waits_for);
+        }
+    }
+}
