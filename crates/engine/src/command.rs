@@ -486,6 +486,8 @@ impl Command {
     /// Whether it must be run with everything locked, if it cannot take locks by itself.
     pub fn needs_everything(&self, args: &Args<'_>) -> bool {
         let names_its_keys = match self.keys {
+            // A script may ask for keys that it has not named.
+            Keys::Counted { .. } | Keys::TargetAndCounted { .. } => self.group != Group::Scripting,
             Keys::Sorted { .. } => !(2..args.len()).any(|at| args.is(at, "BY") || args.is(at, "GET")),
             Keys::TargetAndSources { .. } => true,
             _ => false,

@@ -8,21 +8,21 @@ mod pop;
 mod range;
 mod read;
 mod remove;
+mod shown;
 mod walk;
 
 use keyspace::{Db, Key};
-use resp::Protocol;
-use value::zset::Element;
 use value::{Value, ZSet};
 
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
 use crate::error::Error;
-use crate::reply::Reply;
 use crate::tips;
 
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;
 const FAST: Flags = Flags::FAST;
+/// What combinations have: they take their locks by themselves, for as short as they can.
+const ALONE: Flags = Flags::ALONE;
 /// What writes that may need memory have.
 const GROW: Flags = WRITE.and(Flags::DENYOOM);
 
@@ -202,70 +202,51 @@ pub(super) const COMMANDS: &[Command] = &[
         "Iterates over the members of a sorted set and their scores.",
         "key cursor [MATCH pattern] [COUNT count]",
     ),
-    row("ZUNION", -3, READ, Access::Read, combine::zunion).keys(COUNTED).doc(
+    row("ZUNION", -3, READ.and(ALONE), Access::Read, combine::zunion).keys(COUNTED).doc(
         "6.2.0",
         "O(N)+O(M*log(M)) where N is the number of members of all sorted sets and M the number of members returned.",
         "Returns the members that are in at least one of several sorted sets.",
         "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
     ),
-    row("ZUNIONSTORE", -4, GROW, Access::Overwrite, combine::zunionstore).keys(TARGET_AND_COUNTED).doc(
+    row("ZUNIONSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zunionstore).keys(TARGET_AND_COUNTED).doc(
         "2.0.0",
         "O(N)+O(M*log(M)) where N is the number of members of all sorted sets and M the number of members stored.",
         "Stores the members that are in at least one of several sorted sets in a key.",
         "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]",
     ),
-    row("ZINTER", -3, READ, Access::Read, combine::zinter).keys(COUNTED).doc(
+    row("ZINTER", -3, READ.and(ALONE), Access::Read, combine::zinter).keys(COUNTED).doc(
         "6.2.0",
         "O(N*K*log(N))+O(M*log(M)) where N is the number of members of the smallest sorted set, K the number of sorted \
          sets and M the number of members returned.",
         "Returns the members that are in each of several sorted sets.",
         "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
     ),
-    row("ZINTERSTORE", -4, GROW, Access::Overwrite, combine::zinterstore).keys(TARGET_AND_COUNTED).doc(
+    row("ZINTERSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zinterstore).keys(TARGET_AND_COUNTED).doc(
         "2.0.0",
         "O(N*K*log(N))+O(M*log(M)) where N is the number of members of the smallest sorted set, K the number of sorted \
          sets and M the number of members stored.",
         "Stores the members that are in each of several sorted sets in a key.",
         "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]",
     ),
-    row("ZINTERCARD", -3, READ, Access::Read, combine::zintercard).keys(COUNTED).doc(
+    row("ZINTERCARD", -3, READ.and(ALONE), Access::Read, combine::zintercard).keys(COUNTED).doc(
         "7.0.0",
         "O(N*K*log(N)) where N is the number of members of the smallest sorted set and K the number of sorted sets.",
         "Returns the number of members that are in each of several sorted sets.",
         "numkeys key [key ...] [LIMIT limit]",
     ),
-    row("ZDIFF", -3, READ, Access::Read, combine::zdiff).keys(COUNTED).doc(
+    row("ZDIFF", -3, READ.and(ALONE), Access::Read, combine::zdiff).keys(COUNTED).doc(
         "6.2.0",
         "O(N*K*log(N)) where N is the number of members of the first sorted set and K the number of sorted sets.",
         "Returns the members of the first of several sorted sets that are in none of the others.",
         "numkeys key [key ...] [WITHSCORES]",
     ),
-    row("ZDIFFSTORE", -4, GROW, Access::Overwrite, combine::zdiffstore).keys(TARGET_AND_COUNTED).doc(
+    row("ZDIFFSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zdiffstore).keys(TARGET_AND_COUNTED).doc(
         "6.2.0",
         "O(N*K*log(N)) where N is the number of members of the first sorted set and K the number of sorted sets.",
         "Stores the members of the first of several sorted sets that are in none of the others in a key.",
         "destination numkeys key [key ...]",
     ),
 ];
-
-/// Writes members, alone or with their scores: pairs in RESP3, one flat list in RESP2.
-fn write_elements<'e>(
-    reply: &mut Reply<'_>,
-    elements: impl ExactSizeIterator<Item = Element<'e>>,
-    with_scores: bool,
-) {
-    let is_nested = with_scores && reply.protocol() == Protocol::Resp3;
-    reply.array(elements.len() * if with_scores && !is_nested { 2 } else { 1 });
-    for element in elements {
-        if is_nested {
-            reply.array(2);
-        }
-        reply.bulk(element.member);
-        if with_scores {
-            reply.double(element.score);
-        }
-    }
-}
 
 /// Puts a sorted set under a key, over whatever is there; an empty one leaves no key. Returns the number of its members.
 pub(super) fn store(db: &mut Db<'_, '_>, key: &Key<'_>, zset: ZSet) -> usize {

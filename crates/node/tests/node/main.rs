@@ -6,6 +6,7 @@ mod accounts;
 mod blocking;
 mod caches;
 mod clients;
+mod combinations;
 mod configuration;
 mod due_keys;
 mod held;

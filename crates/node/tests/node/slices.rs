@@ -4,7 +4,7 @@ use crate::world::{Peer, World};
 
 const ITEMS: usize = 5000;
 
-/// A list, a hash and a string that are long, and many keys.
+/// A list, a hash, a sorted set and a string that are long, and many keys.
 fn long_world() -> (World, Peer) {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);
@@ -13,6 +13,8 @@ fn long_world() -> (World, Peer) {
         world.ask(peer, &format!("RPUSH list {}", chunk.join(" ")));
         let fields: Vec<String> = chunk.iter().map(|number| format!("f{number} v{number}")).collect();
         world.ask(peer, &format!("HSET hash {}", fields.join(" ")));
+        let members: Vec<String> = chunk.iter().map(|number| format!("{number} {number}")).collect();
+        world.ask(peer, &format!("ZADD zset {}", members.join(" ")));
     }
     world.ask(peer, "SETRANGE string 299999 z");
     (world, peer)
@@ -81,6 +83,27 @@ fn long_sets_and_what_is_made_of_them_are_shown_as_they_were() {
         world.ask(peer, restore);
     }
     assert_eq!(world.ask(peer, "SDIFFSTORE set set other\r\nSCARD set"), ":2500\r\n:2500\r\n");
+}
+
+#[test]
+fn a_long_sorted_set_is_shown_from_either_side_as_it_was() {
+    let (mut world, peer) = long_world();
+    world.send(
+        peer,
+        "ZRANGE zset 1000 3999\r\nZRANGE zset 0 2999 REV\r\nZREMRANGEBYRANK zset 0 4998\r\nZCARD zset",
+    );
+    let reversed: Vec<String> = (2000..ITEMS).rev().map(|number| bulk(&number.to_string())).collect();
+    let forward = numbers(1000..4000);
+    let expected = format!("*3000\r\n{forward}*3000\r\n{}:4999\r\n:1\r\n", reversed.concat());
+    assert_eq!(world.read(peer), expected);
+}
+
+#[test]
+fn long_members_come_with_their_scores() {
+    let (mut world, peer) = long_world();
+    world.send(peer, "ZUNION 1 zset WEIGHTS 2 WITHSCORES");
+    let pairs = (0..ITEMS).map(|number| bulk(&number.to_string()) + &bulk(&(2 * number).to_string()));
+    assert_eq!(world.read(peer), format!("*10000\r\n{}", pairs.collect::<String>()));
 }
 
 #[test]

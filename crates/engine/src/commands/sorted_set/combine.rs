@@ -1,19 +1,30 @@
 //! Combining sorted sets and sets: ZUNION, ZINTER, ZDIFF, their STORE forms, and ZINTERCARD.
+//!
+//! Inputs are clones, so nothing is locked while large ones are combined. A result is stored if the inputs are still what
+//! they were; if they change again and again, the work is done under their locks at last.
 
 use std::collections::HashMap;
 
-use stdx::number::parse_f64;
+use stdx::number::{parse_f64, parse_i64};
 use value::ZSet;
 use value::set::Member;
 use value::zset::{Builder, Settings};
 
 use super::input::Input;
-use super::{store, write_elements};
+use super::shown::Shown;
+use super::store;
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+
+/// Up to so many members of all inputs together a result is made and stored in one hold.
+const FEW_MEMBERS: usize = 1024;
+/// How often a result is made anew because an input has changed, before that is prevented.
+const ATTEMPTS: usize = 4;
+/// The index of the first input of commands that store.
+const FIRST_OF_STORED: usize = 3;
 
 /// What is made of the inputs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,21 +99,36 @@ impl Query {
                 return Err(Error::Syntax);
             }
         }
+        let is_counted = query.aggregate == Aggregate::Count;
+        query.inputs.iter_mut().for_each(|input| input.is_counted = is_counted);
         Ok(query)
     }
 
+    /// Whether the combination takes no longer than other commands do.
+    fn is_small(&self) -> bool {
+        self.inputs.iter().map(Input::len).sum::<usize>() <= FEW_MEMBERS
+    }
+
+    /// Whether the keys, which are locked, hold what they held when they were read.
+    fn is_up_to_date(&self, ctx: &mut Context<'_, '_>, args: &Args<'_>, first: usize) -> bool {
+        self.inputs.iter().enumerate().all(|(index, input)| {
+            let key = ctx.key(args, first + index);
+            Input::read(&mut ctx.db(), &key).is_ok_and(|now| now.is_same(input))
+        })
+    }
+
     /// The combination.
-    fn run(mut self, operation: Operation, settings: Settings) -> ZSet {
+    fn run(&self, operation: Operation, settings: Settings) -> ZSet {
+        let mut inputs: Vec<&Input> = self.inputs.iter().collect();
         if operation != Operation::Difference {
             // From the smallest on; in this order scores are summed up, too.
-            self.inputs.sort_by_key(Input::len);
+            inputs.sort_by_key(|input| input.len());
         }
         let aggregate = self.aggregate;
-        self.inputs.iter_mut().for_each(|input| input.is_counted = aggregate == Aggregate::Count);
         let builder: Builder = match operation {
             Operation::Union => {
                 let mut scores: HashMap<Member<'_>, f64> = HashMap::new();
-                for (member, score) in self.inputs.iter().flat_map(Input::iter) {
+                for (member, score) in inputs.iter().flat_map(|input| input.iter()) {
                     scores
                         .entry(member)
                         .and_modify(|sum| *sum = aggregate.apply(*sum, score))
@@ -110,9 +136,9 @@ impl Query {
                 }
                 scores.into_iter().collect()
             }
-            Operation::Intersection => common(&self.inputs, aggregate).collect(),
+            Operation::Intersection => common(&inputs, aggregate).collect(),
             Operation::Difference => {
-                let (first, others) = self.inputs.split_first().expect("there is an input");
+                let (first, others) = inputs.split_first().expect("there is an input");
                 let is_kept = |(member, _): &(Member<'_>, f64)| {
                     others.iter().all(|other| other.score(member).is_none())
                 };
@@ -124,7 +150,10 @@ impl Query {
 }
 
 /// The members that are in all inputs, of which the first is the smallest.
-fn common(inputs: &[Input], aggregate: Aggregate) -> impl Iterator<Item = (Member<'_>, f64)> {
+fn common<'i>(
+    inputs: &'i [&Input],
+    aggregate: Aggregate,
+) -> impl Iterator<Item = (Member<'i>, f64)> + use<'i> {
     let (smallest, others) = inputs.split_first().expect("there is an input");
     smallest.iter().filter_map(move |(member, score)| {
         let mut scores = others.iter().map(|other| other.score(&member));
@@ -149,19 +178,52 @@ fn read_inputs(ctx: &mut Context<'_, '_>, args: &Args<'_>, at: usize) -> Result<
     Ok((inputs.collect::<Result<_, Error>>()?, end))
 }
 
+/// The shards of all keys that the arguments name.
+fn shards_of(ctx: &Context<'_, '_>, args: &Args<'_>) -> Vec<usize> {
+    let mut shards = Vec::new();
+    ctx.row.command.for_each_key(args, |at, _| shards.push(ctx.access.shard_of(&ctx.key_of(args.get(at)))));
+    shards
+}
+
 fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, operation: Operation) -> Outcome {
-    let query = Query::parse(ctx, args, operation, false)?;
-    let with_scores = query.with_scores;
+    let mut shards = shards_of(ctx, args);
+    let query = ctx.with_shards(&mut shards, |ctx| {
+        ctx.remember_keys(args);
+        Query::parse(ctx, args, operation, false)
+    })?;
     let zset = query.run(operation, ctx.shared.keyspace.settings().zset);
-    write_elements(reply, zset.as_ref().iter(), with_scores);
+    Shown::all(zset.as_ref(), query.with_scores).write(zset.as_ref(), reply);
     Ok(())
 }
 
 fn keep(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, operation: Operation) -> Outcome {
-    let query = Query::parse(ctx, args, operation, true)?;
-    let zset = query.run(operation, ctx.shared.keyspace.settings().zset);
+    let settings = ctx.shared.keyspace.settings().zset;
     let target = ctx.key(args, 1);
-    reply.integer(store(&mut ctx.db(), &target, zset) as i64);
+    let mut shards = shards_of(ctx, args);
+    for attempt in 1..=ATTEMPTS {
+        let is_last = attempt == ATTEMPTS || ctx.in_transaction;
+        let query = ctx.with_shards(&mut shards, |ctx| {
+            let query = Query::parse(ctx, args, operation, true)?;
+            if !is_last && !query.is_small() {
+                return Ok::<_, Error>(Some(query));
+            }
+            let zset = query.run(operation, settings);
+            reply.integer(store(&mut ctx.db(), &target, zset) as i64);
+            Ok(None)
+        })?;
+        let Some(query) = query else { break };
+        let zset = query.run(operation, settings);
+        let is_stored = ctx.with_shards(&mut shards, |ctx| {
+            let is_stored = query.is_up_to_date(ctx, args, FIRST_OF_STORED);
+            if is_stored {
+                reply.integer(store(&mut ctx.db(), &target, zset) as i64);
+            }
+            is_stored
+        });
+        if is_stored {
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -190,18 +252,22 @@ pub(super) fn zdiffstore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut
 }
 
 pub(super) fn zintercard(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let (mut inputs, at) = read_inputs(ctx, args, 1)?;
+    let mut shards = shards_of(ctx, args);
+    let (inputs, at) = ctx.with_shards(&mut shards, |ctx| {
+        ctx.remember_keys(args);
+        read_inputs(ctx, args, 1)
+    })?;
     let mut limit = 0;
     let mut cursor = args.cursor(at);
     while !cursor.is_done() {
         if cursor.left() < 2 || !cursor.take("LIMIT") {
             return Err(Error::Syntax);
         }
-        let number =
-            stdx::number::parse_i64(cursor.next_required()?).and_then(|number| usize::try_from(number).ok());
+        let number = parse_i64(cursor.next_required()?).and_then(|number| usize::try_from(number).ok());
         limit = number.ok_or(Error::Static("ERR LIMIT can't be negative"))?;
     }
-    inputs.sort_by_key(Input::len);
+    let mut inputs: Vec<&Input> = inputs.iter().collect();
+    inputs.sort_by_key(|input| input.len());
     let most = if limit == 0 { usize::MAX } else { limit };
     reply.integer(common(&inputs, Aggregate::Sum).take(most).count() as i64);
     Ok(())

@@ -35,6 +35,15 @@ impl Input {
         Ok(Self { source, weight: 1.0, is_counted: false })
     }
 
+    /// Whether its key holds the same members and scores as when another input was read.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (&self.source, &other.source) {
+            (Source::ZSet(one), Source::ZSet(other)) => one.is_same(other),
+            (Source::Set(one), Source::Set(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
     /// How many members it has.
     pub(super) fn len(&self) -> usize {
         match &self.source {

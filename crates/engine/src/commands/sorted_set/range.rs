@@ -5,9 +5,10 @@
 use std::ops::Range;
 
 use value::ZSetRef;
-use value::zset::{Builder, Element, Elements, LexRange, ScoreRange};
+use value::zset::{Builder, LexRange, ScoreRange};
 
-use super::{bounds, store, write_elements};
+use super::shown::Shown;
+use super::{bounds, store};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::commands::list::positions;
@@ -139,33 +140,6 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Elements in either direction.
-enum Directed<'a> {
-    Forward(Elements<'a>),
-    Backward(std::iter::Rev<Elements<'a>>),
-}
-
-impl<'a> Iterator for Directed<'a> {
-    type Item = Element<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Forward(elements) => elements.next(),
-            Self::Backward(elements) => elements.next(),
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        match self {
-            Self::Forward(elements) => elements.size_hint(),
-            Self::Backward(elements) => elements.size_hint(),
-        }
-    }
-}
-
-impl ExactSizeIterator for Directed<'_> {}
-
 fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, form: Form) -> Outcome {
     let query = Query::parse(args, form)?;
     let key = ctx.key(args, form.key);
@@ -174,10 +148,8 @@ fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, form:
         reply.array(0);
         return Ok(());
     };
-    let elements = zset.range(query.positions(zset));
-    let elements =
-        if query.is_reverse { Directed::Backward(elements.rev()) } else { Directed::Forward(elements) };
-    write_elements(reply, elements, query.with_scores);
+    let positions = query.positions(zset);
+    Shown { positions, is_reverse: query.is_reverse, with_scores: query.with_scores }.write(zset, reply);
     Ok(())
 }
 

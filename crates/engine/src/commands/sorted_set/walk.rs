@@ -6,7 +6,7 @@ use stdx::number::{parse_i64, parse_u64, write_f64, write_u64};
 use stdx::rng::Rng;
 use value::zset::Element;
 
-use super::write_elements;
+use super::shown::write_chosen;
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
@@ -117,6 +117,6 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         Some(zset) if count < 0 => zset.random_repeated(count.unsigned_abs() as usize, rng),
         Some(zset) => zset.random_distinct(usize::try_from(count).unwrap_or(usize::MAX), rng),
     };
-    write_elements(reply, chosen.into_iter(), with_scores);
+    write_chosen(reply, &chosen, with_scores);
     Ok(())
 }
