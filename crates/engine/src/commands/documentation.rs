@@ -10,6 +10,8 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
     let is_container = !command.subcommands.is_empty();
     found.extend(match command.group {
         _ if is_container => None,
+        // WAIT is documented among the commands about keys, but concerns the connection.
+        _ if command.categories.contains(&"connection") => None,
         Group::Bitmap => Some("bitmap"),
         Group::Connection => Some("connection"),
         // SORT is about the types of what it sorts, and no command for keys of any type.
