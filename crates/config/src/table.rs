@@ -257,7 +257,7 @@ parameters! {
         ShutdownOnSigint, "shutdown-on-sigint", "", flags(SHUTDOWN), "default", Runtime, Acts, "What happens on SIGINT.";
         ShutdownOnSigterm, "shutdown-on-sigterm", "", flags(SHUTDOWN), "default", Runtime, Acts, "What happens on SIGTERM.";
     ["Scripts"]
-        BusyReplyThreshold, "busy-reply-threshold", "lua-time-limit", integer(0, LONG_MAX), "5000", Runtime, Accepted, "Milliseconds after which other clients learn that a script is running.";
+        BusyReplyThreshold, "busy-reply-threshold", "lua-time-limit", integer(0, LONG_MAX), "5000", Runtime, Acts, "Milliseconds after which a script is busy: what wants its keys is answered with BUSY, and it can be killed; 0 = never.";
     ["Replication"]
         Replicaof, "replicaof", "slaveof", REPLICA_OF, "", Startup, Accepted, "Host and port of the primary to follow; empty for none.";
         Masterauth, "masterauth", "", BYTES, "", Runtime, Accepted, "Password for the primary.";

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use keyspace::{Access, DbIndex, Evictor, Rule, Target};
+use keyspace::{Access, Busy, DbIndex, Evictor, Rule, Target};
 use stdx::quote::write_quoted;
 
 use crate::args::{Args, OwnedArgs};
@@ -148,7 +148,9 @@ impl<'k> Worker<'k> {
         let access = &mut self.access;
         let Some(victim) = access.find_victim(&mut self.evictor, rule) else { return Eviction::Impossible };
         let key = shared.keyspace.key(&victim.name);
-        access.lock(&mut [access.shard_of(&key)]);
+        if access.try_lock(&mut [access.shard_of(&key)]).is_err() {
+            return Eviction::Impossible;
+        }
         access.start_unit();
         let gone = access.db(victim.database).evict(&key, &victim, rule);
         tell_observers(shared, access, (&mut self.invalidations, &mut self.feeder), None);
@@ -184,19 +186,45 @@ impl<'k> Worker<'k> {
         });
     }
 
-    /// Locks the shards of a group and brings their keys near.
-    pub fn lease(&mut self) {
+    /// Locks the shards of a group and brings their keys near. While a script is busy that may fail: then nothing is locked, and
+    /// each request is leased alone.
+    pub fn lease(&mut self) -> Result<(), Busy> {
         let Wanted { shards, targets } = &mut self.wanted;
         if shards.is_empty() {
-            return;
+            return Ok(());
         }
-        self.access.lock(shards);
-        if targets.len() > 1 {
+        let leased = self.access.try_lock(shards);
+        if leased.is_ok() && targets.len() > 1 {
             self.access.prefetch(targets);
         }
         targets.clear();
         shards.clear();
         shards.shrink_to(2 * GROUP);
+        leased
+    }
+
+    /// Runs one request of a group whose shards could not be locked together. Its own may be free.
+    pub fn run_apart(
+        &mut self,
+        prepared: &mut Prepared,
+        args: &Args<'_>,
+        session: &mut Session,
+        out: &mut Vec<u8>,
+        environment: (&Shared, &dyn Host),
+        started: u64,
+    ) -> u64 {
+        self.want(prepared, args, session.database);
+        let ended = if self.lease().is_ok() {
+            self.run(prepared, args, session, out, environment, started)
+        } else {
+            let (shared, begin) = (environment.0, out.len());
+            let error = Error::Static(shared.running.busy_text());
+            let statistics = &shared.statistics[self.index];
+            refuse(prepared.row.as_ref().ok().copied(), &error, session, out, begin, shared, statistics);
+            started
+        };
+        self.release();
+        ended
     }
 
     /// Drops the locks of a group.
@@ -330,6 +358,12 @@ pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut R
         Ok(Err(error)) => {
             reply.truncate(begin);
             reply.error(error.to_string());
+            true
+        }
+        // No panic: the command wanted a lock that a busy script holds. It has done nothing.
+        Err(payload) if payload.is::<Busy>() => {
+            reply.truncate(begin);
+            reply.error(context.shared.running.busy_text());
             true
         }
         Err(_) => {

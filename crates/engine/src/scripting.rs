@@ -11,6 +11,10 @@
 //! does so, and the next time it closes the gate at once. Scripts that declare their keys run beside each other on all
 //! workers; those that do not have the keyspace to themselves.
 //!
+//! A script that runs for longer than `busy-reply-threshold` is *busy*. Its worker serves nobody meanwhile; new clients go to others. There,
+//! commands whose keys are free run as ever, and those that want what the script holds are answered with BUSY instead of
+//! waiting, so that every other worker can be asked to kill it.
+//!
 //! All effects of a script are one unit in the log. The clock stands still while it runs.
 
 mod calls;
@@ -18,9 +22,11 @@ mod flags;
 mod interpreters;
 mod known;
 mod run;
+mod running;
 
 pub(crate) use flags::ScriptFlags;
 pub use interpreters::Interpreters;
 pub(crate) use known::Source;
 pub use known::{ScriptFigures, Scripts};
 pub(crate) use run::{Job, run};
+pub use running::Running;

@@ -15,7 +15,7 @@ use crate::latency::Latency;
 use crate::meter::Meter;
 use crate::pubsub::Directory;
 use crate::rates::{Rates, Totals};
-use crate::scripting::Scripts;
+use crate::scripting::{Running, Scripts};
 use crate::slowlog::SlowLog;
 use crate::statistics::{CommandTotals, WorkerStatistics};
 use crate::tracking::Tracking;
@@ -43,6 +43,8 @@ pub struct Shared {
     pub tracking: Tracking,
     /// The scripts that are known.
     pub scripts: Scripts,
+    /// The scripts that run.
+    pub running: Running,
     /// The slow log.
     pub slow_log: Mutex<SlowLog>,
     /// Latency events.
@@ -126,6 +128,8 @@ pub struct HotSettings {
     pub latency_tracking: AtomicBool,
     /// `tracking-table-max-keys`; 0 = no limit.
     pub tracking_keys: AtomicUsize,
+    /// `busy-reply-threshold`, in nanoseconds; `u64::MAX` = scripts are never busy.
+    pub busy_nanoseconds: AtomicU64,
 }
 
 impl Default for HotSettings {
@@ -138,6 +142,7 @@ impl Default for HotSettings {
             max_query_bytes: AtomicUsize::new(1024 * 1024 * 1024),
             latency_tracking: AtomicBool::new(true),
             tracking_keys: AtomicUsize::new(1_000_000),
+            busy_nanoseconds: AtomicU64::new(5_000_000_000),
         }
     }
 }
@@ -162,6 +167,7 @@ impl Shared {
             pubsub: Directory::default(),
             tracking: Tracking::default(),
             scripts: Scripts::default(),
+            running: Running::new(accesses),
             slow_log: Mutex::default(),
             latency: Mutex::default(),
             statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),

@@ -199,7 +199,7 @@ fn run_group(
 ) {
     let is_alone = matches!(&group[..], [(only, _)] if only.is_alone());
     if !is_alone {
-        worker.lease();
+        worker.lease().expect("nobody is busy");
     }
     for (prepared, request) in group.drain(..) {
         let mut out = Vec::new();

@@ -9,6 +9,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
@@ -22,6 +23,7 @@ use crate::counters::Counters;
 use crate::db::Db;
 use crate::effect::{Effect, Touched};
 use crate::frequency::Frequency;
+use crate::gate::{Busy, Patience};
 use crate::key::{DbIndex, Key};
 use crate::keyspace::Keyspace;
 use crate::log::LogPosition;
@@ -44,6 +46,10 @@ pub struct Target {
     pub hash: u64,
 }
 
+/// How long one waits for a shard before one looks whether somebody is busy; and if somebody is.
+const SLICE: Duration = Duration::from_millis(20);
+const BUSY_SLICE: Duration = Duration::from_millis(2);
+
 /// The place of a shard that is not held.
 const NOT_HELD: u16 = u16::MAX;
 
@@ -64,6 +70,10 @@ pub struct Access<'k> {
     exclusive: bool,
     /// Whether somebody waits for a key of the shards that are held.
     awaited: bool,
+    /// Whether it is in the gate; inside a batch it is not if a busy one has kept it out.
+    inside: bool,
+    /// How long it waits for locks.
+    patience: Patience,
     pub(crate) now: UnixMs,
     /// What the clock says; another time than [`Access::now`] during a replay.
     wall: UnixMs,
@@ -130,6 +140,8 @@ impl<'k> Access<'k> {
             places: vec![NOT_HELD; keyspace.shards()].into_boxed_slice(),
             exclusive: false,
             awaited: false,
+            inside: false,
+            patience: Patience::Endless,
             now: UnixMs(0),
             wall: UnixMs(0),
             clock: 0,
@@ -157,9 +169,21 @@ impl<'k> Access<'k> {
         self.keyspace
     }
 
+    /// From now on it waits for no one who is busy: what needs locks then fails with [`Busy`], which [`Access::lock`] and the
+    /// like unwind with, as a panic that is none. Nothing has been done then under the locks that were wanted.
+    pub fn be_impatient(&mut self) {
+        self.patience = Patience::UntilBusy;
+    }
+
+    /// Others need not wait any longer for what this access holds, or may again.
+    pub fn declare_busy(&mut self, busy: bool) {
+        self.keyspace.gate.declare_busy(busy);
+    }
+
     /// Begins a batch at a time; waits while the gate is closed.
     pub fn begin(&mut self, now: UnixMs) {
-        self.keyspace.gate.enter(self.worker.0);
+        // Whoever is kept out finds that again when something is to be locked.
+        let _ = self.enter();
         self.set_now(now);
         self.recorder.on = self.keyspace.is_recording();
         self.recorder.observing = self.keyspace.is_observed();
@@ -178,7 +202,7 @@ impl<'k> Access<'k> {
     /// Ends the batch.
     pub fn end(&mut self) {
         debug_assert!(self.held.is_empty(), "locks go before the batch ends");
-        self.keyspace.gate.leave(self.worker.0);
+        self.leave();
     }
 
     /// Records nothing more in this batch.
@@ -247,10 +271,24 @@ impl<'k> Access<'k> {
 
     /// Locks shards, given in any order and with repetitions; nothing is locked before.
     pub fn lock(&mut self, shards: &mut [usize]) {
+        if let Err(busy) = self.try_lock(shards) {
+            resume_unwind(Box::new(busy));
+        }
+    }
+
+    /// Locks shards unless that would take longer than this access waits; then none is.
+    pub fn try_lock(&mut self, shards: &mut [usize]) -> Result<(), Busy> {
         debug_assert!(self.held.is_empty(), "one lease at a time");
         self.awaited = false;
-        self.hold_all(shards);
+        if !self.inside {
+            self.enter()?;
+        }
+        if let Err(busy) = self.hold_all(shards) {
+            self.unlock();
+            return Err(busy);
+        }
         self.look_for_observers();
+        Ok(())
     }
 
     /// Looks whether what is touched concerns somebody. Done under the locks: whoever began to watch one of these keys, or
@@ -281,17 +319,30 @@ impl<'k> Access<'k> {
     }
 
     /// Locks shards in ascending order, each once.
-    fn hold_all(&mut self, shards: &mut [usize]) {
+    fn hold_all(&mut self, shards: &mut [usize]) -> Result<(), Busy> {
         if let [index] = *shards {
-            self.hold(index);
-            return;
+            return self.hold(index);
         }
         shards.sort_unstable();
         let mut last = None;
         for &index in &*shards {
             if last.replace(index) != Some(index) {
-                self.hold(index);
+                self.hold(index)?;
             }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn enter(&mut self) -> Result<(), Busy> {
+        self.keyspace.gate.enter(self.worker.0, self.patience)?;
+        self.inside = true;
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.inside) {
+            self.keyspace.gate.leave(self.worker.0);
         }
     }
 
@@ -318,12 +369,12 @@ impl<'k> Access<'k> {
             return body(self);
         }
         debug_assert!(self.held.is_empty(), "locks go before the gate is closed");
-        let keyspace = self.keyspace;
-        keyspace.gate.leave(self.worker.0);
-        let result = keyspace.gate.exclusively(|| {
+        let (keyspace, patience) = (self.keyspace, self.patience);
+        self.leave();
+        let result = keyspace.gate.exclusively(patience, || {
             self.awaited = false;
             for index in 0..keyspace.cells.len() {
-                self.hold(index);
+                self.hold(index).expect("nobody holds a shard who is not in the gate");
             }
             self.exclusive = true;
             self.look_for_observers();
@@ -332,9 +383,14 @@ impl<'k> Access<'k> {
             self.unlock();
             result
         });
-        keyspace.gate.enter(self.worker.0);
-        // A panic goes on only after the gate is open again, or every other worker would wait for ever.
-        result.unwrap_or_else(|panic| resume_unwind(panic))
+        // Whoever is kept out finds that again when something is to be locked.
+        let _ = self.enter();
+        match result {
+            Ok(Ok(result)) => result,
+            // A panic goes on only after the gate is open again, or every other worker would wait for ever.
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(busy) => resume_unwind(Box::new(busy)),
+        }
     }
 
     /// Whether a shard is locked.
@@ -416,9 +472,38 @@ impl<'k> Access<'k> {
     }
 
     #[inline]
-    fn hold(&mut self, index: usize) {
-        let guard = self.keyspace.cells[index].shard.lock();
-        self.push_held(index, guard);
+    fn hold(&mut self, index: usize) -> Result<(), Busy> {
+        let shard = self.look_into(index)?;
+        self.push_held(index, shard);
+        Ok(())
+    }
+
+    /// A shard under a lock of its own.
+    #[inline]
+    pub(crate) fn look_into(&self, index: usize) -> Result<MutexGuard<'k, Shard>, Busy> {
+        match self.keyspace.cells[index].shard.try_lock() {
+            Some(shard) => Ok(shard),
+            None => self.wait_for(index),
+        }
+    }
+
+    /// Waits for a shard. Others hold theirs for microseconds, so one that is not free for a while while somebody is busy is
+    /// his.
+    #[cold]
+    fn wait_for(&self, index: usize) -> Result<MutexGuard<'k, Shard>, Busy> {
+        let cell = &self.keyspace.cells[index].shard;
+        if self.patience == Patience::Endless {
+            return Ok(cell.lock());
+        }
+        loop {
+            let slice = if self.keyspace.gate.is_busy() { BUSY_SLICE } else { SLICE };
+            if let Some(shard) = cell.try_lock_for(slice) {
+                return Ok(shard);
+            }
+            if self.keyspace.gate.is_busy() {
+                return Err(Busy);
+            }
+        }
     }
 
     #[inline]

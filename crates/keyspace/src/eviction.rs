@@ -163,8 +163,10 @@ impl Access<'_> {
     fn count_evictable(&self, evictor: &mut Evictor, rule: Rule) {
         let mut sum = 0;
         evictor.places.clear();
-        for (shard, cell) in self.keyspace().cells.iter().enumerate() {
-            for (database, partition) in cell.shard.lock().partitions() {
+        for shard in 0..self.keyspace().cells.len() {
+            // Of what a busy script holds nothing can go.
+            let Ok(guard) = self.look_into(shard) else { break };
+            for (database, partition) in guard.partitions() {
                 let keys = if rule.only_expiring { partition.expiring } else { partition.table.len() };
                 if keys > 0 {
                     sum += keys;
@@ -182,8 +184,8 @@ impl Access<'_> {
         let wanted = if rule.order == Order::Random { 1 } else { rule.samples };
         for _ in 0..LOOKS.min(total) {
             let Place { shard, database, .. } = evictor.place(self.rng.below(total as u64) as usize);
-            let (keyspace, rng, frequency) = (self.keyspace(), &mut self.rng, self.frequency);
-            let guard = keyspace.cells[shard].shard.lock();
+            let Ok(guard) = self.look_into(shard) else { continue };
+            let (rng, frequency) = (&mut self.rng, self.frequency);
             let Some(partition) = guard.partition(database) else { continue };
             let mut found = false;
             partition.table.sample(rng, wanted, rule.only_expiring, &mut |entry| {

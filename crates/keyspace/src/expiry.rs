@@ -65,7 +65,9 @@ impl Access<'_> {
 
     /// Removes up to about `limit` due keys and fields of a shard.
     fn expire_shard(&mut self, shard: usize, limit: usize) -> usize {
-        self.lock(&mut [shard]);
+        if self.try_lock(&mut [shard]).is_err() {
+            return 0; // a busy script holds it
+        }
         let databases: Vec<DbIndex> =
             self.held_shards().flat_map(|(_, shard)| shard.partitions().map(|(index, _)| index)).collect();
         let mut removed = 0;

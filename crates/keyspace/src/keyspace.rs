@@ -1,6 +1,7 @@
 //! What all workers share: the shards, the gate and the log of effects.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use stdx::hash::HashKey;
@@ -14,6 +15,9 @@ use crate::key::{DbIndex, Key};
 use crate::log::{Log, LogPosition};
 use crate::population::Population;
 use crate::shard::Cell;
+
+/// How long figures wait for a shard; those of one that a busy script holds are left out.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Shards of a keyspace unless told otherwise: 16 hash slots each.
 pub const SHARDS: usize = 1024;
@@ -261,15 +265,15 @@ impl Keyspace {
     /// Bytes of the directories and pages, without what large values hold.
     pub fn directory_bytes(&self) -> usize {
         self.sum(|cell| {
-            let shard = cell.shard.lock();
+            let Some(shard) = cell.shard.try_lock_for(PATIENCE) else { return 0 };
             shard.partitions().map(|(_, partition)| partition.table.allocated_bytes()).sum()
         })
     }
 
     /// Moves a few pages of a shard to fresh memory; see [`value::table::Table::sweep`]. Returns whether the shard's
-    /// sweep has come round.
+    /// sweep has come round; one that is held has its turn later.
     pub fn sweep_shard(&self, shard: usize, pages: usize) -> bool {
-        let mut guard = self.cells[shard].shard.lock();
+        let Some(mut guard) = self.cells[shard].shard.try_lock() else { return true };
         let mut cursor = guard.sweep;
         let mut round = true;
         for (_, partition) in guard.partitions_mut() {

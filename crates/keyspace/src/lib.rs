@@ -44,6 +44,7 @@ pub use effect::{Effect, Removal, Touched};
 pub use eviction::{Evictor, Order, Rule, Victim};
 pub use expiry::ExpiryBudget;
 pub use frequency::Frequency;
+pub use gate::Busy;
 pub use key::{DbIndex, Key};
 pub use keyspace::{Keyspace, Limits, Options, SHARDS};
 pub use log::LogPosition;

@@ -118,7 +118,9 @@ impl Access<'_> {
         if self.is_exclusive() {
             show(self.held_partition(shard, database))
         } else {
-            show(self.keyspace().cells[shard].shard.lock().partition(database))
+            let shard =
+                self.look_into(shard).unwrap_or_else(|busy| std::panic::resume_unwind(Box::new(busy)));
+            show(shard.partition(database))
         }
     }
 }

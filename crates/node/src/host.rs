@@ -36,6 +36,7 @@ impl Host for Node {
 
     fn shutdown(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String> {
         self.save_before_end(access, how)?;
+        self.shared.running.end_all();
         self.machine.end();
         Ok(())
     }

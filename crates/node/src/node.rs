@@ -120,6 +120,9 @@ impl Node {
         let latency_ms = config.integer(Param::LatencyMonitorThreshold);
         let latency = if latency_ms > 0 { nanoseconds(latency_ms.saturating_mul(1000)) } else { u64::MAX };
         hot.latency_nanoseconds.store(latency, Ordering::Relaxed);
+        let busy_ms = config.integer(Param::BusyReplyThreshold);
+        let busy = if busy_ms > 0 { nanoseconds(busy_ms.saturating_mul(1000)) } else { u64::MAX };
+        hot.busy_nanoseconds.store(busy, Ordering::Relaxed);
         hot.latency_tracking.store(config.yes(Param::LatencyTracking), Ordering::Relaxed);
         hot.slow_log_length.store(config.integer(Param::SlowlogMaxLen) as usize, Ordering::Relaxed);
         let max_query_bytes = config.size(Param::ClientQueryBufferLimit) as usize;

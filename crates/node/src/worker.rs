@@ -77,7 +77,8 @@ impl<'n> Worker<'n> {
     /// The worker with a number.
     pub fn new(node: &'n Node, index: usize, seed: u64) -> Self {
         let keyspace = &*node.shared.keyspace;
-        let access = keyspace::Access::new(keyspace, WorkerId(index), seed);
+        let mut access = keyspace::Access::new(keyspace, WorkerId(index), seed);
+        access.be_impatient();
         let (threads, shards) = (node.shared.identity.threads, keyspace.shards());
         let own = index * shards / threads..(index + 1) * shards / threads;
         Self {

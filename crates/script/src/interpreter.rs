@@ -248,18 +248,21 @@ fn text_of(error: &mlua::Error) -> Vec<u8> {
 fn set_hook(lua: &Lua, bridge: &Rc<Bridge>, instructions: u32) -> Result<()> {
     let own = Rc::clone(bridge);
     let triggers = HookTriggers::new().every_nth_instruction(instructions);
-    lua.set_global_hook(triggers, move |lua, _| interrupt(lua, &own))
+    lua.set_global_hook(triggers, move |lua, frame| interrupt(lua, &own, frame))
 }
 
-fn interrupt(lua: &Lua, bridge: &Rc<Bridge>) -> Result<VmState> {
+fn interrupt(lua: &Lua, bridge: &Rc<Bridge>, frame: &mlua::debug::Debug<'_>) -> Result<VmState> {
     make_room(lua, bridge)?;
     if bridge.ending.get() == Ending::None {
         let verdict = bridge.slot.with(|caller| caller.interrupt()).unwrap_or(Verdict::GoOn);
         let Verdict::Kill(text) = verdict else { return Ok(VmState::Continue) };
         bridge.ending.set(Ending::Killed(text));
     }
-    // Whatever the script catches, its next instruction fails again.
+    // Whatever the script catches, its next instruction fails again. The sandbox's own bring the error to where it is answered.
     set_hook(lua, bridge, 1)?;
+    if frame.source().source.is_some_and(|source| source == SANDBOX) {
+        return Ok(VmState::Continue);
+    }
     match bridge.ending.get() {
         Ending::Killed(text) => Err(mlua::Error::runtime(text)),
         _ => Err(mlua::Error::runtime(api::ENDING)),

@@ -157,7 +157,7 @@ fn a_killed_script_ends_whatever_it_catches() {
     ] {
         let mut caller = Recorded { patience: 20, ..Recorded::default() };
         let failed = run_with(&interpreter, text, &mut caller).expect_err(text);
-        assert!(failed.contains("Script killed by user"), "{text}: {failed}");
+        assert_eq!(failed, "ERR Script killed by user with SCRIPT KILL. on @user_script:1", "{text}");
         assert_eq!(run_with(&interpreter, "return 1", &mut Recorded::default()), Ok(":1".to_owned()));
     }
 }

@@ -50,12 +50,15 @@ impl Shared {
         &self.workers[worker].mailbox
     }
 
-    /// The mailbox of the worker with the fewest connections, which counts one more from now on.
+    /// The mailbox of the worker with the fewest connections, which counts one more from now on. A worker whose script is busy is
+    /// taken only if all are.
     pub fn least_loaded(&self) -> &Mailbox<Letter> {
-        let entry = self
+        let running = &self.node.shared.running;
+        let (_, entry) = self
             .workers
             .iter()
-            .min_by_key(|entry| entry.connections.load(Ordering::Relaxed))
+            .enumerate()
+            .min_by_key(|(index, entry)| (running.is_busy(*index), entry.connections.load(Ordering::Relaxed)))
             .expect("a server has at least one worker");
         entry.connections.fetch_add(1, Ordering::Relaxed);
         &entry.mailbox

@@ -143,7 +143,10 @@ impl Serving<'_, '_> {
             let mut shards: SmallVec<[usize; 8]> =
                 first.iter().flat_map(|waiter| waiter.other_shards(self.shared)).collect();
             shards.push(shard);
-            self.access.lock(&mut shards);
+            if self.access.try_lock(&mut shards).is_err() {
+                self.feeder.later.push_back(name); // a busy script holds one of them
+                continue;
+            }
             self.feeder.ready.push_back(name);
             self.ready();
             self.access.unlock();

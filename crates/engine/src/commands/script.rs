@@ -35,6 +35,10 @@ const SUBCOMMANDS: &[Command] = &[
         "Returns the subcommands.",
         "",
     ),
+    Command::new("KILL", Group::Scripting, 2, kill)
+        .flags(Flags::NOSCRIPT.and(Flags::ALLOW_BUSY))
+        .tips(tips::ALL_SHARDS_ONE)
+        .doc("2.6.0", "O(1)", "Ends a script that has run for long and has written nothing.", ""),
     Command::new("LOAD", Group::Scripting, 3, load)
         .flags(Flags::NOSCRIPT.and(Flags::STALE))
         .tips(tips::ALL_NODES)
@@ -86,6 +90,12 @@ fn flush(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         return Err(Error::Static("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
     }
     ctx.shared.scripts.clear();
+    reply.ok();
+    Ok(())
+}
+
+fn kill(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.shared.running.kill()?;
     reply.ok();
     Ok(())
 }

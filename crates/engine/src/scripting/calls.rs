@@ -18,6 +18,8 @@ use crate::table::{Row, Table, table};
 /// The context of the command that runs the script, lent to the interpreter.
 pub(super) struct Calls<'r, 'c, 'k> {
     ctx: &'r mut Context<'c, 'k>,
+    /// The script's name, for the log.
+    name: &'r str,
     read_only: bool,
     /// What is undone if the script turns out to need more than it holds.
     attempt: Option<Attempt>,
@@ -30,13 +32,22 @@ pub(super) struct Calls<'r, 'c, 'k> {
 }
 
 impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
-    pub(super) fn new(ctx: &'r mut Context<'c, 'k>, read_only: bool, allows_oom: bool) -> Self {
+    pub(super) fn new(
+        ctx: &'r mut Context<'c, 'k>,
+        name: &'r str,
+        read_only: bool,
+        allows_oom: bool,
+    ) -> Self {
         let (published, changes) = (ctx.desk.mark(), ctx.access.counters.changes);
-        Self { ctx, read_only, attempt: None, published, allows_oom, changes }
+        ctx.shared.running.begin(ctx.access.worker().0, (ctx.shared.clock)());
+        Self { ctx, name, read_only, attempt: None, published, allows_oom, changes }
     }
 
     /// The script has ended: what it did is final, or undone.
     pub(super) fn finish(self, ended: &Ended) {
+        if self.ctx.shared.running.end(self.ctx.access.worker().0) {
+            self.ctx.access.declare_busy(false);
+        }
         if *ended == Ended::Abandoned {
             self.ctx.desk.rewind(self.published);
             if let Some(attempt) = self.attempt {
@@ -103,8 +114,11 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
 
     fn run(&mut self, row: Row, args: &Args<'_>, protocol: Protocol, reply: &mut Vec<u8>) {
         let ctx = &mut *self.ctx;
-        if row.command.flags.has(Flags::WRITE) && self.attempt.is_none() && !ctx.access.is_exclusive() {
-            self.attempt = Some(ctx.access.begin_attempt());
+        if row.command.flags.has(Flags::WRITE) {
+            ctx.shared.running.wrote(ctx.access.worker().0);
+            if self.attempt.is_none() && !ctx.access.is_exclusive() {
+                self.attempt = Some(ctx.access.begin_attempt());
+            }
         }
         ctx.row = row;
         ctx.first_key = None;
@@ -138,6 +152,21 @@ impl Caller for Calls<'_, '_, '_> {
     }
 
     fn interrupt(&mut self) -> Verdict {
+        let (shared, worker) = (self.ctx.shared, self.ctx.access.worker().0);
+        let threshold_ns = shared.hot.busy_nanoseconds.load(Ordering::Relaxed);
+        if let Some(took) = shared.running.becomes_busy(worker, (shared.clock)(), threshold_ns) {
+            self.ctx.access.declare_busy(true);
+            let text = format!(
+                "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the \
+                 SCRIPT KILL command. Script name is: {}.",
+                took / 1_000_000,
+                self.name,
+            );
+            self.ctx.host.log_of_script(3, &text);
+        }
+        if shared.running.is_killed(worker) {
+            return Verdict::Kill("Script killed by user with SCRIPT KILL.");
+        }
         Verdict::GoOn
     }
 

@@ -65,7 +65,8 @@ fn once(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, &mut Vec<u8>))
     let allows_oom = flags.is_some_and(|flags| {
         flags.has(super::ScriptFlags::ALLOW_OOM) || flags.has(super::ScriptFlags::NO_WRITES)
     });
-    let mut calls = Calls::new(ctx, read_only, allows_oom);
+    let name = std::str::from_utf8(&job.compiled.source.name).unwrap_or_default();
+    let mut calls = Calls::new(ctx, name, read_only, allows_oom);
     let ended = job.interpreter.run(&job.compiled.script, job.keys, job.arguments, &mut calls, out);
     calls.finish(&ended);
     ctx.in_transaction = was_in_transaction;

@@ -253,10 +253,8 @@ impl Worker<'_> {
             self.make_room(clock);
         }
         let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
-        if !is_alone {
-            self.engine.lease();
-        }
-        for gathered in &*group {
+        let apart = !is_alone && self.engine.lease().is_err();
+        for gathered in &mut *group {
             let Some(connection) = self.connections[gathered.connection].as_mut() else { continue };
             if connection.session.closing {
                 continue;
@@ -265,7 +263,11 @@ impl Worker<'_> {
             let (session, out) = (&mut connection.session, connection.output.buffer());
             let environment = (&*self.node.shared, self.node as &dyn engine::Host);
             let changes = self.engine.access.counters.changes;
-            *clock = self.engine.run(&gathered.prepared, &args, session, out, environment, *clock);
+            *clock = if apart {
+                self.engine.run_apart(&mut gathered.prepared, &args, session, out, environment, *clock)
+            } else {
+                self.engine.run(&gathered.prepared, &args, session, out, environment, *clock)
+            };
             connection.has_changed |= self.engine.access.counters.changes != changes;
             if !self.engine.slices.is_empty() {
                 connection.output.insert(self.engine.slices.take());

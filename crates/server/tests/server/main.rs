@@ -20,6 +20,7 @@ mod logs;
 mod pipelines;
 mod pubsub;
 mod saving;
+mod scripts;
 mod starts;
 mod support;
 mod tracking;
