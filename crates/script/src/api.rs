@@ -93,7 +93,8 @@ fn call(lua: &Lua, bridge: &Rc<Bridge>, words: &Words, out: &mut Vec<u8>, raises
     match bridge.slot.with(|caller| caller.call(words, bridge.protocol.get(), out)) {
         Some(Called::Replied) => {
             let failed = out.first() == Some(&b'-');
-            Ok((!(raises && failed), reply::read(lua, &bridge.names, out)?))
+            let value = bridge.unbounded(lua, || reply::read(lua, &bridge.names, out))?;
+            Ok((!(raises && failed), value))
         }
         Some(Called::Abandon) => {
             crate::interpreter::end(lua, bridge, Ending::Abandoned)?;

@@ -96,6 +96,16 @@ impl Bridge {
         })
     }
 
+    /// Makes values of what is in memory already, without the limit. Under a limit every step that may allocate has to be
+    /// wrapped in a protected call, which costs several times the step. What the values take counts afterwards: if it was
+    /// too much, the script's next allocation fails.
+    pub(crate) fn unbounded<R>(&self, lua: &Lua, make: impl FnOnce() -> Result<R>) -> Result<R> {
+        lua.set_memory_limit(0)?;
+        let made = make();
+        lua.set_memory_limit(self.memory_bytes.get())?;
+        made
+    }
+
     /// A script begins: nothing is left of the one before.
     pub(crate) fn begin(&self) {
         self.protocol.set(Protocol::Resp2);

@@ -111,7 +111,8 @@ impl Interpreter {
         self.bridge.begin();
         let begin = out.len();
         let outcome = self.bridge.slot.lend(caller, || {
-            let (keys, arguments) = (self.list(keys)?, self.list(arguments)?);
+            let (keys, arguments) =
+                self.bridge.unbounded(&self.lua, || Ok((self.list(keys)?, self.list(arguments)?)))?;
             let (ok, value) = self.run.call::<(bool, Value)>((&script.0, keys, arguments))?;
             if ok {
                 result::write(&value, &self.bridge, &mut Encoder::new(out, protocol))?;
