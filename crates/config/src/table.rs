@@ -251,7 +251,7 @@ parameters! {
         AclPubsubDefault, "acl-pubsub-default", "", choice(ACL_PUBSUB), "resetchannels", Runtime, Acts, "Channels that a new user may use.";
         EnableProtectedConfigs, "enable-protected-configs", "", choice(PROTECTED), "no", Startup, Acts, "Who may change `dir` and `dbfilename` at run time.";
         EnableDebugCommand, "enable-debug-command", "", choice(PROTECTED), "no", Startup, Acts, "Who may call DEBUG.";
-        EnableModuleCommand, "enable-module-command", "", choice(PROTECTED), "no", Startup, Accepted, "Who may call MODULE.";
+        EnableModuleCommand, "enable-module-command", "", choice(PROTECTED), "no", Startup, Acts, "Who may call MODULE.";
     ["Shutdown"]
         ShutdownTimeout, "shutdown-timeout", "", integer(0, INT_MAX), "10", Runtime, Acts, "Seconds that a shutdown waits for replicas and for pending replies.";
         ShutdownOnSigint, "shutdown-on-sigint", "", flags(SHUTDOWN), "default", Runtime, Acts, "What happens on SIGINT.";

@@ -21,6 +21,8 @@ pub type Handler = fn(&mut Context<'_, '_>, &Args<'_>, &mut Reply<'_>) -> Outcom
 pub enum Group {
     /// Bits of strings.
     Bitmap,
+    /// The cluster.
+    Cluster,
     /// The connection itself.
     Connection,
     /// Keys of any type.
@@ -56,6 +58,7 @@ impl Group {
     pub fn name(self) -> &'static str {
         match self {
             Self::Bitmap => "bitmap",
+            Self::Cluster => "cluster",
             Self::Connection => "connection",
             Self::Generic => "generic",
             Self::Geo => "geo",

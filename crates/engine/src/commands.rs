@@ -5,6 +5,7 @@
 mod acl;
 mod bitmap;
 mod client;
+mod cluster;
 mod command;
 mod config;
 mod connection;
@@ -21,8 +22,10 @@ mod info;
 mod latency;
 mod list;
 mod memory;
+mod module;
 mod object;
 mod pubsub;
+mod replication;
 mod scan;
 mod script;
 mod scripting;
@@ -46,6 +49,7 @@ pub const ALL: &[&[Command]] = &[
     acl::COMMANDS,
     bitmap::COMMANDS,
     client::COMMANDS,
+    cluster::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
@@ -60,8 +64,10 @@ pub const ALL: &[&[Command]] = &[
     latency::COMMANDS,
     list::COMMANDS,
     memory::COMMANDS,
+    module::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
+    replication::COMMANDS,
     scan::COMMANDS,
     script::COMMANDS,
     scripting::COMMANDS,

@@ -76,13 +76,18 @@ fn protected(request: &Request<'_>) -> Outcome {
         return Ok(());
     }
     let is_local = request.session.record.is_local();
-    if request.shared.config.read().protected(Param::EnableDebugCommand).allows(is_local) {
+    let (name, parameter) = match request.row.container {
+        Some(container) if container.name == "MODULE" => ("MODULE", Param::EnableModuleCommand),
+        _ => ("DEBUG", Param::EnableDebugCommand),
+    };
+    if request.shared.config.read().protected(parameter).allows(is_local) {
         return Ok(());
     }
-    Err(Error::Static(
-        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
+    let option = name.to_lowercase();
+    Err(Error::Text(format!(
+        "ERR {name} command not allowed. If the enable-{option}-command option is set to \"local\", you can run it from a \
          local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
-    ))
+    )))
 }
 
 #[inline]

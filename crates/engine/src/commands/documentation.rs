@@ -27,7 +27,7 @@ pub(crate) fn categories(command: &Command) -> Vec<&'static str> {
         Group::String => Some("string"),
         Group::Transactions => Some("transaction"),
         Group::SortedSet => Some("sortedset"),
-        Group::PubSub | Group::Server => None,
+        Group::Cluster | Group::PubSub | Group::Server => None,
     });
     let is_dangerous = flags.has(Flags::ADMIN) || flags.has(Flags::DANGEROUS);
     let by_flag = [

@@ -99,10 +99,6 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("MONITOR", Group::Server, 1, monitor)
         .flags(Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::LOADING).and(Flags::STALE))
         .doc("1.0.0", "", "Shows what all clients send.", ""),
-    Command::new("ROLE", Group::Server, 1, role)
-        .flags(Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST))
-        .categories(&["admin", "dangerous"])
-        .doc("2.8.12", "O(1)", "Returns the replication role.", ""),
 ];
 
 fn dbsize(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -245,13 +241,5 @@ fn monitor(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Ou
         ctx.session.record.monitoring.store(true, Ordering::Relaxed);
     }
     reply.ok();
-    Ok(())
-}
-
-fn role(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.array(3);
-    reply.bulk("master");
-    reply.integer(0);
-    reply.array(0);
     Ok(())
 }

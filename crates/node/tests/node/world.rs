@@ -36,10 +36,12 @@ fn ticking_clock() -> u64 {
     CLOCK.fetch_add(1000, Ordering::Relaxed)
 }
 
-/// The defaults, but for DEBUG, which is allowed, and these parameters.
+/// The defaults, but for DEBUG and MODULE, which are allowed, and these parameters.
 fn config_of(parameters: &[(&str, &str)]) -> Config {
     let mut config = Config::default();
-    config.assign(Param::EnableDebugCommand, &[b"yes"]).expect("DEBUG can be allowed");
+    for parameter in [Param::EnableDebugCommand, Param::EnableModuleCommand] {
+        config.assign(parameter, &[b"yes"]).expect("DEBUG and MODULE can be allowed");
+    }
     for (name, value) in [("appendonly", "no")].iter().chain(parameters) {
         config.set(name, value.as_bytes()).expect("a test gives legal values");
     }
