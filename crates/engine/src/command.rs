@@ -269,9 +269,8 @@ impl Flags {
     pub const SUBSCRIBED: Self = Self(1 << 21);
     /// Its keys may be none.
     pub const NO_MANDATORY_KEYS: Self = Self(1 << 22);
-
     /// May have to wait for a key or for the log.
-    pub const BLOCKING: Self = Self(1 << 22);
+    pub const BLOCKING: Self = Self(1 << 23);
 
     /// Both sets together.
     #[must_use]

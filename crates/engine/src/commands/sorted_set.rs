@@ -1,6 +1,7 @@
 //! Sorted sets: the rows. The functions stand in files of their own, by idea.
 
 mod add;
+mod block;
 mod bounds;
 mod combine;
 mod input;
@@ -26,6 +27,11 @@ const ALONE: Flags = Flags::ALONE;
 /// What writes that may need memory have.
 const GROW: Flags = WRITE.and(Flags::DENYOOM);
 
+/// What writes that may wait have.
+const WAIT: Flags = WRITE.and(Flags::BLOCKING);
+
+/// All arguments but the last, a time.
+const ALL_BUT_LAST: Keys = Keys::Range { first: 1, last: -2, step: 1, access: Access::Take };
 /// Keys behind their number.
 const COUNTED: Keys = Keys::Counted { at: 1, step: 1, access: Access::Read };
 /// A target, then keys behind their number.
@@ -189,6 +195,30 @@ pub(super) const COMMANDS: &[Command] = &[
              the number of members removed.",
             "Removes the members with the lowest or highest scores of the first sorted set that has any and returns them.",
             "numkeys key [key ...] <MIN | MAX> [COUNT count]",
+        ),
+    row("BZPOPMIN", -3, WAIT.and(FAST), Access::Take, block::bzpopmin).keys(ALL_BUT_LAST).doc(
+        "5.0.0",
+        "O(log(N)) where N is the number of members of the sorted set.",
+        "Removes the member with the lowest score of the first sorted set that has any and returns it; waits until one has, \
+         or the time is up.",
+        "key [key ...] timeout",
+    ),
+    row("BZPOPMAX", -3, WAIT.and(FAST), Access::Take, block::bzpopmax).keys(ALL_BUT_LAST).doc(
+        "5.0.0",
+        "O(log(N)) where N is the number of members of the sorted set.",
+        "Removes the member with the highest score of the first sorted set that has any and returns it; waits until one \
+         has, or the time is up.",
+        "key [key ...] timeout",
+    ),
+    row("BZMPOP", -5, WAIT, Access::Take, block::bzmpop)
+        .keys(Keys::Counted { at: 2, step: 1, access: Access::Take })
+        .doc(
+            "7.0.0",
+            "O(K)+O(log(N)+M) where K is the number of provided keys, N the number of members of the sorted set and M \
+             the number of members removed.",
+            "Removes the members with the lowest or highest scores of the first sorted set that has any and returns them; \
+             waits until one has, or the time is up.",
+            "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
         ),
     row("ZRANDMEMBER", -2, READ, Access::Read, walk::zrandmember).tips(tips::OUTPUT_VARIES).doc(
         "6.2.0",

@@ -42,8 +42,8 @@ fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, side: 
 }
 
 pub(super) fn blmpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let timeout_ms = timeout_seconds(args.get(1), ctx.now())?;
     let wanted = ManyKeys::parse(args, 2)?;
+    let timeout_ms = timeout_seconds(args.get(1), ctx.now())?;
     if wanted.pop(ctx, args, reply)? {
         return Ok(());
     }

@@ -1,10 +1,12 @@
 //! Taking members from an end: ZPOPMIN, ZPOPMAX, ZMPOP.
 
+use std::ops::Range;
+
 use keyspace::{Db, Key};
 use resp::Protocol;
 use stdx::number::parse_i64;
-use value::ZSetRef;
 use value::zset::End;
+use value::{Kind, ZSetRef};
 
 use super::natural;
 use crate::args::Args;
@@ -57,8 +59,8 @@ fn pop_many(
     Ok(true)
 }
 
-/// What ZMPOP is to pop.
-struct ManyKeys {
+/// What ZMPOP and BZMPOP are to pop.
+pub(super) struct ManyKeys {
     /// The index of the first key.
     first: usize,
     keys: usize,
@@ -68,7 +70,7 @@ struct ManyKeys {
 
 impl ManyKeys {
     /// The arguments from the number of keys on.
-    fn parse(args: &Args<'_>, at: usize) -> Result<Self, Error> {
+    pub(super) fn parse(args: &Args<'_>, at: usize) -> Result<Self, Error> {
         let keys = positive(args.get(at), "ERR numkeys should be greater than 0")?;
         let first = at + 1;
         if keys >= args.len() - first {
@@ -89,6 +91,30 @@ impl ManyKeys {
         cursor.finish()?;
         Ok(wanted)
     }
+
+    /// The positions of the keys among the arguments.
+    pub(super) fn positions(&self) -> Range<usize> {
+        self.first..self.first + self.keys
+    }
+
+    /// Pops from the first key that holds a sorted set; false if none does.
+    pub(super) fn pop(
+        &self,
+        ctx: &mut Context<'_, '_>,
+        args: &Args<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<bool, Error> {
+        for at in self.positions() {
+            let key = ctx.key(args, at);
+            if ctx.sees(&key, Kind::ZSet) && ctx.db().zset_to_change(&key)?.is_some() {
+                reply.array(2);
+                reply.bulk(key.bytes);
+                pop_many(&mut ctx.db(), &key, self.end, self.count, true, reply)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
@@ -97,17 +123,8 @@ fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
 }
 
 pub(super) fn zmpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let wanted = ManyKeys::parse(args, 1)?;
-    for at in wanted.first..wanted.first + wanted.keys {
-        let key = ctx.key(args, at);
-        let mut db = ctx.db();
-        if db.zset_to_change(&key)?.is_some() {
-            reply.array(2);
-            reply.bulk(key.bytes);
-            pop_many(&mut db, &key, wanted.end, wanted.count, true, reply)?;
-            return Ok(());
-        }
+    if !ManyKeys::parse(args, 1)?.pop(ctx, args, reply)? {
+        reply.null_array();
     }
-    reply.null_array();
     Ok(())
 }
