@@ -28,7 +28,7 @@ mod timeout;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use keyspace::{DbIndex, Key};
+use keyspace::{DbIndex, Key, Touched};
 use resp::Protocol;
 use smallvec::SmallVec;
 use value::Kind;
@@ -235,11 +235,18 @@ impl Context<'_, '_> {
     /// Whether the command is to look at a key: always, except that one which has waited and is answered now looks only at
     /// those of its keys that are locked and hold what it wants.
     pub fn sees(&mut self, key: &Key<'_>, kind: Kind) -> bool {
-        if !self.is_served {
-            return true;
-        }
-        let shard = self.access.shard_of(key);
-        self.access.holds(shard) && self.db().kind(key) == Some(kind)
+        !self.is_served || self.reaches(key) && self.db().kind(key) == Some(kind)
+    }
+
+    /// The same for a command that minds what has become of its keys: those that are locked, whatever they hold.
+    pub fn reaches(&self, key: &Key<'_>) -> bool {
+        !self.is_served || self.access.holds(self.access.shard_of(key))
+    }
+
+    /// Tells those who wait for a key of a change that does not touch it for anybody else.
+    pub fn make_ready(&mut self, key: &Key<'_>) {
+        let touched = Touched::Key(self.session.database, key.bytes.to_vec());
+        self.feeder.note(self.shared, &[touched]);
     }
 
     /// Lets the client wait. The command has written no reply, and runs again, with `args`, when a key is ready.

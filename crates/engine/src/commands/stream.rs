@@ -10,6 +10,7 @@ mod pending;
 mod range;
 mod read;
 mod trim;
+mod wanted;
 
 use keyspace::{Db, Key};
 use stdx::number::parse_i64;
@@ -25,6 +26,7 @@ use crate::tips;
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;
 const FAST: Flags = Flags::FAST;
+const WAIT: Flags = Flags::BLOCKING;
 /// What writes that may need memory have.
 const GROW: Flags = WRITE.and(Flags::DENYOOM);
 
@@ -118,16 +120,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the entries of a range of IDs.",
         "key start end [COUNT count]",
     ),
-    row("XREAD", -4, READ, Access::Read, read::xread).keys(Keys::Streams { from: 1 }).doc(
+    row("XREAD", -4, READ.and(WAIT), Access::Read, read::xread).keys(Keys::Streams { from: 1 }).doc(
         "5.0.0",
         "For each stream, O(N) with N being the number of elements being returned.",
-        "Returns the entries of several streams that are behind certain IDs.",
+        "Returns the entries of several streams that are behind certain IDs; may wait for some.",
         "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
     ),
-    row("XREADGROUP", -7, WRITE, Access::Read, read::xreadgroup).keys(Keys::Streams { from: 4 }).doc(
+    row("XREADGROUP", -7, WRITE.and(WAIT), Access::Read, read::xreadgroup).keys(Keys::Streams { from: 4 }).doc(
         "5.0.0",
         "For each stream, O(M) with M being the number of elements returned.",
-        "Returns entries of several streams that a group has not had yet, or what its consumer has pending.",
+        "Returns entries of several streams that a group has not had yet, for which it may wait, or what its consumer has pending.",
         "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
     ),
     row("XREVRANGE", -4, READ, Access::Read, range::xrevrange).doc(

@@ -383,3 +383,124 @@ fn an_answer_waits_for_the_log_like_the_reply_of_a_write() {
     assert_eq!(world.writable(0), [first.number]);
     assert_eq!(world.read(first), popped("k", "1"));
 }
+
+/// What XREAD and XREADGROUP answer that have got one entry `f v`.
+fn entry(key: &str, id: &str) -> String {
+    format!("*1\r\n*2\r\n{}*1\r\n*2\r\n{}*2\r\n{}{}", bulk(key), bulk(id), bulk("f"), bulk("v"))
+}
+
+fn no_group(key: &str) -> String {
+    format!("-NOGROUP No such key '{key}' or consumer group 'g' in XREADGROUP with GROUP option\r\n")
+}
+
+#[test]
+fn an_entry_reaches_all_who_read_and_one_consumer_of_a_group() {
+    let mut world = World::new(2, &[]);
+    let writer = world.connect(1);
+    world.ask(writer, "XADD s 1-0 f v\r\nXGROUP CREATE s g $");
+    let readers = [0, 1].map(|worker| waiter(&mut world, worker, "XREAD BLOCK 0 STREAMS s other s $ 0 9"));
+    let consumers = [0, 1, 0].map(|worker| {
+        let line = format!("XREADGROUP GROUP g c{worker} COUNT 1 BLOCK 0 STREAMS s >");
+        waiter(&mut world, worker, &line)
+    });
+    world.ask(writer, "MULTI\r\nXADD s 2-0 f v\r\nXDEL s 1-0\r\nEXEC");
+    settle(&mut world);
+    for peer in readers.iter().chain(&consumers[..1]) {
+        assert_eq!(world.read(*peer), entry("s", "2-0"));
+    }
+    assert_eq!(world.read(consumers[1]), "");
+    world.ask(writer, "MULTI\r\nXADD s 3-0 f v\r\nXADD s 4-0 f v\r\nEXEC");
+    settle(&mut world);
+    assert_eq!(world.read(consumers[1]), entry("s", "3-0"));
+    assert_eq!(world.read(consumers[2]), entry("s", "4-0"));
+    let pending = world.ask(writer, "XPENDING s g - + 10 c0");
+    assert!(pending.starts_with("*2\r\n") && pending.contains("2-0") && pending.contains("4-0"), "{pending}");
+    assert_eq!(figure(&mut world, "blocked_clients"), "0");
+    assert_eq!(figure(&mut world, "total_blocking_keys"), "0");
+}
+
+#[test]
+fn a_reader_waits_for_an_entry_behind_its_id_however_the_stream_comes() {
+    let ways = [
+        "XADD s 6-0 f v",
+        "XADD s 1-0 f v\r\nXADD s 5-0 f v\r\nXADD s 6-0 f v",
+        "XADD other 6-0 f v\r\nRENAME other s",
+        "XADD other 6-0 f v\r\nCOPY other s",
+        "SELECT 1\r\nXADD s 6-0 f v\r\nSWAPDB 0 1",
+        "SET s v\r\nDEL s\r\nXADD s 6-0 f v",
+    ];
+    for way in ways {
+        let mut world = World::new(2, &[]);
+        let reader = waiter(&mut world, 0, "XREAD BLOCK 0 STREAMS missing s 0 5");
+        let writer = world.connect(1);
+        world.ask(
+            writer,
+            "MULTI\r\nXADD s 7-0 f v\r\nDEL s\r\nEXEC\r\nXADD s 4-0 f v\r\nXADD s 5-0 f v\r\nDEL s",
+        );
+        settle(&mut world);
+        assert_eq!(world.read(reader), "");
+        world.ask(writer, way);
+        settle(&mut world);
+        assert_eq!(world.read(reader), entry("s", "6-0"), "{way}");
+    }
+}
+
+#[test]
+fn a_consumer_hears_what_has_become_of_its_stream() {
+    let wrong = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n".to_owned();
+    let ways = [
+        ("DEL s", no_group("s")),
+        ("XGROUP DESTROY s g", no_group("s")),
+        ("FLUSHALL", no_group("s")),
+        ("PEXPIRE s 0", no_group("s")),
+        ("RENAME s other", no_group("s")),
+        ("SWAPDB 0 1", no_group("s")),
+        ("XADD other 1-0 f v\r\nRENAME other s", no_group("s")),
+        ("SET s v", wrong.clone()),
+        ("MULTI\r\nDEL s\r\nLPUSH s v\r\nEXEC", wrong.clone()),
+        ("SELECT 1\r\nLPUSH s v\r\nSWAPDB 0 1", wrong),
+        ("XADD t 1-0 f v", entry("t", "1-0")),
+        ("XADD o 1-0 f v\r\nXGROUP CREATE o g 0\r\nRENAME o t", entry("t", "1-0")),
+    ];
+    for (way, answer) in ways {
+        let mut world = World::new(2, &[]);
+        let writer = world.connect(1);
+        world.ask(writer, "XGROUP CREATE s g $ MKSTREAM\r\nXGROUP CREATE t g $ MKSTREAM");
+        let consumer = waiter(&mut world, 0, "XREADGROUP GROUP g c BLOCK 0 STREAMS t s > >");
+        assert_eq!(figure(&mut world, "total_blocking_keys_on_nokey"), "2");
+        world.ask(writer, "XGROUP CREATE s another 0\r\nXGROUP SETID s g $\r\nEXPIRE t 100");
+        settle(&mut world);
+        assert_eq!(world.read(consumer), "");
+        world.ask(writer, way);
+        settle(&mut world);
+        // Of several keys that go at once, the one that is seen first is named.
+        let heard = world.read(consumer).replace("'t'", "'s'");
+        assert_eq!(heard, answer, "{way}");
+        assert_eq!(figure(&mut world, "total_blocking_keys_on_nokey"), "0");
+    }
+}
+
+#[test]
+fn waiting_for_entries_has_an_end() {
+    let mut world = World::new(2, &[]);
+    let boss = world.connect(1);
+    world.ask(boss, "XGROUP CREATE s g $ MKSTREAM");
+    let reader = waiter(&mut world, 0, "XREAD BLOCK 100 STREAMS s $");
+    let consumer = waiter(&mut world, 0, "XREADGROUP GROUP g c BLOCK 100 STREAMS s >");
+    let refused = waiter(&mut world, 0, "XREAD BLOCK 0 STREAMS s $");
+    assert_eq!(world.ask(boss, "CLIENT UNBLOCK 4 ERROR"), ":1\r\n");
+    settle(&mut world);
+    assert_eq!(world.read(refused), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    world.pass_ms(99);
+    assert_eq!(world.read(reader), "");
+    world.pass_ms(1);
+    assert_eq!(world.read(reader), "*-1\r\n");
+    assert_eq!(world.read(consumer), "*-1\r\n");
+    // The consumer is there, and has nothing.
+    assert_eq!(
+        world.ask(boss, "XADD s 1-0 f v\r\nXPENDING s g"),
+        format!("{}*4\r\n:0\r\n$-1\r\n$-1\r\n*-1\r\n", bulk("1-0"))
+    );
+    let history = world.ask(consumer, "XREADGROUP GROUP g c BLOCK 0 STREAMS s 0");
+    assert_eq!(history, format!("*1\r\n*2\r\n{}*0\r\n", bulk("s")), "its own past is there at once");
+}

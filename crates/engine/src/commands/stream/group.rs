@@ -92,6 +92,9 @@ pub(super) fn destroy(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Re
     let mut db = ctx.db();
     db.stream_to_change(&key)?.ok_or(NO_KEY)?;
     let was_there = db.group_destroy(&key, args.get(3))?;
+    if was_there {
+        ctx.make_ready(&key);
+    }
     reply.integer(was_there.into());
     Ok(())
 }

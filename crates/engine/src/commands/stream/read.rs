@@ -1,30 +1,22 @@
-//! Reading what is behind an ID from several streams: XREAD, XREADGROUP.
+//! Reading what is behind an ID from several streams, or waiting for it: XREAD, XREADGROUP.
+
+use std::borrow::Cow;
 
 use keyspace::{Db, Delivery, Key};
 use resp::Protocol;
 use resp::write::Aggregate;
-use value::Stream;
 use value::stream::{ConsumerNumber, Id, Pending};
+use value::{Kind, Stream};
 
 use super::range::write_entries;
+use super::wanted::Wanted;
 use super::{id, write_entry, write_id};
 use crate::args::Args;
-use crate::command::{Outcome, word_streams};
+use crate::blocking::{Late, Wait};
+use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-
-/// What is to be read.
-struct Wanted<'a> {
-    /// The most entries of each stream.
-    count: usize,
-    /// The names of a group and a consumer.
-    group: Option<(&'a [u8], &'a [u8])>,
-    is_pending: bool,
-    /// The argument of the first key, and how many there are.
-    first_key: usize,
-    keys: usize,
-}
 
 /// From where a stream is read.
 #[derive(Debug, Clone, Copy)]
@@ -33,74 +25,6 @@ enum From {
     Behind(Id),
     /// What the group has not had.
     New,
-}
-
-impl<'a> Wanted<'a> {
-    fn parse(args: &Args<'a>, for_group: bool) -> Result<Self, Error> {
-        let mut wanted = Self { count: usize::MAX, group: None, is_pending: true, first_key: 0, keys: 0 };
-        let mut cursor = args.cursor(1);
-        while !cursor.is_done() {
-            let left = cursor.left();
-            if left > 1 && cursor.take("BLOCK") {
-                timeout(cursor.next_required()?)?;
-            } else if left > 1 && cursor.take("COUNT") {
-                wanted.count = match usize::try_from(cursor.integer()?) {
-                    Err(_) | Ok(0) => usize::MAX,
-                    Ok(count) => count,
-                };
-            } else if left > 1 && cursor.take("STREAMS") {
-                wanted.first_key = cursor.position();
-                let rest = cursor.left();
-                if !rest.is_multiple_of(2) {
-                    return Err(unbalanced(for_group));
-                }
-                wanted.keys = rest / 2;
-                break;
-            } else if left > 2 && cursor.take("GROUP") {
-                if !for_group {
-                    return Err(only_for_groups("GROUP"));
-                }
-                wanted.group = Some((cursor.next_required()?, cursor.next_required()?));
-            } else if cursor.take("NOACK") {
-                if !for_group {
-                    return Err(only_for_groups("NOACK"));
-                }
-                wanted.is_pending = false;
-            } else {
-                return Err(Error::Syntax);
-            }
-        }
-        if wanted.keys == 0 {
-            return Err(Error::Syntax);
-        }
-        if for_group && wanted.group.is_none() {
-            return Err(Error::Static("ERR Missing GROUP option for XREADGROUP"));
-        }
-        debug_assert_eq!(
-            word_streams(args).map(|word| word + 1),
-            Some(wanted.first_key),
-            "the keys are locked"
-        );
-        Ok(wanted)
-    }
-}
-
-/// The milliseconds of BLOCK.
-fn timeout(text: &[u8]) -> Result<i64, Error> {
-    let timeout = super::integer(text, "ERR timeout is not an integer or out of range")?;
-    if timeout < 0 { Err(Error::Static("ERR timeout is negative")) } else { Ok(timeout) }
-}
-
-fn unbalanced(for_group: bool) -> Error {
-    let (name, ids) =
-        if for_group { ("xreadgroup", "an ID or '>'") } else { ("xread", "an ID, '+', or '$'") };
-    Error::Text(format!(
-        "ERR Unbalanced '{name}' list of streams: for each stream key {ids} must be specified."
-    ))
-}
-
-fn only_for_groups(option: &str) -> Error {
-    Error::Text(format!("ERR The {option} option is only supported by XREADGROUP. You called XREAD instead."))
 }
 
 fn meaningless(sign: char) -> Error {
@@ -120,36 +44,118 @@ pub(super) fn xreadgroup(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut
 }
 
 fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, for_group: bool) -> Outcome {
-    let wanted = Wanted::parse(args, for_group)?;
-    let keys: Vec<Key<'_>> =
-        (0..wanted.keys).map(|number| ctx.key(args, wanted.first_key + number)).collect();
-    let now_ms = ctx.access.wall().0;
-    let mut db = ctx.db();
-    let mut places = Vec::with_capacity(keys.len());
-    for (number, key) in keys.iter().enumerate() {
-        let text = args.get(wanted.first_key + wanted.keys + number);
-        places.push(place(&mut db, key, text, wanted.group.map(|(group, _)| group))?);
+    let wanted = Wanted::parse(args, for_group, ctx.now())?;
+    let places = places(ctx, args, &wanted)?;
+    if write(ctx, args, &wanted, &places, reply)? {
+        return Ok(());
     }
-    let deferred = reply.defer();
-    let mut streams = 0;
-    for (key, place) in keys.iter().zip(places) {
-        let was_read = match wanted.group {
-            None => read_stream(&mut db, key, place, wanted.count, reply)?,
-            Some(names) => Reader { db: &mut db, key, names, now_ms }.read(&wanted, place, reply)?,
-        };
-        streams += usize::from(was_read);
-    }
-    match (streams, reply.protocol()) {
-        (0, _) => reply.null_array(),
-        (_, Protocol::Resp2) => reply.finish(deferred, Aggregate::Array, streams),
-        (_, Protocol::Resp3) => reply.finish(deferred, Aggregate::Map, streams),
+    match wanted.timeout_ms {
+        Some(timeout_ms) if ctx.may_wait() => wait(ctx, args, &wanted, &places, timeout_ms),
+        _ => reply.null_array(),
     }
     Ok(())
 }
 
+/// The numbers of the streams to look at, and from where each is to be read.
+fn places(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<(usize, From)>, Error> {
+    let mut places = Vec::with_capacity(wanted.keys);
+    for number in 0..wanted.keys {
+        let key = ctx.key(args, wanted.first_key + number);
+        // What has become of its keys is an answer for a group's consumer.
+        let is_seen = if wanted.group.is_some() { ctx.reaches(&key) } else { ctx.sees(&key, Kind::Stream) };
+        if is_seen {
+            let text = args.get(wanted.place_at(number));
+            let mut db = ctx.db();
+            places.push((number, place(db.stream(&key)?, &key, text, wanted.group_name())?));
+        }
+    }
+    Ok(places)
+}
+
+/// Writes what there is; false if there is nothing.
+fn write(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    wanted: &Wanted<'_>,
+    places: &[(usize, From)],
+    reply: &mut Reply<'_>,
+) -> Result<bool, Error> {
+    let now_ms = ctx.access.wall().0;
+    let deferred = reply.defer();
+    let mut streams = 0;
+    for &(number, place) in places {
+        let key = ctx.key(args, wanted.first_key + number);
+        let mut db = ctx.db();
+        let was_read = match wanted.group {
+            None => read_stream(&mut db, &key, place, wanted.count, reply)?,
+            Some(names) => Reader { db: &mut db, key: &key, names, now_ms }.read(wanted, place, reply)?,
+        };
+        streams += usize::from(was_read);
+    }
+    if streams > 0 {
+        let kind = if reply.protocol() == Protocol::Resp2 { Aggregate::Array } else { Aggregate::Map };
+        reply.finish(deferred, kind, streams);
+    }
+    Ok(streams > 0)
+}
+
+/// Waits for entries in one of the streams. In the place of `$` stands the last ID of now.
+fn wait(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    wanted: &Wanted<'_>,
+    places: &[(usize, From)],
+    timeout_ms: u64,
+) {
+    let mut words: Vec<Cow<'_, [u8]>> = args.from(0).map(Cow::Borrowed).collect();
+    for &(number, place) in places {
+        let word = &mut words[wanted.place_at(number)];
+        if let (From::Behind(id), b"$") = (place, &**word) {
+            *word = Cow::Owned(id.to_string().into_bytes());
+        }
+    }
+    let for_group = wanted.group.is_some();
+    ctx.wait(
+        words.into_iter().collect(),
+        Wait {
+            keys: (wanted.first_key..wanted.first_key + wanted.keys).collect(),
+            kind: Kind::Stream,
+            ready: Some(if for_group { is_ready_for_group } else { is_ready }),
+            minds_absence: for_group,
+            timeout_ms,
+            late: Late::NullArray,
+        },
+    );
+}
+
+fn is_ready(ctx: &mut Context<'_, '_>, args: &Args<'_>, at: usize) -> bool {
+    has_answer(ctx, args, at, false)
+}
+
+fn is_ready_for_group(ctx: &mut Context<'_, '_>, args: &Args<'_>, at: usize) -> bool {
+    has_answer(ctx, args, at, true)
+}
+
+/// Whether a key has entries for a command that waits, or is a reason for an error.
+fn has_answer(ctx: &mut Context<'_, '_>, args: &Args<'_>, at: usize, for_group: bool) -> bool {
+    let Ok(wanted) = Wanted::parse(args, for_group, ctx.now()) else { return true };
+    let (key, group) = (ctx.key(args, at), wanted.group_name());
+    let mut db = ctx.db();
+    let Ok(stream) = db.stream_to_change(&key) else { return true };
+    // The same key may stand there with several IDs.
+    let mut numbers = (0..wanted.keys).filter(|number| args.get(wanted.first_key + number) == key.bytes);
+    numbers.any(|number| match place(stream, &key, args.get(wanted.place_at(number)), group) {
+        Ok(place) => stream.is_some_and(|stream| first_unread(stream, place, group).is_some()),
+        Err(_) => true,
+    })
+}
+
 /// From where a stream is to be read; the group has to be there.
-fn place(db: &mut Db<'_, '_>, key: &Key<'_>, text: &[u8], group: Option<&[u8]>) -> Result<From, Error> {
-    let stream = db.stream(key)?;
+fn place(stream: Option<&Stream>, key: &Key<'_>, text: &[u8], group: Option<&[u8]>) -> Result<From, Error> {
     if let Some(group) = group
         && stream.is_none_or(|stream| stream.group(group).is_none())
     {
@@ -176,6 +182,16 @@ fn before_last(stream: &Stream) -> Option<Id> {
     stream.range_back(Id::MIN, Id::MAX).next()?.id().previous()
 }
 
+/// The first ID that an unread entry may have; `None` if there is no such entry.
+fn first_unread(stream: &Stream, place: From, group: Option<&[u8]>) -> Option<Id> {
+    let behind = match place {
+        From::Behind(id) => id,
+        From::New => stream.group(group?)?.last_id,
+    };
+    let first = behind.next()?;
+    stream.range(first, Id::MAX).next().map(|_| first)
+}
+
 /// The header of one stream's part of the reply.
 fn begin_stream(reply: &mut Reply<'_>, key: &Key<'_>) {
     if reply.protocol() == Protocol::Resp2 {
@@ -192,11 +208,8 @@ fn read_stream(
     count: usize,
     reply: &mut Reply<'_>,
 ) -> Result<bool, Error> {
-    let From::Behind(behind) = place else { return Ok(false) };
-    let (Some(stream), Some(first)) = (db.stream_to_change(key)?, behind.next()) else { return Ok(false) };
-    if stream.range(first, Id::MAX).next().is_none() {
-        return Ok(false);
-    }
+    let Some(stream) = db.stream_to_change(key)? else { return Ok(false) };
+    let Some(first) = first_unread(stream, place, None) else { return Ok(false) };
     begin_stream(reply, key);
     write_entries(reply, stream.range(first, Id::MAX), count);
     Ok(true)
@@ -230,12 +243,8 @@ impl Reader<'_, '_, '_, '_> {
     fn read_new(&mut self, wanted: &Wanted<'_>, reply: &mut Reply<'_>) -> Result<bool, Error> {
         let (group, consumer) = self.names;
         let Some(stream) = self.db.stream_to_change(self.key)? else { return Ok(false) };
-        let first = stream.group(group).and_then(|group| group.last_id.next());
-        let Some(first) = first else { return Ok(false) };
+        let Some(first) = first_unread(stream, From::New, Some(group)) else { return Ok(false) };
         let ids: Vec<Id> = stream.range(first, Id::MAX).take(wanted.count).map(|entry| entry.id()).collect();
-        if ids.is_empty() {
-            return Ok(false);
-        }
         begin_stream(reply, self.key);
         write_entries(reply, stream.range(first, Id::MAX), wanted.count);
         let delivery = Delivery { group, consumer, ids: &ids, is_pending: wanted.is_pending };
