@@ -45,6 +45,7 @@ use crate::context::Context;
 use crate::reply::Reply;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
+use crate::statistics::WorkerStatistics;
 use crate::table::Row;
 use crate::tracking::{Mode, Place};
 
@@ -205,11 +206,22 @@ impl Waiter {
         shards
     }
 
-    /// Writes what the client is told that was not served.
-    pub fn write_end(&self, out: &mut Vec<u8>) {
-        if self.facts.is_silent {
-            return;
+    /// Writes what the client is told that was not served, and counts its command.
+    pub fn write_end(&self, out: &mut Vec<u8>, shared: &Shared, statistics: &WorkerStatistics) {
+        let begin = out.len();
+        self.tell_end(out);
+        let refused = self.end() == Some(End::Refused);
+        if refused {
+            statistics.answered_error(&out[begin..]);
         }
+        // It has done nothing, and waiting takes no time of anybody.
+        statistics.ran(self.row.index, 0, refused, shared.hot.latency_tracking.load(Ordering::Relaxed));
+        if self.facts.is_silent {
+            out.truncate(begin);
+        }
+    }
+
+    fn tell_end(&self, out: &mut Vec<u8>) {
         let mut reply = Reply::new(out, self.facts.protocol);
         match (self.end(), self.wait.late) {
             (Some(End::Refused), _) => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),

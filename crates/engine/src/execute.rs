@@ -439,15 +439,37 @@ fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) -> bool {
 /// transaction come before their EXEC, which is the order in which Redis shows them.
 #[inline]
 pub(crate) fn account(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
+    if context.session.waiting.is_none() {
+        account_ended(context, row, args, took, failed);
+    }
+    if !row.command.flags.has(Flags::SKIP_MONITOR) {
+        show(context, row, args);
+    }
+}
+
+/// What is noted of a command when it has an answer, which for one that waits is later than when it came.
+#[inline]
+pub(crate) fn account_ended(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
     let (shared, session) = (context.shared, &*context.session);
-    let now = context.access.now();
     if let Some(statistics) = shared.statistics.get(context.access.worker().0) {
         statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
     }
-    note_slow(shared, row, args, session, now.0 / 1000, took);
-    if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
+    note_slow(shared, row, args, session, context.access.now().0 / 1000, took);
+}
+
+/// Tells MONITOR clients of a command that they would not be told of behind it: a script comes before what it calls.
+pub(crate) fn announce(context: &Context<'_, '_>, args: &Args<'_>) {
+    show(context, &context.row, args);
+}
+
+/// Tells MONITOR clients of a client's command.
+#[inline]
+fn show(context: &Context<'_, '_>, row: &Row, args: &Args<'_>) {
+    if context.shared.clients.monitors.load(Ordering::Relaxed) > 0 {
+        let session = &*context.session;
         let source = if session.record.is_unix { "unix:" } else { "" };
-        feed_monitors(context.host, row, args, (session.database, source, &session.record.address), now);
+        let origin = (session.database, source, &*session.record.address);
+        feed_monitors(context.host, row, args, origin, context.access.now());
     }
 }
 
@@ -488,7 +510,7 @@ fn feed_monitors(
     (database, source, address): (DbIndex, &str, &str),
     now: stdx::time::UnixMs,
 ) {
-    if row.command.flags.has(Flags::ADMIN) || row.command.flags.has(Flags::SKIP_MONITOR) {
+    if row.command.flags.has(Flags::ADMIN) {
         return;
     }
     let mut line = format!("{}.{:06} [{} {source}{address}]", now.0 / 1000, now.0 % 1000 * 1000, database.0)

@@ -9,7 +9,7 @@ use super::{End, Name, Waiter};
 use crate::command::Outcome;
 use crate::context::{Context, tell_observers};
 use crate::error::Error;
-use crate::execute::call;
+use crate::execute::{account_ended, call};
 use crate::gate::{self, Request};
 use crate::host::Host;
 use crate::permission;
@@ -224,13 +224,20 @@ fn run(context: &mut Context<'_, '_>, waiter: &Waiter, out: &mut Vec<u8>) {
     let args = waiter.args.as_args();
     if let Err(error) = check(context, waiter) {
         Reply::new(out, context.session.protocol).error(error.to_string());
+        if let Some(statistics) = context.shared.statistics.get(context.access.worker().0) {
+            statistics.rejected(waiter.row.index);
+            statistics.answered_error(out);
+        }
         return;
     }
+    let started = (context.shared.clock)();
     context.access.start_unit();
     let mut reply = Reply::new(out, context.session.protocol);
-    call(context, &args, &mut reply);
+    let failed = call(context, &args, &mut reply);
     context.tell_observers();
     context.remember_keys(&args);
+    let took = (context.shared.clock)().saturating_sub(started);
+    account_ended(context, &waiter.row, &args, took, failed);
 }
 
 /// Whether the command may run now: rules and circumstances may have changed since it began to wait.

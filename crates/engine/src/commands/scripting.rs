@@ -6,6 +6,7 @@ use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
+use crate::execute::announce;
 use crate::reply::Reply;
 use crate::scripting::{Job, run};
 
@@ -72,6 +73,7 @@ fn evalsha_ro(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>)
 }
 
 fn by_text(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Outcome {
+    announce(ctx, args);
     let (keys, arguments) = words(args)?;
     let scripts = &ctx.shared.scripts;
     let interpreter = ctx.interpreters.interpreter(scripts);
@@ -81,6 +83,7 @@ fn by_text(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, re
 }
 
 fn by_name(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Outcome {
+    announce(ctx, args);
     let (keys, arguments) = words(args)?;
     let scripts = &ctx.shared.scripts;
     let interpreter = ctx.interpreters.interpreter(scripts);

@@ -78,6 +78,7 @@ impl Worker<'_> {
 
     /// Ends the waits whose time is up.
     pub(super) fn end_waits(&mut self, now: Now) {
+        let shared = &self.node.shared;
         while let Some(&(end, number)) = self.wait_ends.first()
             && end <= now.monotonic_ns
         {
@@ -88,7 +89,7 @@ impl Worker<'_> {
             if let Some(waiter) = connection.session.waiting.clone()
                 && waiter.claim(End::Late)
             {
-                waiter.write_end(connection.output.buffer());
+                waiter.write_end(connection.output.buffer(), shared, &shared.statistics[self.index]);
                 self.go_on(number);
             }
         }
@@ -97,12 +98,13 @@ impl Worker<'_> {
 
     /// Ends the wait of a client that CLIENT UNBLOCK has unblocked.
     pub(super) fn end_wait_if_claimed(&mut self, now: Now, number: usize, id: u64) {
+        let shared = &self.node.shared;
         let place = self.connections.get_mut(number).and_then(Option::as_mut);
         let Some(connection) = place.filter(|connection| connection.session.record.id == id) else { return };
         if let Some(waiter) = connection.session.waiting.clone()
             && matches!(waiter.end(), Some(End::Late | End::Refused))
         {
-            waiter.write_end(connection.output.buffer());
+            waiter.write_end(connection.output.buffer(), shared, &shared.statistics[self.index]);
             self.go_on(number);
             self.release_answered(now);
         }

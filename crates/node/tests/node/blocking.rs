@@ -247,6 +247,35 @@ fn a_client_can_be_unblocked() {
 }
 
 #[test]
+fn a_command_that_waits_is_counted_when_it_ends() {
+    let mut world = World::new(2, &[]);
+    let boss = world.connect(1);
+    let calls = |world: &mut World| {
+        let info = world.ask(boss, "INFO commandstats");
+        let line = info.lines().find(|line| line.starts_with("cmdstat_blpop")).unwrap_or_default();
+        let figures = line.split([':', ',']).filter(|figure| figure.contains("calls="));
+        figures.map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    let late = waiter(&mut world, 0, "BLPOP k 0");
+    waiter(&mut world, 0, "BLPOP k 0");
+    let served = waiter(&mut world, 0, "BLPOP k 0");
+    assert_eq!(calls(&mut world), "");
+    world.ask(boss, "CLIENT UNBLOCK 2");
+    settle(&mut world);
+    assert_eq!(calls(&mut world), "calls=1 rejected_calls=0 failed_calls=0");
+    world.ask(boss, "CLIENT UNBLOCK 3 ERROR");
+    settle(&mut world);
+    assert_eq!(calls(&mut world), "calls=2 rejected_calls=0 failed_calls=1");
+    assert!(world.ask(boss, "INFO errorstats").contains("errorstat_UNBLOCKED:count=1"));
+    world.ask(boss, "CONFIG SET slowlog-log-slower-than 0\r\nSLOWLOG RESET\r\nRPUSH k a");
+    settle(&mut world);
+    assert_eq!(world.read(served), popped("k", "a"));
+    assert_eq!(calls(&mut world), "calls=3 rejected_calls=0 failed_calls=1");
+    assert!(world.ask(boss, "SLOWLOG GET 9").contains("BLPOP"));
+    assert_eq!(world.read(late), "*-1\r\n");
+}
+
+#[test]
 fn an_unblocked_client_is_passed_by_before_it_knows() {
     let mut world = World::new(2, &[]);
     let first = waiter(&mut world, 0, "BLPOP k 0");
