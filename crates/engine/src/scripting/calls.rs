@@ -69,13 +69,11 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
             return Err("ERR This Redis command is not allowed from script".to_owned());
         }
         self.permit(&row, args)?;
-        if flags.has(Flags::WRITE) {
-            if self.read_only {
-                return Err("ERR Write commands are not allowed from read-only scripts.".to_owned());
-            }
-            if self.ctx.shared.writes_refused.load(Ordering::Relaxed) {
-                return Err(self.ctx.shared.write_refusal().unwrap_or_default());
-            }
+        if self.read_only && (flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE)) {
+            return Err("ERR Write commands are not allowed from read-only scripts.".to_owned());
+        }
+        if flags.has(Flags::WRITE) && self.ctx.shared.writes_refused.load(Ordering::Relaxed) {
+            return Err(self.ctx.shared.write_refusal().unwrap_or_default());
         }
         // A script that has changed something is not stopped half-way.
         if flags.has(Flags::DENYOOM)

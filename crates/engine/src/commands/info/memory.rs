@@ -16,7 +16,7 @@ pub(super) fn memory(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "allocator_resident", memory.resident);
     line(out, "allocator_muzzy", 0);
     with_human(out, "total_system_memory", memory.system);
-    scripts(out);
+    scripts(ctx, out);
     let config = ctx.shared.config.read();
     with_human(out, "maxmemory", config.size(Param::Maxmemory) as usize);
     line(out, "maxmemory_policy", config.choice(Param::MaxmemoryPolicy));
@@ -75,19 +75,20 @@ fn used(ctx: &Context<'_, '_>, memory: &MemoryFigures, out: &mut String) {
     line(out, "used_memory_dataset_perc", percent(dataset, memory.allocated - startup));
 }
 
-/// Scripts and functions, of which there are none yet.
-fn scripts(out: &mut String) {
+/// Scripts, and functions, of which there are none yet. What the interpreters take is not counted.
+fn scripts(ctx: &Context<'_, '_>, out: &mut String) {
+    let known = ctx.shared.scripts.figures();
     line(out, "used_memory_lua", 0);
     line(out, "used_memory_vm_eval", 0);
     line(out, "used_memory_lua_human", "0B");
-    line(out, "used_memory_scripts_eval", 0);
-    line(out, "number_of_cached_scripts", 0);
+    line(out, "used_memory_scripts_eval", known.memory);
+    line(out, "number_of_cached_scripts", known.count);
     line(out, "number_of_functions", 0);
     line(out, "number_of_libraries", 0);
     line(out, "used_memory_vm_functions", 0);
     with_human(out, "used_memory_vm_total", 0);
     line(out, "used_memory_functions", 0);
-    with_human(out, "used_memory_scripts", 0);
+    with_human(out, "used_memory_scripts", known.memory);
 }
 
 /// How much more the allocator and the process hold than is used.

@@ -102,7 +102,7 @@ fn keys(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "expire_cycle_cpu_milliseconds", total(ctx, |worker| &worker.expiry_ns) / 1_000_000);
     line(out, "evicted_keys", sum(ctx, |worker| worker.evicted_keys.get()));
     line(out, "evicted_clients", ctx.shared.clients.evicted.load(Relaxed));
-    line(out, "evicted_scripts", 0);
+    line(out, "evicted_scripts", ctx.shared.scripts.figures().evicted);
     let (current, all) = ctx.shared.meter.exceeded_ms((ctx.shared.clock)());
     line(out, "total_eviction_exceeded_time", all);
     line(out, "current_eviction_exceeded_time", current);
