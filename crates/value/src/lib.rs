@@ -2,7 +2,7 @@
 //!
 //! Two structures carry everything. Unordered: [`table::Table`], a linear-hashed table of [`page`]s of packed entries, which
 //! serves as the directory of keys and as the large form of a hash and of a set. Ordered: [`tree::Tree`], a counted B+tree
-//! of packed leaves. Where a hash decides which of many buckets is looked at, they grow and shrink by [`linear`] hashing.
+//! of packed leaves. Where a hash decides which of many buckets is looked at, they grow and shrink by `linear` hashing.
 //! A [`blob::Blob`] is a long string, a [`packed`] block a small hash, a [`leaf`] block a small ordered value. All
 //! of them clone in constant time and copy what a write touches.
 //!

@@ -11,7 +11,7 @@
 //! from then on one path of a tree at a time.
 //!
 //! **Nodes.** Entries come at the end, so they are collected in a block of their own, which joins the tree when it has as
-//! many entries or bytes as `stream-node-max-entries` and `stream-node-max-bytes` allow. In a [`node`] an entry tells
+//! many entries or bytes as `stream-node-max-entries` and `stream-node-max-bytes` allow. In a `node` an entry tells
 //! how far its ID is from the one before and which names it has, so a small one takes a few bytes. An entry is found by a
 //! search for its node and a walk through it. Trimming with `~` removes whole nodes.
 //!
