@@ -116,10 +116,10 @@ impl<'a> Plan<'a> {
 
     /// The version that a reader must know.
     pub(crate) fn version(self) -> u32 {
-        match self.tag() {
-            tag::STREAM_3 => tag::STREAM_3_VERSION,
-            _ if self.outline.is_some_and(Outline::has_expiry) => tag::FIELD_EXPIRY_VERSION,
-            _ => tag::PLAIN_VERSION,
+        if self.outline.is_some_and(Outline::has_expiry) {
+            tag::FIELD_EXPIRY_VERSION
+        } else {
+            tag::PLAIN_VERSION
         }
     }
 
@@ -128,7 +128,7 @@ impl<'a> Plan<'a> {
             (ValueRef::List(_), _) => tag::LIST_QUICKLIST2,
             (ValueRef::Set(set), _) => set::tag(set),
             (ValueRef::ZSet(zset), _) => zset::tag(zset),
-            (ValueRef::Stream(stream), _) => stream::tag(stream),
+            (ValueRef::Stream(_), _) => tag::STREAM_2,
             (_, outline) => outline.map_or(tag::STRING, Outline::tag),
         }
     }

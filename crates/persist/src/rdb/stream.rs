@@ -1,4 +1,4 @@
-//! Streams: three forms to read, two of them to write.
+//! Streams: three forms to read, the second of them to write.
 //!
 //! ```text
 //! stream   = nodes  length  last ID  [first ID  max deleted ID  entries added]  groups
@@ -8,7 +8,8 @@
 //! consumer = name  seen (u64 le)  [active (u64 le)]  IDs of 16 bytes
 //! ```
 //! Lists stand behind their lengths; an ID elsewhere is two lengths. What stands in brackets came with Redis 7.0, the time of
-//! activity with 7.2. It is written only if some consumer's two times differ, so that Redis 7.0 reads most streams.
+//! activity with 7.2. It is read and not written, so that Redis 7.0 reads every stream: after a restart a consumer was last
+//! active when it was last seen.
 //!
 //! The listpack of a node begins with a master entry, the names of the first one, which others refer to:
 //!
@@ -214,15 +215,8 @@ fn read_consumer(kind: u8, cursor: &mut Cursor<'_>, group: &mut Group) -> Result
     Ok(())
 }
 
-/// The type to write.
-pub(crate) fn tag(stream: &Stream) -> u8 {
-    let has_activity = |group: &Group| group.consumers().iter().any(|one| one.seen_ms != one.active_ms);
-    if stream.groups().any(|(_, group)| has_activity(group)) { tags::STREAM_3 } else { tags::STREAM_2 }
-}
-
 /// Writes the stream behind its type.
 pub(crate) fn write(stream: &Stream, output: &mut Output<'_>) {
-    let kind = tag(stream);
     output.length(stream.node_count() as u64);
     let mut block = listpack::Writer::default();
     for entries in stream.nodes() {
@@ -237,7 +231,7 @@ pub(crate) fn write(stream: &Stream, output: &mut Output<'_>) {
     output.length(stream.groups().len() as u64);
     for (name, group) in stream.groups() {
         output.string(name);
-        write_group(kind, group, output);
+        write_group(group, output);
     }
 }
 
@@ -288,7 +282,7 @@ fn names<'a>(entry: &Entry<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     entry.fields().map(|(name, _)| name)
 }
 
-fn write_group(kind: u8, group: &Group, output: &mut Output<'_>) {
+fn write_group(group: &Group, output: &mut Output<'_>) {
     write_length_id(group.last_id, output);
     output.length(group.entries_read.unwrap_or(UNKNOWN));
     output.length(group.pending.len() as u64);
@@ -301,9 +295,6 @@ fn write_group(kind: u8, group: &Group, output: &mut Output<'_>) {
     for consumer in group.consumers() {
         output.string(consumer.name);
         output.bytes(&consumer.seen_ms.to_le_bytes());
-        if kind == tags::STREAM_3 {
-            output.bytes(&consumer.active_ms.to_le_bytes());
-        }
         output.length(group.pending.len_of(consumer.number) as u64);
         for id in group.pending.ids_of(consumer.number, Id::MIN) {
             output.bytes(&raw_id(id));
@@ -406,7 +397,7 @@ mod tests {
         let mut compressor = Compressor::default();
         let mut out = Vec::new();
         write(&stream, &mut Output::new(&mut out, Some(&mut compressor)));
-        let again = read(tag(&stream), &mut Cursor::new(&out, 1 << 20), SETTINGS).expect("its own bytes");
+        let again = read(tags::STREAM_2, &mut Cursor::new(&out, 1 << 20), SETTINGS).expect("its own bytes");
         assert_eq!(again.facts(), stream.facts());
         let mut once_more = Vec::new();
         write(&again, &mut Output::new(&mut once_more, Some(&mut compressor)));
@@ -414,16 +405,14 @@ mod tests {
     }
 
     #[test]
-    fn times_of_activity_are_written_where_they_tell_something() {
+    fn a_consumer_was_last_active_when_it_was_last_seen() {
         let mut stream = Parts::good().read().expect("good");
-        assert_eq!(tag(&stream), tags::STREAM_2);
         stream.group_mut(b"group").expect("there").note(b"anna", 20, None);
-        assert_eq!(tag(&stream), tags::STREAM_3);
         let mut out = Vec::new();
         write(&stream, &mut Output::new(&mut out, None));
-        let again = read(tags::STREAM_3, &mut Cursor::new(&out, 1 << 20), SETTINGS).expect("its own bytes");
+        let again = read(tags::STREAM_2, &mut Cursor::new(&out, 1 << 20), SETTINGS).expect("its own bytes");
         let anna = again.group(b"group").and_then(|group| group.consumer(b"anna")).expect("there");
-        assert_eq!((anna.seen_ms, anna.active_ms), (20, 8));
+        assert_eq!((anna.seen_ms, anna.active_ms), (20, 20));
     }
 
     type Spoil = fn(&mut Parts);

@@ -68,8 +68,6 @@ pub(crate) const EOF: u8 = 255;
 pub(crate) const PLAIN_VERSION: u32 = 10;
 /// The version written when a field of a hash expires: Redis 7.4.
 pub(crate) const FIELD_EXPIRY_VERSION: u32 = 12;
-/// The version of a payload with a stream of Redis 7.2.
-pub(crate) const STREAM_3_VERSION: u32 = 11;
 /// The last version of Redis that is read.
 const LAST_REDIS_VERSION: u32 = 14;
 /// The version of Valkey 9.
