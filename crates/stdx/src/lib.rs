@@ -8,6 +8,7 @@ pub mod checksum;
 pub mod glob;
 pub mod hash;
 pub mod long_double;
+pub mod merge_sort;
 pub mod number;
 pub mod prefetch;
 pub mod quote;
