@@ -89,6 +89,26 @@ impl ZSet {
         self.as_ref().is_empty()
     }
 
+    /// Changes the sorted set. A block is edited in `scratch` and stored at its new size afterwards.
+    pub fn edit<R>(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        settings: Settings,
+        change: impl FnOnce(&mut ZSetEdit<'_>) -> R,
+    ) -> R {
+        let mut edit = match self {
+            Self::Packed(block) => ZSetEdit::packed(block, scratch, settings),
+            Self::Large(large) => ZSetEdit::large(large, settings),
+        };
+        let result = change(&mut edit);
+        match edit.finish() {
+            Edited::InPlace => {}
+            Edited::Packed => *self = Self::Packed(Arc::from(scratch.as_slice())),
+            Edited::Grown(zset) => *self = zset,
+        }
+        result
+    }
+
     /// Whether two clones of a sorted set are as they were when they were one; it takes a look at each, not a walk.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {

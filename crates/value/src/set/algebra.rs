@@ -93,47 +93,83 @@ pub fn walk(operation: Operation, sets: &[Set], settings: Settings, each: &mut d
 
 /// The result of an operation as a set of its own.
 pub fn combine(operation: Operation, sets: &[Set], settings: Settings) -> Set {
-    let changed = match operation {
-        Operation::Union => union(sets, settings),
-        Operation::Difference if is_cheap_to_subtract(sets) => subtract(sets, settings),
-        Operation::Intersection | Operation::Difference => {
-            let mut result = Set::new();
-            result.edit(&mut Vec::new(), settings, |edit| {
-                walk(operation, sets, settings, &mut |member| {
-                    edit.add(member);
-                });
-            });
-            return result;
-        }
-    };
-    settle(changed, settings)
+    let mut combination = Combination::new(operation, sets.to_vec(), settings);
+    while combination.step(usize::MAX) {}
+    combination.finish()
 }
 
-/// A clone of the largest set, to which the others' members are added.
-fn union(sets: &[Set], settings: Settings) -> Set {
-    let Some((largest, base)) = sets.iter().enumerate().max_by_key(|(_, set)| set.len()) else {
-        return Set::new();
-    };
-    let mut whole = base.clone();
-    whole.edit(&mut Vec::new(), settings, |edit| {
-        let others = sets.iter().enumerate().filter(|(index, _)| *index != largest);
-        for member in others.flat_map(|(_, set)| set.as_ref().iter()) {
-            edit.add(&member);
-        }
-    });
-    whole
+/// The result of an operation in the making. It stops and goes on where its owner wants.
+#[derive(Debug)]
+pub struct Combination {
+    result: Set,
+    way: Way,
+    settings: Settings,
+    scratch: Vec<u8>,
 }
 
-/// A clone of the first set, from which the others' members are removed.
-fn subtract(sets: &[Set], settings: Settings) -> Set {
-    let Some((first, others)) = sets.split_first() else { return Set::new() };
-    let mut rest = first.clone();
-    rest.edit(&mut Vec::new(), settings, |edit| {
-        for member in others.iter().flat_map(|set| set.as_ref().iter()) {
-            edit.remove(&member);
+/// How a result is made.
+#[derive(Debug)]
+enum Way {
+    /// From a clone of a set: to a union the others' members are added, from a difference they are removed.
+    /// They are kept to the end: who owns the combination decides where they are freed.
+    Change { operation: Operation, others: Vec<Set>, at: usize, cursor: u64 },
+    /// From nothing: what a walk finds is added.
+    Collect(Walk),
+}
+
+impl Combination {
+    /// Begins with the sets as they are.
+    pub fn new(operation: Operation, mut sets: Vec<Set>, settings: Settings) -> Self {
+        let base = match operation {
+            Operation::Union => sets.iter().enumerate().max_by_key(|(_, set)| set.len()).map(|(at, _)| at),
+            Operation::Difference if is_cheap_to_subtract(&sets) => Some(0),
+            Operation::Intersection | Operation::Difference => None,
+        };
+        let (result, way) = match base {
+            Some(base) => {
+                let result = sets.remove(base);
+                (result, Way::Change { operation, others: sets, at: 0, cursor: 0 })
+            }
+            None => (Set::new(), Way::Collect(Walk::new(operation, sets, settings))),
+        };
+        Self { result, way, settings, scratch: Vec::new() }
+    }
+
+    /// Looks at about `count` members, those of a block all at once; false at the end.
+    pub fn step(&mut self, count: usize) -> bool {
+        let Self { result, way, settings, scratch } = self;
+        result.edit(scratch, *settings, |edit| match way {
+            Way::Collect(walk) => walk.step(count, &mut |member| {
+                edit.add(member);
+            }),
+            Way::Change { operation, others, at, cursor } => {
+                let mut seen = 0;
+                while let Some(set) = others.get(*at)
+                    && seen < count
+                {
+                    *cursor = set.as_ref().scan(*cursor, count - seen, &mut |member| {
+                        seen += 1;
+                        match operation {
+                            Operation::Union => edit.add(member),
+                            _ => edit.remove(member),
+                        };
+                    });
+                    seen += 1;
+                    *at += usize::from(*cursor == 0);
+                }
+                *at < others.len()
+            }
+        })
+    }
+
+    /// The result, after the last step.
+    pub fn finish(&mut self) -> Set {
+        let result = std::mem::take(&mut self.result);
+        match self.way {
+            Way::Change { .. } => settle(result, self.settings),
+            Way::Collect(_) => result,
         }
-    });
-    rest
+    }
 }
 
 /// Whether the others have few members beside the first set, all of whose members would be looked at otherwise.
