@@ -108,9 +108,9 @@ impl Output {
         }
     }
 
-    /// Lets the producer whose turn it is write a slice; before [`Output::bytes`].
-    pub fn advance(&mut self) {
-        let Some(Chunk::Later(producer)) = self.chunks.front_mut() else { return };
+    /// Lets the producer whose turn it is, if it is one's, write a slice; before [`Output::bytes`]. True if one has worked.
+    pub fn advance(&mut self) -> bool {
+        let Some(Chunk::Later(producer)) = self.chunks.front_mut() else { return false };
         let mut bytes = Vec::new();
         let before = producer.remaining_bytes();
         let progress = producer.produce(&mut bytes);
@@ -124,6 +124,7 @@ impl Output {
             self.chunk_bytes += bytes.len();
             self.chunks.push_front(Chunk::Own(bytes));
         }
+        true
     }
 
     /// Whether [`Output::take_spent`] has something to give.
@@ -146,6 +147,11 @@ impl Output {
     /// Whether nothing is left to send.
     pub fn is_empty(&self) -> bool {
         self.chunks.is_empty() && self.sent == self.buffer.len()
+    }
+
+    /// Whether what is to be sent next is not made yet.
+    pub fn is_being_made(&self) -> bool {
+        matches!(self.chunks.front(), Some(Chunk::Later(_)))
     }
 
     /// Bytes left to send, those that are not made yet by estimate.

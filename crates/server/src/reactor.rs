@@ -34,7 +34,11 @@ const ARENA: usize = 256 * 1024;
 const WRITE_BUDGET: usize = 256 * 1024;
 /// Bytes written in one turn before connections that are owed much wait for the next.
 const TURN_BUDGET: usize = 2 * WRITE_BUDGET;
-/// A connection that is owed no more never waits for the next turn.
+/// Bytes that a slice of a long reply counts for at least: to make it takes time however few they are.
+const SLICE_COST: usize = 32 * 1024;
+/// What a step counts for that has made nothing yet: it has computed instead, for longer.
+const STEP_COST: usize = TURN_BUDGET / 4;
+/// A connection that is owed no more never waits for the next turn, unless it has to be made.
 const SHORT: usize = 16 * 1024;
 /// Connections taken from the mailbox in one turn.
 const ADOPT_BUDGET: usize = 64;
@@ -258,12 +262,12 @@ impl<'n> Reactor<'n> {
                 continue;
             }
             let output = self.worker.output(number);
-            if budget == 0 && output.len() > SHORT {
+            if budget == 0 && (output.len() > SHORT || output.is_being_made()) {
                 self.worker.retry_write(number);
                 continue;
             }
-            let (sent, bytes) = write_some(&mut socket.stream, output);
-            budget = budget.saturating_sub(bytes);
+            let (sent, cost) = write_some(&mut socket.stream, output);
+            budget = budget.saturating_sub(cost);
             match sent {
                 Ok(Sent::All) => self.worker.written(number),
                 Ok(Sent::Blocked) => socket.write_blocked = true,
@@ -319,28 +323,31 @@ enum Sent {
     BudgetSpent,
 }
 
-/// Writes until all is sent, the socket is full or the budget is spent; tells how many bytes went, too.
+/// Writes until all is sent, the socket is full or the budget is spent; tells how much of that it has spent, too.
 fn write_some(stream: &mut Stream, output: &mut node::Output) -> (io::Result<Sent>, usize) {
-    let mut sent = 0;
+    let mut spent = 0;
     while !output.is_empty() {
-        output.advance();
+        if output.advance() {
+            spent += SLICE_COST.saturating_sub(output.bytes().len());
+        }
         if output.bytes().is_empty() {
             // A producer that works and has nothing to show yet has had its share of the turn.
-            return (Ok(if output.is_empty() { Sent::All } else { Sent::BudgetSpent }), sent);
+            let result = if output.is_empty() { Sent::All } else { Sent::BudgetSpent };
+            return (Ok(result), spent + STEP_COST);
         }
         match stream.write(output.bytes()) {
-            Ok(0) => return (Err(ErrorKind::WriteZero.into()), sent),
+            Ok(0) => return (Err(ErrorKind::WriteZero.into()), spent),
             Ok(count) => {
                 output.consume(count);
-                sent += count;
+                spent += count;
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return (Ok(Sent::Blocked), sent),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return (Ok(Sent::Blocked), spent),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return (Err(error), sent),
+            Err(error) => return (Err(error), spent),
         }
-        if sent >= WRITE_BUDGET && !output.is_empty() {
-            return (Ok(Sent::BudgetSpent), sent);
+        if spent >= WRITE_BUDGET && !output.is_empty() {
+            return (Ok(Sent::BudgetSpent), spent);
         }
     }
-    (Ok(Sent::All), sent)
+    (Ok(Sent::All), spent)
 }
