@@ -3,14 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use keyspace::{Access, Busy, DbIndex, Evictor, Rule, Target};
+use keyspace::{Access, Busy, DbIndex, Evictor, Garbage, Rule, Target};
 use stdx::quote::write_quoted;
 
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Feeder, Serving};
 use crate::client::PauseMode;
-use crate::command::{Flags, Group};
+use crate::command::{Flags, Group, Outcome};
 use crate::commands::{abandon, close};
+use crate::computing::Computing;
 use crate::context::{Context, tell_observers};
 use crate::error::Error;
 use crate::gate::{self, Request};
@@ -22,7 +23,7 @@ use crate::scripting::Interpreters;
 use crate::secrets;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
-use crate::slices::Slices;
+use crate::slices::{Progress, Slices};
 use crate::statistics::{WorkerStatistics, add};
 use crate::table::{Row, table};
 use crate::tracking::{Invalidations, Notice};
@@ -257,13 +258,7 @@ impl<'k> Worker<'k> {
         if session.login.is_outdated(&shared.accounts) {
             session.login.refresh(&shared.accounts);
         }
-        let out_of_memory = self.out_of_memory;
-        if let Err(error) = gate::check(&Request { row: &row, args, session, shared, out_of_memory }) {
-            if let Error::NoPermission(denial, _) = error {
-                let place = permission::place_of(session);
-                permission::note_refusal(session, shared, (&row, args), denial, place, self.access.now());
-            }
-            refuse(Some(row), &error, session, out, begin, shared, statistics);
+        if self.is_refused(&row, args, session, out, begin, shared) {
             return started;
         }
         session.record.command.store(row.index + 1, Ordering::Relaxed);
@@ -287,7 +282,7 @@ impl<'k> Worker<'k> {
             feeder: &mut self.feeder,
             row,
             in_transaction: false,
-            out_of_memory,
+            out_of_memory: self.out_of_memory,
             is_served: false,
             first_key: prepared.first_key,
         };
@@ -310,6 +305,88 @@ impl<'k> Worker<'k> {
         end_caching(session, Some(&row));
         self.invalidations.write_own(session, out, shared);
         ended
+    }
+
+    /// Whether the gate refuses a request; then it is answered.
+    #[inline]
+    fn is_refused(
+        &self,
+        row: &Row,
+        args: &Args<'_>,
+        session: &mut Session,
+        out: &mut Vec<u8>,
+        begin: usize,
+        shared: &Shared,
+    ) -> bool {
+        let out_of_memory = self.out_of_memory;
+        let Err(error) = gate::check(&Request { row, args, session, shared, out_of_memory }) else {
+            return false;
+        };
+        if let Error::NoPermission(denial, _) = error {
+            let place = permission::place_of(session);
+            permission::note_refusal(session, shared, (row, args), denial, place, self.access.now());
+        }
+        refuse(Some(*row), &error, session, out, begin, shared, &shared.statistics[self.index]);
+        true
+    }
+
+    /// Ends what a connection has computed, or lets it begin anew. Inside a batch, with nothing locked.
+    pub fn finish_computing(
+        &mut self,
+        session: &mut Session,
+        out: &mut Vec<u8>,
+        environment: (&Shared, &dyn Host),
+    ) {
+        let Some(mut computing) = session.computing.take() else { return };
+        let (shared, host) = environment;
+        let (begin, started, row) = (out.len(), (shared.clock)(), computing.row);
+        let Computing { computation, args, took, .. } = &mut *computing;
+        let args = args.as_args();
+        if session.login.is_outdated(&shared.accounts) {
+            session.login.refresh(&shared.accounts);
+        }
+        let mut is_done = true;
+        // Rules and circumstances may have changed since the command came.
+        if !self.is_refused(&row, &args, session, out, begin, shared) {
+            self.access.start_unit();
+            let mut context = Context {
+                access: &mut self.access,
+                session,
+                shared,
+                host,
+                invalidations: &mut self.invalidations,
+                desk: &mut self.desk,
+                interpreters: &mut self.interpreters,
+                feeder: &mut self.feeder,
+                row,
+                in_transaction: false,
+                out_of_memory: self.out_of_memory,
+                is_served: false,
+                first_key: None,
+            };
+            let mut reply = Reply::sliced(out, context.session.protocol, &mut self.slices);
+            let failed = guarded(&mut context, &mut reply, |context, reply| {
+                is_done = computation.finish(context, &args, reply)? == Progress::Done;
+                Ok(())
+            });
+            context.tell_observers();
+            context.access.unlock(); // it may have panicked
+            context.feed();
+            let took = *took + (shared.clock)().saturating_sub(started);
+            if is_done {
+                account_ended(&context, &row, &args, took, failed);
+            }
+        }
+        if !is_done {
+            session.computing = Some(computing);
+            return;
+        }
+        if computing.is_silent {
+            out.truncate(begin);
+            self.slices.truncate(begin);
+        }
+        self.access.free_later(Garbage::other(computing));
+        self.invalidations.write_own(session, out, shared);
     }
 
     /// A connection has gone: what it began ends with it.
@@ -348,11 +425,20 @@ impl<'k> Worker<'k> {
 /// A panic in a handler is our error. The client is told, the connection closed, and the server goes on: the shard's
 /// table is changed in steps that each leave it whole, so other keys are not in danger.
 pub(crate) fn call(context: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> bool {
-    let begin = reply.buffer().len();
     let handler = context.row.command.handler;
+    guarded(context, reply, |context, reply| handler(context, args, reply))
+}
+
+/// The same for what a handler has put off.
+fn guarded<'c, 'k>(
+    context: &mut Context<'c, 'k>,
+    reply: &mut Reply<'_>,
+    body: impl FnOnce(&mut Context<'c, 'k>, &mut Reply<'_>) -> Outcome,
+) -> bool {
+    let begin = reply.buffer().len();
     let touching = !context.session.no_touch || context.row.command.name == "TOUCH";
     context.access.set_touching(touching);
-    let outcome = catch_unwind(AssertUnwindSafe(|| handler(context, args, reply)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| body(context, reply)));
     let failed = match outcome {
         Ok(Ok(())) => reply.buffer().get(begin) == Some(&b'-'),
         Ok(Err(error)) => {
@@ -439,7 +525,7 @@ fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) -> bool {
 /// transaction come before their EXEC, which is the order in which Redis shows them.
 #[inline]
 pub(crate) fn account(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
-    if context.session.waiting.is_none() {
+    if !context.session.is_suspended() {
         account_ended(context, row, args, took, failed);
     }
     if !row.command.flags.has(Flags::SKIP_MONITOR) {

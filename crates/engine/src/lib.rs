@@ -16,6 +16,7 @@ pub mod blocking;
 pub mod client;
 pub mod command;
 pub mod commands;
+pub mod computing;
 pub mod context;
 pub mod error;
 pub mod execute;

@@ -45,6 +45,11 @@ impl<'a> Reply<'a> {
         elements >= MANY_ELEMENTS && self.slices.is_some()
     }
 
+    /// Whether long parts may be written later.
+    pub(crate) fn is_sliced(&self) -> bool {
+        self.slices.is_some()
+    }
+
     /// Leaves the rest of the reply, whose head is written, to a producer; where the bytes are needed at once, it writes
     /// them now.
     pub(crate) fn produce(&mut self, mut producer: impl Producer + 'static) {

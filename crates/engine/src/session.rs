@@ -8,6 +8,7 @@ use resp::Protocol;
 use crate::accounts::Login;
 use crate::blocking::Waiter;
 use crate::client::ClientRecord;
+use crate::computing::Computing;
 use crate::fieldset::Fieldsets;
 use crate::pubsub::{Kind, Subscriptions};
 use crate::tracking::Mode;
@@ -52,6 +53,8 @@ pub struct Session {
     pub tracking: Option<Box<Mode>>,
     /// What it waits for; it runs nothing meanwhile.
     pub waiting: Option<Arc<Waiter>>,
+    /// What it computes; it runs nothing meanwhile.
+    pub computing: Option<Box<Computing>>,
     /// Whether it wants to be closed once its replies are sent.
     pub closing: bool,
     /// Whether reads leave the access clock alone.
@@ -75,10 +78,16 @@ impl Session {
             subscriptions: Subscriptions::default(),
             tracking: None,
             waiting: None,
+            computing: None,
             closing: false,
             no_touch: false,
             is_loader: false,
         }
+    }
+
+    /// Whether a command of it has still to be answered, so that it runs nothing else.
+    pub fn is_suspended(&self) -> bool {
+        self.waiting.is_some() || self.computing.is_some()
     }
 
     /// About how many bytes the keys, channels and prefixes take that it has an interest in.

@@ -210,6 +210,39 @@ impl Producer for Bytes {
     }
 }
 
+/// Bytes that are made already, in pieces of about a slice.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    list: Vec<Vec<u8>>,
+    /// The piece that is written next.
+    next: usize,
+}
+
+impl Pieces {
+    /// The piece that more is to be appended to.
+    pub(crate) fn last(&mut self) -> &mut Vec<u8> {
+        if self.list.last().is_none_or(|piece| piece.len() >= SLICE_BYTES) {
+            self.list.push(Vec::new());
+        }
+        let last = self.list.len() - 1;
+        &mut self.list[last]
+    }
+}
+
+impl Producer for Pieces {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        if let Some(piece) = self.list.get_mut(self.next) {
+            out.append(piece);
+            self.next += 1;
+        }
+        if self.next < self.list.len() { Progress::More } else { Progress::Done }
+    }
+
+    fn remaining_bytes(&self) -> usize {
+        self.list.iter().map(Vec::len).sum()
+    }
+}
+
 impl<V> fmt::Debug for ByPosition<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ByPosition").field("rest", &self.rest).finish_non_exhaustive()

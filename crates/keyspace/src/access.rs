@@ -461,6 +461,11 @@ impl<'k> Access<'k> {
         !self.reclaim.is_empty()
     }
 
+    /// Puts aside what a command needs no more, to be freed where nobody waits.
+    pub fn free_later(&mut self, garbage: Garbage) {
+        self.reclaim.push(garbage);
+    }
+
     /// Puts whole partitions aside to be freed later.
     pub(crate) fn reclaim_partitions(&mut self, partitions: Vec<Partition>) {
         self.reclaim.extend(partitions.into_iter().map(|partition| Garbage(Gone::Partition(partition))));

@@ -45,7 +45,7 @@ impl Connection {
     /// Whether more requests should be read: not while replies wait for the log, a command waits, a pause lasts or the end
     /// is near.
     pub(crate) fn wants_input(&self) -> bool {
-        self.output.held().is_none() && !self.is_blocked() && !self.session.closing
+        self.output.held().is_none() && !self.is_blocked() && !self.is_waiting() && !self.session.closing
     }
 
     /// Whether its input waits for the end of a pause, or of a command that waits.
@@ -53,9 +53,9 @@ impl Connection {
         self.session.record.blocked.load(Ordering::Relaxed)
     }
 
-    /// Whether a command of it waits.
+    /// Whether a command of it waits, or is computed.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.session.waiting.is_some()
+        self.session.is_suspended()
     }
 
     /// Whether it has been asked to end and owes nothing more.

@@ -1,7 +1,8 @@
 //! One worker's half of the node: its connections, and what the reactor asks of it.
 //!
 //! What happens in a turn is in [`turn`], what happens without requests in [`upkeep`], what clients that cache are told
-//! in [`invalidation`], how messages reach subscribers in [`messages`], and how clients wait in [`waiting`].
+//! in [`invalidation`], how messages reach subscribers in [`messages`], how clients wait in [`waiting`], and how what takes
+//! long is computed in [`computing`].
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -20,6 +21,7 @@ use crate::output::Output;
 use crate::unfinished::Unfinished;
 
 mod clients;
+mod computing;
 mod invalidation;
 mod memory;
 mod messages;
@@ -66,6 +68,8 @@ pub struct Worker<'n> {
     wait_ends: BTreeSet<(u64, usize)>,
     /// Connections that have been answered after a wait, and whose output has not been looked at since.
     answered: Vec<usize>,
+    /// Connections whose commands are computed, the next one first.
+    computing: VecDeque<usize>,
     /// What clients of other workers get that have waited.
     served: Vec<Answer>,
     upkeep: Upkeep,
@@ -94,6 +98,7 @@ impl<'n> Worker<'n> {
             held: Vec::new(),
             wait_ends: BTreeSet::new(),
             answered: Vec::new(),
+            computing: VecDeque::new(),
             served: Vec::new(),
             upkeep: Upkeep::new(own),
             memory: Memory::default(),
@@ -127,6 +132,10 @@ impl<'n> Worker<'n> {
                 self.wait_ends.remove(&(end, number));
             }
             self.answered.retain(|&other| other != number);
+            self.computing.retain(|&other| other != number);
+            if let Some(garbage) = engine::computing::abandon(&mut connection.session) {
+                self.node.free(vec![garbage]);
+            }
             self.held.retain(|held| held.connection != number);
             self.writable.retain(|&other| other != number);
             self.resumed.retain(|&other| other != number);
@@ -290,10 +299,14 @@ impl<'n> Worker<'n> {
             return;
         }
         for (number, place) in self.connections.iter_mut().enumerate() {
-            if let Some(connection) = place
-                && !connection.is_waiting()
-                && connection.session.record.blocked.swap(false, Ordering::Relaxed)
-            {
+            let Some(connection) = place else { continue };
+            let (session, record) = (&connection.session, &connection.session.record);
+            if session.waiting.is_some() || !record.blocked.swap(false, Ordering::Relaxed) {
+                continue;
+            }
+            if session.computing.is_some() {
+                self.computing.push_back(number);
+            } else {
                 self.inputs.push(Input { connection: number, range: 0..0 });
                 self.resumed.push(number);
             }

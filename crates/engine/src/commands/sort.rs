@@ -1,28 +1,35 @@
 //! SORT and SORT_RO: the elements of a collection in another order, or what other keys hold for them.
 //!
-//! The elements come from a clone of the value, so that no lock is held while they are put in order. What patterns make up
-//! are keys that nobody has declared: a few of them are locked together with the source, which must not have changed
-//! since; for many a snapshot is taken, and nothing is locked at all. Only a result that depends on many other keys and
-//! is stored is computed with all shards locked, or it might not fit what it is stored beside.
+//! The elements come from a clone of the value, so that no lock is held while they are put in order, in steps if they are
+//! many; see [`mod@crate::computing`]. What patterns make up are keys that nobody has declared: a few of them are locked
+//! together with the source, which must not have changed since; for many a snapshot is taken, and nothing is locked at all.
+//! Only a result that depends on many other keys and is stored is computed with all shards locked, or it might not fit what
+//! it is stored beside.
 
+mod answer;
 mod elements;
 mod lookup;
 mod options;
 mod order;
 mod pattern;
 
+use std::sync::Arc;
+
 use keyspace::Key;
 use value::{List, Value, list};
 
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Handler, Keys, Outcome};
+use crate::computing::{self, Awaited, FEW_ELEMENTS, STEP_ELEMENTS, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{ByPosition, ELEMENT_HEAD};
+use crate::slices::Progress;
+use answer::{Answering, Looks};
 use elements::Source;
 use lookup::Lookup;
 use options::Options;
+use order::Sorting;
 
 /// The types whose keys these commands are about, besides all.
 const CATEGORIES: &[&str] = &["set", "sortedset", "list"];
@@ -32,8 +39,6 @@ const COST: &str = "O(N+M*log(M)) where N is the number of elements and M the nu
 const MANY_LOOKS: usize = 4096;
 /// Up to so many the shards to be locked are found one by one; beyond, it is quicker to lock all.
 const FEW_LOOKS: usize = 256;
-/// How often a result is computed anew because its source has changed, before that is prevented.
-const ATTEMPTS: usize = 3;
 
 const fn row(name: &'static str, flags: Flags, stores: bool, handler: Handler) -> Command {
     Command::new(name, Group::Generic, -2, handler)
@@ -61,16 +66,20 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn sort(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let options = Options::parse(ctx, args, true)?;
-    run(ctx, args, &options, reply)
+    run(ctx, args, options, reply)
 }
 
 fn sort_ro(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let options = Options::parse(ctx, args, false)?;
-    run(ctx, args, &options, reply)
+    run(ctx, args, options, reply)
 }
 
-fn run(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: &Options<'_>, reply: &mut Reply<'_>) -> Outcome {
-    if ctx.in_transaction {
+fn run(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: Options, reply: &mut Reply<'_>) -> Outcome {
+    let has_patterns = options.patterns() > 0;
+    if options.target.is_some() && !has_patterns {
+        return computing::store(ctx, args, reply, SortedList::read);
+    }
+    if ctx.in_transaction && has_patterns {
         return under_locks(ctx, args, options, reply);
     }
     let key = ctx.key(args, 1);
@@ -79,75 +88,65 @@ fn run(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: &Options<'_>, reply:
         Source::of_key(ctx, &key)
     })?;
     let looks = source.len().saturating_mul(options.patterns());
-    match options.target {
-        None if looks == 0 => answer(&source, options, &mut Lookup::Nowhere, reply),
-        None if looks > MANY_LOOKS => from_snapshot(ctx, &key, options, reply),
-        Some(target) if looks == 0 => store_if_unchanged(ctx, args, options, (source, target), reply),
-        _ => with_other_keys(ctx, args, options, (source, looks), reply),
+    if looks == 0 && options.target.is_none() {
+        let is_small = source.len() <= FEW_ELEMENTS;
+        return reply.answer(Answering::new(source, options, Looks::Nowhere, reply.protocol()), is_small);
     }
+    if looks > MANY_LOOKS && options.target.is_none() {
+        return from_snapshot(ctx, args, options, reply);
+    }
+    with_other_keys(ctx, args, options, (source, looks), reply)
 }
 
 /// Does all at once. Whatever is read and written is locked.
 fn under_locks(
     ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
-    options: &Options<'_>,
+    options: Options,
     reply: &mut Reply<'_>,
 ) -> Outcome {
     let source = Source::of_key(ctx, &ctx.key(args, 1))?;
+    let target = options.target;
     let keyspace = &ctx.shared.keyspace;
-    let Some(target) = options.target else {
-        return answer(&source, options, &mut Lookup::Db(ctx.db(), keyspace), reply);
+    let mut sorting = Sorting::new(source, options);
+    sorting.complete(&mut Lookup::Db(ctx.db(), keyspace));
+    let count = sorting.len()?;
+    let mut lookup = Lookup::Db(ctx.db(), keyspace);
+    let Some(target) = target else {
+        reply.array(count * sorting.options.gets.len().max(1));
+        sorting.show(0..count, &mut lookup, &mut |text| reply.optional(text));
+        return Ok(());
     };
-    let result = list_of(&source, options, &mut Lookup::Db(ctx.db(), keyspace))?;
-    store(ctx, &ctx.key(args, target), result, reply);
+    let mut list = list::Builder::new();
+    sorting.show(0..count, &mut lookup, &mut |text| list.push(text.unwrap_or_default()));
+    store(ctx, &ctx.key(args, target), list, reply);
     Ok(())
 }
 
 /// Reads everything from a snapshot, without locks.
 fn from_snapshot(
     ctx: &mut Context<'_, '_>,
-    key: &Key<'_>,
-    options: &Options<'_>,
-    reply: &mut Reply<'_>,
-) -> Outcome {
-    let (database, keyspace) = (ctx.session.database, &ctx.shared.keyspace);
-    let snapshot = ctx.access.snapshot(|_| ());
-    let source = Source::of_value(snapshot.value(database, key))?;
-    answer(&source, options, &mut Lookup::Snapshot(&snapshot, database, keyspace), reply)
-}
-
-/// Sorts without locks and stores the result if the source has not changed meanwhile.
-fn store_if_unchanged(
-    ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
-    options: &Options<'_>,
-    (mut source, target): (Source, usize),
+    options: Options,
     reply: &mut Reply<'_>,
 ) -> Outcome {
-    let (key, target) = (ctx.key(args, 1), ctx.key(args, target));
-    let mut shards = [ctx.access.shard_of(&key), ctx.access.shard_of(&target)];
-    for _ in 0..ATTEMPTS {
-        let result = list_of(&source, options, &mut Lookup::Nowhere)?;
-        let changed = ctx.with_shards(&mut shards, |ctx| {
-            let now = Source::of_key(ctx, &key)?;
-            if !now.is_same(&source) {
-                return Ok::<_, Error>(Some(now));
-            }
-            store(ctx, &target, result, reply);
-            Ok(None)
-        })?;
-        let Some(now) = changed else { return Ok(()) };
-        source = now;
+    let (database, keyspace) = (ctx.session.database, Arc::clone(&ctx.shared.keyspace));
+    let snapshot = ctx.access.snapshot(|_| ());
+    let source = Source::of_value(snapshot.value(database, &ctx.key(args, 1)))?;
+    let looks = Looks::Snapshot(Box::new(snapshot), database, keyspace);
+    let answering = Answering::new(source, options, looks, reply.protocol());
+    if ctx.session.tracking.is_some() {
+        // A client that caches must not get a reply that is older than what it hears of a later change.
+        return reply.answer(answering, true);
     }
-    ctx.with_shards(&mut shards, |ctx| under_locks(ctx, args, options, reply))
+    ctx.compute(args, Awaited(answering), reply)
 }
 
 /// Locks the keys that the patterns make up of the source's elements, too.
 fn with_other_keys(
     ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
-    options: &Options<'_>,
+    options: Options,
     (source, looks): (Source, usize),
     reply: &mut Reply<'_>,
 ) -> Outcome {
@@ -159,52 +158,15 @@ fn with_other_keys(
     let mut some = vec![ctx.access.shard_of(&key)];
     some.extend(options.target.map(|at| ctx.access.shard_of(&ctx.key(args, at))));
     options.for_each_key(&source, &mut |name| some.push(ctx.access.shard_of(&ctx.key_of(name))));
-    let done = ctx.with_shards(&mut some, |ctx| {
-        let is_same = Source::of_key(ctx, &key)?.is_same(&source);
-        if is_same {
-            under_locks(ctx, args, options, reply)?;
+    let changed = ctx.with_shards(&mut some, |ctx| {
+        if !Source::of_key(ctx, &key)?.is_same(&source) {
+            return Ok::<_, Error>(Some(options));
         }
-        Ok::<bool, Error>(is_same)
+        under_locks(ctx, args, options, reply)?;
+        Ok(None)
     })?;
-    if done { Ok(()) } else { ctx.with_shards(&mut all, |ctx| under_locks(ctx, args, options, reply)) }
-}
-
-/// Writes the sorted elements, or what is to be got for them.
-fn answer(
-    source: &Source,
-    options: &Options<'_>,
-    lookup: &mut Lookup<'_, '_>,
-    reply: &mut Reply<'_>,
-) -> Outcome {
-    let sorted = order::sort(source, options, lookup)?;
-    reply.array(sorted.len() * options.gets.len().max(1));
-    if options.gets.is_empty() && reply.leaves(sorted.len()) {
-        let (range, element_bytes) = (0..sorted.len(), sorted.element_bytes() + ELEMENT_HEAD);
-        reply.produce(ByPosition::new(
-            sorted,
-            range,
-            element_bytes,
-            reply.protocol(),
-            |sorted, range, reply| {
-                range.for_each(|at| reply.bulk(sorted.get(at)));
-            },
-        ));
-        return Ok(());
-    }
-    sorted.show(options, lookup, &mut |text| reply.optional(text));
-    Ok(())
-}
-
-/// The sorted elements, or what is to be got for them, as a list; what is not there is empty.
-fn list_of(
-    source: &Source,
-    options: &Options<'_>,
-    lookup: &mut Lookup<'_, '_>,
-) -> Result<list::Builder, Error> {
-    let sorted = order::sort(source, options, lookup)?;
-    let mut list = list::Builder::new();
-    sorted.show(options, lookup, &mut |text| list.push(text.unwrap_or_default()));
-    Ok(list)
+    let Some(options) = changed else { return Ok(()) };
+    ctx.with_shards(&mut all, |ctx| under_locks(ctx, args, options, reply))
 }
 
 /// Puts a result under a key, over whatever is there, or removes that. The key is locked.
@@ -215,5 +177,60 @@ fn store(ctx: &mut Context<'_, '_>, target: &Key<'_>, result: list::Builder, rep
         ctx.db().delete(target);
     } else {
         ctx.db().set_value(target, Value::List(list), None);
+    }
+}
+
+/// A sorted list that is stored, and depends on its source alone.
+#[derive(Debug)]
+struct SortedList {
+    /// As it was read.
+    source: Source,
+    sorting: Sorting,
+    /// The argument that names the target.
+    target: usize,
+    list: list::Builder,
+    /// Elements that are in it already.
+    done: usize,
+}
+
+impl SortedList {
+    fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
+        let options = Options::parse(ctx, args, true)?;
+        let target = options.target.expect("the caller has looked");
+        let key = ctx.key(args, 1);
+        let source = Source::of_key(ctx, &key)?;
+        let sorting = Sorting::new(source.clone(), options);
+        Ok(Self { source, sorting, target, list: list::Builder::new(), done: 0 })
+    }
+}
+
+impl Stored for SortedList {
+    fn is_small(&self) -> bool {
+        self.source.len() <= FEW_ELEMENTS
+    }
+
+    fn step(&mut self) -> Progress {
+        if self.sorting.step(&mut Lookup::Nowhere) == Progress::More {
+            return Progress::More;
+        }
+        let count = self.sorting.len().unwrap_or(0);
+        let end = count.min(self.done + STEP_ELEMENTS);
+        let list = &mut self.list;
+        self.sorting.show(self.done..end, &mut Lookup::Nowhere, &mut |text| {
+            list.push(text.unwrap_or_default());
+        });
+        self.done = end;
+        if end < count { Progress::More } else { Progress::Done }
+    }
+
+    fn is_same(&self, now: &Self) -> bool {
+        self.source.is_same(&now.source)
+    }
+
+    fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+        self.sorting.len()?;
+        let list = std::mem::take(&mut self.list);
+        store(ctx, &ctx.key(args, self.target), list, reply);
+        Ok(())
     }
 }

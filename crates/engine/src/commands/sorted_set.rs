@@ -3,6 +3,7 @@
 mod add;
 mod block;
 mod bounds;
+mod combination;
 mod combine;
 mod input;
 mod pop;

@@ -54,6 +54,7 @@ impl Worker<'_> {
     /// Work that is not asked for by a request: due keys, timeouts, memory. Called once a turn.
     pub fn tick(&mut self, now: Now) {
         self.end_waits(now);
+        self.compute(now);
         if self.engine.feeder.has_later() {
             self.feed_between(now);
         }
@@ -87,7 +88,7 @@ impl Worker<'_> {
 
     /// Nanoseconds until [`Worker::tick`] has something to do.
     pub fn idle_ns(&self, now: Now) -> u64 {
-        if self.memory.is_evicting() || self.engine.feeder.has_later() {
+        if self.memory.is_evicting() || self.engine.feeder.has_later() || self.is_computing() {
             return 0;
         }
         let wait_end = self.wait_ends.first().map_or(u64::MAX, |(end, _)| *end);
@@ -127,6 +128,7 @@ impl Worker<'_> {
             if idle_ms >= timeout_ms
                 && !connection.session.monitoring
                 && !connection.is_blocked()
+                && !connection.is_waiting()
                 && connection.session.subscriptions.is_empty()
             {
                 self.peer_closed(number);

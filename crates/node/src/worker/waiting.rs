@@ -10,9 +10,12 @@ use crate::machine::Mail;
 const NS_PER_MS: u64 = 1_000_000;
 
 impl Worker<'_> {
-    /// A command of a connection has begun to wait.
+    /// A command of a connection has begun to wait, or to compute.
     pub(super) fn begin_wait(&mut self, now: Now, number: usize) {
         let Some(connection) = self.connections[number].as_mut() else { return };
+        if connection.session.computing.is_some() {
+            self.computing.push_back(number);
+        }
         let timeout_ms = connection.session.waiting.as_ref().map_or(0, |waiter| waiter.timeout_ms);
         if timeout_ms > 0 && connection.wait_ends_ns.is_none() {
             let end = now.monotonic_ns.saturating_add(timeout_ms.saturating_mul(NS_PER_MS));
@@ -126,7 +129,7 @@ impl Worker<'_> {
     }
 
     /// A connection waits no longer: what it has sent meanwhile runs in the next turn.
-    fn go_on(&mut self, number: usize) {
+    pub(super) fn go_on(&mut self, number: usize) {
         let Some(connection) = self.connections[number].as_mut() else { return };
         if let Some(end) = connection.wait_ends_ns.take() {
             self.wait_ends.remove(&(end, number));
@@ -138,7 +141,7 @@ impl Worker<'_> {
     }
 
     /// Lets go what connections have been answered, as far as the log allows.
-    fn release_answered(&mut self, now: Now) {
+    pub(super) fn release_answered(&mut self, now: Now) {
         if self.answered.is_empty() {
             return;
         }

@@ -7,6 +7,7 @@ mod blocking;
 mod caches;
 mod clients;
 mod combinations;
+mod computing;
 mod configuration;
 mod due_keys;
 mod held;

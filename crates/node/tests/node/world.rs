@@ -166,9 +166,34 @@ impl World {
         bytes
     }
 
-    /// Sends a line and reads what is there then.
+    /// Whether a worker has a result in the making.
+    pub(crate) fn is_computing(&self, worker: usize) -> bool {
+        self.workers[worker].is_computing()
+    }
+
+    /// Lets a worker take one step of what it computes.
+    pub(crate) fn step(&mut self, worker: usize) {
+        self.workers[worker].tick(self.now);
+    }
+
+    /// Lets a worker compute until it is done, and serve those who have waited for that.
+    pub(crate) fn compute(&mut self, worker: usize) {
+        while self.is_computing(worker) {
+            self.step(worker);
+            self.turn(worker);
+        }
+    }
+
+    /// Sends a line and reads what is there then, while others' results are in the making.
+    pub(crate) fn ask_only(&mut self, peer: Peer, line: &str) -> String {
+        self.send(peer, line);
+        self.read(peer)
+    }
+
+    /// Sends a line, lets the worker do what it asks for, and reads what is there then.
     pub(crate) fn ask(&mut self, peer: Peer, line: &str) -> String {
         self.send(peer, line);
+        self.compute(peer.worker);
         self.read(peer)
     }
 
@@ -207,6 +232,30 @@ impl World {
             closed.push(number);
         }
         closed
+    }
+
+    /// Everything that is done from now on is recorded, for [`World::take_log`].
+    pub(crate) fn record(&mut self) {
+        self.node.shared.keyspace.set_recording(true);
+    }
+
+    /// The commands that have the effects recorded since the last call; all are about database 0.
+    pub(crate) fn take_log(&mut self) -> Vec<u8> {
+        let mut run = keyspace::log::Run::default();
+        self.node.shared.keyspace.log().take(&mut run);
+        run.bytes
+    }
+
+    /// Lets a connection be sent one slice of what it is owed, which may be nothing yet; none: it is owed nothing.
+    pub(crate) fn read_slice(&mut self, peer: Peer) -> Option<Vec<u8>> {
+        let output = self.workers[peer.worker].output(peer.number);
+        if output.is_empty() {
+            return None;
+        }
+        output.advance();
+        let bytes = output.bytes().to_vec();
+        output.consume(bytes.len());
+        Some(bytes)
     }
 
     /// The log stays where it is from now on, or goes on; a node with `appendonly yes` lets replies wait for it.

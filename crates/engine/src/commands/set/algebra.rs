@@ -1,15 +1,16 @@
 //! Union, intersection and difference: SINTER, SUNION, SDIFF, and their forms that store or count.
 //!
-//! All of them clone the sets, which takes a counter each, and compute on the clones.
+//! All of them clone the sets, which takes a counter each, and compute on the clones; see [`mod@crate::computing`].
 
 use resp::Protocol;
 use smallvec::SmallVec;
 use stdx::number::parse_i64;
-use value::set::algebra::{self, Operation, Walk};
+use value::set::algebra::{Combination, Operation, Walk};
 use value::{Set, SetRef, hyperloglog};
 
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::computing::{self, Answer, FEW_ELEMENTS, Read, STEP_ELEMENTS, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -17,10 +18,6 @@ use crate::slices::{Producer, Progress};
 
 /// Members that are looked at in one step: some tens of microseconds.
 const STEP: usize = 256;
-/// From so many members on, all sets together, a result that is stored is made without locks.
-const MANY_MEMBERS: usize = 1024;
-/// How often a result is made anew because a set has changed, before that is prevented.
-const ATTEMPTS: usize = 3;
 
 pub(super) fn sinter(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     show(ctx, args, reply, Operation::Intersection)
@@ -35,15 +32,15 @@ pub(super) fn sdiff(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 }
 
 pub(super) fn sinterstore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    store(ctx, args, reply, Operation::Intersection)
+    store(ctx, args, reply, |ctx, args| Combining::read(ctx, args, Operation::Intersection))
 }
 
 pub(super) fn sunionstore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    store(ctx, args, reply, Operation::Union)
+    store(ctx, args, reply, |ctx, args| Combining::read(ctx, args, Operation::Union))
 }
 
 pub(super) fn sdiffstore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    store(ctx, args, reply, Operation::Difference)
+    store(ctx, args, reply, |ctx, args| Combining::read(ctx, args, Operation::Difference))
 }
 
 pub(super) fn sintercard(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -115,37 +112,56 @@ impl Producer for Shown {
     }
 }
 
-/// Small sets are combined in one hold of the locks. Of large ones the result is made without locks, and stored if they
-/// are still the same then.
-fn store(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, operation: Operation) -> Outcome {
-    let settings = ctx.shared.keyspace.settings().set;
-    let mut shards: Vec<usize> = (1..args.len()).map(|at| ctx.access.shard_of(&ctx.key(args, at))).collect();
-    let mut prepared: Option<(Vec<Set>, Set)> = None;
-    for attempt in 1.. {
-        let large = ctx.with_shards(&mut shards, |ctx| {
-            let sets = operands(ctx, args, 2..args.len())?;
-            let result = match prepared.take() {
-                Some((before, result)) if are_same(&before, &sets) => result,
-                _ if attempt <= ATTEMPTS && sets.iter().map(Set::len).sum::<usize>() > MANY_MEMBERS => {
-                    return Ok::<_, Error>(Some(sets));
-                }
-                _ => algebra::combine(operation, &sets, settings),
-            };
-            let sources: SmallVec<[&[u8]; 8]> = args.from(2).collect();
-            let target = ctx.key(args, 1);
-            reply.integer(ctx.db().set_store(&target, operation, &sources, result) as i64);
-            Ok(None)
-        })?;
-        let Some(sets) = large else { break };
-        let result = algebra::combine(operation, &sets, settings);
-        prepared = Some((sets, result));
-    }
-    Ok(())
+fn store(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    read: Read<Combining>,
+) -> Outcome {
+    computing::store(ctx, args, reply, read)
 }
 
-/// Whether nothing has changed between two looks at the same keys.
-fn are_same(before: &[Set], now: &[Set]) -> bool {
-    before.iter().zip(now).all(|(before, now)| before.is_same(now))
+/// A result that is stored.
+#[derive(Debug)]
+struct Combining {
+    operation: Operation,
+    /// The sets as they were read.
+    sources: Vec<Set>,
+    combination: Combination,
+}
+
+impl Combining {
+    fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>, operation: Operation) -> Result<Self, Error> {
+        let sources = operands(ctx, args, 2..args.len())?;
+        let settings = ctx.shared.keyspace.settings().set;
+        let combination = Combination::new(operation, sources.clone(), settings);
+        Ok(Self { operation, sources, combination })
+    }
+}
+
+impl Stored for Combining {
+    fn is_small(&self) -> bool {
+        self.sources.iter().map(Set::len).sum::<usize>() <= FEW_ELEMENTS
+    }
+
+    fn step(&mut self) -> Progress {
+        if self.combination.step(STEP_ELEMENTS) { Progress::More } else { Progress::Done }
+    }
+
+    fn complete(&mut self) {
+        while self.combination.step(usize::MAX) {}
+    }
+
+    fn is_same(&self, now: &Self) -> bool {
+        self.sources.iter().zip(&now.sources).all(|(before, now)| before.is_same(now))
+    }
+
+    fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+        let names: SmallVec<[&[u8]; 8]> = args.from(2).collect();
+        let (target, result) = (ctx.key(args, 1), self.combination.finish());
+        reply.integer(ctx.db().set_store(&target, self.operation, &names, result) as i64);
+        Ok(())
+    }
 }
 
 /// What the counting forms are asked.
@@ -186,24 +202,66 @@ fn count(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, oper
     let wanted = Count::parse(args, operation)?;
     let sets = operands(ctx, args, 2..2 + wanted.keys)?;
     let limit = if wanted.limit == 0 { usize::MAX } else { wanted.limit };
-    let count = if wanted.estimate {
-        estimate_union(&sets).min(limit)
-    } else {
-        let mut walk = Walk::new(operation, sets, ctx.shared.keyspace.settings().set);
-        let mut count = 0;
-        while count < limit && walk.step(STEP, &mut |_| count += 1) {}
-        count.min(limit)
-    };
-    reply.integer(count as i64);
-    Ok(())
+    let is_small = sets.iter().map(Set::len).sum::<usize>() <= FEW_ELEMENTS;
+    if wanted.estimate {
+        return reply.answer(Estimate::new(sets, limit), is_small);
+    }
+    let walk = Walk::new(operation, sets, ctx.shared.keyspace.settings().set);
+    reply.answer(Counted { walk, count: 0, limit }, is_small)
 }
 
-/// About how many members the union has, from registers of a fixed size.
-fn estimate_union(sets: &[Set]) -> usize {
-    let mut registers = hyperloglog::empty();
-    hyperloglog::make_dense(&mut registers).expect("empty registers are whole");
-    for member in sets.iter().flat_map(|set| set.as_ref().iter()) {
-        hyperloglog::add_to_dense(&mut registers, &member);
+/// How many members a result has.
+#[derive(Debug)]
+struct Counted {
+    walk: Walk,
+    count: usize,
+    limit: usize,
+}
+
+impl Answer for Counted {
+    fn step(&mut self) -> Progress {
+        let is_going_on = self.walk.step(STEP, &mut |_| self.count += 1);
+        if is_going_on && self.count < self.limit { Progress::More } else { Progress::Done }
     }
-    hyperloglog::count(&registers).expect("registers stay whole") as usize
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        reply.integer(self.count.min(self.limit) as i64);
+        Ok(())
+    }
+}
+
+/// About how many members a union has, from registers of a fixed size.
+#[derive(Debug)]
+struct Estimate {
+    sets: Vec<Set>,
+    /// The set that is walked, and how far.
+    at: usize,
+    cursor: u64,
+    registers: Vec<u8>,
+    limit: usize,
+}
+
+impl Estimate {
+    fn new(sets: Vec<Set>, limit: usize) -> Self {
+        let mut registers = hyperloglog::empty();
+        hyperloglog::make_dense(&mut registers).expect("empty registers are whole");
+        Self { sets, at: 0, cursor: 0, registers, limit }
+    }
+}
+
+impl Answer for Estimate {
+    fn step(&mut self) -> Progress {
+        let Some(set) = self.sets.get(self.at) else { return Progress::Done };
+        self.cursor = set.as_ref().scan(self.cursor, STEP, &mut |member| {
+            hyperloglog::add_to_dense(&mut self.registers, member);
+        });
+        self.at += usize::from(self.cursor == 0);
+        Progress::More
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        let count = hyperloglog::count(&self.registers).expect("registers stay whole") as usize;
+        reply.integer(count.min(self.limit) as i64);
+        Ok(())
+    }
 }

@@ -1,4 +1,4 @@
-//! Where the elements come from, and elements in one run of bytes.
+//! Where the elements come from, and texts in chunks of bytes.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::Error;
 
 /// A collection that is sorted: a clone of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Source {
     /// There is no such key.
     Nothing,
@@ -69,67 +69,97 @@ impl Source {
         }
     }
 
-    /// All elements.
-    pub(super) fn elements(&self) -> Elements {
-        let mut elements = Elements::default();
-        self.for_each(&mut |element| elements.push(element));
-        elements
+    /// Visits about `count` elements behind a cursor, in the order of [`Self::for_each`], and returns the cursor to go on
+    /// with, 0 when all were seen.
+    pub(super) fn walk(&self, cursor: u64, count: usize, each: &mut dyn FnMut(&[u8])) -> u64 {
+        if let Self::Set(set) = self {
+            return set.as_ref().scan(cursor, count, each);
+        }
+        let start = cursor as usize; // a position
+        let end = start.saturating_add(count).min(self.len());
+        self.visit(start..end, false, each);
+        if end == self.len() { 0 } else { end as u64 }
     }
 
-    /// The elements at some positions, counted from the end if the order is turned round; a set has none to turn.
-    pub(super) fn elements_at(&self, range: Range<usize>, descends: bool) -> Elements {
-        let mut elements = Elements::default();
+    /// Visits the elements at some positions, counted from the end if the order is turned round; a set has none to turn.
+    pub(super) fn visit(&self, range: Range<usize>, descends: bool, each: &mut dyn FnMut(&[u8])) {
         let len = self.len();
         let from_end = len - range.end..len - range.start;
         match self {
             Self::Nothing => {}
-            Self::List(list) if descends => {
-                list.as_ref().range(from_end).rev().for_each(|element| elements.push(element));
-            }
-            Self::List(list) => list.as_ref().range(range).for_each(|element| elements.push(element)),
+            Self::List(list) if descends => list.as_ref().range(from_end).rev().for_each(each),
+            Self::List(list) => list.as_ref().range(range).for_each(each),
             Self::ZSet(zset) if descends => {
-                zset.as_ref().range(from_end).rev().for_each(|element| elements.push(element.member));
+                zset.as_ref().range(from_end).rev().for_each(|element| each(element.member));
             }
-            Self::ZSet(zset) => {
-                zset.as_ref().range(range).for_each(|element| elements.push(element.member));
-            }
+            Self::ZSet(zset) => zset.as_ref().range(range).for_each(|element| each(element.member)),
             Self::Set(set) => {
                 let members = set.as_ref().iter().skip(range.start).take(range.len());
-                members.for_each(|member| elements.push(&member));
+                members.for_each(|member| each(&member));
             }
         }
-        elements
     }
 }
 
-/// Elements, back to back.
+/// Texts in the order in which they came. They lie in chunks of a bounded size, so that adding one never moves many.
 #[derive(Debug, Default)]
-pub(super) struct Elements {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+pub(super) struct Texts {
+    chunks: Vec<Vec<u8>>,
+    places: Vec<Place>,
+    bytes: usize,
 }
 
-impl Elements {
-    pub(super) fn push(&mut self, element: &[u8]) {
-        self.bytes.extend_from_slice(element);
-        self.ends.push(self.bytes.len());
+/// Where a text lies.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    chunk: u32,
+    start: u32,
+    length: usize,
+}
+
+/// Bytes of a chunk; a longer text has one of its own.
+const CHUNK: usize = 64 * 1024;
+/// The chunk of what is no text.
+const NOWHERE: u32 = u32::MAX;
+
+impl Texts {
+    /// There will be so many.
+    pub(super) fn expect(&mut self, count: usize) {
+        self.places.reserve_exact(count);
+    }
+
+    pub(super) fn push(&mut self, text: &[u8]) {
+        let has_room = self.chunks.last().is_some_and(|chunk| chunk.len() + text.len() <= CHUNK);
+        if !has_room {
+            self.chunks.push(Vec::new());
+        }
+        let at = self.chunks.len() - 1;
+        let chunk = &mut self.chunks[at];
+        self.places.push(Place { chunk: at as u32, start: chunk.len() as u32, length: text.len() });
+        chunk.extend_from_slice(text);
+        self.bytes += text.len();
+    }
+
+    /// A text or none.
+    pub(super) fn push_optional(&mut self, text: Option<&[u8]>) {
+        match text {
+            Some(text) => self.push(text),
+            None => self.places.push(Place { chunk: NOWHERE, start: 0, length: 0 }),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.places.len()
     }
 
     /// Bytes of all of them.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes
     }
 
-    pub(super) fn get(&self, index: usize) -> &[u8] {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.bytes[start..self.ends[index]]
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.len()).map(|index| self.get(index))
+    /// A text; of what is none, nothing.
+    pub(super) fn get(&self, index: usize) -> Option<&[u8]> {
+        let Place { chunk, start, length } = self.places[index];
+        (chunk != NOWHERE).then(|| &self.chunks[chunk as usize][start as usize..][..length])
     }
 }

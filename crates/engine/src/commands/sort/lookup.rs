@@ -19,11 +19,11 @@ pub(super) enum Lookup<'a, 'k> {
 
 impl Lookup<'_, '_> {
     /// What a pattern leads to from an element: the element, a string, or a field of a hash.
-    pub(super) fn find<'s>(&'s mut self, pattern: &Pattern<'_>, element: &'s [u8]) -> Option<Cow<'s, [u8]>> {
+    pub(super) fn find<'s>(&'s mut self, pattern: &'s Pattern, element: &'s [u8]) -> Option<Cow<'s, [u8]>> {
         let field = match pattern {
             Pattern::Element => return Some(Cow::Borrowed(element)),
             Pattern::Nothing => return None,
-            Pattern::Key { field, .. } => *field,
+            Pattern::Key { field, .. } => field.as_deref(),
         };
         let name = pattern.key(element)?;
         let value = match self {

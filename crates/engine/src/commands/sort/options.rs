@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::permission;
 
 /// See the module's text.
-#[derive(Debug)]
-pub(super) struct Options<'a> {
+#[derive(Debug, Clone)]
+pub(super) struct Options {
     /// The order is that of the source.
     pub(super) keeps_order: bool,
     /// The order must not depend on how a set happens to be kept: what is stored or seen by a script is the same each time.
@@ -22,18 +22,18 @@ pub(super) struct Options<'a> {
     pub(super) by_bytes: bool,
     pub(super) descends: bool,
     /// What gives the weights; without, the elements are their own.
-    pub(super) by: Option<Pattern<'a>>,
+    pub(super) by: Option<Pattern>,
     /// What is shown of each element; without, it.
-    pub(super) gets: SmallVec<[Pattern<'a>; 4]>,
+    pub(super) gets: SmallVec<[Pattern; 1]>,
     offset: i64,
     count: i64,
     /// The argument that names the key to store the result in.
     pub(super) target: Option<usize>,
 }
 
-impl<'a> Options<'a> {
+impl Options {
     /// Reads the options. Patterns are for users who may read every key.
-    pub(super) fn parse(ctx: &Context<'_, '_>, args: &Args<'a>, may_store: bool) -> Result<Self, Error> {
+    pub(super) fn parse(ctx: &Context<'_, '_>, args: &Args<'_>, may_store: bool) -> Result<Self, Error> {
         let may_look = permission::may_read_every_key(ctx.session, ctx.shared, &ctx.row, args);
         let mut options = Self {
             keeps_order: false,
@@ -78,8 +78,24 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
+    /// Options that ask for a part of the order.
+    #[cfg(test)]
+    pub(super) fn of_range(shown: Range<usize>, descends: bool, by_bytes: bool) -> Self {
+        Self {
+            keeps_order: false,
+            is_repeatable: false,
+            by_bytes,
+            descends,
+            by: None,
+            gets: SmallVec::new(),
+            offset: shown.start as i64,
+            count: shown.len() as i64,
+            target: None,
+        }
+    }
+
     /// A pattern without a star means that nothing is sorted, whatever else is said.
-    fn take_by(&mut self, pattern: Pattern<'a>, may_look: bool) -> Result<(), Error> {
+    fn take_by(&mut self, pattern: Pattern, may_look: bool) -> Result<(), Error> {
         if !pattern.looks_elsewhere() {
             self.keeps_order = true;
         } else if !may_look {
@@ -111,7 +127,7 @@ impl<'a> Options<'a> {
         start..end
     }
 
-    fn all_patterns(&self) -> impl Iterator<Item = &Pattern<'a>> {
+    fn all_patterns(&self) -> impl Iterator<Item = &Pattern> {
         let by = self.by.iter().filter(|_| !self.keeps_order);
         by.chain(&self.gets).filter(|pattern| pattern.looks_elsewhere())
     }

@@ -1,32 +1,160 @@
-//! Putting elements in order.
+//! Putting elements in order, at once or in steps.
 //!
-//! Of many elements of which few are shown, those are chosen first and only they are sorted. Elements that compare as
-//! equal stay in the order in which they came, so that the result is the same each time.
+//! ```text
+//!   gather  element ─► text, and an item: a key of eight bytes, and which text it is of
+//!   sort    items by their keys; where those are equal, by what they stand for
+//! ```
+//! The key is a number in an order that keeps that of the numbers, or the first eight bytes, so most comparisons look at no
+//! text. Of many elements of which few are shown, those are chosen while they are gathered, and only they are sorted.
+//! Elements that compare as equal stay in the order in which they came, so that the result is the same each time.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::elements::{Elements, Source};
+use stdx::merge_sort::MergeSort;
+
+use super::elements::{Source, Texts};
 use super::lookup::Lookup;
 use super::options::Options;
 use super::pattern::Pattern;
+use crate::computing::STEP_ELEMENTS;
 use crate::error::Error;
+use crate::slices::Progress;
 
-/// Elements, and which of them are shown in which order.
-pub(super) struct Sorted {
-    elements: Elements,
-    order: Vec<usize>,
+/// Up to so many shown elements are chosen while all are gathered.
+const FEW_SHOWN: usize = 1024;
+/// Items that a step merges: they are quick.
+const STEP_ITEMS: usize = 4 * STEP_ELEMENTS;
+/// The sign of a number.
+const SIGN: u64 = 1 << 63;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Sorting {
+    source: Source,
+    pub(super) options: Options,
+    /// What is shown of all elements in order.
+    shown: Range<usize>,
+    rule: Rule,
+    elements: Texts,
+    /// Their weights, if those are compared by their bytes.
+    weights: Texts,
+    phase: Phase,
+    /// Some weight is no number.
+    is_refused: bool,
 }
 
-impl Sorted {
-    pub(super) fn len(&self) -> usize {
-        self.order.len()
+/// An element that is sorted.
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    key: u64,
+    /// Its text.
+    index: usize,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// Nothing; the elements stay in the order of the source.
+    Place,
+    /// The numbers that elements or weights are, then the elements' bytes.
+    Numbers,
+    /// The elements' bytes.
+    Bytes,
+    /// The weights' bytes; an element without a weight comes before all others.
+    Weights,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Gather {
+        items: Vec<Item>,
+        cursor: u64,
+        /// Elements that have been visited.
+        seen: usize,
+    },
+    Sort(MergeSort<Item>),
+    Done(Vec<Item>),
+}
+
+impl Sorting {
+    /// Begins with the elements of a source.
+    pub(super) fn new(source: Source, options: Options) -> Self {
+        let (shown, count) = (options.shown(source.len()), source.len());
+        let is_arbitrary = options.keeps_order && options.is_repeatable && !source.is_ordered();
+        let rule = match options.by {
+            _ if is_arbitrary => Rule::Bytes,
+            _ if options.keeps_order => Rule::Place,
+            Some(_) if options.by_bytes => Rule::Weights,
+            None if options.by_bytes => Rule::Bytes,
+            _ => Rule::Numbers,
+        };
+        let mut sorting = Self {
+            source,
+            options,
+            shown,
+            rule,
+            elements: Texts::default(),
+            weights: Texts::default(),
+            phase: Phase::Gather { items: Vec::new(), cursor: 0, seen: 0 },
+            is_refused: false,
+        };
+        sorting.expect(count);
+        sorting
     }
 
-    /// The element at a position of the order.
+    /// Makes room for so many elements, so that none is moved while others come.
+    fn expect(&mut self, count: usize) {
+        let gathered = if self.rule == Rule::Place { self.shown.len() } else { count };
+        self.elements.expect(gathered);
+        if self.rule == Rule::Weights {
+            self.weights.expect(gathered);
+        }
+        let kept = if self.chooses() { 2 * FEW_SHOWN + STEP_ELEMENTS } else { gathered };
+        if let Phase::Gather { items, .. } = &mut self.phase {
+            items.reserve_exact(kept.min(gathered));
+        }
+    }
+
+    /// Whether only the first few items are kept.
+    fn chooses(&self) -> bool {
+        self.rule != Rule::Place && self.shown.end <= FEW_SHOWN
+    }
+
+    /// Looks at some elements, or brings some items nearer to their places.
+    pub(super) fn step(&mut self, lookup: &mut Lookup<'_, '_>) -> Progress {
+        match &mut self.phase {
+            Phase::Gather { .. } => self.gather(lookup),
+            Phase::Sort(sort) => {
+                let Self { rule, elements, weights, options, .. } = self;
+                let comparison = Comparison { rule: *rule, elements, weights, descends: options.descends };
+                if !sort.step(STEP_ITEMS, |one, other| comparison.of(one, other)) {
+                    let sort = std::mem::replace(sort, MergeSort::new(Vec::new()));
+                    self.phase = Phase::Done(sort.finish());
+                }
+            }
+            Phase::Done(_) => return Progress::Done,
+        }
+        Progress::More
+    }
+
+    /// Does all that is left.
+    pub(super) fn complete(&mut self, lookup: &mut Lookup<'_, '_>) {
+        while self.step(lookup) == Progress::More {}
+    }
+
+    /// How many elements are shown, after the last step.
+    pub(super) fn len(&self) -> Result<usize, Error> {
+        if self.is_refused {
+            return Err(Error::Static("ERR One or more scores can't be converted into double"));
+        }
+        Ok(self.shown.len())
+    }
+
+    /// The element at a position of those that are shown, after the last step.
     pub(super) fn get(&self, position: usize) -> &[u8] {
-        self.elements.get(self.order[position])
+        let Phase::Done(items) = &self.phase else { return &[] };
+        self.elements.get(items[self.shown.start + position].index).unwrap_or_default()
     }
 
     /// Bytes of an element, on average.
@@ -34,84 +162,111 @@ impl Sorted {
         self.elements.bytes() / self.elements.len().max(1)
     }
 
-    /// Shows each element, or what is to be got for it, in order; none where there is nothing.
+    /// Shows some elements, or what is to be got for them, in order; none where there is nothing.
     pub(super) fn show(
         &self,
-        options: &Options<'_>,
+        positions: Range<usize>,
         lookup: &mut Lookup<'_, '_>,
         each: &mut dyn FnMut(Option<&[u8]>),
     ) {
-        for element in self.order.iter().map(|&index| self.elements.get(index)) {
-            if options.gets.is_empty() {
+        for element in positions.map(|position| self.get(position)) {
+            if self.options.gets.is_empty() {
                 each(Some(element));
             }
-            for get in &options.gets {
+            for get in &self.options.gets {
                 each(lookup.find(get, element).as_deref());
+            }
+        }
+    }
+
+    fn gather(&mut self, lookup: &mut Lookup<'_, '_>) {
+        let Self { source, options, shown, rule, elements, weights, phase, is_refused } = self;
+        let Phase::Gather { items, cursor, seen } = phase else { return };
+        if *rule == Rule::Place && source.is_ordered() {
+            let end = shown.end.min(shown.start + elements.len() + STEP_ELEMENTS);
+            source.visit(shown.start + elements.len()..end, options.descends, &mut |element| {
+                items.push(Item { key: 0, index: elements.len() });
+                elements.push(element);
+            });
+            *cursor = u64::from(end != shown.end);
+        } else {
+            *cursor = source.walk(*cursor, STEP_ELEMENTS, &mut |element| {
+                *seen += 1;
+                if *rule == Rule::Place && !shown.contains(&(*seen - 1)) {
+                    return;
+                }
+                match key_of(*rule, options.by.as_ref(), element, weights, lookup) {
+                    Some(key) => items.push(Item { key, index: elements.len() }),
+                    None => *is_refused = true,
+                }
+                elements.push(element);
+            });
+        }
+        self.end_gathering();
+    }
+
+    /// Gives up items that will not be shown, and goes on to sorting when all have come.
+    fn end_gathering(&mut self) {
+        let chooses = self.chooses();
+        let Self { options, shown, rule, elements, weights, phase, is_refused, .. } = self;
+        let Phase::Gather { items, cursor, .. } = phase else { return };
+        if chooses && items.len() > 2 * FEW_SHOWN {
+            let comparison = Comparison { rule: *rule, elements, weights, descends: options.descends };
+            items.select_nth_unstable_by(FEW_SHOWN, |one, other| comparison.of(one, other));
+            items.truncate(FEW_SHOWN);
+        }
+        if *is_refused {
+            self.phase = Phase::Done(Vec::new());
+        } else if *cursor == 0 {
+            let items = std::mem::take(items);
+            if *rule == Rule::Place {
+                // Only what is shown was gathered.
+                *shown = 0..items.len();
+                self.phase = Phase::Done(items);
+            } else {
+                self.phase = Phase::Sort(MergeSort::new(items));
             }
         }
     }
 }
 
-/// Sorts the elements of a source.
-pub(super) fn sort(
-    source: &Source,
-    options: &Options<'_>,
+/// The key of an element; `None`: it should be a number and is none. A weight of its own is kept.
+fn key_of(
+    rule: Rule,
+    by: Option<&Pattern>,
+    element: &[u8],
+    weights: &mut Texts,
     lookup: &mut Lookup<'_, '_>,
-) -> Result<Sorted, Error> {
-    let shown = options.shown(source.len());
-    let is_arbitrary = options.keeps_order && options.is_repeatable && !source.is_ordered();
-    if options.keeps_order && !is_arbitrary {
-        let elements = source.elements_at(shown, options.descends);
-        let order = (0..elements.len()).collect();
-        return Ok(Sorted { elements, order });
+) -> Option<u64> {
+    match (rule, by) {
+        (Rule::Place, _) => Some(0),
+        (Rule::Bytes, _) => Some(prefix(element)),
+        (Rule::Weights, by) => {
+            let weight = by.and_then(|by| lookup.find(by, element));
+            weights.push_optional(weight.as_deref());
+            Some(prefix(weight.as_deref().unwrap_or_default()))
+        }
+        (Rule::Numbers, None) => parse_weight(element).map(number_key),
+        (Rule::Numbers, Some(by)) => {
+            // One without a weight has none of its own and counts as 0.
+            let weight = lookup.find(by, element);
+            weight.map_or(Some(0.0), |weight| parse_weight(&weight)).map(number_key)
+        }
     }
-    let elements = source.elements();
-    let by = options.by.filter(|_| !is_arbitrary);
-    let order = if options.by_bytes || is_arbitrary {
-        by_bytes(&elements, by, shown, options.descends, lookup)
-    } else {
-        by_number(&elements, by, shown, options.descends, lookup)?
-    };
-    Ok(Sorted { elements, order })
 }
 
-/// Compares the bytes of the elements, or those of their weights; one without a weight comes before all others.
-fn by_bytes(
-    elements: &Elements,
-    by: Option<Pattern<'_>>,
-    shown: Range<usize>,
-    descends: bool,
-    lookup: &mut Lookup<'_, '_>,
-) -> Vec<usize> {
-    let Some(by) = by else {
-        return arrange(elements.len(), shown, descends, |one, other| {
-            elements.get(one).cmp(elements.get(other))
-        });
-    };
-    let weights: Vec<Option<Vec<u8>>> =
-        elements.iter().map(|element| lookup.find(&by, element).map(Cow::into_owned)).collect();
-    arrange(elements.len(), shown, descends, |one, other| weights[one].cmp(&weights[other]))
+/// The first eight bytes, or fewer with zeros behind them, as a number that keeps their order.
+fn prefix(text: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let length = text.len().min(8);
+    bytes[..length].copy_from_slice(&text[..length]);
+    u64::from_be_bytes(bytes)
 }
 
-/// Compares numbers: the elements, or their weights; one without a weight has none of its own and counts as 0. Elements
-/// with equal numbers are compared by their bytes.
-fn by_number(
-    elements: &Elements,
-    by: Option<Pattern<'_>>,
-    shown: Range<usize>,
-    descends: bool,
-    lookup: &mut Lookup<'_, '_>,
-) -> Result<Vec<usize>, Error> {
-    let weight = |element| match by {
-        None => parse_weight(element),
-        Some(by) => lookup.find(&by, element).map_or(Some(0.0), |weight| parse_weight(&weight)),
-    };
-    let weights: Option<Vec<f64>> = elements.iter().map(weight).collect();
-    let weights = weights.ok_or(Error::Static("ERR One or more scores can't be converted into double"))?;
-    Ok(arrange(elements.len(), shown, descends, |one, other| {
-        let numbers = weights[one].partial_cmp(&weights[other]).expect("no weight is NaN");
-        numbers.then_with(|| elements.get(one).cmp(elements.get(other)))
-    }))
+/// A number in an order that is that of the numbers; both zeros are one.
+fn number_key(number: f64) -> u64 {
+    let bits = (number + 0.0).to_bits();
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
 }
 
 /// The number of a text, as Redis 8 reads it here: nothing is 0, what is too large or too small is infinite or 0.
@@ -123,35 +278,28 @@ fn parse_weight(text: &[u8]) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }
 
-/// The indices below `count` in order, as far as they are shown.
-fn arrange(
-    count: usize,
-    shown: Range<usize>,
+/// How items are compared.
+struct Comparison<'s> {
+    rule: Rule,
+    elements: &'s Texts,
+    weights: &'s Texts,
     descends: bool,
-    compare: impl Fn(usize, usize) -> Ordering,
-) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    let compare = |one: &usize, other: &usize| {
-        let compared = compare(*one, *other);
-        (if descends { compared.reverse() } else { compared }).then(one.cmp(other))
-    };
-    if shown.is_empty() {
-        return Vec::new();
+}
+
+impl Comparison<'_> {
+    /// Never equal but for an item and itself.
+    fn of(&self, one: &Item, other: &Item) -> Ordering {
+        let texts = if self.rule == Rule::Weights { self.weights } else { self.elements };
+        let compared =
+            one.key.cmp(&other.key).then_with(|| texts.get(one.index).cmp(&texts.get(other.index)));
+        (if self.descends { compared.reverse() } else { compared }).then(one.index.cmp(&other.index))
     }
-    if shown.end < count {
-        order.select_nth_unstable_by(shown.end, compare);
-        order.truncate(shown.end);
-    }
-    if shown.start > 0 {
-        order.select_nth_unstable_by(shown.start, compare);
-        order.drain(..shown.start);
-    }
-    order.sort_unstable_by(compare);
-    order
 }
 
 #[cfg(test)]
 mod tests {
+    use value::list;
+
     use super::*;
 
     #[test]
@@ -176,16 +324,45 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_in_the_order_of_what_they_stand_for() {
+        let numbers = [f64::NEG_INFINITY, -1e9, -2.5, -1e-300, 0.0, 1e-300, 1.0, 1e9, f64::INFINITY];
+        assert!(numbers.map(number_key).is_sorted_by(|one, next| one < next));
+        assert_eq!(number_key(-0.0), number_key(0.0));
+        let texts: [&[u8]; 6] = [b"", b"a", b"a\x01", b"ab", b"abcdefgh", b"b"];
+        assert!(texts.map(prefix).is_sorted_by(|one, next| one < next));
+        assert_eq!(prefix(b"abcdefgh1"), prefix(b"abcdefgh2"));
+    }
+
+    /// What is shown of a list.
+    fn sorted(elements: &[String], shown: Range<usize>, descends: bool, by_bytes: bool) -> Vec<String> {
+        let mut builder = list::Builder::new();
+        elements.iter().for_each(|element| builder.push(element.as_bytes()));
+        let options = Options::of_range(shown, descends, by_bytes);
+        let source = Source::List(builder.finish(list::Settings::of_parameter(-2)));
+        let mut sorting = Sorting::new(source, options);
+        sorting.complete(&mut Lookup::Nowhere);
+        let count = sorting.len().expect("all are numbers");
+        (0..count).map(|at| String::from_utf8_lossy(sorting.get(at)).into_owned()).collect()
+    }
+
+    #[test]
     fn a_part_of_an_order_is_that_part_of_the_whole() {
-        let values = [5, 3, 5, 1, 9, 3, 7, 2, 5];
-        for descends in [false, true] {
-            let all = arrange(9, 0..9, descends, |one, other| values[one].cmp(&values[other]));
-            let sorted: Vec<i32> = all.iter().map(|&index| values[index]).collect();
-            assert!(sorted.is_sorted_by(|one, next| if descends { one >= next } else { one <= next }));
-            for start in 0..=9 {
-                for end in start..=9 {
-                    let part = arrange(9, start..end, descends, |one, other| values[one].cmp(&values[other]));
-                    assert_eq!(part, all[start..end]);
+        for count in [9, 5000] {
+            let numbers: Vec<String> = (0..count).map(|at| (at * 7919 % 1009).to_string()).collect();
+            for (descends, by_bytes) in [(false, false), (false, true), (true, false), (true, true)] {
+                let mut expected = numbers.clone();
+                if by_bytes {
+                    expected.sort();
+                } else {
+                    expected.sort_by_key(|text| text.parse::<u32>().expect("a number"));
+                }
+                if descends {
+                    expected.reverse();
+                }
+                for (start, end) in [(0, 1), (2, 7), (3, 3), (5, 1000), (4000, 4100), (0, count)] {
+                    let part = start.min(count)..end.min(count);
+                    let shown = sorted(&numbers, start..end, descends, by_bytes);
+                    assert_eq!(shown, expected[part], "{start}..{end} of {count}");
                 }
             }
         }

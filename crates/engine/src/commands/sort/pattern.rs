@@ -1,8 +1,8 @@
 //! Patterns of BY and GET, which make a key of an element.
 
 /// What is looked at for an element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pattern<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Pattern {
     /// `#`: the element itself.
     Element,
     /// A pattern without a star names one key for all elements, which Redis does not look at.
@@ -10,17 +10,17 @@ pub(super) enum Pattern<'a> {
     /// The element takes the place of the first star.
     Key {
         /// What stands before the star.
-        before: &'a [u8],
+        before: Box<[u8]>,
         /// What stands behind it.
-        after: &'a [u8],
+        after: Box<[u8]>,
         /// The field of a hash, behind an arrow.
-        field: Option<&'a [u8]>,
+        field: Option<Box<[u8]>>,
     },
 }
 
-impl<'a> Pattern<'a> {
+impl Pattern {
     /// Reads a pattern.
-    pub(super) fn parse(text: &'a [u8]) -> Self {
+    pub(super) fn parse(text: &[u8]) -> Self {
         if text == b"#" {
             return Self::Element;
         }
@@ -28,10 +28,11 @@ impl<'a> Pattern<'a> {
         let (before, behind) = (&text[..star], &text[star + 1..]);
         let arrow = behind.windows(2).position(|pair| pair == b"->");
         // An arrow with nothing behind it is a part of the key.
-        match arrow.filter(|arrow| arrow + 2 < behind.len()) {
-            Some(arrow) => Self::Key { before, after: &behind[..arrow], field: Some(&behind[arrow + 2..]) },
-            None => Self::Key { before, after: behind, field: None },
-        }
+        let (after, field) = match arrow.filter(|arrow| arrow + 2 < behind.len()) {
+            Some(arrow) => (&behind[..arrow], Some(behind[arrow + 2..].into())),
+            None => (behind, None),
+        };
+        Self::Key { before: before.into(), after: after.into(), field }
     }
 
     /// Whether it makes up keys.
@@ -42,7 +43,7 @@ impl<'a> Pattern<'a> {
     /// The key for an element, if there is one.
     pub(super) fn key(&self, element: &[u8]) -> Option<Vec<u8>> {
         let Self::Key { before, after, .. } = self else { return None };
-        Some([*before, element, *after].concat())
+        Some([before, element, after].concat())
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
     #[test]
     fn an_arrow_behind_the_star_leads_to_a_field() {
         let field = |pattern: &'static str| match Pattern::parse(pattern.as_bytes()) {
-            Pattern::Key { field, .. } => field.map(|field| String::from_utf8_lossy(field).into_owned()),
+            Pattern::Key { field, .. } => field.map(|field| String::from_utf8_lossy(&field).into_owned()),
             _ => None,
         };
         assert_eq!(field("a*->f").as_deref(), Some("f"));

@@ -1,48 +1,20 @@
 //! Combining sorted sets and sets: ZUNION, ZINTER, ZDIFF, their STORE forms, and ZINTERCARD.
 //!
-//! Inputs are clones, so nothing is locked while large ones are combined. A result is stored if the inputs are still what
-//! they were; if they change again and again, the work is done under their locks at last.
-
-use std::collections::HashMap;
+//! Inputs are clones, so nothing is locked while large ones are combined; see [`mod@crate::computing`].
 
 use stdx::number::{parse_f64, parse_i64};
-use value::ZSet;
-use value::set::Member;
-use value::zset::{Builder, Settings};
 
+use super::combination::{Aggregate, Combination, Intersecting, Operation};
 use super::input::Input;
 use super::shown::Shown;
 use super::store;
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::computing::{self, Answer, Read, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-
-/// Up to so many members of all inputs together a result is made and stored in one hold.
-const FEW_MEMBERS: usize = 1024;
-/// How often a result is made anew because an input has changed, before that is prevented.
-const ATTEMPTS: usize = 4;
-/// The index of the first input of commands that store.
-const FIRST_OF_STORED: usize = 3;
-
-/// What is made of the inputs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    Union,
-    Intersection,
-    Difference,
-}
-
-/// What becomes of the scores that a member has in several inputs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Aggregate {
-    Sum,
-    Min,
-    Max,
-    /// Scores do not matter: each input gives its weight.
-    Count,
-}
+use crate::slices::Progress;
 
 impl Aggregate {
     fn named(args: &Args<'_>, at: usize) -> Result<Self, Error> {
@@ -50,48 +22,38 @@ impl Aggregate {
         let found = known.into_iter().find(|(word, _)| args.is(at, word));
         found.map(|(_, aggregate)| aggregate).ok_or(Error::Syntax)
     }
-
-    /// The score of a member with one more score, which may be NaN.
-    fn apply(self, left: f64, right: f64) -> f64 {
-        match self {
-            Self::Min => left.min(right),
-            Self::Max => left.max(right),
-            Self::Sum | Self::Count => {
-                let sum = left + right;
-                // Infinities of both signs make zero, and so does NaN, whatever was there before.
-                if sum.is_nan() { 0.0 } else { sum }
-            }
-        }
-    }
 }
 
 /// A combination as it was asked for.
+#[derive(Debug)]
 struct Query {
-    inputs: Vec<Input>,
-    aggregate: Aggregate,
+    combination: Combination,
     with_scores: bool,
 }
 
 impl Query {
-    /// The arguments from the number of keys on.
-    fn parse(
+    /// Reads the arguments from the number of keys on, and the keys.
+    fn read(
         ctx: &mut Context<'_, '_>,
         args: &Args<'_>,
         operation: Operation,
         is_stored: bool,
     ) -> Result<Self, Error> {
         let (inputs, at) = read_inputs(ctx, args, if is_stored { 2 } else { 1 })?;
-        let mut query = Self { inputs, aggregate: Aggregate::Sum, with_scores: false };
+        let settings = ctx.shared.keyspace.settings().zset;
+        let mut query =
+            Self { combination: Combination::new(operation, inputs, settings), with_scores: false };
+        let Combination { inputs, aggregate, .. } = &mut query.combination;
         let is_weighed = operation != Operation::Difference;
         let mut cursor = args.cursor(at);
         while !cursor.is_done() {
-            if is_weighed && cursor.left() > query.inputs.len() && cursor.take("WEIGHTS") {
-                for input in &mut query.inputs {
+            if is_weighed && cursor.left() > inputs.len() && cursor.take("WEIGHTS") {
+                for input in &mut *inputs {
                     input.weight = parse_f64(cursor.next_required()?)
                         .ok_or(Error::Static("ERR weight value is not a float"))?;
                 }
             } else if is_weighed && cursor.left() > 1 && cursor.take("AGGREGATE") {
-                query.aggregate = Aggregate::named(args, cursor.position())?;
+                *aggregate = Aggregate::named(args, cursor.position())?;
                 cursor.next_required()?;
             } else if !is_stored && cursor.take("WITHSCORES") {
                 query.with_scores = true;
@@ -99,67 +61,51 @@ impl Query {
                 return Err(Error::Syntax);
             }
         }
-        let is_counted = query.aggregate == Aggregate::Count;
-        query.inputs.iter_mut().for_each(|input| input.is_counted = is_counted);
+        let is_counted = *aggregate == Aggregate::Count;
+        inputs.iter_mut().for_each(|input| input.is_counted = is_counted);
         Ok(query)
-    }
-
-    /// Whether the combination takes no longer than other commands do.
-    fn is_small(&self) -> bool {
-        self.inputs.iter().map(Input::len).sum::<usize>() <= FEW_MEMBERS
-    }
-
-    /// Whether the keys, which are locked, hold what they held when they were read.
-    fn is_up_to_date(&self, ctx: &mut Context<'_, '_>, args: &Args<'_>, first: usize) -> bool {
-        self.inputs.iter().enumerate().all(|(index, input)| {
-            let key = ctx.key(args, first + index);
-            Input::read(&mut ctx.db(), &key).is_ok_and(|now| now.is_same(input))
-        })
-    }
-
-    /// The combination.
-    fn run(&self, operation: Operation, settings: Settings) -> ZSet {
-        let mut inputs: Vec<&Input> = self.inputs.iter().collect();
-        if operation != Operation::Difference {
-            // From the smallest on; in this order scores are summed up, too.
-            inputs.sort_by_key(|input| input.len());
-        }
-        let aggregate = self.aggregate;
-        let builder: Builder = match operation {
-            Operation::Union => {
-                let mut scores: HashMap<Member<'_>, f64> = HashMap::new();
-                for (member, score) in inputs.iter().flat_map(|input| input.iter()) {
-                    scores
-                        .entry(member)
-                        .and_modify(|sum| *sum = aggregate.apply(*sum, score))
-                        .or_insert(score);
-                }
-                scores.into_iter().collect()
-            }
-            Operation::Intersection => common(&inputs, aggregate).collect(),
-            Operation::Difference => {
-                let (first, others) = inputs.split_first().expect("there is an input");
-                let is_kept = |(member, _): &(Member<'_>, f64)| {
-                    others.iter().all(|other| other.score(member).is_none())
-                };
-                first.iter().filter(is_kept).collect()
-            }
-        };
-        builder.finish(settings).expect("each member is found once")
     }
 }
 
-/// The members that are in all inputs, of which the first is the smallest.
-fn common<'i>(
-    inputs: &'i [&Input],
-    aggregate: Aggregate,
-) -> impl Iterator<Item = (Member<'i>, f64)> + use<'i> {
-    let (smallest, others) = inputs.split_first().expect("there is an input");
-    smallest.iter().filter_map(move |(member, score)| {
-        let mut scores = others.iter().map(|other| other.score(&member));
-        let score = scores.try_fold(score, |sum, score| Some(aggregate.apply(sum, score?)))?;
-        Some((member, score))
-    })
+impl Answer for Query {
+    fn step(&mut self) -> Progress {
+        self.combination.step()
+    }
+
+    fn complete(&mut self) {
+        self.combination.complete();
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        let zset = self.combination.finish();
+        Shown::all(zset.as_ref(), self.with_scores).write(zset.as_ref(), reply);
+        Ok(())
+    }
+}
+
+impl Stored for Query {
+    fn is_small(&self) -> bool {
+        self.combination.is_small()
+    }
+
+    fn step(&mut self) -> Progress {
+        self.combination.step()
+    }
+
+    fn complete(&mut self) {
+        self.combination.complete();
+    }
+
+    fn is_same(&self, now: &Self) -> bool {
+        let (before, now) = (&self.combination.inputs, &now.combination.inputs);
+        before.iter().zip(now).all(|(before, now)| before.is_same(now))
+    }
+
+    fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+        let target = ctx.key(args, 1);
+        reply.integer(store(&mut ctx.db(), &target, self.combination.finish()) as i64);
+        Ok(())
+    }
 }
 
 /// Reads the keys behind their number; returns them and the index behind them.
@@ -178,53 +124,18 @@ fn read_inputs(ctx: &mut Context<'_, '_>, args: &Args<'_>, at: usize) -> Result<
     Ok((inputs.collect::<Result<_, Error>>()?, end))
 }
 
-/// The shards of all keys that the arguments name.
-fn shards_of(ctx: &Context<'_, '_>, args: &Args<'_>) -> Vec<usize> {
-    let mut shards = Vec::new();
-    ctx.row.command.for_each_key(args, |at, _| shards.push(ctx.access.shard_of(&ctx.key_of(args.get(at)))));
-    shards
-}
-
 fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, operation: Operation) -> Outcome {
-    let mut shards = shards_of(ctx, args);
+    let mut shards = ctx.shards_of(args);
     let query = ctx.with_shards(&mut shards, |ctx| {
         ctx.remember_keys(args);
-        Query::parse(ctx, args, operation, false)
+        Query::read(ctx, args, operation, false)
     })?;
-    let zset = query.run(operation, ctx.shared.keyspace.settings().zset);
-    Shown::all(zset.as_ref(), query.with_scores).write(zset.as_ref(), reply);
-    Ok(())
+    let is_small = query.combination.is_small();
+    reply.answer(query, is_small)
 }
 
-fn keep(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, operation: Operation) -> Outcome {
-    let settings = ctx.shared.keyspace.settings().zset;
-    let target = ctx.key(args, 1);
-    let mut shards = shards_of(ctx, args);
-    for attempt in 1..=ATTEMPTS {
-        let is_last = attempt == ATTEMPTS || ctx.in_transaction;
-        let query = ctx.with_shards(&mut shards, |ctx| {
-            let query = Query::parse(ctx, args, operation, true)?;
-            if !is_last && !query.is_small() {
-                return Ok::<_, Error>(Some(query));
-            }
-            let zset = query.run(operation, settings);
-            reply.integer(store(&mut ctx.db(), &target, zset) as i64);
-            Ok(None)
-        })?;
-        let Some(query) = query else { break };
-        let zset = query.run(operation, settings);
-        let is_stored = ctx.with_shards(&mut shards, |ctx| {
-            let is_stored = query.is_up_to_date(ctx, args, FIRST_OF_STORED);
-            if is_stored {
-                reply.integer(store(&mut ctx.db(), &target, zset) as i64);
-            }
-            is_stored
-        });
-        if is_stored {
-            break;
-        }
-    }
-    Ok(())
+fn keep(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read: Read<Query>) -> Outcome {
+    computing::store(ctx, args, reply, read)
 }
 
 pub(super) fn zunion(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -240,19 +151,19 @@ pub(super) fn zdiff(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 }
 
 pub(super) fn zunionstore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    keep(ctx, args, reply, Operation::Union)
+    keep(ctx, args, reply, |ctx, args| Query::read(ctx, args, Operation::Union, true))
 }
 
 pub(super) fn zinterstore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    keep(ctx, args, reply, Operation::Intersection)
+    keep(ctx, args, reply, |ctx, args| Query::read(ctx, args, Operation::Intersection, true))
 }
 
 pub(super) fn zdiffstore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    keep(ctx, args, reply, Operation::Difference)
+    keep(ctx, args, reply, |ctx, args| Query::read(ctx, args, Operation::Difference, true))
 }
 
 pub(super) fn zintercard(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut shards = shards_of(ctx, args);
+    let mut shards = ctx.shards_of(args);
     let (inputs, at) = ctx.with_shards(&mut shards, |ctx| {
         ctx.remember_keys(args);
         read_inputs(ctx, args, 1)
@@ -266,9 +177,18 @@ pub(super) fn zintercard(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut
         let number = parse_i64(cursor.next_required()?).and_then(|number| usize::try_from(number).ok());
         limit = number.ok_or(Error::Static("ERR LIMIT can't be negative"))?;
     }
-    let mut inputs: Vec<&Input> = inputs.iter().collect();
-    inputs.sort_by_key(|input| input.len());
-    let most = if limit == 0 { usize::MAX } else { limit };
-    reply.integer(common(&inputs, Aggregate::Sum).take(most).count() as i64);
-    Ok(())
+    let counted = Intersecting::new(inputs, if limit == 0 { usize::MAX } else { limit });
+    let is_small = counted.is_small();
+    reply.answer(counted, is_small)
+}
+
+impl Answer for Intersecting {
+    fn step(&mut self) -> Progress {
+        self.step()
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        reply.integer(self.count() as i64);
+        Ok(())
+    }
 }

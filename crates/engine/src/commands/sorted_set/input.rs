@@ -10,6 +10,7 @@ use value::{Set, ValueRef, ZSet};
 use crate::error::Error;
 
 /// One input.
+#[derive(Debug)]
 pub(super) struct Input {
     source: Source,
     /// What its scores are multiplied with.
@@ -18,6 +19,7 @@ pub(super) struct Input {
     pub(super) is_counted: bool,
 }
 
+#[derive(Debug)]
 enum Source {
     ZSet(ZSet),
     Set(Set),
@@ -69,10 +71,33 @@ impl Input {
         };
         let scored = zset.into_iter().flatten().map(|element| (Member::Bytes(element.member), element.score));
         let unscored = set.into_iter().flatten().map(|member| (member, 1.0));
-        scored.chain(unscored).map(|(member, score)| {
-            let product = self.product(score);
-            (member, if product.is_nan() { 0.0 } else { product })
-        })
+        scored.chain(unscored).map(|(member, score)| (member, self.number(score)))
+    }
+
+    /// Visits about `count` members behind a cursor, with their scores as [`Self::iter`] gives them, and returns the cursor
+    /// to go on with, 0 when all were seen.
+    pub(super) fn walk(&self, cursor: u64, count: usize, each: &mut dyn FnMut(&[u8], f64)) -> u64 {
+        match &self.source {
+            Source::ZSet(zset) => {
+                let zset = zset.as_ref();
+                let start = cursor as usize; // a position
+                let end = start.saturating_add(count).min(zset.len());
+                for element in zset.range(start..end) {
+                    each(element.member, self.number(element.score));
+                }
+                if end == zset.len() { 0 } else { end as u64 }
+            }
+            Source::Set(set) => {
+                let score = self.number(1.0);
+                set.as_ref().scan(cursor, count, &mut |member| each(member, score))
+            }
+        }
+    }
+
+    /// The weighted score, in which zero times infinity is zero.
+    fn number(&self, score: f64) -> f64 {
+        let product = self.product(score);
+        if product.is_nan() { 0.0 } else { product }
     }
 
     fn product(&self, score: f64) -> f64 {

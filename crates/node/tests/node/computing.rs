@@ -1,0 +1,303 @@
+//! Results that take many turns: others are served between, and what is stored is what was there at one moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stdx::rng::Rng;
+
+use crate::world::{Peer, World};
+
+/// Members of a large collection.
+const MEMBERS: usize = 100_000;
+/// The most elements of one step, about: what is merged in a sort is quick.
+const STEP: usize = 2048;
+
+/// A list, sets and sorted sets with many members. All keys are of one slot.
+fn large_world(threads: usize, parameters: &[(&str, &str)]) -> (World, Peer) {
+    let mut world = World::new(threads, parameters);
+    let peer = world.connect(0);
+    let numbers: Vec<usize> = (0..MEMBERS).map(|at| at * 7919 % MEMBERS).collect();
+    for chunk in numbers.chunks(1000) {
+        let list = |name: &str, each: &dyn Fn(usize) -> String| {
+            chunk.iter().fold(name.to_owned(), |line, &number| line + " " + &each(number))
+        };
+        world.ask(peer, &list("RPUSH {k}list", &|number| number.to_string()));
+        world.ask(peer, &list("SADD {k}set", &|number| format!("m{number}")));
+        world.ask(peer, &list("SADD {k}other", &|number| format!("m{}", number + MEMBERS / 2)));
+        world.ask(peer, &list("ZADD {k}zset", &|number| format!("{number} m{number}")));
+        world.ask(peer, &list("ZADD {k}zother", &|number| format!("1 m{}", number + MEMBERS / 2)));
+    }
+    (world, peer)
+}
+
+/// The head of a reply: its first line.
+fn head(reply: &str) -> &str {
+    reply.split("\r\n").next().unwrap_or_default()
+}
+
+#[test]
+fn between_any_two_steps_of_a_large_result_others_are_served() {
+    let (mut world, peer) = large_world(1, &[]);
+    let other = world.connect(0);
+    world.ask(other, "SET {k}key value");
+    for (command, looked_at, reply) in [
+        ("SUNIONSTORE {k}to {k}set {k}other", MEMBERS, ":150000"),
+        ("SINTERSTORE {k}to {k}set {k}other", MEMBERS, ":50000"),
+        ("SDIFFSTORE {k}to {k}set {k}other", MEMBERS, ":50000"),
+        ("ZUNIONSTORE {k}to 2 {k}zset {k}zother", 2 * MEMBERS, ":150000"),
+        ("ZINTERSTORE {k}to 2 {k}zset {k}other AGGREGATE MAX", MEMBERS, ":50000"),
+        ("ZDIFFSTORE {k}to 2 {k}zset {k}zother", MEMBERS, ":50000"),
+        ("SORT {k}list STORE {k}to", 8 * MEMBERS, ":100000"),
+        ("SORT {k}set ALPHA DESC STORE {k}to", 8 * MEMBERS, ":100000"),
+    ] {
+        world.send(peer, &format!("{command}\r\nPING"));
+        let mut steps = 0;
+        while world.is_computing(0) {
+            assert_eq!(world.read(peer), "", "{command}: nothing is answered before the end");
+            assert_eq!(world.ask_only(other, "GET {k}key"), "$5\r\nvalue\r\n");
+            world.step(0);
+            steps += 1;
+        }
+        assert!(steps >= looked_at / STEP, "{command}: {steps} steps");
+        world.turn(0);
+        assert_eq!(world.read(peer), format!("{reply}\r\n+PONG\r\n"), "{command}");
+    }
+}
+
+#[test]
+fn a_large_answer_is_computed_when_its_turn_to_be_sent_comes() {
+    let (mut world, peer) = large_world(1, &[]);
+    for (command, looked_at, reply) in [
+        ("SORT {k}list LIMIT 99998 2", 8 * MEMBERS, "*2"),
+        ("SORT {k}list LIMIT 10 2 DESC", MEMBERS, "*2"),
+        ("SORT {k}set ALPHA GET #", 8 * MEMBERS, "*100000"),
+        ("SORT {k}set", MEMBERS, "-ERR One or more scores can't be converted into double"),
+        ("SORT_RO {k}zset BY nosort GET # GET none", MEMBERS, "*200000"),
+        ("ZUNION 2 {k}zset {k}zother", 2 * MEMBERS, "*150000"),
+        ("ZINTER 2 {k}zset {k}zother WITHSCORES", MEMBERS, "*100000"),
+        ("ZDIFF 2 {k}zset {k}zother", MEMBERS, "*50000"),
+        ("ZINTERCARD 2 {k}zset {k}zother", MEMBERS, ":50000"),
+        ("ZINTERCARD 2 {k}zset {k}zother LIMIT 20000", MEMBERS / 3, ":20000"),
+        ("SINTERCARD 2 {k}set {k}other", MEMBERS, ":50000"),
+    ] {
+        world.send(peer, &format!("{command}\r\nPING"));
+        let (mut reply_bytes, mut steps) = (Vec::new(), 0);
+        while let Some(bytes) = world.read_slice(peer) {
+            reply_bytes.extend(bytes);
+            steps += usize::from(reply_bytes.is_empty());
+        }
+        let text = String::from_utf8(reply_bytes).expect("text");
+        assert!(
+            steps >= if reply.starts_with('-') { 1 } else { looked_at / STEP },
+            "{command}: {steps} steps"
+        );
+        assert_eq!(head(&text), reply, "{command}");
+        assert!(text.ends_with("+PONG\r\n"), "{command}");
+    }
+}
+
+#[test]
+fn in_steps_or_at_once_the_result_is_the_same() {
+    let (mut world, peer) = large_world(1, &[]);
+    for command in [
+        "SUNIONSTORE {k}to {k}set {k}other {k}set",
+        "SDIFFSTORE {k}to {k}other {k}set",
+        "ZUNIONSTORE {k}to 3 {k}zset {k}zother {k}other WEIGHTS 2 -1 3",
+        "ZUNIONSTORE {k}to 2 {k}zset {k}zother AGGREGATE MIN",
+        "ZUNIONSTORE {k}to 2 {k}zset {k}zother AGGREGATE MAX WEIGHTS 1 60000",
+        "ZINTERSTORE {k}to 3 {k}zset {k}zother {k}other WEIGHTS inf -inf 1",
+        "SORT {k}list ALPHA STORE {k}to",
+        "SORT {k}zset BY nosort DESC LIMIT 5 50000 STORE {k}to",
+        "SORT {k}set BY nosort GET # GET {k}none STORE {k}to",
+    ] {
+        let digest = |world: &mut World| world.ask(peer, "DEBUG DIGEST-VALUE {k}to\r\nOBJECT ENCODING {k}to");
+        world.send(peer, command);
+        assert!(world.is_computing(0), "{command}");
+        world.compute(0);
+        let (in_steps, from_steps) = (world.read(peer), digest(&mut world));
+        let at_once = world.ask(peer, &format!("MULTI\r\n{command}\r\nEXEC"));
+        assert_eq!(at_once, format!("+OK\r\n+QUEUED\r\n*1\r\n{in_steps}"), "{command}");
+        assert_eq!(digest(&mut world), from_steps, "{command}");
+    }
+}
+
+/// What a test expects of the sets and sorted sets that it changes.
+#[derive(Default)]
+struct Model {
+    sets: [BTreeSet<usize>; 2],
+    zsets: [BTreeMap<usize, i64>; 2],
+}
+
+const NAMES: [&str; 2] = ["a", "b"];
+
+impl Model {
+    /// Makes a random change of a source and gives the command for it.
+    fn change(&mut self, rng: &mut Rng) -> String {
+        let (at, member) = (rng.below(2) as usize, rng.below(4000) as usize);
+        let name = NAMES[at];
+        match rng.below(9) {
+            0..4 => {
+                self.sets[at].insert(member);
+                format!("SADD {{k}}s{name} {member}")
+            }
+            4 => {
+                self.sets[at].remove(&member);
+                format!("SREM {{k}}s{name} {member}")
+            }
+            5..8 => {
+                let score = rng.below(100) as i64;
+                self.zsets[at].insert(member, score);
+                format!("ZADD {{k}}z{name} {score} {member}")
+            }
+            _ if rng.below(20) == 0 => {
+                self.sets[at].clear();
+                format!("DEL {{k}}s{name}")
+            }
+            _ => {
+                self.zsets[at].remove(&member);
+                format!("ZREM {{k}}z{name} {member}")
+            }
+        }
+    }
+
+    /// The members that a command, one of those below, would store now, with their scores.
+    fn result(&self, command: usize) -> BTreeMap<usize, i64> {
+        let [one, other] = &self.sets;
+        let [zone, zother] = &self.zsets;
+        let unscored = |members: BTreeSet<usize>| members.into_iter().map(|member| (member, 0)).collect();
+        match command {
+            0 => unscored(one | other),
+            1 => unscored(one & other),
+            2 => unscored(one - other),
+            3 => {
+                let mut sum = zone.clone();
+                zother.iter().for_each(|(&member, score)| *sum.entry(member).or_default() += score);
+                sum
+            }
+            4 => zone.iter().filter_map(|(m, s)| Some((*m, *s.max(zother.get(m)?)))).collect(),
+            _ => unscored(one.clone()),
+        }
+    }
+}
+
+/// The commands, and what shows their result: members, with scores where they have some.
+const COMMANDS: [(&str, &str); 6] = [
+    ("SUNIONSTORE {k}to {k}sa {k}sb", "SMEMBERS {k}to"),
+    ("SINTERSTORE {k}to {k}sa {k}sb", "SMEMBERS {k}to"),
+    ("SDIFFSTORE {k}to {k}sa {k}sb", "SMEMBERS {k}to"),
+    ("ZUNIONSTORE {k}to 2 {k}za {k}zb", "ZRANGE {k}to 0 -1 WITHSCORES"),
+    ("ZINTERSTORE {k}to 2 {k}za {k}zb AGGREGATE MAX", "ZRANGE {k}to 0 -1 WITHSCORES"),
+    ("SORT {k}sa STORE {k}to", "LRANGE {k}to 0 -1"),
+];
+
+/// The members that a reply shows, with their scores if there are some.
+fn shown(reply: &str, has_scores: bool) -> BTreeMap<usize, i64> {
+    let lines = reply.split("\r\n").skip(1).filter(|line| !line.starts_with('$') && !line.is_empty());
+    let numbers: Vec<i64> = lines.map(|line| line.parse().expect("a number")).collect();
+    let width = if has_scores { 2 } else { 1 };
+    numbers.chunks(width).map(|pair| (pair[0] as usize, if has_scores { pair[1] } else { 0 })).collect()
+}
+
+#[test]
+fn a_result_is_that_of_the_moment_of_its_reply_whatever_changes_meanwhile() {
+    for seed in 0..12 {
+        let mut rng = Rng::from_seed(seed);
+        let mut world = World::new(2, &[]);
+        world.record();
+        let (peer, writer) = (world.connect(0), world.connect(1));
+        let mut model = Model::default();
+        for _ in 0..8000 {
+            let line = model.change(&mut rng);
+            world.ask(writer, &line);
+        }
+        for (at, (command, show)) in COMMANDS.into_iter().enumerate() {
+            world.send(peer, command);
+            // At times there are more changes than there are attempts.
+            let haste = rng.below(12) + 1;
+            while world.is_computing(0) {
+                if rng.below(haste) == 0 {
+                    let line = model.change(&mut rng);
+                    world.ask(writer, &line);
+                }
+                world.step(0);
+            }
+            world.turn(0);
+            let expected = model.result(at);
+            assert_eq!(world.read(peer), format!(":{}\r\n", expected.len()), "{command}, seed {seed}");
+            assert_eq!(
+                shown(&world.ask(peer, show), (3..5).contains(&at)),
+                expected,
+                "{command}, seed {seed}"
+            );
+        }
+        // What was recorded, run again, gives the same data.
+        let log = world.take_log();
+        let mut replayed = World::new(1, &[]);
+        let loader = replayed.connect(0);
+        replayed.send_bytes(loader, &log);
+        while replayed.is_computing(0) {
+            replayed.compute(0);
+        }
+        replayed.read(loader);
+        assert_eq!(replayed.ask(loader, "DEBUG DIGEST"), world.ask(peer, "DEBUG DIGEST"), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_client_that_goes_leaves_nothing_behind() {
+    let (mut world, peer) = large_world(1, &[]);
+    world.send(peer, "SUNIONSTORE {k}to {k}set {k}other");
+    world.step(0);
+    world.hang_up(peer);
+    world.compute(0);
+    let other = world.connect(0);
+    assert_eq!(world.ask(other, "EXISTS {k}to"), ":0\r\n");
+    world.send(other, "SUNIONSTORE {k}to {k}set {k}other");
+    world.step(0);
+    let killer = world.connect(0);
+    assert_eq!(world.ask_only(killer, "CLIENT KILL TYPE normal SKIPME yes"), ":1\r\n");
+    world.settle();
+    assert_eq!(world.closed(0), [other.number]);
+    world.compute(0);
+    assert_eq!(world.ask(killer, "EXISTS {k}to"), ":0\r\n");
+}
+
+#[test]
+fn nothing_is_stored_during_a_pause_of_writes() {
+    let (mut world, peer) = large_world(1, &[]);
+    let other = world.connect(0);
+    world.send(peer, "SUNIONSTORE {k}to {k}set {k}other");
+    world.step(0);
+    world.ask_only(other, "CLIENT PAUSE 100 WRITE");
+    world.compute(0);
+    assert_eq!((world.read(peer).as_str(), world.ask_only(other, "EXISTS {k}to").as_str()), ("", ":0\r\n"));
+    world.pass_ms(101);
+    world.compute(0);
+    world.settle();
+    world.compute(0);
+    assert_eq!(world.read(peer), ":150000\r\n");
+}
+
+#[test]
+fn rules_that_change_meanwhile_hold_for_the_result() {
+    let (mut world, peer) = large_world(1, &[]);
+    let admin = world.connect(0);
+    world.ask(admin, "ACL SETUSER alice on nopass ~* +@all");
+    world.ask(peer, "AUTH alice x");
+    world.send(peer, "SUNIONSTORE {k}to {k}set {k}other");
+    world.ask_only(admin, "ACL SETUSER alice -sunionstore");
+    world.compute(0);
+    assert!(world.read(peer).starts_with("-NOPERM"));
+    assert_eq!(world.ask(admin, "EXISTS {k}to"), ":0\r\n");
+}
+
+#[test]
+fn those_who_wait_for_a_sorted_list_are_served() {
+    let (mut world, peer) = large_world(2, &[]);
+    let waiting = world.connect(1);
+    world.send(waiting, "BLPOP {k}to 0");
+    world.send(peer, "CLIENT REPLY SKIP\r\nSORT {k}list STORE {k}to\r\nLLEN {k}to");
+    world.compute(0);
+    world.settle();
+    assert_eq!(world.read(waiting), "*2\r\n$5\r\n{k}to\r\n$1\r\n0\r\n");
+    assert_eq!(world.read(peer), format!(":{}\r\n", MEMBERS - 1), "the other reply was not wanted");
+}
