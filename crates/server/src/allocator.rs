@@ -27,7 +27,7 @@ unsafe impl Sync for Settings {}
 // SAFETY: the symbol has the type that jemalloc declares, `const char *`, and ends with a NUL.
 #[unsafe(export_name = "malloc_conf")]
 pub static SETTINGS: Settings =
-    Settings(c"lg_tcache_max:9,dirty_decay_ms:2000,muzzy_decay_ms:0,background_thread:true".as_ptr());
+    Settings(c"lg_tcache_max:9,dirty_decay_ms:500,muzzy_decay_ms:0,background_thread:true".as_ptr());
 
 /// What the allocator says of itself, in bytes; zeros if it does not answer.
 pub fn figures() -> MemoryFigures {

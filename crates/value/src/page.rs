@@ -29,6 +29,7 @@ mod entry;
 mod side;
 pub(crate) mod sizes;
 
+use stdx::prefetch::prefetch;
 use stdx::time::UnixMs;
 
 use block::Block;
@@ -81,10 +82,18 @@ impl<V: Clone> Page<V> {
         self.block.allocated_bytes() + self.side.allocated_bytes()
     }
 
-    /// The address of the block, for prefetching.
+    /// Asks for the block's counter and head.
     #[inline]
-    pub fn address(&self) -> *const u8 {
-        self.block.view().address()
+    pub fn prefetch(&self) {
+        let address = self.block.view().address();
+        prefetch(address);
+        prefetch(address.wrapping_add(64));
+    }
+
+    /// Asks for the whole block; its head should be near.
+    pub fn prefetch_all(&self) {
+        let address = self.block.view().address();
+        (128..self.block.allocated_bytes()).step_by(64).for_each(|line| prefetch(address.wrapping_add(line)));
     }
 
     /// The slot of a key.

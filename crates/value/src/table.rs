@@ -342,9 +342,7 @@ impl<V: Clone> Path<'_, V> {
     /// Asks for the page's counter and head; the directory should be near.
     #[inline]
     pub fn prefetch_page(&self) {
-        let address = self.page.address();
-        prefetch(address);
-        prefetch(address.wrapping_add(64));
+        self.page.prefetch();
     }
 
     /// Asks for the entry, as far as a value of 64 bytes reaches; the page's head should be near.

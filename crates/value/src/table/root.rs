@@ -13,6 +13,9 @@ use crate::page::{Entry, Options, Page, sizes};
 /// pointer a chunk, so it is not tiny.
 const CHUNK: usize = 16;
 
+/// Chunks whose pages are asked for together in a search for due entries.
+const CHUNKS_AHEAD: usize = 4;
+
 /// A few neighbouring pages.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk<V> {
@@ -156,11 +159,18 @@ impl<V: Clone> Root<V> {
     ) -> usize {
         let mut taken = 0;
         for index in 0..self.chunks.len() {
+            if index % CHUNKS_AHEAD == 0 {
+                self.prefetch_due(index, now);
+            }
             if self.chunks[index].min_expiry > now {
                 continue;
             }
             let chunk = Arc::make_mut(&mut self.chunks[index]);
-            for page in &mut chunk.pages {
+            for at in 0..CHUNK {
+                if let Some(next) = chunk.pages.get(at + 1).filter(|next| next.min_expiry() <= now) {
+                    next.prefetch_all();
+                }
+                let page = &mut chunk.pages[at];
                 if page.min_expiry() > now {
                     continue;
                 }
@@ -177,6 +187,16 @@ impl<V: Clone> Root<V> {
         }
         self.min_expiry = self.chunks.iter().map(|chunk| chunk.min_expiry).min().unwrap_or(UnixMs::MAX);
         taken
+    }
+
+    /// Asks for the heads of pages that may be due in some chunks: they have not been looked at for long, and so the memory
+    /// of all is waited for together.
+    fn prefetch_due(&self, first: usize, now: UnixMs) {
+        let chunks = self.chunks[first..].iter().take(CHUNKS_AHEAD);
+        chunks
+            .filter(|chunk| chunk.min_expiry <= now)
+            .flat_map(|chunk| &chunk.pages)
+            .for_each(Page::prefetch);
     }
 
     /// The page that a cursor names, and the cursor of the next class; 0 when this was the last.
