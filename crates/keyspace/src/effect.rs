@@ -111,6 +111,12 @@ pub enum Effect<'a> {
     Acknowledge { key: &'a [u8], group: &'a [u8], ids: &'a [Id] },
     /// The entry is pending in the group with these figures, and its owner is this consumer, who was made if it was not there.
     Claim { key: &'a [u8], group: &'a [u8], last_id: Id, consumer: &'a [u8], pending: Pending },
+    /// There is a library of functions with this text, in the place of one with its name.
+    AddLibrary { text: &'a [u8] },
+    /// The library is gone.
+    RemoveLibrary { name: &'a [u8] },
+    /// There is no library.
+    ClearLibraries,
     /// The database is empty.
     FlushDatabase,
     /// All databases are empty.
@@ -194,6 +200,7 @@ impl Effect<'_> {
                 each(Touched::Key(to, key.to_vec()));
             }
             Self::Copy { to, database, .. } => each(Touched::Key(database, to.to_vec())),
+            Self::AddLibrary { .. } | Self::RemoveLibrary { .. } | Self::ClearLibraries => {}
             Self::FlushDatabase => each(Touched::Database(database)),
             Self::FlushAll => each(Touched::All),
             Self::SwapDatabases { first, second } => {

@@ -1,5 +1,6 @@
 //! What all workers share: the shards, the gate and the log of effects.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::effect::Effect;
 use crate::frequency::Frequency;
 use crate::gate::Gate;
 use crate::key::{DbIndex, Key};
+use crate::library::{Libraries, Shelf};
 use crate::log::{Log, LogPosition};
 use crate::population::Population;
 use crate::shard::Cell;
@@ -82,6 +84,7 @@ pub struct Keyspace {
     pub(crate) gate: Gate,
     pub(crate) log: Log,
     pub(crate) population: Population,
+    pub(crate) libraries: Shelf,
     /// Whether somebody reads the log.
     recording: AtomicBool,
     /// How many watch what is touched.
@@ -105,6 +108,7 @@ impl Keyspace {
             gate: Gate::new(options.workers),
             log: Log::default(),
             population: Population::new(options.workers, options.databases),
+            libraries: Shelf::default(),
             recording: AtomicBool::new(false),
             observers: AtomicUsize::new(0),
             active_expiry: AtomicBool::new(true),
@@ -245,6 +249,18 @@ impl Keyspace {
     /// The effects of all workers, for the one who reads them.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// The libraries of functions, as of now.
+    pub fn libraries(&self) -> Arc<Libraries> {
+        self.libraries.look()
+    }
+
+    /// A number that is another one after every change of the libraries. Inside a batch it stays the same, but for what the
+    /// batch itself changes.
+    #[inline]
+    pub fn libraries_version(&self) -> u64 {
+        self.libraries.version()
     }
 
     /// Keys of a database, those included that are due and not yet removed. Takes no lock.

@@ -4,6 +4,8 @@
 //! data. From then on a writer copies each page it touches for the first time; whoever reads the snapshot drops each
 //! shard when it is done with it, and with that the writers' duty.
 
+use std::sync::Arc;
+
 use stdx::time::UnixMs;
 use value::table::Table;
 use value::{Kind, Value, ValueRef};
@@ -11,6 +13,7 @@ use value::{Kind, Value, ValueRef};
 use crate::access::Access;
 use crate::db::value_of;
 use crate::key::{DbIndex, Key};
+use crate::library::Libraries;
 use crate::log::LogPosition;
 use crate::scan::Seen;
 use crate::shard::Partition;
@@ -20,6 +23,7 @@ use crate::shard::Partition;
 pub struct Snapshot {
     /// Shards, each with its databases.
     shards: Vec<Vec<(DbIndex, Partition)>>,
+    libraries: Arc<Libraries>,
     position: LogPosition,
     taken: UnixMs,
 }
@@ -62,7 +66,8 @@ impl Access<'_> {
                 })
                 .collect();
             cut(position);
-            Snapshot { shards, position, taken: access.now() }
+            let libraries = access.keyspace().libraries();
+            Snapshot { shards, libraries, position, taken: access.now() }
         })
     }
 }
@@ -94,6 +99,11 @@ impl Snapshot {
     /// When it was taken.
     pub fn taken(&self) -> UnixMs {
         self.taken
+    }
+
+    /// The libraries of functions.
+    pub fn libraries(&self) -> &Libraries {
+        &self.libraries
     }
 
     /// Keys of a database, and how many of them are due at some time.

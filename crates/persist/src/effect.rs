@@ -86,6 +86,10 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::DeleteConsumer { .. }
         | Effect::Acknowledge { .. }
         | Effect::Claim { .. } => stream::encode_effect(effect, out),
+        // Not what the client sent: whether a library was there before makes no difference when the log is read.
+        Effect::AddLibrary { text } => write_command(out, &[b"FUNCTION", &b"LOAD"[..], b"REPLACE", text]),
+        Effect::RemoveLibrary { name } => write_command(out, &[b"FUNCTION", &b"DELETE"[..], name]),
+        Effect::ClearLibraries => write_command(out, &[&b"FUNCTION"[..], b"FLUSH"]),
         Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
         Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
         Effect::SwapDatabases { first, second } => {
@@ -353,6 +357,9 @@ mod tests {
         let effect = Effect::PopScored { key: b"z", end: End::Highest, count: 2 };
         assert_eq!(text(&effect), "ZPOPMAX z 2");
         assert_eq!(text(&Effect::RemoveRange { key: b"z", positions: &(2..5) }), "ZREMRANGEBYRANK z 2 4");
+        assert_eq!(text(&Effect::AddLibrary { text: b"#!lua" }), "FUNCTION LOAD REPLACE #!lua");
+        assert_eq!(text(&Effect::RemoveLibrary { name: b"l" }), "FUNCTION DELETE l");
+        assert_eq!(text(&Effect::ClearLibraries), "FUNCTION FLUSH");
         assert_eq!(text(&Effect::WriteString { key: b"k", offset: 7, bytes: b"x" }), "SETRANGE k 7 x");
     }
 }

@@ -108,6 +108,9 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::DeleteConsumer { .. }
         | Effect::Acknowledge { .. }
         | Effect::Claim { .. } => unreachable!("streams have no part in this model"),
+        Effect::AddLibrary { .. } | Effect::RemoveLibrary { .. } | Effect::ClearLibraries => {
+            unreachable!("libraries have no part in this model")
+        }
         Effect::FlushDatabase => put(out, b"f"),
         Effect::FlushAll => put(out, b"X"),
         Effect::SwapDatabases { first, second } => put_all(out, &[b"P", &index(first), &index(second)]),
