@@ -4,6 +4,7 @@
 //! type  value  version (u16 le)  crc64 (u64 le)
 //! ```
 
+use keyspace::Libraries;
 use stdx::checksum::crc64;
 use value::{Settings, Value, ValueRef};
 
@@ -28,15 +29,57 @@ pub enum RestoreError {
 /// The payload of a value.
 pub fn encode(value: ValueRef<'_>) -> Vec<u8> {
     let plan = Plan::of(value);
+    let write = |output: &mut Output<'_>| {
+        output.tag(plan.tag());
+        plan.write(output);
+    };
+    with_foot(plan.version(), write)
+}
+
+/// The payload of all libraries of functions.
+pub fn encode_libraries(libraries: &Libraries) -> Vec<u8> {
+    with_foot(rdb::PLAIN_VERSION, |output| {
+        for library in libraries.iter() {
+            output.tag(rdb::FUNCTION2);
+            output.string(&library.text);
+        }
+    })
+}
+
+/// What is written, and the foot behind it.
+fn with_foot(version: u32, write: impl FnOnce(&mut Output<'_>)) -> Vec<u8> {
     let mut payload = Vec::new();
-    let mut compressor = Compressor::default();
-    let mut output = Output::new(&mut payload, Some(&mut compressor));
-    output.tag(plan.tag());
-    plan.write(&mut output);
-    payload.extend_from_slice(&(plan.version() as u16).to_le_bytes());
+    write(&mut Output::new(&mut payload, Some(&mut Compressor::default())));
+    payload.extend_from_slice(&(version as u16).to_le_bytes());
     let checksum = crc64(&payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
     payload
+}
+
+/// Why a payload of libraries cannot be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LibrariesError {
+    /// The checksum or the version is wrong.
+    Foot,
+    /// It holds something else.
+    Kind,
+    /// A text cannot be read.
+    Format,
+}
+
+/// The texts of the libraries in a payload.
+pub fn decode_libraries(payload: &[u8]) -> Result<Vec<Vec<u8>>, LibrariesError> {
+    let (_, body) = split(payload).filter(|_| has_its_checksum(payload)).ok_or(LibrariesError::Foot)?;
+    let mut cursor = Cursor::new(body, MAX_STRING_BYTES);
+    let mut texts = Vec::new();
+    while !cursor.is_at_end() {
+        match cursor.byte() {
+            Ok(rdb::FUNCTION2) => {}
+            _ => return Err(LibrariesError::Kind),
+        }
+        texts.push(cursor.string().map_err(|_| LibrariesError::Format)?.into_owned());
+    }
+    Ok(texts)
 }
 
 /// The value of a payload.
@@ -205,6 +248,21 @@ mod tests {
         let (encoding, restored, again) = members(payload);
         assert_eq!((encoding, restored.len()), ("intset", 3));
         assert_eq!(again, payload);
+    }
+
+    #[test]
+    fn libraries_of_redis_are_restored_and_what_is_none_is_refused() {
+        // Redis 7.0.15: FUNCTION LOAD "#!lua name=l\nredis.register_function('f', function() return 1 end)", FUNCTION DUMP.
+        let payload = b"\xf5@B#!lua name=l\nredis.register_function('f', function() return 1 end)\n\x00b\x95h\xe6_A+\xe2";
+        let texts = decode_libraries(payload).expect("valid");
+        assert_eq!(texts, [b"#!lua name=l\nredis.register_function('f', function() return 1 end)"]);
+        assert_eq!(decode_libraries(&payload[1..]), Err(LibrariesError::Foot));
+        assert_eq!(decode_libraries(b"bad"), Err(LibrariesError::Foot));
+        let string = encode(ValueRef::String(StringRef::Inline(b"abc")));
+        assert_eq!(decode_libraries(&string), Err(LibrariesError::Kind));
+        let cut = with_foot(rdb::PLAIN_VERSION, |output| output.bytes(&[rdb::FUNCTION2, 9, b'a']));
+        assert_eq!(decode_libraries(&cut), Err(LibrariesError::Format));
+        assert_eq!(decode_libraries(&encode_libraries(&Libraries::default())), Ok(Vec::new()));
     }
 
     #[test]

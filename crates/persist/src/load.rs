@@ -8,7 +8,7 @@
 //! ([`Access::begin_replay`]): `SET k v PXAT t` and, before `t`, `PERSIST k` must leave the key when both are
 //! run after `t`.
 
-use keyspace::{Access, DbIndex, Expiry};
+use keyspace::{Access, DbIndex, Expiry, Library};
 use stdx::time::UnixMs;
 
 use crate::rdb::{Entry, Item, Object, Problem};
@@ -22,25 +22,37 @@ pub struct Loaded {
     pub expired: u64,
     /// Keys whose value had no element.
     pub empty: u64,
-    /// Function libraries, which are not supported and were passed over.
-    pub functions: u64,
+    /// Libraries of functions.
+    pub libraries: u64,
     /// Modules whose data was passed over.
     pub modules: Vec<String>,
 }
 
+/// Makes a library of its text, or tells why it is none.
+pub type Compile<'f> = dyn FnMut(&[u8]) -> Result<Library, String> + 'f;
+
 /// Puts items into the keyspace.
-#[derive(Debug)]
-pub struct Placement {
+pub struct Placement<'f> {
     database: DbIndex,
     leave_out: Option<UnixMs>,
+    compile: &'f mut Compile<'f>,
+    merges: bool,
     /// What came of it so far.
     pub loaded: Loaded,
 }
 
-impl Placement {
-    /// Keys that are due at `leave_out` are left out; with `None` all are taken.
-    pub fn new(leave_out: Option<UnixMs>) -> Self {
-        Self { database: DbIndex(0), leave_out, loaded: Loaded::default() }
+impl<'f> Placement<'f> {
+    /// Keys that are due at `leave_out` are left out; with `None` all are taken. `compile` makes libraries of their texts.
+    pub fn new(leave_out: Option<UnixMs>, compile: &'f mut Compile<'f>) -> Self {
+        Self { database: DbIndex(0), leave_out, compile, merges: false, loaded: Loaded::default() }
+    }
+
+    /// Whether libraries replace those with their names that are there, as keys always do; else a second one of a name is
+    /// refused.
+    #[must_use]
+    pub fn merges(mut self, merges: bool) -> Self {
+        self.merges = merges;
+        self
     }
 
     /// Takes one item. Called inside a batch; nothing is locked, or everything.
@@ -58,7 +70,7 @@ impl Placement {
                 };
                 self.database = DbIndex(index.ok_or_else(refused)?);
             }
-            Item::Function(_) => self.loaded.functions += 1,
+            Item::Function(text) => self.put_library(&text, access)?,
             Item::ModuleData(name) => {
                 if !self.loaded.modules.contains(&name) {
                     self.loaded.modules.push(name);
@@ -66,6 +78,26 @@ impl Placement {
             }
             Item::Entry(entry) => self.put(entry, access),
         }
+        Ok(())
+    }
+
+    fn put_library(&mut self, text: &[u8], access: &mut Access<'_>) -> Result<(), Problem> {
+        let library = (self.compile)(text).map_err(|reason| {
+            Problem::Refused(format!("a library of functions cannot be loaded: {reason}"))
+        })?;
+        access.with_everything(|access| {
+            if !self.merges && access.keyspace().libraries().get(&library.name).is_some() {
+                let name = String::from_utf8_lossy(&library.name);
+                return Err(Problem::Refused(format!("there is a library {name} already")));
+            }
+            if let Some(function) = access.keyspace().libraries().collision(&library) {
+                let name = String::from_utf8_lossy(&function.name);
+                return Err(Problem::Refused(format!("two libraries have a function {name}")));
+            }
+            access.add_library(library);
+            Ok(())
+        })?;
+        self.loaded.libraries += 1;
         Ok(())
     }
 

@@ -1,19 +1,21 @@
 //! A snapshot of all data becomes a file, one shard of one database at a time.
 //!
 //! The caller writes each piece where it belongs and asks for the next. A shard that has been written is given back, so
-//! that writers need not copy its pages any longer.
+//! that writers need not copy its pages any longer. The libraries of functions stand before all keys.
 
-use keyspace::{DbIndex, Snapshot};
+use keyspace::{DbIndex, Effect, Snapshot};
 use resp::write_command;
 use stdx::number::write_i64;
 
-use crate::effect::encode_value;
+use crate::effect::{encode_effect, encode_value};
 use crate::rdb::{Encoder, Notes, WriteOptions};
 
 /// See the module's text.
 #[derive(Debug)]
 pub struct SnapshotWriter {
     form: Form,
+    /// The libraries have been written.
+    has_libraries: bool,
     databases: Vec<DbIndex>,
     /// The place of the database at hand.
     database: usize,
@@ -48,11 +50,14 @@ impl SnapshotWriter {
     }
 
     fn new(form: Form, snapshot: &Snapshot) -> Self {
-        Self { form, databases: snapshot.databases(), database: 0, shard: 0 }
+        Self { form, has_libraries: false, databases: snapshot.databases(), database: 0, shard: 0 }
     }
 
     /// Appends the next piece to `out`. False when that was the last one.
     pub fn write_next(&mut self, snapshot: &mut Snapshot, out: &mut Vec<u8>) -> bool {
+        if !std::mem::replace(&mut self.has_libraries, true) {
+            self.write_libraries(snapshot, out);
+        }
         let Some(&database) = self.databases.get(self.database) else {
             if let Form::Rdb(encoder) = std::mem::replace(&mut self.form, Form::Finished) {
                 encoder.finish(out);
@@ -70,6 +75,16 @@ impl SnapshotWriter {
             self.database += 1;
         }
         true
+    }
+
+    fn write_libraries(&mut self, snapshot: &Snapshot, out: &mut Vec<u8>) {
+        for library in snapshot.libraries().iter() {
+            match &mut self.form {
+                Form::Rdb(encoder) => encoder.library(&library.text, out),
+                Form::Commands => encode_effect(&Effect::AddLibrary { text: &library.text }, out),
+                Form::Finished => {}
+            }
+        }
     }
 
     fn begin_database(&mut self, snapshot: &Snapshot, database: DbIndex, out: &mut Vec<u8>) {

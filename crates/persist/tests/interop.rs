@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use keyspace::{Access, DbIndex, Expiry, Keyspace, Options, WorkerId};
+use keyspace::{Access, DbIndex, Expiry, Keyspace, Library, Options, WorkerId};
 use persist::aof::{FileReader, Manifest, Part, Tail};
 use persist::rdb::{Notes, ReadOptions};
 use persist::{Placement, SnapshotWriter};
@@ -133,8 +133,12 @@ fn keyspace() -> Keyspace {
     })
 }
 
-/// Strings, hashes, sets and sorted sets of every kind, in two databases.
+/// The library that every file holds.
+const LIBRARY: &str = "#!lua name=answers\nredis.register_function('answer', function() return 42 end)";
+
+/// Strings, hashes, sets and sorted sets of every kind, in two databases, and a library of functions.
 fn fill(access: &mut Access<'_>) {
+    access.with_everything(|access| access.add_library(library(LIBRARY.as_bytes())));
     let long: Vec<u8> = (0..100_000_u32).map(|index| (index / 7 % 251) as u8).collect();
     let noise: Vec<u8> =
         (0..30_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -309,6 +313,13 @@ fn written(access: &mut Access<'_>, is_rdb: bool) -> Vec<u8> {
     out
 }
 
+/// The library of a text, which tells its name; what functions it has is not looked at here.
+fn library(text: &[u8]) -> Library {
+    let head = text.strip_prefix(b"#!lua name=").unwrap();
+    let name = head.split(|&byte| byte == b'\n').next().unwrap();
+    Library { name: name.into(), text: text.into(), functions: Box::default() }
+}
+
 /// Loads one file of a set.
 fn load(bytes: &[u8], access: &mut Access<'_>) -> Tail {
     let options = ReadOptions {
@@ -317,7 +328,8 @@ fn load(bytes: &[u8], access: &mut Access<'_>) -> Tail {
         verify_checksum: true,
     };
     let mut reader = FileReader::new(options);
-    let mut placement = Placement::new(None);
+    let mut compile = |text: &[u8]| Ok(library(text));
+    let mut placement = Placement::new(None, &mut compile);
     let mut database = DbIndex(0);
     let mut take = |part: Part<'_>| match part {
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
@@ -340,6 +352,11 @@ fn run(
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let number = |bytes: &[u8]| text(bytes).parse::<i64>().unwrap();
     let name = text(args[0]).to_ascii_uppercase();
+    if name == "FUNCTION" {
+        let added = library(args[args.len() - 1]);
+        access.with_everything(|access| access.add_library(added));
+        return Ok(());
+    }
     if name == "SELECT" {
         *database = DbIndex(number(args[1]) as u16);
         return Ok(());
@@ -417,6 +434,8 @@ fn assert_holds(peer: &Peer, expected: &Content) {
             }
         }
     }
+    assert_eq!(peer.call(&["FCALL", "answer", "0"]), ":42\r\n");
+    assert!(peer.call(&["FUNCTION", "STATS"]).contains("libraries_count\r\n:1\r\n"));
     for (database, count) in counts {
         assert_eq!(peer.call_in(database, &["DBSIZE"]), format!(":{count}\r\n"), "database {database}");
     }
@@ -476,6 +495,11 @@ fn increment(access: &mut Access<'_>) -> Vec<u8> {
     access.end();
     access.keyspace().set_recording(true);
     access.begin(UnixMs(1_000_001));
+    access.start_unit();
+    access.with_everything(|access| {
+        access.add_library(library(LIBRARY.replace("answer", "other").as_bytes()));
+        access.remove_library(b"others");
+    });
     access.start_unit();
     string(access, 0, b"plain", b"changed", Expiry::Clear);
     access.start_unit();
@@ -545,6 +569,7 @@ fn an_rdb_file_written_here_passes_the_check_and_is_loaded() {
 
 /// Values of every kind, written by commands.
 fn fill_peer(peer: &Peer) {
+    assert_eq!(peer.call(&["FUNCTION", "LOAD", LIBRARY]), "$7\r\nanswers\r\n");
     for number in 0..200 {
         peer.call(&["SET", &format!("key:{number}"), &format!("value {number}")]);
     }
@@ -603,6 +628,9 @@ fn files_of_a_server_are_read_with_equal_content() {
                 let bytes = std::fs::read(folder.join(&entry.name)).unwrap();
                 assert_eq!(load(&bytes, &mut access), Tail::Whole, "{}", entry.name);
             }
+            let texts: Vec<Vec<u8>> =
+                keyspace.libraries().iter().map(|library| library.text.to_vec()).collect();
+            assert_eq!(texts, [LIBRARY.as_bytes()]);
             let content = content(&mut access);
             assert_eq!(content[&(0, b"key:7".to_vec())].0, "value 7 and more");
             assert!(content[&(0, b"packed".to_vec())].0.starts_with("b=-70000,c=4000,d=9000000000"));
@@ -628,6 +656,7 @@ fn what_is_written_here_is_read_here() {
         again.begin_replay(UnixMs(1_000_000));
         assert_eq!(load(&bytes, &mut again), Tail::Whole);
         assert_eq!(content(&mut again), content(&mut access));
+        assert_eq!(second.libraries().get(b"answers"), first.libraries().get(b"answers"));
         again.end();
         access.end();
     }
@@ -665,6 +694,12 @@ fn payloads_of_dump_go_both_ways() {
                 }
             });
         }
+        let libraries = persist::dump::encode_libraries(&keyspace.libraries());
+        assert_eq!(peer.call(&[&b"FUNCTION"[..], b"RESTORE", &libraries]), "+OK\r\n");
+        let dumped = peer.call_bytes(&["FUNCTION", "DUMP"]);
+        let start = dumped.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+        let texts = persist::dump::decode_libraries(&dumped[start..dumped.len() - 2]);
+        assert_eq!(texts, Ok(vec![LIBRARY.as_bytes().to_vec()]));
         let mut expected = content(&mut access);
         expected.retain(|(database, _), _| *database == 0);
         assert_holds(&peer, &expected);

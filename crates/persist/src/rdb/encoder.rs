@@ -68,6 +68,14 @@ impl Encoder {
         encoder
     }
 
+    /// A library of functions. All of them stand before the first database.
+    pub fn library(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        self.append(out, |output| {
+            output.tag(tag::FUNCTION2);
+            output.string(text);
+        });
+    }
+
     /// What follows belongs to this database, which has so many keys, and so many of them are due at some time.
     pub fn database(&mut self, index: DbIndex, keys: usize, expiring: usize, out: &mut Vec<u8>) {
         self.append(out, |output| {
