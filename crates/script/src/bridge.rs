@@ -8,6 +8,7 @@ use resp::Protocol;
 use crate::lend::Slot;
 use crate::libraries::Settings;
 use crate::random::Random;
+use crate::register::Registered;
 use crate::words::Words;
 
 /// Why a script has to end although it has not.
@@ -72,6 +73,10 @@ pub(crate) struct Bridge {
     pub(crate) protocol: Cell<Protocol>,
     pub(crate) ending: Cell<Ending>,
     pub(crate) random: RefCell<Random>,
+    /// What the library that is being loaded has registered; nothing while none is.
+    pub(crate) registered: RefCell<Option<Vec<Registered>>>,
+    /// See [`crate::Options::function_flags`].
+    pub(crate) function_flags: &'static [&'static str],
     /// How the running script wants JSON.
     pub(crate) json: Cell<Settings>,
     /// The most bytes that a script may use.
@@ -81,7 +86,7 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    pub(crate) fn new(lua: &Lua, seed: u32) -> Result<Self> {
+    pub(crate) fn new(lua: &Lua, seed: u32, function_flags: &'static [&'static str]) -> Result<Self> {
         Ok(Self {
             slot: Slot::default(),
             names: Names::new(lua)?,
@@ -90,6 +95,8 @@ impl Bridge {
             protocol: Cell::new(Protocol::Resp2),
             ending: Cell::new(Ending::None),
             random: RefCell::new(Random::seeded(seed)),
+            registered: RefCell::default(),
+            function_flags,
             json: Cell::default(),
             memory_bytes: Cell::new(0),
             collect_above: Cell::new(usize::MAX),

@@ -9,6 +9,7 @@ use resp::{Encoder, Protocol};
 use crate::api;
 use crate::bridge::{Bridge, Ending};
 use crate::caller::{Caller, Verdict};
+use crate::register::{self, Callback, Registered};
 use crate::result;
 
 /// Instructions between two interrupts.
@@ -29,6 +30,8 @@ pub struct Options<'a> {
     pub memory_bytes: usize,
     /// Where random numbers begin, until a script sets a seed of its own.
     pub seed: u32,
+    /// The flags that a function of a library may have.
+    pub function_flags: &'static [&'static str],
 }
 
 /// See the module's text.
@@ -38,6 +41,12 @@ pub struct Interpreter {
     bridge: Rc<Bridge>,
     /// Runs a script, with its keys and arguments in globals.
     run: Function,
+    /// Runs the text of a library.
+    load: Function,
+    /// Calls a function of a library with its keys and arguments.
+    call: Function,
+    /// The globals of libraries.
+    library_globals: Table,
 }
 
 /// A compiled script of an interpreter.
@@ -78,25 +87,43 @@ impl Interpreter {
     fn make(options: Options<'_>) -> Result<Self> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
-        let bridge = Rc::new(Bridge::new(&lua, options.seed)?);
+        let bridge = Rc::new(Bridge::new(&lua, options.seed, options.function_flags)?);
         let native = native(&lua, &bridge)?;
         let constants = api::constants(&lua, options.version)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name(SANDBOX).set_mode(ChunkMode::Text);
-        let run = prelude.call::<Function>((native, constants))?;
+        let (run, load, call, library_globals) = prelude.call((native, constants))?;
         lua.set_memory_limit(options.memory_bytes)?;
         bridge.memory_bytes.set(options.memory_bytes);
         bridge.collect_above.set(options.memory_bytes / 2);
         set_hook(&lua, &bridge, INSTRUCTIONS)?;
-        Ok(Self { lua, bridge, run })
+        Ok(Self { lua, bridge, run, load, call, library_globals })
     }
 
     /// Compiles a script. The error is what Lua's compiler says.
     pub fn compile(&self, text: &[u8]) -> std::result::Result<Script, String> {
         let chunk = self.lua.load(text).set_name("@user_script").set_mode(ChunkMode::Text);
-        chunk.into_function().map(Script).map_err(|error| match error {
-            mlua::Error::SyntaxError { message, .. } => message,
-            other => other.to_string(),
-        })
+        chunk.into_function().map(Script).map_err(|error| said_by_compiler(&error))
+    }
+
+    /// Loads a library: runs its text, which registers functions. The error is what went wrong, as FUNCTION LOAD tells it.
+    pub fn load(&self, text: &[u8], caller: &mut dyn Caller) -> std::result::Result<Vec<Registered>, String> {
+        let chunk = self.lua.load(text).set_name("@user_function").set_mode(ChunkMode::Text);
+        let chunk = chunk.set_environment(self.library_globals.clone());
+        let library = chunk
+            .into_function()
+            .map_err(|error| format!("Error compiling function: {}", said_by_compiler(&error)))?;
+        self.bridge.registered.replace(Some(Vec::new()));
+        let ended = self.supervised(caller, || self.load.call(&library));
+        let registered = self.bridge.registered.take().unwrap_or_default();
+        match ended {
+            Ended::Replied => Ok(registered),
+            Ended::Failed(failure) => {
+                Err(format!("Error registering functions: {}", String::from_utf8_lossy(&failure.text)))
+            }
+            Ended::Abandoned => {
+                Err("Error registering functions: ERR the library called a command".to_owned())
+            }
+        }
     }
 
     /// Runs a script, and writes what it returns to `out`.
@@ -106,33 +133,65 @@ impl Interpreter {
         keys: &[&[u8]],
         arguments: &[&[u8]],
         caller: &mut dyn Caller,
+        out: (Protocol, &mut Vec<u8>),
+    ) -> Ended {
+        self.answer((&self.run, &script.0), (keys, arguments), caller, out)
+    }
+
+    /// Calls a function of a library, and writes what it returns to `out`.
+    pub fn call(
+        &self,
+        callback: &Callback,
+        keys: &[&[u8]],
+        arguments: &[&[u8]],
+        caller: &mut dyn Caller,
+        out: (Protocol, &mut Vec<u8>),
+    ) -> Ended {
+        self.answer((&self.call, &callback.0), (keys, arguments), caller, out)
+    }
+
+    /// Has `runner` run a function with keys and arguments, and writes what it returns.
+    fn answer(
+        &self,
+        (runner, function): (&Function, &Function),
+        (keys, arguments): (&[&[u8]], &[&[u8]]),
+        caller: &mut dyn Caller,
         (protocol, out): (Protocol, &mut Vec<u8>),
     ) -> Ended {
-        self.bridge.begin();
         let begin = out.len();
-        let outcome = self.bridge.slot.lend(caller, || {
+        let ended = self.supervised(caller, || {
             let (keys, arguments) =
                 self.bridge.unbounded(&self.lua, || Ok((self.list(keys)?, self.list(arguments)?)))?;
-            let (ok, value) = self.run.call::<(bool, Value)>((&script.0, keys, arguments))?;
+            let (ok, value) = runner.call::<(bool, Value)>((function, keys, arguments))?;
             if ok {
                 result::write(&value, &self.bridge, &mut Encoder::new(out, protocol))?;
-                return Ok(None);
             }
-            Ok(Some(self.failure(&value)))
+            Ok((ok, value))
+        });
+        if ended != Ended::Replied {
+            out.truncate(begin);
+        }
+        ended
+    }
+
+    /// Runs `body` with a caller at hand for what Lua calls in it. It gives back whether that went well, and the error.
+    fn supervised(&self, caller: &mut dyn Caller, body: impl FnOnce() -> Result<(bool, Value)>) -> Ended {
+        self.bridge.begin();
+        let outcome = self.bridge.slot.lend(caller, || match body()? {
+            (true, _) => Ok(None),
+            (false, error) => Ok(Some(self.failure(&error))),
         });
         self.collect_if_large();
         let ending = self.bridge.ending.replace(Ending::None);
         if ending != Ending::None {
             set_hook(&self.lua, &self.bridge, INSTRUCTIONS).expect("a hook takes no memory of the script");
         }
-        let ended = match (ending, outcome) {
+        match (ending, outcome) {
             (Ending::Abandoned, _) => Ended::Abandoned,
-            (_, Ok(None)) => return Ended::Replied,
+            (_, Ok(None)) => Ended::Replied,
             (_, Ok(Some(failure))) => Ended::Failed(failure),
             (_, Err(error)) => Ended::Failed(Failure { text: text_of(&error), ..Failure::default() }),
-        };
-        out.truncate(begin);
-        ended
+        }
     }
 
     /// What a script leaves behind is garbage. Much of it goes at once, so that the next one finds room.
@@ -180,10 +239,22 @@ impl Interpreter {
     }
 }
 
+/// What Lua's compiler says.
+fn said_by_compiler(error: &mlua::Error) -> String {
+    match error {
+        mlua::Error::SyntaxError { message, .. } => message.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// What the sandbox is made of.
 fn native(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
     let native = lua.create_table()?;
     native.raw_set("redis", api::functions(lua, bridge)?)?;
+    let own = Rc::clone(bridge);
+    let register =
+        lua.create_function(move |lua, arguments| register::register_function(lua, &own, &arguments))?;
+    native.raw_set("register_function", register)?;
     native.raw_set("libraries", crate::libraries::all(lua, bridge)?)?;
     let own = Rc::clone(bridge);
     native.raw_set("handler", lua.create_function(move |lua, error| locate(lua, &own, error))?)?;

@@ -6,6 +6,9 @@
 //!                                                      ▼
 //!                                  Caller::call(words) ─► the command's reply, as bytes
 //! ```
+//! A library of functions is loaded once, which registers its functions ([`Interpreter::load`]), and each of them can be called
+//! then ([`Interpreter::call`]). While it is loaded it finds nothing of all this but how to register functions.
+//!
 //! The crate knows no command and no key: a [`Caller`] runs what a script asks for, tells whether the script may go on, and
 //! writes its log. An interpreter is used by one thread and remembers nothing of a script when it has ended.
 //!
@@ -31,6 +34,7 @@ mod libraries;
 mod name;
 mod number;
 mod random;
+mod register;
 mod reply;
 mod result;
 mod words;
@@ -38,6 +42,7 @@ mod words;
 pub use caller::{Called, Caller, Verdict};
 pub use interpreter::{Ended, Failure, Interpreter, Options, Script};
 pub use name::{Name, hex};
+pub use register::{BAD_NAME, Callback, Registered, is_name};
 pub use words::Words;
 
 #[cfg(test)]

@@ -73,11 +73,12 @@ local function protect(value)
     end
 end
 
-setmetatable(globals, {
+local strict = {
     __index = function(_, name)
         error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
     end,
-})
+}
+setmetatable(globals, strict)
 protect(globals)
 protect(getmetatable(""))
 
@@ -92,6 +93,34 @@ local function run(script, keys, arguments)
     return xpcall(script, handler)
 end
 
+-- What libraries see as globals: while one is loaded only how to register functions, and in the functions everything else.
+local registering = {}
+for _, name in next, { "register_function", "log", "LOG_DEBUG", "LOG_VERBOSE", "LOG_NOTICE", "LOG_WARNING", "REDIS_VERSION",
+    "REDIS_VERSION_NUM" } do
+    registering[name] = redis[name]
+end
+registering.register_function = checked(native.register_function)
+setmetatable(registering, strict)
+registering = setmetatable({ redis = registering, server = registering }, strict)
+protect(registering)
+local environment_meta = { __index = globals }
+local environment = setmetatable({}, environment_meta)
+protect(environment)
+
+local function show(visible)
+    setreadonly(environment_meta, false)
+    environment_meta.__index = visible
+    setreadonly(environment_meta, true)
+end
+
+-- Runs the text of a library, whose globals are `environment`.
+local function load(text)
+    show(registering)
+    local ok, problem = xpcall(text, handler)
+    show(globals)
+    return ok, problem
+end
+
 -- Runs a function of a library, which gets its keys and arguments as arguments.
 local function call(callback, keys, arguments)
     return xpcall(function()
@@ -99,4 +128,4 @@ local function call(callback, keys, arguments)
     end, handler)
 end
 
-return run, call
+return run, load, call, environment

@@ -5,7 +5,12 @@ use resp::Protocol;
 use crate::caller::Recorded;
 use crate::{Ended, Failure, Interpreter, Options};
 
-const OPTIONS: Options<'_> = Options { version: "8.0.6", memory_bytes: 64 << 20, seed: 1 };
+const OPTIONS: Options<'_> = Options {
+    version: "8.0.6",
+    memory_bytes: 64 << 20,
+    seed: 1,
+    function_flags: &["no-writes", "allow-oom"],
+};
 
 /// Runs a script alone.
 fn run(text: &str) -> Result<String, String> {

@@ -7,7 +7,7 @@ use crate::caller::Recorded;
 use crate::{Ended, Interpreter, Options};
 
 thread_local! {
-    static INTERPRETER: Interpreter = Interpreter::new(Options { version: "8.0.6", memory_bytes: 64 << 20, seed: 1 });
+    static INTERPRETER: Interpreter = Interpreter::new(Options { version: "8.0.6", memory_bytes: 64 << 20, seed: 1, function_flags: &["no-writes", "allow-oom"] });
 }
 
 /// Runs a script with arguments; what it answers, or the error.
