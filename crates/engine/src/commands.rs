@@ -14,6 +14,7 @@ mod documentation;
 mod dump;
 mod expire;
 mod expiry_option;
+mod function;
 mod generic;
 mod geo;
 mod hash;
@@ -56,6 +57,7 @@ pub const ALL: &[&[Command]] = &[
     debug::COMMANDS,
     dump::COMMANDS,
     expire::COMMANDS,
+    function::COMMANDS,
     generic::COMMANDS,
     geo::COMMANDS,
     hash::COMMANDS,

@@ -19,7 +19,7 @@ use crate::host::Host;
 use crate::permission;
 use crate::pubsub::Desk;
 use crate::reply::Reply;
-use crate::scripting::Interpreters;
+use crate::scripting::{Interpreters, ScriptFlags, declared};
 use crate::secrets;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
@@ -81,12 +81,11 @@ impl Prepared {
     /// Whether a pause holds it back: not what is refused at once. Requests before it have run.
     pub fn is_paused(&self, mode: PauseMode, args: &Args<'_>, session: &Session, shared: &Shared) -> bool {
         let Ok(row) = &self.row else { return false };
-        let writes =
-            |row: &Row| row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::MAY_REPLICATE);
+        let writes = |row: &Row, args: &Args<'_>| may_write(shared, row, args);
         let is_held = mode == PauseMode::All
-            || writes(row)
+            || writes(row, args)
             || row.command.name == "EXEC"
-                && session.transaction.commands().iter().any(|(row, _)| writes(row));
+                && session.transaction.commands().iter().any(|(row, args)| writes(row, &args.as_args()));
         is_held && gate::check(&Request { row, args, session, shared, out_of_memory: false }).is_ok()
     }
 
@@ -463,6 +462,14 @@ fn guarded<'c, 'k>(
         statistics.answered_error(&reply.buffer()[begin..]);
     }
     failed
+}
+
+/// Whether a command may have an effect that a pause of writes is to hold back. A script that declares something says so itself.
+fn may_write(shared: &Shared, row: &Row, args: &Args<'_>) -> bool {
+    match declared(shared, row, args) {
+        Some(flags) => !flags.has(ScriptFlags::NO_WRITES),
+        None => row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::MAY_REPLICATE),
+    }
 }
 
 /// Commands that run although a transaction is open.

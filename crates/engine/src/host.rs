@@ -4,7 +4,7 @@
 //! elsewhere.
 
 use config::{Appended, Config, Param};
-use keyspace::Access;
+use keyspace::{Access, Libraries};
 use stdx::time::UnixMs;
 use value::{Value, ValueRef};
 
@@ -85,6 +85,8 @@ pub struct Reload {
     pub save: bool,
     /// Forget it before it is loaded.
     pub flush: bool,
+    /// Let what the file has replace what is there.
+    pub merge: bool,
 }
 
 /// How the server should end.
@@ -104,6 +106,17 @@ pub enum BadPayload {
     /// The checksum or the version is wrong.
     Checksum,
     /// The content is.
+    Format,
+}
+
+/// Why a payload of FUNCTION DUMP cannot be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadLibraries {
+    /// The checksum or the version is wrong.
+    Checksum,
+    /// It holds something else.
+    Kind,
+    /// A text cannot be read.
     Format,
 }
 
@@ -156,6 +169,10 @@ pub trait Host {
     fn dump(&self, value: &ValueRef<'_>) -> Vec<u8>;
     /// The value of a payload.
     fn restore(&self, payload: &[u8]) -> Result<Value, BadPayload>;
+    /// The payload of FUNCTION DUMP.
+    fn dump_libraries(&self, libraries: &Libraries) -> Vec<u8>;
+    /// The texts in such a payload.
+    fn restore_libraries(&self, payload: &[u8]) -> Result<Vec<Vec<u8>>, BadLibraries>;
     /// Saves everything, forgets it and loads it again (DEBUG RELOAD).
     fn reload(&self, access: &mut Access<'_>, what: Reload) -> Result<(), String>;
     /// Forgets everything and loads the append-only file (DEBUG LOADAOF).

@@ -1,11 +1,13 @@
 //! Scripts: which are known, and how one runs.
 //!
 //! ```text
-//!   EVAL ─► Scripts (shared: text by name) ─► Interpreters (one a worker: compiled) ─► Run ─► script::Interpreter
-//!                                                                                     │ redis.call
-//!                                                                                     ▼
-//!                                                                     the command's handler, under the same locks
+//!   EVAL  ─► Scripts (shared: text by name) ───────┬─► Interpreters (a worker's: compiled) ─► run ─► script::Interpreter
+//!   FCALL ─► keyspace::Libraries (shared: texts) ──┘                                                │ redis.call
+//!                                                                                                   ▼
+//!                                                                   the command's handler, under the same locks
 //! ```
+//! Libraries of functions belong to the data: they live in the keyspace, are in its snapshots and in its log.
+//!
 //! A script holds the shards of the keys that it declares. If it wants another key, or a command that needs everything, what it
 //! has done is undone (`keyspace::Attempt`) and it runs again with the gate closed; the script is remembered as one that
 //! does so, and the next time it closes the gate at once. Scripts that declare their keys run beside each other on all
@@ -19,14 +21,20 @@
 
 mod calls;
 mod flags;
+mod functions;
 mod interpreters;
 mod known;
+mod library;
 mod run;
 mod running;
 
-pub(crate) use flags::ScriptFlags;
+pub(crate) use flags::{ScriptFlags, declared};
+pub(crate) use interpreters::Compiled;
 pub use interpreters::Interpreters;
 pub(crate) use known::Source;
 pub use known::{ScriptFigures, Scripts};
-pub(crate) use run::{Job, run};
+pub use library::LibraryCompiler;
+pub(crate) use library::{Loading, read_head};
+pub(crate) use run::{Job, Program, run};
 pub use running::Running;
+pub(crate) use running::{BusyRun, Kind};

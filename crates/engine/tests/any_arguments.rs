@@ -10,11 +10,13 @@ use std::sync::atomic::Ordering;
 use config::{Appended, Config};
 use engine::args::OwnedArgs;
 use engine::client::ClientRecord;
-use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
+use engine::host::{
+    BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown,
+};
 use engine::shared::Identity;
 use engine::table::table;
 use engine::{Login, Prepared, Session, Shared, Worker};
-use keyspace::{Access, Effect, Keyspace, WorkerId};
+use keyspace::{Access, Effect, Keyspace, Libraries, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
@@ -77,6 +79,12 @@ impl Host for Nothing {
     }
     fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
         Err(BadPayload::Format)
+    }
+    fn dump_libraries(&self, _: &Libraries) -> Vec<u8> {
+        b"payload".to_vec()
+    }
+    fn restore_libraries(&self, _: &[u8]) -> Result<Vec<Vec<u8>>, BadLibraries> {
+        Ok(vec![b"#!lua name=l\nredis.register_function('f', redis.call)".to_vec()])
     }
     fn reload(&self, _: &mut Access<'_>, _: Reload) -> Result<(), String> {
         Ok(())

@@ -2,9 +2,11 @@
 
 use config::{Appended, Config, Param};
 use engine::client::ClientRecord;
-use engine::host::{BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
-use keyspace::{Access, DbIndex};
-use persist::dump::RestoreError;
+use engine::host::{
+    BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown,
+};
+use keyspace::{Access, DbIndex, Libraries};
+use persist::dump::{LibrariesError, RestoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use value::{Value, ValueRef};
@@ -136,6 +138,18 @@ impl Host for Node {
         })
     }
 
+    fn dump_libraries(&self, libraries: &Libraries) -> Vec<u8> {
+        persist::dump::encode_libraries(libraries)
+    }
+
+    fn restore_libraries(&self, payload: &[u8]) -> Result<Vec<Vec<u8>>, BadLibraries> {
+        persist::dump::decode_libraries(payload).map_err(|error| match error {
+            LibrariesError::Foot => BadLibraries::Checksum,
+            LibrariesError::Kind => BadLibraries::Kind,
+            LibrariesError::Format => BadLibraries::Format,
+        })
+    }
+
     fn reload(&self, access: &mut Access<'_>, what: Reload) -> Result<(), String> {
         access.with_everything(|access| {
             if what.save {
@@ -143,8 +157,9 @@ impl Host for Node {
             }
             if what.flush {
                 access.db(DbIndex(0)).flush_all();
+                access.clear_libraries();
             }
-            self.machine.load_rdb(&self.shared, access)
+            self.machine.load_rdb(&self.shared, access, what.merge)
         })
     }
 
@@ -160,6 +175,7 @@ impl Host for Node {
             access.stop_recording();
             keyspace.set_recording(false);
             access.db(DbIndex(0)).flush_all();
+            access.clear_libraries();
         });
         // The commands of the file run in batches of their own, and some of them alone.
         let now = access.now();

@@ -107,8 +107,8 @@ pub trait Machine: Send + Sync {
     fn save_in_background(&self, shared: &Shared, image: Image);
     /// What is being saved in the background is of no use any more; others need not wait for it.
     fn give_up_save(&self);
-    /// Loads the RDB file, over what is there. Everything is locked.
-    fn load_rdb(&self, shared: &Shared, access: &mut Access<'_>) -> Result<(), String>;
+    /// Loads the RDB file, over what is there; libraries that are there are replaced only if `merges`. Everything is locked.
+    fn load_rdb(&self, shared: &Shared, access: &mut Access<'_>, merges: bool) -> Result<(), String>;
     /// Loads the append-only file, which everything recorded has reached, into an empty keyspace.
     fn load_aof(&self, node: &Node) -> Result<(), String>;
     /// Begins to end the server.

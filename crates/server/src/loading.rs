@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
 use persist::aof::{Damage, FileReader, Files, Part, Storage, Tail};
@@ -46,7 +47,9 @@ pub fn append_only(
         let path = folder.file(&name);
         loader.begin_file();
         // Keys that are due count: later commands were recorded when they were not.
-        let mut placement = Placement::new(None);
+        let mut compiler = LibraryCompiler::default();
+        let mut compile = |text: &[u8]| compiler.compile(text);
+        let mut placement = Placement::new(None, &mut compile);
         let (tail, end) = read(&path, options, &mut |part| match part {
             Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
             Part::Command(buffer, args) => {
@@ -59,24 +62,27 @@ pub fn append_only(
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
             cut(folder, &name, whole, end, is_last, allowed)?;
         }
-        tell_left_out(&path, &placement.loaded);
+        tell_more(&path, &placement.loaded);
         loaded.keys += placement.loaded.keys;
         loaded.expired += placement.loaded.expired;
     }
     Ok((commands, loaded))
 }
 
-/// Loads an RDB file, if it is there. Keys that are due are left out.
+/// Loads an RDB file, if it is there. Keys that are due are left out. See [`Placement::merges`].
 pub fn rdb(
     path: &Path,
     options: ReadOptions,
     now: UnixMs,
     access: &mut Access<'_>,
+    merges: bool,
 ) -> Result<Option<Loaded>, String> {
     if !path.exists() {
         return Ok(None);
     }
-    let mut placement = Placement::new(Some(now));
+    let mut compiler = LibraryCompiler::default();
+    let mut compile = |text: &[u8]| compiler.compile(text);
+    let mut placement = Placement::new(Some(now), &mut compile).merges(merges);
     read(path, options, &mut |part| match part {
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
         Part::Command(..) => Err("commands follow the data, as in an append-only file".to_owned()),
@@ -85,7 +91,7 @@ pub fn rdb(
         Tail::Whole if length > 0 => Ok(()),
         _ => Err(complain(path, &Damage { offset: 0, reason: "this is no RDB file".to_owned() }, None)),
     })?;
-    tell_left_out(path, &placement.loaded);
+    tell_more(path, &placement.loaded);
     Ok(Some(placement.loaded))
 }
 
@@ -186,10 +192,10 @@ fn cut(
     Ok(())
 }
 
-fn tell_left_out(path: &Path, loaded: &Loaded) {
+fn tell_more(path: &Path, loaded: &Loaded) {
     let path = path.display();
-    if loaded.functions > 0 {
-        warn!("{path}: {} function libraries are left out, since this server has none", loaded.functions);
+    if loaded.libraries > 0 {
+        info!("{path}: {} libraries of functions", loaded.libraries);
     }
     if !loaded.modules.is_empty() {
         warn!("{path}: data of modules is left out: {}", loaded.modules.join(", "));

@@ -222,9 +222,9 @@ impl Machine for ServerMachine {
         self.progress.give_up_save();
     }
 
-    fn load_rdb(&self, shared: &EngineShared, access: &mut Access<'_>) -> Result<(), String> {
+    fn load_rdb(&self, shared: &EngineShared, access: &mut Access<'_>, merges: bool) -> Result<(), String> {
         let path = dump_path(&shared.config.read());
-        match loading::rdb(&path, loading::read_options(shared), clock::now().unix, access) {
+        match loading::rdb(&path, loading::read_options(shared), clock::now().unix, access, merges) {
             Ok(Some(loaded)) => {
                 self.progress.set_loaded(&loaded);
                 Ok(())

@@ -43,7 +43,7 @@ fn load_dump(node: &Node, machine: &ServerMachine, loader: &mut Loader<'_>) -> R
     let started = clock::now();
     let path = dump_path(&node.shared.config.read());
     let options = loading::read_options(&node.shared);
-    if let Some(loaded) = loading::rdb(&path, options, started.unix, loader.access())? {
+    if let Some(loaded) = loading::rdb(&path, options, started.unix, loader.access(), false)? {
         info!("loaded {} keys of {} in {:.3} seconds", loaded.keys, path.display(), seconds_since(started));
         machine.progress.set_loaded(&loaded);
     }

@@ -124,15 +124,17 @@ const HELP: &[&str] = &[
 ];
 
 fn reload(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut what = Reload { save: true, flush: true };
+    let mut what = Reload { save: true, flush: true, merge: false };
     let mut cursor = args.cursor(2);
     while !cursor.is_done() {
         if cursor.take("NOSAVE") {
             what.save = false;
         } else if cursor.take("NOFLUSH") {
             what.flush = false;
-        } else if !cursor.take("MERGE") {
-            // With it or without: keys of the file replace those that are there.
+        } else if cursor.take("MERGE") {
+            // Keys of the file replace those that are there without it too; libraries do not.
+            what.merge = true;
+        } else {
             return Err(Error::Static(
                 "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
             ));

@@ -5,6 +5,7 @@ use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::scripting::Kind;
 use crate::tips;
 
 /// The rows of this file.
@@ -95,7 +96,7 @@ fn flush(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
 }
 
 fn kill(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    ctx.shared.running.kill()?;
+    ctx.shared.running.kill(Kind::Script)?;
     reply.ok();
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::execute::announce;
 use crate::reply::Reply;
-use crate::scripting::{Job, run};
+use crate::scripting::{Compiled, Job, Program, run};
 
 /// They take the locks of their keys by themselves, for they may have to take all.
 const FLAGS: Flags = Flags::NOSCRIPT
@@ -16,12 +16,12 @@ const FLAGS: Flags = Flags::NOSCRIPT
     .and(Flags::SKIP_MONITOR)
     .and(Flags::NO_MANDATORY_KEYS)
     .and(Flags::ALONE);
-const WRITES: Flags = FLAGS.and(Flags::MAY_REPLICATE);
-const READS: Flags = FLAGS.and(Flags::READONLY);
-const COMPLEXITY: &str = "Depends on the script";
+pub(super) const WRITES: Flags = FLAGS.and(Flags::MAY_REPLICATE);
+pub(super) const READS: Flags = FLAGS.and(Flags::READONLY);
+pub(super) const COMPLEXITY: &str = "Depends on the script";
 
 /// Nobody can tell what a script does with its keys.
-const fn keys(access: Access) -> Keys {
+pub(super) const fn keys(access: Access) -> Keys {
     Keys::Counted { at: 2, step: 1, access }
 }
 
@@ -54,7 +54,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// Arguments; few scripts have more.
-type Words<'a> = SmallVec<[&'a [u8]; 8]>;
+pub(super) type Words<'a> = SmallVec<[&'a [u8]; 8]>;
 
 fn eval(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     by_text(ctx, args, reply, false)
@@ -74,30 +74,48 @@ fn evalsha_ro(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>)
 
 fn by_text(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Outcome {
     announce(ctx, args);
-    let (keys, arguments) = words(args)?;
-    let scripts = &ctx.shared.scripts;
-    let interpreter = ctx.interpreters.interpreter(scripts);
-    let compiled = ctx.interpreters.by_text(scripts, args.get(1), false)?;
-    let (interpreter, compiled) = (&*interpreter, &*compiled);
-    run(ctx, &Job { interpreter, compiled, keys: &keys, arguments: &arguments, read_only }, reply)
+    let (keys, arguments) = words(args, args.integer(2)?)?;
+    let compiled = ctx.interpreters.by_text(&ctx.shared.scripts, args.get(1), false)?;
+    run_script(ctx, &compiled, args, (&keys, &arguments), read_only, reply)
 }
 
 fn by_name(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Outcome {
     announce(ctx, args);
-    let (keys, arguments) = words(args)?;
-    let scripts = &ctx.shared.scripts;
-    let interpreter = ctx.interpreters.interpreter(scripts);
+    let (keys, arguments) = words(args, args.integer(2)?)?;
     let compiled = ctx
         .interpreters
-        .by_name(scripts, args.get(1))
+        .by_name(&ctx.shared.scripts, args.get(1))
         .ok_or(Error::Static("NOSCRIPT No matching script. Please use EVAL."))?;
-    let (interpreter, compiled) = (&*interpreter, &*compiled);
-    run(ctx, &Job { interpreter, compiled, keys: &keys, arguments: &arguments, read_only }, reply)
+    run_script(ctx, &compiled, args, (&keys, &arguments), read_only, reply)
 }
 
-/// The keys and the other arguments.
-fn words<'a>(args: &Args<'a>) -> Result<(Words<'a>, Words<'a>), Error> {
-    let count = args.integer(2)?;
+fn run_script(
+    ctx: &mut Context<'_, '_>,
+    compiled: &Compiled,
+    command: &Args<'_>,
+    (keys, arguments): (&[&[u8]], &[&[u8]]),
+    read_only: bool,
+    reply: &mut Reply<'_>,
+) -> Outcome {
+    let interpreter = ctx.interpreters.interpreter(&ctx.shared.scripts);
+    let source = &compiled.source;
+    source.touch();
+    let job = Job {
+        interpreter: &interpreter,
+        program: Program::Script(&compiled.script),
+        name: std::str::from_utf8(&source.name).unwrap_or_default(),
+        flags: source.flags,
+        needs_everything: &source.needs_everything,
+        command,
+        keys,
+        arguments,
+        read_only,
+    };
+    run(ctx, &job, reply)
+}
+
+/// The keys, which are so many, and the other arguments.
+pub(super) fn words<'a>(args: &Args<'a>, count: i64) -> Result<(Words<'a>, Words<'a>), Error> {
     if count > (args.len() - 3) as i64 {
         return Err(Error::Static("ERR Number of keys can't be greater than number of args"));
     }

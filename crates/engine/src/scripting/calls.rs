@@ -6,6 +6,8 @@ use keyspace::Attempt;
 use resp::Protocol;
 use script::{Called, Caller, Ended, Verdict, Words};
 
+use super::flags::ScriptFlags;
+use super::run::Job;
 use crate::args::Args;
 use crate::command::Flags;
 use crate::context::Context;
@@ -18,8 +20,7 @@ use crate::table::{Row, Table, table};
 /// The context of the command that runs the script, lent to the interpreter.
 pub(super) struct Calls<'r, 'c, 'k> {
     ctx: &'r mut Context<'c, 'k>,
-    /// The script's name, for the log.
-    name: &'r str,
+    job: &'r Job<'r>,
     read_only: bool,
     /// What is undone if the script turns out to need more than it holds.
     attempt: Option<Attempt>,
@@ -32,15 +33,13 @@ pub(super) struct Calls<'r, 'c, 'k> {
 }
 
 impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
-    pub(super) fn new(
-        ctx: &'r mut Context<'c, 'k>,
-        name: &'r str,
-        read_only: bool,
-        allows_oom: bool,
-    ) -> Self {
+    pub(super) fn new(ctx: &'r mut Context<'c, 'k>, job: &'r Job<'r>) -> Self {
+        let never_writes = job.declares(ScriptFlags::NO_WRITES);
+        let read_only = job.read_only || never_writes;
+        let allows_oom = never_writes || job.declares(ScriptFlags::ALLOW_OOM);
         let (published, changes) = (ctx.desk.mark(), ctx.access.counters.changes);
         ctx.shared.running.begin(ctx.access.worker().0, (ctx.shared.clock)());
-        Self { ctx, name, read_only, attempt: None, published, allows_oom, changes }
+        Self { ctx, job, read_only, attempt: None, published, allows_oom, changes }
     }
 
     /// The script has ended: what it did is final, or undone.
@@ -152,18 +151,21 @@ impl Caller for Calls<'_, '_, '_> {
     fn interrupt(&mut self) -> Verdict {
         let (shared, worker) = (self.ctx.shared, self.ctx.access.worker().0);
         let threshold_ns = shared.hot.busy_nanoseconds.load(Ordering::Relaxed);
-        if let Some(took) = shared.running.becomes_busy(worker, (shared.clock)(), threshold_ns) {
+        let (job, kind) = (self.job, self.job.kind());
+        let times = ((shared.clock)(), threshold_ns);
+        if let Some(took) = shared.running.becomes_busy(worker, times, (kind, job.name, job.command)) {
             self.ctx.access.declare_busy(true);
             let text = format!(
                 "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the \
-                 SCRIPT KILL command. Script name is: {}.",
+                 {} command. Script name is: {}.",
                 took / 1_000_000,
-                self.name,
+                kind.killer(),
+                job.name,
             );
             self.ctx.host.log_of_script(3, &text);
         }
         if shared.running.is_killed(worker) {
-            return Verdict::Kill("Script killed by user with SCRIPT KILL.");
+            return Verdict::Kill(kind.killed_text());
         }
         Verdict::GoOn
     }

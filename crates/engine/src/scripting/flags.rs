@@ -2,9 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use script::Name;
+
+use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
+use crate::gate::OUT_OF_MEMORY;
+use crate::shared::Shared;
+use crate::table::Row;
 
 /// What a script has declared. Without such a line nothing is known of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,21 +21,15 @@ impl ScriptFlags {
     pub(crate) const NO_WRITES: Self = Self(1);
     /// It may run when memory is short.
     pub(crate) const ALLOW_OOM: Self = Self(1 << 1);
-    /// It may run on a replica without its primary.
-    pub(crate) const ALLOW_STALE: Self = Self(1 << 2);
-    /// It does not run in a cluster.
-    pub(crate) const NO_CLUSTER: Self = Self(1 << 3);
-    /// It may use keys of several slots.
-    pub(crate) const ALLOW_CROSS_SLOT_KEYS: Self = Self(1 << 4);
+    /// The names of the flags, in the order of their bits. The last three are about replicas and clusters, and mean nothing here
+    /// yet.
+    pub(crate) const NAMES: &[&str] =
+        &["no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"];
 
-    /// All flags by name, in the order in which FUNCTION LIST shows them.
-    pub(crate) const NAMES: &[(Self, &str)] = &[
-        (Self::NO_WRITES, "no-writes"),
-        (Self::ALLOW_OOM, "allow-oom"),
-        (Self::ALLOW_STALE, "allow-stale"),
-        (Self::NO_CLUSTER, "no-cluster"),
-        (Self::ALLOW_CROSS_SLOT_KEYS, "allow-cross-slot-keys"),
-    ];
+    /// Flags as a function keeps them.
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
 
     /// Whether all of `other` are declared.
     pub(crate) fn has(self, other: Self) -> bool {
@@ -38,7 +38,14 @@ impl ScriptFlags {
 
     /// The flag with a name.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, known)| known.as_bytes() == name).map(|(flag, _)| *flag)
+        let place = Self::NAMES.iter().position(|known| known.as_bytes() == name)?;
+        Some(Self(1 << place))
+    }
+
+    /// The names of those that are declared.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        let is_declared = move |place: usize| self.0 >> place & 1 == 1;
+        Self::NAMES.iter().enumerate().filter(move |(place, _)| is_declared(*place)).map(|(_, name)| *name)
     }
 
     /// Both together.
@@ -84,18 +91,42 @@ pub(super) fn admit(ctx: &Context<'_, '_>, flags: Option<ScriptFlags>, read_only
     if flags.has(ScriptFlags::NO_WRITES) {
         return Ok(());
     }
+    if ctx.out_of_memory && !flags.has(ScriptFlags::ALLOW_OOM) {
+        return Err(Error::Static(if ctx.in_transaction {
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
+        } else {
+            OUT_OF_MEMORY
+        }));
+    }
     if ctx.shared.writes_refused.load(Ordering::Relaxed) {
         return Err(Error::Text(ctx.shared.write_refusal().unwrap_or_default()));
     }
     if read_only {
         return Err(Error::Static("ERR Can not execute a script with write flag using *_ro command."));
     }
-    if ctx.out_of_memory && !flags.has(ScriptFlags::ALLOW_OOM) {
-        return Err(Error::Static(
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-        ));
-    }
     Ok(())
+}
+
+/// What the script or function that a command runs has declared, if it runs one that is known and has.
+pub(crate) fn declared(shared: &Shared, row: &Row, args: &Args<'_>) -> Option<ScriptFlags> {
+    if !row.command.accepts(args.len()) {
+        return None;
+    }
+    let subject = args.get_optional(1)?;
+    match row.command.name {
+        "EVAL" | "EVAL_RO" => split(subject).ok()?.1,
+        "EVALSHA" | "EVALSHA_RO" => {
+            let mut name: Name = subject.try_into().ok()?;
+            name.make_ascii_lowercase();
+            shared.scripts.get(&name)?.flags
+        }
+        "FCALL" | "FCALL_RO" => {
+            let libraries = shared.keyspace.libraries();
+            let (library, place) = libraries.function(subject)?;
+            Some(ScriptFlags::from_bits(library.functions[place].flags))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

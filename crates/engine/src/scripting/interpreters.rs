@@ -1,4 +1,4 @@
-//! A worker's interpreter and the scripts that it has compiled.
+//! A worker's interpreters, and what it has compiled.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use script::{Interpreter, Name, Options, Script};
 
 use super::flags::split;
+use super::functions::Functions;
 use super::known::{Scripts, Source};
 use crate::REDIS_VERSION;
 use crate::error::Error;
@@ -22,7 +23,7 @@ pub(crate) struct Compiled {
 /// clients load very many.
 const MAX_COMPILED: usize = 4096;
 /// Until there is a parameter for it: the most bytes that a script may use.
-const MEMORY_BYTES: usize = 1 << 30;
+pub(super) const MEMORY_BYTES: usize = 1 << 30;
 
 /// See the module's text. Nothing is made before the first script.
 #[derive(Debug, Default)]
@@ -34,20 +35,30 @@ pub struct Interpreters {
     by_name: HashMap<Name, Rc<Compiled>>,
     /// Where random numbers begin.
     seed: u32,
+    /// Those of libraries.
+    pub(crate) functions: Functions,
 }
 
 impl Interpreters {
     /// No interpreter yet.
     pub(crate) fn new(seed: u32) -> Self {
-        Self { seed, ..Self::default() }
+        Self { seed, functions: Functions::new(seed), ..Self::default() }
     }
 
     /// The interpreter, made if there is none.
     pub(crate) fn interpreter(&mut self, scripts: &Scripts) -> Rc<Interpreter> {
         if self.generation != scripts.generation() {
-            *self = Self { generation: scripts.generation(), ..Self::new(self.seed) };
+            self.generation = scripts.generation();
+            self.interpreter = None;
+            self.by_text.clear();
+            self.by_name.clear();
         }
-        let options = Options { version: REDIS_VERSION, memory_bytes: MEMORY_BYTES, seed: self.seed };
+        let options = Options {
+            version: REDIS_VERSION,
+            memory_bytes: MEMORY_BYTES,
+            seed: self.seed,
+            function_flags: &[],
+        };
         let make = || Rc::new(Interpreter::new(options));
         Rc::clone(self.interpreter.get_or_insert_with(make))
     }

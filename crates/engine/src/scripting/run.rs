@@ -1,12 +1,14 @@
-//! One run of a script: its locks, its end.
+//! One run of a script or a function: its locks, its end.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use resp::Protocol;
-use script::{Ended, Failure, Interpreter};
+use script::{Callback, Ended, Failure, Interpreter, Script};
 
 use super::calls::Calls;
-use super::interpreters::Compiled;
+use super::flags::ScriptFlags;
+use super::running::Kind;
+use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::reply::Reply;
@@ -14,34 +16,63 @@ use crate::reply::Reply;
 /// What is to be run.
 pub(crate) struct Job<'a> {
     pub(crate) interpreter: &'a Interpreter,
-    pub(crate) compiled: &'a Compiled,
+    pub(crate) program: Program<'a>,
+    /// The function's name, or the digest of the script's text.
+    pub(crate) name: &'a str,
+    /// What it declares, if it does.
+    pub(crate) flags: Option<ScriptFlags>,
+    /// It is known to want keys that it is not given.
+    pub(crate) needs_everything: &'a AtomicBool,
+    /// The command that runs it.
+    pub(crate) command: &'a Args<'a>,
     pub(crate) keys: &'a [&'a [u8]],
     pub(crate) arguments: &'a [&'a [u8]],
     /// The command is one of those that change nothing.
     pub(crate) read_only: bool,
 }
 
+/// What runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Program<'a> {
+    /// A script.
+    Script(&'a Script),
+    /// A function of a library.
+    Function(&'a Callback),
+}
+
+impl Job<'_> {
+    pub(super) fn kind(&self) -> Kind {
+        match self.program {
+            Program::Script(_) => Kind::Script,
+            Program::Function(_) => Kind::Function,
+        }
+    }
+
+    /// Whether a flag is declared.
+    pub(super) fn declares(&self, flag: ScriptFlags) -> bool {
+        self.flags.is_some_and(|flags| flags.has(flag))
+    }
+}
+
 /// Runs a script and answers with what it returns.
 pub(crate) fn run(ctx: &mut Context<'_, '_>, job: &Job<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let source = &job.compiled.source;
-    super::flags::admit(ctx, source.flags, job.read_only)?;
-    source.touch();
+    super::flags::admit(ctx, job.flags, job.read_only)?;
     let protocol = ctx.session.protocol;
     let out = reply.buffer();
     let mut ended = Ended::Abandoned;
-    if !source.needs_everything.load(Ordering::Relaxed) && !ctx.in_transaction {
+    if !job.needs_everything.load(Ordering::Relaxed) && !ctx.in_transaction {
         ended = with_declared_keys(ctx, job, (protocol, out));
     }
     if ended == Ended::Abandoned {
         if !ctx.in_transaction {
-            source.needs_everything.store(true, Ordering::Relaxed);
+            job.needs_everything.store(true, Ordering::Relaxed);
         }
         ended = ctx.exclusively(|ctx| once(ctx, job, (protocol, out)));
     }
     match ended {
         Ended::Replied => Ok(()),
         Ended::Failed(failure) => {
-            reply.error(describe(&failure, &source.name));
+            reply.error(describe(&failure, job.name));
             Ok(())
         }
         Ended::Abandoned => unreachable!("nothing is out of reach with everything locked"),
@@ -60,14 +91,13 @@ fn with_declared_keys(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, 
 fn once(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, &mut Vec<u8>)) -> Ended {
     let (database, protocol, row) = (ctx.session.database, ctx.session.protocol, ctx.row);
     let was_in_transaction = std::mem::replace(&mut ctx.in_transaction, true);
-    let flags = job.compiled.source.flags;
-    let read_only = job.read_only || flags.is_some_and(|flags| flags.has(super::ScriptFlags::NO_WRITES));
-    let allows_oom = flags.is_some_and(|flags| {
-        flags.has(super::ScriptFlags::ALLOW_OOM) || flags.has(super::ScriptFlags::NO_WRITES)
-    });
-    let name = std::str::from_utf8(&job.compiled.source.name).unwrap_or_default();
-    let mut calls = Calls::new(ctx, name, read_only, allows_oom);
-    let ended = job.interpreter.run(&job.compiled.script, job.keys, job.arguments, &mut calls, out);
+    let mut calls = Calls::new(ctx, job);
+    let ended = match job.program {
+        Program::Script(script) => job.interpreter.run(script, job.keys, job.arguments, &mut calls, out),
+        Program::Function(function) => {
+            job.interpreter.call(function, job.keys, job.arguments, &mut calls, out)
+        }
+    };
     calls.finish(&ended);
     ctx.in_transaction = was_in_transaction;
     ctx.row = row;
@@ -81,12 +111,10 @@ fn once(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, &mut Vec<u8>))
 }
 
 /// The error of a script: what went wrong, in which script, and where.
-fn describe(failure: &Failure, name: &[u8]) -> Vec<u8> {
+fn describe(failure: &Failure, name: &str) -> Vec<u8> {
     let mut text = failure.text.clone();
     if let Some((source, line)) = &failure.place {
-        text.extend_from_slice(b" script: ");
-        text.extend_from_slice(name);
-        text.extend_from_slice(format!(", on {source}:{line}.").as_bytes());
+        text.extend_from_slice(format!(" script: {name}, on {source}:{line}.").as_bytes());
     }
     text
 }

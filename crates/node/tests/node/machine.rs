@@ -60,7 +60,7 @@ impl Machine for FakeMachine {
     }
     fn save_in_background(&self, _: &Shared, _: Image) {}
     fn give_up_save(&self) {}
-    fn load_rdb(&self, _: &Shared, _: &mut Access<'_>) -> Result<(), String> {
+    fn load_rdb(&self, _: &Shared, _: &mut Access<'_>, _: bool) -> Result<(), String> {
         Ok(())
     }
     fn load_aof(&self, _: &Node) -> Result<(), String> {

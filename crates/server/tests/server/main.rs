@@ -13,6 +13,7 @@ mod differential;
 mod disk;
 mod figures;
 mod formats;
+mod functions;
 mod harness;
 mod limits;
 mod listening;

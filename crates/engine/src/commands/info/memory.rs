@@ -75,20 +75,21 @@ fn used(ctx: &Context<'_, '_>, memory: &MemoryFigures, out: &mut String) {
     line(out, "used_memory_dataset_perc", percent(dataset, memory.allocated - startup));
 }
 
-/// Scripts, and functions, of which there are none yet. What the interpreters take is not counted.
+/// Scripts and libraries of functions. What the interpreters take is not counted.
 fn scripts(ctx: &Context<'_, '_>, out: &mut String) {
     let known = ctx.shared.scripts.figures();
+    let libraries = ctx.shared.keyspace.libraries();
     line(out, "used_memory_lua", 0);
     line(out, "used_memory_vm_eval", 0);
     line(out, "used_memory_lua_human", "0B");
     line(out, "used_memory_scripts_eval", known.memory);
     line(out, "number_of_cached_scripts", known.count);
-    line(out, "number_of_functions", 0);
-    line(out, "number_of_libraries", 0);
+    line(out, "number_of_functions", libraries.functions());
+    line(out, "number_of_libraries", libraries.len());
     line(out, "used_memory_vm_functions", 0);
     with_human(out, "used_memory_vm_total", 0);
-    line(out, "used_memory_functions", 0);
-    with_human(out, "used_memory_scripts", known.memory);
+    line(out, "used_memory_functions", libraries.memory());
+    with_human(out, "used_memory_scripts", known.memory + libraries.memory());
 }
 
 /// How much more the allocator and the process hold than is used.
