@@ -335,6 +335,8 @@ pub struct Command {
     pub arity: i32,
     /// Which of them are keys.
     pub keys: Keys,
+    /// What COMMAND INFO says of its key besides.
+    pub key_note: &'static str,
     /// Which of them are channels.
     pub channels: Channels,
     /// Which databases it concerns.
@@ -371,6 +373,7 @@ impl Command {
             group,
             arity,
             keys: Keys::None,
+            key_note: "",
             channels: Channels::None,
             databases: Databases::Selected,
             access_by: None,
@@ -404,6 +407,13 @@ impl Command {
     #[must_use]
     pub const fn keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// With a note about its key, in the words of Redis, which tools may show.
+    #[must_use]
+    pub const fn key_note(mut self, note: &'static str) -> Self {
+        self.key_note = note;
         self
     }
 
@@ -592,7 +602,7 @@ pub(crate) fn word_streams(args: &Args<'_>) -> Option<usize> {
         at += match () {
             () if is("STREAMS") => return Some(at),
             () if is("NOACK") => 1,
-            () if is("BLOCK") || is("COUNT") || is("CLAIM") => 2,
+            () if ["BLOCK", "COUNT", "MAXCOUNT", "MAXSIZE", "CLAIM"].into_iter().any(is) => 2,
             () if is("GROUP") => 3,
             () => return None,
         };

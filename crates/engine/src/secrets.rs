@@ -1,6 +1,6 @@
 //! Secrets among the arguments of a command, which neither the slow log nor MONITOR shows.
 //!
-//! AUTH as a whole is kept out of both by its flags; what is left are passwords inside of commands that are shown.
+//! The commands themselves are shown, as in Redis.
 
 use crate::args::{Args, OwnedArgs};
 use crate::table::{Row, Table};
@@ -11,6 +11,7 @@ const HIDDEN: &[u8] = b"(redacted)";
 /// The arguments with their secrets hidden; `None` if there are none.
 pub(crate) fn hide(row: &Row, args: &Args<'_>) -> Option<OwnedArgs> {
     let secrets = match Table::full_name(row).as_str() {
+        "auth" => (1..args.len()).collect(),
         "hello" => after_auth(args),
         "acl|setuser" | "acl|deluser" | "acl|getuser" => (2..args.len()).collect(),
         "config|set" => {
@@ -51,6 +52,7 @@ mod tests {
             &["HELLO", "3", "auth", "(redacted)", "(redacted)", "SETNAME", "me"],
         );
         check(&["HELLO", "3", "AUTH"], &["HELLO", "3", "AUTH"]);
+        check(&["AUTH", "me", "secret"], &["AUTH", "(redacted)", "(redacted)"]);
         check(
             &["CONFIG", "SET", "maxmemory", "1", "RequirePass", "secret", "masterauth", "x"],
             &["CONFIG", "SET", "maxmemory", "1", "RequirePass", "(redacted)", "masterauth", "(redacted)"],

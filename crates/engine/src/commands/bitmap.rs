@@ -59,6 +59,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "<AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE> destkey key [key ...]",
         ),
     Command::new("BITFIELD", Group::Bitmap, -2, field::bitfield)
+        .key_note("This command allows both access and modification of the key")
         .flags(GROW)
         .key(Access::Update)
         .access_by(field::access)

@@ -7,12 +7,14 @@ use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::tips;
 
 const DISABLED: Error = Error::Static("ERR This instance has cluster support disabled");
 
 const STALE: Flags = Flags::STALE;
 const ANYTIME: Flags = Flags::LOADING.and(Flags::STALE);
 const ADMIN: Flags = Flags::ADMIN.and(Flags::STALE);
+const ADMIN_WRITE: Flags = Flags::ADMIN.and(Flags::WRITE).and(Flags::NO_ASYNC_LOADING);
 const CHANGE: Flags = ADMIN.and(Flags::NO_ASYNC_LOADING);
 
 const fn row(name: &'static str, arity: i32, flags: Flags) -> Command {
@@ -37,6 +39,24 @@ pub(super) const COMMANDS: &[Command] =
             .flags(ANYTIME.and(Flags::FAST))
             .categories(&["connection"])
             .doc("3.0.0", "O(1)", "Takes READONLY back.", ""),
+        Command::new("SFLUSH", Group::Server, -3, disabled)
+            .flags(Flags::WRITE.and(Flags::DANGEROUS))
+            .categories(&["keyspace"])
+            .doc(
+                "8.0.0",
+                "O(N) where N is the number of keys in the slots.",
+                "Removes all keys of ranges of slots.",
+                "slot-start slot-last [slot-start slot-last ...] [ASYNC | SYNC]",
+            ),
+        Command::new("TRIMSLOTS", Group::Server, -5, disabled)
+            .flags(Flags::WRITE.and(Flags::DANGEROUS))
+            .categories(&["keyspace"])
+            .doc(
+                "8.4.0",
+                "O(N) where N is the number of keys in the slots.",
+                "Removes the keys of slots that the node does not have any more.",
+                "RANGES numranges start-slot end-slot [start-slot end-slot ...]",
+            ),
         Command::new("CLUSTERSCAN", Group::Cluster, -2, disabled)
             .flags(Flags::READONLY)
             .categories(&["keyspace"])
@@ -49,6 +69,50 @@ pub(super) const COMMANDS: &[Command] =
     ];
 
 const SUBCOMMANDS: &[Command] = &[
+    row("CANCELSLOTMIGRATIONS", 2, CHANGE).doc(
+        "9.0.0",
+        "O(1)",
+        "Gives up the migrations of slots that are under way.",
+        "",
+    ),
+    row("FLUSHSLOT", -3, ADMIN_WRITE).categories(&["keyspace"]).doc(
+        "9.0.0",
+        "O(N) where N is the number of keys in the slot.",
+        "Removes all keys of a slot.",
+        "slot [ASYNC | SYNC]",
+    ),
+    row("GETSLOTMIGRATIONS", 2, CHANGE).doc(
+        "9.0.0",
+        "O(N) where N is the number of migrations.",
+        "Returns the migrations of slots, those under way and the last ones.",
+        "",
+    ),
+    row("MIGRATESLOTS", -4, CHANGE).doc(
+        "9.0.0",
+        "O(N) where N is the number of slots.",
+        "Begins to move slots to another node.",
+        "<SLOTSRANGE start-slot end-slot [start-slot end-slot ...] NODE node-id>",
+    ),
+    row("MIGRATION", -4, CHANGE).doc(
+        "8.4.0",
+        "O(N) where N is the number of slots.",
+        "Moves slots to this node, or tells how far that is.",
+        "<IMPORT start-slot end-slot [start-slot end-slot ...] | CANCEL <ID task-id | ALL> | STATUS <ID task-id | ALL>>",
+    ),
+    row("SLOT-STATS", -4, ANYTIME)
+        .tips(&["nondeterministic_output", "request_policy:all_shards"])
+        .doc(
+            "8.2.0",
+            "O(N) where N is the number of slots, O(N log(N)) with ORDERBY.",
+            "Returns how slots are used.",
+            "<SLOTSRANGE start-slot end-slot | ORDERBY metric [LIMIT limit] [ASC | DESC]>",
+        ),
+    row("SYNCSLOTS", -3, CHANGE.and(Flags::MAY_REPLICATE)).doc(
+        "8.4.0",
+        "O(1)",
+        "What nodes say to each other while slots move.",
+        "",
+    ),
     row("ADDSLOTS", -3, CHANGE).doc(
         "3.0.0",
         "O(N) where N is the number of slots.",
@@ -61,8 +125,8 @@ const SUBCOMMANDS: &[Command] = &[
         "Assigns ranges of slots to the node.",
         "start-slot end-slot [start-slot end-slot ...]",
     ),
-    row("BUMPEPOCH", 2, CHANGE).doc("3.0.0", "O(1).", "Moves the configuration epoch on.", ""),
-    row("COUNT-FAILURE-REPORTS", 3, ADMIN).doc(
+    row("BUMPEPOCH", 2, CHANGE).tips(tips::OUTPUT_VARIES).doc("3.0.0", "O(1).", "Moves the configuration epoch on.", ""),
+    row("COUNT-FAILURE-REPORTS", 3, ADMIN).tips(tips::OUTPUT_VARIES).doc(
         "3.0.0",
         "O(N) where N is the number of failure reports.",
         "Counts the nodes that report another one as failed.",
@@ -89,21 +153,21 @@ const SUBCOMMANDS: &[Command] = &[
     ),
     row("FLUSHSLOTS", 2, CHANGE).doc("3.0.0", "O(1).", "Takes all slots from the node.", ""),
     row("FORGET", 3, CHANGE).doc("3.0.0", "O(1).", "Removes a node from the table of nodes.", "node-id"),
-    row("GETKEYSINSLOT", 4, STALE).doc(
+    row("GETKEYSINSLOT", 4, STALE).tips(tips::OUTPUT_VARIES).doc(
         "3.0.0",
         "O(N) where N is the number of keys asked for.",
         "Returns keys of a slot.",
         "slot count",
     ),
     row("HELP", 2, ANYTIME).doc("5.0.0", "O(1).", "Returns the subcommands.", ""),
-    row("INFO", 2, STALE).doc("3.0.0", "O(1).", "Returns the state of the cluster as the node sees it.", ""),
+    row("INFO", 2, STALE).tips(tips::OUTPUT_VARIES).doc("3.0.0", "O(1).", "Returns the state of the cluster as the node sees it.", ""),
     row("KEYSLOT", 3, STALE).doc(
         "3.0.0",
         "O(N) where N is the length of the key.",
         "Returns the slot of a key.",
         "key",
     ),
-    row("LINKS", 2, STALE).doc(
+    row("LINKS", 2, STALE).tips(tips::OUTPUT_VARIES).doc(
         "7.0.0",
         "O(N) where N is the number of nodes.",
         "Returns the connections to other nodes.",
@@ -116,14 +180,14 @@ const SUBCOMMANDS: &[Command] = &[
         "ip port [cluster-bus-port]",
     ),
     row("MYID", 2, STALE).doc("3.0.0", "O(1).", "Returns the id of the node.", ""),
-    row("MYSHARDID", 2, STALE).doc("7.2.0", "O(1).", "Returns the id of the node's shard.", ""),
-    row("NODES", 2, STALE).doc(
+    row("MYSHARDID", 2, STALE).tips(tips::OUTPUT_VARIES).doc("7.2.0", "O(1).", "Returns the id of the node's shard.", ""),
+    row("NODES", 2, STALE).tips(tips::OUTPUT_VARIES).doc(
         "3.0.0",
         "O(N) where N is the number of nodes.",
         "Returns the nodes as the node knows them.",
         "",
     ),
-    row("REPLICAS", 3, ADMIN).doc(
+    row("REPLICAS", 3, ADMIN).tips(tips::OUTPUT_VARIES).doc(
         "5.0.0",
         "O(N) where N is the number of replicas.",
         "Returns the replicas of a primary.",
@@ -154,13 +218,13 @@ const SUBCOMMANDS: &[Command] = &[
         "Binds a slot to a node.",
         "slot <IMPORTING importing | MIGRATING migrating | NODE node | STABLE>",
     ),
-    row("SHARDS", 2, ANYTIME).doc(
+    row("SHARDS", 2, ANYTIME).tips(tips::OUTPUT_VARIES).doc(
         "7.0.0",
         "O(N) where N is the number of nodes.",
         "Returns the shards with their slots and nodes.",
         "",
     ),
-    row("SLAVES", 3, ADMIN)
+    row("SLAVES", 3, ADMIN).tips(tips::OUTPUT_VARIES)
         .doc(
             "3.0.0",
             "O(N) where N is the number of replicas.",
@@ -168,7 +232,7 @@ const SUBCOMMANDS: &[Command] = &[
             "node-id",
         )
         .deprecated("5.0.0", "`CLUSTER REPLICAS`"),
-    row("SLOTS", 2, ANYTIME)
+    row("SLOTS", 2, ANYTIME).tips(tips::OUTPUT_VARIES)
         .doc("3.0.0", "O(N) where N is the number of nodes.", "Returns the slots with their nodes.", "")
         .deprecated("7.0.0", "`CLUSTER SHARDS`"),
 ];

@@ -39,14 +39,12 @@ pub(super) const COMMANDS: &[Command] = &[
         .databases(Databases::At(&[1]))
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .doc("1.0.0", "O(1)", "Changes the selected database.", "index"),
-    Command::new("AUTH", Group::Connection, -2, auth)
-        .flags(LOGIN.and(Flags::SKIP_MONITOR).and(Flags::SKIP_SLOWLOG))
-        .doc(
-            "1.0.0",
-            "O(N) in the number of passwords of the user",
-            "Authenticates the connection.",
-            "[username] password",
-        ),
+    Command::new("AUTH", Group::Connection, -2, auth).flags(LOGIN).doc(
+        "1.0.0",
+        "O(N) in the number of passwords of the user",
+        "Authenticates the connection.",
+        "[username] password",
+    ),
     Command::new("HELLO", Group::Connection, -1, hello).flags(LOGIN).doc(
         "6.0.0",
         "O(1)",

@@ -65,7 +65,7 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
     if let Channels::Shard { last, .. } = command.channels {
         // What finds the node of a channel, but is no key.
         reply.set(1);
-        return write_spec(reply, &["not_key"], 1, &Find::Range { last, step: 1 });
+        return write_spec(reply, "", &["not_key"], 1, &Find::Range { last, step: 1 });
     }
     reply.set(key_specs(command));
     match command.keys {
@@ -73,39 +73,39 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
         Keys::Range { first, last, step, access } => {
             let mut flags = access.flags().to_vec();
             flags.extend(command.access_by.map(|_| "variable_flags"));
-            write_spec(reply, &flags, first, &Find::Range { last, step });
+            write_spec(reply, command.key_note, &flags, first, &Find::Range { last, step });
         }
         Keys::Counted { at, step, access } => {
-            write_spec(reply, access.flags(), at, &Find::Count { step });
+            write_spec(reply, command.key_note, access.flags(), at, &Find::Count { step });
         }
         Keys::Pair { first, second } => {
-            write_spec(reply, first.flags(), 1, &Find::Range { last: 1, step: 1 });
-            write_spec(reply, second.flags(), 2, &Find::Range { last: 2, step: 1 });
+            write_spec(reply, "", first.flags(), 1, &Find::Range { last: 1, step: 1 });
+            write_spec(reply, "", second.flags(), 2, &Find::Range { last: 2, step: 1 });
         }
         Keys::Sorted { stores } => {
-            write_spec(reply, Access::Read.flags(), 1, &Find::Range { last: 1, step: 1 });
+            write_spec(reply, "", Access::Read.flags(), 1, &Find::Range { last: 1, step: 1 });
             write_unknown(reply, MADE_UP, Access::Read);
             if stores {
                 write_unknown(reply, BEHIND_STORE, Access::Overwrite);
             }
         }
         Keys::TargetAndSources { target, access } => {
-            write_spec(reply, access.flags(), target, &Find::Range { last: target as i32, step: 1 });
-            write_spec(reply, &["RO", "access"], target + 1, &Find::Range { last: -1, step: 1 });
+            write_spec(reply, "", access.flags(), target, &Find::Range { last: target as i32, step: 1 });
+            write_spec(reply, "", &["RO", "access"], target + 1, &Find::Range { last: -1, step: 1 });
         }
         Keys::TargetAndCounted { at, access } => {
-            write_spec(reply, access.flags(), 1, &Find::Range { last: 1, step: 1 });
-            write_spec(reply, &["RO", "access"], at, &Find::Count { step: 1 });
+            write_spec(reply, "", access.flags(), 1, &Find::Range { last: 1, step: 1 });
+            write_spec(reply, "", &["RO", "access"], at, &Find::Count { step: 1 });
         }
-        Keys::SourceAndOptions { words, access, .. } => {
-            write_spec(reply, &["RO", "access"], 1, &Find::Range { last: 1, step: 1 });
+        Keys::SourceAndOptions { words, after, access } => {
+            write_spec(reply, "", &["RO", "access"], 1, &Find::Range { last: 1, step: 1 });
             for &word in words {
-                write_spec(reply, access.flags(), OPTIONS_FROM, &Find::Behind { word, last: 0, limit: 0 });
+                write_spec(reply, "", access.flags(), after, &Find::Behind { word, last: 0, limit: 0 });
             }
         }
         Keys::Streams { from } => {
             let behind = Find::Behind { word: "STREAMS", last: -1, limit: 2 };
-            write_spec(reply, Access::Read.flags(), from, &behind);
+            write_spec(reply, "", Access::Read.flags(), from, &behind);
         }
     }
 }
@@ -151,11 +151,12 @@ enum Find {
     },
 }
 
-/// From which argument on Redis says that it looks for the words of options.
-const OPTIONS_FROM: usize = 6;
-
-fn write_spec(reply: &mut Reply<'_>, flags: &[&str], first: usize, find: &Find) {
-    reply.map(3);
+fn write_spec(reply: &mut Reply<'_>, note: &str, flags: &[&str], first: usize, find: &Find) {
+    reply.map(3 + usize::from(!note.is_empty()));
+    if !note.is_empty() {
+        reply.bulk("notes");
+        reply.bulk(note);
+    }
     reply.bulk("flags");
     reply.set(flags.len());
     flags.iter().for_each(|flag| reply.simple(flag));

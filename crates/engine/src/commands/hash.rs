@@ -130,7 +130,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the values of fields and removes the fields, and the hash with its last field.",
         "key FIELDS numfields field [field ...]",
     ),
-    row("HGETEX", -5, WRITE.and(FAST), Access::Exchange, exchange::hgetex).doc(
+    row("HGETEX", -5, WRITE.and(FAST), Access::Exchange, exchange::hgetex).key_note("RW and UPDATE because it changes the TTL").doc(
         "8.0.0",
         "O(N) where N is the number of specified fields",
         "Returns the values of fields and sets when the fields expire.",

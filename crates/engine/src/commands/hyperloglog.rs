@@ -22,6 +22,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "key [element [element ...]]",
     ),
     Command::new("PFCOUNT", Group::HyperLogLog, -2, pfcount)
+        .key_note("RW because it may change the internal representation of the key, and propagate to replicas")
         .flags(Flags::READONLY.and(Flags::MAY_REPLICATE))
         .keys(Keys::Range { first: 1, last: -1, step: 1, access: Access::Refresh })
         .doc(

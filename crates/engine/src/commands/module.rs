@@ -5,6 +5,7 @@ use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::tips;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT);
 /// Of what would change the process; see the gate.
@@ -22,7 +23,7 @@ const SUBCOMMANDS: &[Command] = &[
         "Returns the subcommands.",
         "",
     ),
-    Command::new("LIST", Group::Server, 2, list).flags(FLAGS).doc(
+    Command::new("LIST", Group::Server, 2, list).tips(tips::ORDER_VARIES).flags(FLAGS).doc(
         "4.0.0",
         "O(N) where N is the number of loaded modules.",
         "Returns the modules that are loaded: none.",

@@ -27,24 +27,27 @@ pub(super) const fn keys(access: Access) -> Keys {
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("EVAL", Group::Scripting, -3, eval).flags(WRITES).keys(keys(Access::Update)).doc(
-        "2.6.0",
-        COMPLEXITY,
-        "Runs a script.",
-        "script numkeys [key [key ...]] [arg [arg ...]]",
-    ),
+    Command::new("EVAL", Group::Scripting, -3, eval)
+        .flags(WRITES)
+        .keys(keys(Access::Update))
+        .key_note("We cannot tell how the keys will be used so we assume the worst, RW and UPDATE")
+        .doc("2.6.0", COMPLEXITY, "Runs a script.", "script numkeys [key [key ...]] [arg [arg ...]]"),
     Command::new("EVALSHA", Group::Scripting, -3, evalsha).flags(WRITES).keys(keys(Access::Update)).doc(
         "2.6.0",
         COMPLEXITY,
         "Runs a script that is known, by its SHA1 digest.",
         "sha1 numkeys [key [key ...]] [arg [arg ...]]",
     ),
-    Command::new("EVAL_RO", Group::Scripting, -3, eval_ro).flags(READS).keys(keys(Access::Read)).doc(
-        "7.0.0",
-        COMPLEXITY,
-        "Runs a script that changes nothing.",
-        "script numkeys [key [key ...]] [arg [arg ...]]",
-    ),
+    Command::new("EVAL_RO", Group::Scripting, -3, eval_ro)
+        .flags(READS)
+        .keys(keys(Access::Read))
+        .key_note("We cannot tell how the keys will be used so we assume the worst, RO and ACCESS")
+        .doc(
+            "7.0.0",
+            COMPLEXITY,
+            "Runs a script that changes nothing.",
+            "script numkeys [key [key ...]] [arg [arg ...]]",
+        ),
     Command::new("EVALSHA_RO", Group::Scripting, -3, evalsha_ro).flags(READS).keys(keys(Access::Read)).doc(
         "7.0.0",
         COMPLEXITY,

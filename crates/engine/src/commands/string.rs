@@ -39,7 +39,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the string value of a key.",
         "key",
     ),
-    row("SET", -3, GROW, set::set).key(Access::Exchange).access_by(set::access).doc(
+    row("SET", -3, GROW, set::set).key(Access::Exchange).key_note("RW and ACCESS due to the optional `GET` argument").access_by(set::access).doc(
         "1.0.0",
         "O(1)",
         "Sets the string value of a key, under conditions and with an expiry if wished.",
@@ -80,7 +80,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the string value of a key and deletes the key.",
         "key",
     ),
-    row("GETEX", -2, WRITE.and(FAST), get::getex).key(Access::Exchange).doc(
+    row("GETEX", -2, WRITE.and(FAST), get::getex).key(Access::Exchange).key_note("RW and UPDATE because it changes the TTL").doc(
         "6.2.0",
         "O(1)",
         "Returns the string value of a key and sets its expiry.",
