@@ -10,7 +10,7 @@ use keyspace::Effect;
 use resp::write_command;
 use stdx::number::write_u64;
 use value::Stream;
-use value::stream::{Facts, Group, Id, Pending, References};
+use value::stream::{ConsumerNumber, Facts, Group, Id, Pending, References};
 
 use super::{number, with_words};
 
@@ -49,6 +49,9 @@ pub(super) fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             write_command(out, &[&b"XGROUP"[..], b"DELCONSUMER", key, group, consumer]);
         }
         Effect::Acknowledge { key, group, ids } => with_ids(out, &[b"XACK", key, group], ids),
+        Effect::Claim { key, group, pending, .. } if pending.consumer == ConsumerNumber::NOBODY => {
+            give_back(out, key, group, pending);
+        }
         Effect::Claim { key, group, last_id, consumer, pending } => {
             claim(out, (key, group, consumer), pending, last_id);
         }
@@ -106,6 +109,10 @@ fn encode_group(key: &[u8], name: &[u8], group: &Group, out: &mut Vec<u8>) {
     }
     let names = group.names();
     for pending in group.pending.from(Id::MIN) {
+        if pending.consumer == ConsumerNumber::NOBODY {
+            give_back(out, key, name, pending);
+            continue;
+        }
         claim(out, (key, name, names.get(pending.consumer)), pending, Id::MIN);
     }
 }
@@ -125,6 +132,13 @@ fn claim(out: &mut Vec<u8>, (key, group, consumer): (&[u8], &[u8], &[u8]), pendi
     let head: [&[u8]; 6] = [b"XCLAIM", key, group, consumer, b"0", &id];
     let tail: [&[u8]; 8] = [b"TIME", &time, b"RETRYCOUNT", &count, b"FORCE", b"JUSTID", b"LASTID", &last_id];
     with_words(out, &head, &tail);
+}
+
+/// What belongs to nobody. Redis knows this from 8.8 on.
+fn give_back(out: &mut Vec<u8>, key: &[u8], group: &[u8], pending: Pending) {
+    let (id, count) = (text(pending.id), unsigned(pending.deliveries));
+    let words: [&[u8]; 9] = [b"XNACK", key, group, b"FAIL", b"IDS", b"1", &id, b"RETRYCOUNT", &count];
+    with_words(out, &words, &[b"FORCE"]);
 }
 
 fn set_past(out: &mut Vec<u8>, key: &[u8], facts: Facts) {

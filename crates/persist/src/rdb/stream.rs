@@ -19,6 +19,9 @@
 //! ```
 //! Times and numbers are relative to the ID of the node. Deleted entries are dropped in reading, and none is written.
 //!
+//! What a consumer has given back belongs to nobody, which this form cannot say. It is written for a consumer without a name who
+//! was never seen, so that Redis 7.0 reads it too, and read as what it is.
+//!
 //! Redis believes much of this. Here counts have to be right, IDs have to ascend, and every pending entry has to belong to one
 //! consumer, because everything behind relies on it.
 
@@ -35,6 +38,8 @@ const DELETED: i64 = 1;
 const SAME_NAMES: i64 = 2;
 /// Elements of an entry that are always there, without the last one, which counts them.
 const ENTRY_HEAD: usize = 3;
+/// When he was seen for whom it is written what belongs to nobody.
+const NEVER: i64 = -1;
 /// What stands where the number of entries that a group has read is not known.
 const UNKNOWN: u64 = u64::MAX;
 
@@ -190,29 +195,37 @@ fn read_group(kind: u8, cursor: &mut Cursor<'_>, stream: &Stream) -> Result<Grou
         }
         group.pending.set(pending);
     }
+    let mut given_back = 0;
     for _ in 0..cursor.length()? {
-        read_consumer(kind, cursor, &mut group)?;
+        given_back += read_consumer(kind, cursor, &mut group)?;
     }
-    if group.pending.len_of(ConsumerNumber::NOBODY) > 0 {
+    if group.pending.len_of(ConsumerNumber::NOBODY) != given_back {
         return Err(Problem::Range("an entry is pending for no consumer").into());
     }
     Ok(group)
 }
 
-fn read_consumer(kind: u8, cursor: &mut Cursor<'_>, group: &mut Group) -> Result<(), Fault> {
+/// Adds a consumer with what he has pending; returns how much of that belongs to nobody.
+fn read_consumer(kind: u8, cursor: &mut Cursor<'_>, group: &mut Group) -> Result<usize, Fault> {
     let name = cursor.string()?;
     let seen_ms = cursor.u64_le()?.cast_signed();
     let active_ms = if kind == tags::STREAM_3 { cursor.u64_le()?.cast_signed() } else { seen_ms };
-    let added = group.add_consumer(&name, seen_ms, active_ms);
-    let consumer = added.ok_or(Problem::Range("a group has two consumers of one name"))?;
-    for _ in 0..cursor.length()? {
+    let is_nobody = name.is_empty() && seen_ms == NEVER;
+    let consumer = if is_nobody {
+        ConsumerNumber::NOBODY
+    } else {
+        let added = group.add_consumer(&name, seen_ms, active_ms);
+        added.ok_or(Problem::Range("a group has two consumers of one name"))?
+    };
+    let count = cursor.length()?;
+    for _ in 0..count {
         let id = read_raw_id(cursor)?;
         let pending = group.pending.get(id).filter(|pending| pending.consumer == ConsumerNumber::NOBODY);
         let pending = pending
             .ok_or(Problem::Range("an entry is pending for a consumer and not for the group, or for two"))?;
         group.pending.set(Pending { consumer, ..pending });
     }
-    Ok(())
+    Ok(if is_nobody { usize::try_from(count).unwrap_or(usize::MAX) } else { 0 })
 }
 
 /// Writes the stream behind its type.
@@ -291,15 +304,29 @@ fn write_group(group: &Group, output: &mut Output<'_>) {
         output.bytes(&pending.delivered_ms.to_le_bytes());
         output.length(pending.deliveries);
     }
-    output.length(group.consumer_count() as u64);
-    for consumer in group.consumers() {
-        output.string(consumer.name);
-        output.bytes(&consumer.seen_ms.to_le_bytes());
-        output.length(group.pending.len_of(consumer.number) as u64);
-        for id in group.pending.ids_of(consumer.number, Id::MIN) {
-            output.bytes(&raw_id(id));
-        }
+    let consumers = group.consumers();
+    let given_back: Vec<Id> = group.pending.ids_of(ConsumerNumber::NOBODY, Id::MIN).collect();
+    // A consumer without a name who is there gets it, for there cannot be two.
+    let has_nameless = group.consumer(b"").is_some();
+    let has_nobody = !given_back.is_empty() && !has_nameless;
+    output.length(consumers.len() as u64 + u64::from(has_nobody));
+    if has_nobody {
+        write_consumer(b"", NEVER, &given_back, output);
     }
+    for consumer in consumers {
+        let mut ids: Vec<Id> = group.pending.ids_of(consumer.number, Id::MIN).collect();
+        if consumer.name.is_empty() {
+            ids.extend(&given_back);
+        }
+        write_consumer(consumer.name, consumer.seen_ms, &ids, output);
+    }
+}
+
+fn write_consumer(name: &[u8], seen_ms: i64, pending: &[Id], output: &mut Output<'_>) {
+    output.string(name);
+    output.bytes(&seen_ms.to_le_bytes());
+    output.length(pending.len() as u64);
+    pending.iter().for_each(|id| output.bytes(&raw_id(*id)));
 }
 
 #[cfg(test)]
@@ -413,6 +440,30 @@ mod tests {
         let again = read(tags::STREAM_2, &mut Cursor::new(&out, 1 << 20), SETTINGS).expect("its own bytes");
         let anna = again.group(b"group").and_then(|group| group.consumer(b"anna")).expect("there");
         assert_eq!((anna.seen_ms, anna.active_ms), (20, 20));
+    }
+
+    #[test]
+    fn what_was_given_back_belongs_to_nobody_again() {
+        let mut stream = Parts::good().read().expect("good");
+        let group = stream.group_mut(b"group").expect("there");
+        let given_back =
+            Pending { id: Id::new(1, 0), consumer: ConsumerNumber::NOBODY, delivered_ms: 0, deliveries: 5 };
+        group.pending.set(given_back);
+        let again = |stream: &Stream| {
+            let mut out = Vec::new();
+            write(stream, &mut Output::new(&mut out, None));
+            read(tags::STREAM_2, &mut Cursor::new(&out, 1 << 20), SETTINGS).expect("its own bytes")
+        };
+        let read = again(&stream);
+        let group = read.group(b"group").expect("there");
+        assert_eq!(group.pending.get(given_back.id), Some(given_back));
+        assert_eq!(group.consumer_count(), 2);
+        // Where somebody has no name, he gets it.
+        stream.group_mut(b"group").expect("there").add_consumer(b"", 3, -1);
+        let read = again(&stream);
+        let group = read.group(b"group").expect("there");
+        let nameless = group.consumer(b"").expect("there").number;
+        assert_eq!(group.pending.get(given_back.id).map(|one| one.consumer), Some(nameless));
     }
 
     type Spoil = fn(&mut Parts);

@@ -3,9 +3,11 @@
 //! ```text
 //! entries   ID (16 bytes)  consumer (4)  time of delivery (8)  deliveries    ordered by ID
 //! owned     consumer (4)  ID (16)                                            ordered by consumer, then ID
+//! waiting   time of delivery (8)  ID (16)                                    ordered by time, then ID
 //! ```
-//! Both are trees, so a clone takes constant time, a change copies two paths, and how much a consumer has pending is the
-//! distance of two positions. They hold the same IDs.
+//! All are trees, so a clone takes constant time, a change copies their paths, and how much a consumer has pending is the
+//! distance of two positions. They hold the same IDs. The third is made when somebody asks for the first time what has been
+//! pending for long, for most groups never see that question.
 
 use super::id::Id;
 use super::varint;
@@ -42,6 +44,7 @@ pub struct Pending {
 pub struct PendingEntries {
     entries: Ordered,
     owned: Ordered,
+    waiting: Option<Ordered>,
 }
 
 impl Pending {
@@ -70,6 +73,18 @@ impl Pending {
         key[4..].copy_from_slice(&self.id.to_bytes());
         key
     }
+
+    fn waiting_key(self) -> [u8; 24] {
+        let mut key = [0; 24];
+        key[..8].copy_from_slice(&time_bytes(self.delivered_ms));
+        key[8..].copy_from_slice(&self.id.to_bytes());
+        key
+    }
+}
+
+/// A time as bytes that are ordered as times are, those before 1970 included.
+fn time_bytes(time_ms: i64) -> [u8; 8] {
+    (time_ms.cast_unsigned() ^ 1 << 63).to_be_bytes()
 }
 
 impl PendingEntries {
@@ -116,6 +131,39 @@ impl PendingEntries {
         self.owned.range(start..end).map(|key| Id::of_bytes(&key[4..]))
     }
 
+    /// Prepares for the two questions below.
+    pub fn order_by_time(&mut self) {
+        if self.waiting.is_none() {
+            let mut keys: Vec<[u8; 24]> = self.from(Id::MIN).map(Pending::waiting_key).collect();
+            keys.sort_unstable();
+            let mut waiting = Ordered::default();
+            keys.iter().for_each(|key| waiting.insert_absent(key));
+            self.waiting = Some(waiting);
+        }
+    }
+
+    /// Whether that was done.
+    pub fn is_ordered_by_time(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// The one that has been pending for the longest time.
+    pub fn oldest(&self) -> Option<Pending> {
+        match &self.waiting {
+            Some(waiting) => waiting.get(0).and_then(|key| self.get(Id::of_bytes(&key[8..]))),
+            None => self.from(Id::MIN).min_by_key(|one| (one.delivered_ms, one.id)),
+        }
+    }
+
+    /// Those that were delivered up to a time, the oldest first; none before [`PendingEntries::order_by_time`].
+    pub fn delivered_until(&self, last_ms: i64) -> impl Iterator<Item = Pending> + '_ {
+        let end = last_ms.checked_add(1).map(time_bytes);
+        self.waiting.iter().flat_map(move |waiting| {
+            let end = end.map_or(waiting.len(), |end| waiting.lower_bound(&end));
+            waiting.range(0..end).filter_map(|key| self.get(Id::of_bytes(&key[8..])))
+        })
+    }
+
     /// Adds one, or changes what is known of its ID.
     pub fn set(&mut self, pending: Pending) {
         if let Ok(at) = self.find(pending.id) {
@@ -124,8 +172,17 @@ impl PendingEntries {
                 self.owned.remove(&before.owned_key());
                 self.owned.insert(&pending.owned_key());
             }
+            if let Some(waiting) =
+                self.waiting.as_mut().filter(|_| before.delivered_ms != pending.delivered_ms)
+            {
+                waiting.remove(&before.waiting_key());
+                waiting.insert(&pending.waiting_key());
+            }
             self.entries.replace(at, &pending.to_bytes());
         } else {
+            if let Some(waiting) = &mut self.waiting {
+                waiting.insert(&pending.waiting_key());
+            }
             self.entries.insert(&pending.to_bytes());
             self.owned.insert(&pending.owned_key());
         }
@@ -137,6 +194,9 @@ impl PendingEntries {
         let pending = self.at(at);
         self.entries.remove_at(at);
         self.owned.remove(&pending.owned_key());
+        if let Some(waiting) = &mut self.waiting {
+            waiting.remove(&pending.waiting_key());
+        }
         Some(pending)
     }
 
@@ -145,7 +205,10 @@ impl PendingEntries {
         let (start, end) = self.positions_of(consumer, Id::MIN);
         for at in start..end {
             let id = Id::of_bytes(&self.owned.get(at).expect("the position is there")[4..]);
-            let at = self.find(id).expect("both trees hold the same IDs");
+            let at = self.find(id).expect("all trees hold the same IDs");
+            if let Some(waiting) = &mut self.waiting {
+                waiting.remove(&Pending::of_bytes(self.entries.get(at).expect("it was found")).waiting_key());
+            }
             self.entries.remove_at(at);
         }
         self.owned.remove_range(start..end);
@@ -154,7 +217,8 @@ impl PendingEntries {
 
     /// Bytes of memory.
     pub fn allocated_bytes(&self) -> usize {
-        self.entries.allocated_bytes() + self.owned.allocated_bytes()
+        let waiting = self.waiting.as_ref().map_or(0, Ordered::allocated_bytes);
+        self.entries.allocated_bytes() + self.owned.allocated_bytes() + waiting
     }
 
     fn at(&self, position: usize) -> Pending {

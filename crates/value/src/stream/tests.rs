@@ -317,3 +317,43 @@ fn what_a_group_lags_behind_follows_from_the_numbers_or_is_unknown() {
     stream.trim(Trim::Length(0), Reach::Exact);
     assert_eq!(lag(&stream, Id::new(4, 0), Some(4)), Some(0));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn what_has_been_pending_longest_is_found_however_it_came_to_be(
+        changes in prop::collection::vec((0_u64..20, -3_i64..30, 0_u32..3, prop::bool::ANY), 0..60),
+        ordered_from in 0_usize..60,
+    ) {
+        let mut group = Group::new(Id::MIN, None);
+        let numbers = [b"a", b"b"].map(|name| group.add_consumer(name, 0, 0).expect("new"));
+        for (at, (id, delivered_ms, owner, is_set)) in changes.into_iter().enumerate() {
+            if at == ordered_from {
+                group.pending.order_by_time();
+            }
+            let id = Id::new(id, 0);
+            let consumer = numbers.get(owner as usize).copied().unwrap_or(ConsumerNumber::NOBODY);
+            if is_set {
+                group.pending.set(Pending { id, consumer, delivered_ms, deliveries: 1 });
+            } else if owner == 0 && delivered_ms < 0 {
+                group.remove_consumer(b"a");
+                group.add_consumer(b"a", 0, 0).expect("it was removed");
+            } else {
+                group.pending.remove(id);
+            }
+            let mut expected: Vec<(i64, Id)> =
+                group.pending.from(Id::MIN).map(|one| (one.delivered_ms, one.id)).collect();
+            expected.sort_unstable();
+            prop_assert_eq!(group.pending.oldest().map(|one| (one.delivered_ms, one.id)), expected.first().copied());
+            if group.pending.is_ordered_by_time() {
+                for last in [-4, 5, i64::MAX] {
+                    let found: Vec<(i64, Id)> =
+                        group.pending.delivered_until(last).map(|one| (one.delivered_ms, one.id)).collect();
+                    let until = expected.iter().take_while(|(at, _)| *at <= last).copied();
+                    prop_assert_eq!(found, until.collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+}

@@ -136,7 +136,8 @@ impl Db<'_, '_> {
         Ok(acknowledged.len())
     }
 
-    /// Gives a consumer, who is there, entries that the group may have had pending, with these figures.
+    /// Gives a consumer, who is there, entries that the group may have had pending, with these figures. What belongs to nobody
+    /// waits for a consumer; then the name is of no meaning.
     pub fn stream_claim(
         &mut self,
         key: &Key<'_>,
@@ -152,6 +153,19 @@ impl Db<'_, '_> {
             for &pending in pending {
                 self.record(&Effect::Claim { key: key.bytes, group, last_id, consumer, pending });
             }
+        }
+        Ok(())
+    }
+
+    /// Lets a group find quickly what has been pending for long.
+    pub fn group_order_by_time(&mut self, key: &Key<'_>, group: &[u8]) -> Result<(), WrongType> {
+        let found = self.find_stream(key)?;
+        let stream = found.map(|found| self.stream_at(key, found)).transpose()?;
+        let is_ordered = stream
+            .and_then(|stream| stream.group(group))
+            .is_none_or(|group| group.pending.is_ordered_by_time());
+        if !is_ordered {
+            self.edit_group(key, group, |found| found.pending.order_by_time())?;
         }
         Ok(())
     }
