@@ -23,19 +23,23 @@
 
 mod queue;
 mod serve;
+mod synced;
 mod timeout;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use keyspace::{DbIndex, Key, Touched};
+use keyspace::{DbIndex, Key, LogPosition, Touched};
 use resp::Protocol;
 use smallvec::SmallVec;
+use stdx::time::UnixMs;
 use value::Kind;
 
 pub use queue::Blocking;
 pub(crate) use serve::Serving;
 pub use serve::{Answer, Feeder};
+pub(crate) use synced::LOG_IS_OFF;
+pub use synced::Synced;
 pub use timeout::{timeout_milliseconds, timeout_seconds};
 
 use crate::accounts::Login;
@@ -56,6 +60,9 @@ pub(crate) type Name = (DbIndex, Vec<u8>);
 /// command waits for, or the command minds its absence.
 pub type Ready = fn(&mut Context<'_, '_>, &Args<'_>, usize) -> bool;
 
+/// When a waiting command is to be looked at again although nothing happens. Its keys are locked.
+pub type LookAgain = fn(&mut Context<'_, '_>, &Args<'_>) -> Option<UnixMs>;
+
 /// What a command wants to wait for.
 #[derive(Debug)]
 pub struct Wait {
@@ -68,6 +75,8 @@ pub struct Wait {
     pub ready: Option<Ready>,
     /// Whether it is to be answered, by an error, when a key is gone or has another type. `ready` is asked then too.
     pub minds_absence: bool,
+    /// When time alone may make it ready, and nothing that touches its keys; `None`: never.
+    pub look_again: Option<LookAgain>,
     /// How long; 0 = for ever.
     pub timeout_ms: u64,
     /// What it is answered when its time is up.
@@ -81,6 +90,8 @@ pub enum Late {
     NullArray,
     /// Nobody has acknowledged anything (WAIT).
     Zero,
+    /// Whether the log has been synced, and how many replicas have told that theirs has (WAITAOF): none.
+    Synced(Synced),
 }
 
 /// Why a waiting command ends.
@@ -95,6 +106,8 @@ pub enum End {
     Refused,
     /// Its client is gone.
     Abandoned,
+    /// It waits for the append-only file, which has been switched off.
+    LogIsOff,
 }
 
 /// A client that waits.
@@ -103,6 +116,8 @@ pub struct Waiter {
     pub id: u64,
     /// How long it waits; 0 = for ever.
     pub timeout_ms: u64,
+    /// When it is to be looked at again, as its command saw it.
+    pub look_again_at: Option<UnixMs>,
     /// 0, then an [`End`].
     end: AtomicU8,
     /// It has given up its places.
@@ -175,7 +190,8 @@ impl Waiter {
             1 => Some(End::Served),
             2 => Some(End::Late),
             3 => Some(End::Refused),
-            _ => Some(End::Abandoned),
+            4 => Some(End::Abandoned),
+            _ => Some(End::LogIsOff),
         }
     }
 
@@ -206,11 +222,26 @@ impl Waiter {
         shards
     }
 
-    /// Writes what the client is told that was not served, and counts its command.
-    pub fn write_end(&self, out: &mut Vec<u8>, shared: &Shared, statistics: &WorkerStatistics) {
+    /// What it waits for, if that is the log.
+    pub fn awaits_log(&self) -> Option<Synced> {
+        match self.wait.late {
+            Late::Synced(awaited) => Some(awaited),
+            Late::NullArray | Late::Zero => None,
+        }
+    }
+
+    /// Writes what the client is told whose command did not run again, and counts the command. `synced` is how far the log
+    /// has been synced.
+    pub fn write_end(
+        &self,
+        out: &mut Vec<u8>,
+        shared: &Shared,
+        statistics: &WorkerStatistics,
+        synced: Option<LogPosition>,
+    ) {
         let begin = out.len();
-        self.tell_end(out);
-        let refused = self.end() == Some(End::Refused);
+        self.tell_end(out, synced);
+        let refused = matches!(self.end(), Some(End::Refused | End::LogIsOff));
         if refused {
             statistics.answered_error(&out[begin..]);
         }
@@ -221,10 +252,12 @@ impl Waiter {
         }
     }
 
-    fn tell_end(&self, out: &mut Vec<u8>) {
+    fn tell_end(&self, out: &mut Vec<u8>, synced: Option<LogPosition>) {
         let mut reply = Reply::new(out, self.facts.protocol);
         match (self.end(), self.wait.late) {
             (Some(End::Refused), _) => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+            (Some(End::LogIsOff), _) => reply.error(LOG_IS_OFF),
+            (_, Late::Synced(awaited)) => awaited.write(synced, &mut reply),
             (_, Late::NullArray) => reply.null_array(),
             (_, Late::Zero) => reply.integer(0),
         }
@@ -279,9 +312,11 @@ impl Context<'_, '_> {
         for key in &keys {
             self.access.add_waiter(key.shard);
         }
+        let look_again_at = wait.look_again.and_then(|look_again| look_again(self, &words));
         let waiter = Arc::new(Waiter {
             id: self.shared.blocking.next_id(),
             timeout_ms: wait.timeout_ms,
+            look_again_at,
             end: AtomicU8::new(0),
             left: AtomicBool::new(false),
             keys,

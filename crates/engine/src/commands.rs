@@ -40,6 +40,7 @@ mod string;
 mod syntax;
 mod tracking;
 mod transactions;
+mod wait;
 
 use crate::command::Command;
 pub(crate) use documentation::categories;
@@ -81,6 +82,7 @@ pub const ALL: &[&[Command]] = &[
     stream::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
+    wait::COMMANDS,
 ];
 
 /// A connection has gone: what it began ends with it.
@@ -98,7 +100,8 @@ pub(crate) fn close(session: &mut crate::Session, shared: &crate::Shared, desk: 
 fn help(reply: &mut crate::Reply<'_>, container: &str, subcommands: &[Command]) {
     let mut lines = Vec::new();
     for command in subcommands.iter().filter(|command| command.name != "HELP") {
-        lines.push(format!("{} {}", command.name, command.syntax).trim_end().to_owned());
+        let arguments = syntax::for_help(command.syntax);
+        lines.push(format!("{} {arguments}", command.name).trim_end().to_owned());
         lines.push(format!("    {}", command.summary));
     }
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

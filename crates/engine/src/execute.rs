@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 
 use keyspace::{Access, Busy, DbIndex, Evictor, Garbage, Rule, Target};
 use stdx::quote::write_quoted;
+use stdx::time::UnixMs;
 
 use crate::args::{Args, OwnedArgs};
-use crate::blocking::{Feeder, Serving};
+use crate::blocking::{Feeder, Serving, Waiter};
 use crate::client::PauseMode;
 use crate::command::{Flags, Group, Outcome};
 use crate::commands::{abandon, close};
@@ -404,6 +405,12 @@ impl<'k> Worker<'k> {
         Serving { access, shared, host, invalidations, desk, interpreters, feeder }.later();
     }
 
+    /// Looks at a client that waits, whom time may have made ready; returns when it is to be looked at again. Nothing is locked.
+    pub fn look_again(&mut self, waiter: &Waiter, shared: &Shared, host: &dyn Host) -> Option<UnixMs> {
+        let Self { access, invalidations, desk, interpreters, feeder, .. } = self;
+        Serving { access, shared, host, invalidations, desk, interpreters, feeder }.look_again(waiter)
+    }
+
     /// What clients on any worker have to be told since the last call.
     pub fn take_invalidations(&mut self, shared: &Shared) -> Vec<Notice> {
         if self.invalidations.is_empty() {
@@ -601,7 +608,7 @@ fn feed_monitors(
     row: &Row,
     args: &Args<'_>,
     (database, source, address): (DbIndex, &str, &str),
-    now: stdx::time::UnixMs,
+    now: UnixMs,
 ) {
     if row.command.flags.has(Flags::ADMIN) {
         return;

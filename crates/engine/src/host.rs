@@ -4,7 +4,7 @@
 //! elsewhere.
 
 use config::{Appended, Config, Param};
-use keyspace::{Access, Libraries};
+use keyspace::{Access, Libraries, LogPosition};
 use stdx::time::UnixMs;
 use value::{Value, ValueRef};
 
@@ -137,6 +137,8 @@ pub trait Host {
     fn shutdown(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String>;
     /// Begins to rewrite the append-only file. `Ok(true)`: it has begun; `Ok(false)`: it will.
     fn rewrite_aof(&self) -> Result<bool, String>;
+    /// How far the append-only file has been synced; `None` while there is none.
+    fn synced(&self) -> Option<LogPosition>;
     /// All keys have been removed: what is being saved in the background is of no use any more, and where there are save
     /// points the RDB file becomes an empty one.
     fn flushed(&self, access: &mut Access<'_>);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyspace::DbIndex;
+use keyspace::{DbIndex, LogPosition};
 use resp::Protocol;
 
 use crate::accounts::Login;
@@ -55,6 +55,10 @@ pub struct Session {
     pub waiting: Option<Arc<Waiter>>,
     /// What it computes; it runs nothing meanwhile.
     pub computing: Option<Box<Computing>>,
+    /// One of its requests in this turn has changed data.
+    pub has_changed: bool,
+    /// The place in the log behind what it has changed in turns before.
+    pub changed_before: LogPosition,
     /// Whether it wants to be closed once its replies are sent.
     pub closing: bool,
     /// Whether reads leave the access clock alone.
@@ -79,6 +83,8 @@ impl Session {
             tracking: None,
             waiting: None,
             computing: None,
+            has_changed: false,
+            changed_before: LogPosition(0),
             closing: false,
             no_touch: false,
             is_loader: false,

@@ -16,7 +16,7 @@ use engine::host::{
 use engine::shared::Identity;
 use engine::table::table;
 use engine::{Login, Prepared, Session, Shared, Worker};
-use keyspace::{Access, Effect, Keyspace, Libraries, WorkerId};
+use keyspace::{Access, Effect, Keyspace, Libraries, LogPosition, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
@@ -40,6 +40,9 @@ impl Host for Nothing {
     }
     fn rewrite_aof(&self) -> Result<bool, String> {
         Ok(true)
+    }
+    fn synced(&self) -> Option<LogPosition> {
+        None
     }
     fn flushed(&self, _: &mut Access<'_>) {}
     fn save(&self, _: &mut Access<'_>) -> Result<(), String> {

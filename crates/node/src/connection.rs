@@ -15,8 +15,6 @@ pub struct Connection {
     pub(crate) decoder: RequestDecoder,
     pub(crate) unfinished: Unfinished,
     pub(crate) output: Output,
-    /// One of its requests in this turn has changed data.
-    pub(crate) has_changed: bool,
     /// It has something to send and is in the worker's list.
     pub(crate) is_writable: bool,
     /// The peer is gone, or everything it was owed before it is closed has been sent.
@@ -34,7 +32,6 @@ impl Connection {
             decoder: RequestDecoder::new(),
             unfinished: Unfinished::default(),
             output: Output::default(),
-            has_changed: false,
             is_writable: false,
             is_finished: false,
             wait_ends_ns: None,

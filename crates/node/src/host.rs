@@ -5,7 +5,7 @@ use engine::client::ClientRecord;
 use engine::host::{
     BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown,
 };
-use keyspace::{Access, DbIndex, Libraries};
+use keyspace::{Access, DbIndex, Libraries, LogPosition};
 use persist::dump::{LibrariesError, RestoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,6 +45,10 @@ impl Host for Node {
 
     fn rewrite_aof(&self) -> Result<bool, String> {
         self.machine.rewrite_aof()
+    }
+
+    fn synced(&self) -> Option<LogPosition> {
+        self.machine.synced()
     }
 
     fn flushed(&self, access: &mut Access<'_>) {

@@ -32,6 +32,8 @@ pub enum Mail {
     Monitor(Arc<[u8]>),
     /// The log has reached its promised place up to a new position, or cannot be written any more.
     Released,
+    /// More of the append-only file has been synced, or it has been switched off.
+    Synced,
     /// A pause may be over.
     Unpaused,
 }
@@ -90,6 +92,11 @@ pub trait Machine: Send + Sync {
     fn write_log(&self, shared: &Shared, worker: usize, position: LogPosition) -> bool;
     /// The place up to which the log has reached what `appendfsync` promises.
     fn released(&self) -> LogPosition;
+    /// How far the append-only file has been synced; `None` while there is none.
+    fn synced(&self) -> Option<LogPosition>;
+    /// From now on, the worker is sent [`Mail::Synced`] once when more of the append-only file has been synced, or the file has
+    /// been switched off.
+    fn await_sync(&self, worker: usize);
     /// Gives dead memory to [`Node::bury`] where nobody waits for that.
     fn free(&self, dead: Dead);
     /// Bytes that the calling thread has allocated and not freed: less than none where it frees what others allocated.

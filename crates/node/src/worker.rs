@@ -66,6 +66,10 @@ pub struct Worker<'n> {
     held: Vec<Held>,
     /// Connections whose wait has an end, by that.
     wait_ends: BTreeSet<(u64, usize)>,
+    /// When connections that wait are to be looked at again, with the numbers of their waits.
+    looks: BTreeSet<(u64, usize, u64)>,
+    /// Connections that wait for the log to be synced, and some that have done so.
+    await_sync: Vec<usize>,
     /// Connections that have been answered after a wait, and whose output has not been looked at since.
     answered: Vec<usize>,
     /// Connections whose commands are computed, the next one first.
@@ -97,6 +101,8 @@ impl<'n> Worker<'n> {
             finished: VecDeque::new(),
             held: Vec::new(),
             wait_ends: BTreeSet::new(),
+            looks: BTreeSet::new(),
+            await_sync: Vec::new(),
             answered: Vec::new(),
             computing: VecDeque::new(),
             served: Vec::new(),
@@ -253,6 +259,7 @@ impl<'n> Worker<'n> {
             Mail::Messages(messages) => self.deliver_letter(now, &messages),
             Mail::Monitor(line) => self.feed_monitors(now, &line),
             Mail::Released => self.release_held(),
+            Mail::Synced => self.end_awaited_syncs(now),
             Mail::Unpaused => self.resume_paused(now),
         }
     }

@@ -50,6 +50,10 @@ pub struct Journal {
     released: AtomicU64,
     /// The position each worker waits for, so that it has to be told when `released` changes; 0 = none.
     awaited: Vec<AtomicU64>,
+    /// How far the file has been synced, plus one; 0 = there is none.
+    synced: AtomicU64,
+    /// Workers with clients that wait for the next sync.
+    awaited_sync: Vec<AtomicBool>,
     /// Bytes of all files.
     size: AtomicU64,
     /// Bytes that could not be written yet.
@@ -110,6 +114,7 @@ impl Journal {
     /// A journal that is off.
     pub fn new(mailboxes: Vec<Arc<Mailbox<Letter>>>) -> Self {
         let awaited = mailboxes.iter().map(|_| AtomicU64::new(0)).collect();
+        let awaited_sync = mailboxes.iter().map(|_| AtomicBool::new(false)).collect();
         let state = State {
             policy: AppendFsync::EverySecond,
             notes_times: false,
@@ -132,6 +137,8 @@ impl Journal {
             workers_write: AtomicBool::new(true),
             released: AtomicU64::new(0),
             awaited,
+            synced: AtomicU64::new(0),
+            awaited_sync,
             size: AtomicU64::new(0),
             buffered: AtomicU64::new(0),
         }
@@ -159,6 +166,16 @@ impl Journal {
         self.released() >= position
     }
 
+    /// How far the file has been synced; `None` while there is none.
+    pub fn synced(&self) -> Option<LogPosition> {
+        self.synced.load(Ordering::SeqCst).checked_sub(1).map(LogPosition)
+    }
+
+    /// A worker has clients that wait for the next sync.
+    pub fn await_sync(&self, worker: usize) {
+        self.awaited_sync[worker].store(true, Ordering::SeqCst);
+    }
+
     /// Bytes of all files, and bytes that could not be written yet.
     pub fn sizes(&self) -> (u64, u64) {
         (self.size.load(Ordering::Relaxed), self.buffered.load(Ordering::Relaxed))
@@ -179,7 +196,9 @@ impl Journal {
 impl Journal {
     /// Begins to append to an increment of files that have so many bytes.
     pub fn open(&self, increment: Increment, size: u64) {
-        self.state.lock().increment = Some(increment);
+        let mut state = self.state.lock();
+        state.increment = Some(increment);
+        self.tell_synced(&state);
         self.set_size(size);
     }
 
@@ -201,6 +220,7 @@ impl Journal {
             self.accept(&state, shared);
         }
         self.write(&mut state, shared);
+        self.tell_synced(&state);
     }
 
     /// How often syncs are made, and whether times are noted, has changed.
@@ -252,6 +272,7 @@ impl Journal {
         }
         state.last_sync_ns = monotonic_ns();
         self.publish(&state);
+        self.tell_synced(&state);
     }
 
     /// Whether a sync has failed, so that a rewrite is needed.
@@ -286,6 +307,7 @@ impl Journal {
         state.is_switching = false;
         self.show(&state);
         self.write(&mut state, shared);
+        self.tell_synced(&state);
     }
 
     /// A rewrite has ended well: the files hold everything, and can be trusted unless the new increment is in doubt too.
@@ -348,6 +370,17 @@ impl Journal {
                 let _ = awaited.compare_exchange(wanted, 0, Ordering::SeqCst, Ordering::SeqCst);
             }
             mailbox.send(Letter::Node(Mail::Released));
+        }
+    }
+
+    /// Tells the workers whose clients wait for it how far the file has been synced.
+    fn tell_synced(&self, state: &State) {
+        let synced = state.increment.as_ref().map_or(0, |_| state.synced.0 + 1);
+        self.synced.store(synced, Ordering::SeqCst);
+        for (mailbox, awaited) in self.mailboxes.iter().zip(&self.awaited_sync) {
+            if awaited.swap(false, Ordering::SeqCst) {
+                mailbox.send(Letter::Node(Mail::Synced));
+            }
         }
     }
 

@@ -173,6 +173,14 @@ impl Machine for ServerMachine {
         self.journal.released()
     }
 
+    fn synced(&self) -> Option<LogPosition> {
+        self.journal.synced()
+    }
+
+    fn await_sync(&self, worker: usize) {
+        self.journal.await_sync(worker);
+    }
+
     fn free(&self, dead: Dead) {
         // The reclaimer ends after everybody who could send to it.
         let _ = self.dead.lock().send(dead);

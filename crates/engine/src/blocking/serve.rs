@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use keyspace::{Access, Touched};
 use smallvec::SmallVec;
+use stdx::time::UnixMs;
 
 use super::{End, Name, Waiter};
 use crate::command::Outcome;
@@ -16,6 +17,7 @@ use crate::permission;
 use crate::pubsub::Desk;
 use crate::reply::Reply;
 use crate::scripting::Interpreters;
+use crate::session::Session;
 use crate::shared::Shared;
 use crate::tracking::{Invalidations, Place};
 
@@ -121,7 +123,7 @@ impl Context<'_, '_> {
     }
 }
 
-impl Serving<'_, '_> {
+impl<'k> Serving<'_, 'k> {
     /// Serves those whose keys are ready, and those whose keys became ready by that.
     fn ready(&mut self) {
         let mut left = AT_ONCE;
@@ -131,6 +133,45 @@ impl Serving<'_, '_> {
             }
             // The look-up may have met a key that was due.
             tell_observers(self.shared, self.access, (self.invalidations, self.feeder), None);
+        }
+    }
+
+    /// Looks at a waiter whom time may have made ready; returns when it is to be looked at again if it was not served.
+    /// Nothing is locked.
+    pub(crate) fn look_again(&mut self, waiter: &Waiter) -> Option<UnixMs> {
+        let mut shards: SmallVec<[usize; 8]> = waiter.keys.iter().map(|key| key.shard).collect();
+        shards.extend(waiter.other_shards(self.shared));
+        if self.access.try_lock(&mut shards).is_err() {
+            return Some(self.access.now()); // a busy script holds one of them
+        }
+        self.feeder.ready.extend(waiter.keys.iter().map(|key| key.name.clone()));
+        self.ready();
+        let look_again = waiter.wait.look_again.filter(|_| waiter.end().is_none());
+        let next = look_again.and_then(|look_again| {
+            let mut session = waiter.facts.session(self.shared);
+            look_again(&mut self.context(waiter, &mut session), &waiter.args.as_args())
+        });
+        self.access.unlock();
+        next
+    }
+
+    /// A context for the command of a waiter.
+    fn context<'a>(&'a mut self, waiter: &Waiter, session: &'a mut Session) -> Context<'a, 'k> {
+        let Self { access, shared, host, invalidations, desk, interpreters, feeder } = self;
+        Context {
+            access,
+            session,
+            shared,
+            host: *host,
+            invalidations,
+            desk,
+            interpreters,
+            feeder,
+            row: waiter.row,
+            in_transaction: false,
+            out_of_memory: false,
+            is_served: true,
+            first_key: None,
         }
     }
 
@@ -179,24 +220,10 @@ impl Serving<'_, '_> {
     /// Serves one waiter if its key has what it wants.
     fn feed(&mut self, waiter: &Waiter, name: &Name) -> Fed {
         let Some(at) = waiter.position(name) else { return Fed::Passed };
-        let Self { access, shared, host, invalidations, desk, interpreters, feeder } = self;
+        let shared = self.shared;
         let args = waiter.args.as_args();
         let mut session = waiter.facts.session(shared);
-        let mut context = Context {
-            access,
-            session: &mut session,
-            shared,
-            host: *host,
-            invalidations,
-            desk,
-            interpreters,
-            feeder,
-            row: waiter.row,
-            in_transaction: false,
-            out_of_memory: false,
-            is_served: true,
-            first_key: None,
-        };
+        let mut context = self.context(waiter, &mut session);
         if waiter.wait.ready.is_some_and(|ready| !ready(&mut context, &args, at)) {
             return Fed::Passed;
         }
@@ -212,9 +239,9 @@ impl Serving<'_, '_> {
         if waiter.facts.is_silent {
             bytes.clear();
         }
-        invalidations.write_own(&mut session, &mut bytes, shared);
+        self.invalidations.write_own(&mut session, &mut bytes, shared);
         let (to, closes) = (waiter.place(), session.closing);
-        feeder.answers.push(Answer { to, waiter: waiter.id, bytes, closes });
+        self.feeder.answers.push(Answer { to, waiter: waiter.id, bytes, closes });
         Fed::Served
     }
 }

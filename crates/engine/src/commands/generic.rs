@@ -1,11 +1,9 @@
 //! Keys of any type: whether they are there, what they are, what they are called, where they are.
 
-use smallvec::SmallVec;
 use value::Kind;
 
 use super::connection::database_argument;
-use crate::args::{Args, OwnedArgs};
-use crate::blocking::{Late, Wait, timeout_milliseconds};
+use crate::args::Args;
 use crate::command::{Access, Command, Databases, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
@@ -78,16 +76,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "Moves a key to another database.",
         "key db",
     ),
-    Command::new("WAIT", Group::Generic, 3, wait)
-        .flags(Flags::BLOCKING)
-        .categories(&["connection"])
-        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
-        .doc(
-            "3.0.0",
-            "O(1)",
-            "Waits until so many replicas have acknowledged the connection's writes, or the time is up.",
-            "numreplicas timeout",
-        ),
 ];
 
 fn del(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -176,25 +164,5 @@ fn move_key(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     let key = ctx.key(args, 1);
     let moved = ctx.db().move_to(&key, target);
     reply.integer(i64::from(moved));
-    Ok(())
-}
-
-/// There are no replicas, so nobody acknowledges anything.
-fn wait(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let wanted = args.integer(1)?;
-    let timeout_ms = timeout_milliseconds(args.get(2), ctx.now())?;
-    if wanted <= 0 || !ctx.may_wait() {
-        reply.integer(0);
-        return Ok(());
-    }
-    let wait = Wait {
-        keys: SmallVec::new(),
-        kind: Kind::String,
-        ready: None,
-        minds_absence: false,
-        timeout_ms,
-        late: Late::Zero,
-    };
-    ctx.wait(OwnedArgs::copy(args), wait);
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod block;
 mod change;
 mod ends;
+mod many;
 mod read;
 
 use value::list::Side;
@@ -114,6 +115,19 @@ pub(super) const COMMANDS: &[Command] = &[
         "Moves the element at an end of a list to an end of another and returns it; waits until there is one, or the time is \
          up.",
         "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+    ),
+    row("LMOVEM", -5, GROW, Access::Take, many::lmovem).keys(FROM_TO).doc(
+        "8.10.0",
+        "O(N) where N is the number of elements moved.",
+        "Moves elements at an end of a list to an end of another and returns them.",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT> [<COUNT count | EXACTLY exactly> <OBO | BULK>]",
+    ),
+    row("BLMOVEM", -6, WAIT.and(GROW), Access::Take, many::blmovem).keys(FROM_TO).doc(
+        "8.10.0",
+        "O(N) where N is the number of elements moved.",
+        "Moves elements at an end of a list to an end of another and returns them; waits until there are some, or as many as \
+         are wanted, or the time is up.",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout [<COUNT count | EXACTLY exactly> <OBO | BULK>]",
     ),
     row("BRPOPLPUSH", 4, WAIT.and(GROW), Access::Take, block::brpoplpush)
         .keys(FROM_TO)

@@ -4,9 +4,12 @@ mod acknowledge;
 mod add;
 mod claim;
 mod delete;
+mod deliver;
 mod group;
 mod info;
+mod nack;
 mod pending;
+mod portion;
 mod range;
 mod read;
 mod trim;
@@ -64,7 +67,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "Takes entries off the list of what is pending in a group, and deletes them.",
         "key group [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
     ),
-    row("XADD", -5, GROW.and(FAST), Access::Touch, add::xadd).tips(tips::OUTPUT_VARIES).doc(
+    row("XADD", -5, GROW.and(FAST), Access::Touch, add::xadd)
+        .key_note("UPDATE instead of INSERT because of the optional trimming feature").tips(tips::OUTPUT_VARIES).doc(
         "5.0.0",
         "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.",
         "Adds an entry to a stream; creates the stream if it doesn't exist.",
@@ -108,6 +112,12 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the number of entries of a stream.",
         "key",
     ),
+    row("XNACK", -7, WRITE.and(FAST), Access::Touch, nack::xnack).doc(
+        "8.8.0",
+        "O(1) for each message ID processed.",
+        "Gives back entries that are pending, for other consumers.",
+        "key group <SILENT | FAIL | FATAL> IDS numids id [id ...] [RETRYCOUNT count] [FORCE]",
+    ),
     row("XPENDING", -3, READ, Access::Read, pending::xpending).tips(tips::OUTPUT_VARIES).doc(
         "5.0.0",
         "O(N) with N being the number of elements returned; with a consumer or an idle time also those passed over.",
@@ -124,13 +134,14 @@ pub(super) const COMMANDS: &[Command] = &[
         "5.0.0",
         "For each stream, O(N) with N being the number of elements being returned.",
         "Returns the entries of several streams that are behind certain IDs; may wait for some.",
-        "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+        "[COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
     ),
     row("XREADGROUP", -7, WRITE.and(WAIT), Access::Read, read::xreadgroup).keys(Keys::Streams { from: 4 }).doc(
         "5.0.0",
         "For each stream, O(M) with M being the number of elements returned.",
-        "Returns entries of several streams that a group has not had yet, for which it may wait, or what its consumer has pending.",
-        "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
+        "Returns entries of several streams that a group has not had yet, for which it may wait, or what is pending in it.",
+        "GROUP group consumer [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] \
+         [CLAIM min-idle-time] [NOACK] STREAMS key [key ...] id [id ...]",
     ),
     row("XREVRANGE", -4, READ, Access::Read, range::xrevrange).doc(
         "5.0.0",
@@ -243,12 +254,21 @@ fn write_id(reply: &mut Reply<'_>, id: Id) {
 
 /// An entry: its ID, and names and values in turn.
 fn write_entry(reply: &mut Reply<'_>, entry: &Entry<'_>) {
-    reply.array(2);
+    write_delivery(reply, entry, None);
+}
+
+/// The same, and perhaps for how many milliseconds it was pending, and how often it had been delivered.
+fn write_delivery(reply: &mut Reply<'_>, entry: &Entry<'_>, before: Option<(i64, u64)>) {
+    reply.array(if before.is_some() { 4 } else { 2 });
     write_id(reply, entry.id());
     reply.array(2 * entry.len());
     for (name, value) in entry.fields() {
         reply.bulk(name);
         reply.bulk(value);
+    }
+    if let Some((idle_ms, deliveries)) = before {
+        reply.integer(idle_ms);
+        reply.integer(deliveries as i64);
     }
 }
 

@@ -268,7 +268,7 @@ impl Worker<'_> {
             } else {
                 self.engine.run(&gathered.prepared, &args, session, out, environment, *clock)
             };
-            connection.has_changed |= self.engine.access.counters.changes != changes;
+            connection.session.has_changed |= self.engine.access.counters.changes != changes;
             if !self.engine.slices.is_empty() {
                 connection.output.insert(self.engine.slices.take());
             }
@@ -319,7 +319,10 @@ impl Worker<'_> {
     /// Looks what a connection is owed, and lets it go now or when the log has come to a position.
     pub(super) fn settle(&mut self, now: Now, number: usize, waits_for: Option<LogPosition>) {
         let Some(connection) = self.connections[number].as_mut() else { return };
-        let has_changed = std::mem::take(&mut connection.has_changed);
+        let has_changed = std::mem::take(&mut connection.session.has_changed);
+        if has_changed {
+            connection.session.changed_before = self.node.shared.keyspace.position();
+        }
         let record = &connection.session.record;
         record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
         record.query_memory.store(connection.unfinished.capacity(), Ordering::Relaxed);

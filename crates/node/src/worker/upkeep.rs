@@ -55,6 +55,7 @@ impl Worker<'_> {
     pub fn tick(&mut self, now: Now) {
         self.end_waits(now);
         self.compute(now);
+        self.look_again(now);
         if self.engine.feeder.has_later() {
             self.feed_between(now);
         }
@@ -92,7 +93,8 @@ impl Worker<'_> {
             return 0;
         }
         let wait_end = self.wait_ends.first().map_or(u64::MAX, |(end, _)| *end);
-        let next = self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).min(wait_end);
+        let look = self.looks.first().map_or(u64::MAX, |(at, ..)| *at);
+        let next = self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).min(wait_end).min(look);
         next.saturating_sub(now.monotonic_ns)
     }
 

@@ -1,7 +1,9 @@
 //! A worker's part in commands that wait: it ends the waits of its clients, whoever serves them, and hands out what its own
 //! commands have served.
 
+use config::Param;
 use engine::blocking::{Answer, End, leave};
+use stdx::time::UnixMs;
 
 use super::{Input, Worker};
 use crate::Now;
@@ -21,6 +23,75 @@ impl Worker<'_> {
             let end = now.monotonic_ns.saturating_add(timeout_ms.saturating_mul(NS_PER_MS));
             connection.wait_ends_ns = Some(end);
             self.wait_ends.insert((end, number));
+        }
+        if let Some(waiter) = connection.session.waiting.clone() {
+            self.look_at(now, number, waiter.id, waiter.look_again_at);
+        }
+        let Some(connection) = self.connections[number].as_mut() else { return };
+        let awaited = connection.session.waiting.as_ref().and_then(|waiter| waiter.awaits_log());
+        if awaited.is_some_and(|awaited| awaited.here) {
+            self.await_sync.push(number);
+            // In this order: what is synced in between is seen here, or told.
+            self.node.machine.await_sync(self.index);
+            self.answer_synced();
+        }
+    }
+
+    /// Notes when a connection that waits is to be looked at again.
+    fn look_at(&mut self, now: Now, number: usize, waiter: u64, at: Option<UnixMs>) {
+        if let Some(at) = at {
+            let in_ms = at.0.saturating_sub(now.unix.0).max(1).cast_unsigned();
+            let at_ns = now.monotonic_ns.saturating_add(in_ms.saturating_mul(NS_PER_MS));
+            self.looks.insert((at_ns, number, waiter));
+        }
+    }
+
+    /// Looks at connections that wait and that time may have made ready.
+    pub(super) fn look_again(&mut self, now: Now) {
+        while let Some(&(at, number, id)) = self.looks.first()
+            && at <= now.monotonic_ns
+        {
+            self.looks.pop_first();
+            let place = self.connections.get(number).and_then(Option::as_ref);
+            let waiter = place.and_then(|connection| connection.session.waiting.clone());
+            let Some(waiter) = waiter.filter(|waiter| waiter.id == id) else { continue };
+            self.engine.access.begin(now.unix);
+            let next = self.engine.look_again(&waiter, &self.node.shared, self.node);
+            self.engine.access.end();
+            self.look_at(now, number, id, next);
+            self.feed_between(now);
+        }
+    }
+
+    /// More of the append-only file has been synced, or it has been switched off.
+    pub(super) fn end_awaited_syncs(&mut self, now: Now) {
+        self.answer_synced();
+        self.release_answered(now);
+    }
+
+    /// Answers those who wait for the append-only file to be synced, as far as it has been.
+    fn answer_synced(&mut self) {
+        let (shared, synced) = (&self.node.shared, self.node.machine.synced());
+        let is_off = synced.is_none() && !shared.config.read().yes(Param::Appendonly);
+        for number in std::mem::take(&mut self.await_sync) {
+            let Some(connection) = self.connections.get_mut(number).and_then(Option::as_mut) else {
+                continue;
+            };
+            let Some(waiter) = connection.session.waiting.clone() else { continue };
+            let Some(awaited) = waiter.awaits_log().filter(|awaited| awaited.here) else { continue };
+            let is_done = awaited.is_reached(synced) && !awaited.elsewhere;
+            let end = if is_off { End::LogIsOff } else { End::Served };
+            if !is_off && !is_done {
+                self.await_sync.push(number);
+            } else if waiter.claim(end) {
+                let (out, statistics) = (connection.output.buffer(), &shared.statistics[self.index]);
+                waiter.write_end(out, shared, statistics, synced);
+                self.go_on(number);
+            }
+        }
+        self.await_sync.dedup();
+        if !self.await_sync.is_empty() {
+            self.node.machine.await_sync(self.index);
         }
     }
 
@@ -92,7 +163,8 @@ impl Worker<'_> {
             if let Some(waiter) = connection.session.waiting.clone()
                 && waiter.claim(End::Late)
             {
-                waiter.write_end(connection.output.buffer(), shared, &shared.statistics[self.index]);
+                let (out, statistics) = (connection.output.buffer(), &shared.statistics[self.index]);
+                waiter.write_end(out, shared, statistics, self.node.machine.synced());
                 self.go_on(number);
             }
         }
@@ -107,7 +179,8 @@ impl Worker<'_> {
         if let Some(waiter) = connection.session.waiting.clone()
             && matches!(waiter.end(), Some(End::Late | End::Refused))
         {
-            waiter.write_end(connection.output.buffer(), shared, &shared.statistics[self.index]);
+            let (out, statistics) = (connection.output.buffer(), &shared.statistics[self.index]);
+            waiter.write_end(out, shared, statistics, self.node.machine.synced());
             self.go_on(number);
             self.release_answered(now);
         }
@@ -123,7 +196,7 @@ impl Worker<'_> {
             return;
         }
         session.closing |= answer.closes;
-        connection.has_changed = true;
+        session.has_changed = true;
         connection.output.buffer().extend_from_slice(&answer.bytes);
         self.go_on(number);
     }

@@ -533,3 +533,111 @@ fn waiting_for_entries_has_an_end() {
     let history = world.ask(consumer, "XREADGROUP GROUP g c BLOCK 0 STREAMS s 0");
     assert_eq!(history, format!("*1\r\n*2\r\n{}*0\r\n", bulk("s")), "its own past is there at once");
 }
+
+#[test]
+fn a_move_of_several_elements_waits_until_there_are_enough() {
+    let mut world = World::new(2, &[]);
+    let exact = waiter(&mut world, 0, "BLMOVEM a b LEFT RIGHT 0 EXACTLY 2 BULK");
+    let some = waiter(&mut world, 1, "BLMOVEM a b LEFT RIGHT 0 COUNT 2 BULK");
+    let pusher = world.connect(1);
+    assert_eq!(world.ask(pusher, "RPUSH a 1"), ":1\r\n");
+    settle(&mut world);
+    assert_eq!(world.read(exact), "", "one is not enough");
+    assert_eq!(world.read(some), format!("*1\r\n{}", bulk("1")), "and the next one takes it");
+    assert_eq!(world.ask(pusher, "RPUSH a 2 3 4"), ":3\r\n");
+    settle(&mut world);
+    assert_eq!(world.read(exact), format!("*2\r\n{}{}", bulk("2"), bulk("3")));
+    assert_eq!(world.ask(pusher, "LRANGE a 0 -1"), format!("*1\r\n{}", bulk("4")));
+}
+
+#[test]
+fn waitaof_is_answered_as_soon_as_the_file_has_been_synced() {
+    let mut world = World::new(2, &[("appendonly", "yes")]);
+    world.set_log_waits(false);
+    world.set_synced(Some(0));
+    let peer = world.connect(0);
+    assert_eq!(world.ask(peer, "WAITAOF 1 0 0"), "*2\r\n:1\r\n:0\r\n", "it has changed nothing");
+    assert_eq!(world.ask(peer, "SET k 1\r\nWAITAOF 1 0 0\r\nPING"), "+OK\r\n");
+    world.set_synced(Some(0));
+    assert_eq!(world.read(peer), "");
+    let other = world.connect(1);
+    assert_eq!(world.ask(other, "SET k 2"), "+OK\r\n", "what others change is not waited for");
+    world.set_synced(Some(1));
+    assert_eq!(world.read(peer), "*2\r\n:1\r\n:0\r\n");
+    world.turn(0);
+    assert_eq!(world.read(peer), "+PONG\r\n");
+    assert_eq!(world.ask(peer, "WAITAOF 1 0 0"), "*2\r\n:1\r\n:0\r\n");
+    assert_eq!(world.ask(other, "WAITAOF 1 0 0"), "");
+    world.set_synced(Some(2));
+    assert_eq!(world.read(other), "*2\r\n:1\r\n:0\r\n");
+    assert_eq!(figure(&mut world, "blocked_clients"), "0");
+}
+
+#[test]
+fn waitaof_ends_by_its_time_by_a_command_and_with_the_file() {
+    let mut world = World::new(2, &[("appendonly", "yes")]);
+    world.set_log_waits(false);
+    world.set_synced(Some(0));
+    let peers = [0, 1, 0, 1].map(|worker| world.connect(worker));
+    for (peer, timeout) in peers.into_iter().zip([20, 0, 0, 0]) {
+        assert_eq!(world.ask(peer, &format!("SET k 1\r\nWAITAOF 1 0 {timeout}")), "+OK\r\n");
+    }
+    world.pass_ms(19);
+    assert_eq!(world.read(peers[0]), "");
+    world.pass_ms(1);
+    assert_eq!(world.read(peers[0]), "*2\r\n:0\r\n:0\r\n");
+    let asker = world.connect(0);
+    for (peer, way) in [(1, "TIMEOUT"), (2, "ERROR")] {
+        assert_eq!(world.ask(asker, &format!("CLIENT UNBLOCK {} {way}", peer + 1)), ":1\r\n");
+        world.settle();
+        let expected = if way == "ERROR" {
+            "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"
+        } else {
+            "*2\r\n:0\r\n:0\r\n"
+        };
+        assert_eq!(world.read(peers[peer]), expected);
+    }
+    assert_eq!(world.ask(asker, "WAITAOF 0 1 10"), "", "there are no replicas");
+    world.pass_ms(10);
+    assert_eq!(world.read(asker), "*2\r\n:1\r\n:0\r\n", "but here all is synced that it has changed");
+    assert_eq!(world.ask(asker, "CONFIG SET appendonly no"), "+OK\r\n");
+    world.set_synced(None);
+    let refusal = "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.\r\n";
+    assert_eq!(world.read(peers[3]), refusal);
+    assert_eq!(world.ask(asker, "WAITAOF 1 0 0"), refusal);
+}
+
+#[test]
+fn a_group_that_waits_gets_what_another_consumer_has_had_for_too_long() {
+    let mut world = World::new(2, &[]);
+    let first = world.connect(1);
+    world
+        .ask(first, "XGROUP CREATE s g $ MKSTREAM\r\nXADD s 1-0 f v\r\nXREADGROUP GROUP g first STREAMS s >");
+    world.pass_ms(30);
+    let waiting = waiter(&mut world, 0, "XREADGROUP GROUP g second BLOCK 0 CLAIM 100 STREAMS s >");
+    assert!(world.idle_ms(0) <= 70);
+    world.pass_ms(69);
+    assert_eq!(world.read(waiting), "");
+    world.pass_ms(1);
+    let delivered = |idle_ms: usize, times: usize| {
+        let head = format!("*1\r\n*2\r\n{}*1\r\n*4\r\n{}*2\r\n", bulk("s"), bulk("1-0"));
+        format!("{head}{}{}:{idle_ms}\r\n:{times}\r\n", bulk("f"), bulk("v"))
+    };
+    assert_eq!(world.read(waiting), delivered(100, 1));
+    world.turn(0);
+    // What was delivered anew in between is waited for anew.
+    world.send(waiting, "XREADGROUP GROUP g second BLOCK 0 CLAIM 100 STREAMS s >");
+    world.pass_ms(50);
+    world.ask(first, "XCLAIM s g first 0 1-0 JUSTID");
+    world.pass_ms(50);
+    world.pass_ms(49);
+    assert_eq!(world.read(waiting), "");
+    world.pass_ms(1);
+    assert_eq!(world.read(waiting), delivered(100, 2));
+    world.turn(0);
+    // What is given back is there at once.
+    world.send(waiting, "XREADGROUP GROUP g second BLOCK 0 CLAIM 100 STREAMS s >");
+    assert_eq!(world.ask(first, "XNACK s g FAIL IDS 1 1-0"), ":1\r\n");
+    settle(&mut world);
+    assert!(world.read(waiting).ends_with(":3\r\n"));
+}

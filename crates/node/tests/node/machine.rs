@@ -18,6 +18,8 @@ pub(crate) struct FakeMachine {
     pub(crate) acl_file: Mutex<Option<Vec<u8>>>,
     /// The log does not get to its promised place.
     pub(crate) log_waits: AtomicBool,
+    /// How far the append-only file has been synced.
+    pub(crate) synced: Mutex<Option<u64>>,
     /// What nobody has dropped yet.
     pub(crate) dead: Mutex<Vec<Dead>>,
     /// The data whose memory is counted, if a test wants that: all of it as the first worker's.
@@ -40,6 +42,10 @@ impl Machine for FakeMachine {
     fn released(&self) -> LogPosition {
         LogPosition(if self.log_waits.load(Ordering::Relaxed) { 0 } else { u64::MAX })
     }
+    fn synced(&self) -> Option<LogPosition> {
+        self.synced.lock().map(LogPosition)
+    }
+    fn await_sync(&self, _: usize) {}
     fn free(&self, dead: Dead) {
         self.dead.lock().push(dead);
     }

@@ -265,6 +265,14 @@ impl World {
         self.tell_released();
     }
 
+    /// The append-only file has been synced up to a place, or there is none, and the workers are told.
+    pub(crate) fn set_synced(&mut self, synced: Option<u64>) {
+        *self.machine.synced.lock() = synced;
+        for worker in &mut self.workers {
+            worker.receive(self.now, Mail::Synced);
+        }
+    }
+
     /// The log cannot be written any more, and the workers are told.
     pub(crate) fn fail_log(&mut self) {
         self.node.shared.refuse_writes(engine::shared::WriteBlock::Log, Some("MISCONF it fails".to_owned()));

@@ -8,7 +8,7 @@ use value::list::Side;
 use super::ends::{ManyKeys, try_move};
 use super::side;
 use crate::args::{Args, OwnedArgs};
-use crate::blocking::{Late, Wait, timeout_seconds};
+use crate::blocking::{Late, Ready, Wait, timeout_seconds};
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::reply::Reply;
@@ -85,13 +85,25 @@ fn move_element(
 
 /// Waits for a list under one of these keys.
 fn wait(ctx: &mut Context<'_, '_>, args: &Args<'_>, keys: Range<usize>, timeout_ms: u64) {
+    wait_until(ctx, args, keys, timeout_ms, None);
+}
+
+/// Waits for a list under one of these keys of which something holds besides.
+pub(super) fn wait_until(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    keys: Range<usize>,
+    timeout_ms: u64,
+    ready: Option<Ready>,
+) {
     ctx.wait(
         OwnedArgs::copy(args),
         Wait {
             keys: keys.collect(),
             kind: Kind::List,
-            ready: None,
+            ready,
             minds_absence: false,
+            look_again: None,
             timeout_ms,
             late: Late::NullArray,
         },

@@ -142,7 +142,8 @@ impl ManyKeys {
     }
 }
 
-fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
+/// A number of elements.
+pub(super) fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
     let number = parse_i64(text).filter(|&number| number > 0).ok_or(Error::Static(error))?;
     Ok(usize::try_from(number).unwrap_or(usize::MAX))
 }

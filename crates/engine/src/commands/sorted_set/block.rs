@@ -67,6 +67,7 @@ fn wait(
             kind: Kind::ZSet,
             ready: None,
             minds_absence: false,
+            look_again: None,
             timeout_ms,
             late: Late::NullArray,
         },

@@ -1,7 +1,7 @@
 //! XPENDING: what a group has pending.
 
 use resp::write::Aggregate;
-use value::stream::{Group, Id, Pending};
+use value::stream::{ConsumerNumber, Group, Id, Pending};
 
 use super::{find_group, no_key_or_group, range_first, range_last, write_id};
 use crate::args::Args;
@@ -99,7 +99,8 @@ fn write_entries(group: &Group, wanted: &Wanted<'_>, now_ms: i64, reply: &mut Re
         reply.array(4);
         write_id(reply, one.id);
         reply.bulk(names.get(one.consumer));
-        reply.integer(now_ms.saturating_sub(one.delivered_ms).max(0));
+        let is_given_back = one.consumer == ConsumerNumber::NOBODY;
+        reply.integer(if is_given_back { -1 } else { now_ms.saturating_sub(one.delivered_ms).max(0) });
         reply.integer(one.deliveries as i64);
     }
 }

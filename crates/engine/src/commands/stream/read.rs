@@ -2,17 +2,19 @@
 
 use std::borrow::Cow;
 
-use keyspace::{Db, Delivery, Key};
+use keyspace::{Db, Key};
 use resp::Protocol;
 use resp::write::Aggregate;
-use value::stream::{ConsumerNumber, Id, Pending};
+use stdx::time::UnixMs;
+use value::stream::Id;
 use value::{Kind, Stream};
 
-use super::range::write_entries;
+use super::deliver::Reader;
+use super::portion::Portion;
 use super::wanted::Wanted;
-use super::{id, write_entry, write_id};
+use super::{id, write_entry};
 use crate::args::Args;
-use crate::blocking::{Late, Wait};
+use crate::blocking::{Late, LookAgain, Wait};
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
@@ -20,7 +22,7 @@ use crate::reply::Reply;
 
 /// From where a stream is read.
 #[derive(Debug, Clone, Copy)]
-enum From {
+pub(super) enum From {
     /// Behind this ID; of a group, what its consumer has pending.
     Behind(Id),
     /// What the group has not had.
@@ -85,14 +87,21 @@ fn write(
     reply: &mut Reply<'_>,
 ) -> Result<bool, Error> {
     let now_ms = ctx.access.wall().0;
+    let mut portion = Portion::new(wanted, reply);
     let deferred = reply.defer();
     let mut streams = 0;
     for &(number, place) in places {
+        if portion.is_full() {
+            break;
+        }
         let key = ctx.key(args, wanted.first_key + number);
         let mut db = ctx.db();
         let was_read = match wanted.group {
-            None => read_stream(&mut db, &key, place, wanted.count, reply)?,
-            Some(names) => Reader { db: &mut db, key: &key, names, now_ms }.read(wanted, place, reply)?,
+            None => read_stream(&mut db, &key, place, wanted.count, (&mut portion, reply))?,
+            Some(names) => {
+                let portion = &mut portion;
+                Reader { db: &mut db, key: &key, names, now_ms, portion }.read(wanted, place, reply)?
+            }
         };
         streams += usize::from(was_read);
     }
@@ -126,6 +135,7 @@ fn wait(
             kind: Kind::Stream,
             ready: Some(if for_group { is_ready_for_group } else { is_ready }),
             minds_absence: for_group,
+            look_again: wanted.min_idle_ms.map(|_| next_claim as LookAgain),
             timeout_ms,
             late: Late::NullArray,
         },
@@ -144,14 +154,40 @@ fn is_ready_for_group(ctx: &mut Context<'_, '_>, args: &Args<'_>, at: usize) -> 
 fn has_answer(ctx: &mut Context<'_, '_>, args: &Args<'_>, at: usize, for_group: bool) -> bool {
     let Ok(wanted) = Wanted::parse(args, for_group, ctx.now()) else { return true };
     let (key, group) = (ctx.key(args, at), wanted.group_name());
+    let idle_since = wanted.min_idle_ms.map(|min_idle_ms| ctx.access.wall().0.saturating_sub(min_idle_ms));
     let mut db = ctx.db();
     let Ok(stream) = db.stream_to_change(&key) else { return true };
     // The same key may stand there with several IDs.
     let mut numbers = (0..wanted.keys).filter(|number| args.get(wanted.first_key + number) == key.bytes);
     numbers.any(|number| match place(stream, &key, args.get(wanted.place_at(number)), group) {
-        Ok(place) => stream.is_some_and(|stream| first_unread(stream, place, group).is_some()),
+        Ok(place) => stream.is_some_and(|stream| {
+            first_unread(stream, place, group).is_some()
+                || matches!(place, From::New) && has_idle(stream, group, idle_since)
+        }),
         Err(_) => true,
     })
+}
+
+/// Whether a group has something pending that was delivered at a time or before.
+fn has_idle(stream: &Stream, group: Option<&[u8]>, idle_since: Option<i64>) -> bool {
+    let oldest = group.and_then(|group| stream.group(group)?.pending.oldest());
+    oldest.zip(idle_since).is_some_and(|(oldest, since)| oldest.delivered_ms <= since)
+}
+
+/// When a waiting XREADGROUP with CLAIM may find something that has been pending for long enough. Nothing that is delivered
+/// from now on can be that earlier.
+fn next_claim(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Option<UnixMs> {
+    let wanted = Wanted::parse(args, true, ctx.now()).ok()?;
+    let (min_idle_ms, group) = (wanted.min_idle_ms?, wanted.group_name()?);
+    let mut first_ms = ctx.access.wall().0;
+    for at in wanted.first_key..wanted.first_key + wanted.keys {
+        let key = ctx.key(args, at);
+        let mut db = ctx.db();
+        let stream = db.stream_to_change(&key).ok().flatten();
+        let oldest = stream.and_then(|stream| stream.group(group)?.pending.oldest());
+        first_ms = oldest.map_or(first_ms, |oldest| first_ms.min(oldest.delivered_ms));
+    }
+    first_ms.checked_add(min_idle_ms).map(UnixMs)
 }
 
 /// From where a stream is to be read; the group has to be there.
@@ -183,7 +219,7 @@ fn before_last(stream: &Stream) -> Option<Id> {
 }
 
 /// The first ID that an unread entry may have; `None` if there is no such entry.
-fn first_unread(stream: &Stream, place: From, group: Option<&[u8]>) -> Option<Id> {
+pub(super) fn first_unread(stream: &Stream, place: From, group: Option<&[u8]>) -> Option<Id> {
     let behind = match place {
         From::Behind(id) => id,
         From::New => stream.group(group?)?.last_id,
@@ -193,7 +229,7 @@ fn first_unread(stream: &Stream, place: From, group: Option<&[u8]>) -> Option<Id
 }
 
 /// The header of one stream's part of the reply.
-fn begin_stream(reply: &mut Reply<'_>, key: &Key<'_>) {
+pub(super) fn begin_stream(reply: &mut Reply<'_>, key: &Key<'_>) {
     if reply.protocol() == Protocol::Resp2 {
         reply.array(2);
     }
@@ -206,82 +242,19 @@ fn read_stream(
     key: &Key<'_>,
     place: From,
     count: usize,
-    reply: &mut Reply<'_>,
+    (portion, reply): (&mut Portion, &mut Reply<'_>),
 ) -> Result<bool, Error> {
     let Some(stream) = db.stream_to_change(key)? else { return Ok(false) };
     let Some(first) = first_unread(stream, place, None) else { return Ok(false) };
+    let before = reply.buffer().len();
     begin_stream(reply, key);
-    write_entries(reply, stream.range(first, Id::MAX), count);
+    let deferred = reply.defer();
+    let entries = stream.range(first, Id::MAX).take(count);
+    let written = entries.take_while(|entry| portion.add(reply, |reply| write_entry(reply, entry))).count();
+    if written == 0 {
+        reply.truncate(before);
+        return Ok(false);
+    }
+    reply.finish(deferred, Aggregate::Array, written);
     Ok(true)
-}
-
-/// A consumer who reads a stream.
-struct Reader<'r, 'd, 'a, 'k> {
-    db: &'r mut Db<'d, 'k>,
-    key: &'r Key<'a>,
-    names: (&'r [u8], &'r [u8]),
-    now_ms: i64,
-}
-
-impl Reader<'_, '_, '_, '_> {
-    /// Writes what the consumer gets; false if there is nothing new.
-    fn read(&mut self, wanted: &Wanted<'_>, place: From, reply: &mut Reply<'_>) -> Result<bool, Error> {
-        let (group, consumer) = self.names;
-        if !self.db.consumer_create(self.key, group, consumer)? {
-            self.db.consumer_note(self.key, group, consumer, false)?;
-        }
-        match place {
-            From::Behind(id) => {
-                begin_stream(reply, self.key);
-                self.read_pending(id, wanted.count, reply)?;
-                Ok(true)
-            }
-            From::New => self.read_new(wanted, reply),
-        }
-    }
-
-    fn read_new(&mut self, wanted: &Wanted<'_>, reply: &mut Reply<'_>) -> Result<bool, Error> {
-        let (group, consumer) = self.names;
-        let Some(stream) = self.db.stream_to_change(self.key)? else { return Ok(false) };
-        let Some(first) = first_unread(stream, From::New, Some(group)) else { return Ok(false) };
-        let ids: Vec<Id> = stream.range(first, Id::MAX).take(wanted.count).map(|entry| entry.id()).collect();
-        begin_stream(reply, self.key);
-        write_entries(reply, stream.range(first, Id::MAX), wanted.count);
-        let delivery = Delivery { group, consumer, ids: &ids, is_pending: wanted.is_pending };
-        self.db.stream_deliver(self.key, delivery)?;
-        if wanted.is_pending {
-            self.db.consumer_note(self.key, group, consumer, true)?;
-        }
-        Ok(true)
-    }
-
-    /// Writes what the consumer has pending behind an ID; what is not in the stream any more has no fields.
-    fn read_pending(&mut self, behind: Id, count: usize, reply: &mut Reply<'_>) -> Outcome {
-        let (group, consumer) = self.names;
-        let Some(stream) = self.db.stream_to_change(self.key)? else { return Ok(()) };
-        let Some(found) = stream.group(group) else { return Ok(()) };
-        let number = found.consumer(consumer).map_or(ConsumerNumber::NOBODY, |consumer| consumer.number);
-        let pending: Vec<Pending> = behind
-            .next()
-            .into_iter()
-            .flat_map(|first| found.pending.ids_of(number, first))
-            .take(count)
-            .filter_map(|id| found.pending.get(id))
-            .collect();
-        let mut again = Vec::new();
-        reply.array(pending.len());
-        for one in pending {
-            if let Some(entry) = stream.get(one.id) {
-                write_entry(reply, &entry);
-                let deliveries = one.deliveries.saturating_add(1);
-                again.push(Pending { delivered_ms: self.now_ms, deliveries, ..one });
-            } else {
-                reply.array(2);
-                write_id(reply, one.id);
-                reply.null_array();
-            }
-        }
-        self.db.stream_claim(self.key, group, consumer, &again)?;
-        Ok(())
-    }
 }

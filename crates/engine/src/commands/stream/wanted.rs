@@ -11,6 +11,12 @@ use crate::error::Error;
 pub(super) struct Wanted<'a> {
     /// The most entries of each stream.
     pub count: usize,
+    /// The most entries of all streams together.
+    pub max_count: usize,
+    /// The most bytes of the reply, unless its first entry has more.
+    pub max_bytes: usize,
+    /// For how long an entry has to be pending for another consumer to be given to this one; `None`: for ever.
+    pub min_idle_ms: Option<i64>,
     /// The names of a group and a consumer.
     pub group: Option<(&'a [u8], &'a [u8])>,
     /// Whether what a consumer gets is pending until it is acknowledged.
@@ -27,6 +33,9 @@ impl<'a> Wanted<'a> {
     pub fn parse(args: &Args<'a>, for_group: bool, now: UnixMs) -> Result<Self, Error> {
         let mut wanted = Self {
             count: usize::MAX,
+            max_count: usize::MAX,
+            max_bytes: usize::MAX,
+            min_idle_ms: None,
             group: None,
             is_pending: true,
             timeout_ms: None,
@@ -43,6 +52,19 @@ impl<'a> Wanted<'a> {
                     Err(_) | Ok(0) => usize::MAX,
                     Ok(count) => count,
                 };
+            } else if left > 1 && cursor.take("MAXCOUNT") {
+                wanted.max_count = limit(cursor.integer()?, "ERR MAXCOUNT must be a positive integer")?;
+            } else if left > 1 && cursor.take("MAXSIZE") {
+                wanted.max_bytes = limit(cursor.integer()?, "ERR MAXSIZE must be a positive integer")?;
+            } else if left > 1 && cursor.take("CLAIM") {
+                if !for_group {
+                    return Err(only_for_groups("CLAIM"));
+                }
+                let min_idle_ms = cursor.integer()?;
+                if min_idle_ms < 0 {
+                    return Err(Error::Static("ERR min-idle-time must be a positive integer"));
+                }
+                wanted.min_idle_ms = Some(min_idle_ms);
             } else if left > 1 && cursor.take("STREAMS") {
                 wanted.first_key = cursor.position();
                 let rest = cursor.left();
@@ -68,6 +90,9 @@ impl<'a> Wanted<'a> {
         if wanted.keys == 0 {
             return Err(Error::Syntax);
         }
+        if wanted.count != usize::MAX && wanted.max_count < wanted.count {
+            return Err(Error::Static("ERR MAXCOUNT must be greater than or equal to COUNT"));
+        }
         if for_group && wanted.group.is_none() {
             return Err(Error::Static("ERR Missing GROUP option for XREADGROUP"));
         }
@@ -88,6 +113,10 @@ impl<'a> Wanted<'a> {
     pub fn group_name(&self) -> Option<&'a [u8]> {
         self.group.map(|(group, _)| group)
     }
+}
+
+fn limit(number: i64, error: &'static str) -> Result<usize, Error> {
+    usize::try_from(number).ok().filter(|&number| number > 0).ok_or(Error::Static(error))
 }
 
 fn unbalanced(for_group: bool) -> Error {

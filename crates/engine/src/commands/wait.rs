@@ -1,0 +1,94 @@
+//! Waiting until what a client has changed is safe: WAIT, for replicas, and WAITAOF, for files.
+//!
+//! There are no replicas, so whoever waits for one waits until the time is up. A client of WAITAOF is answered by its worker
+//! when the log has been synced (`node::worker::waiting`).
+
+use config::Param;
+use keyspace::LogPosition;
+use smallvec::SmallVec;
+use stdx::number::parse_i64;
+use value::Kind;
+
+use crate::args::{Args, OwnedArgs};
+use crate::blocking::{LOG_IS_OFF, Late, Synced, Wait, timeout_milliseconds};
+use crate::command::{Command, Flags, Group, Handler, Outcome};
+use crate::context::Context;
+use crate::error::Error;
+use crate::reply::Reply;
+
+const fn row(name: &'static str, arity: i32, handler: Handler) -> Command {
+    Command::new(name, Group::Generic, arity, handler)
+        .flags(Flags::BLOCKING)
+        .categories(&["connection"])
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+}
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[
+    row("WAIT", 3, wait).doc(
+        "3.0.0",
+        "O(1)",
+        "Waits until so many replicas have acknowledged the connection's writes, or the time is up.",
+        "numreplicas timeout",
+    ),
+    // It has to run behind what was written before it in the same turn.
+    row("WAITAOF", 4, waitaof).flags(Flags::ALONE).doc(
+        "7.2.0",
+        "O(1)",
+        "Waits until the connection's writes are synced in the append-only files of this server and of so many replicas, or \
+         the time is up.",
+        "numlocal numreplicas timeout",
+    ),
+];
+
+fn wait(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let wanted = args.integer(1)?;
+    let timeout_ms = timeout_milliseconds(args.get(2), ctx.now())?;
+    if wanted <= 0 || !ctx.may_wait() {
+        reply.integer(0);
+    } else {
+        wait_without_keys(ctx, args, timeout_ms, Late::Zero);
+    }
+    Ok(())
+}
+
+fn waitaof(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let here = match args.integer(1)? {
+        0 => false,
+        1 => true,
+        _ => return Err(Error::Static("ERR value is out of range, value must between 0 and 1")),
+    };
+    let replicas = parse_i64(args.get(2)).filter(|&replicas| replicas >= 0);
+    let replicas = replicas.ok_or(Error::Static("ERR value is out of range, must be positive"))?;
+    let timeout_ms = timeout_milliseconds(args.get(3), ctx.now())?;
+    if here && !ctx.shared.config.read().yes(Param::Appendonly) {
+        return Err(Error::Static(LOG_IS_OFF));
+    }
+    let awaited = Synced { position: changed_up_to(ctx), here, elsewhere: replicas > 0 };
+    let synced = ctx.host.synced();
+    let is_done = !awaited.elsewhere && (!here || awaited.is_reached(synced));
+    if is_done || !ctx.may_wait() {
+        awaited.write(synced, reply);
+    } else {
+        wait_without_keys(ctx, args, timeout_ms, Late::Synced(awaited));
+    }
+    Ok(())
+}
+
+/// The place in the log behind what the client has changed. What it has changed in this turn is among what this worker has.
+fn changed_up_to(ctx: &Context<'_, '_>) -> LogPosition {
+    if ctx.session.has_changed { ctx.access.last_effect() } else { ctx.session.changed_before }
+}
+
+fn wait_without_keys(ctx: &mut Context<'_, '_>, args: &Args<'_>, timeout_ms: u64, late: Late) {
+    let wait = Wait {
+        keys: SmallVec::new(),
+        kind: Kind::String,
+        ready: None,
+        minds_absence: false,
+        look_again: None,
+        timeout_ms,
+        late,
+    };
+    ctx.wait(OwnedArgs::copy(args), wait);
+}
