@@ -89,8 +89,14 @@ impl<'a> Options<'a> {
     }
 }
 
+/// A cursor, which may have blanks and a sign in front, as in Redis 8.
+pub(super) fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
+    let text = text.trim_ascii_start();
+    parse_u64(text.strip_prefix(b"+").unwrap_or(text)).ok_or(Error::Static("ERR invalid cursor"))
+}
+
 fn scan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let cursor = parse_u64(args.get(1)).ok_or(Error::Static("ERR invalid cursor"))?;
+    let cursor = parse_cursor(args.get(1))?;
     let options = Options::parse(args)?;
     let mut found: Vec<Vec<u8>> = Vec::new();
     let next = ctx.access.scan(ctx.session.database, cursor, options.count, &mut |seen| {

@@ -201,3 +201,25 @@ fn a_rewrite_for_which_there_is_no_room_leaves_the_files_in_force() {
     assert_eq!(content(&mut client), before);
     assert_eq!(before.len(), 4);
 }
+
+#[test]
+fn waitaof_comes_back_when_the_disk_has_what_the_client_has_written() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for policy in ["everysec", "always"] {
+        let (server, mut client) =
+            Server::start(folder.path(), &[APPENDING, &["--appendfsync", policy]].concat())
+                .connect_and_keep();
+        for round in 0..3 {
+            must(&mut client, &format!("SET key {policy}{round}"));
+            let reply = must(&mut client, "WAITAOF 1 0 0");
+            assert_eq!(format!("{reply:?}"), "Array([Integer(1), Integer(0)])");
+        }
+        // In one pipeline as well, where the write is behind nothing yet.
+        let commands =
+            ["SET key last", "WAITAOF 1 0 0", "GET key"].map(|command| command.split(' ').collect());
+        let replies = client.pipeline::<&str>(&commands).expect("three replies");
+        assert_eq!(text(&replies[2]), "last");
+        assert_eq!(format!("{:?}", replies[1]), "Array([Integer(1), Integer(0)])");
+        server.kill();
+    }
+}

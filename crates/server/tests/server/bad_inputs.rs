@@ -278,6 +278,47 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
     ),
     ("more keys than arguments", &["COMMAND GETKEYS MSETEX 1000 k v"], NO_KEYS, false),
     ("as many keys as fit into 64 bits", &["COMMAND GETKEYS MSETEX 9223372036854775807 k v"], NO_KEYS, false),
+    ("a script's keys beyond its arguments", &["COMMAND GETKEYS EVAL s 1000 k"], NO_KEYS, true),
+    ("a script without keys", &["COMMAND GETKEYS EVAL s 0 k"], "Array([])", false),
+    ("a union of more keys than arguments", &["COMMAND GETKEYS ZUNIONSTORE d 1000 a"], NO_KEYS, true),
+    (
+        "a position of a list beyond 32 bits",
+        &["RPUSH l a b", "LSET l 4294967296 x"],
+        "ERR index out of range",
+        true,
+    ),
+    ("a position beyond 64 bits", &["RPUSH l a", "LSET l 9223372036854775808 x"], NOT_INTEGER, true),
+    (
+        "a move of more elements than there can be",
+        &["RPUSH l a b", "LMOVEM l l LEFT RIGHT COUNT 9223372036854775807 OBO", "LLEN l"],
+        "2",
+        false,
+    ),
+    (
+        "a move of no elements",
+        &["LMOVEM l l LEFT RIGHT COUNT 0 OBO"],
+        "ERR count should be greater than 0",
+        false,
+    ),
+    (
+        "what was pending before time began",
+        &["XGROUP CREATE x g 0 MKSTREAM", "XREADGROUP GROUP g a CLAIM 9223372036854775807 STREAMS x >"],
+        "Null",
+        false,
+    ),
+    (
+        "more to give back than there is",
+        &["XGROUP CREATE x g 0 MKSTREAM", "XNACK x g FAIL IDS 9223372036854775807 1-0"],
+        "ERR The `numids` parameter must match the number of arguments",
+        false,
+    ),
+    (
+        "a file synced more than once",
+        &["WAITAOF 9223372036854775807 0 0"],
+        "ERR value is out of range, value must between 0 and 1",
+        false,
+    ),
+    ("a wait without end", &["WAITAOF 0 1 9223372036854775807"], "ERR timeout is out of range", false),
     ("keys below zero", &["COMMAND GETKEYS MSETEX -1 k v"], NO_KEYS, false),
     // What redis-server does not survive.
     (

@@ -15,6 +15,7 @@ mod figures;
 mod formats;
 mod functions;
 mod harness;
+mod hostile_sequences;
 mod limits;
 mod listening;
 mod logs;

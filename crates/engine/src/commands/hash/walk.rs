@@ -3,11 +3,12 @@
 use resp::Protocol;
 use resp::write::Aggregate;
 use stdx::glob::{self, Case};
-use stdx::number::{parse_i64, parse_u64, write_u64};
+use stdx::number::{parse_i64, write_u64};
 use value::packed::Entry;
 
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::commands::scan::parse_cursor;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -49,7 +50,7 @@ impl<'a> ScanOptions<'a> {
 }
 
 pub(super) fn hscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let cursor = parse_u64(args.get(2)).ok_or(Error::Static("ERR invalid cursor"))?;
+    let cursor = parse_cursor(args.get(2))?;
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
     let Some(hash) = db.hash(&key)? else {
