@@ -43,6 +43,17 @@ impl Stream {
         Ok(set?)
     }
 
+    /// How long a write waits for room; `None` for ever.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        let timeout = timeout.map(|timeout| timeout.max(Duration::from_micros(1)));
+        let set = match self {
+            Self::Tcp(stream) => stream.set_write_timeout(timeout),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_write_timeout(timeout),
+        };
+        Ok(set?)
+    }
+
     /// A second handle to the same socket, so that one thread can write while another reads.
     pub fn try_clone(&self) -> Result<Self, Error> {
         Ok(match self {

@@ -46,6 +46,8 @@ use crate::accounts::Login;
 use crate::args::{Args, OwnedArgs};
 use crate::client::ClientRecord;
 use crate::context::Context;
+use crate::error::Error;
+use crate::migration::Failure;
 use crate::reply::Reply;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
@@ -83,6 +85,21 @@ pub struct Wait {
     pub late: Late,
 }
 
+impl Wait {
+    /// For something that is no key.
+    pub fn without_keys(timeout_ms: u64, late: Late) -> Self {
+        Self {
+            keys: SmallVec::new(),
+            kind: Kind::String,
+            ready: None,
+            minds_absence: false,
+            look_again: None,
+            timeout_ms,
+            late,
+        }
+    }
+}
+
 /// What a command is answered whose time is up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Late {
@@ -90,6 +107,8 @@ pub enum Late {
     NullArray,
     /// Nobody has acknowledged anything (WAIT).
     Zero,
+    /// Another server does not answer (MIGRATE).
+    Migrated,
     /// Whether the log has been synced, and how many replicas have told that theirs has (WAITAOF): none.
     Synced(Synced),
 }
@@ -226,7 +245,7 @@ impl Waiter {
     pub fn awaits_log(&self) -> Option<Synced> {
         match self.wait.late {
             Late::Synced(awaited) => Some(awaited),
-            Late::NullArray | Late::Zero => None,
+            Late::NullArray | Late::Zero | Late::Migrated => None,
         }
     }
 
@@ -252,12 +271,37 @@ impl Waiter {
         }
     }
 
+    /// Writes the answer to a command that something outside has carried out, and counts it.
+    pub fn write_answer(
+        &self,
+        answer: Result<(), Error>,
+        out: &mut Vec<u8>,
+        shared: &Shared,
+        statistics: &WorkerStatistics,
+    ) {
+        let begin = out.len();
+        let mut reply = Reply::new(out, self.facts.protocol);
+        let failed = answer.is_err();
+        match answer {
+            Ok(()) => reply.ok(),
+            Err(error) => reply.error(error.to_string()),
+        }
+        if failed {
+            statistics.answered_error(&out[begin..]);
+        }
+        statistics.ran(self.row.index, 0, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+        if self.facts.is_silent {
+            out.truncate(begin);
+        }
+    }
+
     fn tell_end(&self, out: &mut Vec<u8>, synced: Option<LogPosition>) {
         let mut reply = Reply::new(out, self.facts.protocol);
         match (self.end(), self.wait.late) {
             (Some(End::Refused), _) => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
             (Some(End::LogIsOff), _) => reply.error(LOG_IS_OFF),
             (_, Late::Synced(awaited)) => awaited.write(synced, &mut reply),
+            (_, Late::Migrated) => reply.error(Failure::Read.to_error().to_string()),
             (_, Late::NullArray) => reply.null_array(),
             (_, Late::Zero) => reply.integer(0),
         }

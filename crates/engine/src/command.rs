@@ -99,6 +99,8 @@ pub enum Keys {
     /// The first argument is read. Each argument behind one of the words, among those from `after` on, is accessed in one
     /// way.
     SourceAndOptions { words: &'static [&'static str], after: usize, access: Access },
+    /// The third argument, or those behind the word KEYS when that is empty; they are taken away.
+    Migrated,
     /// Half of the arguments behind the word STREAMS, which stands at `from` or later, behind options; they are read.
     Streams { from: usize },
 }
@@ -111,6 +113,7 @@ impl Keys {
             | Self::TargetAndCounted { .. }
             | Self::SourceAndOptions { .. }
             | Self::Streams { .. }
+            | Self::Migrated
             | Self::Sorted { .. } => true,
             Self::None | Self::Range { .. } | Self::Pair { .. } | Self::TargetAndSources { .. } => false,
         }
@@ -271,6 +274,8 @@ impl Flags {
     pub const NO_MANDATORY_KEYS: Self = Self(1 << 22);
     /// May have to wait for a key or for the log.
     pub const BLOCKING: Self = Self(1 << 23);
+    /// For keys of slots that are on their way to this node of a cluster.
+    pub const ASKING: Self = Self(1 << 24);
 
     /// Both sets together.
     #[must_use]
@@ -297,6 +302,7 @@ impl Flags {
             (Flags::STALE, "stale"),
             (Flags::SKIP_MONITOR, "skip_monitor"),
             (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+            (Flags::ASKING, "asking"),
             (Flags::FAST, "fast"),
             (Flags::NO_AUTH, "no_auth"),
             (Flags::ALLOW_BUSY, "allow_busy"),
@@ -559,6 +565,7 @@ impl Command {
                     at += 1 + usize::from(is_option);
                 }
             }
+            Keys::Migrated => keys_to_migrate(args).for_each(|at| each(at, Access::Take)),
             Keys::Streams { .. } => {
                 let first = word_streams(args).map_or(count, |word| word + 1);
                 if (count - first).is_multiple_of(2) {
@@ -576,6 +583,18 @@ fn counted(args: &Args<'_>, at: usize, step: usize) -> impl ExactSizeIterator<It
     let keys = keys.and_then(|keys| usize::try_from(keys).ok());
     let fits = |keys: &usize| keys.checked_mul(step).is_some_and(|needed| needed <= room);
     (0..keys.filter(fits).unwrap_or(0)).map(move |key| at + 1 + key * step)
+}
+
+/// Where the keys of MIGRATE stand. What stands behind a word of a login is no option.
+pub(crate) fn keys_to_migrate(args: &Args<'_>) -> std::ops::Range<usize> {
+    if args.get_optional(3).is_some_and(|key| !key.is_empty()) {
+        return 3..4;
+    }
+    let mut at = 6;
+    while at < args.len() && !args.is(at, "KEYS") {
+        at += if args.is(at, "AUTH2") { 3 } else { 1 + usize::from(args.is(at, "AUTH")) };
+    }
+    args.len().min(at + 1)..args.len()
 }
 
 /// Where SORT stores its result: behind the last STORE that is no argument of another option.

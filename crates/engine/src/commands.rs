@@ -23,6 +23,7 @@ mod info;
 mod latency;
 mod list;
 mod memory;
+mod migrate;
 mod module;
 mod object;
 mod pubsub;
@@ -67,6 +68,7 @@ pub const ALL: &[&[Command]] = &[
     latency::COMMANDS,
     list::COMMANDS,
     memory::COMMANDS,
+    migrate::COMMANDS,
     module::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,

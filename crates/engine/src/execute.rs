@@ -10,13 +10,14 @@ use stdx::time::UnixMs;
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Feeder, Serving, Waiter};
 use crate::client::PauseMode;
-use crate::command::{Flags, Group, Outcome};
+use crate::command::{Flags, Group, Keys, Outcome};
 use crate::commands::{abandon, close};
 use crate::computing::Computing;
 use crate::context::{Context, tell_observers};
 use crate::error::Error;
 use crate::gate::{self, Request};
 use crate::host::Host;
+use crate::migration::Arrival;
 use crate::permission;
 use crate::pubsub::Desk;
 use crate::reply::Reply;
@@ -28,6 +29,10 @@ use crate::slices::{Progress, Slices};
 use crate::statistics::{WorkerStatistics, add};
 use crate::table::{Row, table};
 use crate::tracking::{Invalidations, Notice};
+
+/// What MIGRATE is answered when a key here is not any more what has arrived elsewhere.
+const CHANGED_MEANWHILE: &str =
+    "ERR a key has changed while it was on its way; it stays here, and the target instance has what it was";
 
 /// Commands that are locked, prefetched and run together.
 pub const GROUP: usize = 16;
@@ -66,7 +71,9 @@ impl Prepared {
 
     /// Whether its connection may have to wait behind it.
     pub fn may_wait(&self) -> bool {
-        self.row.as_ref().is_ok_and(|row| row.command.flags.has(Flags::BLOCKING))
+        self.row
+            .as_ref()
+            .is_ok_and(|row| row.command.flags.has(Flags::BLOCKING) || row.command.keys == Keys::Migrated)
     }
 
     /// Whether it may come out of a file: it is about data, and not about the server or the connection. What is unknown is
@@ -409,6 +416,40 @@ impl<'k> Worker<'k> {
     pub fn look_again(&mut self, waiter: &Waiter, shared: &Shared, host: &dyn Host) -> Option<UnixMs> {
         let Self { access, invalidations, desk, interpreters, feeder, .. } = self;
         Serving { access, shared, host, invalidations, desk, interpreters, feeder }.look_again(waiter)
+    }
+
+    /// Removes what has arrived elsewhere and was to move, unless it has changed since. Gives what the client is told; `None`:
+    /// a busy script holds something, so it has to be tried again. Called inside a batch, with nothing locked.
+    pub fn end_migration(
+        &mut self,
+        arrival: &Arrival,
+        shared: &Shared,
+        host: &dyn Host,
+    ) -> Option<Result<(), Error>> {
+        let Arrival { migration, arrived, failure, .. } = arrival;
+        let mut answer = failure.as_ref().map_or(Ok(()), |failure| Err(failure.to_error()));
+        if migration.keeps {
+            return Some(answer);
+        }
+        let access = &mut self.access;
+        let here = migration.parcels.iter().zip(arrived).filter(|(_, arrived)| **arrived);
+        let moved: Vec<_> = here.map(|(parcel, _)| (shared.keyspace.key(&parcel.key), parcel)).collect();
+        let mut shards: Vec<usize> = moved.iter().map(|(key, _)| access.shard_of(key)).collect();
+        access.try_lock(&mut shards).ok()?;
+        access.start_unit();
+        let mut db = access.db(migration.from);
+        for (key, parcel) in moved {
+            let is_same = db.expiry(&key) == Some(parcel.expiry)
+                && db.get(&key).is_some_and(|value| host.dump(&value) == parcel.payload);
+            if is_same {
+                db.delete(&key);
+            } else if answer.is_ok() && db.contains(&key) {
+                answer = Err(Error::Static(CHANGED_MEANWHILE));
+            }
+        }
+        tell_observers(shared, access, (&mut self.invalidations, &mut self.feeder), None);
+        access.unlock();
+        Some(answer)
     }
 
     /// What clients on any worker have to be told since the last call.

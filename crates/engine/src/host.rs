@@ -9,6 +9,8 @@ use stdx::time::UnixMs;
 use value::{Value, ValueRef};
 
 use crate::client::ClientRecord;
+use crate::migration::Migration;
+use crate::tracking::Place;
 
 /// Memory as the allocator and the system count it, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -137,6 +139,8 @@ pub trait Host {
     fn shutdown(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String>;
     /// Begins to rewrite the append-only file. `Ok(true)`: it has begun; `Ok(false)`: it will.
     fn rewrite_aof(&self) -> Result<bool, String>;
+    /// Begins to bring keys to another server. The client's worker is told what has become of it.
+    fn migrate(&self, migration: Migration, to: Place, waiter: u64);
     /// How far the append-only file has been synced; `None` while there is none.
     fn synced(&self) -> Option<LogPosition>;
     /// All keys have been removed: what is being saved in the background is of no use any more, and where there are save

@@ -25,6 +25,7 @@ mod gate;
 pub mod host;
 pub mod latency;
 pub mod meter;
+pub mod migration;
 pub mod permission;
 pub mod pubsub;
 pub mod rates;

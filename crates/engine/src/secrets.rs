@@ -3,6 +3,7 @@
 //! The commands themselves are shown, as in Redis.
 
 use crate::args::{Args, OwnedArgs};
+use crate::command::keys_to_migrate;
 use crate::table::{Row, Table};
 
 /// What stands in the place of a secret.
@@ -13,6 +14,7 @@ pub(crate) fn hide(row: &Row, args: &Args<'_>) -> Option<OwnedArgs> {
     let secrets = match Table::full_name(row).as_str() {
         "auth" => (1..args.len()).collect(),
         "hello" => after_auth(args),
+        "migrate" => in_migration(args),
         "acl|setuser" | "acl|deluser" | "acl|getuser" => (2..args.len()).collect(),
         "config|set" => {
             (3..args.len()).step_by(2).filter(|&at| config::is_sensitive(args.get(at - 1))).collect()
@@ -21,6 +23,18 @@ pub(crate) fn hide(row: &Row, args: &Args<'_>) -> Option<OwnedArgs> {
     };
     let shown = |at| if secrets.contains(&at) { HIDDEN } else { args.get(at) };
     (!secrets.is_empty()).then(|| (0..args.len()).map(shown).collect())
+}
+
+/// The password behind AUTH, or user and password behind AUTH2. What stands behind KEYS is none.
+fn in_migration(args: &Args<'_>) -> Vec<usize> {
+    let end = if args.get(3).is_empty() { keys_to_migrate(args).start } else { args.len() };
+    let mut options = 6..end;
+    let words = options.find_map(|at| match () {
+        () if args.is(at, "AUTH") => Some(at + 1..at + 2),
+        () if args.is(at, "AUTH2") => Some(at + 1..at + 3),
+        () => None,
+    });
+    words.map_or_else(Vec::new, |words| words.filter(|&at| at < args.len()).collect())
 }
 
 /// User and password behind the AUTH of HELLO.
@@ -58,6 +72,10 @@ mod tests {
             &["CONFIG", "SET", "maxmemory", "1", "RequirePass", "(redacted)", "masterauth", "(redacted)"],
         );
         check(&["ACL", "SETUSER", "me", ">secret"], &["ACL", "SETUSER", "(redacted)", "(redacted)"]);
+        check(
+            &["MIGRATE", "h", "1", "", "0", "1", "AUTH2", "me", "secret", "KEYS", "AUTH", "k"],
+            &["MIGRATE", "h", "1", "", "0", "1", "AUTH2", "(redacted)", "(redacted)", "KEYS", "AUTH", "k"],
+        );
         check(&["CONFIG", "SET", "requirepass"], &["CONFIG", "SET", "requirepass"]);
         check(&["SET", "requirepass", "secret"], &["SET", "requirepass", "secret"]);
     }

@@ -13,8 +13,10 @@ use engine::client::ClientRecord;
 use engine::host::{
     BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown,
 };
+use engine::migration::Migration;
 use engine::shared::Identity;
 use engine::table::table;
+use engine::tracking::Place;
 use engine::{Login, Prepared, Session, Shared, Worker};
 use keyspace::{Access, Effect, Keyspace, Libraries, LogPosition, WorkerId};
 use stdx::hash::HashKey;
@@ -41,6 +43,7 @@ impl Host for Nothing {
     fn rewrite_aof(&self) -> Result<bool, String> {
         Ok(true)
     }
+    fn migrate(&self, _: Migration, _: Place, _: u64) {}
     fn synced(&self) -> Option<LogPosition> {
         None
     }

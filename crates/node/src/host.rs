@@ -5,6 +5,8 @@ use engine::client::ClientRecord;
 use engine::host::{
     BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown,
 };
+use engine::migration::Migration;
+use engine::tracking::Place;
 use keyspace::{Access, DbIndex, Libraries, LogPosition};
 use persist::dump::{LibrariesError, RestoreError};
 use std::sync::Arc;
@@ -45,6 +47,10 @@ impl Host for Node {
 
     fn rewrite_aof(&self) -> Result<bool, String> {
         self.machine.rewrite_aof()
+    }
+
+    fn migrate(&self, migration: Migration, to: Place, waiter: u64) {
+        self.machine.migrate(migration, to, waiter);
     }
 
     fn synced(&self) -> Option<LogPosition> {

@@ -6,8 +6,9 @@ use config::{Appended, Config};
 use engine::Shared;
 use engine::blocking::Answer;
 use engine::host::{MemoryFigures, PersistenceFigures, Refusal};
+use engine::migration::{Arrival, Migration};
 use engine::pubsub::Message;
-use engine::tracking::Notice;
+use engine::tracking::{Notice, Place};
 use keyspace::{Access, Garbage, LogPosition, Snapshot};
 
 use crate::node::Node;
@@ -32,6 +33,8 @@ pub enum Mail {
     Monitor(Arc<[u8]>),
     /// The log has reached its promised place up to a new position, or cannot be written any more.
     Released,
+    /// What has become of keys that were brought to another server.
+    Migrated(Box<Arrival>),
     /// More of the append-only file has been synced, or it has been switched off.
     Synced,
     /// A pause may be over.
@@ -92,6 +95,8 @@ pub trait Machine: Send + Sync {
     fn write_log(&self, shared: &Shared, worker: usize, position: LogPosition) -> bool;
     /// The place up to which the log has reached what `appendfsync` promises.
     fn released(&self) -> LogPosition;
+    /// Begins to bring keys to another server; the client's worker will be sent [`Mail::Migrated`].
+    fn migrate(&self, migration: Migration, to: Place, waiter: u64);
     /// How far the append-only file has been synced; `None` while there is none.
     fn synced(&self) -> Option<LogPosition>;
     /// From now on, the worker is sent [`Mail::Synced`] once when more of the append-only file has been synced, or the file has

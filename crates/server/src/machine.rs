@@ -8,7 +8,9 @@ use std::thread::Thread;
 
 use config::{Appended, Config, Param};
 use engine::Shared as EngineShared;
+use engine::migration::{Arrival, Migration};
 use engine::shared::WriteBlock;
+use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
 use node::{
     Dead, Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node, PersistenceFigures, Refusal, Side,
@@ -17,6 +19,7 @@ use parking_lot::Mutex;
 use tracing::{debug, error, info, warn};
 
 use crate::clock;
+use crate::courier::Courier;
 use crate::journal::Journal;
 use crate::listening::Listening;
 use crate::loading;
@@ -46,6 +49,7 @@ pub struct ServerMachine {
     /// None when the saver is to end.
     jobs: Mutex<Option<Sender<Job>>>,
     dead: Mutex<Sender<Dead>>,
+    courier: Courier,
     /// Where the configuration came from.
     config_file: Option<PathBuf>,
     /// Where clients connect.
@@ -85,6 +89,7 @@ impl ServerMachine {
             persistence,
             jobs: Mutex::new(Some(background.jobs)),
             dead: Mutex::new(background.dead),
+            courier: Courier::default(),
             config_file,
             listening,
             ending: Mutex::new(Some(ending)),
@@ -171,6 +176,15 @@ impl Machine for ServerMachine {
 
     fn released(&self) -> LogPosition {
         self.journal.released()
+    }
+
+    fn migrate(&self, migration: Migration, to: Place, waiter: u64) {
+        let own_port = self.listening.port().unwrap_or(0);
+        let Some(mailbox) = self.mailboxes.get(to.worker).cloned() else { return };
+        self.courier.carry(migration, own_port, move |migration, (arrived, failure)| {
+            let arrival = Box::new(Arrival { migration, arrived, failure, to, waiter });
+            mailbox.send(Letter::Node(Mail::Migrated(arrival)));
+        });
     }
 
     fn synced(&self) -> Option<LogPosition> {

@@ -5,6 +5,7 @@ mod allocator;
 mod boot;
 mod clock;
 mod configuration;
+mod courier;
 mod descriptors;
 mod increment;
 mod journal;

@@ -116,6 +116,7 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
         Keys::None | Keys::Counted { .. } | Keys::Streams { .. } => (0, 0, 0),
         Keys::Range { first, last, step, .. } => (first as i64, i64::from(last), step as i64),
         Keys::Pair { .. } => (1, 2, 1),
+        Keys::Migrated => (3, 3, 1),
         Keys::Sorted { .. } => (1, 1, 1),
         Keys::TargetAndSources { target, .. } => (target as i64, -1, 1),
         Keys::TargetAndCounted { .. } | Keys::SourceAndOptions { .. } => (1, 1, 1),

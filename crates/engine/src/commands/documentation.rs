@@ -54,6 +54,7 @@ pub(super) fn key_specs(command: &Command) -> usize {
         Keys::Pair { .. }
         | Keys::TargetAndSources { .. }
         | Keys::TargetAndCounted { .. }
+        | Keys::Migrated
         | Keys::Sorted { stores: false } => 2,
         Keys::Sorted { stores: true } => 3,
         Keys::SourceAndOptions { words, .. } => 1 + words.len(),
@@ -100,12 +101,19 @@ pub(super) fn write_key_specs(command: &Command, reply: &mut Reply<'_>) {
         Keys::SourceAndOptions { words, after, access } => {
             write_spec(reply, "", &["RO", "access"], 1, &Find::Range { last: 1, step: 1 });
             for &word in words {
-                write_spec(reply, "", access.flags(), after, &Find::Behind { word, last: 0, limit: 0 });
+                let behind = Find::Behind { word, from: after as i64, last: 0, limit: 0 };
+                write_spec(reply, "", access.flags(), 0, &behind);
             }
         }
+        Keys::Migrated => {
+            let flags = Access::Take.flags();
+            write_spec(reply, "", flags, 3, &Find::Range { last: 3, step: 1 });
+            let behind = Find::Behind { word: "KEYS", from: -2, last: -1, limit: 0 };
+            write_spec(reply, "", &[flags, &["incomplete"]].concat(), 0, &behind);
+        }
         Keys::Streams { from } => {
-            let behind = Find::Behind { word: "STREAMS", last: -1, limit: 2 };
-            write_spec(reply, "", Access::Read.flags(), from, &behind);
+            let behind = Find::Behind { word: "STREAMS", from: from as i64, last: -1, limit: 2 };
+            write_spec(reply, "", Access::Read.flags(), 0, &behind);
         }
     }
 }
@@ -143,9 +151,11 @@ enum Find {
     Count {
         step: usize,
     },
-    /// They stand behind this word, which is looked for from `first` on; a limit of 2 means half of them.
+    /// They stand behind this word, which is looked for from an argument on, counted from the end if negative; a limit of 2
+    /// means half of them.
     Behind {
         word: &'static str,
+        from: i64,
         last: i64,
         limit: i64,
     },
@@ -163,20 +173,22 @@ fn write_spec(reply: &mut Reply<'_>, note: &str, flags: &[&str], first: usize, f
     reply.bulk("begin_search");
     reply.map(2);
     reply.bulk("type");
-    if let Find::Behind { word, .. } = find {
+    let begin = if let Find::Behind { word, from, .. } = find {
         reply.bulk("keyword");
         reply.bulk("spec");
         reply.map(2);
         reply.bulk("keyword");
         reply.bulk(word);
         reply.bulk("startfrom");
+        *from
     } else {
         reply.bulk("index");
         reply.bulk("spec");
         reply.map(1);
         reply.bulk("index");
-    }
-    reply.integer(first as i64);
+        first as i64
+    };
+    reply.integer(begin);
     reply.bulk("find_keys");
     reply.map(2);
     reply.bulk("type");

@@ -23,16 +23,26 @@ pub(super) const COMMANDS: &[Command] = &[
             "Returns a serialized representation of the value stored at a key.",
             "key",
         ),
-    Command::new("RESTORE", Group::Generic, -4, restore)
-        .flags(Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS))
+    Command::new("RESTORE", Group::Generic, -4, restore).flags(RESTORES).key(Access::Overwrite).doc(
+        "2.6.0",
+        "O(1) to create the new key and O(N) to reconstruct the value, where N is its size.",
+        "Creates a key from the serialized representation of a value.",
+        "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+    ),
+    Command::new("RESTORE-ASKING", Group::Server, -4, restore)
+        .flags(RESTORES.and(Flags::ASKING))
+        .categories(&["keyspace"])
         .key(Access::Overwrite)
+        .system()
         .doc(
-            "2.6.0",
+            "3.0.0",
             "O(1) to create the new key and O(N) to reconstruct the value, where N is its size.",
-            "Creates a key from the serialized representation of a value.",
+            "RESTORE behind ASKING, for keys that move between the nodes of a cluster.",
             "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
         ),
 ];
+
+const RESTORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS);
 
 /// The options of RESTORE.
 #[derive(Debug, Default)]

@@ -203,12 +203,15 @@ impl Writer {
     fn write_argument(&mut self, argument: &Argument, reply: &mut Reply<'_>) {
         let described = Description::new(argument);
         let is_key = described.value_type == "key" && self.key_specs > 0;
+        // CLUSTER KEYSLOT takes a name and does nothing with a key.
+        let value_type =
+            if described.value_type == "key" && !is_key { "string" } else { described.value_type };
         let flags = argument.flags();
         let fields =
             [described.is_leaf, is_key, described.token.is_some(), !flags.is_empty(), !described.is_leaf];
         reply.map(2 + fields.into_iter().filter(|there| *there).count());
         write_field(reply, "name", &described.name);
-        write_field(reply, "type", described.value_type);
+        write_field(reply, "type", value_type);
         if described.is_leaf {
             write_field(reply, "display_text", &described.name);
         }
@@ -280,7 +283,9 @@ fn value_type(name: &str) -> &'static str {
         "seconds" | "milliseconds" | "count" | "cursor" | "index" | "offset" | "start" | "stop" | "end"
         | "increment" | "decrement" | "numkeys" | "numfields" | "db" | "bit" | "timeout" | "client-id"
         | "destination-db" | "ttl" | "frequency" | "protover" | "min-match-len" | "version" | "maxage"
-        | "bits" | "rank" | "num-matches" | "len" => "integer",
+        | "bits" | "rank" | "num-matches" | "len" | "slot" | "start-slot" | "end-slot" | "slot-start"
+        | "slot-last" | "port" | "config-epoch" | "cluster-bus-port" | "maxcount" | "maxsize" | "numids"
+        | "exactly" | "numlocal" | "numreplicas" => "integer",
         "score" | "longitude" | "latitude" | "radius" | "width" | "height" => "double",
         _ => "string",
     }

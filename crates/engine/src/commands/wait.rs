@@ -5,9 +5,7 @@
 
 use config::Param;
 use keyspace::LogPosition;
-use smallvec::SmallVec;
 use stdx::number::parse_i64;
-use value::Kind;
 
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{LOG_IS_OFF, Late, Synced, Wait, timeout_milliseconds};
@@ -81,14 +79,5 @@ fn changed_up_to(ctx: &Context<'_, '_>) -> LogPosition {
 }
 
 fn wait_without_keys(ctx: &mut Context<'_, '_>, args: &Args<'_>, timeout_ms: u64, late: Late) {
-    let wait = Wait {
-        keys: SmallVec::new(),
-        kind: Kind::String,
-        ready: None,
-        minds_absence: false,
-        look_again: None,
-        timeout_ms,
-        late,
-    };
-    ctx.wait(OwnedArgs::copy(args), wait);
+    ctx.wait(OwnedArgs::copy(args), Wait::without_keys(timeout_ms, late));
 }

@@ -42,7 +42,7 @@ impl Worker<'_> {
         let changes = self.engine.access.counters.changes;
         let environment = (&*self.node.shared, self.node as &dyn engine::Host);
         self.engine.finish_computing(&mut connection.session, connection.output.buffer(), environment);
-        connection.has_changed |= self.engine.access.counters.changes != changes;
+        connection.session.has_changed |= self.engine.access.counters.changes != changes;
         if !self.engine.slices.is_empty() {
             connection.output.insert(self.engine.slices.take());
         }

@@ -3,6 +3,7 @@
 
 use config::Param;
 use engine::blocking::{Answer, End, leave};
+use engine::migration::Arrival;
 use stdx::time::UnixMs;
 
 use super::{Input, Worker};
@@ -61,6 +62,30 @@ impl Worker<'_> {
             self.look_at(now, number, id, next);
             self.feed_between(now);
         }
+    }
+
+    /// Keys of a client have been brought to another server, or not.
+    pub(super) fn end_migration(&mut self, now: Now, arrival: Box<Arrival>) {
+        let shared = &self.node.shared;
+        self.engine.access.begin(now.unix);
+        let answer = self.engine.end_migration(&arrival, shared, self.node);
+        self.engine.access.end();
+        let Some(answer) = answer else {
+            self.node.machine.post(self.index, Mail::Migrated(arrival));
+            return;
+        };
+        let number = arrival.to.number;
+        if let Some(connection) = self.connections.get_mut(number).and_then(Option::as_mut)
+            && let Some(waiter) = connection.session.waiting.clone()
+            && waiter.id == arrival.waiter
+            && waiter.claim(End::Served)
+        {
+            connection.session.has_changed = true;
+            let (out, statistics) = (connection.output.buffer(), &shared.statistics[self.index]);
+            waiter.write_answer(answer, out, shared, statistics);
+            self.go_on(number);
+        }
+        self.feed_between(now);
     }
 
     /// More of the append-only file has been synced, or it has been switched off.

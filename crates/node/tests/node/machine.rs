@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use config::{Appended, Config, Param};
 use engine::Shared;
+use engine::migration::Migration;
+use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
 use node::{Dead, Image, Machine, Mail, MemoryFigures, Node, PersistenceFigures, Refusal};
 use parking_lot::Mutex;
@@ -18,6 +20,8 @@ pub(crate) struct FakeMachine {
     pub(crate) acl_file: Mutex<Option<Vec<u8>>>,
     /// The log does not get to its promised place.
     pub(crate) log_waits: AtomicBool,
+    /// What is to be brought to other servers.
+    pub(crate) migrations: Mutex<Vec<(Migration, Place, u64)>>,
     /// How far the append-only file has been synced.
     pub(crate) synced: Mutex<Option<u64>>,
     /// What nobody has dropped yet.
@@ -41,6 +45,9 @@ impl Machine for FakeMachine {
     }
     fn released(&self) -> LogPosition {
         LogPosition(if self.log_waits.load(Ordering::Relaxed) { 0 } else { u64::MAX })
+    }
+    fn migrate(&self, migration: Migration, to: Place, waiter: u64) {
+        self.migrations.lock().push((migration, to, waiter));
     }
     fn synced(&self) -> Option<LogPosition> {
         self.synced.lock().map(LogPosition)

@@ -14,6 +14,7 @@ mod held;
 mod info;
 mod machine;
 mod memory;
+mod migration;
 mod output_limits;
 mod pauses;
 mod permissions;

@@ -53,6 +53,7 @@ fn request(row: &Row) -> Vec<String> {
         Keys::Range { first, .. } => first + 1,
         Keys::Counted { at, .. } | Keys::TargetAndCounted { at, .. } => at + 2,
         Keys::Pair { .. } => 3,
+        Keys::Migrated => 4,
         Keys::TargetAndSources { target, .. } => target + 2,
         Keys::Sorted { .. } => 4,
         Keys::SourceAndOptions { after, .. } => after + 2,

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use acl::Users;
 use config::{Config, Param};
 use engine::accounts::setting;
+use engine::migration::{Arrival, Migration};
+use engine::tracking::Place;
 use node::{Identity, Input, Machine, Mail, Node, Now, Settings, Worker};
 use stdx::time::UnixMs;
 
@@ -263,6 +265,17 @@ impl World {
         self.node.shared.keyspace.set_recording(true);
         self.machine.log_waits.store(waits, Ordering::Relaxed);
         self.tell_released();
+    }
+
+    /// What is to be brought to another server, the first of all that was not asked for.
+    pub(crate) fn take_migration(&mut self) -> (Migration, Place, u64) {
+        self.machine.migrations.lock().remove(0)
+    }
+
+    /// It has come to its end.
+    pub(crate) fn arrive(&mut self, arrival: Arrival) {
+        let worker = arrival.to.worker;
+        self.workers[worker].receive(self.now, Mail::Migrated(Box::new(arrival)));
     }
 
     /// The append-only file has been synced up to a place, or there is none, and the workers are told.

@@ -19,6 +19,7 @@ mod hostile_sequences;
 mod limits;
 mod listening;
 mod logs;
+mod migrate;
 mod pipelines;
 mod pubsub;
 mod saving;

@@ -1,0 +1,86 @@
+//! Values on their way to another server: what MIGRATE hands to the machine, and what comes back.
+//!
+//! ```text
+//!   MIGRATE ─► Migration (payloads) ─► the machine ─► Arrival ─► the client's worker: what has arrived is removed
+//! ```
+//! No lock is held meanwhile. What has changed here in between stays here, and the client is told.
+
+use keyspace::DbIndex;
+use stdx::time::UnixMs;
+
+use crate::error::Error;
+use crate::tracking::Place;
+
+/// A key on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// Its name.
+    pub key: Vec<u8>,
+    /// Its value, as DUMP gives it.
+    pub payload: Vec<u8>,
+    /// When it is due.
+    pub expiry: Option<UnixMs>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// Where the other server listens.
+    pub host: String,
+    /// See there.
+    pub port: u16,
+    /// The database there, as the client wrote it.
+    pub database: i64,
+    /// How long each step may take.
+    pub timeout_ms: u64,
+    /// A user, if one is named, and a password.
+    pub login: Option<(Option<Vec<u8>>, Vec<u8>)>,
+    /// Whether what is there is overwritten.
+    pub replaces: bool,
+    /// Whether the keys stay here.
+    pub keeps: bool,
+    /// The database here.
+    pub from: DbIndex,
+    /// The keys.
+    pub parcels: Vec<Parcel>,
+}
+
+/// Why not everything has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// There is no connection.
+    Connect,
+    /// Bytes could not be sent.
+    Write,
+    /// No reply came.
+    Read,
+    /// The other server has refused something; its text.
+    Refused(String),
+}
+
+/// What has become of it.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What was to be done.
+    pub migration: Migration,
+    /// For each key whether it is there.
+    pub arrived: Vec<bool>,
+    /// Why some are not.
+    pub failure: Option<Failure>,
+    /// The client that waits.
+    pub to: Place,
+    /// The number of its wait.
+    pub waiter: u64,
+}
+
+impl Failure {
+    /// What the client is told.
+    pub(crate) fn to_error(&self) -> Error {
+        match self {
+            Self::Connect => Error::Static("IOERR error or timeout connecting to the client"),
+            Self::Write => Error::Static("IOERR error or timeout writing to target instance"),
+            Self::Read => Error::Static("IOERR error or timeout reading to target instance"),
+            Self::Refused(text) => Error::Text(format!("ERR Target instance replied with error: {text}")),
+        }
+    }
+}

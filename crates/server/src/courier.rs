@@ -1,0 +1,114 @@
+//! The courier: brings values to other servers for MIGRATE, each transfer on a thread of its own, so that a server which does
+//! not answer holds up nobody but the client that named it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use client::{Client, Error, Options, Stream};
+use engine::migration::{Failure, Migration};
+
+use crate::clock;
+
+/// Transfers under way at a time; beyond them clients are told that there is no connection.
+const MAX_TRANSFERS: usize = 64;
+
+/// See the module's text.
+#[derive(Debug, Default)]
+pub struct Courier {
+    under_way: Arc<AtomicUsize>,
+}
+
+/// For each key whether it has arrived, and why some have not.
+type Delivered = (Vec<bool>, Option<Failure>);
+
+impl Courier {
+    /// Begins a transfer and returns at once; `answer` is called when it has ended.
+    ///
+    /// A transfer to `own_port` of this machine comes to this server, and a key that moves onto itself would be gone: it fails, as
+    /// in Redis, which then waits for itself.
+    pub fn carry(
+        &self,
+        migration: Migration,
+        own_port: u16,
+        answer: impl FnOnce(Migration, Delivered) + Send + 'static,
+    ) {
+        let under_way = Arc::clone(&self.under_way);
+        if under_way.fetch_add(1, Ordering::Relaxed) >= MAX_TRANSFERS {
+            under_way.fetch_sub(1, Ordering::Relaxed);
+            let delivered = (vec![false; migration.parcels.len()], Some(Failure::Connect));
+            return answer(migration, delivered);
+        }
+        // Without a thread the client waits until it gives up, and the log tells why.
+        let spawned = std::thread::Builder::new().name("courier".to_owned()).spawn(move || {
+            let delivered = deliver(&migration, own_port);
+            answer(migration, delivered);
+            under_way.fetch_sub(1, Ordering::Relaxed);
+        });
+        if let Err(error) = spawned {
+            self.under_way.fetch_sub(1, Ordering::Relaxed);
+            tracing::error!("a transfer to another server cannot begin: {error}");
+        }
+    }
+}
+
+fn deliver(migration: &Migration, own_port: u16) -> Delivered {
+    let mut arrived = vec![false; migration.parcels.len()];
+    let failure = send(migration, own_port, &mut arrived).err();
+    (arrived, failure)
+}
+
+/// Sends everything in one go and reads the replies. The last refusal of a key is what the client is told.
+fn send(migration: &Migration, own_port: u16, arrived: &mut [bool]) -> Result<(), Failure> {
+    let timeout = Some(Duration::from_millis(migration.timeout_ms));
+    let options = Options {
+        connect_timeout: timeout,
+        read_timeout: timeout,
+        ..Options::tcp(&*migration.host, migration.port)
+    };
+    let mut client = Client::connect(&options).map_err(|_| Failure::Connect)?;
+    if migration.port == own_port && is_this_machine(client.stream()) {
+        return Err(Failure::Read);
+    }
+    client.stream().set_write_timeout(timeout).map_err(|_| Failure::Connect)?;
+    let mut preparations = 1;
+    if let Some((user, password)) = &migration.login {
+        let words: Vec<&[u8]> =
+            [&b"AUTH"[..]].into_iter().chain(user.as_deref()).chain([&password[..]]).collect();
+        client.send(&words);
+        preparations += 1;
+    }
+    client.send(&[b"SELECT", migration.database.to_string().as_bytes()]);
+    let now = clock::now().unix;
+    for parcel in &migration.parcels {
+        let ttl_ms = parcel.expiry.map_or(0, |at| (at.0 - now.0).max(1)).to_string();
+        let words: [&[u8]; 5] = [b"RESTORE", &parcel.key, ttl_ms.as_bytes(), &parcel.payload, b"REPLACE"];
+        client.send(&words[..if migration.replaces { 5 } else { 4 }]);
+    }
+    client.flush().map_err(|_| Failure::Write)?;
+    for _ in 0..preparations {
+        receive(&mut client)?;
+    }
+    let mut refusal = Ok(());
+    for arrived in arrived {
+        match receive(&mut client) {
+            Ok(()) => *arrived = true,
+            Err(Failure::Refused(text)) => refusal = Err(Failure::Refused(text)),
+            Err(failure) => return Err(failure),
+        }
+    }
+    refusal
+}
+
+/// Whether both ends of a connection have one address.
+fn is_this_machine(stream: &Stream) -> bool {
+    let Stream::Tcp(stream) = stream else { return false };
+    let addresses = (stream.local_addr(), stream.peer_addr());
+    matches!(addresses, (Ok(own), Ok(peer)) if own.ip() == peer.ip())
+}
+
+/// Reads a reply, which an error makes a refusal.
+fn receive(client: &mut Client) -> Result<(), Failure> {
+    let reply = client.receive().map_err(|_: Error| Failure::Read)?;
+    reply.error().map_or(Ok(()), |text| Err(Failure::Refused(String::from_utf8_lossy(text).into_owned())))
+}
