@@ -33,7 +33,7 @@ fn requests_of_nothing_leave_no_trace_in_those_behind_them() {
     for options in [&[][..], &["--requirepass", "secret"]] {
         let (_folder, server) = server(options);
         let whole = b"*0\r\n\r\n*-1\r\n*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n\r\n*1\r\n$4\r\nPING\r\n";
-        let expected = answer(&server, &whole[13..]);
+        let expected = answer(&server, &whole[11..]);
         assert!(expected.ends_with("+PONG\r\n"));
         assert_eq!(answer(&server, whole), expected);
         // The same in any two reads.
@@ -45,7 +45,6 @@ fn requests_of_nothing_leave_no_trace_in_those_behind_them() {
             socket.read_exact(&mut reply).expect("the whole reply");
             assert_eq!(String::from_utf8_lossy(&reply), expected, "cut at {cut}");
         }
-        assert_alive(&server);
     }
 }
 
@@ -87,7 +86,7 @@ fn hundreds_of_ids_in_one_command_are_each_answered() {
     }
     must(&mut client, "XREADGROUP GROUP g me STREAMS s >");
     let ids = |range: std::ops::RangeInclusive<i32>| -> String {
-        range.map(|number| format!(" {number}-0")).collect()
+        range.map(|number| format!(" {number}-0")).collect::<Vec<_>>().concat()
     };
     for (command, before) in [("XACKDEL s g DELREF IDS 600", "1"), ("XACKDEL s g KEEPREF IDS 600", "-1")] {
         let reply = must(&mut client, &format!("{command}{}", ids(1..=600)));
@@ -117,6 +116,7 @@ fn two_clients_that_kill_each_other_in_one_turn_are_both_gone() {
             let requests = format!("PING\r\nCLIENT KILL ID {other}\r\nPING\r\n").repeat(50);
             // The server may have closed it already.
             let _ = socket.write_all(requests.as_bytes());
+            let _ = socket.shutdown(std::net::Shutdown::Write);
         }
         for mut socket in &sockets {
             // What comes is of no interest, but it ends, by a reset or without.
@@ -176,7 +176,6 @@ fn reset_takes_back_everything_that_a_connection_was_told() {
     {
         assert!(line.contains(field), "{field} in {line}");
     }
-    assert_alive(&server);
 }
 
 #[test]
@@ -210,8 +209,8 @@ fn random_fields_of_a_hash_whose_fields_are_due_come_to_an_end() {
     let mut client = server.connect();
     must(&mut client, "DEBUG SET-ACTIVE-EXPIRE 0");
     for fields in [3, 2000] {
-        let pairs: String = (0..fields).map(|number| format!(" f{number} v")).collect();
-        let names: String = (0..fields).map(|number| format!(" f{number}")).collect();
+        let pairs = (0..fields).map(|number| format!(" f{number} v")).collect::<Vec<_>>().concat();
+        let names = (0..fields).map(|number| format!(" f{number}")).collect::<Vec<_>>().concat();
         must(&mut client, &format!("HSET h{pairs}"));
         must(&mut client, &format!("HPEXPIRE h 1 FIELDS {fields}{names}"));
         while text(&must(&mut client, "HGET h f0")) == "v" {}

@@ -6,6 +6,7 @@
 
 mod appending;
 mod bad_inputs;
+mod command_table;
 mod content;
 mod crash;
 mod damage;
