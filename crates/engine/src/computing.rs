@@ -14,7 +14,7 @@
 //! **As if at one moment.** A result is installed while the shards of its target and of all its sources are locked, and only
 //! if each source is still the very value that was read: the clone in the attempt keeps that value's pages alive, so a
 //! source that equals it by pointer has not changed in between. So the command has done what it would have done at once at
-//! the moment of its installation. Whoever changes a source meanwhile makes the attempt void; after [`ATTEMPTS`] of them
+//! the moment of its installation. Whoever changes a source meanwhile makes the attempt void; after `ATTEMPTS` of them
 //! the result is computed under the locks, so a command ends however often its sources change.
 
 use std::fmt;
