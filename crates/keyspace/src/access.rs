@@ -22,6 +22,7 @@ use value::{Settings, Value};
 use crate::counters::Counters;
 use crate::db::Db;
 use crate::effect::{Effect, Touched};
+use crate::event::Wanted;
 use crate::frequency::Frequency;
 use crate::gate::{Busy, Patience};
 use crate::key::{DbIndex, Key};
@@ -187,6 +188,7 @@ impl<'k> Access<'k> {
         self.set_now(now);
         self.recorder.on = self.keyspace.is_recording();
         self.recorder.observing = self.keyspace.is_observed();
+        self.recorder.collector.wanted = Wanted::default();
         self.settings = self.keyspace.settings();
         self.frequency = self.keyspace.frequency();
         self.notes_writes_only = self.keyspace.limits().notes_writes_only.load(Ordering::Relaxed);
@@ -356,10 +358,11 @@ impl<'k> Access<'k> {
         self.held.clear();
     }
 
-    /// Appends what was recorded under the locks that are held to the log.
+    /// Appends what was recorded under the locks that are held to the log, and what was told to the queue of events.
     #[inline]
     pub(crate) fn publish(&mut self) {
         self.recorder.publish(&self.keyspace.log);
+        self.recorder.collector.append_to(&self.keyspace.events);
     }
 
     /// Runs `body` with every shard locked and no other worker in a batch. Called inside a batch, with nothing locked or
@@ -571,9 +574,18 @@ impl<'k> Access<'k> {
         self.count_expiring(database, expiring);
     }
 
-    /// Records an effect on a database. The locks that order it are held.
+    /// Records an effect on a database and tells what it did. The locks that order it are held.
     #[inline]
     pub(crate) fn record(&mut self, database: DbIndex, effect: &Effect<'_>) {
+        self.record_untold(database, effect);
+        if self.recorder.collector.wanted.changes {
+            self.tell_effect(database, effect);
+        }
+    }
+
+    /// Records an effect of which something else is told than it says, or nothing.
+    #[inline]
+    pub(crate) fn record_untold(&mut self, database: DbIndex, effect: &Effect<'_>) {
         self.counters.changes += 1;
         self.recorder.record(database, effect);
     }

@@ -25,6 +25,7 @@ pub use zset::Added;
 
 use crate::access::Access;
 use crate::effect::{Effect, Removal};
+use crate::event::Change;
 use crate::key::{DbIndex, Key};
 use crate::shard::{Partition, field_due_of_new};
 
@@ -108,10 +109,17 @@ impl Db<'_, '_> {
     pub(crate) fn find_and_count(&mut self, key: &Key<'_>) -> Option<Found> {
         let found = self.find(key);
         match found {
-            None => self.access.counters.misses += 1,
+            None => self.note_miss(key),
             Some(_) => self.access.counters.hits += 1,
         }
         found
+    }
+
+    fn note_miss(&mut self, key: &Key<'_>) {
+        self.access.counters.misses += 1;
+        if self.access.recorder.collector.wanted.misses {
+            self.access.tell(self.index, key.bytes, Change::Missed);
+        }
     }
 
     /// Looks a key up to read it: counts the hit or miss and sets the access clock.
@@ -169,6 +177,7 @@ impl Db<'_, '_> {
         self.lower_next_expiry(key, field_due);
         if found.is_none() {
             self.access.count_keys(self.index, 1);
+            self.tell_birth(key);
         }
         self.count_expiry(key, found.and_then(|found| found.meta.expiry), expiry);
         self.free(replaced);
@@ -231,6 +240,33 @@ impl Db<'_, '_> {
 
     pub(crate) fn record(&mut self, effect: &Effect<'_>) {
         self.access.record(self.index, effect);
+    }
+
+    /// Records an effect on a key that is told as another change than it says.
+    pub(crate) fn record_as(&mut self, change: Change, key: &Key<'_>, effect: &Effect<'_>) {
+        self.record_untold(effect);
+        self.tell(key, change);
+    }
+
+    /// Records an effect that belongs to the one before, which has been told.
+    pub(crate) fn record_untold(&mut self, effect: &Effect<'_>) {
+        self.access.record_untold(self.index, effect);
+    }
+
+    /// Tells of a change that no effect says.
+    #[inline]
+    pub(crate) fn tell(&mut self, key: &Key<'_>, change: Change) {
+        if self.access.recorder.collector.wanted.changes {
+            self.access.tell(self.index, key.bytes, change);
+        }
+    }
+
+    /// Tells of a key that has come into being.
+    #[inline]
+    pub(crate) fn tell_birth(&mut self, key: &Key<'_>) {
+        if self.access.recorder.collector.wanted.births {
+            self.access.tell(self.index, key.bytes, Change::Appeared);
+        }
     }
 }
 

@@ -89,6 +89,7 @@ impl Access<'_> {
             removed += partition.take_due(*now, limit, &mut |entry| {
                 recorder.start_unit();
                 recorder.record(database, &Effect::Delete { key: entry.key, reason: Removal::Expired });
+                recorder.collector.note_expired(database, entry.key);
                 if let Payload::Object(object) = entry.payload {
                     reclaim.push(Garbage::value(object.clone()));
                 }

@@ -10,6 +10,7 @@ use value::table::SweepCursor;
 use value::{Settings, hash, list, set, stream, zset};
 
 use crate::effect::Effect;
+use crate::event::Events;
 use crate::frequency::Frequency;
 use crate::gate::Gate;
 use crate::key::{DbIndex, Key};
@@ -83,6 +84,7 @@ pub struct Keyspace {
     pub(crate) cells: Box<[CachePadded<Cell>]>,
     pub(crate) gate: Gate,
     pub(crate) log: Log,
+    pub(crate) events: Events,
     pub(crate) population: Population,
     pub(crate) libraries: Shelf,
     /// Whether somebody reads the log.
@@ -107,6 +109,7 @@ impl Keyspace {
             cells: (0..options.shards).map(|_| CachePadded::new(Cell::new())).collect(),
             gate: Gate::new(options.workers),
             log: Log::default(),
+            events: Events::default(),
             population: Population::new(options.workers, options.databases),
             libraries: Shelf::default(),
             recording: AtomicBool::new(false),
@@ -261,6 +264,11 @@ impl Keyspace {
     #[inline]
     pub fn libraries_version(&self) -> u64 {
         self.libraries.version()
+    }
+
+    /// The events of all workers, for the one who hands them on.
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// Keys of a database, those included that are due and not yet removed. Takes no lock.

@@ -8,7 +8,8 @@
 //! ```
 //! A worker owns one [`Access`]. It begins a batch, locks the shards of a few commands together (in ascending order,
 //! so no two workers wait for each other), runs them against [`Db`], and unlocks. [`Db`] is the one door for reads and
-//! writes: expired keys are absent there, and every change records its [`Effect`] while the locks are held.
+//! writes: expired keys are absent there, and every change records its [`Effect`] while the locks are held. What happened to
+//! which key is told as an [`Event`] to those who want it.
 //!
 //! The crate knows no command names and no replies. The text of an effect is made by the function that
 //! [`Options::encode`] names; time comes with [`Access::begin`].
@@ -19,6 +20,7 @@ mod counters;
 mod db;
 mod due;
 mod effect;
+mod event;
 mod eviction;
 mod expiry;
 mod field_times;
@@ -42,6 +44,7 @@ pub use counters::Counters;
 pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType};
 pub use due::DueFigures;
 pub use effect::{Effect, Removal, Touched};
+pub use event::{Change, Event, Events, Wanted};
 pub use eviction::{Evictor, Order, Rule, Victim};
 pub use expiry::ExpiryBudget;
 pub use frequency::Frequency;

@@ -3,6 +3,7 @@
 //! While nobody reads the log and nobody watches, a change costs two branches here.
 
 use crate::effect::{Effect, Touched};
+use crate::event::Collector;
 use crate::key::DbIndex;
 use crate::log::{Log, LogPosition, Record, Run};
 
@@ -19,6 +20,8 @@ pub(crate) struct Recorder {
     /// The place behind the last of them.
     position: LogPosition,
     touched: Vec<Touched>,
+    /// What happened to keys, for those who want to be told.
+    pub(crate) collector: Collector,
 }
 
 /// A place in what a worker has recorded in its current hold.
@@ -27,6 +30,7 @@ pub(crate) struct Mark {
     bytes: usize,
     records: usize,
     touched: usize,
+    events: usize,
 }
 
 impl Recorder {
@@ -40,6 +44,7 @@ impl Recorder {
             run: Run::default(),
             position: LogPosition::default(),
             touched: Vec::new(),
+            collector: Collector::default(),
         }
     }
 
@@ -70,7 +75,12 @@ impl Recorder {
 
     /// The place that has been reached.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { bytes: self.run.bytes.len(), records: self.run.records.len(), touched: self.touched.len() }
+        Mark {
+            bytes: self.run.bytes.len(),
+            records: self.run.records.len(),
+            touched: self.touched.len(),
+            events: self.collector.len(),
+        }
     }
 
     /// Forgets what was recorded behind a place of the same hold.
@@ -78,6 +88,7 @@ impl Recorder {
         self.run.bytes.truncate(mark.bytes);
         self.run.records.truncate(mark.records);
         self.touched.truncate(mark.touched);
+        self.collector.truncate(mark.events);
     }
 
     /// The place in the log behind the last effect.

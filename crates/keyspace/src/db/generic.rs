@@ -147,12 +147,13 @@ impl Db<'_, '_> {
         if self.find(from).is_none() {
             return false;
         }
-        if from.bytes != to.bytes {
-            let (carried, kind, expiry) = self.carry(from).expect("the key was just found");
-            let found = self.find(from).expect("the key was just found");
-            self.take_at(from, found);
-            self.settle(to, carried, kind, expiry);
+        if from.bytes == to.bytes {
+            return true;
         }
+        let (carried, kind, expiry) = self.carry(from).expect("the key was just found");
+        let found = self.find(from).expect("the key was just found");
+        self.take_at(from, found);
+        self.settle(to, carried, kind, expiry);
         self.record(&Effect::Rename { from: from.bytes, to: to.bytes });
         true
     }
@@ -178,7 +179,13 @@ impl Db<'_, '_> {
         true
     }
 
-    /// Puts a whole value under a key, over whatever is there (RESTORE, and loading with recording off).
+    /// Puts a whole value under a key that begins anew: what was there goes first.
+    pub fn restore(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
+        self.take(key);
+        self.set_value(key, value, expiry);
+    }
+
+    /// Puts a whole value under a key, over whatever is there.
     pub fn set_value(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
         let found = self.find(key);
         match value {
@@ -269,12 +276,19 @@ impl Db<'_, '_> {
         Some((carried, found.kind(), found.meta.expiry))
     }
 
-    /// Puts a carried value under a key, over whatever is there.
+    /// Puts a carried value under a key that begins anew: what was there goes first.
     fn settle(&mut self, key: &Key<'_>, carried: Carried, kind: Kind, expiry: Option<UnixMs>) {
-        let found = self.find(key);
+        self.take(key);
         match carried {
-            Carried::Bytes(bytes) => self.put(key, found, NewPayload::Inline(&bytes), kind, expiry),
-            Carried::Object(value) => self.put(key, found, NewPayload::Object(value), kind, expiry),
+            Carried::Bytes(bytes) => self.put(key, None, NewPayload::Inline(&bytes), kind, expiry),
+            Carried::Object(value) => self.put(key, None, NewPayload::Object(value), kind, expiry),
+        }
+    }
+
+    /// Removes a key, if it is there, without a record.
+    fn take(&mut self, key: &Key<'_>) {
+        if let Some(found) = self.find(key) {
+            self.take_at(key, found);
         }
     }
 

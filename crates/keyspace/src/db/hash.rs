@@ -12,6 +12,7 @@ use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
 use crate::effect::Effect;
+use crate::event::Change;
 use crate::key::Key;
 
 /// Due fields removed on the way of one change; the rest is left to the next one or to active expiry.
@@ -40,8 +41,7 @@ impl Db<'_, '_> {
     ) -> Result<usize, WrongType> {
         let found = self.find_hash(key)?;
         if matches!(expiry, FieldExpiry::At(at) if at <= self.access.now) {
-            let names: Vec<&[u8]> = fields.iter().map(|(field, _)| *field).collect();
-            return self.hash_delete(key, &names).map(|_| 0);
+            return self.set_passed_fields(key, found, fields).map(|()| 0);
         }
         let added = if self.overwrite(key, found, fields, expiry) {
             0
@@ -53,6 +53,25 @@ impl Db<'_, '_> {
         self.record(&Effect::SetFields { key: key.bytes, fields });
         self.record_field_expiry(key, fields, expiry)?;
         Ok(added)
+    }
+
+    /// What remains of fields whose time has passed: nothing, but it is told as if they had been there for a moment.
+    fn set_passed_fields(
+        &mut self,
+        key: &Key<'_>,
+        found: Option<Found>,
+        fields: &[(&[u8], &[u8])],
+    ) -> Result<(), WrongType> {
+        if found.is_none() {
+            self.tell_birth(key);
+        }
+        self.tell(key, Change::FieldsSet);
+        let names: Vec<&[u8]> = fields.iter().map(|(field, _)| *field).collect();
+        let were_there = self.hash_delete(key, &names)?;
+        if !were_there.contains(&true) {
+            self.tell(key, Change::FieldsDeleted);
+        }
+        Ok(())
     }
 
     /// Removes fields; tells for each whether it was there.
@@ -223,7 +242,8 @@ impl Db<'_, '_> {
         self.access.counters.expired_fields += names.len() as u64;
         let fields: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
         if !fields.is_empty() {
-            self.record(&Effect::DeleteFields { key: key.bytes, fields: &fields });
+            let effect = Effect::DeleteFields { key: key.bytes, fields: &fields };
+            self.record_as(Change::FieldsExpired, key, &effect);
         }
         names.len()
     }
@@ -246,7 +266,7 @@ impl Db<'_, '_> {
                 for (field, _) in fields {
                     let kept = self.hash_to_change(key)?.and_then(|hash| hash.entry(field)?.expiry);
                     if let Some(at) = kept {
-                        self.record(&Effect::SetFieldExpiry { key: key.bytes, at, fields: &[field] });
+                        self.record_untold(&Effect::SetFieldExpiry { key: key.bytes, at, fields: &[field] });
                     }
                 }
             }

@@ -11,6 +11,7 @@ use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
 use crate::effect::Effect;
+use crate::event::Change;
 use crate::key::Key;
 
 /// From so many elements on, what a command takes out of a list is freed where nobody waits.
@@ -131,9 +132,13 @@ impl Db<'_, '_> {
     pub fn list_trim(&mut self, key: &Key<'_>, kept: Range<usize>) -> Result<(), WrongType> {
         let Some(found) = self.find_list(key)? else { return Ok(()) };
         let length = self.list_at(key, found)?.len();
+        if kept == (0..length) {
+            self.tell(key, Change::ListTrimmed); // nothing is too many, which is told all the same
+            return Ok(());
+        }
         if kept.is_empty() {
             self.take_at(key, found);
-        } else if kept != (0..length) {
+        } else {
             self.remove_elements(key, found, kept.end..length);
             // What is left is not empty, so the key is where it was unless the list changed its form.
             let found = self.find(key).expect("some elements are kept");

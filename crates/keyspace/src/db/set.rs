@@ -11,6 +11,7 @@ use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
 use crate::effect::{Effect, Removal};
+use crate::event::Change;
 use crate::key::Key;
 
 /// Members in one effect when a command removes many, so that no effect grows without limit.
@@ -71,12 +72,21 @@ impl Db<'_, '_> {
             return Ok(is_there);
         }
         self.edit_set(from, Some(found), |edit| edit.remove(member));
+        self.tell(from, Change::MembersRemoved);
         let target = self.find(to);
-        self.edit_set(to, target, |edit| {
+        let is_new = self.edit_set(to, target, |edit| {
             edit.expect(member, 1);
             edit.add(member)
         });
-        self.record(&Effect::MoveMember { from: from.bytes, to: to.bytes, member });
+        if is_new {
+            self.record_as(
+                Change::MembersAdded,
+                to,
+                &Effect::MoveMember { from: from.bytes, to: to.bytes, member },
+            );
+        } else {
+            self.record_untold(&Effect::RemoveMembers { key: from.bytes, members: &[member] });
+        }
         Ok(true)
     }
 
@@ -92,7 +102,9 @@ impl Db<'_, '_> {
         let (length, count) = (set.len(), count.min(set.len()));
         if count == length {
             set.iter().for_each(|member| each(&member));
-            self.remove_at(key, found, Removal::Deleted);
+            self.take_at(key, found);
+            let effect = Effect::Delete { key: key.bytes, reason: Removal::Deleted };
+            self.record_as(Change::MembersRemoved, key, &effect);
         } else if (length - count) * REBUILT_BELOW <= count && set.encoding() != Encoding::Listpack {
             self.keep_some(key, found, length - count, each);
         } else if count > 0 {

@@ -6,7 +6,8 @@ use value::table::{NewPayload, Payload};
 use value::{Blob, Kind, StringRef, Value};
 
 use super::{Db, Expiry, Found, WrongType};
-use crate::effect::Effect;
+use crate::effect::{Effect, Removal};
+use crate::event::Change;
 use crate::key::Key;
 
 impl Db<'_, '_> {
@@ -23,13 +24,35 @@ impl Db<'_, '_> {
         self.string_at(key, found).map(Some)
     }
 
-    /// Gives a key a string, over a value of any type.
+    /// Gives a key a string, over a value of any type. A time that has passed leaves no key.
     #[inline]
     pub fn set_string(&mut self, key: &Key<'_>, value: &[u8], expiry: Expiry) {
+        if matches!(expiry, Expiry::At(at) if at <= self.access.now) {
+            return self.set_passed_string(key);
+        }
         let found = self.find(key);
+        let is_due = matches!(expiry, Expiry::At(_));
         let expiry = expiry.apply(found.and_then(|found| found.meta.expiry));
         self.put_string(key, found, value, Kind::String, expiry);
         self.record(&Effect::SetString { key: key.bytes, value: StringRef::Inline(value), expiry });
+        if is_due {
+            self.tell(key, Change::ExpirySet);
+        }
+    }
+
+    /// What remains of a string whose time has passed: nothing, but it is told as if it had been there for a moment.
+    fn set_passed_string(&mut self, key: &Key<'_>) {
+        let found = self.find(key);
+        if found.is_none() {
+            self.tell_birth(key);
+        }
+        self.tell(key, Change::StringSet);
+        self.tell(key, Change::ExpirySet);
+        if let Some(found) = found {
+            self.take_at(key, found);
+            self.record_untold(&Effect::Delete { key: key.bytes, reason: Removal::Deleted });
+        }
+        self.tell(key, Change::Expired);
     }
 
     /// Adds bytes at the end of a string, which begins empty; returns its new length.

@@ -12,6 +12,7 @@ use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
 use crate::effect::Effect;
+use crate::event::Change;
 use crate::key::Key;
 
 /// From so many members on, what a command takes out of a sorted set is freed where nobody waits.
@@ -76,7 +77,9 @@ impl Db<'_, '_> {
         let found = self.find_zset(key)?;
         let outcome = self.edit_zset(key, found, |edit| edit.add(member, score, rule));
         if let Some(score) = outcome.ok().and_then(Outcome::changed) {
-            self.record(&Effect::SetScores { key: key.bytes, members: &[(score, member)] });
+            let change = if rule.is_increment { Change::ScoreAdded } else { Change::ScoresSet };
+            let effect = Effect::SetScores { key: key.bytes, members: &[(score, member)] };
+            self.record_as(change, key, &effect);
         }
         Ok(outcome)
     }
