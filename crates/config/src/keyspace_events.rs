@@ -43,6 +43,14 @@ impl KeyspaceEvents {
     /// `n`: new keys.
     pub const NEW: Self = Self(1 << 13);
 
+    /// `KE`: the channels, without which nothing is published.
+    pub const CHANNELS: Self = Self(Self::KEYSPACE.0 | Self::KEYEVENT.0);
+
+    /// Whether some class of `other` is in this set.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether all classes of `other` are in this set.
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

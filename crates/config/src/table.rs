@@ -178,7 +178,7 @@ parameters! {
     ["Databases and expiry"]
         Databases, "databases", "", integer(1, 65_535), "16", Startup, Acts, "Number of databases, selected by SELECT.";
         ActiveExpireEffort, "active-expire-effort", "", integer(1, 10), "1", Runtime, Acts, "Share of time spent on removing expired keys, from 1 to 10.";
-        NotifyKeyspaceEvents, "notify-keyspace-events", "", KEYSPACE_EVENTS, "", Runtime, Accepted, "Events on keys that are published, as a set of letters.";
+        NotifyKeyspaceEvents, "notify-keyspace-events", "", KEYSPACE_EVENTS, "", Runtime, Acts, "Events on keys that are published, as a set of letters.";
         LazyfreeLazyEviction, "lazyfree-lazy-eviction", "", YES_NO, "no", Runtime, Accepted, "Free evicted values in the background; large ones always are here.";
         LazyfreeLazyExpire, "lazyfree-lazy-expire", "", YES_NO, "no", Runtime, Accepted, "Free expired values in the background; large ones always are here.";
         LazyfreeLazyServerDel, "lazyfree-lazy-server-del", "", YES_NO, "no", Runtime, Accepted, "Free overwritten values in the background; large ones always are here.";

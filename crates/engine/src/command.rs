@@ -4,6 +4,7 @@
 //! Everything else (ACL categories, COMMAND DOCS, statistics, completion) is derived from it.
 
 use acl::Permission;
+use config::KeyspaceEvents;
 
 use crate::args::Args;
 use crate::context::Context;
@@ -347,6 +348,9 @@ pub struct Command {
     pub channels: Channels,
     /// Which databases it concerns.
     pub databases: Databases,
+    /// What its change of a value is called in notifications, and their class, if that depends on the command; see
+    /// [`mod@crate::notifications`].
+    pub event: Option<(KeyspaceEvents, &'static str)>,
     /// What is done with the key, where that depends on the arguments; `keys` names the most.
     pub access_by: Option<fn(&Args<'_>) -> Access>,
     /// What it is like.
@@ -382,6 +386,7 @@ impl Command {
             key_note: "",
             channels: Channels::None,
             databases: Databases::Selected,
+            event: None,
             access_by: None,
             flags: Flags::NONE,
             categories: &[],
@@ -434,6 +439,13 @@ impl Command {
     #[must_use]
     pub const fn databases(mut self, databases: Databases) -> Self {
         self.databases = databases;
+        self
+    }
+
+    /// With the name and class of what it does to a value.
+    #[must_use]
+    pub const fn event(mut self, class: KeyspaceEvents, name: &'static str) -> Self {
+        self.event = Some((class, name));
         self
     }
 

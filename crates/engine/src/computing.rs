@@ -202,6 +202,7 @@ impl<S: Stored> Computation for Attempt<S> {
         reply: &mut Reply<'_>,
     ) -> Result<Progress, Error> {
         let Self { made, read, shards, left } = self;
+        ctx.access.tell_no_misses(); // they were told when the command came
         ctx.with_shards(shards, |ctx| {
             let now = read(ctx, args)?;
             if !made.is_same(&now) {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use keyspace::{Access, Db, DbIndex, Key};
+use keyspace::{Access, Db, DbIndex, Key, Wanted};
 use stdx::time::UnixMs;
 
 use crate::args::Args;
@@ -147,6 +147,13 @@ impl<'k> Context<'_, 'k> {
     /// Tells those who watch, cache or wait what the command has touched, while its shards are locked.
     pub(crate) fn tell_observers(&mut self) {
         tell_observers(self.shared, self.access, (self.invalidations, self.feeder), Some(self.session));
+    }
+
+    /// Lets the keyspace tell what the command does to keys, if somebody listens. What a file brings back is told to nobody.
+    #[inline]
+    pub(crate) fn want_events(&mut self) {
+        let wanted = self.shared.notifications.wanted(&self.shared.pubsub, Some(self.row.index));
+        self.access.want_events(if self.session.is_loader { Wanted::default() } else { wanted });
     }
 
     /// Remembers which keys the client has read if it caches them. Their shards are locked.

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
-use keyspace::{Access, Busy, DbIndex, Evictor, Garbage, Rule, Target};
+use keyspace::{Access, Busy, DbIndex, Evictor, ExpiryBudget, Garbage, Rule, Target};
 use stdx::quote::write_quoted;
 use stdx::time::UnixMs;
 
@@ -160,10 +160,20 @@ impl<'k> Worker<'k> {
             return Eviction::Impossible;
         }
         access.start_unit();
+        access.want_events(shared.notifications.wanted(&shared.pubsub, None));
         let gone = access.db(victim.database).evict(&key, &victim, rule);
         tell_observers(shared, access, (&mut self.invalidations, &mut self.feeder), None);
         access.unlock();
         if gone { Eviction::Done } else { Eviction::Missed }
+    }
+
+    /// Removes due keys and fields, up to the budget; whether there is more to do at once. Called inside a batch, with nothing
+    /// locked.
+    pub fn expire(&mut self, shared: &Shared, budget: &mut ExpiryBudget) -> bool {
+        self.access.want_events(shared.notifications.wanted(&shared.pubsub, None));
+        let more = self.access.expire_some(budget);
+        tell_observers(shared, &mut self.access, (&mut self.invalidations, &mut self.feeder), None);
+        more
     }
 
     /// Whether there are keys that may go.
@@ -401,13 +411,9 @@ impl<'k> Worker<'k> {
         close(session, shared, &mut self.desk);
     }
 
-    /// Tells those who watch or cache what was touched outside a command.
-    pub fn tell_observers(&mut self, shared: &Shared) {
-        tell_observers(shared, &mut self.access, (&mut self.invalidations, &mut self.feeder), None);
-    }
-
     /// Serves those who could not be served behind the command that made their keys ready. Nothing is locked.
     pub fn feed_later(&mut self, shared: &Shared, host: &dyn Host) {
+        self.access.want_events(shared.notifications.wanted(&shared.pubsub, None));
         let Self { access, invalidations, desk, interpreters, feeder, .. } = self;
         Serving { access, shared, host, invalidations, desk, interpreters, feeder }.later();
     }
@@ -437,6 +443,7 @@ impl<'k> Worker<'k> {
         let mut shards: Vec<usize> = moved.iter().map(|(key, _)| access.shard_of(key)).collect();
         access.try_lock(&mut shards).ok()?;
         access.start_unit();
+        access.want_events(shared.notifications.wanted(&shared.pubsub, None));
         let mut db = access.db(migration.from);
         for (key, parcel) in moved {
             let is_same = db.expiry(&key) == Some(parcel.expiry)
@@ -485,6 +492,7 @@ fn guarded<'c, 'k>(
     let begin = reply.buffer().len();
     let touching = !context.session.no_touch || context.row.command.name == "TOUCH";
     context.access.set_touching(touching);
+    context.want_events();
     let outcome = catch_unwind(AssertUnwindSafe(|| body(context, reply)));
     let failed = match outcome {
         Ok(Ok(())) => reply.buffer().get(begin) == Some(&b'-'),

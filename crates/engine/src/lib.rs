@@ -26,6 +26,7 @@ pub mod host;
 pub mod latency;
 pub mod meter;
 pub mod migration;
+pub mod notifications;
 pub mod permission;
 pub mod pubsub;
 pub mod rates;

@@ -13,6 +13,7 @@ use crate::blocking::Blocking;
 use crate::client::Clients;
 use crate::latency::Latency;
 use crate::meter::Meter;
+use crate::notifications::Notifications;
 use crate::pubsub::Directory;
 use crate::rates::{Rates, Totals};
 use crate::scripting::{Running, Scripts};
@@ -39,6 +40,8 @@ pub struct Shared {
     pub blocking: Blocking,
     /// Who is subscribed to what.
     pub pubsub: Directory,
+    /// What is told of keys to subscribers.
+    pub notifications: Notifications,
     /// Who may hold which keys in a cache.
     pub tracking: Tracking,
     /// The scripts that are known.
@@ -165,6 +168,7 @@ impl Shared {
             clients: Clients::default(),
             watchers: Watchers::default(),
             pubsub: Directory::default(),
+            notifications: Notifications::default(),
             tracking: Tracking::default(),
             scripts: Scripts::default(),
             running: Running::new(accesses),

@@ -128,6 +128,7 @@ impl Node {
         let max_query_bytes = config.size(Param::ClientQueryBufferLimit) as usize;
         hot.max_query_bytes.store(max_query_bytes, Ordering::Relaxed);
         hot.max_bulk_bytes.store(config.size(Param::ProtoMaxBulkLen) as i64, Ordering::Relaxed);
+        self.shared.notifications.configure(config.keyspace_events());
         hot.tracking_keys.store(config.integer(Param::TrackingTableMaxKeys) as usize, Ordering::Relaxed);
         let limits = self.shared.keyspace.limits();
         let entries = config.integer(Param::HashMaxListpackEntries) as usize;

@@ -12,6 +12,7 @@ mod position;
 
 use std::sync::atomic::Ordering;
 
+use config::KeyspaceEvents;
 use stdx::number::parse_i64;
 
 use crate::args::Args;
@@ -25,12 +26,16 @@ const FAST: Flags = Flags::FAST;
 
 /// The rows of this group.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("SETBIT", Group::Bitmap, 4, bit::setbit).flags(GROW).key(Access::Update).doc(
-        "2.2.0",
-        "O(1)",
-        "Sets or clears the bit at an offset of the string value. Creates the key if it doesn't exist.",
-        "key offset value",
-    ),
+    Command::new("SETBIT", Group::Bitmap, 4, bit::setbit)
+        .event(KeyspaceEvents::STRING, "setbit")
+        .flags(GROW)
+        .key(Access::Update)
+        .doc(
+            "2.2.0",
+            "O(1)",
+            "Sets or clears the bit at an offset of the string value. Creates the key if it doesn't exist.",
+            "key offset value",
+        ),
     Command::new("GETBIT", Group::Bitmap, 3, bit::getbit).flags(READ.and(FAST)).key(Access::Read).doc(
         "2.2.0",
         "O(1)",
@@ -50,6 +55,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "key bit [start [end [BYTE | BIT]]]",
     ),
     Command::new("BITOP", Group::Bitmap, -4, combine::bitop)
+        .event(KeyspaceEvents::STRING, "set")
         .flags(GROW)
         .keys(Keys::TargetAndSources { target: 2, access: Access::Overwrite })
         .doc(
@@ -60,6 +66,7 @@ pub(super) const COMMANDS: &[Command] = &[
         ),
     Command::new("BITFIELD", Group::Bitmap, -2, field::bitfield)
         .key_note("This command allows both access and modification of the key")
+        .event(KeyspaceEvents::STRING, "setbit")
         .flags(GROW)
         .key(Access::Update)
         .access_by(field::access)

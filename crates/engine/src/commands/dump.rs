@@ -1,5 +1,6 @@
 //! DUMP and RESTORE: a value as a payload that carries its own version and checksum. The format is the host's.
 
+use config::KeyspaceEvents;
 use stdx::number::parse_i64;
 use stdx::time::UnixMs;
 
@@ -23,13 +24,18 @@ pub(super) const COMMANDS: &[Command] = &[
             "Returns a serialized representation of the value stored at a key.",
             "key",
         ),
-    Command::new("RESTORE", Group::Generic, -4, restore).flags(RESTORES).key(Access::Overwrite).doc(
-        "2.6.0",
-        "O(1) to create the new key and O(N) to reconstruct the value, where N is its size.",
-        "Creates a key from the serialized representation of a value.",
-        "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
-    ),
+    Command::new("RESTORE", Group::Generic, -4, restore)
+        .event(KeyspaceEvents::GENERIC, "restore")
+        .flags(RESTORES)
+        .key(Access::Overwrite)
+        .doc(
+            "2.6.0",
+            "O(1) to create the new key and O(N) to reconstruct the value, where N is its size.",
+            "Creates a key from the serialized representation of a value.",
+            "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+        ),
     Command::new("RESTORE-ASKING", Group::Server, -4, restore)
+        .event(KeyspaceEvents::GENERIC, "restore")
         .flags(RESTORES.and(Flags::ASKING))
         .categories(&["keyspace"])
         .key(Access::Overwrite)
@@ -115,10 +121,10 @@ fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         (millis, false) => Some(now.saturating_add_millis(millis)),
     };
     let mut db = ctx.db();
-    db.delete(&key);
-    // A time that has passed leaves no key.
-    if expiry.is_none_or(|at| at > now) {
-        db.set_value(&key, value, expiry);
+    if expiry.is_some_and(|at| at <= now) {
+        db.delete(&key); // a time that has passed leaves no key
+    } else {
+        db.restore(&key, value, expiry);
         if let Some(seconds) = options.idle_seconds {
             db.set_idle_seconds(&key, seconds.min(i64::from(u32::MAX)) as u32);
         }

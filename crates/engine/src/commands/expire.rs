@@ -160,8 +160,9 @@ fn tell(
 ) -> Outcome {
     let key = ctx.key(args, 1);
     let now = ctx.now();
-    let expiry = ctx.db().expiry(&key);
-    reply.integer(told(expiry.is_some(), expiry.flatten(), now, say));
+    let mut db = ctx.db();
+    let is_there = db.exists(&key);
+    reply.integer(told(is_there, db.expiry(&key).flatten(), now, say));
     Ok(())
 }
 

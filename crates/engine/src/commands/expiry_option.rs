@@ -3,6 +3,7 @@
 //! Redis reads all options before it looks at the number of any, so parsing keeps the text and [`ExpiryOption::resolve`]
 //! judges it later. The same option may stand twice, the last one counts; two different ones are a syntax error.
 
+use keyspace::Expiry;
 use stdx::number::parse_i64;
 use stdx::time::UnixMs;
 
@@ -47,6 +48,17 @@ pub(super) enum Wish {
     Persist,
     /// The key is due at this time, which may have passed.
     At(UnixMs),
+}
+
+impl Wish {
+    /// The same for a string that is written anew.
+    pub(super) fn expiry(self) -> Expiry {
+        match self {
+            Self::At(at) => Expiry::At(at),
+            Self::Keep => Expiry::Keep,
+            Self::Absent | Self::Persist => Expiry::Clear,
+        }
+    }
 }
 
 impl Unit {

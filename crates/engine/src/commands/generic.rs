@@ -110,7 +110,9 @@ fn touch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
 
 fn type_of(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 1);
-    reply.simple(ctx.db().kind(&key).map_or("none", Kind::type_name));
+    let mut db = ctx.db();
+    let kind = if db.exists(&key) { db.kind(&key) } else { None };
+    reply.simple(kind.map_or("none", Kind::type_name));
     Ok(())
 }
 

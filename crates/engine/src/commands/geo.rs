@@ -12,6 +12,8 @@ mod search;
 mod shape;
 mod sphere;
 
+use config::KeyspaceEvents;
+
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
 
 const READ: Flags = Flags::READONLY;
@@ -64,6 +66,7 @@ pub(super) const COMMANDS: &[Command] = &[
          [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
     ),
     row("GEOSEARCHSTORE", -8, GROW, Access::Overwrite, search::geosearchstore)
+        .event(KeyspaceEvents::SORTED_SET, "geosearchstore")
         .keys(Keys::Pair { first: Access::Overwrite, second: Access::Read })
         .doc(
             "6.2.0",
@@ -74,6 +77,7 @@ pub(super) const COMMANDS: &[Command] = &[
              [ASC | DESC] [COUNT count [ANY]] [STOREDIST]",
         ),
     row("GEORADIUS", -6, GROW, Access::Read, search::georadius)
+        .event(KeyspaceEvents::SORTED_SET, "georadiusstore")
         .keys(stored_from(6))
         .doc(
             "3.2.0",
@@ -93,6 +97,7 @@ pub(super) const COMMANDS: &[Command] = &[
         )
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument"),
     row("GEORADIUSBYMEMBER", -5, GROW, Access::Read, search::georadiusbymember)
+        .event(KeyspaceEvents::SORTED_SET, "georadiusstore")
         .keys(stored_from(5))
         .doc(
             "3.2.0",

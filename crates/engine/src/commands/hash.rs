@@ -9,6 +9,8 @@ mod read;
 mod walk;
 mod write;
 
+use config::KeyspaceEvents;
+
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
 use crate::tips;
 
@@ -33,20 +35,20 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the value of a field of a hash.",
         "key field",
     ),
-    row("HSET", -4, GROW.and(FAST), Access::Touch, write::hset).doc(
+    row("HSET", -4, GROW.and(FAST), Access::Touch, write::hset).event(KeyspaceEvents::HASH, "hset").doc(
         "2.0.0",
         "O(1) for each field/value pair added, so O(N) to add N field/value pairs.",
         "Sets fields of a hash to values; creates the hash if it doesn't exist.",
         "key field value [field value ...]",
     ),
-    row("HMSET", -4, GROW.and(FAST), Access::Touch, write::hmset).doc(
+    row("HMSET", -4, GROW.and(FAST), Access::Touch, write::hmset).event(KeyspaceEvents::HASH, "hset").doc(
         "2.0.0",
         "O(N) where N is the number of fields being set.",
         "Sets fields of a hash to values; HSET answers how many were new.",
         "key field value [field value ...]",
     )
 .deprecated("4.0.0", "`HSET` with multiple field-value pairs"),
-    row("HSETNX", 4, GROW.and(FAST), Access::Insert, write::hsetnx).doc(
+    row("HSETNX", 4, GROW.and(FAST), Access::Insert, write::hsetnx).event(KeyspaceEvents::HASH, "hset").doc(
         "2.0.0",
         "O(1)",
         "Sets a field of a hash to a value only when the field doesn't exist.",
@@ -100,13 +102,15 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the length of the value of a field of a hash.",
         "key field",
     ),
-    row("HINCRBY", 4, GROW.and(FAST), Access::Update, increment::hincrby).doc(
+    row("HINCRBY", 4, GROW.and(FAST), Access::Update, increment::hincrby)
+        .event(KeyspaceEvents::HASH, "hincrby").doc(
         "2.0.0",
         "O(1)",
         "Increments the integer value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
         "key field increment",
     ),
-    row("HINCRBYFLOAT", 4, GROW.and(FAST), Access::Update, increment::hincrbyfloat).doc(
+    row("HINCRBYFLOAT", 4, GROW.and(FAST), Access::Update, increment::hincrbyfloat)
+        .event(KeyspaceEvents::HASH, "hincrbyfloat").doc(
         "2.6.0",
         "O(1)",
         "Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
@@ -137,7 +141,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] \
          FIELDS numfields field [field ...]",
     ),
-    row("HSETEX", -6, GROW.and(FAST), Access::Touch, exchange::hsetex).doc(
+    row("HSETEX", -6, GROW.and(FAST), Access::Touch, exchange::hsetex)
+        .event(KeyspaceEvents::HASH, "hset").doc(
         "8.0.0",
         "O(N) where N is the number of fields being set.",
         "Sets fields of a hash to values and when they expire, under conditions if wished.",
@@ -212,6 +217,7 @@ const IMPORT: &[Command] = &[
     ),
     Command::new("SET", Group::Hash, -5, import::set)
         .flags(GROW)
+        .event(KeyspaceEvents::HASH, "hset")
         .keys(Keys::Range { first: 2, last: 2, step: 1, access: Access::Overwrite })
         .doc(
             "8.10.0",

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use config::KeyspaceEvents;
 use keyspace::{Expiry, Key, NotAdded};
 use value::hyperloglog::{self, Encoding, Fault, REGISTERS, Registers};
 
@@ -15,7 +16,8 @@ const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
 
 /// The rows of this group.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("PFADD", Group::HyperLogLog, -2, pfadd).flags(GROW.and(Flags::FAST)).key(Access::Insert).doc(
+    Command::new("PFADD", Group::HyperLogLog, -2, pfadd)
+        .event(KeyspaceEvents::STRING, "pfadd").flags(GROW.and(Flags::FAST)).key(Access::Insert).doc(
         "2.8.9",
         "O(1) to add every element.",
         "Adds elements to a HyperLogLog key. Creates the key if it doesn't exist.",
@@ -32,7 +34,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Estimates how many distinct elements HyperLogLogs have seen.",
             "key [key ...]",
         ),
-    Command::new("PFMERGE", Group::HyperLogLog, -2, pfmerge)
+    Command::new("PFMERGE", Group::HyperLogLog, -2, pfmerge).event(KeyspaceEvents::STRING, "pfadd")
         .flags(GROW)
         .keys(Keys::TargetAndSources { target: 1, access: Access::Absorb })
         .doc(

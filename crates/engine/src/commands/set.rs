@@ -5,6 +5,8 @@ mod change;
 mod read;
 mod walk;
 
+use config::KeyspaceEvents;
+
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
 use crate::tips;
 
@@ -44,21 +46,25 @@ pub(super) const COMMANDS: &[Command] = &[
         "Adds members to a set; creates the set if it doesn't exist.",
         "key member [member ...]",
     ),
-    row("SREM", -3, WRITE.and(FAST), Access::Shrink, change::srem).doc(
+    row("SREM", -3, WRITE.and(FAST), Access::Shrink, change::srem).event(KeyspaceEvents::SET, "srem").doc(
         "1.0.0",
         "O(N) where N is the number of members to be removed.",
         "Removes members of a set, and the set with its last member.",
         "key member [member ...]",
     ),
     row("SMOVE", 4, WRITE.and(FAST), Access::Take, change::smove)
+        .event(KeyspaceEvents::SET, "srem")
         .keys(Keys::Pair { first: Access::Take, second: Access::Insert })
         .doc("1.0.0", "O(1)", "Moves a member from a set to another.", "source destination member"),
-    row("SPOP", -2, WRITE.and(FAST), Access::Take, change::spop).tips(tips::OUTPUT_VARIES).doc(
-        "1.0.0",
-        "O(1), or O(N) where N is the count, if it is given.",
-        "Removes random members of a set and returns them, and the set with its last member.",
-        "key [count]",
-    ),
+    row("SPOP", -2, WRITE.and(FAST), Access::Take, change::spop)
+        .event(KeyspaceEvents::SET, "spop")
+        .tips(tips::OUTPUT_VARIES)
+        .doc(
+            "1.0.0",
+            "O(1), or O(N) where N is the count, if it is given.",
+            "Removes random members of a set and returns them, and the set with its last member.",
+            "key [count]",
+        ),
     row("SCARD", 2, READ.and(FAST), Access::Look, read::scard).doc(
         "1.0.0",
         "O(1)",

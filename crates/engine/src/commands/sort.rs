@@ -15,6 +15,7 @@ mod pattern;
 
 use std::sync::Arc;
 
+use config::KeyspaceEvents;
 use keyspace::Key;
 use value::{List, Value, list};
 
@@ -49,7 +50,7 @@ const fn row(name: &'static str, flags: Flags, stores: bool, handler: Handler) -
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    row("SORT", Flags::WRITE.and(Flags::DENYOOM), true, sort).doc(
+    row("SORT", Flags::WRITE.and(Flags::DENYOOM), true, sort).event(KeyspaceEvents::LIST, "sortstore").doc(
         "1.0.0",
         COST,
         "Sorts the elements of a list, a set or a sorted set, and stores the result if wished.",
@@ -159,7 +160,7 @@ fn with_other_keys(
     some.extend(options.target.map(|at| ctx.access.shard_of(&ctx.key(args, at))));
     options.for_each_key(&source, &mut |name| some.push(ctx.access.shard_of(&ctx.key_of(name))));
     let changed = ctx.with_shards(&mut some, |ctx| {
-        if !Source::of_key(ctx, &key)?.is_same(&source) {
+        if !Source::again(ctx, &key)?.is_same(&source) {
             return Ok::<_, Error>(Some(options));
         }
         under_locks(ctx, args, options, reply)?;

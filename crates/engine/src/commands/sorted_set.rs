@@ -13,6 +13,7 @@ mod remove;
 mod shown;
 mod walk;
 
+use config::KeyspaceEvents;
 use keyspace::{Db, Key};
 use value::{Value, ZSet};
 
@@ -62,19 +63,22 @@ pub(super) const COMMANDS: &[Command] = &[
         "Removes members of a sorted set, and the sorted set with its last member.",
         "key member [member ...]",
     ),
-    row("ZREMRANGEBYRANK", 4, WRITE, Access::Shrink, remove::by_rank).doc(
+    row("ZREMRANGEBYRANK", 4, WRITE, Access::Shrink, remove::by_rank)
+        .event(KeyspaceEvents::SORTED_SET, "zremrangebyrank").doc(
         "2.0.0",
         "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
         "Removes the members of a sorted set within a range of positions.",
         "key start stop",
     ),
-    row("ZREMRANGEBYSCORE", 4, WRITE, Access::Shrink, remove::by_score).doc(
+    row("ZREMRANGEBYSCORE", 4, WRITE, Access::Shrink, remove::by_score)
+        .event(KeyspaceEvents::SORTED_SET, "zremrangebyscore").doc(
         "1.2.0",
         "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
         "Removes the members of a sorted set within a range of scores.",
         "key min max",
     ),
-    row("ZREMRANGEBYLEX", 4, WRITE, Access::Shrink, remove::by_member).doc(
+    row("ZREMRANGEBYLEX", 4, WRITE, Access::Shrink, remove::by_member)
+        .event(KeyspaceEvents::SORTED_SET, "zremrangebylex").doc(
         "2.8.9",
         "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
         "Removes the members of a sorted set within a range of members.",
@@ -129,6 +133,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
     ),
     row("ZRANGESTORE", -5, GROW, Access::Overwrite, range::zrangestore)
+        .event(KeyspaceEvents::SORTED_SET, "zrangestore")
         .keys(Keys::Pair { first: Access::Overwrite, second: Access::Read })
         .doc(
             "6.2.0",
@@ -239,7 +244,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the members that are in at least one of several sorted sets.",
         "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
     ),
-    row("ZUNIONSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zunionstore).keys(TARGET_AND_COUNTED).doc(
+    row("ZUNIONSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zunionstore)
+        .event(KeyspaceEvents::SORTED_SET, "zunionstore").keys(TARGET_AND_COUNTED).doc(
         "2.0.0",
         "O(N)+O(M*log(M)) where N is the number of members of all sorted sets and M the number of members stored.",
         "Stores the members that are in at least one of several sorted sets in a key.",
@@ -252,7 +258,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the members that are in each of several sorted sets.",
         "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
     ),
-    row("ZINTERSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zinterstore).keys(TARGET_AND_COUNTED).doc(
+    row("ZINTERSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zinterstore)
+        .event(KeyspaceEvents::SORTED_SET, "zinterstore").keys(TARGET_AND_COUNTED).doc(
         "2.0.0",
         "O(N*K*log(N))+O(M*log(M)) where N is the number of members of the smallest sorted set, K the number of sorted \
          sets and M the number of members stored.",
@@ -271,7 +278,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the members of the first of several sorted sets that are in none of the others.",
         "numkeys key [key ...] [WITHSCORES]",
     ),
-    row("ZDIFFSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zdiffstore).keys(TARGET_AND_COUNTED).doc(
+    row("ZDIFFSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zdiffstore)
+        .event(KeyspaceEvents::SORTED_SET, "zdiffstore").keys(TARGET_AND_COUNTED).doc(
         "6.2.0",
         "O(N*K*log(N)) where N is the number of members of the first sorted set and K the number of sorted sets.",
         "Stores the members of the first of several sorted sets that are in none of the others in a key.",

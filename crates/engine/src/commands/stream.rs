@@ -20,6 +20,8 @@ use stdx::number::parse_i64;
 use value::Stream;
 use value::stream::{Bound, Entry, Group as ConsumerGroup, Id};
 
+use config::KeyspaceEvents;
+
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
 use crate::error::Error;
@@ -188,7 +190,7 @@ const GROUP_COMMANDS: &[Command] = &[
         "Removes a group from a stream.",
         "key group",
     ),
-    sub("SETID", -5, WRITE, Access::Touch, group::set_id).doc(
+    sub("SETID", -5, WRITE, Access::Touch, group::set_id).event(KeyspaceEvents::STREAM, "xgroup-setid").doc(
         "5.0.0",
         "O(1)",
         "Sets the last entry that a group has had.",

@@ -10,6 +10,7 @@ mod many;
 pub(super) mod range;
 mod set;
 
+use config::KeyspaceEvents;
 use std::sync::atomic::Ordering;
 
 use crate::command::{Access, Command, Flags, Group, Keys};
@@ -39,35 +40,38 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the string value of a key.",
         "key",
     ),
-    row("SET", -3, GROW, set::set).key(Access::Exchange).key_note("RW and ACCESS due to the optional `GET` argument").access_by(set::access).doc(
+    row("SET", -3, GROW, set::set)
+        .event(KeyspaceEvents::STRING, "set").key(Access::Exchange)
+        .key_note("RW and ACCESS due to the optional `GET` argument").access_by(set::access).doc(
         "1.0.0",
         "O(1)",
         "Sets the string value of a key, under conditions and with an expiry if wished.",
         "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] \
          [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
     ),
-    row("SETNX", 3, GROW.and(FAST), set::setnx).key(Access::Create).doc(
+    row("SETNX", 3, GROW.and(FAST), set::setnx).event(KeyspaceEvents::STRING, "set").key(Access::Create).doc(
         "1.0.0",
         "O(1)",
         "Sets the string value of a key only when the key doesn't exist.",
         "key value",
     )
 .deprecated("2.6.12", "`SET` with the `NX` argument"),
-    row("SETEX", 4, GROW, set::setex).key(Access::Overwrite).doc(
+    row("SETEX", 4, GROW, set::setex).event(KeyspaceEvents::STRING, "set").key(Access::Overwrite).doc(
         "2.0.0",
         "O(1)",
         "Sets the string value and the expiry of a key in seconds.",
         "key seconds value",
     )
 .deprecated("2.6.12", "`SET` with the `EX` argument"),
-    row("PSETEX", 4, GROW, set::psetex).key(Access::Overwrite).doc(
+    row("PSETEX", 4, GROW, set::psetex).event(KeyspaceEvents::STRING, "set").key(Access::Overwrite).doc(
         "2.6.0",
         "O(1)",
         "Sets the string value and the expiry of a key in milliseconds.",
         "key milliseconds value",
     )
 .deprecated("2.6.12", "`SET` with the `PX` argument"),
-    row("GETSET", 3, GROW.and(FAST), set::getset).key(Access::Exchange).doc(
+    row("GETSET", 3, GROW.and(FAST), set::getset)
+        .event(KeyspaceEvents::STRING, "set").key(Access::Exchange).doc(
         "1.0.0",
         "O(1)",
         "Sets the string value of a key and returns the one before.",
@@ -104,7 +108,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "Deletes a key if its value equals the given one.",
         "key value",
     ),
-    row("APPEND", 3, GROW.and(FAST), range::append).key(Access::Insert).doc(
+    row("APPEND", 3, GROW.and(FAST), range::append)
+        .event(KeyspaceEvents::STRING, "append").key(Access::Insert).doc(
         "2.0.0",
         "O(1). The amortized time complexity is O(1) assuming the appended value is small.",
         "Appends a string to the value of a key, which is created if it doesn't exist.",
@@ -129,43 +134,50 @@ pub(super) const COMMANDS: &[Command] = &[
         "key start end",
     )
 .deprecated("2.0.0", "`GETRANGE`"),
-    row("SETRANGE", 4, GROW, range::setrange).key(Access::Patch).doc(
+    row("SETRANGE", 4, GROW, range::setrange)
+        .event(KeyspaceEvents::STRING, "setrange").key(Access::Patch).doc(
         "2.2.0",
         "O(1), not counting the time taken to copy the new string in place.",
         "Overwrites a part of a string value from an offset on; creates the key if it doesn't exist.",
         "key offset value",
     ),
-    row("INCR", 2, GROW.and(FAST), increment::incr).key(Access::Update).doc(
+    row("INCR", 2, GROW.and(FAST), increment::incr)
+        .event(KeyspaceEvents::STRING, "incrby").key(Access::Update).doc(
         "1.0.0",
         "O(1)",
         "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
         "key",
     ),
-    row("DECR", 2, GROW.and(FAST), increment::decr).key(Access::Update).doc(
+    row("DECR", 2, GROW.and(FAST), increment::decr)
+        .event(KeyspaceEvents::STRING, "incrby").key(Access::Update).doc(
         "1.0.0",
         "O(1)",
         "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
         "key",
     ),
-    row("INCRBY", 3, GROW.and(FAST), increment::incrby).key(Access::Update).doc(
+    row("INCRBY", 3, GROW.and(FAST), increment::incrby)
+        .event(KeyspaceEvents::STRING, "incrby").key(Access::Update).doc(
         "1.0.0",
         "O(1)",
         "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
         "key increment",
     ),
-    row("DECRBY", 3, GROW.and(FAST), increment::decrby).key(Access::Update).doc(
+    row("DECRBY", 3, GROW.and(FAST), increment::decrby)
+        .event(KeyspaceEvents::STRING, "incrby").key(Access::Update).doc(
         "1.0.0",
         "O(1)",
         "Decrements the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
         "key decrement",
     ),
-    row("INCRBYFLOAT", 3, GROW.and(FAST), increment::incrbyfloat).key(Access::Update).doc(
+    row("INCRBYFLOAT", 3, GROW.and(FAST), increment::incrbyfloat)
+        .event(KeyspaceEvents::STRING, "incrbyfloat").key(Access::Update).doc(
         "2.6.0",
         "O(1)",
         "Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
         "key increment",
     ),
-    row("INCREX", -2, GROW.and(FAST), increx::increx).key(Access::Update).doc(
+    row("INCREX", -2, GROW.and(FAST), increx::increx)
+        .event(KeyspaceEvents::STRING, "incrby").key(Access::Update).doc(
         "8.8.0",
         "O(1)",
         "Increments the numeric value of a key within bounds and sets its expiry.",
@@ -180,7 +192,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Returns the string values of several keys.",
             "key [key ...]",
         ),
-    row("MSET", -3, GROW, many::mset).tips(tips::MULTI_SHARD)
+    row("MSET", -3, GROW, many::mset).event(KeyspaceEvents::STRING, "set").tips(tips::MULTI_SHARD)
         .keys(Keys::Range { first: 1, last: -1, step: 2, access: Access::Overwrite })
         .doc(
             "1.0.1",
@@ -188,7 +200,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Sets the string values of several keys at once.",
             "key value [key value ...]",
         ),
-    row("MSETNX", -3, GROW, many::msetnx)
+    row("MSETNX", -3, GROW, many::msetnx).event(KeyspaceEvents::STRING, "set")
         .keys(Keys::Range { first: 1, last: -1, step: 2, access: Access::Create })
         .doc(
             "1.0.1",
@@ -196,7 +208,8 @@ pub(super) const COMMANDS: &[Command] = &[
             "Sets the string values of several keys at once, only when none of the keys exists.",
             "key value [key value ...]",
         ),
-    row("MSETEX", -4, GROW, many::msetex).keys(Keys::Counted { at: 1, step: 2, access: Access::Overwrite }).doc(
+    row("MSETEX", -4, GROW, many::msetex)
+        .event(KeyspaceEvents::STRING, "set").keys(Keys::Counted { at: 1, step: 2, access: Access::Overwrite }).doc(
         "8.4.0",
         "O(N) where N is the number of keys to set.",
         "Sets the string values of several keys at once, under a condition and with one expiry if wished.",

@@ -40,22 +40,15 @@ impl Desk {
         is_shard: bool,
         (channel, payload): (&[u8], &[u8]),
     ) -> usize {
-        let kind = if is_shard { Kind::Shard } else { Kind::Channel };
-        let patterns = if is_shard { Vec::new() } else { directory.matching(channel) };
-        let found = directory.find(kind, channel).map(|(name, workers)| (kind, name, workers));
-        let patterns = patterns.into_iter().map(|(name, workers)| (Kind::Pattern, name, workers));
         let mut count = 0;
-        for (kind, name, workers) in found.into_iter().chain(patterns) {
-            let message = Arc::new(Message::new(kind, name, channel, payload));
-            for &(worker, subscribers) in &workers {
-                count += subscribers;
-                if worker != own {
-                    self.others.push((worker, Arc::clone(&message)));
-                } else if let Some(receivers) = self.receivers(&message) {
-                    self.own.push((Arc::clone(&message), receivers));
-                }
+        directory.address(is_shard, channel, payload, |worker, subscribers, message| {
+            count += subscribers;
+            if worker != own {
+                self.others.push((worker, Arc::clone(message)));
+            } else if let Some(receivers) = self.receivers(message) {
+                self.own.push((Arc::clone(message), receivers));
             }
-        }
+        });
         count
     }
 

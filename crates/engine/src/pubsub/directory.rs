@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use smallvec::SmallVec;
 use stdx::glob::{self, Case};
 
-use super::{Kind, Name};
+use super::{Kind, Message, Name};
 
 /// Parts of the channels.
 const PARTS: usize = 64;
@@ -120,8 +120,33 @@ impl Directory {
         }
     }
 
+    /// Whether somebody may hear a message on some channel that is not of a shard.
+    #[inline]
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.count(Kind::Channel) + self.count(Kind::Pattern) > 0
+    }
+
+    /// Makes a message for each name under which somebody hears a channel, and calls `each` with every worker that has
+    /// subscribers of it, and how many.
+    pub(crate) fn address(
+        &self,
+        is_shard: bool,
+        channel: &[u8],
+        payload: &[u8],
+        mut each: impl FnMut(usize, usize, &Arc<Message>),
+    ) {
+        let kind = if is_shard { Kind::Shard } else { Kind::Channel };
+        let patterns = if is_shard { Vec::new() } else { self.matching(channel) };
+        let found = self.find(kind, channel).map(|(name, workers)| (kind, name, workers));
+        let patterns = patterns.into_iter().map(|(name, workers)| (Kind::Pattern, name, workers));
+        for (kind, name, workers) in found.into_iter().chain(patterns) {
+            let message = Arc::new(Message::new(kind, name, channel, payload));
+            workers.iter().for_each(|&(worker, subscribers)| each(worker, subscribers, &message));
+        }
+    }
+
     /// The subscribers of a channel.
-    pub(super) fn find(&self, kind: Kind, channel: &[u8]) -> Option<(Name, Workers)> {
+    fn find(&self, kind: Kind, channel: &[u8]) -> Option<(Name, Workers)> {
         if self.count(kind) == 0 {
             return None;
         }
@@ -130,7 +155,7 @@ impl Directory {
     }
 
     /// The patterns that match a channel, with their subscribers.
-    pub(super) fn matching(&self, channel: &[u8]) -> Vec<(Name, Workers)> {
+    fn matching(&self, channel: &[u8]) -> Vec<(Name, Workers)> {
         if self.count(Kind::Pattern) == 0 {
             return Vec::new();
         }

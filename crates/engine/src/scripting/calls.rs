@@ -26,6 +26,8 @@ pub(super) struct Calls<'r, 'c, 'k> {
     attempt: Option<Attempt>,
     /// The messages that had been published before.
     published: (usize, usize),
+    /// What had been told of keys before.
+    told: usize,
     /// Whether the script may use memory although there is no more.
     allows_oom: bool,
     /// Changes of data before it ran.
@@ -38,8 +40,9 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         let read_only = job.read_only || never_writes;
         let allows_oom = never_writes || job.declares(ScriptFlags::ALLOW_OOM);
         let (published, changes) = (ctx.desk.mark(), ctx.access.counters.changes);
+        let told = ctx.access.told();
         ctx.shared.running.begin(ctx.access.worker().0, (ctx.shared.clock)());
-        Self { ctx, job, read_only, attempt: None, published, allows_oom, changes }
+        Self { ctx, job, read_only, attempt: None, published, told, allows_oom, changes }
     }
 
     /// The script has ended: what it did is final, or undone.
@@ -52,6 +55,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
             if let Some(attempt) = self.attempt {
                 self.ctx.access.undo(attempt);
             }
+            self.ctx.access.forget_misses(self.told);
         }
     }
 

@@ -64,6 +64,7 @@ impl Worker<'_> {
         self.hand_out_answers();
         self.hand_out_invalidations(now);
         self.hand_out_messages();
+        self.publish_events();
         self.release_answered(now);
     }
 }

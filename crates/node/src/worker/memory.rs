@@ -78,6 +78,7 @@ impl Worker<'_> {
         self.engine.access.end();
         self.publish_counters();
         self.hand_out_invalidations(now);
+        self.publish_events();
         if waited {
             self.resume_paused(now);
         }

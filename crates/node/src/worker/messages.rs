@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use engine::Shared;
 use engine::pubsub::{Message, Receivers};
 
 use super::{Worker, mark_writable};
@@ -21,9 +22,20 @@ impl Worker<'_> {
     /// Posts what the turn has published: one letter for each worker with subscribers.
     pub(super) fn hand_out_messages(&mut self) {
         let messages = self.engine.desk.take_others();
-        if messages.is_empty() {
-            return;
+        if !messages.is_empty() {
+            self.post(messages);
         }
+    }
+
+    /// Posts what has happened to keys, also to this worker itself: its mailbox may hold what others have caused before.
+    pub(super) fn publish_events(&mut self) {
+        if self.engine.access.has_told() {
+            let Shared { notifications, keyspace, pubsub, .. } = &*self.node.shared;
+            notifications.publish(keyspace, pubsub, |messages| self.post(messages));
+        }
+    }
+
+    fn post(&self, messages: Vec<(usize, Arc<Message>)>) {
         let mut by_worker: Vec<Vec<Arc<Message>>> = Vec::new();
         by_worker.resize_with(self.node.shared.identity.threads, Vec::new);
         for (worker, message) in messages {

@@ -306,6 +306,7 @@ impl Worker<'_> {
         self.hand_out_answers();
         self.hand_out_invalidations(now);
         self.hand_out_messages();
+        self.publish_events();
         self.publish_counters();
         let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
         let waits_for = self.node.unreleased(self.index, own);

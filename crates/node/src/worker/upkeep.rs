@@ -104,8 +104,7 @@ impl Worker<'_> {
         let statistics = &self.node.shared.statistics[self.index];
         let started = (self.node.shared.clock)();
         self.engine.access.begin(now.unix);
-        let more = self.engine.access.expire_some(&mut self.upkeep.expiry);
-        self.engine.tell_observers(&self.node.shared);
+        let more = self.engine.expire(&self.node.shared, &mut self.upkeep.expiry);
         self.engine.trim_remembered(&self.node.shared);
         self.engine.access.end();
         add(&statistics.expiry_ns, (self.node.shared.clock)().saturating_sub(started));
@@ -115,6 +114,7 @@ impl Worker<'_> {
         self.upkeep.next_expiry_ns = now.monotonic_ns + pause_ms * NS_PER_MS;
         self.publish_counters();
         self.hand_out_invalidations(now);
+        self.publish_events();
         self.hand_over();
     }
 

@@ -15,6 +15,7 @@ mod info;
 mod machine;
 mod memory;
 mod migration;
+mod notifications;
 mod output_limits;
 mod pauses;
 mod permissions;

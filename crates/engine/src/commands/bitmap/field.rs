@@ -107,7 +107,9 @@ fn run(
 ) -> Outcome {
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
-    let mut length = db.string(&key)?.map_or(0, StringRef::len);
+    let writes = operations.iter().any(Operation::writes);
+    let string = if writes { db.string_to_change(&key)? } else { db.string(&key)? };
+    let mut length = string.map_or(0, StringRef::len);
     reply.array(operations.len());
     for operation in operations {
         let Operation { action, encoding, offset } = *operation;

@@ -61,10 +61,7 @@ pub(super) fn ltrim(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
     if let Some(length) = db.list_to_change(&key)?.map(ListRef::len) {
-        let kept = positions(start, stop, length);
-        if kept.len() < length {
-            db.list_trim(&key, kept)?;
-        }
+        db.list_trim(&key, positions(start, stop, length))?;
     }
     reply.ok();
     Ok(())

@@ -24,6 +24,11 @@ impl Source {
         Self::of_value(ctx.db().get(key))
     }
 
+    /// The same for a key that was looked at before, which does not count.
+    pub(super) fn again(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Result<Self, Error> {
+        Self::of_value(ctx.db().peek(key))
+    }
+
     /// The collection that a value is.
     pub(super) fn of_value(value: Option<ValueRef<'_>>) -> Result<Self, Error> {
         match value {

@@ -11,7 +11,7 @@ pub(super) fn xack(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
     let group = args.get(2);
-    if db.stream_to_change(&key)?.is_none_or(|stream| stream.group(group).is_none()) {
+    if db.stream(&key)?.is_none_or(|stream| stream.group(group).is_none()) {
         reply.integer(0);
         return Ok(());
     }

@@ -7,7 +7,6 @@ use stdx::number::parse_i64;
 use value::ValueRef;
 
 use super::condition::Condition;
-use super::set::store;
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::commands::expiry_option::ExpiryOption;
@@ -73,8 +72,7 @@ pub(super) fn msetex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
             return Err(Error::Syntax);
         }
     }
-    let now = ctx.now();
-    let wish = expiry.resolve(now, "msetex")?;
+    let wish = expiry.resolve(ctx.now(), "msetex")?;
     let keys = (2..options_at).step_by(2);
     let holds = condition == Condition::Always
         || keys.clone().all(|index| {
@@ -84,7 +82,7 @@ pub(super) fn msetex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
     if holds {
         for index in keys {
             let key = ctx.key_of(args.get(index));
-            store(&mut ctx.db(), &key, args.get(index + 1), wish, now);
+            ctx.db().set_string(&key, args.get(index + 1), wish.expiry());
         }
     }
     reply.integer(i64::from(holds));

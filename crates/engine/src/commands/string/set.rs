@@ -1,12 +1,11 @@
 //! Writing a string: SET with its options, and its older forms SETNX, SETEX, PSETEX, GETSET.
 
-use keyspace::{Db, Expiry, Key};
-use stdx::time::UnixMs;
+use keyspace::Expiry;
 
 use super::condition::Condition;
 use crate::args::Args;
 use crate::command::{Access, Outcome};
-use crate::commands::expiry_option::{ExpiryOption, Unit, Wish};
+use crate::commands::expiry_option::{ExpiryOption, Unit};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -52,8 +51,7 @@ pub(super) fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<
     }
     let options = Options::parse(args)?;
     options.condition.check()?;
-    let now = ctx.now();
-    let wish = options.expiry.resolve(now, "set")?;
+    let wish = options.expiry.resolve(ctx.now(), "set")?;
     let mut db = ctx.db();
     if options.get {
         match db.string(&key)? {
@@ -68,7 +66,7 @@ pub(super) fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<
         comparison => comparison.holds(db.string_to_change(&key)?),
     };
     if holds {
-        store(&mut db, &key, args.get(2), wish, now);
+        db.set_string(&key, args.get(2), wish.expiry());
     }
     match (options.get, holds) {
         (true, _) => {}
@@ -76,20 +74,6 @@ pub(super) fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<
         (false, false) => reply.null(),
     }
     Ok(())
-}
-
-/// Writes a value with what the options say of its expiry. A time that has passed leaves no key.
-pub(super) fn store(db: &mut Db<'_, '_>, key: &Key<'_>, value: &[u8], wish: Wish, now: UnixMs) {
-    let expiry = match wish {
-        Wish::At(at) if at <= now => {
-            db.delete(key);
-            return;
-        }
-        Wish::At(at) => Expiry::At(at),
-        Wish::Keep => Expiry::Keep,
-        Wish::Absent | Wish::Persist => Expiry::Clear,
-    };
-    db.set_string(key, value, expiry);
 }
 
 pub(super) fn setnx(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
