@@ -405,7 +405,7 @@ fn word(place: &str, rng: &mut Rng) -> String {
 }
 
 /// A pattern with its places filled.
-fn command(rng: &mut Rng) -> String {
+pub(crate) fn command(rng: &mut Rng) -> String {
     let pattern = PATTERNS[rng.below(PATTERNS.len() as u64) as usize];
     let mut command = String::new();
     for piece in pattern.split('{') {

@@ -12,6 +12,7 @@ mod crash;
 mod damage;
 mod differential;
 mod disk;
+mod events;
 mod figures;
 mod formats;
 mod functions;

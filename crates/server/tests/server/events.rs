@@ -1,0 +1,130 @@
+//! Keyspace notifications of random commands: a subscriber of this server hears what a subscriber of redis-server hears, in
+//! the same order.
+//!
+//! The commands are those of `differential`, so no time passes and no random choice shows. Behind each of them a mark is
+//! published, which ends what the command has told.
+
+use client::Client;
+use resp::{Frame, Protocol};
+use stdx::rng::Rng;
+
+use crate::differential::command;
+use crate::support::{Server, must, run, words};
+
+/// Commands compared in one run.
+const COMMANDS: usize = 4000;
+/// Differences shown before a run gives up.
+const MAX_SHOWN: usize = 20;
+/// The channel of the mark.
+const MARK: &str = "__keyevent@mark";
+
+/// A channel and a key.
+type Event = (String, String);
+
+/// What a command has told, and whether it was refused.
+struct Told {
+    events: Vec<Event>,
+    is_refused: bool,
+}
+
+/// A server with somebody who writes, somebody who listens, and somebody who sets marks.
+struct Side {
+    writer: Client,
+    listener: Client,
+    marker: Client,
+}
+
+impl Side {
+    fn new(server: &Server, protocol: Protocol) -> Self {
+        let mut side = Self {
+            writer: server.connect_with(protocol),
+            listener: server.connect_with(protocol),
+            marker: server.connect(),
+        };
+        must(&mut side.marker, "CONFIG SET notify-keyspace-events EAnm");
+        side.listener.send(&words("PSUBSCRIBE __keyevent@*"));
+        side.listener.flush().expect("the server reads");
+        side.listener.receive_any().expect("the subscription is confirmed");
+        side
+    }
+
+    /// Runs a command.
+    fn tell(&mut self, command: &str) -> Told {
+        let is_refused = matches!(run(&mut self.writer, command), Frame::Error(_));
+        must(&mut self.marker, &format!("PUBLISH {MARK} ."));
+        let mut events = Vec::new();
+        loop {
+            let message = self.listener.receive_any().expect("the mark comes");
+            let (Frame::Array(parts) | Frame::Push(parts)) = message else {
+                panic!("no message: {message:?}")
+            };
+            let text = |at: usize| match &parts[at] {
+                Frame::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                other => panic!("no text: {other:?}"),
+            };
+            if text(2) == MARK {
+                return Told { events, is_refused };
+            }
+            events.push((text(2), text(3)));
+        }
+    }
+}
+
+/// Drops what differs on purpose, so that the rest can be compared.
+fn comparable(command: &str, Told { mut events, is_refused }: Told) -> Vec<Event> {
+    let mut drop = |ending: &str| events.retain(|(event, _)| !event.ends_with(ending));
+    // A claim or read of nothing makes a consumer since Redis 7.2, and then it can be deleted.
+    drop("consumer");
+    // redis-server does not tell that a string has grown for a number that did not fit.
+    let may_be = |pattern: &str| command == "EXEC" || command.starts_with(pattern);
+    if may_be("BITFIELD") && !command.contains("GET") {
+        drop("setbit");
+    }
+    // Which keys a command looks for that is refused depends on what is looked at first. What the patterns of SORT name is
+    // looked up in an order that nobody knows, or in a snapshot, which tells nothing.
+    if is_refused || may_be("SORT") {
+        drop("keymiss");
+    }
+    // redis-server looks twice for what is to be read: at first, and before it would wait.
+    if command.starts_with("XREAD ") {
+        let half = events.len() / 2;
+        if events[..half] == events[half..] {
+            events.truncate(half);
+        }
+        events.dedup();
+    }
+    events
+}
+
+fn check(protocol: Protocol, seed: u64) {
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    let servers = [
+        Server::start(folders[0].path(), &["--appendonly", "no", "--threads", "2"]),
+        Server::oracle(folders[1].path(), &["--appendonly", "no"]),
+    ];
+    let mut sides = servers.each_ref().map(|server| Side::new(server, protocol));
+    let mut rng = Rng::from_seed(seed);
+    let (mut told, mut wrong) = (0, Vec::new());
+    let mut history = Vec::new();
+    for _ in 0..COMMANDS {
+        let command = command(&mut rng);
+        let [ours, theirs] = sides.each_mut().map(|side| comparable(&command, side.tell(&command)));
+        told += theirs.len();
+        history.push(command.clone());
+        if ours != theirs {
+            let before = history[history.len().saturating_sub(6)..].join("; ");
+            wrong.push(format!("{before}\n  here  {ours:?}\n  redis {theirs:?}"));
+            if wrong.len() == MAX_SHOWN {
+                break;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "seed {seed}:\n{}", wrong.join("\n"));
+    assert!(told > COMMANDS / 4, "only {told} events");
+}
+
+#[test]
+fn random_commands_tell_what_redis_tells() {
+    check(Protocol::Resp2, 11);
+    check(Protocol::Resp3, 12);
+}
