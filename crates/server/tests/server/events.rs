@@ -128,3 +128,47 @@ fn random_commands_tell_what_redis_tells() {
     check(Protocol::Resp2, 11);
     check(Protocol::Resp3, 12);
 }
+
+/// Changes of one key that each writer makes.
+const CHANGES: usize = 4000;
+/// How many of them it sends together.
+const PIPELINE: usize = 100;
+
+/// Writes a key that is not there, removes one that is.
+const TURN: &str = "if redis.call('del', KEYS[1]) == 0 then redis.call('set', KEYS[1], 1) end";
+
+#[test]
+fn every_subscriber_hears_of_changes_by_all_workers_once_and_in_their_order() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = ["--appendonly", "no", "--threads", "2", "--notify-keyspace-events", "EA"];
+    let server = Server::start(folder.path(), &options);
+    let mut listeners = [(); 3].map(|()| {
+        let mut listener = server.connect();
+        listener.send(&words("PSUBSCRIBE __keyevent@*"));
+        listener.flush().expect("the server reads");
+        listener.receive_any().expect("the subscription is confirmed");
+        listener
+    });
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let mut writer = server.connect();
+            scope.spawn(move || {
+                for _ in 0..CHANGES / PIPELINE {
+                    (0..PIPELINE).for_each(|_| writer.send(&["EVAL", TURN, "1", "a"]));
+                    writer.flush().expect("the server reads");
+                    for _ in 0..PIPELINE {
+                        assert_eq!(writer.receive_any().expect("the server answers"), Frame::Null);
+                    }
+                }
+            });
+        }
+    });
+    for listener in &mut listeners {
+        for number in 0..4 * CHANGES {
+            let message = listener.receive_any().expect("each change is told");
+            let Frame::Array(parts) = message else { panic!("no message: {message:?}") };
+            let expected = if number % 2 == 0 { "__keyevent@0__:set" } else { "__keyevent@0__:del" };
+            assert_eq!(parts[2], Frame::Bulk(expected.into()), "event {number}");
+        }
+    }
+}
