@@ -1,4 +1,4 @@
-//! The table `redis`: what a script calls of the server.
+//! The table `redis`: what a script calls of the server. Its heart, `call` and `pcall`, is in [`crate::stack`].
 //!
 //! A function here answers `(true, result)` or `(false, error)`; the sandbox makes of it a function that raises the error. So
 //! an error is a Lua value that a script can look into, which an error of a Rust function is not.
@@ -7,13 +7,13 @@ use std::rc::Rc;
 
 use mlua::{Lua, MultiValue, Result, Table, Value};
 use resp::Protocol;
-use stdx::number::{write_f64, write_i64};
+use stdx::number::write_i64;
 
-use crate::bridge::{Bridge, Ending};
-use crate::caller::Called;
+use crate::bridge::Bridge;
 use crate::name::hex;
 use crate::random::number_of;
 use crate::reply;
+use crate::stack::write_number;
 use crate::words::Words;
 
 /// Whether it went well, and the result or the error.
@@ -26,8 +26,6 @@ pub(crate) fn functions(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
         let bridge = Rc::clone(bridge);
         table.raw_set(name, lua.create_function(move |lua, arguments| function(lua, &bridge, arguments))?)
     };
-    add("call", |lua, bridge, words| run_command(lua, bridge, &words, true))?;
-    add("pcall", |lua, bridge, words| run_command(lua, bridge, &words, false))?;
     add("error_reply", |lua, bridge, arguments| error_reply(lua, bridge, &arguments))?;
     add("status_reply", |lua, bridge, arguments| status_reply(lua, bridge, &arguments))?;
     add("sha1hex", |lua, bridge, arguments| sha1hex(lua, bridge, &arguments))?;
@@ -67,48 +65,10 @@ fn version_number(version: &str) -> i64 {
     version.split('.').fold(0, |number, part| number << 8 | part.parse().unwrap_or(0))
 }
 
-/// `redis.call` and `redis.pcall`. The first raises errors, the second returns them.
-fn run_command(lua: &Lua, bridge: &Rc<Bridge>, arguments: &MultiValue, raises: bool) -> Result<Answer> {
-    // The buffers are taken so that nobody else finds them in use; the call gives them back.
-    let (mut words, mut out) = (bridge.words.take(), bridge.reply.take());
-    let answer = match gather(arguments, &mut words) {
-        Err(text) => error_value(lua, bridge, text).map(|error| (!raises, error)),
-        Ok(()) => call(lua, bridge, &words, &mut out, raises),
-    };
-    words.clear();
-    out.clear();
-    out.shrink_to(KEPT_BYTES);
-    bridge.words.replace(words);
-    bridge.reply.replace(out);
-    answer
-}
-
-/// A buffer for replies that has grown beyond this is given back after the call.
-const KEPT_BYTES: usize = 64 * 1024;
-
-fn call(lua: &Lua, bridge: &Rc<Bridge>, words: &Words, out: &mut Vec<u8>, raises: bool) -> Result<Answer> {
-    if bridge.ending.get() != Ending::None {
-        return Err(mlua::Error::runtime(ENDING));
-    }
-    match bridge.slot.with(|caller| caller.call(words, bridge.protocol.get(), out)) {
-        Some(Called::Replied) => {
-            let failed = out.first() == Some(&b'-');
-            let value = bridge.unbounded(lua, || reply::read(lua, &bridge.names, out))?;
-            Ok((!(raises && failed), value))
-        }
-        Some(Called::Abandon) => {
-            crate::interpreter::end(lua, bridge, Ending::Abandoned)?;
-            Err(mlua::Error::runtime(ENDING))
-        }
-        None => Ok((!raises, error_value(lua, bridge, NOT_RUNNING)?)),
-    }
-}
-
-/// What a script that has to end gets; nobody sees it.
-pub(crate) const ENDING: &str = "the script has to end";
+/// What is said of a call outside of a script.
 const NOT_RUNNING: &str = "redis.call/pcall can only be called inside a script invocation";
 
-/// The words of a command. Numbers are written in full, not as `tostring` does.
+/// The words of a command that is asked about, as [`crate::stack`] reads those of one that is called.
 fn gather(arguments: &MultiValue, words: &mut Words) -> std::result::Result<(), &'static str> {
     if arguments.is_empty() {
         return Err("Please specify at least one argument for this redis lib call");
@@ -122,17 +82,6 @@ fn gather(arguments: &MultiValue, words: &mut Words) -> std::result::Result<(), 
         }
     }
     Ok(())
-}
-
-/// An integer without an exponent if it is one, else the shortest text that reads back as the same number.
-fn write_number(buffer: &mut Vec<u8>, number: f64) {
-    const MOST: f64 = 4_611_686_018_427_387_904.0;
-    let integer = number as i64;
-    if (-MOST..=MOST).contains(&number) && (integer as f64).to_bits() == (number + 0.0).to_bits() {
-        write_i64(buffer, integer);
-    } else {
-        write_f64(buffer, number);
-    }
 }
 
 /// An error of our own as the table that a failed command gives.

@@ -9,6 +9,7 @@ use crate::lend::Slot;
 use crate::libraries::Settings;
 use crate::random::Random;
 use crate::register::Registered;
+use crate::stack::Panic;
 use crate::words::Words;
 
 /// Why a script has to end although it has not.
@@ -31,13 +32,6 @@ pub(crate) struct Names {
     pub(crate) ignore: LuaString,
     pub(crate) source: LuaString,
     pub(crate) line: LuaString,
-    pub(crate) double: LuaString,
-    pub(crate) big_number: LuaString,
-    pub(crate) verbatim_string: LuaString,
-    pub(crate) format: LuaString,
-    pub(crate) string: LuaString,
-    pub(crate) map: LuaString,
-    pub(crate) set: LuaString,
 }
 
 impl Names {
@@ -49,13 +43,6 @@ impl Names {
             ignore: name("ignore_error_stats_update")?,
             source: name("source")?,
             line: name("line")?,
-            double: name("double")?,
-            big_number: name("big_number")?,
-            verbatim_string: name("verbatim_string")?,
-            format: name("format")?,
-            string: name("string")?,
-            map: name("map")?,
-            set: name("set")?,
         })
     }
 }
@@ -72,6 +59,8 @@ pub(crate) struct Bridge {
     /// The protocol in which the script wants replies.
     pub(crate) protocol: Cell<Protocol>,
     pub(crate) ending: Cell<Ending>,
+    /// What a command has panicked with. It must not unwind through Lua, and goes on when the script has ended.
+    pub(crate) panic: RefCell<Option<Panic>>,
     pub(crate) random: RefCell<Random>,
     /// What the library that is being loaded has registered; nothing while none is.
     pub(crate) registered: RefCell<Option<Vec<Registered>>>,
@@ -94,6 +83,7 @@ impl Bridge {
             reply: RefCell::default(),
             protocol: Cell::new(Protocol::Resp2),
             ending: Cell::new(Ending::None),
+            panic: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),
             registered: RefCell::default(),
             function_flags,
@@ -101,16 +91,6 @@ impl Bridge {
             memory_bytes: Cell::new(0),
             collect_above: Cell::new(usize::MAX),
         })
-    }
-
-    /// Makes values of what is in memory already, without the limit. Under a limit every step that may allocate has to be
-    /// wrapped in a protected call, which costs several times the step. What the values take counts afterwards: if it was
-    /// too much, the script's next allocation fails.
-    pub(crate) fn unbounded<R>(&self, lua: &Lua, make: impl FnOnce() -> Result<R>) -> Result<R> {
-        lua.set_memory_limit(0)?;
-        let made = make();
-        lua.set_memory_limit(self.memory_bytes.get())?;
-        made
     }
 
     /// A script begins: nothing is left of the one before.

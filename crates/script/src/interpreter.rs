@@ -1,16 +1,17 @@
 //! One interpreter: a Lua state with the sandbox in it. A worker has one and runs scripts on it, one after the other.
 
+use std::panic::resume_unwind;
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, Result, StdLib, Table, Value, VmState};
-use resp::{Encoder, Protocol};
+use resp::Protocol;
 
 use crate::api;
 use crate::bridge::{Bridge, Ending};
 use crate::caller::{Caller, Verdict};
 use crate::register::{self, Callback, Registered};
-use crate::result;
+use crate::stack;
 
 /// Instructions between two interrupts.
 const INSTRUCTIONS: u32 = 10_000;
@@ -154,19 +155,13 @@ impl Interpreter {
     fn answer(
         &self,
         (runner, function): (&Function, &Function),
-        (keys, arguments): (&[&[u8]], &[&[u8]]),
+        words: (&[&[u8]], &[&[u8]]),
         caller: &mut dyn Caller,
         (protocol, out): (Protocol, &mut Vec<u8>),
     ) -> Ended {
         let begin = out.len();
         let ended = self.supervised(caller, || {
-            let (keys, arguments) =
-                self.bridge.unbounded(&self.lua, || Ok((self.list(keys)?, self.list(arguments)?)))?;
-            let (ok, value) = runner.call::<(bool, Value)>((function, keys, arguments))?;
-            if ok {
-                result::write(&value, &self.bridge, &mut Encoder::new(out, protocol))?;
-            }
-            Ok((ok, value))
+            stack::run(&self.lua, &self.bridge, (runner, function), words, (protocol, out))
         });
         if ended != Ended::Replied {
             out.truncate(begin);
@@ -185,6 +180,9 @@ impl Interpreter {
         let ending = self.bridge.ending.replace(Ending::None);
         if ending != Ending::None {
             set_hook(&self.lua, &self.bridge, INSTRUCTIONS).expect("a hook takes no memory of the script");
+        }
+        if let Some(panic) = self.bridge.panic.take() {
+            resume_unwind(panic);
         }
         match (ending, outcome) {
             (Ending::Abandoned, _) => Ended::Abandoned,
@@ -205,14 +203,6 @@ impl Interpreter {
     /// Bytes that the interpreter uses.
     pub fn used_memory(&self) -> usize {
         self.lua.used_memory()
-    }
-
-    fn list(&self, words: &[&[u8]]) -> Result<Table> {
-        let table = self.lua.create_table_with_capacity(words.len(), 0)?;
-        for (index, word) in words.iter().enumerate() {
-            table.raw_set(index + 1, self.lua.create_string(word)?)?;
-        }
-        Ok(table)
     }
 
     /// What an error that ended a script says. The handler has made a table of it, unless there was no memory for that.
@@ -251,6 +241,8 @@ fn said_by_compiler(error: &mlua::Error) -> String {
 fn native(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
     let native = lua.create_table()?;
     native.raw_set("redis", api::functions(lua, bridge)?)?;
+    native.raw_set("call", stack::command_function(lua, bridge, true)?)?;
+    native.raw_set("pcall", stack::command_function(lua, bridge, false)?)?;
     let own = Rc::clone(bridge);
     let register =
         lua.create_function(move |lua, arguments| register::register_function(lua, &own, &arguments))?;
@@ -337,7 +329,7 @@ fn interrupt(lua: &Lua, bridge: &Rc<Bridge>, frame: &mlua::debug::Debug<'_>) -> 
     }
     match bridge.ending.get() {
         Ending::Killed(text) => Err(mlua::Error::runtime(text)),
-        _ => Err(mlua::Error::runtime(api::ENDING)),
+        _ => Err(mlua::Error::runtime(stack::ENDING)),
     }
 }
 
@@ -350,10 +342,4 @@ fn make_room(lua: &Lua, bridge: &Bridge) -> Result<()> {
         bridge.collect_above.set((lua.used_memory() + limit / 8).max(limit / 2));
     }
     Ok(())
-}
-
-/// Lets the script end: from now on every instruction fails.
-pub(crate) fn end(lua: &Lua, bridge: &Rc<Bridge>, ending: Ending) -> Result<()> {
-    bridge.ending.set(ending);
-    set_hook(lua, bridge, 1)
 }

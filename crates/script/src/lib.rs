@@ -36,7 +36,7 @@ mod number;
 mod random;
 mod register;
 mod reply;
-mod result;
+mod stack;
 mod words;
 
 pub use caller::{Called, Caller, Verdict};

@@ -47,6 +47,7 @@ local function library(functions)
 end
 
 redis = library(native.redis)
+redis.call, redis.pcall = native.call, native.pcall
 for name, value in next, constants do
     redis[name] = value
 end

@@ -152,6 +152,10 @@ const ROOMS: &[(&str, &str)] = &[
         "crates/script/src/lend.rs",
         "what is lent is taken back before it can go, and is in use once at a time",
     ),
+    (
+        "crates/script/src/stack.rs",
+        "no Rust value is alive where Lua may jump away, and every place of the stack is asked for",
+    ),
     ("crates/server/src/allocator.rs", "jemalloc's symbol and call have the types that its C code declares"),
     ("crates/stdx/src/prefetch.rs", "a prefetch neither faults nor changes memory, whatever the address"),
 ];
