@@ -174,7 +174,7 @@ impl Command {
     }
 
     /// Calls `each` with the position of every argument that names a database.
-    fn for_each_database(&self, args: &Args<'_>, each: impl FnMut(usize)) {
+    pub(crate) fn for_each_database(&self, args: &Args<'_>, each: impl FnMut(usize)) {
         match self.databases {
             Databases::Selected | Databases::All => {}
             Databases::At(positions) => {

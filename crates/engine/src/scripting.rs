@@ -9,7 +9,7 @@
 //! Libraries of functions belong to the data: they live in the keyspace, are in its snapshots and in its log.
 //!
 //! A script holds the shards of the keys that it declares. If it wants another key, or a command that needs everything, what it
-//! has done is undone (`keyspace::Attempt`) and it runs again with the gate closed; the script is remembered as one that
+//! has done is undone (`keyspace::Access::undo`) and it runs again with the gate closed; the script is remembered as one that
 //! does so, and the next time it closes the gate at once. Scripts that declare their keys run beside each other on all
 //! workers; those that do not have the keyspace to themselves.
 //!

@@ -58,6 +58,8 @@ pub struct Shared {
     pub loading: AtomicBool,
     /// RESTORE takes payloads with wrong checksums (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
     pub checksums_skipped: AtomicBool,
+    /// Scripts may call what they otherwise may not, such as DEBUG (DEBUG SET-DISABLE-DENY-SCRIPTS).
+    pub scripts_unbound: AtomicBool,
     /// The errors with which writes are refused because data cannot be made durable.
     pub write_refusals: Mutex<[Option<String>; 2]>,
     /// Whether there is one.
@@ -177,6 +179,7 @@ impl Shared {
             statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
             loading: AtomicBool::new(false),
             checksums_skipped: AtomicBool::new(false),
+            scripts_unbound: AtomicBool::new(false),
             write_refusals: Mutex::default(),
             writes_refused: AtomicBool::new(false),
             connections: AtomicU64::new(0),

@@ -19,6 +19,7 @@ use stdx::time::UnixMs;
 use value::table::Path;
 use value::{Settings, Value};
 
+use crate::attempt::Attempt;
 use crate::counters::Counters;
 use crate::db::Db;
 use crate::effect::{Effect, Touched};
@@ -82,6 +83,7 @@ pub struct Access<'k> {
     pub(crate) clock: u32,
     pub(crate) settings: Settings,
     pub(crate) recorder: Recorder,
+    pub(crate) attempt: Attempt,
     pub(crate) reclaim: Vec<Garbage>,
     /// A buffer for values in the making.
     pub(crate) scratch: Vec<u8>,
@@ -149,6 +151,7 @@ impl<'k> Access<'k> {
             settings: keyspace.settings(),
             // Units of different workers must not be taken for one.
             recorder: Recorder::new(keyspace.options.encode, (worker.0 as u64) << 48),
+            attempt: Attempt::default(),
             reclaim: Vec::new(),
             scratch: Vec::new(),
             frequency: None,

@@ -76,6 +76,18 @@ impl Expiry {
 }
 
 impl Db<'_, '_> {
+    /// Where a key is, due or not.
+    pub(crate) fn find_any(&self, key: &Key<'_>) -> Option<Found> {
+        let partition = self.access.partition(self.index, key)?;
+        let (at, meta) = partition.table.look_up(key.hash, key.bytes)?;
+        Some(Found { at, meta })
+    }
+
+    /// Sets the access clock of a key.
+    pub(crate) fn touch_with(&mut self, key: &Key<'_>, found: Found, access: u32) {
+        self.partition_mut(key).table.touch(found.at, access);
+    }
+
     /// Where a live key is; a due one goes.
     #[inline]
     pub(crate) fn find(&mut self, key: &Key<'_>) -> Option<Found> {
@@ -191,10 +203,13 @@ impl Db<'_, '_> {
 
     /// Removes a found key and records it.
     pub(crate) fn remove_at(&mut self, key: &Key<'_>, found: Found, reason: Removal) {
-        self.take_at(key, found);
         if reason == Removal::Expired {
+            if self.access.is_attempting() {
+                self.access.note(self.index, key);
+            }
             self.access.counters.expired_keys += 1;
         }
+        self.take_at(key, found);
         self.access.record(self.index, &Effect::Delete { key: key.bytes, reason });
     }
 

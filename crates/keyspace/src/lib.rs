@@ -39,7 +39,6 @@ mod sizes;
 mod snapshot;
 
 pub use access::{Access, Garbage, Target, WorkerId};
-pub use attempt::Attempt;
 pub use counters::Counters;
 pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType};
 pub use due::DueFigures;

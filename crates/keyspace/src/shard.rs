@@ -147,12 +147,6 @@ impl Shard {
         numbered.filter_map(|(index, place)| Some((DbIndex(index as u16), place.as_mut()?)))
     }
 
-    /// All databases, out of the shard.
-    pub(crate) fn take_partitions(&mut self) -> impl Iterator<Item = (DbIndex, Partition)> {
-        let numbered = self.partitions.iter_mut().enumerate();
-        numbered.filter_map(|(index, place)| Some((DbIndex(index as u16), place.take()?)))
-    }
-
     /// The earliest time at which something here may be due.
     pub(crate) fn next_expiry(&self) -> UnixMs {
         self.partitions().map(|(_, partition)| partition.next_expiry()).min().unwrap_or(UnixMs::MAX)

@@ -19,10 +19,26 @@ fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
 /// A change of one key.
 #[derive(Debug, Clone)]
 enum Change {
-    Set { key: u8, length: usize, expiry: Option<i64> },
-    SetField { key: u8, field: u8, due: bool },
-    Push { key: u8 },
-    Delete { key: u8 },
+    Set {
+        key: u8,
+        length: usize,
+        expiry: Option<i64>,
+    },
+    SetField {
+        key: u8,
+        field: u8,
+        due: bool,
+    },
+    Push {
+        key: u8,
+    },
+    Delete {
+        key: u8,
+    },
+    /// Reads it, which removes it if it is due.
+    Look {
+        key: u8,
+    },
 }
 
 fn change() -> impl Strategy<Value = (u16, Change)> {
@@ -36,14 +52,33 @@ fn change() -> impl Strategy<Value = (u16, Change)> {
         }),
         (60..70u8).prop_map(|key| Change::Push { key }),
         (0..70u8).prop_map(|key| Change::Delete { key }),
+        (0..70u8).prop_map(|key| Change::Look { key }),
     ];
     (0..DATABASES, change)
+}
+
+fn name(key: u8) -> Vec<u8> {
+    format!("key:{key}").into_bytes()
+}
+
+/// Notes a key before it is changed.
+fn note(access: &mut Access<'_>, (database, change): &(u16, Change)) {
+    let (Change::Set { key, .. }
+    | Change::SetField { key, .. }
+    | Change::Push { key }
+    | Change::Delete { key }) = change
+    else {
+        return;
+    };
+    let name = name(*key);
+    let key = access.keyspace().key(&name);
+    access.note(DbIndex(*database), &key);
 }
 
 fn apply(access: &mut Access<'_>, (database, change): &(u16, Change)) {
     let keyspace = access.keyspace();
     let mut db = access.db(DbIndex(*database));
-    let name = |key: &u8| format!("key:{key}").into_bytes();
+    let name = |key: &u8| name(*key);
     match change {
         Change::Set { key, length, expiry } => {
             let expiry = expiry.map_or(Expiry::Clear, |at| Expiry::At(UnixMs(at)));
@@ -59,6 +94,9 @@ fn apply(access: &mut Access<'_>, (database, change): &(u16, Change)) {
         }
         Change::Delete { key } => {
             db.delete(&keyspace.key(&name(key)));
+        }
+        Change::Look { key } => {
+            db.exists(&keyspace.key(&name(key)));
         }
     }
 }
@@ -98,9 +136,12 @@ proptest! {
         let (expected, position) = (content(&mut access), access.position());
 
         access.lock(&mut (0..SHARDS).collect::<Vec<_>>());
-        let attempt = access.begin_attempt();
-        during.iter().for_each(|change| apply(&mut access, change));
-        access.undo(attempt);
+        access.begin_attempt();
+        for change in &during {
+            note(&mut access, change);
+            apply(&mut access, change);
+        }
+        access.undo();
         access.unlock();
         prop_assert_eq!(content(&mut access), expected);
         prop_assert_eq!(access.position(), position, "nothing entered the log");
@@ -112,9 +153,10 @@ proptest! {
         access.unlock();
         let after = content(&mut access);
         access.lock(&mut (0..SHARDS).collect::<Vec<_>>());
-        drop(access.begin_attempt());
+        access.begin_attempt();
+        access.keep();
         access.unlock();
-        prop_assert_eq!(content(&mut access), after, "an attempt that is dropped changes nothing");
+        prop_assert_eq!(content(&mut access), after, "an attempt that is kept changes nothing");
         access.end();
     }
 }

@@ -267,9 +267,10 @@ fn what_is_undone_is_not_told() {
     let before = access.told();
     assert!(!access.db(DATABASE).exists(&keys[1]));
     assert!(!access.db(DATABASE).exists(&keys[0]));
-    let attempt = access.begin_attempt();
+    access.begin_attempt();
+    access.note(DATABASE, &keys[1]);
     access.db(DATABASE).set_string(&keys[1], b"2", Expiry::Clear);
-    access.undo(attempt);
+    access.undo();
     access.forget_misses(before);
     access.unlock();
     // The due key has gone for good, whatever looked for it.

@@ -45,6 +45,10 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             ctx.shared.checksums_skipped.store(args.get(2) != b"0", Ordering::Relaxed);
             reply.ok();
         }
+        (b"SET-DISABLE-DENY-SCRIPTS", 3) => {
+            ctx.shared.scripts_unbound.store(args.get(2) != b"0", Ordering::Relaxed);
+            reply.ok();
+        }
         (b"OBJECT", 3) => object(ctx, args, reply)?,
         (b"DIGEST", 2) => reply.simple(hexadecimal(digest(ctx))),
         (b"DIGEST-VALUE", _) => digest_values(ctx, args, reply),
@@ -59,8 +63,7 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             | b"PAUSE-CRON"
             | b"REPLICATE"
             | b"STRUCTSIZE"
-            | b"QUICKLIST-PACKED-THRESHOLD"
-            | b"SET-DISABLE-DENY-SCRIPTS",
+            | b"QUICKLIST-PACKED-THRESHOLD",
             _,
         ) => reply.ok(),
         (b"RELOAD", _) => reload(ctx, args, reply)?,
@@ -117,6 +120,8 @@ const HELP: &[&str] = &[
     "    Saves all data, forgets it and loads it again, or less of that.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Switches the search for due keys.",
+    "SET-DISABLE-DENY-SCRIPTS <0|1>",
+    "    Lets scripts call what they otherwise may not.",
     "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
     "    Lets RESTORE take payloads with wrong checksums.",
     "SLEEP <seconds>",

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use keyspace::Attempt;
+use keyspace::Key;
 use resp::Protocol;
 use script::{Called, Caller, Ended, Verdict, Words};
+use smallvec::SmallVec;
 
 use super::flags::ScriptFlags;
 use super::run::Job;
@@ -17,13 +18,14 @@ use crate::permission;
 use crate::reply::Reply;
 use crate::table::{Row, Table, table};
 
+/// Where keys stand among the arguments of a command, and the keys; few commands have more.
+type Keys<'a> = SmallVec<[(usize, Key<'a>); 4]>;
+
 /// The context of the command that runs the script, lent to the interpreter.
 pub(super) struct Calls<'r, 'c, 'k> {
     ctx: &'r mut Context<'c, 'k>,
     job: &'r Job<'r>,
     read_only: bool,
-    /// What is undone if the script turns out to need more than it holds.
-    attempt: Option<Attempt>,
     /// The messages that had been published before.
     published: (usize, usize),
     /// What had been told of keys before.
@@ -41,8 +43,10 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         let allows_oom = never_writes || job.declares(ScriptFlags::ALLOW_OOM);
         let (published, changes) = (ctx.desk.mark(), ctx.access.counters.changes);
         let told = ctx.access.told();
+        // One that ended in a panic may have left its own.
+        ctx.access.keep();
         ctx.shared.running.begin(ctx.access.worker().0, (ctx.shared.clock)());
-        Self { ctx, job, read_only, attempt: None, published, told, allows_oom, changes }
+        Self { ctx, job, read_only, published, told, allows_oom, changes }
     }
 
     /// The script has ended: what it did is final, or undone.
@@ -52,9 +56,12 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         }
         if *ended == Ended::Abandoned {
             self.ctx.desk.rewind(self.published);
-            if let Some(attempt) = self.attempt {
-                self.ctx.access.undo(attempt);
-            }
+        }
+        match ended {
+            Ended::Abandoned if self.ctx.access.is_attempting() => self.ctx.access.undo(),
+            _ => self.ctx.access.keep(),
+        }
+        if *ended == Ended::Abandoned {
             self.ctx.access.forget_misses(self.told);
         }
     }
@@ -68,7 +75,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         if !row.command.accepts(args.len()) {
             return Err("ERR Wrong number of args calling Redis command from script".to_owned());
         }
-        if flags.has(Flags::NOSCRIPT) {
+        if flags.has(Flags::NOSCRIPT) && !self.ctx.shared.scripts_unbound.load(Ordering::Relaxed) {
             return Err("ERR This Redis command is not allowed from script".to_owned());
         }
         self.permit(&row, args)?;
@@ -100,29 +107,41 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         })
     }
 
-    /// Whether everything that a command needs is locked.
-    fn is_at_hand(&self, row: &Row, args: &Args<'_>) -> bool {
-        let access = &*self.ctx.access;
-        if access.is_exclusive() {
-            return true;
+    /// The keys of a command, if everything that it needs is locked.
+    fn at_hand<'a>(&self, row: &Row, args: &Args<'a>) -> Option<Keys<'a>> {
+        let (command, access) = (row.command, &*self.ctx.access);
+        let is_exclusive = access.is_exclusive();
+        if !is_exclusive && (command.needs_everything(args) || changes_other_databases(row, args)) {
+            return None;
         }
-        let mut held = !row.command.needs_everything(args);
-        row.command.for_each_key(args, |at, _| {
-            held &= access.holds(access.shard_of(&self.ctx.key_of(args.get(at))));
-        });
-        held
+        let mut keys = Keys::new();
+        command.for_each_key(args, |at, _| keys.push((at, self.ctx.key_of(args.get(at)))));
+        let is_held = |(_, key): &(usize, Key<'_>)| access.holds(access.shard_of(key));
+        (is_exclusive || keys.iter().all(is_held)).then_some(keys)
     }
 
-    fn run(&mut self, row: Row, args: &Args<'_>, protocol: Protocol, reply: &mut Vec<u8>) {
+    fn run(
+        &mut self,
+        (row, keys): (Row, &[(usize, Key<'_>)]),
+        args: &Args<'_>,
+        protocol: Protocol,
+        reply: &mut Vec<u8>,
+    ) {
         let ctx = &mut *self.ctx;
-        if row.command.flags.has(Flags::WRITE) {
+        let flags = row.command.flags;
+        if flags.has(Flags::WRITE) {
             ctx.shared.running.wrote(ctx.access.worker().0);
-            if self.attempt.is_none() && !ctx.access.is_exclusive() {
-                self.attempt = Some(ctx.access.begin_attempt());
+        }
+        if (flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE)) && !ctx.access.is_exclusive() {
+            if !ctx.access.is_attempting() {
+                ctx.access.begin_attempt();
+            }
+            for (_, key) in keys {
+                ctx.access.note(ctx.session.database, key);
             }
         }
         ctx.row = row;
-        ctx.first_key = None;
+        ctx.first_key = keys.first().filter(|(at, _)| *at == 1).map(|(_, key)| (key.hash, key.slot));
         ctx.session.protocol = protocol;
         let started = (ctx.shared.clock)();
         let failed = call(ctx, args, &mut Reply::new(reply, protocol));
@@ -132,13 +151,24 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
     }
 }
 
+/// Whether a command changes keys of a database that it names; these would not be noted.
+fn changes_other_databases(row: &Row, args: &Args<'_>) -> bool {
+    let mut names = false;
+    if row.command.flags.has(Flags::WRITE) {
+        row.command.for_each_database(args, |_| names = true);
+    }
+    names
+}
+
 impl Caller for Calls<'_, '_, '_> {
     fn call(&mut self, words: &Words, protocol: Protocol, reply: &mut Vec<u8>) -> Called {
         let args = Args::new(words.buffer(), words.ranges());
         match self.admit(&args) {
             Err(error) => Reply::new(reply, protocol).error(error),
-            Ok(row) if self.is_at_hand(&row, &args) => self.run(row, &args, protocol, reply),
-            Ok(_) => return Called::Abandon,
+            Ok(row) => match self.at_hand(&row, &args) {
+                Some(keys) => self.run((row, &keys), &args, protocol, reply),
+                None => return Called::Abandon,
+            },
         }
         Called::Replied
     }

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use keyspace::Target;
 use resp::Protocol;
 use script::{Callback, Ended, Failure, Interpreter, Script};
+use smallvec::SmallVec;
 
 use super::calls::Calls;
 use super::flags::ScriptFlags;
@@ -11,7 +13,11 @@ use super::running::Kind;
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
+use crate::execute::GROUP;
 use crate::reply::Reply;
+
+/// The shards of a script's keys.
+type Shards = SmallVec<[usize; GROUP]>;
 
 /// What is to be run.
 pub(crate) struct Job<'a> {
@@ -80,8 +86,18 @@ pub(crate) fn run(ctx: &mut Context<'_, '_>, job: &Job<'_>, reply: &mut Reply<'_
 }
 
 fn with_declared_keys(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, &mut Vec<u8>)) -> Ended {
-    let mut shards: Vec<usize> = job.keys.iter().map(|key| ctx.access.shard_of(&ctx.key_of(key))).collect();
+    let (mut shards, mut targets) = (Shards::new(), SmallVec::<[Target; GROUP]>::new());
+    for key in job.keys {
+        let key = ctx.key_of(key);
+        let shard = ctx.access.shard_of(&key);
+        shards.push(shard);
+        if targets.len() < GROUP {
+            targets.push(Target { database: ctx.session.database, shard, hash: key.hash });
+        }
+    }
     ctx.access.lock(&mut shards);
+    // The keys come near while the script is made ready.
+    ctx.access.prefetch(&targets);
     let ended = once(ctx, job, out);
     ctx.access.unlock();
     ended
