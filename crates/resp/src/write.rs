@@ -115,11 +115,14 @@ impl<'a> Encoder<'a> {
         self.number_text(|out| value.write(out));
     }
 
-    /// An integer beyond 64 bits, given as its decimal text.
+    /// An integer beyond 64 bits, given as its decimal text. CR and LF become spaces.
     pub fn big_number(&mut self, decimal: impl AsRef<[u8]>) {
-        match self.protocol {
-            Protocol::Resp2 => self.bulk(decimal),
-            Protocol::Resp3 => self.line(b'(', decimal.as_ref()),
+        let decimal = decimal.as_ref();
+        if self.protocol == Protocol::Resp2 {
+            self.header(b'$', decimal.len() as i64);
+            self.text(decimal);
+        } else {
+            self.line(b'(', decimal);
         }
     }
 
@@ -208,6 +211,11 @@ impl<'a> Encoder<'a> {
     fn line(&mut self, marker: u8, text: &[u8]) {
         self.out.reserve(text.len() + 3);
         self.out.push(marker);
+        self.text(text);
+    }
+
+    /// The rest of a line. CR and LF become spaces.
+    fn text(&mut self, text: &[u8]) {
         let start = self.out.len();
         self.out.extend_from_slice(text);
         for byte in &mut self.out[start..] {
@@ -318,6 +326,7 @@ mod tests {
         check(|e| e.error("ERR a\r\n+OK\r\n"), "-ERR a  +OK\r\n", "-ERR a  +OK\r\n");
         check(|e| e.error("\r\n"), "-\r\n", "-\r\n");
         check(|e| e.simple("a\nb"), "+a b\r\n", "+a b\r\n");
+        check(|e| e.big_number("1\r2"), "$3\r\n1 2\r\n", "(1 2\r\n");
     }
 
     #[test]
