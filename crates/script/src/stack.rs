@@ -268,6 +268,14 @@ unsafe fn push_reply(state: *mut lua_State, reply: &mut Cursor<'_>, depth: usize
             }
             b'(' => push_named(state, b"big_number", line),
             b'=' => push_verbatim(state, reply.take(count(line).unwrap_or(0))),
+            b'|' => {
+                // Attributes of the value behind them, which a script does not see.
+                for _ in 0..2 * reply.values(line).unwrap_or(0) {
+                    push_reply(state, reply, depth + 1);
+                    ffi::lua_settop(state, -2);
+                }
+                push_reply(state, reply, depth + 1);
+            }
             b'%' => push_pairs(state, b"map", reply.values(line).unwrap_or(0), reply, depth),
             b'~' => push_pairs(state, b"set", reply.values(line).unwrap_or(0), reply, depth),
             _ => ffi::lua_pushnil(state),
