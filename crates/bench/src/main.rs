@@ -4,6 +4,7 @@
 mod clock;
 mod connection;
 mod generator;
+mod interference;
 mod options;
 mod process;
 mod replies;
@@ -20,13 +21,14 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use generator::{Job, Measurement};
-use options::{Mode, Options, RunOptions, VersusOptions};
+use options::{InterferenceOptions, Mode, Options, RunOptions, VersusOptions};
 use workload::{Shape, Workload};
 
 fn main() -> ExitCode {
     let mut options = Options::parse();
     let result = match &options.mode {
         Some(Mode::Versus(versus)) => compare(versus),
+        Some(Mode::Interference(options)) => interfere(options),
         None => options.run.target.apply_uri().map_err(io::Error::other).and_then(|()| measure(&options.run)),
     };
     match result {
@@ -148,6 +150,31 @@ fn hold_idle(job: &Job) -> io::Result<()> {
             return Err(io::Error::other(format!("Error: the server ended an idle connection {said}")));
         }
     }
+}
+
+/// Measures delays beside heavy commands.
+fn interfere(options: &InterferenceOptions) -> io::Result<()> {
+    let watched = io::stderr().is_terminal();
+    let rows = interference::run(options, &|text| {
+        if watched {
+            eprintln!("{text}");
+        }
+    })?;
+    if options.csv {
+        println!("test,server,heavy,light,p50_ms,p99.9_ms,max_ms");
+    }
+    for row in rows {
+        let interference::Row { test, peer, heavy, light, p50_ms, p999_ms, most_ms } = row;
+        if options.csv {
+            println!("{test},{peer},{heavy},{light},{p50_ms:.3},{p999_ms:.3},{most_ms:.3}");
+        } else {
+            println!(
+                "{test:<14} {peer:<14} {heavy:>6} heavy, {light:>6} light: p50={p50_ms:.3} p99.9={p999_ms:.3} \
+                 max={most_ms:.3} msec"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Compares servers.

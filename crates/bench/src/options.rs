@@ -44,6 +44,8 @@ pub struct Options {
 pub enum Mode {
     /// Compare servers side by side in alternating rounds.
     Versus(VersusOptions),
+    /// Measure how much one client's heavy commands delay another's light ones. The servers lose their data.
+    Interference(InterferenceOptions),
 }
 
 /// Where the server is and how to log in.
@@ -183,6 +185,26 @@ pub struct VersusOptions {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Measuring delays beside heavy commands.
+#[derive(Debug, Args)]
+pub struct InterferenceOptions {
+    /// A server: `NAME=HOST:PORT[:PID]`. All its data are removed.
+    #[arg(long = "peer", required = true)]
+    pub peers: Vec<String>,
+    /// Heavy commands to repeat, by name, separated by commas.
+    #[arg(short, long, value_delimiter = ',')]
+    pub tests: Vec<String>,
+    /// Members of each collection.
+    #[arg(long, default_value_t = 500_000, value_parser = between(1, 100_000_000))]
+    pub members: usize,
+    /// Seconds of each test.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Print CSV.
+    #[arg(long)]
+    pub csv: bool,
 }
 
 #[cfg(test)]

@@ -16,10 +16,10 @@ use crate::target;
 use crate::workload::{self, Shape, Workload};
 
 /// A server in the comparison.
-struct Peer {
-    name: String,
-    target: Target,
-    address: Address,
+pub struct Peer {
+    pub name: String,
+    pub target: Target,
+    pub address: Address,
     process: Option<Process>,
 }
 
@@ -174,7 +174,7 @@ impl Series {
 
 impl Peer {
     /// `NAME=HOST:PORT[:PID]`; an IPv6 host stands in brackets.
-    fn parse(text: &str) -> io::Result<Self> {
+    pub fn parse(text: &str) -> io::Result<Self> {
         let bad = || io::Error::other(format!("'{text}' is not NAME=HOST:PORT[:PID]"));
         let (name, place) = text.split_once('=').ok_or_else(bad)?;
         let (host, rest) = match place.strip_prefix('[') {

@@ -29,6 +29,7 @@ mod object;
 mod pubsub;
 mod replication;
 mod scan;
+mod scan_options;
 mod script;
 mod scripting;
 mod server;

@@ -15,6 +15,7 @@ use std::fmt;
 use std::ops::Range;
 
 use resp::Protocol;
+use stdx::rng::Rng;
 
 use crate::reply::Reply;
 
@@ -30,6 +31,9 @@ const SLICE_STEPS: usize = 16;
 pub(crate) const ELEMENT_HEAD: usize = 6;
 /// Elements of one step.
 const STEP_ELEMENTS: usize = 64;
+
+/// The most bytes that a producer tells are still to come, so that those of several can be added up.
+const MOST_REMAINING: usize = 1 << 48;
 
 /// Whether a producer has more to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +120,7 @@ impl<V> ByPosition<V> {
 
 impl<V: Send> Producer for ByPosition<V> {
     fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        let begin = out.len();
         for _ in 0..SLICE_STEPS {
             let next = self.rest.start + STEP_ELEMENTS.min(self.rest.len());
             (self.write)(&self.value, self.rest.start..next, &mut Reply::new(out, self.protocol));
@@ -123,7 +128,7 @@ impl<V: Send> Producer for ByPosition<V> {
             if self.rest.is_empty() {
                 return Progress::Done;
             }
-            if out.len() >= SLICE_BYTES {
+            if out.len() - begin >= SLICE_BYTES {
                 break;
             }
         }
@@ -179,6 +184,56 @@ impl<V: Send> Producer for ByCursor<V> {
     }
 }
 
+/// Writes some elements of a value, chosen at random, so many.
+type WriteRandom<V> = fn(&V, usize, &mut Rng, &mut Reply<'_>);
+
+/// Writes elements of a value that are chosen at random, the same ones again and again if there are few.
+pub(crate) struct ByChance<V> {
+    value: V,
+    left: usize,
+    /// Bytes of an element, about.
+    element_bytes: usize,
+    rng: Rng,
+    protocol: Protocol,
+    write: WriteRandom<V>,
+}
+
+impl<V> ByChance<V> {
+    /// So many elements of a value that has some, each written as `write` does it, in about so many bytes.
+    pub(crate) fn new(
+        value: V,
+        count: usize,
+        element_bytes: usize,
+        rng: Rng,
+        protocol: Protocol,
+        write: WriteRandom<V>,
+    ) -> Self {
+        Self { value, left: count, element_bytes, rng, protocol, write }
+    }
+}
+
+impl<V: Send> Producer for ByChance<V> {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        let begin = out.len();
+        for _ in 0..SLICE_STEPS {
+            let count = self.left.min(STEP_ELEMENTS);
+            (self.write)(&self.value, count, &mut self.rng, &mut Reply::new(out, self.protocol));
+            self.left -= count;
+            if self.left == 0 {
+                return Progress::Done;
+            }
+            if out.len() - begin >= SLICE_BYTES {
+                break;
+            }
+        }
+        Progress::More
+    }
+
+    fn remaining_bytes(&self) -> usize {
+        self.left.saturating_mul(self.element_bytes).min(MOST_REMAINING)
+    }
+}
+
 /// Writes a part of a long string.
 #[derive(Debug)]
 pub(crate) struct Bytes {
@@ -227,6 +282,15 @@ impl Pieces {
         let last = self.list.len() - 1;
         &mut self.list[last]
     }
+
+    /// Puts them into a reply: at once if they are few.
+    pub(crate) fn write(&mut self, reply: &mut Reply<'_>) {
+        match &self.list[..] {
+            [] => {}
+            [only] => reply.buffer().extend_from_slice(only),
+            _ => reply.produce(std::mem::take(self)),
+        }
+    }
 }
 
 impl Producer for Pieces {
@@ -246,6 +310,12 @@ impl Producer for Pieces {
 impl<V> fmt::Debug for ByPosition<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ByPosition").field("rest", &self.rest).finish_non_exhaustive()
+    }
+}
+
+impl<V> fmt::Debug for ByChance<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByChance").field("left", &self.left).finish_non_exhaustive()
     }
 }
 

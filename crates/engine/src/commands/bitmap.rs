@@ -88,6 +88,9 @@ pub(super) const COMMANDS: &[Command] = &[
         ),
 ];
 
+/// Bits that are looked at in one step: some ten microseconds.
+const STEP_BITS: usize = 8 * 256 * 1024;
+
 /// The unit in which a range is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {

@@ -3,6 +3,7 @@
 mod block;
 mod change;
 mod ends;
+mod looking;
 mod many;
 mod read;
 
@@ -11,6 +12,9 @@ use value::list::Side;
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
 use crate::error::Error;
+
+/// Elements that are compared in one step; they lie one behind the other.
+const STEP_COMPARED: usize = 8 * crate::computing::STEP_ELEMENTS;
 
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;
@@ -169,13 +173,13 @@ pub(super) const COMMANDS: &[Command] = &[
         "Gives a position of a list another element.",
         "key index element",
     ),
-    row("LINSERT", 5, GROW, Access::Insert, change::linsert).doc(
+    row("LINSERT", 5, GROW.and(Flags::ALONE), Access::Insert, change::linsert).doc(
         "2.2.0",
         "O(N) where N is the number of elements before the pivot.",
         "Puts an element before or behind another in a list.",
         "key <BEFORE | AFTER> pivot element",
     ),
-    row("LREM", 4, WRITE, Access::Shrink, change::lrem).doc(
+    row("LREM", 4, WRITE.and(Flags::ALONE), Access::Shrink, change::lrem).doc(
         "1.0.0",
         "O(N) where N is the length of the list.",
         "Removes elements of a list that equal one, and the list with its last element.",

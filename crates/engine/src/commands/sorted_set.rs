@@ -24,7 +24,7 @@ use crate::tips;
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;
 const FAST: Flags = Flags::FAST;
-/// What combinations have: they take their locks by themselves, for as short as they can.
+/// What commands have that may compute for long: they take their locks by themselves, for as short as they can.
 const ALONE: Flags = Flags::ALONE;
 /// What writes that may need memory have.
 const GROW: Flags = WRITE.and(Flags::DENYOOM);
@@ -63,21 +63,21 @@ pub(super) const COMMANDS: &[Command] = &[
         "Removes members of a sorted set, and the sorted set with its last member.",
         "key member [member ...]",
     ),
-    row("ZREMRANGEBYRANK", 4, WRITE, Access::Shrink, remove::by_rank)
+    row("ZREMRANGEBYRANK", 4, WRITE.and(ALONE), Access::Shrink, remove::by_rank)
         .event(KeyspaceEvents::SORTED_SET, "zremrangebyrank").doc(
         "2.0.0",
         "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
         "Removes the members of a sorted set within a range of positions.",
         "key start stop",
     ),
-    row("ZREMRANGEBYSCORE", 4, WRITE, Access::Shrink, remove::by_score)
+    row("ZREMRANGEBYSCORE", 4, WRITE.and(ALONE), Access::Shrink, remove::by_score)
         .event(KeyspaceEvents::SORTED_SET, "zremrangebyscore").doc(
         "1.2.0",
         "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
         "Removes the members of a sorted set within a range of scores.",
         "key min max",
     ),
-    row("ZREMRANGEBYLEX", 4, WRITE, Access::Shrink, remove::by_member)
+    row("ZREMRANGEBYLEX", 4, WRITE.and(ALONE), Access::Shrink, remove::by_member)
         .event(KeyspaceEvents::SORTED_SET, "zremrangebylex").doc(
         "2.8.9",
         "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
@@ -132,7 +132,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the members of a sorted set within a range of positions, scores or members.",
         "key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
     ),
-    row("ZRANGESTORE", -5, GROW, Access::Overwrite, range::zrangestore)
+    row("ZRANGESTORE", -5, GROW.and(ALONE), Access::Overwrite, range::zrangestore)
         .event(KeyspaceEvents::SORTED_SET, "zrangestore")
         .keys(Keys::Pair { first: Access::Overwrite, second: Access::Read })
         .doc(

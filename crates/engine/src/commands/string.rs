@@ -25,8 +25,12 @@ const GROW: Flags = WRITE.and(Flags::DENYOOM);
 
 /// The longest string that a command may make.
 fn max_length(ctx: &Context<'_, '_>) -> usize {
-    ctx.shared.hot.max_bulk_bytes.load(Ordering::Relaxed).max(0) as usize
+    let configured = ctx.shared.hot.max_bulk_bytes.load(Ordering::Relaxed).max(0) as usize;
+    configured.min(MAX_LENGTH)
 }
+
+/// A string is never longer, whatever is configured: the directory of its pages reaches to its end, however empty it is.
+const MAX_LENGTH: usize = 1 << 40;
 
 const fn row(name: &'static str, arity: i32, flags: Flags, handler: crate::command::Handler) -> Command {
     Command::new(name, Group::String, arity, handler).flags(flags)

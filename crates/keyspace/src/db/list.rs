@@ -91,12 +91,24 @@ impl Db<'_, '_> {
         let Some(at) = self.list_at(key, found)?.iter().position(|other| other == pivot) else {
             return Ok(None);
         };
-        let length = self.edit_list(key, Some(found), |edit| {
+        self.list_insert_at(key, (at, side), pivot, element).map(Some)
+    }
+
+    /// The same where it is known at which position the first element that equals `pivot` is.
+    pub fn list_insert_at(
+        &mut self,
+        key: &Key<'_>,
+        (at, side): (usize, Side),
+        pivot: &[u8],
+        element: &[u8],
+    ) -> Result<usize, WrongType> {
+        let found = self.find_list(key)?;
+        let length = self.edit_list(key, found, |edit| {
             edit.insert(at + usize::from(side == Side::Right), element);
             edit.list().len()
         });
         self.record(&Effect::InsertElement { key: key.bytes, side, pivot, element });
-        Ok(Some(length))
+        Ok(length)
     }
 
     /// Removes elements that equal one: all, or the first `limit` from an end. Returns how many they were.
@@ -120,12 +132,46 @@ impl Db<'_, '_> {
                 positions
             }
         };
+        self.list_remove_at(key, side, &positions, element)?;
+        Ok(positions.len())
+    }
+
+    /// The same where it is known at which positions they are, counted from a side and given in ascending order.
+    pub fn list_remove_at(
+        &mut self,
+        key: &Key<'_>,
+        side: Side,
+        positions: &[usize],
+        element: &[u8],
+    ) -> Result<(), WrongType> {
+        let found = self.find_list(key)?;
         if !positions.is_empty() {
-            self.edit_list(key, Some(found), |edit| edit.remove_each(&positions));
+            self.edit_list(key, found, |edit| edit.remove_each(positions));
             let count = positions.len();
             self.record(&Effect::RemoveElements { key: key.bytes, side, count, element });
         }
-        Ok(positions.len())
+        Ok(())
+    }
+
+    /// Puts what is left of a list, without so many elements that equal one, counted from a side, in its place.
+    pub fn list_leave(
+        &mut self,
+        key: &Key<'_>,
+        (side, count): (Side, usize),
+        element: &[u8],
+        rest: List,
+    ) -> Result<(), WrongType> {
+        let Some(found) = self.find_list(key)? else { return Ok(()) };
+        let expiry = found.meta.expiry;
+        match rest {
+            List::Packed(_) if rest.is_empty() => self.take_at(key, found),
+            List::Packed(block) => self.put(key, Some(found), NewPayload::Inline(&block), Kind::List, expiry),
+            large @ List::Large(_) => {
+                self.put(key, Some(found), NewPayload::Object(Value::List(large)), Kind::List, expiry);
+            }
+        }
+        self.record(&Effect::RemoveElements { key: key.bytes, side, count, element });
+        Ok(())
     }
 
     /// Keeps a range of positions of a list and removes the rest.

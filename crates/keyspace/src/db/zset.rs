@@ -106,6 +106,25 @@ impl Db<'_, '_> {
         Ok(())
     }
 
+    /// Puts what is left of a sorted set, without the members at a range of positions, in its place.
+    pub fn zset_leave(
+        &mut self,
+        key: &Key<'_>,
+        positions: Range<usize>,
+        rest: ZSet,
+    ) -> Result<(), WrongType> {
+        let Some(found) = self.find_zset(key)? else { return Ok(()) };
+        let expiry = found.meta.expiry;
+        match rest {
+            ZSet::Packed(block) => self.put(key, Some(found), NewPayload::Inline(&block), Kind::ZSet, expiry),
+            large @ ZSet::Large(_) => {
+                self.put(key, Some(found), NewPayload::Object(Value::ZSet(large)), Kind::ZSet, expiry);
+            }
+        }
+        self.record(&Effect::RemoveRange { key: key.bytes, positions: &positions });
+        Ok(())
+    }
+
     /// Takes up to `count` members from an end, showing each to `each` before, the outermost first; returns how many they
     /// were.
     pub fn zset_pop(

@@ -120,6 +120,113 @@ fn in_steps_or_at_once_the_result_is_the_same() {
     }
 }
 
+/// Changes of a large collection, in steps and at once, which is how a transaction makes them.
+#[test]
+fn large_collections_are_changed_in_steps_as_at_once() {
+    let (mut world, peer) = large_world(1, &[]);
+    for number in 0..3000 {
+        world.ask(peer, &format!("RPUSH {{k}}list x {number} y"));
+    }
+    for command in [
+        "ZREMRANGEBYRANK {k}copy 100 60000",
+        "ZREMRANGEBYRANK {k}copy 0 -1",
+        "ZREMRANGEBYSCORE {k}copy (5000 +inf",
+        "ZREMRANGEBYSCORE {k}copy 5 10",
+        "ZRANGESTORE {k}copy {k}zset 10 -10",
+        "ZRANGESTORE {k}copy {k}zset 99000 -inf BYSCORE REV LIMIT 1000 60000",
+        "LREM {k}copy 0 x",
+        "LREM {k}copy -2500 y",
+        "LREM {k}copy 2 y",
+        "LREM {k}copy 0 nothing",
+        "LREM {k}copy -1 0",
+        "LINSERT {k}copy BEFORE y z",
+        "LINSERT {k}copy AFTER 77 z",
+        "LINSERT {k}copy AFTER nothing z",
+    ] {
+        let source = if command.starts_with('Z') { "{k}zset" } else { "{k}list" };
+        let (copy, digest) = (format!("COPY {source} {{k}}copy REPLACE"), "DEBUG DIGEST-VALUE {k}copy");
+        world.ask(peer, &format!("{copy}\r\nPEXPIRE {{k}}copy 1000000"));
+        let encoding = world.ask(peer, "OBJECT ENCODING {k}copy");
+        let in_steps = world.ask(peer, command);
+        let from_steps = world.ask(peer, &format!("{digest}\r\nPTTL {{k}}copy"));
+        world.ask(peer, &format!("{copy}\r\nPEXPIRE {{k}}copy 1000000"));
+        let at_once = world.ask(peer, &format!("MULTI\r\n{command}\r\nEXEC"));
+        assert_eq!(at_once, format!("+OK\r\n+QUEUED\r\n*1\r\n{in_steps}"), "{command}");
+        assert_eq!(world.ask(peer, &format!("{digest}\r\nPTTL {{k}}copy")), from_steps, "{command}");
+        if in_steps != ":0\r\n" && !command.ends_with("0 -1") {
+            assert_eq!(world.ask(peer, "OBJECT ENCODING {k}copy"), encoding, "{command}");
+        }
+    }
+}
+
+#[test]
+fn what_is_looked_for_in_large_values_is_found_in_steps() {
+    let (mut world, peer) = large_world(1, &[]);
+    world.ask(peer, "RPUSH {k}list x y x");
+    world.ask(peer, "SETBIT {k}bits 40000000 1\r\nSETBIT {k}bits 40000007 1");
+    for first in (0..5000).step_by(100) {
+        let lines: Vec<String> =
+            (first..first + 100).map(|n| format!("XADD {{k}}stream {}-1 f {n}", n + 1)).collect();
+        world.ask(peer, &lines.join("\r\n"));
+    }
+    let positions: String = [MEMBERS, MEMBERS + 2].map(|at| format!(":{at}\r\n")).concat();
+    for (command, reply) in [
+        ("LPOS {k}list y", format!(":{}\r\n", MEMBERS + 1)),
+        ("LPOS {k}list nothing", "$-1\r\n".to_owned()),
+        ("LPOS {k}list x COUNT 0", format!("*2\r\n{positions}")),
+        ("LPOS {k}list x RANK 2", format!(":{}\r\n", MEMBERS + 2)),
+        ("LPOS {k}list 0 RANK -1 MAXLEN 50000", "$-1\r\n".to_owned()),
+        ("LPOS {k}list 0 RANK -1 COUNT 2", "*1\r\n:0\r\n".to_owned()),
+        ("BITCOUNT {k}bits", ":2\r\n".to_owned()),
+        ("BITCOUNT {k}bits 3 40000003 BIT", ":1\r\n".to_owned()),
+        ("BITPOS {k}bits 1", ":40000000\r\n".to_owned()),
+        ("BITPOS {k}bits 1 40000001 -1 BIT", ":40000007\r\n".to_owned()),
+        ("BITPOS {k}bits 1 0 40000 BYTE", ":-1\r\n".to_owned()),
+    ] {
+        assert_eq!(world.ask(peer, command), reply, "{command}");
+        let queued = world.ask(peer, &format!("MULTI\r\n{command}\r\nEXEC"));
+        assert_eq!(queued, format!("+OK\r\n+QUEUED\r\n*1\r\n{reply}"), "{command}");
+    }
+    let entry = |n: usize| {
+        let (id, value) = (format!("{}-1", n + 1), n.to_string());
+        let (id_bytes, value_bytes) = (id.len(), value.len());
+        format!("*2\r\n${id_bytes}\r\n{id}\r\n*2\r\n$1\r\nf\r\n${value_bytes}\r\n{value}\r\n")
+    };
+    for (command, numbers) in [
+        ("XRANGE {k}stream - +", (0..5000).collect::<Vec<_>>()),
+        ("XREVRANGE {k}stream + -", (0..5000).rev().collect()),
+        ("XRANGE {k}stream 11 + COUNT 2000", (10..2010).collect()),
+        ("XREVRANGE {k}stream 4000 2 COUNT 3000", (1000..4000).rev().collect()),
+        ("XRANGE {k}stream 4990 +", (4989..5000).collect()),
+    ] {
+        let expected: String = numbers.iter().map(|&number| entry(number)).collect();
+        assert_eq!(world.ask(peer, command), format!("*{}\r\n{expected}", numbers.len()), "{command}");
+    }
+}
+
+/// Redis gathers such replies before it sends the first byte.
+#[test]
+fn elements_that_are_chosen_again_and_again_come_in_slices() {
+    let (mut world, peer) = large_world(1, &[]);
+    world.ask(peer, "HSET {k}hash f1 v1 f2 v2");
+    for (command, head) in [
+        ("HRANDFIELD {k}hash -4000000000 WITHVALUES", "*8000000000\r\n"),
+        ("SRANDMEMBER {k}set -4294967296", "*4294967296\r\n"),
+        ("ZRANDMEMBER {k}zset -4000000000 WITHSCORES", "*8000000000\r\n"),
+    ] {
+        let asking = world.connect(0);
+        world.send(asking, command);
+        let text = String::from_utf8(world.read_slice(asking).expect("a head")).expect("text");
+        assert_eq!(text, head, "{command}");
+        for _ in 0..10 {
+            let bytes = world.read_slice(asking).expect("more").len();
+            assert!((1024..100_000).contains(&bytes), "{command}: {bytes} bytes");
+        }
+        world.hang_up(asking);
+    }
+    assert!(world.ask(peer, "SRANDMEMBER {k}set -5000").starts_with("*5000\r\n$"));
+}
+
 /// What a test expects of the sets and sorted sets that it changes.
 #[derive(Default)]
 struct Model {

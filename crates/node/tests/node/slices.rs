@@ -92,6 +92,7 @@ fn a_long_sorted_set_is_shown_from_either_side_as_it_was() {
         peer,
         "ZRANGE zset 1000 3999\r\nZRANGE zset 0 2999 REV\r\nZREMRANGEBYRANK zset 0 4998\r\nZCARD zset",
     );
+    world.compute(0);
     let reversed: Vec<String> = (2000..ITEMS).rev().map(|number| bulk(&number.to_string())).collect();
     let forward = numbers(1000..4000);
     let expected = format!("*3000\r\n{forward}*3000\r\n{}:4999\r\n:1\r\n", reversed.concat());

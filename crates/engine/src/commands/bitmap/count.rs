@@ -1,14 +1,18 @@
 //! BITCOUNT: how many bits are set.
 
-use value::StringRef;
+use std::ops::Range;
 
-use super::Unit;
+use value::{Blob, StringRef};
+
+use super::{STEP_BITS, Unit};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::commands::string::range::clamp;
+use crate::computing::Answer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::Progress;
 
 pub(super) fn bitcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let unit = Unit::parse(args, 4)?;
@@ -18,18 +22,45 @@ pub(super) fn bitcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut R
         _ => (args.integer(2)?, args.integer(3)?),
     };
     let key = ctx.key(args, 1);
-    let count = match ctx.db().string(&key)? {
-        Some(value) => {
-            let range = clamp(start, end, value.len() * unit.per_byte());
-            match unit {
-                Unit::Byte => ones(value, range.start * 8, range.end * 8),
-                Unit::Bit => ones(value, range.start, range.end),
-            }
-        }
-        None => 0,
+    let mut db = ctx.db();
+    let Some(value) = db.string(&key)? else {
+        reply.integer(0);
+        return Ok(());
     };
-    reply.integer(count as i64);
+    let range = clamp(start, end, value.len() * unit.per_byte());
+    let bits = match unit {
+        Unit::Byte => range.start * 8..range.end * 8,
+        Unit::Bit => range,
+    };
+    if let StringRef::Blob(blob) = value
+        && bits.len() > STEP_BITS
+    {
+        return reply.answer(Counting { blob: blob.clone(), left: bits, count: 0 }, false);
+    }
+    reply.integer(ones(value, bits.start, bits.end) as i64);
     Ok(())
+}
+
+/// The set bits of a long string, in the making.
+#[derive(Debug)]
+struct Counting {
+    blob: Blob,
+    left: Range<usize>,
+    count: u64,
+}
+
+impl Answer for Counting {
+    fn step(&mut self) -> Progress {
+        let end = self.left.end.min(self.left.start + STEP_BITS);
+        self.count += ones(StringRef::Blob(&self.blob), self.left.start, end);
+        self.left.start = end;
+        if self.left.is_empty() { Progress::Done } else { Progress::More }
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        reply.integer(self.count as i64);
+        Ok(())
+    }
 }
 
 /// Set bits from bit `start` up to bit `end`.
@@ -54,7 +85,6 @@ fn ones_of(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use value::Blob;
 
     #[test]
     fn every_range_counts_its_own_bits() {

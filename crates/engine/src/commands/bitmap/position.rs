@@ -1,14 +1,18 @@
 //! BITPOS: where the first bit of a kind is.
 
-use value::StringRef;
+use std::ops::Range;
 
-use super::Unit;
+use value::{Blob, StringRef};
+
+use super::{STEP_BITS, Unit};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::commands::string::range::clamp_ends;
+use crate::computing::Answer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::Progress;
 
 pub(super) fn bitpos(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let wanted = match args.integer(2)? {
@@ -28,16 +32,44 @@ pub(super) fn bitpos(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
     };
     let range = clamp_ends(start, end, value.len() * unit.per_byte());
     let bits = 8 / unit.per_byte();
-    let found =
-        if range.is_empty() { None } else { first(value, range.start * bits, range.end * bits, wanted) };
     // Zeros follow the string, unless an end was given: then the answer is about the range only.
-    let behind = !wanted && args.len() <= 4 && !range.is_empty();
-    reply.integer(match found {
-        Some(position) => position as i64,
-        None if behind => value.len() as i64 * 8,
-        None => -1,
-    });
+    let is_open = !wanted && args.len() <= 4 && !range.is_empty();
+    let missed = if is_open { value.len() as i64 * 8 } else { -1 };
+    let range = range.start * bits..range.end * bits;
+    if let StringRef::Blob(blob) = value
+        && range.len() > STEP_BITS
+    {
+        let finding = Finding { blob: blob.clone(), left: range, wanted, found: None, missed };
+        return reply.answer(finding, false);
+    }
+    let found = if range.is_empty() { None } else { first(value, range.start, range.end, wanted) };
+    reply.integer(found.map_or(missed, |position| position as i64));
     Ok(())
+}
+
+/// The first bit of a kind in a long string, in the making.
+#[derive(Debug)]
+struct Finding {
+    blob: Blob,
+    left: Range<usize>,
+    wanted: bool,
+    found: Option<usize>,
+    /// The answer if there is none.
+    missed: i64,
+}
+
+impl Answer for Finding {
+    fn step(&mut self) -> Progress {
+        let end = self.left.end.min(self.left.start + STEP_BITS);
+        self.found = first(StringRef::Blob(&self.blob), self.left.start, end, self.wanted);
+        self.left.start = end;
+        if self.left.is_empty() || self.found.is_some() { Progress::Done } else { Progress::More }
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        reply.integer(self.found.map_or(self.missed, |position| position as i64));
+        Ok(())
+    }
 }
 
 /// The first bit from bit `start` up to bit `end` that is `wanted`.

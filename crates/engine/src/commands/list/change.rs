@@ -2,9 +2,11 @@
 
 use value::list::{ListRef, Side};
 
+use super::looking::{Change, Looking};
 use super::{position, positions};
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::computing;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -20,40 +22,33 @@ pub(super) fn lset(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
 }
 
 pub(super) fn linsert(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let side = if args.is(2, "BEFORE") {
-        Side::Left
-    } else if args.is(2, "AFTER") {
-        Side::Right
-    } else {
-        return Err(Error::Syntax);
-    };
-    let key = ctx.key(args, 1);
-    let mut db = ctx.db();
-    if db.list_to_change(&key)?.is_none() {
-        reply.integer(0);
-        return Ok(());
-    }
-    let length = db.list_insert(&key, side, args.get(3), args.get(4))?;
-    reply.integer(length.map_or(-1, |length| length as i64));
-    Ok(())
+    computing::store(ctx, args, reply, |ctx, args| {
+        let side = if args.is(2, "BEFORE") {
+            Side::Left
+        } else if args.is(2, "AFTER") {
+            Side::Right
+        } else {
+            return Err(Error::Syntax);
+        };
+        Looking::read(ctx, args, Change::Insert(side))
+    })
 }
 
 pub(super) fn lrem(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let count = args.integer(2)?;
-    if count == i64::MIN {
-        return Err(Error::Static(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
-    }
-    let side = if count < 0 { Side::Right } else { Side::Left };
-    let limit = match count.unsigned_abs() {
-        0 => usize::MAX,
-        limit => usize::try_from(limit).unwrap_or(usize::MAX),
-    };
-    let key = ctx.key(args, 1);
-    let removed = ctx.db().list_remove(&key, side, limit, args.get(3))?;
-    reply.integer(removed as i64);
-    Ok(())
+    computing::store(ctx, args, reply, |ctx, args| {
+        let count = args.integer(2)?;
+        if count == i64::MIN {
+            return Err(Error::Static(
+                "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+            ));
+        }
+        let side = if count < 0 { Side::Right } else { Side::Left };
+        let limit = match count.unsigned_abs() {
+            0 => usize::MAX,
+            limit => usize::try_from(limit).unwrap_or(usize::MAX),
+        };
+        Looking::read(ctx, args, Change::Remove(side, limit))
+    })
 }
 
 pub(super) fn ltrim(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -2,17 +2,19 @@
 
 use std::ops::Range;
 
-use resp::write::Aggregate;
+use resp::Protocol;
 use stdx::number::parse_i64;
+use value::List;
 use value::list::ListRef;
 
-use super::{position, positions};
+use super::{STEP_COMPARED, position, positions};
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::computing::Answer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{ByPosition, ELEMENT_HEAD};
+use crate::slices::{ByPosition, ELEMENT_HEAD, Pieces, Progress};
 
 pub(super) fn llen(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 1);
@@ -61,6 +63,7 @@ pub(super) fn lindex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
 }
 
 /// What LPOS looks for.
+#[derive(Debug)]
 struct Search {
     /// Matches before the first that is shown.
     skipped: u64,
@@ -97,20 +100,73 @@ impl Search {
         Ok(search)
     }
 
-    /// The positions of the elements that are found.
-    fn run<'s>(&'s self, list: ListRef<'s>, wanted: &'s [u8]) -> impl Iterator<Item = usize> + 's {
-        let length = list.len();
+    /// How many elements of so many are looked at, and how many matches shown at most.
+    fn limits(&self, length: usize) -> (usize, usize) {
         let within = |limit: u64| if limit == 0 { length } else { usize::try_from(limit).unwrap_or(length) };
-        let looked_at = within(self.limit).min(length);
-        let range = if self.is_backward { length - looked_at..length } else { 0..looked_at };
-        let mut elements = list.range(range);
-        let all =
-            std::iter::from_fn(move || if self.is_backward { elements.next_back() } else { elements.next() });
-        all.enumerate()
-            .filter(move |(_, element)| *element == wanted)
-            .map(move |(at, _)| if self.is_backward { length - 1 - at } else { at })
-            .skip(usize::try_from(self.skipped).unwrap_or(usize::MAX))
-            .take(within(self.count.unwrap_or(1)))
+        (within(self.limit).min(length), within(self.count.unwrap_or(1)))
+    }
+}
+
+/// Elements that equal one, in the making.
+#[derive(Debug)]
+struct Locating {
+    list: List,
+    wanted: Vec<u8>,
+    search: Search,
+    protocol: Protocol,
+    /// Elements that have been looked at.
+    seen: usize,
+    /// Matches to pass over.
+    skipped: u64,
+    /// Positions as they are written, and how many.
+    found: Pieces,
+    count: usize,
+}
+
+impl Locating {
+    /// Looks at so many elements more.
+    fn look_at(&mut self, count: usize) -> Progress {
+        let length = self.list.as_ref().len();
+        let (looked_at, most) = self.search.limits(length);
+        let end = looked_at.min(self.seen.saturating_add(count));
+        let is_backward = self.search.is_backward;
+        let range = if is_backward { length - end..length - self.seen } else { self.seen..end };
+        let mut elements = self.list.as_ref().range(range);
+        let mut reply = Reply::new(self.found.last(), self.protocol);
+        while self.seen < end && self.count < most {
+            let next = if is_backward { elements.next_back() } else { elements.next() };
+            if next == Some(&self.wanted[..]) {
+                if self.skipped > 0 {
+                    self.skipped -= 1;
+                } else {
+                    self.count += 1;
+                    let at = if is_backward { length - 1 - self.seen } else { self.seen };
+                    reply.integer(at as i64);
+                }
+            }
+            self.seen += 1;
+        }
+        if self.seen < looked_at && self.count < most { Progress::More } else { Progress::Done }
+    }
+}
+
+impl Answer for Locating {
+    fn step(&mut self) -> Progress {
+        self.look_at(STEP_COMPARED)
+    }
+
+    fn complete(&mut self) {
+        self.look_at(usize::MAX);
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        if self.search.count.is_some() {
+            reply.array(self.count);
+        } else if self.count == 0 {
+            reply.null();
+        }
+        self.found.write(reply);
+        Ok(())
     }
 }
 
@@ -129,21 +185,9 @@ const RANK_RANGE: Error = Error::Static(
 pub(super) fn lpos(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let search = Search::parse(args)?;
     let key = ctx.key(args, 1);
-    let mut db = ctx.db();
-    let list = db.list(&key)?;
-    let mut found = list.into_iter().flat_map(|list| search.run(list, args.get(2)));
-    if search.count.is_none() {
-        match found.next() {
-            Some(position) => reply.integer(position as i64),
-            None => reply.null(),
-        }
-        return Ok(());
-    }
-    let (deferred, mut count) = (reply.defer(), 0);
-    for position in found {
-        reply.integer(position as i64);
-        count += 1;
-    }
-    reply.finish(deferred, Aggregate::Array, count);
-    Ok(())
+    let list = ctx.db().list(&key)?.map_or_else(List::new, ListRef::to_owned);
+    let is_small = search.limits(list.as_ref().len()).0 <= STEP_COMPARED;
+    let (wanted, skipped, protocol) = (args.get(2).to_vec(), search.skipped, reply.protocol());
+    let found = Pieces::default();
+    reply.answer(Locating { list, wanted, search, protocol, seen: 0, skipped, found, count: 0 }, is_small)
 }

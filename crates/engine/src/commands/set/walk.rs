@@ -1,80 +1,38 @@
 //! Walking and picking: SSCAN, SRANDMEMBER.
 
-use resp::write::Aggregate;
-use stdx::glob::{self, Case};
-use stdx::number::{parse_i64, write_u64};
 use stdx::rng::Rng;
+use value::Set;
 
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan::parse_cursor;
+use crate::commands::scan_options::{self, ScanOptions, times};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::{ByChance, ELEMENT_HEAD};
 
-/// How many members one call of SSCAN may visit: a larger COUNT is no error, but does not hold up the others.
-const MAX_SCANNED: i64 = 10_000_000;
-/// How many members SRANDMEMBER repeats at most. Redis has no such limit and fills the memory of the machine.
+/// How many members SRANDMEMBER repeats at most where its reply is needed at once, in scripts.
 const MAX_REPEATED: i64 = 1_000_000;
 
-/// What SSCAN shows, and how much.
-struct ScanOptions<'a> {
-    pattern: Option<&'a [u8]>,
-    count: usize,
-}
-
-impl<'a> ScanOptions<'a> {
-    fn parse(args: &Args<'a>) -> Result<Self, Error> {
-        let mut options = Self { pattern: None, count: 10 };
-        let mut cursor = args.cursor(3);
-        while !cursor.is_done() {
-            if cursor.take("COUNT") {
-                let count = parse_i64(cursor.next_required()?).ok_or(Error::NotInteger)?;
-                if count < 1 {
-                    return Err(Error::Syntax);
-                }
-                options.count = count.min(MAX_SCANNED) as usize;
-            } else if cursor.take("MATCH") {
-                // `*` matches every member; no need to look.
-                options.pattern = Some(cursor.next_required()?).filter(|pattern| *pattern != b"*");
-            } else if cursor.take("NOVALUES") {
-                return Err(Error::Static("ERR NOVALUES option can only be used in HSCAN"));
-            } else {
-                return Err(Error::Syntax);
-            }
-        }
-        Ok(options)
-    }
-}
-
 pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let cursor = parse_cursor(args.get(2))?;
+    let cursor = scan_options::cursor(args)?;
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
     let Some(set) = db.set(&key)? else {
-        reply.array(2); // the options of a key that is not there are not looked at
-        reply.bulk("0");
-        reply.array(0);
+        scan_options::write_nothing(reply);
         return Ok(());
     };
-    let options = ScanOptions::parse(args)?;
-    reply.array(2);
-    let begin = reply.buffer().len();
-    let deferred = reply.defer();
-    let mut shown = 0;
-    let next = set.scan(cursor, options.count, &mut |member| {
-        if options.pattern.is_none_or(|pattern| glob::matches(pattern, member, Case::Sensitive)) {
-            reply.bulk(member);
-            shown += 1;
-        }
+    let options = ScanOptions::parse(args, false)?;
+    scan_options::write(reply, |reply| {
+        let mut shown = 0;
+        let next = set.scan(cursor, options.count, &mut |member| {
+            if options.matches(member) {
+                reply.bulk(member);
+                shown += 1;
+            }
+        });
+        (shown, next)
     });
-    reply.finish(deferred, Aggregate::Array, shown);
-    // The cursor comes first but is known last: it is written behind the members and rotated to the front.
-    let members_end = reply.buffer().len();
-    let mut text = Vec::with_capacity(20);
-    write_u64(&mut text, next);
-    reply.bulk(text);
-    reply.buffer()[begin..].rotate_left(members_end - begin);
     Ok(())
 }
 
@@ -103,7 +61,20 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         ));
     }
     let mut db = ctx.db();
-    match db.set(&key)? {
+    let set = db.set(&key)?;
+    if let Some(set) = set
+        && let Some(times) = times(count, reply)
+    {
+        reply.array(times);
+        let element_bytes = ELEMENT_HEAD + set.random(rng).map_or(0, |member| member.len());
+        let own = Rng::from_seed(rng.next_u64());
+        let write: fn(&Set, usize, &mut Rng, &mut Reply<'_>) = |set, count, rng, reply| {
+            set.as_ref().random_repeated(count, rng).for_each(|member| reply.bulk(member));
+        };
+        reply.produce(ByChance::new(set.to_owned(), times, element_bytes, own, reply.protocol(), write));
+        return Ok(());
+    }
+    match set {
         None => reply.array(0),
         Some(_) if count < -MAX_REPEATED => return Err(Error::OutOfRange),
         Some(set) if count < 0 => {

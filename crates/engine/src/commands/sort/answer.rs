@@ -75,7 +75,7 @@ impl Answer for Answering {
         let count = sorting.len()?;
         reply.array(count * sorting.options.gets.len().max(1));
         if !sorting.options.gets.is_empty() {
-            reply.produce(std::mem::take(&mut self.got));
+            self.got.write(reply);
         } else if reply.leaves(count) {
             let element_bytes = sorting.element_bytes() + ELEMENT_HEAD;
             let write: fn(&Sorting, std::ops::Range<usize>, &mut Reply<'_>) =

@@ -4,17 +4,19 @@
 
 use std::ops::Range;
 
-use value::ZSetRef;
-use value::zset::{Builder, LexRange, ScoreRange};
+use value::zset::{Builder, LexRange, Rule, ScoreRange, Settings};
+use value::{ZSet, ZSetRef};
 
 use super::shown::Shown;
 use super::{bounds, store};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::commands::list::positions;
+use crate::computing::{self, FEW_ELEMENTS, STEP_ELEMENTS, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::Progress;
 
 /// What the two ends of a range are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -183,14 +185,60 @@ fn fixed(by: By, is_reverse: bool) -> Form {
 }
 
 pub(super) fn zrangestore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let query = Query::parse(args, Form { key: 2, by: None, is_reverse: None, shows_scores: false })?;
-    let (target, source) = (ctx.key(args, 1), ctx.key(args, 2));
-    let settings = ctx.shared.keyspace.settings().zset;
-    let mut db = ctx.db();
-    let found = db.zset(&source)?.map(|zset| zset.range(query.positions(zset)));
-    let builder: Builder =
-        found.into_iter().flatten().map(|element| (element.member, element.score)).collect();
-    let zset = builder.finish(settings).expect("a sorted set has each member once");
-    reply.integer(store(&mut db, &target, zset) as i64);
-    Ok(())
+    computing::store(ctx, args, reply, |ctx, args| {
+        let query = Query::parse(args, Form { key: 2, by: None, is_reverse: None, shows_scores: false })?;
+        let (source, settings) = (ctx.key(args, 2), ctx.shared.keyspace.settings().zset);
+        let zset = ctx.db().zset(&source)?.map_or_else(ZSet::new, ZSetRef::to_owned);
+        let positions = query.positions(zset.as_ref());
+        Ok(Storing { zset, positions, result: ZSet::new(), settings, scratch: Vec::new() })
+    })
+}
+
+/// A range of a sorted set that is stored.
+#[derive(Debug)]
+struct Storing {
+    /// As it was read.
+    zset: ZSet,
+    /// What is not in the result yet.
+    positions: Range<usize>,
+    result: ZSet,
+    settings: Settings,
+    scratch: Vec<u8>,
+}
+
+impl Stored for Storing {
+    fn is_small(&self) -> bool {
+        self.positions.len() <= FEW_ELEMENTS
+    }
+
+    fn step(&mut self) -> Progress {
+        let end = self.positions.end.min(self.positions.start + STEP_ELEMENTS);
+        let elements = self.zset.as_ref().range(self.positions.start..end);
+        self.result.edit(&mut self.scratch, self.settings, |edit| {
+            for element in elements {
+                edit.add(element.member, element.score, Rule::default()).expect("a score is a number");
+            }
+        });
+        self.positions.start = end;
+        if self.positions.is_empty() { Progress::Done } else { Progress::More }
+    }
+
+    fn complete(&mut self) {
+        if self.result.is_empty() {
+            let elements = self.zset.as_ref().range(std::mem::take(&mut self.positions));
+            let builder: Builder = elements.map(|element| (element.member, element.score)).collect();
+            self.result = builder.finish(self.settings).expect("a sorted set has each member once");
+        }
+        while self.step() == Progress::More {}
+    }
+
+    fn is_same(&self, now: &Self) -> bool {
+        self.zset.is_same(&now.zset)
+    }
+
+    fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+        let target = ctx.key(args, 1);
+        reply.integer(store(&mut ctx.db(), &target, std::mem::take(&mut self.result)) as i64);
+        Ok(())
+    }
 }

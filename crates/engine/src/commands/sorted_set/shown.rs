@@ -65,12 +65,12 @@ pub(super) fn write_chosen(reply: &mut Reply<'_>, chosen: &[Element<'_>], with_s
 }
 
 /// With scores: pairs in RESP3, one flat list in RESP2.
-fn write_head(reply: &mut Reply<'_>, count: usize, with_scores: bool) {
+pub(super) fn write_head(reply: &mut Reply<'_>, count: usize, with_scores: bool) {
     let is_flat = with_scores && reply.protocol() == Protocol::Resp2;
     reply.array(count * if is_flat { 2 } else { 1 });
 }
 
-fn write_element(reply: &mut Reply<'_>, element: Element<'_>, with_scores: bool) {
+pub(super) fn write_element(reply: &mut Reply<'_>, element: Element<'_>, with_scores: bool) {
     if with_scores && reply.protocol() == Protocol::Resp3 {
         reply.array(2);
     }
