@@ -22,6 +22,7 @@ mod hyperloglog;
 mod info;
 mod latency;
 mod list;
+mod many_keys;
 mod memory;
 mod migrate;
 mod module;

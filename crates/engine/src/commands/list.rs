@@ -195,9 +195,14 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// The end of a list that an argument names.
 fn side(args: &Args<'_>, at: usize) -> Result<Side, Error> {
-    if args.is(at, "LEFT") {
+    side_of(args.get(at))
+}
+
+/// The side that a word names.
+fn side_of(word: &[u8]) -> Result<Side, Error> {
+    if word.eq_ignore_ascii_case(b"LEFT") {
         Ok(Side::Left)
-    } else if args.is(at, "RIGHT") {
+    } else if word.eq_ignore_ascii_case(b"RIGHT") {
         Ok(Side::Right)
     } else {
         Err(Error::Syntax)

@@ -37,8 +37,8 @@ impl Worker<'_> {
 
     /// Brings a result where it belongs, and lets the connection go on.
     fn finish_computing(&mut self, now: Now, number: usize) {
-        self.engine.access.begin(now.unix);
         let Some(connection) = self.connections[number].as_mut() else { return };
+        self.engine.access.begin(now.unix);
         let changes = self.engine.access.counters.changes;
         let environment = (&*self.node.shared, self.node as &dyn engine::Host);
         self.engine.finish_computing(&mut connection.session, connection.output.buffer(), environment);
@@ -58,13 +58,6 @@ impl Worker<'_> {
         if self.engine.feeder.has_later() {
             self.feed_later();
         }
-        self.engine.access.end();
-        self.publish_counters();
-        self.hand_over();
-        self.hand_out_answers();
-        self.hand_out_invalidations(now);
-        self.hand_out_messages();
-        self.publish_events();
-        self.release_answered(now);
+        self.end_between(now);
     }
 }

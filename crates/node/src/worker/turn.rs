@@ -300,14 +300,26 @@ impl Worker<'_> {
         }
     }
 
-    /// The end of a turn: effects go to the append-only file, replies to their sockets.
-    fn finish_turn(&mut self, now: Now, inputs: &[Input], before: LogPosition) {
+    /// Ends a batch between the turns, in which clients were answered.
+    pub(super) fn end_between(&mut self, now: Now) {
+        self.engine.access.end();
+        self.hand_everything_out(now);
+        self.release_answered(now);
+    }
+
+    /// Gives everybody else what a batch has for them: counts, garbage, answers, invalidations, messages, events.
+    fn hand_everything_out(&mut self, now: Now) {
+        self.publish_counters();
         self.hand_over();
         self.hand_out_answers();
         self.hand_out_invalidations(now);
         self.hand_out_messages();
         self.publish_events();
-        self.publish_counters();
+    }
+
+    /// The end of a turn: effects go to the append-only file, replies to their sockets.
+    fn finish_turn(&mut self, now: Now, inputs: &[Input], before: LogPosition) {
+        self.hand_everything_out(now);
         let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
         let waits_for = self.node.unreleased(self.index, own);
         for input in inputs {

@@ -130,14 +130,7 @@ impl Worker<'_> {
     pub(super) fn feed_between(&mut self, now: Now) {
         self.engine.access.begin(now.unix);
         self.feed_later();
-        self.engine.access.end();
-        self.publish_counters();
-        self.hand_over();
-        self.hand_out_answers();
-        self.hand_out_invalidations(now);
-        self.hand_out_messages();
-        self.publish_events();
-        self.release_answered(now);
+        self.end_between(now);
     }
 
     /// Gives this worker's clients what they have waited for, behind the command that brought it.

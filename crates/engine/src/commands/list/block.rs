@@ -5,7 +5,7 @@ use std::ops::Range;
 use value::Kind;
 use value::list::Side;
 
-use super::ends::{ManyKeys, try_move};
+use super::ends::{ManyLists, try_move};
 use super::side;
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Late, Ready, Wait, timeout_seconds};
@@ -42,7 +42,7 @@ fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, side: 
 }
 
 pub(super) fn blmpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let wanted = ManyKeys::parse(args, 2)?;
+    let wanted = ManyLists::of(args, 2)?;
     let timeout_ms = timeout_seconds(args.get(1), ctx.now())?;
     if wanted.pop(ctx, args, reply)? {
         return Ok(());

@@ -1,14 +1,13 @@
 //! Pushing, popping and moving at the ends: LPUSH, RPUSH, LPUSHX, RPUSHX, LPOP, RPOP, LMPOP, LMOVE, RPOPLPUSH.
 
-use std::ops::Range;
-
 use keyspace::{Db, Key};
 use smallvec::SmallVec;
 use stdx::number::parse_i64;
 use value::Kind;
 use value::list::{ListRef, Side};
 
-use super::side;
+use super::super::many_keys::ManyKeys;
+use super::{side, side_of};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
@@ -92,35 +91,13 @@ fn pop_many(
     Ok(true)
 }
 
-/// What LMPOP is to pop.
-pub(super) struct ManyKeys {
-    /// The index of the first key.
-    first: usize,
-    keys: usize,
-    side: Side,
-    count: usize,
-}
+/// What LMPOP and BLMPOP are to pop.
+pub(super) type ManyLists = ManyKeys<Side>;
 
-impl ManyKeys {
+impl ManyLists {
     /// The arguments from the number of keys on.
-    pub(super) fn parse(args: &Args<'_>, at: usize) -> Result<Self, Error> {
-        let keys = positive(args.get(at), "ERR numkeys should be greater than 0")?;
-        let first = at + 1;
-        if keys >= args.len() - first {
-            return Err(Error::Syntax);
-        }
-        let mut wanted = Self { first, keys, side: side(args, first + keys)?, count: 1 };
-        let mut cursor = args.cursor(first + keys + 1);
-        if cursor.take("COUNT") {
-            wanted.count = positive(cursor.next_required()?, "ERR count should be greater than 0")?;
-        }
-        cursor.finish()?;
-        Ok(wanted)
-    }
-
-    /// The positions of the keys.
-    pub(super) fn positions(&self) -> Range<usize> {
-        self.first..self.first + self.keys
+    pub(super) fn of(args: &Args<'_>, at: usize) -> Result<Self, Error> {
+        Self::parse(args, at, |cursor| side_of(cursor.next_required()?))
     }
 
     /// Pops from the first list that is there; false if there is none.
@@ -135,21 +112,15 @@ impl ManyKeys {
             if ctx.sees(&key, Kind::List) && ctx.db().list_to_change(&key)?.is_some() {
                 reply.array(2);
                 reply.bulk(key.bytes);
-                return pop_many(&mut ctx.db(), &key, self.side, self.count, reply);
+                return pop_many(&mut ctx.db(), &key, self.end, self.count, reply);
             }
         }
         Ok(false)
     }
 }
 
-/// A number of elements.
-pub(super) fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
-    let number = parse_i64(text).filter(|&number| number > 0).ok_or(Error::Static(error))?;
-    Ok(usize::try_from(number).unwrap_or(usize::MAX))
-}
-
 pub(super) fn lmpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    if !ManyKeys::parse(args, 1)?.pop(ctx, args, reply)? {
+    if !ManyLists::of(args, 1)?.pop(ctx, args, reply)? {
         reply.null_array();
     }
     Ok(())

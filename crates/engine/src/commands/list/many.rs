@@ -12,8 +12,8 @@
 use keyspace::{Db, Key};
 use value::list::{ListRef, Side};
 
+use super::super::many_keys::positive;
 use super::block::wait_until;
-use super::ends::positive;
 use super::side;
 use crate::args::Args;
 use crate::blocking::timeout_seconds;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use value::Kind;
 use value::zset::End;
 
-use super::pop::ManyKeys;
+use super::pop::ManyZSets;
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Late, Wait, timeout_seconds};
 use crate::command::Outcome;
@@ -40,7 +40,7 @@ fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, end: E
 }
 
 pub(super) fn bzmpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let wanted = ManyKeys::parse(args, 2)?;
+    let wanted = ManyZSets::of(args, 2)?;
     let timeout_ms = timeout_seconds(args.get(1), ctx.now())?;
     if !wanted.pop(ctx, args, reply)? {
         wait(ctx, args, reply, wanted.positions(), timeout_ms);

@@ -1,13 +1,11 @@
 //! Taking members from an end: ZPOPMIN, ZPOPMAX, ZMPOP.
 
-use std::ops::Range;
-
 use keyspace::{Db, Key};
 use resp::Protocol;
-use stdx::number::parse_i64;
 use value::zset::End;
 use value::{Kind, ZSetRef};
 
+use super::super::many_keys::ManyKeys;
 use super::natural;
 use crate::args::Args;
 use crate::command::Outcome;
@@ -60,41 +58,20 @@ fn pop_many(
 }
 
 /// What ZMPOP and BZMPOP are to pop.
-pub(super) struct ManyKeys {
-    /// The index of the first key.
-    first: usize,
-    keys: usize,
-    end: End,
-    count: usize,
-}
+pub(super) type ManyZSets = ManyKeys<End>;
 
-impl ManyKeys {
+impl ManyZSets {
     /// The arguments from the number of keys on.
-    pub(super) fn parse(args: &Args<'_>, at: usize) -> Result<Self, Error> {
-        let keys = positive(args.get(at), "ERR numkeys should be greater than 0")?;
-        let first = at + 1;
-        if keys >= args.len() - first {
-            return Err(Error::Syntax);
-        }
-        let mut cursor = args.cursor(first + keys);
-        let end = if cursor.take("MIN") {
-            End::Lowest
-        } else if cursor.take("MAX") {
-            End::Highest
-        } else {
-            return Err(Error::Syntax);
-        };
-        let mut wanted = Self { first, keys, end, count: 1 };
-        if cursor.take("COUNT") {
-            wanted.count = positive(cursor.next_required()?, "ERR count should be greater than 0")?;
-        }
-        cursor.finish()?;
-        Ok(wanted)
-    }
-
-    /// The positions of the keys among the arguments.
-    pub(super) fn positions(&self) -> Range<usize> {
-        self.first..self.first + self.keys
+    pub(super) fn of(args: &Args<'_>, at: usize) -> Result<Self, Error> {
+        Self::parse(args, at, |cursor| {
+            if cursor.take("MIN") {
+                Ok(End::Lowest)
+            } else if cursor.take("MAX") {
+                Ok(End::Highest)
+            } else {
+                Err(Error::Syntax)
+            }
+        })
     }
 
     /// Pops from the first key that holds a sorted set; false if none does.
@@ -117,13 +94,8 @@ impl ManyKeys {
     }
 }
 
-fn positive(text: &[u8], error: &'static str) -> Result<usize, Error> {
-    let number = parse_i64(text).filter(|&number| number > 0).ok_or(Error::Static(error))?;
-    Ok(usize::try_from(number).unwrap_or(usize::MAX))
-}
-
 pub(super) fn zmpop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    if !ManyKeys::parse(args, 1)?.pop(ctx, args, reply)? {
+    if !ManyZSets::of(args, 1)?.pop(ctx, args, reply)? {
         reply.null_array();
     }
     Ok(())
