@@ -18,6 +18,7 @@ mod formats;
 mod functions;
 mod harness;
 mod hostile_sequences;
+mod isolation;
 mod limits;
 mod listening;
 mod logs;
