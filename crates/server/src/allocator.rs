@@ -36,13 +36,20 @@ pub fn figures() -> MemoryFigures {
         return MemoryFigures::default();
     }
     MemoryFigures {
-        allocated: stats::allocated::read().unwrap_or(0),
+        allocated: stats::allocated::read().unwrap_or(0).saturating_sub(cached()),
         active: stats::active::read().unwrap_or(0),
         resident: stats::resident::read().unwrap_or(0),
         retained: stats::retained::read().unwrap_or(0),
         rss: resident_set().unwrap_or(0),
         system: system_memory(),
     }
+}
+
+/// Bytes that have been freed and rest in the caches of threads. The allocator counts them as allocated, though nobody uses
+/// them, and their number jumps by tens of kilobytes whenever a cache is filled or emptied.
+fn cached() -> usize {
+    // SAFETY: "stats.arenas.4096.tcache_bytes" (4096 stands for all arenas) is of type `size_t`.
+    unsafe { tikv_jemalloc_ctl::raw::read(b"stats.arenas.4096.tcache_bytes\0") }.unwrap_or(0)
 }
 
 /// Bytes that the calling thread has allocated and not freed, as the allocator counts them for each thread; less than none
