@@ -1,5 +1,9 @@
 //! The distribution of a command's run times: eight buckets for each power of two, so a time is known to an eighth.
+//!
+//! The buckets are made with the first time that is counted, for most commands never run: those of all commands for each
+//! worker would be most of what a server takes that holds no data.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::add;
@@ -14,30 +18,30 @@ const STEPS: usize = 1 << STEP_BITS;
 const BUCKETS: usize = 1 + POWERS * STEPS;
 
 /// The counts of one worker, which alone writes.
-#[derive(Debug)]
-pub(super) struct Histogram([AtomicU64; BUCKETS]);
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; BUCKETS])
-    }
-}
+#[derive(Debug, Default)]
+pub(super) struct Histogram(OnceLock<Box<[AtomicU64; BUCKETS]>>);
 
 impl Histogram {
     /// Counts a time.
     #[inline]
     pub(super) fn add(&self, nanoseconds: u64) {
-        add(&self.0[bucket(nanoseconds)], 1);
+        let counts = self.0.get_or_init(|| Box::new([const { AtomicU64::new(0) }; BUCKETS]));
+        add(&counts[bucket(nanoseconds)], 1);
+    }
+
+    /// The counts, if there are any.
+    fn counts(&self) -> impl Iterator<Item = &AtomicU64> {
+        self.0.get().into_iter().flat_map(|counts| counts.iter())
     }
 
     /// Forgets everything.
     pub(super) fn reset(&self) {
-        self.0.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        self.counts().for_each(|count| count.store(0, Ordering::Relaxed));
     }
 
     /// Adds these counts to a sum.
     pub(super) fn add_to(&self, times: &mut Times) {
-        for (total, count) in times.0.iter_mut().zip(&self.0) {
+        for (total, count) in times.0.iter_mut().zip(self.counts()) {
             *total += count.load(Ordering::Relaxed);
         }
     }
