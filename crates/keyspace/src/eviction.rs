@@ -206,11 +206,11 @@ impl Access<'_> {
     fn give_back(&mut self, database: DbIndex, key: &Key<'_>) {
         let shard = self.shard_of(key);
         let held = self.held_shards().find(|(index, _)| *index == shard);
-        let Some(place) = held.map(|(_, shard)| shard.place(database)) else { return };
-        let Some(partition) = place else { return };
+        let Some((_, shard)) = held else { return };
+        let Some(partition) = shard.partition_mut(database) else { return };
         partition.table.shrink(key.hash);
         if partition.table.is_empty() && partition.field_times.is_empty() {
-            *place = None; // its directory takes more than a small key
+            shard.take_partition(database); // its directory takes more than a small key
         }
     }
 }

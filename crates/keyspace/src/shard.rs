@@ -98,53 +98,74 @@ pub(crate) fn field_due_of_new(kind: Kind, payload: &NewPayload<'_, Value>) -> O
     }
 }
 
-/// The databases of one shard; none takes memory until it is used. The first one lies in the shard itself, because most
-/// servers use no other.
+/// The databases of one shard: those that are used, in the order of their indices. The first one lies in the shard itself,
+/// because most servers use no other, whichever it is.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
-    partitions: SmallVec<[Option<Partition>; 1]>,
+    partitions: SmallVec<[(DbIndex, Partition); 1]>,
     pub(crate) sweep: SweepCursor,
 }
 
 impl Shard {
+    /// The place of a database; `Err`: where it would be.
+    #[inline]
+    fn find(&self, database: DbIndex) -> Result<usize, usize> {
+        match self.partitions.first() {
+            Some((first, _)) if *first == database => Ok(0),
+            _ => self.partitions.binary_search_by_key(&database, |(index, _)| *index),
+        }
+    }
+
     #[inline]
     pub(crate) fn partition(&self, database: DbIndex) -> Option<&Partition> {
-        self.partitions.get(usize::from(database.0))?.as_ref()
+        self.find(database).ok().map(|at| &self.partitions[at].1)
     }
 
     #[inline]
     pub(crate) fn partition_mut(&mut self, database: DbIndex) -> Option<&mut Partition> {
-        self.partitions.get_mut(usize::from(database.0))?.as_mut()
-    }
-
-    /// The place of a database, with all before it.
-    pub(crate) fn place(&mut self, database: DbIndex) -> &mut Option<Partition> {
-        let index = usize::from(database.0);
-        if self.partitions.len() <= index {
-            self.partitions.resize_with(index + 1, || None);
-        }
-        &mut self.partitions[index]
+        self.find(database).ok().map(|at| &mut self.partitions[at].1)
     }
 
     /// Two databases change places.
     pub(crate) fn swap(&mut self, first: DbIndex, second: DbIndex) {
-        self.place(first.max(second));
-        self.partitions.swap(usize::from(first.0), usize::from(second.0));
+        let (one, other) = (self.take_partition(first), self.take_partition(second));
+        for (database, partition) in [(first, other), (second, one)] {
+            if let Some(partition) = partition {
+                self.put_partition(database, partition);
+            }
+        }
     }
 
     /// The database, made if it is not there.
     pub(crate) fn make(&mut self, database: DbIndex, seed: HashKey) -> &mut Partition {
-        self.place(database).get_or_insert_with(|| Partition::new(seed))
+        let at = self.find(database).unwrap_or_else(|at| {
+            self.partitions.insert(at, (database, Partition::new(seed)));
+            at
+        });
+        &mut self.partitions[at].1
+    }
+
+    /// A database, over what is there.
+    pub(crate) fn put_partition(&mut self, database: DbIndex, partition: Partition) {
+        match self.find(database) {
+            Ok(at) => self.partitions[at].1 = partition,
+            Err(at) => self.partitions.insert(at, (database, partition)),
+        }
     }
 
     pub(crate) fn partitions(&self) -> impl Iterator<Item = (DbIndex, &Partition)> {
-        let numbered = self.partitions.iter().enumerate();
-        numbered.filter_map(|(index, place)| Some((DbIndex(index as u16), place.as_ref()?)))
+        self.partitions.iter().map(|(index, partition)| (*index, partition))
     }
 
     pub(crate) fn partitions_mut(&mut self) -> impl Iterator<Item = (DbIndex, &mut Partition)> {
-        let numbered = self.partitions.iter_mut().enumerate();
-        numbered.filter_map(|(index, place)| Some((DbIndex(index as u16), place.as_mut()?)))
+        self.partitions.iter_mut().map(|(index, partition)| (*index, partition))
+    }
+
+    /// A database, out of the shard.
+    pub(crate) fn take_partition(&mut self, database: DbIndex) -> Option<Partition> {
+        let (_, partition) = self.find(database).ok().map(|at| self.partitions.remove(at))?;
+        self.partitions.shrink_to_fit();
+        Some(partition)
     }
 
     /// The earliest time at which something here may be due.
@@ -204,5 +225,34 @@ impl Cell {
     /// Sets the bound of the shard, whose lock is held.
     pub(crate) fn set_next_expiry(&self, at: UnixMs) {
         self.next_expiry.store(at.0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The databases that are there, and which of the partitions each has, told by their counts of expiring keys.
+    fn content(shard: &Shard) -> Vec<(u16, usize)> {
+        shard.partitions().map(|(index, partition)| (index.0, partition.expiring)).collect()
+    }
+
+    #[test]
+    fn only_databases_that_are_used_take_memory() {
+        let mut shard = Shard::default();
+        for index in [9, 3, 12, 0, 3] {
+            shard.make(DbIndex(index), HashKey([0, 0])).expiring = usize::from(index);
+        }
+        assert_eq!(content(&shard), [(0, 0), (3, 3), (9, 9), (12, 12)]);
+        assert!(shard.partition(DbIndex(1)).is_none());
+        shard.swap(DbIndex(3), DbIndex(12));
+        shard.swap(DbIndex(0), DbIndex(1));
+        shard.swap(DbIndex(4), DbIndex(5));
+        assert_eq!(content(&shard), [(1, 0), (3, 12), (9, 9), (12, 3)]);
+        for index in [1, 3, 12, 7] {
+            assert_eq!(shard.take_partition(DbIndex(index)).is_some(), index != 7, "{index}");
+        }
+        assert_eq!(content(&shard), [(9, 9)]);
+        assert!(!shard.partitions.spilled(), "one database lies in the shard itself, whichever it is");
     }
 }

@@ -258,7 +258,7 @@ impl Db<'_, '_> {
         debug_assert!(self.access.is_exclusive(), "a flush is seen whole or not at all");
         let index = self.index;
         let gone: Vec<_> =
-            self.access.held_shards().filter_map(|(_, shard)| shard.place(index).take()).collect();
+            self.access.held_shards().filter_map(|(_, shard)| shard.take_partition(index)).collect();
         for partition in &gone {
             self.access.count_partitions(index, partition.count(-1));
         }
