@@ -1,5 +1,6 @@
 //! OBJECT: how a value is kept and when it was last used.
 
+use config::{Config, Param};
 use value::{StringRef, ValueRef};
 
 use crate::args::Args;
@@ -84,11 +85,14 @@ fn idletime(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 
 fn refcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 2);
+    let shares = shares_integers(&ctx.shared.config.read());
     let mut db = ctx.db();
     let changed = db.string_is_changed(&key);
     match db.peek(&key) {
         None => reply.null(),
-        Some(ValueRef::String(value)) if !changed && is_small_integer(value) => reply.integer(SHARED),
+        Some(ValueRef::String(value)) if shares && !changed && is_small_integer(value) => {
+            reply.integer(SHARED);
+        }
         Some(_) => reply.integer(1),
     }
     Ok(())
@@ -97,6 +101,12 @@ fn refcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 /// What Redis says of integers that it keeps once for all keys. Here nothing is shared and nothing counted, but programs that
 /// look at reference counts know these two answers.
 const SHARED: i64 = i32::MAX as i64;
+
+/// Whether Redis would share integers: not if each has to have a time or a number of accesses of its own.
+fn shares_integers(config: &Config) -> bool {
+    let policy = config.maxmemory_policy();
+    config.size(Param::Maxmemory) == 0 || !policy.notes_accesses()
+}
 
 fn is_small_integer(value: StringRef<'_>) -> bool {
     value.integer().is_some_and(|number| (0..10_000).contains(&number))
