@@ -103,6 +103,8 @@ pub struct WorkerStatistics {
     pub changes: AtomicU64,
     /// Bytes that the worker has allocated and not freed, without copies of what a snapshot holds too.
     pub memory: AtomicI64,
+    /// Beginnings and ends of its turns: odd while it may hold other memory than it has told.
+    pub steps: AtomicU64,
     /// Bytes of its clients that may be evicted, counted while `maxmemory-clients` is set.
     pub clients: AtomicI64,
 }
@@ -129,6 +131,7 @@ impl Default for WorkerStatistics {
             evicted_keys: Published::default(),
             changes: AtomicU64::new(0),
             memory: AtomicI64::new(0),
+            steps: AtomicU64::new(0),
             clients: AtomicI64::new(0),
         }
     }

@@ -36,6 +36,8 @@ const SIDES: usize = 3;
 /// Bytes that may wait for a client that has not authenticated and does not read.
 const UNAUTHENTICATED_OUTPUT: usize = 1024 * 1024;
 
+/// Measurements of memory that are dropped at most, because workers were busy, before one is believed nevertheless.
+const MOST_BUSY_MEASURES: usize = 20;
 /// The sweep begins when more than this part of the allocated memory lies waste, one in so many bytes, and ends when less
 /// does than the other; with little waste it never begins.
 const SWEEP_FROM: usize = 16;
@@ -72,6 +74,8 @@ pub struct Node {
     /// `maxmemory-clients` in bytes; 0 = no limit.
     pub(crate) clients_limit: AtomicU64,
     sweeping: AtomicBool,
+    /// Times in a row that memory could not be measured, as others were busy with it.
+    busy_measures: AtomicUsize,
     /// Of clients that are subscribed to nothing, and of those that are.
     output_limit: OutputLimit,
     subscriber_limit: OutputLimit,
@@ -103,6 +107,7 @@ impl Node {
             eviction_ns: AtomicU64::new(0),
             clients_limit: AtomicU64::new(0),
             sweeping: AtomicBool::new(false),
+            busy_measures: AtomicUsize::new(0),
             output_limit: OutputLimit::default(),
             subscriber_limit: OutputLimit::default(),
         };
@@ -173,8 +178,6 @@ impl Node {
         self.protected.store(config.yes(Param::ProtectedMode), Ordering::Relaxed);
         self.output_limit.set(&config.output_limits().normal);
         self.subscriber_limit.set(&config.output_limits().pubsub);
-        drop(config);
-        self.measure();
     }
 
     /// Why a new connection is refused, as the bytes to tell it.
@@ -292,12 +295,48 @@ impl Node {
         self.sweeping.store(pays(waste, figures.allocated, self.sweeps()), Ordering::Relaxed);
     }
 
-    /// Sets what the meter shows right by what the allocator says, if there is a limit. Called every few milliseconds.
-    pub(crate) fn measure(&self) {
-        if self.shared.meter.limit().is_some() {
-            let log = self.machine.persistence().aof_buffered as usize;
-            self.shared.meter.correct(self.machine.memory().allocated, log, &self.shared.statistics);
+    /// Sets what the meter shows right by what the allocator says, if there is a limit and nobody takes or frees memory at
+    /// the same time, which would be counted as if it had not been told. Called every tick by a worker that has just told what
+    /// it holds.
+    ///
+    /// If the others never rest, a figure that is wrong by what they do in a turn is better than none.
+    pub(crate) fn measure(&self, worker: usize) {
+        if self.shared.meter.limit().is_none() {
+            return;
         }
+        let before = self.rest(worker);
+        let (allocated, log) = self.figure();
+        let is_quiet = before.is_some() && before == self.rest(worker);
+        if is_quiet || self.busy_measures.fetch_add(1, Ordering::Relaxed) >= MOST_BUSY_MEASURES {
+            self.busy_measures.store(0, Ordering::Relaxed);
+            self.shared.meter.correct(allocated, log, &self.shared.statistics);
+        }
+    }
+
+    /// The same, whoever is at work: for the first figure under a limit.
+    pub(crate) fn measure_now(&self) {
+        let (allocated, log) = self.figure();
+        self.shared.meter.correct(allocated, log, &self.shared.statistics);
+    }
+
+    /// The bytes that are allocated, and those of them that wait to be written to the log.
+    fn figure(&self) -> (usize, usize) {
+        (self.machine.memory().allocated, self.machine.persistence().aof_buffered as usize)
+    }
+
+    /// How many turns the workers but one have begun and ended, if none of them is in one and nothing is being freed.
+    ///
+    /// It is read without any order: a turn that is missed makes a figure wrong until the next one.
+    fn rest(&self, except: usize) -> Option<u64> {
+        let (dying, freed) = self.shared.meter.batches();
+        let mut steps = (dying == 0).then_some(freed);
+        for (number, worker) in self.shared.statistics.iter().enumerate() {
+            let taken = worker.steps.load(Ordering::Relaxed);
+            if number != except {
+                steps = steps.filter(|_| taken.is_multiple_of(2)).map(|steps| steps + taken);
+            }
+        }
+        steps
     }
 
     /// Brings the log where `appendfsync` wants it. If that takes longer, returns the position that replies of a worker's

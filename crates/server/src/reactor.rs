@@ -97,10 +97,12 @@ impl<'n> Reactor<'n> {
                 break;
             }
             now = clock::now();
+            self.worker.begin_turn();
             self.note(&events);
             self.open_letters(now);
             self.adopt_arrivals(now);
             self.turn(now);
+            self.worker.end_turn();
         }
         self.drain();
     }

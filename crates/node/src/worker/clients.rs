@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use engine::client::ClientRecord;
+use stdx::time::UnixMs;
 
 use super::{Input, Worker};
 use crate::Now;
@@ -20,7 +21,15 @@ impl Worker<'_> {
         let limit = self.node.clients_limit.load(Ordering::Relaxed);
         if limit > 0 {
             inputs.iter().for_each(|input| self.count(input.connection));
-            self.evict_clients(now, limit);
+            self.evict_clients(now.unix, limit);
+        }
+    }
+
+    /// Closes some clients if all take too much, as they were counted last.
+    pub(super) fn limit_known_clients(&mut self) {
+        let limit = self.node.clients_limit.load(Ordering::Relaxed);
+        if limit > 0 {
+            self.evict_clients(self.engine.access.now(), limit);
         }
     }
 
@@ -29,7 +38,7 @@ impl Worker<'_> {
         let limit = self.node.clients_limit.load(Ordering::Relaxed);
         if limit > 0 {
             (0..self.connections.len()).for_each(|number| self.count(number));
-            self.evict_clients(now, limit);
+            self.evict_clients(now.unix, limit);
         }
     }
 
@@ -53,7 +62,7 @@ impl Worker<'_> {
         sum.fetch_add(bytes as i64 - before as i64, Ordering::Relaxed);
     }
 
-    fn evict_clients(&mut self, now: Now, limit: u64) {
+    fn evict_clients(&mut self, now: UnixMs, limit: u64) {
         let workers = &self.node.shared.statistics;
         let sum: i64 = workers.iter().map(|worker| worker.clients.load(Ordering::Relaxed)).sum();
         if sum > limit as i64 {
@@ -63,7 +72,7 @@ impl Worker<'_> {
 
     /// Closes the clients that take most, until those that are left take no more than they may.
     #[cold]
-    fn evict_largest_clients(&mut self, now: Now, limit: u64) {
+    fn evict_largest_clients(&mut self, now: UnixMs, limit: u64) {
         let shared = &self.node.shared;
         let mut clients: Vec<(usize, Arc<ClientRecord>)> = shared
             .clients
@@ -80,7 +89,7 @@ impl Worker<'_> {
             }
             sum -= bytes as u64;
             shared.clients.evicted.fetch_add(1, Ordering::Relaxed);
-            self.node.machine.warn(&format!("Evicting client: {}", record.line(now.unix)));
+            self.node.machine.warn(&format!("Evicting client: {}", record.line(now)));
             if record.worker == self.index {
                 self.peer_closed(record.number);
             } else {

@@ -10,6 +10,7 @@
 use std::sync::atomic::Ordering;
 
 use engine::Eviction;
+use engine::statistics::add;
 
 use super::Worker;
 use crate::Now;
@@ -60,7 +61,8 @@ impl Worker<'_> {
     pub(super) fn make_room(&mut self, clock: &mut u64) {
         if let Some(limit) = self.node.shared.meter.limit() {
             self.keep_below(limit, clock);
-        } else if self.memory.state != State::Within {
+        } else if self.memory.limit != 0 {
+            self.memory.limit = 0;
             self.set_state(State::Within);
         }
     }
@@ -86,11 +88,20 @@ impl Worker<'_> {
 
     fn keep_below(&mut self, limit: i64, clock: &mut u64) {
         let own = self.tell_memory();
-        if self.memory.limit == limit && own < self.memory.look_at {
+        if self.memory.limit != limit {
+            // Nothing was measured without a limit, and what the command took that has set it is given back by now.
+            self.memory.limit = limit;
+            self.node.measure_now();
+        } else if own < self.memory.look_at {
             return;
         }
-        self.memory.limit = limit;
-        let excess = self.excess(limit);
+        let mut excess = self.excess(limit);
+        if excess > 0 {
+            // Clients that take too much go before data does.
+            self.limit_known_clients();
+            self.tell_memory();
+            excess = self.excess(limit);
+        }
         if excess > 0 {
             self.evict(limit, clock);
             return;
@@ -141,6 +152,7 @@ impl Worker<'_> {
             shared.meter.note_excess(false, *clock);
         }
         self.set_state(state);
+        self.publish_counters(); // the next command may be INFO
     }
 
     fn set_state(&mut self, state: State) {
@@ -153,8 +165,19 @@ impl Worker<'_> {
         self.node.shared.meter.used(&self.node.shared.statistics) - limit
     }
 
+    /// The worker goes to work. Until [`Worker::end_turn`] it may hold other memory than it has told.
+    pub fn begin_turn(&mut self) {
+        add(&self.node.shared.statistics[self.index].steps, 1);
+    }
+
+    /// The worker has done everything, and waits for what comes.
+    pub fn end_turn(&mut self) {
+        self.tell_memory();
+        add(&self.node.shared.statistics[self.index].steps, 1);
+    }
+
     /// Lets the others know what this worker holds.
-    fn tell_memory(&self) -> i64 {
+    pub(super) fn tell_memory(&self) -> i64 {
         let own = self.node.machine.thread_bytes() - value::copied_bytes() as i64;
         self.node.shared.statistics[self.index].memory.store(own, Ordering::Relaxed);
         own

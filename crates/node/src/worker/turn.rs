@@ -256,7 +256,7 @@ impl Worker<'_> {
         let apart = !is_alone && self.engine.lease().is_err();
         for gathered in &mut *group {
             let Some(connection) = self.connections[gathered.connection].as_mut() else { continue };
-            if connection.session.closing {
+            if connection.session.closing || connection.is_finished {
                 continue;
             }
             let args = buffers.args_of(gathered);

@@ -71,7 +71,8 @@ impl Worker<'_> {
         self.upkeep.next_tick_ns = now.monotonic_ns + TICK_MS * NS_PER_MS;
         if self.index == 0 {
             self.node.shared.read_rates(now.monotonic_ns);
-            self.node.measure();
+            self.tell_memory();
+            self.node.measure(self.index);
         }
         self.sweep_some();
         self.keep_limit(now);

@@ -239,3 +239,27 @@ fn without_descriptors_new_clients_are_closed_and_the_others_served_until_some_l
     // Neither more nor fewer: the server has looked only when somebody came.
     assert!(log.contains(&format!("accepted again; {closed} were closed")), "{closed} closed:\n{log}");
 }
+
+#[test]
+fn a_limit_a_hundred_kilobytes_above_an_empty_server_is_kept() {
+    const ROOM: u64 = 100 * 1024;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), &["--appendonly", "no", "--threads", "2"]);
+    let mut client = server.connect();
+    for policy in
+        ["allkeys-random", "allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-random", "volatile-ttl"]
+    {
+        must(&mut client, "FLUSHALL");
+        must(&mut client, "SELECT 9");
+        let limit = figure(&server, "memory", "used_memory") + ROOM;
+        must(&mut client, &format!("CONFIG SET maxmemory {limit} maxmemory-policy {policy}"));
+        for number in 0..2000 {
+            must(&mut client, &format!("SETEX key:{number} 10000 x"));
+        }
+        let used = figure(&server, "memory", "used_memory");
+        assert!(used < limit + 4096, "{policy}: {} too many", used - limit);
+        let keys = must(&mut client, "DBSIZE").integer().expect("a number");
+        assert!((20..2000).contains(&keys), "{policy}: {keys} keys are left");
+        must(&mut client, "CONFIG SET maxmemory 0");
+    }
+}
