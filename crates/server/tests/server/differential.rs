@@ -11,7 +11,7 @@ use stdx::rng::Rng;
 use crate::content::content;
 use crate::support::{Server, must, words};
 
-/// Commands compared in one run.
+/// Commands compared in one run; `DIFFERENTIAL_COMMANDS=1000000` in the environment makes it a long one.
 const COMMANDS: usize = 4000;
 /// Differences shown before a run gives up.
 const MAX_SHOWN: usize = 20;
@@ -447,6 +447,12 @@ fn sorted(reply: Frame) -> Frame {
     }
 }
 
+/// How many commands to compare.
+fn commands() -> usize {
+    let told = std::env::var("DIFFERENTIAL_COMMANDS").ok();
+    told.map_or(COMMANDS, |number| number.parse().expect("DIFFERENTIAL_COMMANDS is a number"))
+}
+
 /// Both servers' replies to a command.
 fn ask(clients: &mut [Client; 2], command: &str) -> [Frame; 2] {
     clients.each_mut().map(|client| {
@@ -465,7 +471,7 @@ fn check(protocol: Protocol, seed: u64) {
     let mut rng = Rng::from_seed(seed);
     let mut wrong = Vec::new();
     let mut history = Vec::new();
-    for _ in 0..COMMANDS {
+    for _ in 0..commands() {
         let command = command(&mut rng);
         let [ours, theirs] = ask(&mut clients, &command);
         history.push(command.clone());
