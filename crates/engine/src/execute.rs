@@ -415,13 +415,16 @@ impl<'k> Worker<'k> {
     pub fn feed_later(&mut self, shared: &Shared, host: &dyn Host) {
         self.access.want_events(shared.notifications.wanted(&shared.pubsub, None));
         let Self { access, invalidations, desk, interpreters, feeder, .. } = self;
-        Serving { access, shared, host, invalidations, desk, interpreters, feeder }.later();
+        let out_of_memory = self.out_of_memory;
+        Serving { access, shared, host, invalidations, desk, interpreters, feeder, out_of_memory }.later();
     }
 
     /// Looks at a client that waits, whom time may have made ready; returns when it is to be looked at again. Nothing is locked.
     pub fn look_again(&mut self, waiter: &Waiter, shared: &Shared, host: &dyn Host) -> Option<UnixMs> {
         let Self { access, invalidations, desk, interpreters, feeder, .. } = self;
-        Serving { access, shared, host, invalidations, desk, interpreters, feeder }.look_again(waiter)
+        let out_of_memory = self.out_of_memory;
+        Serving { access, shared, host, invalidations, desk, interpreters, feeder, out_of_memory }
+            .look_again(waiter)
     }
 
     /// Removes what has arrived elsewhere and was to move, unless it has changed since. Gives what the client is told; `None`:

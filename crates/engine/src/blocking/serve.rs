@@ -107,6 +107,7 @@ pub(crate) struct Serving<'c, 'k> {
     pub(crate) desk: &'c mut Desk,
     pub(crate) interpreters: &'c mut Interpreters,
     pub(crate) feeder: &'c mut Feeder,
+    pub(crate) out_of_memory: bool,
 }
 
 impl Context<'_, '_> {
@@ -118,7 +119,8 @@ impl Context<'_, '_> {
         }
         let Self { access, shared, host, invalidations, desk, interpreters, feeder, .. } = self;
         let own = invalidations.set_own_aside();
-        Serving { access, shared, host: *host, invalidations, desk, interpreters, feeder }.ready();
+        let (host, out_of_memory) = (*host, self.out_of_memory);
+        Serving { access, shared, host, invalidations, desk, interpreters, feeder, out_of_memory }.ready();
         self.invalidations.take_own_back(own);
     }
 }
@@ -157,7 +159,7 @@ impl<'k> Serving<'_, 'k> {
 
     /// A context for the command of a waiter.
     fn context<'a>(&'a mut self, waiter: &Waiter, session: &'a mut Session) -> Context<'a, 'k> {
-        let Self { access, shared, host, invalidations, desk, interpreters, feeder } = self;
+        let Self { access, shared, host, invalidations, desk, interpreters, feeder, out_of_memory } = self;
         Context {
             access,
             session,
@@ -169,7 +171,7 @@ impl<'k> Serving<'_, 'k> {
             feeder,
             row: waiter.row,
             in_transaction: false,
-            out_of_memory: false,
+            out_of_memory: *out_of_memory,
             is_served: true,
             first_key: None,
         }
@@ -271,8 +273,8 @@ fn run(context: &mut Context<'_, '_>, waiter: &Waiter, out: &mut Vec<u8>) {
 fn check(context: &Context<'_, '_>, waiter: &Waiter) -> Outcome {
     let args = waiter.args.as_args();
     let (session, shared) = (&*context.session, context.shared);
-    let result =
-        gate::check(&Request { row: &waiter.row, args: &args, session, shared, out_of_memory: false });
+    let out_of_memory = context.out_of_memory;
+    let result = gate::check(&Request { row: &waiter.row, args: &args, session, shared, out_of_memory });
     if let Err(Error::NoPermission(denial, _)) = &result {
         let place = permission::place_of(session);
         permission::note_refusal(session, shared, (&waiter.row, &args), *denial, place, context.access.now());

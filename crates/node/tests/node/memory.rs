@@ -162,3 +162,16 @@ fn a_lower_limit_is_reached_without_requests_and_what_needs_memory_waits_for_it(
     assert!(figure(&mut world, peer, "used_memory") <= EMPTY + 501_000);
     assert!(figure(&mut world, peer, "total_eviction_exceeded_time") > 0);
 }
+
+#[test]
+fn a_waiting_command_that_needs_memory_is_refused_when_it_is_served_without_any() {
+    let (mut world, peer) = world("noeviction", 1_000_000, &[]);
+    world.ask(peer, "RPUSH list v");
+    let mover = world.connect(0);
+    assert_eq!(world.ask(mover, "BLMOVE from to LEFT RIGHT 0"), "");
+    assert!(fill(&mut world, peer, "key", 12_000).ends_with(OOM));
+    assert_eq!(world.ask(peer, "RENAME list from"), "+OK\r\n");
+    world.settle();
+    assert_eq!(world.read(mover), OOM, "as Redis 8.0 has it");
+    assert_eq!(world.ask(mover, "BLPOP from 0"), "*2\r\n$4\r\nfrom\r\n$1\r\nv\r\n", "it is not lost");
+}
