@@ -17,7 +17,7 @@ pub mod request;
 pub mod write;
 
 pub use frame::{Frame, FrameDecoder, FrameError, FrameLimits};
-pub use request::{Decoded, Limits, ProtocolError, RequestDecoder};
+pub use request::{Decoded, Limits, MAX_LINE_BYTES, ProtocolError, RequestDecoder};
 pub use write::{Encoder, write_command};
 
 /// The version of the protocol that a connection speaks; `HELLO` changes it.

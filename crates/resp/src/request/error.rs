@@ -23,8 +23,6 @@ pub enum ProtocolError {
     ExpectedDollar(u8),
     /// A quote in an inline request is not closed, or text follows a closing quote.
     UnbalancedQuotes,
-    /// A line or an argument does not end with CRLF.
-    InvalidCrlf,
 }
 
 impl fmt::Display for ProtocolError {
@@ -40,7 +38,6 @@ impl fmt::Display for ProtocolError {
             Self::UnauthenticatedBulkLength => "unauthenticated bulk length",
             Self::ExpectedDollar(byte) => return write!(f, "expected '$', got '{}'", char::from(*byte)),
             Self::UnbalancedQuotes => "unbalanced quotes in request",
-            Self::InvalidCrlf => "invalid CRLF in request",
         })
     }
 }

@@ -16,13 +16,11 @@ pub(super) fn decode(
     args: &mut Vec<Range<usize>>,
     scanned: &mut usize,
 ) -> Result<Decoded, ProtocolError> {
-    // The window is limited so that the outcome does not depend on how much has arrived behind it.
-    let limit = MAX_LINE_BYTES + 1;
-    let window = buffer.get(*scanned..buffer.len().min(limit)).unwrap_or_default();
-    let stop = memchr2(b'\n', 0, window).map_or(buffer.len().min(limit), |offset| *scanned + offset);
-    if stop == limit || buffer.get(stop) != Some(&b'\n') {
+    let rest = buffer.get(*scanned..).unwrap_or_default();
+    let stop = memchr2(b'\n', 0, rest).map_or(buffer.len(), |offset| *scanned + offset);
+    if buffer.get(stop) != Some(&b'\n') {
         *scanned = stop;
-        if buffer.len() >= limit {
+        if buffer.len() > MAX_LINE_BYTES {
             return Err(ProtocolError::TooBigInline);
         }
         return Ok(Decoded::Incomplete { needed: buffer.len() + 1 });

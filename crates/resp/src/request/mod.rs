@@ -9,8 +9,8 @@
 //! pointer. It holds an allocation only while a request is half received, so an idle connection costs eight bytes here
 //! and needs no buffer.
 //!
-//! Limits and error texts are those of Redis; a missing CRLF is refused as Valkey 9 does (Redis skips two bytes
-//! unseen, which lets a request hide in another).
+//! Limits and error texts are those of Redis. So is what stands where a CRLF belongs: the byte behind a line's CR and the
+//! two behind an argument are skipped unseen, and a line may be longer than its limit if its end arrives with it.
 
 mod error;
 mod inline;
@@ -24,7 +24,7 @@ use stdx::number::parse_i64;
 
 /// Most arguments a request may announce.
 pub const MAX_ARGS: i64 = i32::MAX as i64;
-/// Longest inline request, and longest line that holds a count or a length, in bytes.
+/// How much of an inline request, or of a line that holds a count or a length, may have arrived without its end, in bytes.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
 /// Most arguments a request may announce before authentication.
 pub const UNAUTHENTICATED_MAX_ARGS: i64 = 10;
@@ -212,15 +212,12 @@ fn decode_multibulk(
             },
         };
         let end = cursor.at.saturating_add(length);
-        let Some([carriage_return, line_feed]) = buffer.get(end..).and_then(|rest| rest.first_chunk::<2>())
-        else {
-            return Ok(Decoded::Incomplete { needed: end.saturating_add(2) });
-        };
-        if (*carriage_return, *line_feed) != (b'\r', b'\n') {
-            return Err(ProtocolError::InvalidCrlf);
+        let next = end.saturating_add(2);
+        if buffer.len() < next {
+            return Ok(Decoded::Incomplete { needed: next });
         }
         args.push(cursor.at..end);
-        cursor.at = end + 2;
+        cursor.at = next;
         cursor.bulk = None;
         cursor.missing -= 1;
     }
@@ -299,22 +296,18 @@ fn read_any_number(
         Line::Count => (ProtocolError::TooBigMultibulkCount, ProtocolError::InvalidMultibulkLength),
         Line::Length => (ProtocolError::TooBigBulkCount, ProtocolError::InvalidBulkLength),
     };
-    // The window is limited so that the outcome does not depend on how much has arrived behind it.
-    let limit = cursor.at.saturating_add(MAX_LINE_BYTES + 1);
     let from = cursor.scanned.max(cursor.at);
-    let window = &buffer[from..buffer.len().min(limit).max(from)];
-    let Some(end) = memchr(b'\r', window).map(|offset| from + offset) else {
-        cursor.scanned = from + window.len();
-        return if cursor.scanned >= limit { Err(too_big) } else { Ok(None) };
+    let rest = buffer.get(from..).unwrap_or_default();
+    let Some(end) = memchr(b'\r', rest).map(|offset| from + offset) else {
+        cursor.scanned = from + rest.len();
+        return if buffer.len() - cursor.at > MAX_LINE_BYTES { Err(too_big) } else { Ok(None) };
     };
     cursor.scanned = end;
-    match buffer.get(end + 1) {
-        None => return Ok(None),
-        Some(_) if line == Line::Length && buffer[cursor.at] != b'$' => {
-            return Err(ProtocolError::ExpectedDollar(buffer[cursor.at]));
-        }
-        Some(b'\n') => {}
-        Some(_) => return Err(ProtocolError::InvalidCrlf),
+    if end + 1 == buffer.len() {
+        return Ok(None);
+    }
+    if line == Line::Length && buffer[cursor.at] != b'$' {
+        return Err(ProtocolError::ExpectedDollar(buffer[cursor.at]));
     }
     // An empty line can only be a missing `$`, so at least the marker lies before the end.
     let number = parse_i64(&buffer[cursor.at + 1..end]).ok_or(invalid)?;
