@@ -222,12 +222,24 @@ pub struct Clients {
     pub evicted: AtomicU64,
     /// Clients that were closed because half a request of theirs was too long.
     pub query_limit_disconnections: AtomicU64,
+    /// When the log last told of a client that speaks HTTP.
+    http_told: AtomicI64,
     /// Until when, and what is held back; 0 = nothing.
     pause_until: AtomicI64,
     pause_all: AtomicBool,
 }
 
+/// How often the log tells of clients that speak HTTP: they must not be able to fill it.
+const TOLD_EVERY_MS: i64 = 60_000;
+
 impl Clients {
+    /// Whether the log is to tell of a client that speaks HTTP, as it did not do so lately.
+    pub fn tells_of_http(&self, now: UnixMs) -> bool {
+        let told = self.http_told.load(Ordering::Relaxed);
+        now.0 - told >= TOLD_EVERY_MS
+            && self.http_told.compare_exchange(told, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// A new connection's record.
     pub fn open(
         &self,

@@ -55,6 +55,9 @@ struct Wanted {
     targets: Vec<Target>,
 }
 
+/// First words of lines that no HTTP request with a body can do without.
+const HTTP_WORDS: [&[u8]; 2] = [b"post", b"host:"];
+
 impl Prepared {
     /// Looks a request up.
     #[inline]
@@ -62,6 +65,12 @@ impl Prepared {
         let row = table().look_up(args).map_err(Box::new);
         let alone = row.as_ref().is_ok_and(|row| row.command.flags.has(Flags::ALONE));
         Self { row, first_key: None, alone }
+    }
+
+    /// Whether it is a line of an HTTP request that makes a browser's user send commands without knowing. Whoever sends one
+    /// is no client of ours, and what follows must not be executed.
+    pub fn is_http(&self, args: &Args<'_>) -> bool {
+        self.row.is_err() && HTTP_WORDS.iter().any(|word| word.eq_ignore_ascii_case(args.get(0)))
     }
 
     /// Whether it must not be leased together with others.

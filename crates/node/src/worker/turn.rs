@@ -215,6 +215,12 @@ impl Worker<'_> {
         (source, begin): (usize, usize),
         args: Range<usize>,
     ) -> Option<()> {
+        let mut prepared = Prepared::new(&turn.buffers.args(source, begin, &args));
+        if prepared.is_http(&turn.buffers.args(source, begin, &args)) {
+            self.run_group(turn);
+            self.refuse_http(turn.now, number);
+            return None;
+        }
         let pause = self.node.shared.clients.paused(turn.now.unix);
         if pause.is_some() || self.memory.is_crowded() {
             // What is held back depends on what ran before, such as a MULTI.
@@ -222,7 +228,6 @@ impl Worker<'_> {
         }
         let connection = self.connections[number].as_mut().expect("its bytes were just decoded");
         let args_now = turn.buffers.args(source, begin, &args);
-        let mut prepared = Prepared::new(&args_now);
         let session = &connection.session;
         let is_held = pause
             .is_some_and(|mode| prepared.is_paused(mode, &args_now, session, &self.node.shared))
@@ -298,6 +303,23 @@ impl Worker<'_> {
             connection.session.closing = true;
             Reply::new(connection.output.buffer(), Protocol::Resp2).error(format!("ERR {text}"));
         }
+    }
+
+    /// Closes the connection of a client that speaks HTTP, without a word: a web page may have made a browser send it, with
+    /// commands behind the head.
+    fn refuse_http(&mut self, now: Now, number: usize) {
+        let Some(connection) = &self.connections[number] else { return };
+        if connection.session.closing {
+            return;
+        }
+        if self.node.shared.clients.tells_of_http(now.unix) {
+            self.node.machine.warn(&format!(
+                "Possible attack: {} sends HTTP (a line that begins with POST or Host:), as a browser does that a web page \
+                 abuses to reach this server. The connection is closed; others like it within a minute are closed silently",
+                connection.session.record.address
+            ));
+        }
+        self.peer_closed(number);
     }
 
     /// Ends a batch between the turns, in which clients were answered.

@@ -440,6 +440,79 @@ fn protocol_garbage_ends_its_own_connection_with_the_error_of_redis() {
     }
 }
 
+/// Bytes that are not quite a request, and the end of what they are answered.
+const TOLERATED: &[(&str, &[u8], &str)] = &[
+    ("other bytes behind an argument", b"*1\r\n$4\r\nPINGxx*1\r\n$4\r\nPING\r\n", "+PONG\r\n+PONG\r\n"),
+    ("other bytes behind lengths", b"*2\rx$4\rxECHO\r\n$2\rxhi\r\n", "$2\r\nhi\r\n"),
+];
+
+#[test]
+fn bytes_in_the_place_of_line_ends_are_not_looked_at() {
+    let (_folders, servers) = servers();
+    for (what, bytes, expected) in TOLERATED {
+        for server in &servers {
+            let mut socket = server.socket();
+            socket.write_all(bytes).expect("the server reads");
+            let mut reply = vec![0; expected.len()];
+            socket.read_exact(&mut reply).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(String::from_utf8_lossy(&reply), *expected, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_line_may_be_as_long_as_what_arrives_with_its_end() {
+    let (_folders, servers) = servers();
+    // Longer than 64 KiB, but by less than what a read that stops there would leave.
+    let line = format!("STRLEN {}\r\n", "a".repeat(65_600));
+    for server in &servers {
+        let mut socket = server.socket();
+        socket.write_all(line.as_bytes()).expect("the server reads");
+        let mut reply = [0; 4];
+        socket.read_exact(&mut reply).expect("a reply");
+        assert_eq!(&reply, b":0\r\n");
+        // A line without an end is another matter.
+        let endless = vec![b'a'; 90_000];
+        let mut said = String::new();
+        // The server may close while the rest is still being sent.
+        let _ = socket.write_all(&endless);
+        let _ = socket.read_to_string(&mut said);
+        assert!(said.is_empty() || said == "-ERR Protocol error: too big inline request\r\n", "{said}");
+        assert_alive(server, "an endless line");
+    }
+}
+
+#[test]
+fn who_speaks_http_is_cut_off_before_the_commands_behind_its_head() {
+    let (_folders, servers) = servers();
+    for server in &servers {
+        for (before, head) in [
+            ("", "POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+            ("", "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+            ("PING\r\n", "post\r\n"),
+            ("MULTI\r\nPING\r\n", "HOST: localhost\r\n"),
+            ("SUBSCRIBE c\r\n", "Post /\r\n"),
+            ("", "*1\r\n$4\r\nPOST\r\n"),
+        ] {
+            let mut socket = server.socket();
+            let bytes = format!("{before}{head}SET stolen 1\r\n");
+            socket.write_all(bytes.as_bytes()).expect("the server reads");
+            let mut reply = Vec::new();
+            // A connection that is closed with bytes unread may be reset.
+            let _ = socket.read_to_end(&mut reply);
+            let refused = b"-ERR wrong number of arguments for 'get' command\r\n";
+            assert!(reply.is_empty() || reply == refused, "{head:?}: {}", String::from_utf8_lossy(&reply));
+            assert_eq!(text(&run(&mut server.connect(), "EXISTS stolen")), "0", "{head:?}");
+        }
+        let known = run(&mut server.connect(), "COMMAND INFO post host:");
+        assert_eq!(text(&known), "Array([Null, Null])");
+    }
+    let [server, _] = servers;
+    let (_, log) = server.stop();
+    assert_eq!(log.matches("Possible attack").count(), 1, "{log}");
+    assert!(log.contains("127.0.0.1:"), "{log}");
+}
+
 #[test]
 fn odd_commands_get_a_reply_and_harm_nothing() {
     let (_folders, [server, oracle]) = servers();
