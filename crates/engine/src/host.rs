@@ -29,6 +29,15 @@ pub struct MemoryFigures {
     pub system: usize,
 }
 
+/// Something that the allocator tells of itself by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllocatorValue {
+    /// A number; yes is 1.
+    Number(u64),
+    /// A text.
+    Text(String),
+}
+
 /// The state of saving and of the append-only file, for INFO.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PersistenceFigures {
@@ -167,10 +176,16 @@ pub trait Host {
     fn memory(&self) -> MemoryFigures;
     /// Asks the allocator to give back what it can.
     fn purge_memory(&self);
+    /// All that the allocator tells of itself, as its own text.
+    fn allocator_report(&self) -> String;
+    /// One value of the allocator by its name, if there is such a one that may be read.
+    fn allocator_value(&self, name: &[u8]) -> Option<AllocatorValue>;
     /// Saving now.
     fn persistence(&self) -> PersistenceFigures;
     /// Processor time of the process in microseconds: system, user.
     fn processor_us(&self) -> (u64, u64);
+    /// The part of it that the threads took which serve clients.
+    fn workers_us(&self) -> (u64, u64);
     /// The payload of DUMP.
     fn dump(&self, value: &ValueRef<'_>) -> Vec<u8>;
     /// The value of a payload.

@@ -11,7 +11,8 @@ use config::{Appended, Config};
 use engine::args::OwnedArgs;
 use engine::client::ClientRecord;
 use engine::host::{
-    BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown,
+    AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
+    Shutdown,
 };
 use engine::migration::Migration;
 use engine::shared::Identity;
@@ -74,11 +75,24 @@ impl Host for Nothing {
         MemoryFigures::default()
     }
     fn purge_memory(&self) {}
+    fn allocator_report(&self) -> String {
+        "figures".to_owned()
+    }
+    fn allocator_value(&self, name: &[u8]) -> Option<AllocatorValue> {
+        match name {
+            b"arenas.page" => Some(AllocatorValue::Number(4096)),
+            b"version" => Some(AllocatorValue::Text("5".to_owned())),
+            _ => None,
+        }
+    }
     fn persistence(&self) -> PersistenceFigures {
         PersistenceFigures::default()
     }
     fn processor_us(&self) -> (u64, u64) {
-        (0, 0)
+        (2_000_000, 3_000_000)
+    }
+    fn workers_us(&self) -> (u64, u64) {
+        (1_000_000, 2_500_000)
     }
     fn dump(&self, _: &ValueRef<'_>) -> Vec<u8> {
         b"payload".to_vec()

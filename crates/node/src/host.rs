@@ -3,7 +3,8 @@
 use config::{Appended, Config, Param};
 use engine::client::ClientRecord;
 use engine::host::{
-    BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown,
+    AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
+    Shutdown,
 };
 use engine::migration::Migration;
 use engine::tracking::Place;
@@ -126,12 +127,24 @@ impl Host for Node {
         self.machine.purge_memory();
     }
 
+    fn allocator_report(&self) -> String {
+        self.machine.allocator_report()
+    }
+
+    fn allocator_value(&self, name: &[u8]) -> Option<AllocatorValue> {
+        self.machine.allocator_value(name)
+    }
+
     fn persistence(&self) -> PersistenceFigures {
         self.machine.persistence()
     }
 
     fn processor_us(&self) -> (u64, u64) {
         self.machine.processor_us()
+    }
+
+    fn workers_us(&self) -> (u64, u64) {
+        self.machine.workers_us()
     }
 
     fn dump(&self, value: &ValueRef<'_>) -> Vec<u8> {

@@ -24,7 +24,7 @@ mod unfinished;
 mod worker;
 
 pub use connection::Connection;
-pub use engine::host::{MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
+pub use engine::host::{AllocatorValue, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 pub use engine::shared::Identity;
 pub use loader::Loader;
 pub use machine::{Dead, Image, Machine, Mail};

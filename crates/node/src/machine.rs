@@ -5,7 +5,7 @@ use std::sync::Arc;
 use config::{Appended, Config};
 use engine::Shared;
 use engine::blocking::Answer;
-use engine::host::{MemoryFigures, PersistenceFigures, Refusal};
+use engine::host::{AllocatorValue, MemoryFigures, PersistenceFigures, Refusal};
 use engine::migration::{Arrival, Migration};
 use engine::pubsub::Message;
 use engine::tracking::{Notice, Place};
@@ -133,10 +133,16 @@ pub trait Machine: Send + Sync {
     fn memory(&self) -> MemoryFigures;
     /// Asks the allocator to give back what it can.
     fn purge_memory(&self);
+    /// All that the allocator tells of itself, as its own text.
+    fn allocator_report(&self) -> String;
+    /// One value of the allocator by its name, if there is such a one that may be read.
+    fn allocator_value(&self, name: &[u8]) -> Option<AllocatorValue>;
     /// Saving now.
     fn persistence(&self) -> PersistenceFigures;
     /// Processor time of the process in microseconds: system, user.
     fn processor_us(&self) -> (u64, u64);
+    /// The part of it that the workers took.
+    fn workers_us(&self) -> (u64, u64);
     /// Makes changed parameters of the machine effective, or refuses one and leaves all as it was.
     fn reconfigure(&self, old: &Config, new: &Config) -> Result<(), Refusal>;
     /// Writes the parameters and the users to the configuration file.

@@ -9,9 +9,9 @@
 
 use std::ffi::c_char;
 
-use node::MemoryFigures;
+use node::{AllocatorValue, MemoryFigures};
 use tikv_jemalloc_ctl::thread::{self, ThreadLocal};
-use tikv_jemalloc_ctl::{epoch, stats};
+use tikv_jemalloc_ctl::{epoch, raw, stats, stats_print};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -49,7 +49,61 @@ pub fn figures() -> MemoryFigures {
 /// them, and their number jumps by tens of kilobytes whenever a cache is filled or emptied.
 fn cached() -> usize {
     // SAFETY: "stats.arenas.4096.tcache_bytes" (4096 stands for all arenas) is of type `size_t`.
-    unsafe { tikv_jemalloc_ctl::raw::read(b"stats.arenas.4096.tcache_bytes\0") }.unwrap_or(0)
+    unsafe { raw::read(b"stats.arenas.4096.tcache_bytes\0") }.unwrap_or(0)
+}
+
+/// All that the allocator tells of itself.
+pub fn report() -> String {
+    let mut text = Vec::new();
+    match stats_print::stats_print(&mut text, stats_print::Options::default()) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(error) => format!("the allocator tells nothing of itself: {error}\n"),
+    }
+}
+
+/// Beginnings of the names that may be read: reading them does nothing but tell a number.
+const READABLE: [&str; 6] = ["background_thread", "config.", "opt.", "stats.", "arenas.", "thread."];
+/// What begins so and does more: it makes an arena for whoever reads it.
+const MAKES_AN_ARENA: &str = "arenas.create";
+/// The names whose value is a text.
+const TEXTS: [&str; 7] = [
+    "version",
+    "config.malloc_conf",
+    "opt.dss",
+    "opt.junk",
+    "opt.metadata_thp",
+    "opt.percpu_arena",
+    "opt.thp",
+];
+
+/// One value by jemalloc's name of it.
+pub fn value(name: &[u8]) -> Option<AllocatorValue> {
+    let name = std::str::from_utf8(name).ok().filter(|name| !name.contains('\0'))?;
+    // The figures are cached until the epoch advances; old ones are better than none.
+    let _ = epoch::advance();
+    let terminated = format!("{name}\0");
+    if TEXTS.contains(&name) {
+        // SAFETY: each of these names stands for a C string that lives as long as the process.
+        let text = unsafe { raw::read_str(terminated.as_bytes()) }.ok()?;
+        let text = text.strip_suffix(b"\0").unwrap_or(text);
+        return Some(AllocatorValue::Text(String::from_utf8_lossy(text).into_owned()));
+    }
+    if name == MAKES_AN_ARENA || !READABLE.iter().any(|beginning| name.starts_with(beginning)) {
+        return None;
+    }
+    number(terminated.as_bytes()).map(AllocatorValue::Number)
+}
+
+/// A number by a name that ends with a NUL, of whatever width it has.
+fn number(name: &[u8]) -> Option<u64> {
+    // SAFETY: jemalloc writes no more than the size it is told, and refuses when that is not the value's own. Any bytes are a
+    // number; where they are an address, nobody follows it.
+    let read = unsafe {
+        raw::read::<u64>(name)
+            .or_else(|_| raw::read::<u32>(name).map(u64::from))
+            .or_else(|_| raw::read::<u8>(name).map(u64::from))
+    };
+    read.ok()
 }
 
 /// Bytes that the calling thread has allocated and not freed, as the allocator counts them for each thread; less than none
@@ -84,7 +138,7 @@ fn resident_set() -> Option<usize> {
 /// Gives unused pages of all arenas back to the system.
 pub fn purge() {
     // SAFETY: "arena.4096.purge" (4096 stands for all arenas) takes and returns no value.
-    let purged = unsafe { tikv_jemalloc_ctl::raw::write(b"arena.4096.purge\0", ()) };
+    let purged = unsafe { raw::write(b"arena.4096.purge\0", ()) };
     if let Err(error) = purged {
         tracing::info!("the allocator does not purge: {error}");
     }

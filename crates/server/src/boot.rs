@@ -61,6 +61,9 @@ pub fn complain(reason: &str) {
     }
 }
 
+/// How the names of the workers' threads begin.
+pub const WORKER_NAME: &str = "worker-";
+
 /// The mailboxes of all workers.
 type Mailboxes = Vec<Arc<Mailbox<Letter>>>;
 
@@ -211,7 +214,7 @@ fn mailboxes(threads: usize) -> Result<(Vec<Poll>, Mailboxes), String> {
 
 fn spawn_worker(index: usize, poll: Poll, shared: &Arc<Shared>) -> Result<thread::JoinHandle<()>, String> {
     let shared = Arc::clone(shared);
-    spawn(&format!("worker-{index}"), move || {
+    spawn(&format!("{WORKER_NAME}{index}"), move || {
         let node = Arc::clone(&shared.node);
         let worker = Worker::new(&node, index, clock::entropy());
         Reactor::new(index, poll, shared, worker).run();

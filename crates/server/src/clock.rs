@@ -36,8 +36,23 @@ pub fn entropy() -> u64 {
 
 /// Processor time of the process in microseconds: system, user.
 pub fn processor_us() -> (u64, u64) {
+    used_us(&std::fs::read_to_string("/proc/self/stat").unwrap_or_default())
+}
+
+/// The same of all threads of the process whose names begin so.
+pub fn threads_us(name: &str) -> (u64, u64) {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let texts = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+    let is_named = |text: &String| text.split_once('(').is_some_and(|(_, behind)| behind.starts_with(name));
+    texts
+        .filter(is_named)
+        .map(|text| used_us(&text))
+        .fold((0, 0), |sum, used| (sum.0 + used.0, sum.1 + used.1))
+}
+
+/// System and user time in the kernel's line about a process or a thread.
+fn used_us(text: &str) -> (u64, u64) {
     let ticks_us = 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name in parentheses may hold spaces; fields are counted behind it.
     let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let field = |index: usize| fields.get(index).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);

@@ -13,11 +13,13 @@ use engine::shared::WriteBlock;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
 use node::{
-    Dead, Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node, PersistenceFigures, Refusal, Side,
+    AllocatorValue, Dead, Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node, PersistenceFigures,
+    Refusal, Side,
 };
 use parking_lot::Mutex;
 use tracing::{debug, error, info, warn};
 
+use crate::boot::WORKER_NAME;
 use crate::clock;
 use crate::courier::Courier;
 use crate::journal::Journal;
@@ -304,6 +306,14 @@ impl Machine for ServerMachine {
         crate::allocator::purge();
     }
 
+    fn allocator_report(&self) -> String {
+        crate::allocator::report()
+    }
+
+    fn allocator_value(&self, name: &[u8]) -> Option<AllocatorValue> {
+        crate::allocator::value(name)
+    }
+
     fn persistence(&self) -> PersistenceFigures {
         let (aof_size, aof_buffered) = self.journal.sizes();
         PersistenceFigures {
@@ -317,6 +327,10 @@ impl Machine for ServerMachine {
 
     fn processor_us(&self) -> (u64, u64) {
         clock::processor_us()
+    }
+
+    fn workers_us(&self) -> (u64, u64) {
+        clock::threads_us(WORKER_NAME)
     }
 
     fn reconfigure(&self, old: &Config, new: &Config) -> Result<(), Refusal> {

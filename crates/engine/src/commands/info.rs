@@ -77,6 +77,9 @@ fn server(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "arch_bits", usize::BITS);
     line(out, "monotonic_clock", "POSIX clock_gettime");
     line(out, "multiplexing_api", "epoll");
+    // The atomics are those of Rust's core library, and no C compiler has built the server.
+    line(out, "atomicvar_api", "rust-core");
+    line(out, "gcc_version", "0.0.0");
     line(out, "process_id", identity.process_id);
     line(out, "process_supervised", "no");
     line(out, "run_id", &identity.run_id);
@@ -142,6 +145,9 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "async_loading", 0);
     line(out, "current_cow_peak", 0);
     line(out, "current_cow_size", 0);
+    line(out, "current_cow_size_age", 0);
+    let (done, all) = figures.current_save;
+    line(out, "current_fork_perc", format!("{:.2}", done as f64 * 100.0 / all.max(1) as f64));
     line(out, "current_save_keys_processed", figures.current_save.0);
     line(out, "current_save_keys_total", figures.current_save.1);
     line(out, "rdb_changes_since_last_save", changes);
@@ -151,6 +157,7 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "rdb_last_bgsave_time_sec", figures.save_seconds);
     line(out, "rdb_current_bgsave_time_sec", figures.current_save_seconds);
     line(out, "rdb_saves", figures.saves);
+    line(out, "rdb_last_cow_size", 0);
     line(out, "rdb_last_load_keys_expired", figures.loaded_expired);
     line(out, "rdb_last_load_keys_loaded", figures.loaded_keys);
     line(out, "aof_enabled", u8::from(figures.aof_enabled));
@@ -206,6 +213,10 @@ fn cpu(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "used_cpu_user", seconds(user));
     line(out, "used_cpu_sys_children", "0.000000");
     line(out, "used_cpu_user_children", "0.000000");
+    // The threads that serve clients do what Redis's main thread does.
+    let (system, user) = ctx.host.workers_us();
+    line(out, "used_cpu_sys_main_thread", seconds(system));
+    line(out, "used_cpu_user_main_thread", seconds(user));
 }
 
 fn keyspace(ctx: &Context<'_, '_>, out: &mut String) {

@@ -127,7 +127,7 @@ fn purge(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outc
 }
 
 fn allocator(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.verbatim(*b"txt", format!("{:#?}\n", ctx.host.memory()));
+    reply.verbatim(*b"txt", ctx.host.allocator_report());
     Ok(())
 }
 

@@ -8,16 +8,7 @@ use crate::world::{Peer, World};
 const REDIS_FIELDS: &str = include_str!("info_fields.txt");
 
 /// Those that are not here, and why.
-const MISSING: &[(&str, &str)] = &[
-    ("atomicvar_api", "says how the C compiler was used"),
-    ("gcc_version", "there is no C compiler to name"),
-    ("current_cow_size_age", "a snapshot here copies nothing at once and forks nothing"),
-    ("current_fork_perc", "the same"),
-    ("rdb_last_cow_size", "a snapshot here copies nothing at once and forks nothing"),
-    ("used_cpu_sys_main_thread", "there is no main thread that serves clients; see Threads"),
-    ("used_cpu_user_main_thread", "the same"),
-    ("module", "modules are not offered"),
-];
+const MISSING: &[(&str, &str)] = &[("module", "modules are not offered")];
 
 /// A field of INFO.
 fn field(world: &mut World, peer: Peer, name: &str) -> String {
@@ -90,6 +81,16 @@ fn times_of_keys_are_told_for_each_database() {
     assert_eq!(field(&mut world, peer, "db0"), "keys=2,expires=1,avg_ttl=9999,subexpiry=0");
     assert_eq!(field(&mut world, peer, "expired_keys"), "1");
     assert_eq!(field(&mut world, peer, "expired_subkeys"), "1");
+}
+
+#[test]
+fn threads_that_serve_clients_count_as_the_main_thread() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    assert_eq!(field(&mut world, peer, "used_cpu_user"), "3.000000");
+    assert_eq!(field(&mut world, peer, "used_cpu_user_main_thread"), "2.500000");
+    assert_eq!(field(&mut world, peer, "used_cpu_sys_main_thread"), "1.000000");
+    assert_eq!(field(&mut world, peer, "current_fork_perc"), "0.00");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use engine::Shared;
 use engine::migration::Migration;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
-use node::{Dead, Image, Machine, Mail, MemoryFigures, Node, PersistenceFigures, Refusal};
+use node::{AllocatorValue, Dead, Image, Machine, Mail, MemoryFigures, Node, PersistenceFigures, Refusal};
 use parking_lot::Mutex;
 
 /// A machine without threads, files and sockets.
@@ -96,11 +96,24 @@ impl Machine for FakeMachine {
         }
     }
     fn purge_memory(&self) {}
+    fn allocator_report(&self) -> String {
+        "figures".to_owned()
+    }
+    fn allocator_value(&self, name: &[u8]) -> Option<AllocatorValue> {
+        match name {
+            b"arenas.page" => Some(AllocatorValue::Number(4096)),
+            b"version" => Some(AllocatorValue::Text("5".to_owned())),
+            _ => None,
+        }
+    }
     fn persistence(&self) -> PersistenceFigures {
         PersistenceFigures::default()
     }
     fn processor_us(&self) -> (u64, u64) {
-        (0, 0)
+        (2_000_000, 3_000_000)
+    }
+    fn workers_us(&self) -> (u64, u64) {
+        (1_000_000, 2_500_000)
     }
     fn reconfigure(&self, _: &Config, new: &Config) -> Result<(), Refusal> {
         match new.integer(Param::Maxclients) {
