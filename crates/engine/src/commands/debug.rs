@@ -3,15 +3,17 @@
 use std::sync::atomic::Ordering;
 
 use config::Appended;
-use keyspace::{DbIndex, Expiry, Key};
-use value::{Stream, ValueRef};
+use keyspace::Expiry;
 
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
-use crate::host::Reload;
+use crate::host::{AllocatorValue, Reload};
 use crate::reply::Reply;
+
+mod digest;
+mod inside;
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[Command::new("DEBUG", Group::Server, -2, debug)
@@ -33,6 +35,9 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("DEBUG", Group::Server, -
 
 /// Keys that POPULATE makes at most, so that a slip does not fill the memory.
 const MAX_POPULATE: i64 = 100_000_000;
+/// Matches that STRINGMATCH-TEST makes, and the longest text and pattern of them.
+const MATCHES: usize = 20_000;
+const LONGEST_MATCH: u64 = 40;
 
 fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let name = args.get(1).to_ascii_uppercase();
@@ -49,12 +54,22 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             ctx.shared.scripts_unbound.store(args.get(2) != b"0", Ordering::Relaxed);
             reply.ok();
         }
-        (b"OBJECT", 3) => object(ctx, args, reply)?,
-        (b"DIGEST", 2) => reply.simple(hexadecimal(digest(ctx))),
-        (b"DIGEST-VALUE", _) => digest_values(ctx, args, reply),
+        (b"OBJECT", 3) => inside::object(ctx, args, reply)?,
+        (b"LISTPACK", 3) => inside::collection(ctx, args, "listpack", reply)?,
+        (b"QUICKLIST", 3..=4) => inside::collection(ctx, args, "quicklist", reply)?,
+        (b"SDSLEN", 3) => inside::string_lengths(ctx, args, reply)?,
+        (b"CLIENT-EVICTION", 2) => inside::client_classes(ctx, reply)?,
+        (b"DIGEST", 2) => reply.simple(digest::hexadecimal(digest::digest(ctx))),
+        (b"DIGEST-VALUE", _) => digest::digest_values(ctx, args, reply),
+        (b"MALLCTL" | b"MALLCTL-STR", 3..) => allocator_value(ctx, args, reply)?,
+        (b"LEAK", 3) => {
+            Box::leak(Box::<[u8]>::from(args.get(2)));
+            reply.ok();
+        }
         (b"POPULATE", 3..=5) => populate(ctx, args, reply)?,
         (b"PROTOCOL", 3) => protocol(args.get(2), reply)?,
-        (b"STRINGMATCH-LEN", 4) => string_match(args, reply)?,
+        (b"STRINGMATCH-TEST", 2) => match_patterns(ctx, reply),
+        (b"STRUCTSIZE", 2) => reply.simple(format!("bits:{}", usize::BITS)),
         (
             b"CHANGE-REPL-ID"
             | b"JMAP"
@@ -62,7 +77,7 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             | b"DICT-RESIZING"
             | b"PAUSE-CRON"
             | b"REPLICATE"
-            | b"STRUCTSIZE"
+            | b"DROP-CLUSTER-PACKET-FILTER"
             | b"QUICKLIST-PACKED-THRESHOLD",
             _,
         ) => reply.ok(),
@@ -93,6 +108,9 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         }
         (b"HELP", 2) => reply.help("DEBUG", HELP),
         _ => {
+            if let Some((_, reason)) = REFUSED.iter().find(|(refused, _)| refused.as_bytes() == name) {
+                return Err(Error::Static(reason));
+            }
             let name = String::from_utf8_lossy(args.get(1)).into_owned();
             return Err(Error::SubcommandArguments(name, "DEBUG"));
         }
@@ -100,7 +118,30 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     Ok(())
 }
 
+/// Subcommands of Redis that cannot do here what they do there, and why.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "AOF-FLUSH-SLEEP",
+        "ERR several threads write the append-only file here, and none of them can be made to wait",
+    ),
+    ("ASSERT", CRASH),
+    ("CRASH-AND-RECOVER", CRASH),
+    ("OOM", CRASH),
+    ("PANIC", CRASH),
+    ("RESTART", CRASH),
+    ("SEGFAULT", CRASH),
+    ("CLUSTERLINK", "ERR Debug option only available for cluster mode enabled setup!"),
+    ("INTERNAL_SECRET", "ERR Internal secret is missing"),
+    ("MARK-INTERNAL-CLIENT", "ERR there are no internal connections without a cluster"),
+    ("REPL-PAUSE", "ERR there is no replication yet that could pause"),
+    ("SCRIPT", "ERR scripts are not listed; SCRIPT EXISTS tells which are known"),
+];
+const CRASH: &str =
+    "ERR the server is not made to crash by a command; end its process with a signal, such as kill -9";
+
 const HELP: &[&str] = &[
+    "CLIENT-EVICTION",
+    "    How much memory clients take, by powers of two (maxmemory-clients).",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Like CONFIG REWRITE but writes all configuration options, including",
     "    keywords not listed in original configuration file or default values.",
@@ -108,16 +149,34 @@ const HELP: &[&str] = &[
     "    A hash of all data.",
     "DIGEST-VALUE <key> [<key> ...]",
     "    A hash of each value.",
+    "ERROR <string>",
+    "    Answers with this error.",
+    "HTSTATS <database>",
+    "    A word on the tables, which are never rehashed.",
+    "LEAK <string>",
+    "    Takes the memory of a string and never gives it back.",
+    "LISTPACK <key>",
+    "    How many elements and bytes a packed value holds.",
     "LOADAOF",
     "    Forgets all data and loads the append-only file.",
+    "LOG <message>",
+    "    Writes a message to the log.",
+    "MALLCTL <key>",
+    "    A number that the allocator knows, such as stats.allocated.",
+    "MALLCTL-STR <key>",
+    "    A text that the allocator knows, such as version.",
     "OBJECT <key>",
     "    How a value is kept.",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Makes keys.",
     "PROTOCOL <type>",
     "    A reply of each type of the protocol.",
+    "QUICKLIST <key>",
+    "    How many elements and bytes a long list holds.",
     "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
     "    Saves all data, forgets it and loads it again, or less of that.",
+    "SDSLEN <key>",
+    "    How long a key and its string are.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Switches the search for due keys.",
     "SET-DISABLE-DENY-SCRIPTS <0|1>",
@@ -126,6 +185,8 @@ const HELP: &[&str] = &[
     "    Lets RESTORE take payloads with wrong checksums.",
     "SLEEP <seconds>",
     "    Makes this client's worker wait.",
+    "STRINGMATCH-TEST",
+    "    Matches random texts against random patterns.",
 ];
 
 fn reload(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -161,112 +222,6 @@ fn sleep(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     Ok(())
 }
 
-fn object(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key_of(args.get(2));
-    let (idle, found) = ctx.with_key(&key, |ctx| {
-        let idle = ctx.db().idle_seconds(&key);
-        (idle, describe(ctx, &key))
-    });
-    let Some((encoding, length)) = found else { return Err(Error::NoSuchKey) };
-    reply.simple(format!(
-        "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{length} lru:0 lru_seconds_idle:{}",
-        idle.unwrap_or(0)
-    ));
-    Ok(())
-}
-
-/// The encoding of a value and the bytes of its content.
-fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, usize)> {
-    let changed = ctx.db().string_is_changed(key);
-    Some(match ctx.db().peek(key)? {
-        ValueRef::String(string) => (string.encoding(changed).name(), string.len()),
-        ValueRef::Hash(hash) => {
-            (hash.encoding().name(), hash.iter().map(|entry| entry.field.len() + entry.value.len()).sum())
-        }
-        ValueRef::List(list) => (list.encoding().name(), list.data_bytes()),
-        ValueRef::Set(set) => (set.encoding().name(), set.data_bytes()),
-        ValueRef::ZSet(zset) => (zset.encoding().name(), zset.data_bytes()),
-        ValueRef::Stream(stream) => ("stream", stream.allocated_bytes()),
-    })
-}
-
-/// A hash of a value that depends on neither the order of fields and members nor the encoding.
-fn digest_value(value: &ValueRef<'_>) -> u64 {
-    match value {
-        ValueRef::String(string) => stdx::checksum::crc64(&string.contiguous()),
-        ValueRef::Hash(hash) => hash.iter().fold(1, |sum, entry| {
-            let mut pair = (entry.field.len() as u64).to_le_bytes().to_vec();
-            pair.extend_from_slice(entry.field);
-            pair.extend_from_slice(entry.value);
-            sum ^ mix(stdx::checksum::crc64(&pair))
-        }),
-        ValueRef::List(list) => {
-            list.iter().fold(2, |sum, element| mix(sum ^ mix(stdx::checksum::crc64(element))))
-        }
-        ValueRef::Set(set) => set.iter().fold(3, |sum, member| sum ^ mix(stdx::checksum::crc64(&member))),
-        ValueRef::ZSet(zset) => zset.iter().fold(4, |sum, element| {
-            let mut pair = element.score.to_le_bytes().to_vec();
-            pair.extend_from_slice(element.member);
-            sum ^ mix(stdx::checksum::crc64(&pair))
-        }),
-        ValueRef::Stream(stream) => digest_stream(stream),
-    }
-}
-
-/// A hash of a stream's entries, as Redis hashes them: groups and the past have no part in it.
-fn digest_stream(stream: &Stream) -> u64 {
-    stream.iter().fold(5, |sum, entry| {
-        let mut text = entry.id().to_string().into_bytes();
-        for (name, value) in entry.fields() {
-            text.extend_from_slice(&(name.len() as u64).to_le_bytes());
-            text.extend_from_slice(name);
-            text.extend_from_slice(&(value.len() as u64).to_le_bytes());
-            text.extend_from_slice(value);
-        }
-        mix(sum ^ mix(stdx::checksum::crc64(&text)))
-    })
-}
-
-/// Spreads a checksum's bits, so that sums of many do not cancel out.
-fn mix(value: u64) -> u64 {
-    let value = (value ^ value >> 31).wrapping_mul(0x7fb5_d329_728e_a185);
-    (value ^ value >> 27).wrapping_mul(0x81da_def4_bc2d_d44d)
-}
-
-/// A hash of all data that does not depend on the order of keys.
-fn digest(ctx: &mut Context<'_, '_>) -> u64 {
-    let mut sum = 0;
-    for index in 0..ctx.shared.keyspace.databases() {
-        ctx.access.for_each_key(DbIndex(index), &mut |seen| {
-            let mut head = index.to_le_bytes().to_vec();
-            head.extend_from_slice(&seen.expiry.map_or(0, |at| at.0).to_le_bytes());
-            head.extend_from_slice(&digest_value(&seen.value).to_le_bytes());
-            head.extend_from_slice(seen.key);
-            sum ^= mix(stdx::checksum::crc64(&head));
-        });
-    }
-    sum
-}
-
-/// Forty digits, as a SHA-1 has; all zeros for no data.
-fn hexadecimal(value: u64) -> String {
-    format!(
-        "{:016x}{:016x}{:08x}",
-        value,
-        if value == 0 { 0 } else { mix(value) },
-        if value == 0 { 0 } else { mix(!value) as u32 }
-    )
-}
-
-fn digest_values(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) {
-    reply.array(args.len() - 2);
-    for name in args.from(2) {
-        let key = ctx.key_of(name);
-        let digest = ctx.with_key(&key, |ctx| ctx.db().peek(&key).map_or(0, |value| digest_value(&value)));
-        reply.simple(hexadecimal(digest));
-    }
-}
-
 fn populate(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let not_positive = Error::Static("ERR value is out of range, must be positive");
     let count = args.integer(2).map_err(|_| not_positive.clone())?;
@@ -293,12 +248,35 @@ fn populate(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     Ok(())
 }
 
-fn string_match(args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let length = args.integer(2)?.clamp(0, 1 << 24) as usize;
-    let text = vec![b'a'; length];
-    let matches = stdx::glob::matches(args.get(3), &text, stdx::glob::Case::Sensitive);
-    reply.integer(i64::from(matches));
+/// MALLCTL and MALLCTL-STR, with the errors of the C library in Redis's words.
+fn allocator_value(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() > 3 {
+        return Err(Error::Static(
+            "ERR the allocator's settings are fixed at the start; they can only be read",
+        ));
+    }
+    let wants_text = args.get(1).eq_ignore_ascii_case(b"MALLCTL-STR");
+    match (ctx.host.allocator_value(args.get(2)), wants_text) {
+        (Some(AllocatorValue::Number(number)), false) => reply.integer(number as i64),
+        (Some(AllocatorValue::Text(text)), true) => reply.bulk(text),
+        (Some(_), _) => return Err(Error::Static("ERR Invalid argument")),
+        (None, _) => return Err(Error::Static("ERR No such file or directory")),
+    }
     Ok(())
+}
+
+/// Matches random texts of a few letters against random patterns of the same letters and all special ones.
+fn match_patterns(ctx: &mut Context<'_, '_>, reply: &mut Reply<'_>) {
+    let random = &mut ctx.access.rng;
+    for _ in 0..MATCHES {
+        let mut draw = |letters: &[u8]| -> Vec<u8> {
+            let length = random.below(LONGEST_MATCH);
+            (0..length).map(|_| letters[random.below(letters.len() as u64) as usize]).collect()
+        };
+        let (pattern, text) = (draw(b"ab*?[]^-\\\\"), draw(b"ab]^-\\"));
+        stdx::glob::matches(&pattern, &text, stdx::glob::Case::Insensitive);
+    }
+    reply.simple("Apparently Redis did not crash: test passed");
 }
 
 /// One reply of each type, as the tests of client libraries expect them.

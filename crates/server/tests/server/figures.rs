@@ -8,7 +8,7 @@ use crate::support::{Server, must, text};
 
 fn start() -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let server = Server::start(folder.path(), &["--threads", "1"]);
+    let server = Server::start(folder.path(), &["--threads", "1", "--enable-debug-command", "yes"]);
     (folder, server)
 }
 
@@ -139,4 +139,27 @@ fn command_list_names_subcommands_too() {
     for name in ["get", "client", "client|list"] {
         assert!(names.iter().any(|other| other == name), "{name}");
     }
+}
+
+#[test]
+fn the_allocator_reports_of_itself() {
+    let (_folder, server) = start();
+    let mut client = server.connect();
+    let report = text(&must(&mut client, "MEMORY MALLOC-STATS"));
+    assert!(report.starts_with("___ Begin jemalloc statistics ___\n"), "{report}");
+    assert!(report.contains("\nAllocated: ") && report.contains("arenas[0]:"), "{report}");
+    let mut number = |name: &str| -> i64 {
+        let reply = client.command(&["DEBUG", "MALLCTL", name]).expect("the server answers");
+        reply.integer().unwrap_or_else(|| panic!("{name}: {reply:?}"))
+    };
+    assert_eq!(number("background_thread"), 1);
+    assert_eq!(number("arenas.page"), 4096);
+    assert!(number("stats.allocated") > 100_000);
+    assert!(number("opt.narenas") > 0);
+    for name in ["arenas.create", "arena.0.extent_hooks", "tcache.create", "thread.tcache.flush", "epoch\0"] {
+        let reply = client.command(&["DEBUG", "MALLCTL", name]).expect("the server answers");
+        assert_eq!(text(&reply), "ERR No such file or directory", "{name}");
+    }
+    let version = client.command(&["DEBUG", "MALLCTL-STR", "version"]).expect("the server answers");
+    assert!(text(&version).starts_with("5."), "{version:?}");
 }
