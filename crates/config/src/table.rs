@@ -340,10 +340,10 @@ parameters! {
         ClusterManualFailoverTimeout, "cluster-manual-failover-timeout", "", integer(1, INT_MAX), "5000", Hidden, Accepted, "Milliseconds a manual failover may take.";
         ClusterSlotMigrationLogMaxLen, "cluster-slot-migration-log-max-len", "", integer(0, LONG_MAX), "1000", Hidden, Accepted, "Slot migrations remembered.";
         ClusterSlotStatsEnabled, "cluster-slot-stats-enabled", "", YES_NO, "no", Hidden, Accepted, "Keep statistics for each slot.";
-        CommandlogLargeReplyMaxLen, "commandlog-large-reply-max-len", "", integer(0, LONG_MAX), "128", Hidden, Accepted, "Entries of the log of large replies.";
-        CommandlogLargeRequestMaxLen, "commandlog-large-request-max-len", "", integer(0, LONG_MAX), "128", Hidden, Accepted, "Entries of the log of large requests.";
-        CommandlogReplyLargerThan, "commandlog-reply-larger-than", "", integer(-1, LONG_MAX), "1048576", Hidden, Accepted, "Bytes from which a reply is logged.";
-        CommandlogRequestLargerThan, "commandlog-request-larger-than", "", integer(-1, LONG_MAX), "1048576", Hidden, Accepted, "Bytes from which a request is logged.";
+        CommandlogLargeReplyMaxLen, "commandlog-large-reply-max-len", "", integer(0, LONG_MAX), "128", Hidden, Acts, "Entries of the log of large replies.";
+        CommandlogLargeRequestMaxLen, "commandlog-large-request-max-len", "", integer(0, LONG_MAX), "128", Hidden, Acts, "Entries of the log of large requests.";
+        CommandlogReplyLargerThan, "commandlog-reply-larger-than", "", integer(-1, LONG_MAX), "1048576", Hidden, Acts, "Bytes from which a reply enters the log of large replies; -1 turns it off.";
+        CommandlogRequestLargerThan, "commandlog-request-larger-than", "", integer(-1, LONG_MAX), "1048576", Hidden, Acts, "Bytes from which a request enters the log of large requests; -1 turns it off.";
         DualChannelReplicationEnabled, "dual-channel-replication-enabled", "", YES_NO, "no", Hidden, Accepted, "Synchronise over two connections.";
         ExtendedRedisCompatibility, "extended-redis-compatibility", "", YES_NO, "no", Hidden, Accepted, "Answer with Redis's name and version.";
         HashSeed, "hash-seed", "", TEXT, "", HiddenStartup, Accepted, "Fixed seed of the hash function.";

@@ -70,6 +70,20 @@ impl<'a> Args<'a> {
         Cursor { args: *self, at }
     }
 
+    /// Bytes of the request, as a client sends it in RESP.
+    pub fn request_bytes(&self) -> usize {
+        let digits = |number: usize| number.checked_ilog10().unwrap_or(0) as usize + 1;
+        let head = |number| 1 + digits(number) + 2;
+        head(self.len()) + self.ranges.iter().map(|range| head(range.len()) + range.len() + 2).sum::<usize>()
+    }
+
+    /// A bound of [`Args::request_bytes`] that takes no look at each argument: they lie in their buffer in order.
+    #[inline]
+    pub fn most_request_bytes(&self) -> usize {
+        const MOST_BESIDES: usize = 1 + 20 + 2 + 2;
+        self.ranges.last().map_or(0, |last| last.end) + MOST_BESIDES * (self.len() + 1)
+    }
+
     /// Bytes of all arguments.
     pub fn bytes(&self) -> usize {
         self.ranges.iter().map(ExactSizeIterator::len).sum()

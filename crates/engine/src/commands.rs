@@ -7,6 +7,7 @@ mod bitmap;
 mod client;
 mod cluster;
 mod command;
+mod commandlog;
 mod config;
 mod connection;
 mod debug;
@@ -56,6 +57,7 @@ pub const ALL: &[&[Command]] = &[
     client::COMMANDS,
     cluster::COMMANDS,
     command::COMMANDS,
+    commandlog::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,

@@ -11,6 +11,7 @@ use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Feeder, Serving, Waiter};
 use crate::client::PauseMode;
 use crate::command::{Flags, Group, Keys, Outcome};
+use crate::commandlog::{Noted, Topic, Unfinished};
 use crate::commands::{abandon, close};
 use crate::computing::Computing;
 use crate::context::{Context, tell_observers};
@@ -322,8 +323,9 @@ impl<'k> Worker<'k> {
         }
         context.feed();
         let ended = (shared.clock)();
+        let written = Written::since(begin, out.len(), &mut self.slices, 0);
         let took = ended.saturating_sub(started);
-        account(&context, &row, args, took, failed);
+        account(&context, &row, args, (took, failed), written);
         let reply_begin = if row.command.flags.has(Flags::PUSHES) { out.len() } else { begin };
         if !finish(session, out, reply_begin) {
             self.slices.truncate(reply_begin);
@@ -400,7 +402,8 @@ impl<'k> Worker<'k> {
             context.feed();
             let took = *took + (shared.clock)().saturating_sub(started);
             if is_done {
-                account_ended(&context, &row, &args, took, failed);
+                let written = Written::since(begin, out.len(), &mut self.slices, 0);
+                account_ended(&context, &row, &args, (took, failed), written);
             }
         }
         if !is_done {
@@ -483,6 +486,28 @@ impl<'k> Worker<'k> {
     pub fn trim_remembered(&mut self, shared: &Shared) {
         let limit = shared.hot.tracking_keys.load(Ordering::Relaxed);
         self.invalidations.trim(&shared.tracking, limit, &mut self.access.rng);
+    }
+}
+
+/// How much a command has written.
+pub(crate) struct Written<'s> {
+    /// What is there already.
+    bytes: usize,
+    /// Where the rest comes from, and the first of its own.
+    later: Option<(&'s mut Slices, usize)>,
+}
+
+impl<'s> Written<'s> {
+    /// What was written from `begin` to `end`, and what the slices from the first on will write.
+    #[inline]
+    pub(crate) fn since(begin: usize, end: usize, slices: &'s mut Slices, first: usize) -> Self {
+        let later = (slices.len() > first).then_some((slices, first));
+        Self { bytes: end.saturating_sub(begin), later }
+    }
+
+    /// All that is written at once.
+    pub(crate) fn whole(bytes: usize) -> Self {
+        Self { bytes, later: None }
     }
 }
 
@@ -599,9 +624,15 @@ fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) -> bool {
 /// What is noted of every command that has run, alone or in a transaction: figures, slowness, MONITOR. The commands of a
 /// transaction come before their EXEC, which is the order in which Redis shows them.
 #[inline]
-pub(crate) fn account(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
+pub(crate) fn account(
+    context: &Context<'_, '_>,
+    row: &Row,
+    args: &Args<'_>,
+    result: (u64, bool),
+    written: Written<'_>,
+) {
     if !context.session.is_suspended() {
-        account_ended(context, row, args, took, failed);
+        account_ended(context, row, args, result, written);
     }
     if !row.command.flags.has(Flags::SKIP_MONITOR) {
         show(context, row, args);
@@ -610,12 +641,25 @@ pub(crate) fn account(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, too
 
 /// What is noted of a command when it has an answer, which for one that waits is later than when it came.
 #[inline]
-pub(crate) fn account_ended(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
+pub(crate) fn account_ended(
+    context: &Context<'_, '_>,
+    row: &Row,
+    args: &Args<'_>,
+    (took, failed): (u64, bool),
+    written: Written<'_>,
+) {
     let (shared, session) = (context.shared, &*context.session);
     if let Some(statistics) = shared.statistics.get(context.access.worker().0) {
         statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
     }
-    note_slow(shared, row, args, session, context.access.now().0 / 1000, took);
+    let time_s = context.access.now().0 / 1000;
+    if !row.command.flags.has(Flags::SKIP_SLOWLOG) {
+        note(shared, row, args, session, (time_s, took), written);
+    }
+    if took >= shared.hot.latency_nanoseconds.load(Ordering::Relaxed) {
+        let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        shared.latency.lock().add(event, time_s, took / 1_000_000);
+    }
 }
 
 /// Tells MONITOR clients of a command that they would not be told of behind it: a script comes before what it calls.
@@ -646,20 +690,45 @@ pub(crate) fn account_called(context: &Context<'_, '_>, row: &Row, args: &Args<'
     }
 }
 
-/// Notes a slow command.
+/// Notes a command that took long or was large.
 #[inline]
-fn note_slow(shared: &Shared, row: &Row, args: &Args<'_>, session: &Session, time_s: i64, took: u64) {
-    let hot = &shared.hot;
-    if took >= hot.slow_nanoseconds.load(Ordering::Relaxed) && !row.command.flags.has(Flags::SKIP_SLOWLOG) {
-        let name = session.record.names.lock().name.clone();
-        let limit = hot.slow_log_length.load(Ordering::Relaxed);
-        let hidden = secrets::hide(row, args);
-        let args = &hidden.as_ref().map_or(*args, OwnedArgs::as_args);
-        shared.slow_log.lock().add(args, time_s, took / 1000, &session.record.address, &name, limit);
+fn note(
+    shared: &Shared,
+    row: &Row,
+    args: &Args<'_>,
+    session: &Session,
+    (time_s, took): (i64, u64),
+    written: Written<'_>,
+) {
+    let [slow, request, answer] = Topic::ALL.map(|topic| shared.command_log.of(topic));
+    let is_wanted = match session.reply_mode {
+        ReplyMode::On => written.later.is_some() && answer.is_on() || answer.wants(written.bytes as u64),
+        _ => false,
+    };
+    // The exact size of a request takes a look at each argument; most are far from any limit.
+    let may_be_large = request.wants(args.most_request_bytes() as u64);
+    if !slow.wants(took) && !is_wanted && !may_be_large {
+        return;
     }
-    if took >= hot.latency_nanoseconds.load(Ordering::Relaxed) {
-        let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
-        shared.latency.lock().add(event, time_s, took / 1_000_000);
+    let hidden = secrets::hide(row, args);
+    let shown = hidden.as_ref().map_or(*args, OwnedArgs::as_args);
+    let noted = || Noted::new(&shown, time_s, &session.record.address, &session.record.names.lock().name);
+    if slow.wants(took) {
+        slow.add(took / 1000, noted());
+    }
+    let request_bytes = args.request_bytes() as u64;
+    if request.wants(request_bytes) {
+        request.add(request_bytes, noted());
+    }
+    match written.later {
+        _ if !is_wanted => {}
+        None => answer.add(written.bytes as u64, noted()),
+        Some((slices, first)) => {
+            slices.count(
+                first,
+                &Unfinished::new(&shared.command_log, written.bytes, slices.len() - first, noted()),
+            );
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut, Range};
 use resp::{Encoder, Protocol};
 use value::{Blob, StringRef};
 
+use crate::execute::Written;
 use crate::slices::{Bytes, MANY_BYTES, MANY_ELEMENTS, Producer, Progress, Slices};
 
 /// A reply in the making: an encoder, and what values need.
@@ -36,6 +37,20 @@ impl<'a> Reply<'a> {
         self.encoder.buffer().truncate(length);
         if let Some(slices) = &mut self.slices {
             slices.truncate(length);
+        }
+    }
+
+    /// Where the reply stands: its bytes, and its parts that are written later.
+    pub(crate) fn mark(&mut self) -> (usize, usize) {
+        (self.encoder.buffer().len(), self.slices.as_ref().map_or(0, |slices| slices.len()))
+    }
+
+    /// What has been written since then.
+    pub(crate) fn written(&mut self, (bytes, slices): (usize, usize)) -> Written<'_> {
+        let end = self.encoder.buffer().len();
+        match &mut self.slices {
+            Some(all) => Written::since(bytes, end, all, slices),
+            None => Written::whole(end.saturating_sub(bytes)),
         }
     }
 

@@ -11,13 +11,13 @@ use stdx::time::UnixMs;
 use crate::accounts::Accounts;
 use crate::blocking::Blocking;
 use crate::client::Clients;
+use crate::commandlog::CommandLog;
 use crate::latency::Latency;
 use crate::meter::Meter;
 use crate::notifications::Notifications;
 use crate::pubsub::Directory;
 use crate::rates::{Rates, Totals};
 use crate::scripting::{Running, Scripts};
-use crate::slowlog::SlowLog;
 use crate::statistics::{CommandTotals, WorkerStatistics};
 use crate::tracking::Tracking;
 pub use crate::transaction::Watchers;
@@ -48,8 +48,8 @@ pub struct Shared {
     pub scripts: Scripts,
     /// The scripts that run.
     pub running: Running,
-    /// The slow log.
-    pub slow_log: Mutex<SlowLog>,
+    /// Commands that took long or were large.
+    pub command_log: Arc<CommandLog>,
     /// Latency events.
     pub latency: Mutex<Latency>,
     /// What each worker counts.
@@ -119,12 +119,8 @@ pub struct Identity {
 /// Parameters in a form that a command can read without a lock.
 #[derive(Debug)]
 pub struct HotSettings {
-    /// `slowlog-log-slower-than`, in nanoseconds; `u64::MAX` = off.
-    pub slow_nanoseconds: AtomicU64,
     /// `latency-monitor-threshold`, in nanoseconds; `u64::MAX` = off.
     pub latency_nanoseconds: AtomicU64,
-    /// `slowlog-max-len`.
-    pub slow_log_length: AtomicUsize,
     /// `proto-max-bulk-len`.
     pub max_bulk_bytes: AtomicI64,
     /// `client-query-buffer-limit`.
@@ -140,9 +136,7 @@ pub struct HotSettings {
 impl Default for HotSettings {
     fn default() -> Self {
         Self {
-            slow_nanoseconds: AtomicU64::new(10_000_000),
             latency_nanoseconds: AtomicU64::new(u64::MAX),
-            slow_log_length: AtomicUsize::new(128),
             max_bulk_bytes: AtomicI64::new(512 * 1024 * 1024),
             max_query_bytes: AtomicUsize::new(1024 * 1024 * 1024),
             latency_tracking: AtomicBool::new(true),
@@ -174,7 +168,7 @@ impl Shared {
             tracking: Tracking::default(),
             scripts: Scripts::default(),
             running: Running::new(accesses),
-            slow_log: Mutex::default(),
+            command_log: Arc::default(),
             latency: Mutex::default(),
             statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
             loading: AtomicBool::new(false),

@@ -13,10 +13,12 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use resp::Protocol;
 use stdx::rng::Rng;
 
+use crate::commandlog::Unfinished;
 use crate::reply::Reply;
 
 /// From so many elements on a reply is written in slices: up to here it takes some tens of microseconds.
@@ -86,9 +88,45 @@ impl Slices {
         self.list.retain(|slice| slice.at <= length);
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Counts for an entry of the command log what those from the first on write.
+    pub(crate) fn count(&mut self, first: usize, entry: &Arc<Unfinished>) {
+        for slice in &mut self.list[first..] {
+            let producer = std::mem::replace(&mut slice.producer, Box::new(Pieces::default()));
+            slice.producer = Box::new(Counted { producer, entry: Arc::clone(entry) });
+        }
+    }
+
     /// All of them.
     pub fn take(&mut self) -> Vec<Slice> {
         std::mem::take(&mut self.list)
+    }
+}
+
+/// A producer whose bytes are counted.
+#[derive(Debug)]
+struct Counted {
+    producer: Box<dyn Producer>,
+    entry: Arc<Unfinished>,
+}
+
+impl Producer for Counted {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        let begin = out.len();
+        let progress = self.producer.produce(out);
+        self.entry.wrote(out.len() - begin);
+        if progress == Progress::Done {
+            self.entry.finished_part();
+        }
+        progress
+    }
+
+    fn remaining_bytes(&self) -> usize {
+        self.producer.remaining_bytes()
     }
 }
 

@@ -7,6 +7,7 @@ use acl::Users;
 use config::{Config, MemoryLimit, Param};
 use engine::Shared;
 use engine::client::PauseMode;
+use engine::commandlog::Topic;
 use engine::host::Shutdown;
 use engine::shared::Identity;
 use keyspace::{Access, Garbage, Keyspace, LogPosition, SHARDS, WorkerId};
@@ -120,8 +121,23 @@ impl Node {
         let config = self.shared.config.read();
         let nanoseconds = |us: i64| u64::try_from(us).map_or(u64::MAX, |us| us.saturating_mul(1000));
         let hot = &self.shared.hot;
-        hot.slow_nanoseconds
-            .store(nanoseconds(config.integer(Param::SlowlogLogSlowerThan)), Ordering::Relaxed);
+        let bytes = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
+        for (topic, threshold, length) in [
+            (Topic::Slow, nanoseconds(config.integer(Param::SlowlogLogSlowerThan)), Param::SlowlogMaxLen),
+            (
+                Topic::LargeRequest,
+                bytes(config.integer(Param::CommandlogRequestLargerThan)),
+                Param::CommandlogLargeRequestMaxLen,
+            ),
+            (
+                Topic::LargeReply,
+                bytes(config.integer(Param::CommandlogReplyLargerThan)),
+                Param::CommandlogLargeReplyMaxLen,
+            ),
+        ] {
+            let length = config.integer(length) as usize;
+            self.shared.command_log.of(topic).configure(threshold, length);
+        }
         let latency_ms = config.integer(Param::LatencyMonitorThreshold);
         let latency = if latency_ms > 0 { nanoseconds(latency_ms.saturating_mul(1000)) } else { u64::MAX };
         hot.latency_nanoseconds.store(latency, Ordering::Relaxed);
@@ -129,7 +145,6 @@ impl Node {
         let busy = if busy_ms > 0 { nanoseconds(busy_ms.saturating_mul(1000)) } else { u64::MAX };
         hot.busy_nanoseconds.store(busy, Ordering::Relaxed);
         hot.latency_tracking.store(config.yes(Param::LatencyTracking), Ordering::Relaxed);
-        hot.slow_log_length.store(config.integer(Param::SlowlogMaxLen) as usize, Ordering::Relaxed);
         let max_query_bytes = config.size(Param::ClientQueryBufferLimit) as usize;
         hot.max_query_bytes.store(max_query_bytes, Ordering::Relaxed);
         hot.max_bulk_bytes.store(config.size(Param::ProtoMaxBulkLen) as i64, Ordering::Relaxed);

@@ -1,11 +1,14 @@
-//! SLOWLOG.
+//! SLOWLOG: the slow ones of the command logs, under the name that they have in Redis.
 
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
+use crate::commandlog::{Log, Topic};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::tips;
+
+use super::commandlog;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::LOADING).and(Flags::STALE);
 
@@ -45,43 +48,30 @@ fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcom
     Err(Error::WrongArity("slowlog".into()))
 }
 
+fn log<'s>(ctx: &Context<'s, '_>) -> &'s Log {
+    ctx.shared.command_log.of(Topic::Slow)
+}
+
 fn get(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let count = match args.len() {
         2 => 10,
-        3 => match args.integer(2) {
-            Ok(-1) => i64::MAX,
-            Ok(count) if count >= 0 => count,
-            _ => return Err(Error::Static("ERR count should be greater than or equal to -1")),
-        },
+        3 => commandlog::count(args, 2)?,
         _ => {
             let name = String::from_utf8_lossy(args.get(1)).into_owned();
             return Err(Error::SubcommandArguments(name, "SLOWLOG"));
         }
     };
-    let entries = ctx.shared.slow_log.lock().newest(usize::try_from(count).unwrap_or(usize::MAX));
-    reply.array(entries.len());
-    for entry in entries {
-        reply.array(6);
-        reply.integer(entry.id as i64);
-        reply.integer(entry.time_s);
-        reply.integer(entry.duration_us as i64);
-        reply.array(entry.arguments.len());
-        for argument in entry.arguments {
-            reply.bulk(argument);
-        }
-        reply.bulk(entry.address);
-        reply.bulk(entry.name);
-    }
+    commandlog::write(log(ctx).newest(count), reply);
     Ok(())
 }
 
 fn len(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.integer(ctx.shared.slow_log.lock().len() as i64);
+    reply.integer(log(ctx).len() as i64);
     Ok(())
 }
 
 fn reset(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    ctx.shared.slow_log.lock().reset();
+    log(ctx).reset();
     reply.ok();
     Ok(())
 }

@@ -196,11 +196,12 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], reply: &mut
             reply.error(denial);
             continue;
         }
+        let before = reply.mark();
         let failed = call(ctx, &args.as_args(), &mut reply.inner(ctx.session.protocol));
         ctx.tell_observers();
         ctx.remember_keys(&args.as_args());
         let took = (ctx.shared.clock)().saturating_sub(started);
-        account(ctx, row, &args.as_args(), took, failed);
+        account(ctx, row, &args.as_args(), (took, failed), reply.written(before));
     }
     ctx.row = exec;
 }

@@ -159,3 +159,49 @@ fn what_is_not_made_yet_counts_as_owed() {
     world.send(peer, "LRANGE list 0 -1");
     assert_eq!(world.closed(0), [peer.number]);
 }
+
+/// The values of the log of large replies, newest first.
+fn large_replies(world: &mut World, peer: Peer) -> Vec<usize> {
+    let text = world.ask(peer, "COMMANDLOG GET -1 large-reply");
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    let entries = lines.iter().enumerate().filter(|(_, line)| **line == "*6");
+    entries.map(|(at, _)| lines[at + 3][1..].parse().expect("a size")).collect()
+}
+
+#[test]
+fn long_replies_are_noted_with_all_their_bytes_when_they_have_been_made() {
+    let (mut world, peer) = long_world();
+    world.ask(peer, "CONFIG SET commandlog-reply-larger-than 10000");
+    let mut expected = Vec::new();
+    for command in
+        ["LRANGE list 0 -1", "HGETALL hash", "GET string", "SORT list DESC", "ZUNION 1 zset WITHSCORES"]
+    {
+        world.send(peer, command);
+        world.compute(0);
+        expected.push(world.read(peer).len());
+    }
+    expected.reverse();
+    assert_eq!(large_replies(&mut world, peer), expected);
+    world.ask(peer, "COMMANDLOG RESET large-reply");
+    // The parts of a transaction count for the commands that they belong to, not for EXEC.
+    world.send(peer, "MULTI\r\nLRANGE list 0 1999\r\nGET string\r\nLRANGE list 0 500\r\nEXEC");
+    world.read(peer);
+    let list = format!("*2000\r\n{}", numbers(0..2000)).len();
+    assert_eq!(large_replies(&mut world, peer), [300_000 + 11, list]);
+    world.ask(peer, "COMMANDLOG RESET large-reply");
+    world.ask(peer, "CLIENT REPLY SKIP\r\nLRANGE list 0 -1\r\nPING");
+    assert_eq!(large_replies(&mut world, peer), []);
+}
+
+#[test]
+fn a_reply_that_nobody_wants_any_more_is_noted_with_what_was_made_of_it() {
+    let (mut world, peer) = long_world();
+    let gone = world.connect(0);
+    world.ask(peer, "CONFIG SET commandlog-reply-larger-than 0");
+    world.ask(peer, "COMMANDLOG RESET large-reply");
+    world.send(gone, "LRANGE list 0 -1");
+    world.hang_up(gone);
+    world.bury();
+    let text = world.ask(peer, "COMMANDLOG GET -1 large-reply");
+    assert!(text.contains("LRANGE"), "{text}");
+}

@@ -236,6 +236,11 @@ impl World {
         closed
     }
 
+    /// Drops what nobody can reach any more.
+    pub(crate) fn bury(&mut self) {
+        self.machine.dead.lock().clear();
+    }
+
     /// Everything that is done from now on is recorded, for [`World::take_log`].
     pub(crate) fn record(&mut self) {
         self.node.shared.keyspace.set_recording(true);
