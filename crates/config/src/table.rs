@@ -244,6 +244,8 @@ parameters! {
         HllSparseMaxBytes, "hll-sparse-max-bytes", "", memory(0, LONG_MAX_BYTES), "3000", Runtime, Acts, "Size up to which a HyperLogLog stays sparse.";
         StreamNodeMaxBytes, "stream-node-max-bytes", "", memory(0, LONG_MAX_BYTES), "4096", Runtime, Acts, "Bytes of one block of a stream.";
         StreamNodeMaxEntries, "stream-node-max-entries", "", integer(0, LONG_MAX), "100", Runtime, Acts, "Entries of one block of a stream.";
+        StreamIdmpDuration, "stream-idmp-duration", "", integer(1, 86_400), "100", Hidden, Acts, "Seconds for which a stream remembers under which names producers have added entries, unless XCFGSET says otherwise.";
+        StreamIdmpMaxsize, "stream-idmp-maxsize", "", integer(1, 10_000), "100", Hidden, Acts, "Names that a stream remembers of each producer, unless XCFGSET says otherwise.";
     ["Security"]
         Requirepass, "requirepass", "", BYTES, "", Runtime, Acts, "Password of the default user; empty for none.";
         Aclfile, "aclfile", "", TEXT, "", Startup, Acts, "File of users and their rules.";

@@ -8,7 +8,7 @@ use std::ops::Range;
 use stdx::time::UnixMs;
 use value::list::Side;
 use value::set::algebra::Operation;
-use value::stream::{Facts, Id, Pending, References};
+use value::stream::{Facts, Id, Limits, Named, Pending, References};
 use value::zset::End;
 use value::{StringRef, ValueRef};
 
@@ -91,6 +91,10 @@ pub enum Effect<'a> {
     RemoveRange { key: &'a [u8], positions: &'a Range<usize> },
     /// The stream has an entry with these fields, names and values in turn, behind all others.
     AddEntry { key: &'a [u8], id: Id, fields: &'a [&'a [u8]] },
+    /// A producer has added the entry under a name.
+    NameEntry { key: &'a [u8], named: Named<'a> },
+    /// So are the names of the stream's producers kept; if that is new, none is kept from before.
+    LimitNames { key: &'a [u8], limits: Limits },
     /// The entries are gone from the stream.
     DeleteEntries { key: &'a [u8], ids: &'a [Id] },
     /// So many entries of the stream are left, after the first ones that may go went.
@@ -167,12 +171,14 @@ impl Effect<'_> {
             | Self::PopScored { key, .. }
             | Self::RemoveRange { key, .. }
             | Self::AddEntry { key, .. }
+            | Self::LimitNames { key, .. }
             | Self::DeleteEntries { key, .. }
             | Self::TrimEntries { key, .. }
             | Self::SetPast { key, .. }
             | Self::CreateGroup { key, is_new_key: true, .. } => each(Touched::Key(database, key.to_vec())),
-            // What groups do with a stream changes nothing for those who watch or cache it, as in Redis.
-            Self::CreateGroup { .. }
+            // The entry has touched the key already. What groups do with a stream changes nothing for those who watch or cache it, as in Redis.
+            Self::NameEntry { .. }
+            | Self::CreateGroup { .. }
             | Self::SetGroup { .. }
             | Self::DestroyGroup { .. }
             | Self::CreateConsumer { .. }

@@ -300,6 +300,8 @@ fn for_each_change(effect: &Effect<'_>, database: DbIndex, mut each: impl FnMut(
         E::CreateConsumer { key, .. } => on(key, Change::ConsumerCreated),
         E::DeleteConsumer { key, .. } => on(key, Change::ConsumerDeleted),
         E::MoveMember { .. }
+        | E::NameEntry { .. }
+        | E::LimitNames { .. }
         | E::Acknowledge { .. }
         | E::Claim { .. }
         | E::AddLibrary { .. }

@@ -65,6 +65,10 @@ pub struct Limits {
     pub stream_node_max_bytes: AtomicUsize,
     /// `stream-node-max-entries`.
     pub stream_node_max_entries: AtomicUsize,
+    /// `stream-idmp-duration`, in seconds, and `stream-idmp-maxsize`.
+    pub stream_name_duration_s: AtomicU32,
+    /// The most names that are kept of a stream's producer.
+    pub stream_names: AtomicU32,
     /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
     pub counts_accesses: AtomicBool,
     /// Whether only writes set the access clock of a key (policies with LRM).
@@ -127,6 +131,8 @@ impl Keyspace {
                 zset_packed_value: AtomicUsize::new(64),
                 stream_node_max_bytes: AtomicUsize::new(4096),
                 stream_node_max_entries: AtomicUsize::new(100),
+                stream_name_duration_s: AtomicU32::new(100),
+                stream_names: AtomicU32::new(100),
                 counts_accesses: AtomicBool::new(false),
                 notes_writes_only: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),

@@ -6,12 +6,15 @@ use keyspace::{Access, Db, DbIndex, Delivery, Effect, Key, Keyspace, Options, To
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::ValueRef;
-use value::stream::{Id, Reach, References, Trim};
+use value::stream::{Id, Limits, Named, Reach, References, Trim};
 
 const DATABASE: DbIndex = DbIndex(0);
 
 /// The effects of the test that runs, as their names and what they say of IDs.
 static EFFECTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Held by the test that looks at them.
+static RECORDS: Mutex<()> = Mutex::new(());
 
 fn encode(effect: &Effect<'_>, _: &mut Vec<u8>) {
     EFFECTS.lock().expect("no test panics with it").push(match effect {
@@ -52,6 +55,7 @@ fn with_key<'k>(
 
 #[test]
 fn every_change_is_recorded_once_and_only_entries_touch_the_key() {
+    let _records = RECORDS.lock().expect("no test panics with it");
     let keyspace = keyspace();
     keyspace.set_recording(true);
     keyspace.add_observer();
@@ -157,4 +161,36 @@ fn other_types_are_left_alone_and_an_empty_stream_stays() {
     });
     access.end();
     assert_eq!(keyspace.len(DATABASE), 2);
+}
+
+#[test]
+fn names_of_producers_are_recorded_with_how_they_are_kept() {
+    let _records = RECORDS.lock().expect("no test panics with it");
+    let keyspace = keyspace();
+    keyspace.set_recording(true);
+    keyspace.add_observer();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    EFFECTS.lock().expect("no test panics with it").clear();
+    let named = |name: &'static [u8], ms| Named { producer: b"p", name, id: id(ms) };
+    let limits = Limits { duration_s: 3, max_names: 1 };
+    let touched = with_key(&mut access, b"named", |db, key| {
+        assert_eq!(db.stream_limit_names(key, |_| limits), Ok(false));
+        db.stream_add(key, id(1), &[b"f", b"v"]).expect("a stream");
+        db.stream_name_entry(key, named(b"a", 1)).expect("a stream");
+        db.stream_count_duplicate(key).expect("a stream");
+        assert_eq!(db.stream_limit_names(key, |before| Limits { max_names: 1, ..before }), Ok(true));
+        assert_eq!(db.stream_limit_names(key, |before| before), Ok(true));
+        db.stream_name_entry(key, named(b"b", 1)).expect("a stream");
+        let producers =
+            db.stream(key).expect("a stream").and_then(|stream| stream.producers()).expect("there");
+        assert_eq!(producers.limits, Limits { duration_s: 100, max_names: 1 });
+        assert_eq!(producers.find(b"p", b"a", 1), None, "other limits begin anew");
+        assert_eq!((producers.added, producers.duplicates), (2, 1));
+    });
+    assert_eq!(touched.len(), 3, "the entry, and the limits twice");
+    access.end();
+    let effects = std::mem::take(&mut *EFFECTS.lock().expect("no test panics with it"));
+    let kinds = effects.iter().map(|effect| effect.split([' ', '{']).next().unwrap_or_default());
+    assert_eq!(kinds.collect::<Vec<_>>(), ["add", "LimitNames", "NameEntry", "LimitNames", "NameEntry"]);
 }

@@ -184,6 +184,9 @@ impl Node {
         limits.stream_node_max_bytes.store(node_bytes, Ordering::Relaxed);
         let node_entries = config.integer(Param::StreamNodeMaxEntries) as usize;
         limits.stream_node_max_entries.store(node_entries, Ordering::Relaxed);
+        let seconds = config.integer(Param::StreamIdmpDuration) as u32;
+        limits.stream_name_duration_s.store(seconds, Ordering::Relaxed);
+        limits.stream_names.store(config.integer(Param::StreamIdmpMaxsize) as u32, Ordering::Relaxed);
         limits.frequency_log_factor.store(config.integer(Param::LfuLogFactor) as u32, Ordering::Relaxed);
         limits.frequency_decay_minutes.store(config.integer(Param::LfuDecayTime) as u32, Ordering::Relaxed);
         self.idle_timeout_s.store(config.integer(Param::Timeout) as u64, Ordering::Relaxed);

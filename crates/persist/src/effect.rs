@@ -76,6 +76,8 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::PopScored { .. }
         | Effect::RemoveRange { .. } => encode_zset_effect(effect, out),
         Effect::AddEntry { .. }
+        | Effect::NameEntry { .. }
+        | Effect::LimitNames { .. }
         | Effect::DeleteEntries { .. }
         | Effect::TrimEntries { .. }
         | Effect::SetPast { .. }

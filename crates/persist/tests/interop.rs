@@ -277,6 +277,9 @@ fn stream_text(stream: &value::Stream) -> String {
             entry.fields().map(|(name, value)| format!("{}={}", name.escape_ascii(), value.escape_ascii()));
         text += &format!(" {} {}", entry.id(), fields.collect::<Vec<_>>().join(","));
     }
+    for named in stream.producers().iter().flat_map(|producers| producers.iter()) {
+        text += &format!(" {}/{}={}", named.producer.escape_ascii(), named.name.escape_ascii(), named.id);
+    }
     for (name, group) in stream.groups() {
         text += &format!(" [{} {} {:?}", name.escape_ascii(), group.last_id, group.entries_read);
         let names = group.names();

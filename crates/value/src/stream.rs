@@ -5,7 +5,8 @@
 //!                 ├─ content ─┬─ nodes   a tree of blocks of entries, by the ID of the first one
 //!                 │           ├─ tail    the block at the end, which still grows
 //!                 │           └─ names   the sets of names that entries have
-//!                 └─ groups     by name
+//!                 ├─ groups     by name
+//!                 └─ producers  the names that they have given to entries lately, if any do
 //! ```
 //! A clone of a stream is a clone of the first arrow. The write after it copies the root with its tail, a few kilobytes, and
 //! from then on one path of a tree at a time.
@@ -25,6 +26,7 @@ mod id;
 mod names;
 mod node;
 mod pending;
+mod producers;
 mod read;
 mod references;
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub use group::{Consumer, Group, Names};
 pub use id::{Bound, Id, NewId};
 pub use node::{Entry, Fields};
 pub use pending::{ConsumerNumber, Pending, PendingEntries};
+pub use producers::{Limits, Named, Producers};
 pub use read::{Entries, EntriesBack};
 pub use references::References;
 
@@ -58,6 +61,8 @@ struct Root {
     facts: Facts,
     content: Content,
     groups: Arc<Groups>,
+    /// What producers have added lately, where some have given names to their entries.
+    producers: Option<Arc<Producers>>,
 }
 
 type Groups = BTreeMap<Box<[u8]>, Arc<Group>>;
@@ -149,6 +154,21 @@ impl Stream {
         self.root.groups.iter().map(|(name, group)| (&**name, &**group))
     }
 
+    /// What producers have added lately, if there are such that give names.
+    pub fn producers(&self) -> Option<&Producers> {
+        self.root.producers.as_deref()
+    }
+
+    /// Takes them over, from a file.
+    pub fn set_producers(&mut self, producers: Producers) {
+        self.root_mut().producers = Some(Arc::new(producers));
+    }
+
+    /// The same to be changed; made with these limits if it is not there.
+    pub fn producers_mut(&mut self, limits: Limits) -> &mut Producers {
+        Arc::make_mut(self.root_mut().producers.get_or_insert_with(|| Arc::new(Producers::new(limits))))
+    }
+
     /// Adds a group; false if there is one of that name.
     pub fn add_group(&mut self, name: &[u8], group: Group) -> bool {
         if self.root.groups.contains_key(name) {
@@ -174,7 +194,12 @@ impl Stream {
             .groups()
             .map(|(name, group)| name.len() + size_of::<Box<[u8]>>() + group.allocated_bytes())
             .sum();
-        size_of::<Root>() + nodes.allocated_bytes() + tail.bytes.capacity() + names.allocated_bytes() + groups
+        size_of::<Root>()
+            + nodes.allocated_bytes()
+            + tail.bytes.capacity()
+            + names.allocated_bytes()
+            + groups
+            + self.producers().map_or(0, Producers::allocated_bytes)
     }
 
     fn root_mut(&mut self) -> &mut Root {

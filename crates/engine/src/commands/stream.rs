@@ -8,6 +8,7 @@ mod deliver;
 mod group;
 mod info;
 mod nack;
+mod names;
 mod pending;
 mod portion;
 mod range;
@@ -74,7 +75,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "5.0.0",
         "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.",
         "Adds an entry to a stream; creates the stream if it doesn't exist.",
-        "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] \
+        "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid] \
          [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
     ),
     row("XAUTOCLAIM", -6, WRITE.and(FAST), Access::Shrink, claim::xautoclaim).tips(tips::OUTPUT_VARIES).doc(
@@ -82,6 +83,12 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(1) if COUNT is small.",
         "Gives a consumer entries that have been pending in a group for some time, and the next ID to go on with.",
         "key group consumer min-idle-time start [COUNT count] [JUSTID]",
+    ),
+    row("XCFGSET", -2, WRITE.and(FAST), Access::Touch, names::xcfgset).doc(
+        "8.6.0",
+        "O(1); what was remembered is freed elsewhere.",
+        "Says how long, and how many of, the names that producers give to entries of a stream are remembered.",
+        "key [IDMP-DURATION idmp-duration] [IDMP-MAXSIZE idmp-maxsize]",
     ),
     row("XCLAIM", -6, WRITE.and(FAST), Access::Touch, claim::xclaim).tips(tips::OUTPUT_VARIES).doc(
         "5.0.0",
@@ -105,6 +112,12 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("XGROUP", Group::Stream, -2, group::container)
         .doc("5.0.0", "Depends on subcommand.", "A container for consumer groups commands.", "")
         .subcommands(GROUP_COMMANDS),
+    row("XIDMPRECORD", 5, GROW.and(FAST), Access::Touch, names::xidmprecord).doc(
+        "8.6.2",
+        "O(log(N)) with N being the number of names that are remembered.",
+        "Notes under which name a producer has added an entry. For files of commands.",
+        "key pid iid stream-id",
+    ).system(),
     Command::new("XINFO", Group::Stream, -2, info::container)
         .doc("5.0.0", "Depends on subcommand.", "A container for stream introspection commands.", "")
         .subcommands(INFO_COMMANDS),

@@ -5,9 +5,11 @@
 
 mod group;
 
+use std::sync::atomic::Ordering;
+
 pub use group::Delivery;
 
-use value::stream::{Facts, Id, Reach, References, Stream, Trim};
+use value::stream::{Facts, Id, Limits, Named, Reach, References, Stream, Trim};
 use value::table::NewPayload;
 use value::{Kind, Value, ValueRef};
 
@@ -41,6 +43,59 @@ impl Db<'_, '_> {
         self.edit_stream(key, found, |stream| stream.append(id, fields, settings));
         self.record(&Effect::AddEntry { key: key.bytes, id, fields });
         Ok(())
+    }
+
+    /// Notes under which name a producer has added an entry to a stream, which is there.
+    pub fn stream_name_entry(&mut self, key: &Key<'_>, named: Named<'_>) -> Result<(), WrongType> {
+        let Some(found) = self.find_stream(key)? else { return Ok(()) };
+        let limits = self.stream_at(key, found)?.producers().map(|producers| producers.limits);
+        if limits.is_none() {
+            // The parameters may have other values when the log is read.
+            self.record(&Effect::LimitNames { key: key.bytes, limits: self.usual_limits() });
+        }
+        let limits = limits.unwrap_or_else(|| self.usual_limits());
+        self.edit_stream(key, Some(found), |stream| stream.producers_mut(limits).record(named));
+        self.record(&Effect::NameEntry { key: key.bytes, named });
+        Ok(())
+    }
+
+    /// Counts an entry of a stream that was not added because it was there. As a statistic this is not in the log.
+    pub fn stream_count_duplicate(&mut self, key: &Key<'_>) -> Result<(), WrongType> {
+        let Some(found) = self.find_stream(key)? else { return Ok(()) };
+        if let Value::Stream(stream) = self.partition_mut(key).table.object_mut(found.at)
+            && let Some(limits) = stream.producers().map(|producers| producers.limits)
+        {
+            stream.producers_mut(limits).duplicates += 1;
+        }
+        Ok(())
+    }
+
+    /// Says how names of producers are kept in a stream; returns false if it is not there.
+    pub fn stream_limit_names(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(Limits) -> Limits,
+    ) -> Result<bool, WrongType> {
+        let Some(found) = self.find_stream(key)? else { return Ok(false) };
+        let stream = self.stream_at(key, found)?.clone();
+        let before = stream.producers().map(|producers| producers.limits);
+        let limits = change(before.unwrap_or_else(|| self.usual_limits()));
+        if before != Some(limits) {
+            // The clone holds what goes, so that nothing is freed here.
+            self.access.reclaim(Value::Stream(stream));
+            self.edit_stream(key, Some(found), |stream| stream.producers_mut(limits).set_limits(limits));
+            self.record(&Effect::LimitNames { key: key.bytes, limits });
+        }
+        Ok(true)
+    }
+
+    /// What holds for streams that have not been told otherwise.
+    fn usual_limits(&self) -> Limits {
+        let limits = self.access.keyspace().limits();
+        Limits {
+            duration_s: limits.stream_name_duration_s.load(Ordering::Relaxed),
+            max_names: limits.stream_names.load(Ordering::Relaxed),
+        }
     }
 
     /// Removes entries from the front; returns how many.

@@ -98,6 +98,8 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::PopScored { .. }
         | Effect::RemoveRange { .. } => unreachable!("lists and sets have models of their own"),
         Effect::AddEntry { .. }
+        | Effect::NameEntry { .. }
+        | Effect::LimitNames { .. }
         | Effect::DeleteEntries { .. }
         | Effect::TrimEntries { .. }
         | Effect::SetPast { .. }

@@ -10,7 +10,7 @@ use keyspace::Effect;
 use resp::write_command;
 use stdx::number::write_u64;
 use value::Stream;
-use value::stream::{ConsumerNumber, Facts, Group, Id, Pending, References};
+use value::stream::{ConsumerNumber, Facts, Group, Id, Limits, Named, Pending, References};
 
 use super::{number, with_words};
 
@@ -21,6 +21,8 @@ const IDS_A_COMMAND: usize = 64;
 pub(super) fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
     match *effect {
         Effect::AddEntry { key, id, fields } => with_words(out, &[b"XADD", key, &text(id)], fields),
+        Effect::NameEntry { key, named } => name_entry(out, key, named),
+        Effect::LimitNames { key, limits } => limit_names(out, key, limits),
         Effect::DeleteEntries { key, ids } => with_ids(out, &[b"XDEL", key], ids),
         Effect::TrimEntries { key, length, references } => {
             let references: &[&[u8]] = match references {
@@ -90,6 +92,21 @@ pub(super) fn encode_value(key: &[u8], stream: &Stream, out: &mut Vec<u8>) {
         write_command(out, &[b"XTRIM", key, b"MAXLEN", b"=", &unsigned(facts.len)]);
     }
     set_past(out, key, facts);
+    if let Some(producers) = stream.producers() {
+        limit_names(out, key, producers.limits);
+        producers.iter().for_each(|named| name_entry(out, key, named));
+    }
+}
+
+/// The command of Redis 8.6.2 for files like this. Its entry may be gone.
+fn name_entry(out: &mut Vec<u8>, key: &[u8], Named { producer, name, id }: Named<'_>) {
+    write_command(out, &[&b"XIDMPRECORD"[..], key, producer, name, &text(id)]);
+}
+
+fn limit_names(out: &mut Vec<u8>, key: &[u8], limits: Limits) {
+    let (duration_s, max_names) = (unsigned(limits.duration_s.into()), unsigned(limits.max_names.into()));
+    let words: [&[u8]; 6] = [b"XCFGSET", key, b"IDMP-DURATION", &duration_s, b"IDMP-MAXSIZE", &max_names];
+    write_command(out, &words);
 }
 
 /// What groups have pending and is not in the stream any more. What would be beyond the last ID is left out: only XSETID

@@ -46,6 +46,11 @@ impl<'a> Cursor<'a> {
         Self { bytes, at: 0, max_string_bytes }
     }
 
+    /// The longest string to believe in.
+    pub(crate) fn max_string_bytes(&self) -> u64 {
+        self.max_string_bytes
+    }
+
     /// Bytes passed.
     pub(crate) fn position(&self) -> usize {
         self.at

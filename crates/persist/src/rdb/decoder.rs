@@ -14,6 +14,7 @@ use super::cursor::{Cursor, Fault};
 use super::error::{Error, Problem};
 use super::module;
 use super::object::{self, Object};
+use super::producers;
 use super::tag::{self, Format};
 
 /// The longest string to read unless told otherwise, in bytes.
@@ -248,7 +249,7 @@ fn parse<'a>(
     settings: Settings,
     key: &mut Option<Cow<'a, [u8]>>,
 ) -> Result<Parsed<'a>, Fault> {
-    let (mut expiry, mut idle_seconds, mut frequency) = (None, None, None);
+    let (mut expiry, mut idle_seconds, mut frequency, mut noted) = (None, None, None, None);
     let item = loop {
         break match cursor.byte()? {
             tag::EXPIRE_MS => {
@@ -267,7 +268,14 @@ fn parse<'a>(
                 frequency = Some(cursor.byte()?);
                 continue;
             }
-            tag::AUX => Item::Note { name: cursor.string()?, value: cursor.string()? },
+            tag::AUX => {
+                let (name, value) = (cursor.string()?, cursor.string()?);
+                if &*name == producers::NOTE {
+                    noted = Some(producers::read(&value, cursor.max_string_bytes())?);
+                    continue;
+                }
+                Item::Note { name, value }
+            }
             tag::SELECT_DB => Item::Database(cursor.length()?),
             tag::RESIZE_DB => Item::Sizes { keys: cursor.length()?, expiring: cursor.length()? },
             tag::SLOT_INFO if matches!(format, Format::Redis(_)) => {
@@ -288,7 +296,10 @@ fn parse<'a>(
             }
             kind => {
                 let name = key.insert(cursor.string()?).clone();
-                let value = object::read(kind, format, cursor, settings)?;
+                let mut value = object::read(kind, format, cursor, settings)?;
+                if let (Object::Stream(stream), Some(producers)) = (&mut value, noted) {
+                    stream.set_producers(producers);
+                }
                 Item::Entry(Entry { key: name, value, expiry, idle_seconds, frequency })
             }
         };

@@ -13,7 +13,7 @@ use value::ValueRef;
 use super::lzf::Compressor;
 use super::object::Plan;
 use super::output::Output;
-use super::tag;
+use super::{producers, tag};
 
 /// How to write.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +120,13 @@ impl Entries<'_, '_> {
         let plan = Plan::of(value);
         if plan.is_empty() {
             return;
+        }
+        if let ValueRef::Stream(stream) = value
+            && let Some(producers) = stream.producers()
+        {
+            self.output.tag(tag::AUX);
+            self.output.string(producers::NOTE);
+            self.output.string(&producers::write(producers));
         }
         if let Some(at) = expiry {
             self.output.tag(tag::EXPIRE_MS);

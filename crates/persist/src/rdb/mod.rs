@@ -24,6 +24,7 @@ pub mod lzf;
 mod module;
 mod object;
 mod output;
+mod producers;
 mod set;
 mod stream;
 mod tag;

@@ -235,6 +235,65 @@ fn times_of_fields_survive_every_way_of_saving() {
     }
 }
 
+/// What is told of the producers of a stream, and the IDs that entries get when they are sent again.
+fn producers_of(client: &mut Client) -> Vec<String> {
+    let info = must(client, "XINFO STREAM sent");
+    let mut shown: Vec<String> =
+        info.elements().expect("a list").iter().skip(14).take(12).map(text).collect();
+    for again in ["IDMP p a", "IDMP p b", "IDMP q a", "IDMPAUTO q"] {
+        shown.push(text(&must(client, &format!("XADD sent {again} * f v"))));
+    }
+    shown
+}
+
+/// What producers have sent is known after every way of saving; Redis 7.0 loads the snapshot and knows nothing of it.
+#[test]
+fn names_of_producers_survive_every_way_of_saving() {
+    for options in [APPENDING, COMMAND_BASE, SNAPSHOTS] {
+        for saves in [false, true] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let server = Server::start(folder.path(), options);
+            let mut client = server.connect();
+            for command in [
+                "CONFIG SET stream-idmp-duration 5000",
+                "XADD sent IDMP p gone * f v",
+                "XCFGSET sent IDMP-MAXSIZE 2 IDMP-DURATION 86400",
+                "XADD sent IDMP p before * f v",
+                "XADD sent IDMP p a * f v",
+                "XADD sent IDMP p b * f v",
+                "XADD sent IDMP q a * f v",
+                "XADD sent IDMPAUTO q * f v",
+                "PEXPIREAT sent 60000000000000",
+                "XTRIM sent MAXLEN 1",
+            ] {
+                must(&mut client, command);
+            }
+            if options == SNAPSHOTS {
+                must(&mut client, "SAVE");
+            } else if saves {
+                rewrite(&mut client);
+            }
+            let before = producers_of(&mut client);
+            assert_eq!(before[..6], ["idmp-duration", "86400", "idmp-maxsize", "2", "pids-tracked", "2"]);
+            server.kill();
+            if options == SNAPSHOTS {
+                let copy = tempfile::tempdir().expect("a temporary folder");
+                std::fs::copy(folder.path().join("dump.rdb"), copy.path().join("dump.rdb"))
+                    .expect("it was saved");
+                let redis = Server::oracle(copy.path(), options);
+                assert_eq!(text(&must(&mut redis.connect(), "XLEN sent")), "1");
+            }
+            let server = Server::start(folder.path(), options);
+            let mut after = producers_of(&mut server.connect());
+            // A base that consists of commands says what is remembered, and not what once was.
+            if options == COMMAND_BASE && saves {
+                after[9].clone_from(&before[9]);
+            }
+            assert_eq!(after, before, "{options:?} {saves}");
+        }
+    }
+}
+
 /// A type of collections, as one is made and read: `#` stands for a number, `KEY` for the key.
 struct Collection {
     add: &'static str,

@@ -1,11 +1,15 @@
 //! XADD.
+//!
+//! A producer that may send an entry twice gives it a name (IDMP) or lets one be made of its content (IDMPAUTO). While the stream
+//! remembers the name, the entry is not added again, and the answer is its ID.
 
 use smallvec::SmallVec;
-use value::stream::{Facts, Id, NewId};
+use value::stream::{Facts, Id, Named, NewId};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::trim::{Options, Wanted};
 use super::{BAD_ID, write_id};
-use crate::args::Args;
+use crate::args::{Args, Cursor};
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
@@ -19,14 +23,58 @@ struct Addition<'a> {
     makes_stream: bool,
     trim: Option<Wanted>,
     id: NewId,
+    /// Who adds it, if the stream is to remember that.
+    sender: Option<Sender<'a>>,
     /// Names and values in turn.
     fields: SmallVec<[&'a [u8]; 16]>,
+}
+
+/// Who adds an entry.
+#[derive(Clone, Copy)]
+struct Sender<'a> {
+    producer: &'a [u8],
+    /// The entry's name; `None`: it follows from the content.
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> Sender<'a> {
+    /// Takes IDMP or IDMPAUTO if one of them is next.
+    fn take(cursor: &mut Cursor<'a>) -> Result<Option<Self>, Error> {
+        if cursor.left() > 2 && cursor.take("IDMP") {
+            let producer = needed(cursor, "ERR IDMP requires a non-empty producer ID")?;
+            let name = needed(cursor, "ERR IDMP requires a non-empty idempotent ID")?;
+            return Ok(Some(Self { producer, name: Some(name) }));
+        }
+        if cursor.left() > 1 && cursor.take("IDMPAUTO") {
+            let producer = needed(cursor, "ERR IDMPAUTO requires a non-empty producer ID")?;
+            return Ok(Some(Self { producer, name: None }));
+        }
+        Ok(None)
+    }
+
+    /// The entry's name. One that follows from the content must be the same after a restart, so its hash has no secret.
+    fn name_of(self, fields: &[&[u8]]) -> Vec<u8> {
+        if let Some(name) = self.name {
+            return name.to_vec();
+        }
+        let mut hasher = Xxh3Default::new();
+        for text in fields {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+        hasher.digest128().to_be_bytes().to_vec()
+    }
+}
+
+fn needed<'a>(cursor: &mut Cursor<'a>, error: &'static str) -> Result<&'a [u8], Error> {
+    cursor.next_optional().filter(|text| !text.is_empty()).ok_or(Error::Static(error))
 }
 
 impl<'a> Addition<'a> {
     fn parse(ctx: &Context<'_, '_>, args: &Args<'a>) -> Result<Self, Error> {
         let mut options = Options::default();
         let mut makes_stream = true;
+        let mut sender = None;
         let mut cursor = args.cursor(2);
         let id = loop {
             if options.take(&mut cursor)? {
@@ -34,6 +82,12 @@ impl<'a> Addition<'a> {
             }
             if cursor.take("NOMKSTREAM") {
                 makes_stream = false;
+                continue;
+            }
+            if let Some(taken) = Sender::take(&mut cursor)? {
+                if sender.replace(taken).is_some() {
+                    return Err(Error::Static("ERR IDMP/IDMPAUTO specified multiple times"));
+                }
                 continue;
             }
             // With options alone no ID is left, and no field either.
@@ -45,10 +99,13 @@ impl<'a> Addition<'a> {
         if fields.is_empty() || !fields.len().is_multiple_of(2) {
             return Err(wrong_arity());
         }
+        if sender.is_some() && id != NewId::Next {
+            return Err(Error::Static("ERR IDMP/IDMPAUTO can be used only with auto-generated IDs"));
+        }
         if id == NewId::Exact(Id::MIN) {
             return Err(Error::Static("ERR The ID specified in XADD must be greater than 0-0"));
         }
-        Ok(Self { makes_stream, trim, id, fields })
+        Ok(Self { makes_stream, trim, id, sender, fields })
     }
 }
 
@@ -61,9 +118,18 @@ pub(super) fn xadd(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
     let key = ctx.key(args, 1);
     let now_ms = ctx.access.wall().0.max(0).cast_unsigned();
     let mut db = ctx.db();
-    let facts = db.stream_to_change(&key)?.map(value::Stream::facts);
+    let stream = db.stream_to_change(&key)?;
+    let facts = stream.map(value::Stream::facts);
     if facts.is_none() && !addition.makes_stream {
         reply.null();
+        return Ok(());
+    }
+    let named = addition.sender.map(|sender| (sender.producer, sender.name_of(&addition.fields)));
+    if let (Some(producers), Some((producer, name))) = (stream.and_then(value::Stream::producers), &named)
+        && let Some(id) = producers.find(producer, name, now_ms)
+    {
+        db.stream_count_duplicate(&key)?;
+        write_id(reply, id);
         return Ok(());
     }
     let id = choose(addition.id, facts.unwrap_or_default(), now_ms)?;
@@ -71,6 +137,9 @@ pub(super) fn xadd(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
         return Err(Error::Static("ERR Elements are too large to be stored"));
     }
     db.stream_add(&key, id, &addition.fields)?;
+    if let Some((producer, name)) = &named {
+        db.stream_name_entry(&key, Named { producer, name, id })?;
+    }
     if let Some(Wanted { trim, reach, references }) = addition.trim {
         db.stream_trim(&key, trim, reach, references)?;
     }

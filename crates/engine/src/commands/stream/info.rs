@@ -2,7 +2,7 @@
 
 use resp::write::Aggregate;
 use value::Stream;
-use value::stream::{Consumer, Entry, Group, Id, Names};
+use value::stream::{Consumer, Entry, Group, Id, Names, Producers};
 
 use super::range::write_entries;
 use super::{INFO_COMMANDS, find_group, no_group, write_entry, write_id};
@@ -104,11 +104,13 @@ fn parse_full(args: &Args<'_>) -> Result<Option<usize>, Error> {
 
 pub(super) fn stream(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key(args, 2);
+    let now_ms = ctx.access.wall().0.max(0).cast_unsigned();
     let mut db = ctx.db();
     let stream = db.stream(&key)?.ok_or(Error::NoSuchKey)?;
     let full = parse_full(args)?;
     let facts = stream.facts();
-    reply.map(if full.is_some() { 9 } else { 10 });
+    let producers = stream.producers();
+    reply.map(if full.is_some() { 9 } else { 10 } + if producers.is_some() { 6 } else { 0 });
     number(reply, "length", facts.len as i64);
     // What stands for Redis's radix tree here: the nodes, and a tree over them.
     let nodes = stream.node_count() as i64;
@@ -118,6 +120,9 @@ pub(super) fn stream(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
     named_id(reply, "max-deleted-entry-id", facts.max_deleted_id);
     number(reply, "entries-added", facts.entries_added as i64);
     named_id(reply, "recorded-first-entry-id", facts.first_id);
+    if let Some(producers) = producers {
+        write_producers(producers, now_ms, reply);
+    }
     if let Some(count) = full {
         reply.bulk("entries");
         write_entries(reply, stream.iter(), count);
@@ -134,6 +139,16 @@ pub(super) fn stream(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
         entry_or_null(reply, stream.range_back(Id::MIN, Id::MAX).next());
     }
     Ok(())
+}
+
+/// What is known of producers who name their entries: six pairs, shown from the first name or XCFGSET on.
+fn write_producers(producers: &Producers, now_ms: u64, reply: &mut Reply<'_>) {
+    number(reply, "idmp-duration", producers.limits.duration_s.into());
+    number(reply, "idmp-maxsize", producers.limits.max_names.into());
+    number(reply, "pids-tracked", producers.count(now_ms) as i64);
+    number(reply, "iids-tracked", producers.len(now_ms) as i64);
+    number(reply, "iids-added", producers.added as i64);
+    number(reply, "iids-duplicates", producers.duplicates as i64);
 }
 
 fn entry_or_null(reply: &mut Reply<'_>, entry: Option<Entry<'_>>) {
