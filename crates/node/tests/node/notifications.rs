@@ -147,6 +147,8 @@ const SILENT: &[(&str, &str)] = &[
     ("swapdb", "it concerns no key more than another"),
     ("trimslots", "there is no cluster"),
     ("xack", "what is pending in a group is no event"),
+    ("xcfgset", "how names of producers are kept is no event"),
+    ("xidmprecord", "the name of an entry is no event"),
     ("xnack", "what is pending in a group is no event"),
 ];
 
