@@ -27,7 +27,7 @@ const AT_ONCE: usize = 256;
 /// A worker's part: keys that may be ready, and what those have got who waited for them.
 #[derive(Debug, Default)]
 pub struct Feeder {
-    /// Touched by the command that runs, or the transaction.
+    /// Touched by the command that runs, or the transaction, or by time.
     ready: VecDeque<Name>,
     /// Put off until nothing is locked.
     later: VecDeque<Name>,
@@ -70,10 +70,10 @@ impl Feeder {
         }
     }
 
-    /// Whether some keys were put off.
+    /// Whether some keys were put off, or became ready when nobody's command ran.
     #[inline]
     pub fn has_later(&self) -> bool {
-        !self.later.is_empty()
+        !self.later.is_empty() || !self.ready.is_empty()
     }
 
     /// Whether somebody has been served.
@@ -177,8 +177,10 @@ impl<'k> Serving<'_, 'k> {
         }
     }
 
-    /// Serves those who were put off, each key once. Nothing is locked.
+    /// Serves those who were put off, each key once, and those whose keys have gone without a command, since they were due or
+    /// evicted. Nothing is locked.
     pub(crate) fn later(&mut self) {
+        self.feeder.later.append(&mut self.feeder.ready);
         for _ in 0..self.feeder.later.len() {
             let Some(name) = self.feeder.later.pop_front() else { return };
             let shard = self.shared.keyspace.shard_of(&self.shared.keyspace.key(&name.1));

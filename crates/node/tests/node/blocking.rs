@@ -510,6 +510,22 @@ fn a_consumer_hears_what_has_become_of_its_stream() {
 }
 
 #[test]
+fn a_consumer_hears_that_its_stream_was_due_although_nobody_asks() {
+    let mut world = World::new(2, &[]);
+    let boss = world.connect(1);
+    world.ask(boss, "XGROUP CREATE s g $ MKSTREAM\r\nPEXPIRE s 1000");
+    let consumer = waiter(&mut world, 0, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+    world.pass_ms(999);
+    assert_eq!(world.read(consumer), "");
+    // Whichever worker finds it due has something to do then, and does it in the turn that follows.
+    world.pass_ms(100);
+    assert!([0, 1].iter().any(|&worker| world.idle_ms(worker) == 0));
+    world.pass_ms(0);
+    settle(&mut world);
+    assert_eq!(world.read(consumer), no_group("s"));
+}
+
+#[test]
 fn waiting_for_entries_has_an_end() {
     let mut world = World::new(2, &[]);
     let boss = world.connect(1);
