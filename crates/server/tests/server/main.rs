@@ -32,3 +32,4 @@ mod support;
 mod tracking;
 mod transcripts;
 mod users;
+mod waiters;
