@@ -40,9 +40,10 @@ miri:
         blob:: page:: string:: packed::tests::fields hash::tests::a hash::tests::choosing \
         leaf:: tree::inner tree::tests::the_first tree::tests::trimming --skip behave --skip any_bytes --skip longest
 
-# The gate and the mailbox under loom's model checker.
+# The gate, the mailbox and the claim of a client that waits under loom's model checker.
 loom:
     RUSTFLAGS="--cfg loom" cargo test -p keyspace --release --target-dir target/loom --lib gate
+    RUSTFLAGS="--cfg loom" cargo test -p engine --release --target-dir target/loom --lib blocking::claim
     RUSTFLAGS="--cfg loom" cargo test -p node --release --target-dir target/loom --lib mailbox
 
 # The documentation of the crates.

@@ -21,13 +21,14 @@
 //! A worker pays for all this while it holds a shard with a key for which somebody waits, and only then: the shard counts
 //! its waiters, and a worker that has locked it learns what is touched.
 
+mod claim;
 mod queue;
 mod serve;
 mod synced;
 mod timeout;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 
 use keyspace::{DbIndex, Key, LogPosition, Touched};
 use resp::Protocol;
@@ -35,6 +36,7 @@ use smallvec::SmallVec;
 use stdx::time::UnixMs;
 use value::Kind;
 
+use claim::Claim;
 pub use queue::Blocking;
 pub(crate) use serve::Serving;
 pub use serve::{Answer, Feeder};
@@ -137,10 +139,7 @@ pub struct Waiter {
     pub timeout_ms: u64,
     /// When it is to be looked at again, as its command saw it.
     pub look_again_at: Option<UnixMs>,
-    /// 0, then an [`End`].
-    end: AtomicU8,
-    /// It has given up its places.
-    left: AtomicBool,
+    claim: Claim,
     /// The keys it waits for, each once, with their shards and their positions among the arguments.
     keys: Vec<Awaited>,
     wait: Wait,
@@ -199,24 +198,12 @@ impl Facts {
 impl Waiter {
     /// Takes it on oneself to answer it. False: somebody else has.
     pub fn claim(&self, end: End) -> bool {
-        self.end.compare_exchange(0, end as u8, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.claim.take(end)
     }
 
     /// Why it ends, if it does.
     pub fn end(&self) -> Option<End> {
-        match self.end.load(Ordering::Acquire) {
-            0 => None,
-            1 => Some(End::Served),
-            2 => Some(End::Late),
-            3 => Some(End::Refused),
-            4 => Some(End::Abandoned),
-            _ => Some(End::LogIsOff),
-        }
-    }
-
-    /// Whether it has given up its places; from then on it has.
-    fn has_left(&self) -> bool {
-        self.left.swap(true, Ordering::AcqRel)
+        self.claim.end()
     }
 
     /// Where its client is served.
@@ -361,8 +348,7 @@ impl Context<'_, '_> {
             id: self.shared.blocking.next_id(),
             timeout_ms: wait.timeout_ms,
             look_again_at,
-            end: AtomicU8::new(0),
-            left: AtomicBool::new(false),
+            claim: Claim::new(),
             keys,
             wait,
             row: self.row,

@@ -80,7 +80,7 @@ impl Blocking {
 
     /// A waiter gives up its places, those that it still has.
     pub(super) fn leave(&self, keyspace: &Keyspace, waiter: &Waiter) {
-        if waiter.has_left() {
+        if !waiter.claim.leave() {
             return;
         }
         self.timed.fetch_sub(usize::from(waiter.timeout_ms > 0), Ordering::Relaxed);
