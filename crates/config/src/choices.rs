@@ -11,6 +11,17 @@ pub enum AppendFsync {
     Never,
 }
 
+/// How the score by which Linux chooses a process to end is adjusted (`oom-score-adj`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OomScoreAdj {
+    /// Not at all.
+    No,
+    /// By the value that is set.
+    Relative,
+    /// To that value.
+    Absolute,
+}
+
 /// Which keys are evicted when memory is full (`maxmemory-policy`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxmemoryPolicy {
@@ -107,6 +118,8 @@ pub(crate) const MAXMEMORY_POLICY: [MaxmemoryPolicy; 10] = [
 ];
 pub(crate) const LOG_LEVEL: [LogLevel; 5] =
     [LogLevel::Debug, LogLevel::Verbose, LogLevel::Notice, LogLevel::Warning, LogLevel::Nothing];
+pub(crate) const OOM_SCORE_ADJ: [OomScoreAdj; 4] =
+    [OomScoreAdj::No, OomScoreAdj::Relative, OomScoreAdj::Relative, OomScoreAdj::Absolute];
 pub(crate) const PROTECTED: [Protected; 3] = [Protected::Nobody, Protected::Everybody, Protected::Local];
 
 #[cfg(test)]
@@ -120,6 +133,7 @@ mod tests {
         assert_eq!(APPEND_FSYNC.len(), table::APPEND_FSYNC.len());
         assert_eq!(MAXMEMORY_POLICY.len(), table::MAXMEMORY_POLICY.len());
         assert_eq!(LOG_LEVEL.len(), table::LOG_LEVEL.len());
+        assert_eq!(OOM_SCORE_ADJ.len(), table::OOM_SCORE.len());
         assert_eq!(PROTECTED.len(), table::PROTECTED.len());
         let mut config = Config::default();
         for (text, policy) in
@@ -127,6 +141,15 @@ mod tests {
         {
             config.set("maxmemory-policy", text.as_bytes()).unwrap();
             assert_eq!(config.maxmemory_policy(), policy);
+        }
+        for (text, shown, mode) in [
+            ("RELATIVE", "yes", OomScoreAdj::Relative),
+            ("yes", "yes", OomScoreAdj::Relative),
+            ("absolute", "absolute", OomScoreAdj::Absolute),
+            ("no", "no", OomScoreAdj::No),
+        ] {
+            config.set("oom-score-adj", text.as_bytes()).unwrap();
+            assert_eq!((config.oom_score_adj(), config.choice(Param::OomScoreAdj)), (mode, shown));
         }
         config.set("appendfsync", b"no").unwrap();
         assert_eq!(config.append_fsync(), AppendFsync::Never);

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use stdx::glob;
 
-use crate::choices::{self, AppendFsync, LogLevel, MaxmemoryPolicy, Protected};
+use crate::choices::{self, AppendFsync, LogLevel, MaxmemoryPolicy, OomScoreAdj, Protected};
 use crate::error::ConfigError;
 use crate::keyspace_events::KeyspaceEvents;
 use crate::kind::{Kind, Reason};
@@ -162,6 +162,19 @@ impl Config {
     /// `maxmemory-policy`.
     pub fn maxmemory_policy(&self) -> MaxmemoryPolicy {
         choices::MAXMEMORY_POLICY[self.choice_index(Param::MaxmemoryPolicy)]
+    }
+
+    /// `oom-score-adj`.
+    pub fn oom_score_adj(&self) -> OomScoreAdj {
+        choices::OOM_SCORE_ADJ[self.choice_index(Param::OomScoreAdj)]
+    }
+
+    /// `oom-score-adj-values`: those of a primary, a replica and a background process.
+    pub fn oom_score_adj_values(&self) -> &[i64] {
+        match self.value(Param::OomScoreAdjValues) {
+            Value::Numbers(values) => values,
+            _ => wrong_form(Param::OomScoreAdjValues),
+        }
     }
 
     /// `loglevel`.

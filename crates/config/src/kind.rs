@@ -279,9 +279,17 @@ fn position(names: &[&str], word: &[u8]) -> Option<usize> {
     names.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(word))
 }
 
+/// A name that means the same as another choice of its parameter (`oom-score-adj`), which is shown in its place.
+const SYNONYM: (&str, &str) = ("relative", "yes");
+
 fn parse_choice(names: &'static [&'static str], words: &[&[u8]]) -> Result<Value, Reason> {
     match words {
-        [word] => position(names, word).map(Value::Choice).ok_or_else(|| unknown_name(names)),
+        [word] => {
+            let found = position(names, word).ok_or_else(|| unknown_name(names))?;
+            let (synonym, shown) = SYNONYM;
+            let name = if names[found] == synonym { shown } else { names[found] };
+            Ok(Value::Choice(position(names, name.as_bytes()).unwrap_or(found)))
+        }
         _ => Err(unknown_name(names)),
     }
 }

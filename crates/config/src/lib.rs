@@ -29,7 +29,7 @@ mod table;
 mod toml_file;
 mod value;
 
-pub use choices::{AppendFsync, LogLevel, MaxmemoryPolicy, Protected};
+pub use choices::{AppendFsync, LogLevel, MaxmemoryPolicy, OomScoreAdj, Protected};
 pub use config::{Config, Permissions};
 pub use document::markdown;
 pub use error::ConfigError;

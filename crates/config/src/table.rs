@@ -53,7 +53,7 @@ const fn flags(names: &'static [&'static str]) -> Kind {
 
 // The names of a choice stand in the order in which Redis lists them in its error.
 const SUPERVISED: &[&str] = &["upstart", "systemd", "auto", "no"];
-const OOM_SCORE: &[&str] = &["no", "yes", "relative", "absolute"];
+pub(crate) const OOM_SCORE: &[&str] = &["no", "yes", "relative", "absolute"];
 pub(crate) const LOG_LEVEL: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
 const SYSLOG_FACILITY: &[&str] =
     &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
@@ -147,8 +147,8 @@ parameters! {
         SetProcTitle, "set-proc-title", "", YES_NO, "yes", Startup, Accepted, "Show the address and the mode in the process title.";
         ProcTitleTemplate, "proc-title-template", "", TEXT, "{title} {listen-addr} {server-mode}", Runtime, Accepted, "Form of the process title.";
         DisableThp, "disable-thp", "", YES_NO, "yes", Startup, Accepted, "Turn transparent huge pages off for this process.";
-        OomScoreAdj, "oom-score-adj", "", choice(OOM_SCORE), "no", Runtime, Accepted, "Whether the out-of-memory score of the process is adjusted.";
-        OomScoreAdjValues, "oom-score-adj-values", "", numbers(3, -2000, 2000), "0 200 800", Runtime, Accepted, "Scores for a primary, a replica and a background process.";
+        OomScoreAdj, "oom-score-adj", "", choice(OOM_SCORE), "no", Runtime, Acts, "Whether the score by which Linux chooses a process to end when memory runs out is adjusted: by a value (`yes`), or to it.";
+        OomScoreAdjValues, "oom-score-adj-values", "", numbers(3, -2000, 2000), "0 200 800", Runtime, Acts, "Scores for a primary, a replica and a background process; there are neither replicas nor such processes yet.";
         ServerCpulist, "server-cpulist", "server_cpulist", TEXT, "", Startup, Accepted, "Cores for the threads that serve clients.";
         BioCpulist, "bio-cpulist", "bio_cpulist", TEXT, "", Startup, Accepted, "Cores for background threads.";
         AofRewriteCpulist, "aof-rewrite-cpulist", "aof_rewrite_cpulist", TEXT, "", Startup, Accepted, "Cores for rewriting the append-only file.";

@@ -104,6 +104,8 @@ impl Server {
             signals.handle(),
             Arc::clone(&listening),
         ));
+        // Where the system does not let it, that stands in the log.
+        let _ = machine.oom_score.follow(&config);
         let port = listening.port().unwrap_or(0);
         let settings = Settings {
             identity: identity(threads, port, file),

@@ -25,6 +25,7 @@ use crate::courier::Courier;
 use crate::journal::Journal;
 use crate::listening::Listening;
 use crate::loading;
+use crate::oom_score::OomScore;
 use crate::persistence::{AppendOnly, Task};
 use crate::progress::{Progress, SaveEnd};
 use crate::saver::{self, Job};
@@ -56,6 +57,8 @@ pub struct ServerMachine {
     config_file: Option<PathBuf>,
     /// Where clients connect.
     listening: Arc<Listening>,
+    /// Whether the system ends this process soon when it has no memory.
+    pub oom_score: OomScore,
     /// Ends the wait of the main thread.
     ending: Mutex<Option<signal_hook::iterator::Handle>>,
 }
@@ -94,6 +97,7 @@ impl ServerMachine {
             courier: Courier::default(),
             config_file,
             listening,
+            oom_score: OomScore::new(),
             ending: Mutex::new(Some(ending)),
         }
     }
@@ -124,6 +128,25 @@ impl ServerMachine {
     /// No more work for the saver.
     pub fn end_saver(&self) {
         *self.jobs.lock() = None;
+    }
+
+    /// Listens where the new parameters say, in the folder that they say.
+    fn move_to(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
+        let is_bound_elsewhere = old.words(Param::Bind) != new.words(Param::Bind);
+        if is_bound_elsewhere || old.integer(Param::Port) != new.integer(Param::Port) {
+            self.listening.replace(old, new).map_err(|_| {
+                if is_bound_elsewhere {
+                    (Param::Bind, "Failed to bind to specified addresses.".to_owned())
+                } else {
+                    (Param::Port, "Unable to listen on this port. Check server logs.".to_owned())
+                }
+            })?;
+        }
+        if old.text(Param::Dir) != new.text(Param::Dir) {
+            std::env::set_current_dir(&*new.text_lossy(Param::Dir))
+                .map_err(|error| (Param::Dir, error.to_string()))?;
+        }
+        Ok(())
     }
 }
 
@@ -341,20 +364,11 @@ impl Machine for ServerMachine {
                 (Param::Maxclients, format!("{reason}, try with {possible}"))
             })?;
         }
-        let is_bound_elsewhere = old.words(Param::Bind) != new.words(Param::Bind);
-        if is_bound_elsewhere || old.integer(Param::Port) != new.integer(Param::Port) {
-            self.listening.replace(old, new).map_err(|_| {
-                if is_bound_elsewhere {
-                    (Param::Bind, "Failed to bind to specified addresses.".to_owned())
-                } else {
-                    (Param::Port, "Unable to listen on this port. Check server logs.".to_owned())
-                }
-            })?;
-        }
-        if old.text(Param::Dir) != new.text(Param::Dir) {
-            std::env::set_current_dir(&*new.text_lossy(Param::Dir))
-                .map_err(|error| (Param::Dir, error.to_string()))?;
-        }
+        self.oom_score.follow_change(old, new)?;
+        self.move_to(old, new).inspect_err(|_| {
+            // Nothing has changed; if it cannot go back, that stands in the log.
+            let _ = self.oom_score.follow_change(new, old);
+        })?;
         crate::logging::configure(new);
         // At once: what is acknowledged after this command's reply is kept as the new policy promises.
         self.journal.configure(new.append_fsync(), new.yes(Param::AofTimestampEnabled));

@@ -13,6 +13,7 @@ mod listening;
 mod loading;
 mod logging;
 mod machine;
+mod oom_score;
 mod persistence;
 mod progress;
 mod reactor;
