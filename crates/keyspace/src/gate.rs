@@ -10,17 +10,17 @@
 
 use crossbeam_utils::CachePadded;
 
-use sync::{AtomicBool, AtomicUsize, Condvar, Mutex, Ordering, fence};
+use sync::{AtomicBool, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering, fence};
 
 #[cfg(loom)]
 mod sync {
     pub(super) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-    pub(super) use loom::sync::{Condvar, Mutex};
+    pub(super) use loom::sync::{Condvar, Mutex, MutexGuard};
 }
 #[cfg(not(loom))]
 mod sync {
     pub(super) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-    pub(super) use std::sync::{Condvar, Mutex};
+    pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
 }
 
 /// Something holds locks for longer than others are to wait.
@@ -87,10 +87,17 @@ impl Gate {
     pub(crate) fn exclusively<R>(&self, patience: Patience, body: impl FnOnce() -> R) -> Result<R, Busy> {
         self.close(patience)?;
         let result = body();
-        *self.waiting.lock().expect(UNBROKEN) = false;
-        self.closed.store(false, Ordering::Release);
-        self.announce();
+        self.open(self.waiting.lock().expect(UNBROKEN));
         Ok(result)
+    }
+
+    /// Opens the gate and wakes all who wait. Under the lock: the next one closes it as soon as it is free to be taken, and
+    /// must not find it opened behind that.
+    fn open(&self, mut taken: MutexGuard<'_, bool>) {
+        *taken = false;
+        self.closed.store(false, Ordering::Release);
+        drop(taken);
+        self.changed.notify_all();
     }
 
     /// One more has held what it holds for long, or one less does.
