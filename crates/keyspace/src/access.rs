@@ -74,6 +74,8 @@ pub struct Access<'k> {
     awaited: bool,
     /// Whether it is in the gate; inside a batch it is not if a busy one has kept it out.
     inside: bool,
+    /// Whether the place in the gate is another one's; see [`Access::within`].
+    is_within: bool,
     /// How long it waits for locks.
     patience: Patience,
     pub(crate) now: UnixMs,
@@ -144,6 +146,7 @@ impl<'k> Access<'k> {
             exclusive: false,
             awaited: false,
             inside: false,
+            is_within: false,
             patience: Patience::Endless,
             now: UnixMs(0),
             wall: UnixMs(0),
@@ -161,6 +164,17 @@ impl<'k> Access<'k> {
             rng: Rng::from_seed(seed),
             counters: Counters::default(),
         }
+    }
+
+    /// A second access of a worker, for batches within one of its first, which holds what it holds for long and has declared
+    /// itself busy. The first one's place in the gate stands for both. What that one has locked, this one waits for in vain, as
+    /// everybody else does.
+    pub fn within(keyspace: &'k Keyspace, worker: WorkerId, seed: u64) -> Self {
+        let mut access = Self::new(keyspace, worker, seed);
+        access.be_impatient();
+        access.is_within = true;
+        access.recorder = Recorder::new(keyspace.options.encode, (worker.0 as u64) << 48 | 1 << 47);
+        access
     }
 
     /// The number of this access.
@@ -340,13 +354,15 @@ impl<'k> Access<'k> {
 
     #[inline]
     fn enter(&mut self) -> Result<(), Busy> {
-        self.keyspace.gate.enter(self.worker.0, self.patience)?;
+        if !self.is_within {
+            self.keyspace.gate.enter(self.worker.0, self.patience)?;
+        }
         self.inside = true;
         Ok(())
     }
 
     fn leave(&mut self) {
-        if std::mem::take(&mut self.inside) {
+        if std::mem::take(&mut self.inside) && !self.is_within {
             self.keyspace.gate.leave(self.worker.0);
         }
     }
@@ -375,6 +391,9 @@ impl<'k> Access<'k> {
             return body(self);
         }
         debug_assert!(self.held.is_empty(), "locks go before the gate is closed");
+        if self.is_within {
+            resume_unwind(Box::new(Busy)); // the first one would be waited for, which waits for this one
+        }
         let (keyspace, patience) = (self.keyspace, self.patience);
         self.leave();
         let result = keyspace.gate.exclusively(patience, || {

@@ -169,3 +169,23 @@ fn flushes_beside_writers_leave_counts_that_are_right() {
     assert_eq!((keyspace.len(DATABASE), keyspace.expiring(DATABASE)), (keys, keys));
     access.end();
 }
+
+/// An access for batches within a batch of the same worker.
+#[test]
+fn a_batch_within_another_gets_what_that_one_has_not_locked() {
+    let keyspace = keyspace();
+    let [mine, free] = [NAMES[0], NAMES[1]].map(|name| keyspace.key(name));
+    let mut first = Access::new(&keyspace, WorkerId(0), 1);
+    let mut within = Access::within(&keyspace, WorkerId(0), 2);
+    first.begin(UnixMs(1000));
+    first.lock(&mut [first.shard_of(&mine)]);
+    first.declare_busy(true);
+    within.begin(UnixMs(1000));
+    assert!(within.try_lock(&mut [within.shard_of(&mine)]).is_err());
+    assert!(within.try_lock(&mut [within.shard_of(&free)]).is_ok());
+    within.unlock();
+    within.end();
+    first.declare_busy(false);
+    first.unlock();
+    first.end();
+}
