@@ -19,6 +19,22 @@ pub struct Courier {
     under_way: Arc<AtomicUsize>,
 }
 
+/// A transfer's place among those under way, which is free again when this is dropped, after a panic too.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(under_way: &Arc<AtomicUsize>) -> Option<Self> {
+        let place = Self(Arc::clone(under_way));
+        (under_way.fetch_add(1, Ordering::Relaxed) < MAX_TRANSFERS).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// For each key whether it has arrived, and why some have not.
 type Delivered = (Vec<bool>, Option<Failure>);
 
@@ -33,20 +49,17 @@ impl Courier {
         own_port: u16,
         answer: impl FnOnce(Migration, Delivered) + Send + 'static,
     ) {
-        let under_way = Arc::clone(&self.under_way);
-        if under_way.fetch_add(1, Ordering::Relaxed) >= MAX_TRANSFERS {
-            under_way.fetch_sub(1, Ordering::Relaxed);
+        let Some(place) = Place::take(&self.under_way) else {
             let delivered = (vec![false; migration.parcels.len()], Some(Failure::Connect));
             return answer(migration, delivered);
-        }
-        // Without a thread the client waits until it gives up, and the log tells why.
+        };
+        // Without a thread, or if it panics, the client waits until it gives up, and the log tells why.
         let spawned = std::thread::Builder::new().name("courier".to_owned()).spawn(move || {
+            let _place = place;
             let delivered = deliver(&migration, own_port);
             answer(migration, delivered);
-            under_way.fetch_sub(1, Ordering::Relaxed);
         });
         if let Err(error) = spawned {
-            self.under_way.fetch_sub(1, Ordering::Relaxed);
             tracing::error!("a transfer to another server cannot begin: {error}");
         }
     }
@@ -111,4 +124,25 @@ fn is_this_machine(stream: &Stream) -> bool {
 fn receive(client: &mut Client) -> Result<(), Failure> {
     let reply = client.receive().map_err(|_: Error| Failure::Read)?;
     reply.error().map_or(Ok(()), |text| Err(Failure::Refused(String::from_utf8_lossy(text).into_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_transfer_that_panics_gives_its_place_back() {
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let places: Vec<Place> =
+            (0..MAX_TRANSFERS).map(|_| Place::take(&under_way).expect("there is room")).collect();
+        assert!(Place::take(&under_way).is_none(), "a place that is refused is not taken");
+        let outcome = catch_unwind(AssertUnwindSafe(move || {
+            let _places = places;
+            panic!("as a test");
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(under_way.load(Ordering::Relaxed), 0);
+    }
 }
