@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   BLPOP k, and k is not there ──► Waiter, in the queue of k (under the lock of k's shard)
-//!   RPUSH k v ─► touched ─► Feeder.ready ─► Serving: the first waiter of k is claimed, its command runs with k locked
+//!   RPUSH k v ─► touched ─► Feeder.ready: the first waiter of k is claimed, its command runs with k locked
 //!                                               └─► Answer ─► the worker of the waiting client ─► its output
 //! ```
 //! **Order.** A client takes its place in the queue of each of its keys while their shards are locked, so the queues are
@@ -38,7 +38,6 @@ use value::Kind;
 
 use claim::Claim;
 pub use queue::Blocking;
-pub(crate) use serve::Serving;
 pub use serve::{Answer, Feeder};
 pub(crate) use synced::LOG_IS_OFF;
 pub use synced::Synced;

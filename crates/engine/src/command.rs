@@ -278,6 +278,9 @@ impl Flags {
     /// For keys of slots that are on their way to this node of a cluster.
     pub const ASKING: Self = Self(1 << 24);
 
+    /// May run a script, which may take for ever: the other clients of its worker are served meanwhile. It runs alone.
+    pub const RUNS_SCRIPTS: Self = Self(1 << 25);
+
     /// Both sets together.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

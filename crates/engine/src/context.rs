@@ -1,4 +1,9 @@
 //! What a handler sees besides its arguments.
+//!
+//! ```text
+//!   the worker's parts + what all share ─► Tools ─┬─► Context ─► handler
+//!                      session, the command's row ┘
+//! ```
 
 use std::sync::atomic::Ordering;
 
@@ -10,11 +15,42 @@ use crate::blocking::Feeder;
 use crate::command::Flags;
 use crate::host::Host;
 use crate::pubsub::Desk;
-use crate::scripting::Interpreters;
+use crate::scripting::{Interpreters, Meanwhile};
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
 use crate::tracking::{Invalidations, Place, Writer};
+
+/// What all commands of a worker work with, whoever has sent them.
+pub(crate) struct Tools<'c, 'k> {
+    pub(crate) access: &'c mut Access<'k>,
+    pub(crate) shared: &'c Shared,
+    pub(crate) host: &'c dyn Host,
+    pub(crate) invalidations: &'c mut Invalidations,
+    pub(crate) desk: &'c mut Desk,
+    pub(crate) interpreters: &'c mut Interpreters,
+    pub(crate) feeder: &'c mut Feeder,
+    pub(crate) meanwhile: Option<Meanwhile<'c>>,
+    /// Whether no more memory may be used.
+    pub(crate) out_of_memory: bool,
+}
+
+impl<'k> Tools<'_, 'k> {
+    /// The same for somebody who gives them back.
+    pub(crate) fn lend(&mut self) -> Tools<'_, 'k> {
+        let Self { access, shared, host, invalidations, desk, interpreters, feeder, .. } = self;
+        let (host, meanwhile, out_of_memory) = (*host, again(&mut self.meanwhile), self.out_of_memory);
+        Tools { access, shared, host, invalidations, desk, interpreters, feeder, meanwhile, out_of_memory }
+    }
+}
+
+/// Lends what is lent already.
+pub(crate) fn again<'s>(meanwhile: &'s mut Option<Meanwhile<'_>>) -> Option<Meanwhile<'s>> {
+    match meanwhile {
+        Some(meanwhile) => Some(&mut **meanwhile),
+        None => None,
+    }
+}
 
 /// See the module's text.
 pub struct Context<'c, 'k> {
@@ -34,6 +70,8 @@ pub struct Context<'c, 'k> {
     pub interpreters: &'c mut Interpreters,
     /// Keys that others wait for and that may be there now.
     pub feeder: &'c mut Feeder,
+    /// Serves the worker's other clients if the command takes long.
+    pub(crate) meanwhile: Option<Meanwhile<'c>>,
     /// The command's row.
     pub row: Row,
     /// Whether the command runs inside a transaction, with everything it needs locked already.
@@ -44,6 +82,30 @@ pub struct Context<'c, 'k> {
     pub is_served: bool,
     /// The hash and slot of the first key, if it is known already.
     pub(crate) first_key: Option<(u64, u16)>,
+}
+
+impl<'c, 'k> Context<'c, 'k> {
+    /// For a command that has come by itself.
+    pub(crate) fn new(tools: Tools<'c, 'k>, session: &'c mut Session, row: Row) -> Self {
+        let Tools { access, shared, host, invalidations, desk, interpreters, feeder, .. } = tools;
+        let (meanwhile, out_of_memory) = (tools.meanwhile, tools.out_of_memory);
+        Self {
+            access,
+            session,
+            shared,
+            host,
+            invalidations,
+            desk,
+            interpreters,
+            feeder,
+            meanwhile,
+            row,
+            in_transaction: false,
+            out_of_memory,
+            is_served: false,
+            first_key: None,
+        }
+    }
 }
 
 impl<'k> Context<'_, 'k> {
@@ -89,39 +151,25 @@ impl<'k> Context<'_, 'k> {
 
     /// Runs `body` with a context for which everything is locked; inside a transaction or script that did so already, at once.
     pub(crate) fn exclusively<R>(&mut self, body: impl FnOnce(&mut Context<'_, 'k>) -> R) -> R {
-        // The access is lent to the closure and back; everything else of the context goes along.
-        let Self {
-            access,
-            session,
-            shared,
-            host,
-            invalidations,
-            desk,
-            interpreters,
-            feeder,
-            row,
-            in_transaction,
-            out_of_memory,
-            is_served,
-            ..
-        } = self;
+        let Self { row, in_transaction, is_served, .. } = *self;
+        let (tools, session) = self.tools();
+        let Tools { access, shared, host, invalidations, desk, interpreters, feeder, .. } = tools;
+        let (mut meanwhile, out_of_memory) = (tools.meanwhile, tools.out_of_memory);
+        // The access is lent to the closure and back; everything else goes along.
         access.with_everything(|access| {
-            let mut inner = Context {
+            let meanwhile = again(&mut meanwhile);
+            let tools = Tools {
                 access,
-                session,
                 shared,
-                host: *host,
+                host,
                 invalidations,
                 desk,
                 interpreters,
                 feeder,
-                row: *row,
-                in_transaction: *in_transaction,
-                out_of_memory: *out_of_memory,
-                is_served: *is_served,
-                first_key: None,
+                meanwhile,
+                out_of_memory,
             };
-            body(&mut inner)
+            body(&mut Context { in_transaction, is_served, ..Context::new(tools, session, row) })
         })
     }
 
@@ -142,6 +190,24 @@ impl<'k> Context<'_, 'k> {
         self.tell_observers();
         self.access.unlock();
         result
+    }
+
+    /// What the command works with, for others in between, and its session.
+    pub(crate) fn tools(&mut self) -> (Tools<'_, 'k>, &mut Session) {
+        let Self { access, shared, host, invalidations, desk, interpreters, feeder, .. } = self;
+        let (host, meanwhile, out_of_memory) = (*host, again(&mut self.meanwhile), self.out_of_memory);
+        let tools = Tools {
+            access,
+            shared,
+            host,
+            invalidations,
+            desk,
+            interpreters,
+            feeder,
+            meanwhile,
+            out_of_memory,
+        };
+        (tools, self.session)
     }
 
     /// Tells those who watch, cache or wait what the command has touched, while its shards are locked.

@@ -8,13 +8,13 @@ use stdx::quote::write_quoted;
 use stdx::time::UnixMs;
 
 use crate::args::{Args, OwnedArgs};
-use crate::blocking::{Feeder, Serving, Waiter};
+use crate::blocking::{Feeder, Waiter};
 use crate::client::PauseMode;
 use crate::command::{Flags, Group, Keys, Outcome};
 use crate::commandlog::{Noted, Topic, Unfinished};
 use crate::commands::{abandon, close};
 use crate::computing::Computing;
-use crate::context::{Context, tell_observers};
+use crate::context::{Context, Tools, again, tell_observers};
 use crate::error::Error;
 use crate::gate::{self, Request};
 use crate::host::Host;
@@ -22,7 +22,7 @@ use crate::migration::Arrival;
 use crate::permission;
 use crate::pubsub::Desk;
 use crate::reply::Reply;
-use crate::scripting::{Interpreters, ScriptFlags, declared};
+use crate::scripting::{Interpreters, Lent, Meanwhile, ScriptFlags, declared};
 use crate::secrets;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
@@ -79,6 +79,11 @@ impl Prepared {
         self.alone
     }
 
+    /// Whether it may run a script, and so take long.
+    pub fn may_run_scripts(&self) -> bool {
+        self.row.as_ref().is_ok_and(|row| row.command.flags.has(Flags::RUNS_SCRIPTS))
+    }
+
     /// Whether its connection may have to wait behind it.
     pub fn may_wait(&self) -> bool {
         self.row
@@ -104,7 +109,16 @@ impl Prepared {
             || writes(row, args)
             || row.command.name == "EXEC"
                 && session.transaction.commands().iter().any(|(row, args)| writes(row, &args.as_args()));
-        is_held && gate::check(&Request { row, args, session, shared, out_of_memory: false }).is_ok()
+        is_held
+            && gate::check(&Request {
+                row,
+                args,
+                session,
+                shared,
+                out_of_memory: false,
+                beside_script: false,
+            })
+            .is_ok()
     }
 
     /// Whether it may need memory.
@@ -129,7 +143,19 @@ pub struct Worker<'k> {
     pub feeder: Feeder,
     /// Whether more memory is used than may be, and no key may go to make room.
     pub out_of_memory: bool,
+    /// Whether it serves the other clients of a worker while a script is busy.
+    beside_script: bool,
     evictor: Evictor,
+}
+
+/// What a request finds around it.
+pub struct Environment<'e> {
+    /// What all workers share.
+    pub shared: &'e Shared,
+    /// The machine.
+    pub host: &'e dyn Host,
+    /// Serves other clients if the request runs a script that takes long.
+    pub meanwhile: Option<Meanwhile<'e>>,
 }
 
 /// What became of an eviction.
@@ -156,9 +182,48 @@ impl<'k> Worker<'k> {
             interpreters: Interpreters::new(seed),
             slices: Slices::default(),
             out_of_memory: false,
+            beside_script: false,
             evictor: Evictor::default(),
             feeder: Feeder::default(),
         }
+    }
+
+    /// The second engine of a worker, for the time that a script of the first is busy. What there is but once it gets lent.
+    pub fn beside_script(access: Access<'k>, index: usize) -> Self {
+        Self { beside_script: true, ..Self::new(access, index) }
+    }
+
+    /// Whether it is one that serves beside a script.
+    #[inline]
+    pub fn is_beside_script(&self) -> bool {
+        self.beside_script
+    }
+
+    /// Takes what it is lent, or gives it back.
+    pub fn exchange(&mut self, lent: &mut Lent) {
+        std::mem::swap(&mut self.desk, &mut lent.desk);
+        std::mem::swap(&mut self.feeder, &mut lent.feeder);
+        std::mem::swap(&mut self.invalidations, &mut lent.invalidations);
+        std::mem::swap(&mut self.access.counters, &mut lent.counters);
+    }
+
+    /// What commands work with, and where parts of their replies are left for later.
+    fn tools<'c>(&'c mut self, environment: &'c mut Environment<'_>) -> (Tools<'c, 'k>, &'c mut Slices) {
+        let Self { access, invalidations, desk, interpreters, feeder, slices, out_of_memory, .. } = self;
+        let Environment { shared, host, meanwhile } = environment;
+        let (host, meanwhile, out_of_memory) = (*host, again(meanwhile), *out_of_memory);
+        let tools = Tools {
+            access,
+            shared,
+            host,
+            invalidations,
+            desk,
+            interpreters,
+            feeder,
+            meanwhile,
+            out_of_memory,
+        };
+        (tools, slices)
     }
 
     /// Removes one key to make room. Called inside a batch, with nothing locked.
@@ -195,8 +260,10 @@ impl<'k> Worker<'k> {
     #[inline]
     pub fn want(&mut self, prepared: &mut Prepared, args: &Args<'_>, database: DbIndex) {
         let Ok(row) = &prepared.row else { return };
-        if prepared.alone || !row.command.accepts(args.len()) {
-            return; // it takes what it needs by itself, or will be refused
+        let will_be_refused = !row.command.accepts(args.len())
+            || self.beside_script && !row.command.flags.has(Flags::ALLOW_BUSY);
+        if prepared.alone || will_be_refused {
+            return; // it takes what it needs by itself, or nothing
         }
         // Inside a transaction too: a DISCARD before it in the group may end the transaction before it runs.
         let (access, wanted) = (&self.access, &mut self.wanted);
@@ -238,14 +305,14 @@ impl<'k> Worker<'k> {
         args: &Args<'_>,
         session: &mut Session,
         out: &mut Vec<u8>,
-        environment: (&Shared, &dyn Host),
+        environment: Environment<'_>,
         started: u64,
     ) -> u64 {
         self.want(prepared, args, session.database);
         let ended = if self.lease().is_ok() {
             self.run(prepared, args, session, out, environment, started)
         } else {
-            let (shared, begin) = (environment.0, out.len());
+            let (shared, begin) = (environment.shared, out.len());
             let error = Error::Static(shared.running.busy_text());
             let statistics = &shared.statistics[self.index];
             refuse(prepared.row.as_ref().ok().copied(), &error, session, out, begin, shared, statistics);
@@ -267,11 +334,10 @@ impl<'k> Worker<'k> {
         args: &Args<'_>,
         session: &mut Session,
         out: &mut Vec<u8>,
-        environment: (&Shared, &dyn Host),
+        mut environment: Environment<'_>,
         started: u64,
     ) -> u64 {
-        let (shared, host) = environment;
-        let begin = out.len();
+        let (shared, begin) = (environment.shared, out.len());
         session.record.active.store(self.access.now().0, Ordering::Relaxed);
         add(&session.record.commands, 1);
         let statistics = &shared.statistics[self.index];
@@ -298,22 +364,9 @@ impl<'k> Worker<'k> {
             return started;
         }
         self.access.start_unit();
-        let mut context = Context {
-            access: &mut self.access,
-            session,
-            shared,
-            host,
-            invalidations: &mut self.invalidations,
-            desk: &mut self.desk,
-            interpreters: &mut self.interpreters,
-            feeder: &mut self.feeder,
-            row,
-            in_transaction: false,
-            out_of_memory: self.out_of_memory,
-            is_served: false,
-            first_key: prepared.first_key,
-        };
-        let mut reply = Reply::sliced(out, context.session.protocol, &mut self.slices);
+        let (tools, slices) = self.tools(&mut environment);
+        let mut context = Context { first_key: prepared.first_key, ..Context::new(tools, session, row) };
+        let mut reply = Reply::sliced(out, context.session.protocol, slices);
         let failed = call(&mut context, args, &mut reply);
         // In this order: what the command has found due was read before, and what it has read is read from now on.
         context.tell_observers();
@@ -323,7 +376,7 @@ impl<'k> Worker<'k> {
         }
         context.feed();
         let ended = (shared.clock)();
-        let written = Written::since(begin, out.len(), &mut self.slices, 0);
+        let written = Written::since(begin, out.len(), slices, 0);
         let took = ended.saturating_sub(started);
         account(&context, &row, args, (took, failed), written);
         let reply_begin = if row.command.flags.has(Flags::PUSHES) { out.len() } else { begin };
@@ -346,8 +399,9 @@ impl<'k> Worker<'k> {
         begin: usize,
         shared: &Shared,
     ) -> bool {
-        let out_of_memory = self.out_of_memory;
-        let Err(error) = gate::check(&Request { row, args, session, shared, out_of_memory }) else {
+        let Self { out_of_memory, beside_script, .. } = *self;
+        let request = Request { row, args, session, shared, out_of_memory, beside_script };
+        let Err(error) = gate::check(&request) else {
             return false;
         };
         if let Error::NoPermission(denial, _) = error {
@@ -363,10 +417,9 @@ impl<'k> Worker<'k> {
         &mut self,
         session: &mut Session,
         out: &mut Vec<u8>,
-        environment: (&Shared, &dyn Host),
+        (shared, host): (&Shared, &dyn Host),
     ) {
         let Some(mut computing) = session.computing.take() else { return };
-        let (shared, host) = environment;
         let (begin, started, row) = (out.len(), (shared.clock)(), computing.row);
         let Computing { computation, args, took, .. } = &mut *computing;
         let args = args.as_args();
@@ -377,22 +430,10 @@ impl<'k> Worker<'k> {
         // Rules and circumstances may have changed since the command came.
         if !self.is_refused(&row, &args, session, out, begin, shared) {
             self.access.start_unit();
-            let mut context = Context {
-                access: &mut self.access,
-                session,
-                shared,
-                host,
-                invalidations: &mut self.invalidations,
-                desk: &mut self.desk,
-                interpreters: &mut self.interpreters,
-                feeder: &mut self.feeder,
-                row,
-                in_transaction: false,
-                out_of_memory: self.out_of_memory,
-                is_served: false,
-                first_key: None,
-            };
-            let mut reply = Reply::sliced(out, context.session.protocol, &mut self.slices);
+            let mut environment = Environment { shared, host, meanwhile: None };
+            let (tools, slices) = self.tools(&mut environment);
+            let mut context = Context::new(tools, session, row);
+            let mut reply = Reply::sliced(out, context.session.protocol, slices);
             let failed = guarded(&mut context, &mut reply, |context, reply| {
                 is_done = computation.finish(context, &args, reply)? == Progress::Done;
                 Ok(())
@@ -402,7 +443,7 @@ impl<'k> Worker<'k> {
             context.feed();
             let took = *took + (shared.clock)().saturating_sub(started);
             if is_done {
-                let written = Written::since(begin, out.len(), &mut self.slices, 0);
+                let written = Written::since(begin, out.len(), slices, 0);
                 account_ended(&context, &row, &args, (took, failed), written);
             }
         }
@@ -426,17 +467,12 @@ impl<'k> Worker<'k> {
     /// Serves those who could not be served behind the command that made their keys ready. Nothing is locked.
     pub fn feed_later(&mut self, shared: &Shared, host: &dyn Host) {
         self.access.want_events(shared.notifications.wanted(&shared.pubsub, None));
-        let Self { access, invalidations, desk, interpreters, feeder, .. } = self;
-        let out_of_memory = self.out_of_memory;
-        Serving { access, shared, host, invalidations, desk, interpreters, feeder, out_of_memory }.later();
+        self.tools(&mut Environment { shared, host, meanwhile: None }).0.serve_later();
     }
 
     /// Looks at a client that waits, whom time may have made ready; returns when it is to be looked at again. Nothing is locked.
     pub fn look_again(&mut self, waiter: &Waiter, shared: &Shared, host: &dyn Host) -> Option<UnixMs> {
-        let Self { access, invalidations, desk, interpreters, feeder, .. } = self;
-        let out_of_memory = self.out_of_memory;
-        Serving { access, shared, host, invalidations, desk, interpreters, feeder, out_of_memory }
-            .look_again(waiter)
+        self.tools(&mut Environment { shared, host, meanwhile: None }).0.look_again(waiter)
     }
 
     /// Removes what has arrived elsewhere and was to move, unless it has changed since. Gives what the client is told; `None`:

@@ -21,6 +21,8 @@ pub(crate) struct Request<'a> {
     pub(crate) shared: &'a Shared,
     /// Whether no more memory may be used.
     pub(crate) out_of_memory: bool,
+    /// Whether a script of the worker is busy.
+    pub(crate) beside_script: bool,
 }
 
 /// Whether a command may run.
@@ -34,6 +36,7 @@ pub(crate) fn check(request: &Request<'_>) -> Outcome {
     memory(request)?;
     subscribed(request)?;
     loading(request)?;
+    busy(request)?;
     writable(request)
 }
 
@@ -143,6 +146,15 @@ fn loading(request: &Request<'_>) -> Outcome {
         && !request.session.is_loader
     {
         return Err(Error::Static("LOADING Redis is loading the dataset in memory"));
+    }
+    Ok(())
+}
+
+/// While a script is busy, its worker runs what is about connections, and what ends the script.
+#[inline]
+fn busy(request: &Request<'_>) -> Outcome {
+    if request.beside_script && !request.row.command.flags.has(Flags::ALLOW_BUSY) {
+        return Err(Error::Static(request.shared.running.busy_text()));
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ pub use args::Args;
 pub use command::{Command, Outcome};
 pub use context::Context;
 pub use error::Error;
-pub use execute::{Eviction, Prepared, Worker};
+pub use execute::{Environment, Eviction, Prepared, Worker};
 pub use host::Host;
 pub use reply::Reply;
 pub use session::Session;

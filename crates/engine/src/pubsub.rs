@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub(crate) use desk::Mark;
 pub use desk::{Desk, Receivers};
 pub use directory::Directory;
 pub use message::Message;

@@ -13,9 +13,10 @@
 //! does so, and the next time it closes the gate at once. Scripts that declare their keys run beside each other on all
 //! workers; those that do not have the keyspace to themselves.
 //!
-//! A script that runs for longer than `busy-reply-threshold` is *busy*. Its worker serves nobody meanwhile; new clients go to others. There,
-//! commands whose keys are free run as ever, and those that want what the script holds are answered with BUSY instead of
-//! waiting, so that every other worker can be asked to kill it.
+//! A script that runs for longer than `busy-reply-threshold` is *busy*. Its own worker goes on serving clients in turns within its turn
+//! ([`mod@meanwhile`]), where all that is not allowed while a script is busy is answered with BUSY, as Redis does it. Other workers
+//! run commands whose keys are free as ever, and answer those that want what the script holds with BUSY instead of waiting. So
+//! every client can ask for the script to be killed.
 //!
 //! All effects of a script are one unit in the log. The clock stands still while it runs.
 
@@ -25,6 +26,7 @@ mod functions;
 mod interpreters;
 mod known;
 mod library;
+mod meanwhile;
 mod run;
 mod running;
 
@@ -35,6 +37,7 @@ pub(crate) use known::Source;
 pub use known::{ScriptFigures, Scripts};
 pub use library::LibraryCompiler;
 pub(crate) use library::{Loading, read_head};
+pub use meanwhile::{Lent, Meanwhile};
 pub(crate) use run::{Job, Program, run};
 pub use running::Running;
 pub(crate) use running::{BusyRun, Kind};

@@ -91,6 +91,19 @@ impl Session {
         }
     }
 
+    /// One that hears news in this one's place while this one is in the hands of a command that runs.
+    #[must_use]
+    pub fn stand_in(&self) -> Self {
+        Self {
+            protocol: self.protocol,
+            monitoring: self.monitoring,
+            tracking: self.tracking.clone(),
+            has_changed: self.has_changed,
+            changed_before: self.changed_before,
+            ..Self::new(Arc::clone(&self.record), self.login.clone())
+        }
+    }
+
     /// Whether a command of it has still to be answered, so that it runs nothing else.
     pub fn is_suspended(&self) -> bool {
         self.waiting.is_some() || self.computing.is_some()

@@ -18,7 +18,7 @@ use engine::migration::Migration;
 use engine::shared::Identity;
 use engine::table::table;
 use engine::tracking::Place;
-use engine::{Login, Prepared, Session, Shared, Worker};
+use engine::{Environment, Login, Prepared, Session, Shared, Worker};
 use keyspace::{Access, Effect, Keyspace, Libraries, LogPosition, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
@@ -232,7 +232,8 @@ fn run_group(
     for (prepared, request) in group.drain(..) {
         let mut out = Vec::new();
         let args = request.as_args();
-        worker.run(&prepared, &args, session, &mut out, (shared, &Nothing), 0);
+        let environment = Environment { shared, host: &Nothing, meanwhile: None };
+        worker.run(&prepared, &args, session, &mut out, environment, 0);
         let words: Vec<_> = args.from(0).map(String::from_utf8_lossy).collect();
         assert!(!out.windows(14).any(|text| text == b"internal error"), "{words:?}");
         session.closing = false;

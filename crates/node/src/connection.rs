@@ -19,6 +19,8 @@ pub struct Connection {
     pub(crate) is_writable: bool,
     /// The peer is gone, or everything it was owed before it is closed has been sent.
     pub(crate) is_finished: bool,
+    /// A command of it runs and has its session; the one that is here stands in for it, and the connection must not be closed.
+    pub(crate) is_running: bool,
     /// When its wait for a key ends, on the monotonic clock.
     pub(crate) wait_ends_ns: Option<u64>,
     /// Since when it is owed as much as the soft limit, on the monotonic clock.
@@ -34,6 +36,7 @@ impl Connection {
             output: Output::default(),
             is_writable: false,
             is_finished: false,
+            is_running: false,
             wait_ends_ns: None,
             over_soft_limit_since: None,
         }
@@ -50,9 +53,9 @@ impl Connection {
         self.session.record.blocked.load(Ordering::Relaxed)
     }
 
-    /// Whether a command of it waits, or is computed.
+    /// Whether a command of it waits, is computed, or runs for long.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.session.is_suspended()
+        self.is_running || self.session.is_suspended()
     }
 
     /// Whether it has been asked to end and owes nothing more.

@@ -32,7 +32,7 @@ pub use mailbox::Mailbox;
 pub use node::{Node, Settings, Side};
 pub use output::Output;
 pub use unfinished::Unfinished;
-pub use worker::{Input, Worker};
+pub use worker::{Input, TurnWithin, Worker};
 
 use stdx::time::UnixMs;
 

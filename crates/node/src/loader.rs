@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use engine::{Args, Login, Prepared, Session};
+use engine::{Args, Environment, Login, Prepared, Session};
 use keyspace::{Access, DbIndex};
 
 use crate::Now;
@@ -49,7 +49,7 @@ impl<'n> Loader<'n> {
             self.engine.lease().expect("a loader waits as long as it takes");
         }
         self.reply.clear();
-        let environment = (&*self.node.shared, self.node as &dyn engine::Host);
+        let environment = Environment { shared: &self.node.shared, host: self.node, meanwhile: None };
         self.clock =
             self.engine.run(&prepared, &args, &mut self.session, &mut self.reply, environment, self.clock);
         if !is_alone {

@@ -84,6 +84,14 @@ impl Output {
         self.chunks.push_back(Chunk::Shared(Arc::clone(bytes)));
     }
 
+    /// Appends a reply that was written elsewhere, with the parts of it that are written later.
+    pub fn append(&mut self, reply: &[u8], mut slices: Vec<Slice>) {
+        let begin = self.buffer.len();
+        self.buffer.extend_from_slice(reply);
+        slices.iter_mut().for_each(|slice| slice.at += begin);
+        self.insert(slices);
+    }
+
     /// Puts the parts that are written later into their places in the buffer.
     pub fn insert(&mut self, slices: Vec<Slice>) {
         if self.chunks.is_empty() {

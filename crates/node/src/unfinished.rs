@@ -46,6 +46,11 @@ impl Unfinished {
         self.seen = self.buffer.len();
     }
 
+    /// Puts bytes here that were read elsewhere and have not been looked at.
+    pub fn put_back(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
     /// Bytes that have arrived since the rest of the last turn was kept.
     pub fn arrived(&self) -> usize {
         self.buffer.len() - self.seen
@@ -74,6 +79,8 @@ mod tests {
         assert_eq!(unfinished.capacity(), 0);
         unfinished.keep(&bytes[14..], 0);
         assert_eq!(unfinished.bytes(), b"*1");
+        unfinished.put_back(b"\r\n");
+        assert_eq!((unfinished.bytes(), unfinished.arrived()), (&b"*1\r\n"[..], 2));
     }
 
     #[test]

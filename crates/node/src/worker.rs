@@ -1,8 +1,8 @@
 //! One worker's half of the node: its connections, and what the reactor asks of it.
 //!
-//! What happens in a turn is in [`turn`], what happens without requests in [`upkeep`], what clients that cache are told
-//! in [`invalidation`], how messages reach subscribers in [`messages`], how clients wait in [`waiting`], and how what takes
-//! long is computed in [`computing`].
+//! What happens in a turn is in [`turn`] and, while a script is busy, in [`beside`]; what happens without requests in [`upkeep`],
+//! what clients that cache are told in [`invalidation`], how messages reach subscribers in [`messages`], how clients wait in
+//! [`waiting`], and how what takes long is computed in [`computing`].
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -20,6 +20,7 @@ use crate::node::Node;
 use crate::output::Output;
 use crate::unfinished::Unfinished;
 
+mod beside;
 mod clients;
 mod computing;
 mod invalidation;
@@ -31,6 +32,7 @@ mod waiting;
 
 use memory::Memory;
 use turn::Spare;
+pub use turn::TurnWithin;
 use upkeep::Upkeep;
 
 /// What was read from a connection in a turn.
@@ -55,7 +57,9 @@ struct Held {
 pub struct Worker<'n> {
     node: &'n Node,
     index: usize,
-    engine: engine::Worker<'n>,
+    engine: Box<engine::Worker<'n>>,
+    /// The engine of turns within a turn; `None` within one.
+    beside: Option<Box<engine::Worker<'n>>>,
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
     inputs: Vec<Input>,
@@ -88,11 +92,13 @@ impl<'n> Worker<'n> {
         let mut access = keyspace::Access::new(keyspace, WorkerId(index), seed);
         access.be_impatient();
         let (threads, shards) = (node.shared.identity.threads, keyspace.shards());
+        let within = keyspace::Access::within(keyspace, WorkerId(index), seed);
         let own = index * shards / threads..(index + 1) * shards / threads;
         Self {
             node,
             index,
-            engine: engine::Worker::new(access, index),
+            engine: Box::new(engine::Worker::new(access, index)),
+            beside: Some(Box::new(engine::Worker::beside_script(within, index))),
             connections: Vec::new(),
             free: Vec::new(),
             inputs: Vec::new(),
@@ -247,7 +253,9 @@ impl<'n> Worker<'n> {
 
     /// The next connection whose socket should be closed.
     pub fn next_finished(&mut self) -> Option<usize> {
-        self.finished.pop_front()
+        let runs = |number: usize| self.connections[number].as_ref().is_some_and(|other| other.is_running);
+        let at = self.finished.iter().position(|&number| !runs(number))?;
+        self.finished.remove(at)
     }
 
     /// A letter from another thread.

@@ -1,6 +1,6 @@
 //! One interpreter: a Lua state with the sandbox in it. A worker has one and runs scripts on it, one after the other.
 
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
@@ -318,9 +318,16 @@ fn set_hook(lua: &Lua, bridge: &Rc<Bridge>, instructions: u32) -> Result<()> {
 fn interrupt(lua: &Lua, bridge: &Rc<Bridge>, frame: &mlua::debug::Debug<'_>) -> Result<VmState> {
     make_room(lua, bridge)?;
     if bridge.ending.get() == Ending::None {
-        let verdict = bridge.slot.with(|caller| caller.interrupt()).unwrap_or(Verdict::GoOn);
-        let Verdict::Kill(text) = verdict else { return Ok(VmState::Continue) };
-        bridge.ending.set(Ending::Killed(text));
+        // A panic must not unwind through Lua; it waits in the bridge until the script has ended.
+        let asked = catch_unwind(AssertUnwindSafe(|| bridge.slot.with(|caller| caller.interrupt())));
+        bridge.ending.set(match asked {
+            Ok(None | Some(Verdict::GoOn)) => return Ok(VmState::Continue),
+            Ok(Some(Verdict::Kill(text))) => Ending::Killed(text),
+            Err(panic) => {
+                bridge.panic.replace(Some(panic));
+                Ending::Abandoned
+            }
+        });
     }
     // Whatever the script catches, its next instruction fails again. The sandbox's own bring the error to where it is answered.
     set_hook(lua, bridge, 1)?;

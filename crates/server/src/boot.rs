@@ -219,7 +219,7 @@ fn spawn_worker(index: usize, poll: Poll, shared: &Arc<Shared>) -> Result<thread
     spawn(&format!("{WORKER_NAME}{index}"), move || {
         let node = Arc::clone(&shared.node);
         let worker = Worker::new(&node, index, clock::entropy());
-        Reactor::new(index, poll, shared, worker).run();
+        Reactor::new(index, poll, shared).run(worker);
     })
 }
 

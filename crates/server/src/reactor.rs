@@ -11,18 +11,21 @@
 //!
 //! The bytes of a turn lie one after the other in an arena that belongs to the worker; a connection owns a
 //! buffer only while it holds half a request, hence an idle connection costs next to nothing.
+//!
+//! While a script is busy, the node calls back out of `execute` and the loop goes round once within its turn: it is the same turn,
+//! with an arena of its own, and the node does with it what is allowed then. New connections go to workers that are free.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token};
-use node::{Input, Now};
+use node::{Input, Now, Worker};
 use tracing::error;
 
 use crate::clock;
 use crate::shared::{Letter, Shared};
-use crate::socket::Stream;
+use crate::socket::{Endpoints, Stream};
 
 /// The token of the waker; connections count from 0.
 pub const WAKE: Token = Token(usize::MAX);
@@ -44,12 +47,14 @@ const SHORT: usize = 16 * 1024;
 const ADOPT_BUDGET: usize = 64;
 
 /// One worker thread's half of the shell; the other half is the node's worker.
-pub struct Reactor<'n> {
+pub struct Reactor {
     poll: Poll,
     index: usize,
     shared: Arc<Shared>,
-    worker: node::Worker<'n>,
+    /// The time of the turn.
+    now: Now,
     sockets: Vec<Option<Socket>>,
+    /// Empty while the node executes what is in it.
     arena: Box<[u8]>,
     /// Connections that may have bytes to read, each at most once.
     readable: Vec<usize>,
@@ -68,16 +73,16 @@ struct Socket {
     write_blocked: bool,
 }
 
-impl<'n> Reactor<'n> {
+impl Reactor {
     /// A reactor for worker `index` on a poll whose waker the worker's mailbox holds.
-    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>, worker: node::Worker<'n>) -> Self {
+    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>) -> Self {
         Self {
             poll,
             index,
             shared,
-            worker,
+            now: clock::now(),
             sockets: Vec::new(),
-            arena: vec![0; ARENA].into_boxed_slice(),
+            arena: Box::default(),
             readable: Vec::new(),
             letters: Vec::new(),
             arrivals: Vec::new(),
@@ -85,48 +90,60 @@ impl<'n> Reactor<'n> {
     }
 
     /// The thread's body: turns until shutdown, then a last one that flushes what is owed.
-    pub fn run(mut self) {
+    pub fn run(mut self, mut worker: Worker<'_>) {
         let mut events = Events::with_capacity(1024);
-        let mut now = clock::now();
         while !self.shared.is_stopping() {
-            let timeout = self.timeout(now);
-            if let Err(error) = self.poll.poll(&mut events, Some(timeout))
-                && error.kind() != ErrorKind::Interrupted
-            {
-                error!("worker {} cannot wait for events: {error}", self.index);
+            let timeout = self.timeout(&worker);
+            if !self.wait(&mut events, timeout) {
                 break;
             }
-            now = clock::now();
-            self.worker.begin_turn();
-            self.note(&events);
-            self.open_letters(now);
-            self.adopt_arrivals(now);
-            self.turn(now);
-            self.worker.end_turn();
+            worker.begin_turn();
+            self.go_round(&mut worker, &events);
+            worker.end_turn();
         }
-        self.drain();
+        self.drain(&mut worker);
     }
 
-    /// How long the poll may wait after the turn that began `now`: not at all while there is work left over.
-    fn timeout(&self, now: Now) -> Duration {
+    /// Waits for events; false if that is impossible.
+    fn wait(&mut self, events: &mut Events, timeout: Duration) -> bool {
+        if let Err(error) = self.poll.poll(events, Some(timeout))
+            && error.kind() != ErrorKind::Interrupted
+        {
+            error!("worker {} cannot wait for events: {error}", self.index);
+            return false;
+        }
+        self.now = clock::now();
+        true
+    }
+
+    /// Attends to all that has come.
+    fn go_round(&mut self, worker: &mut Worker<'_>, events: &Events) {
+        self.note(worker, events);
+        self.open_letters(worker);
+        self.adopt_arrivals(worker);
+        self.turn(worker);
+    }
+
+    /// How long the poll may wait after the last turn: not at all while there is work left over.
+    fn timeout(&self, worker: &Worker<'_>) -> Duration {
         let has_work = !self.readable.is_empty() || !self.arrivals.is_empty();
-        if has_work || self.worker.has_writable() || self.worker.has_inputs() {
+        if has_work || worker.has_writable() || worker.has_inputs() {
             return Duration::ZERO;
         }
-        Duration::from_nanos(self.worker.idle_ns(now))
+        Duration::from_nanos(worker.idle_ns(self.now))
     }
 
     /// Remembers what the events say.
-    fn note(&mut self, events: &Events) {
+    fn note(&mut self, worker: &mut Worker<'_>, events: &Events) {
         for event in events {
             let Some(socket) = self.sockets.get_mut(event.token().0).and_then(Option::as_mut) else {
                 continue;
             };
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 socket.read_closed |= event.is_read_closed() || event.is_error();
-                if socket.read_closed && self.worker.is_waiting(event.token().0) {
+                if socket.read_closed && worker.is_waiting(event.token().0) {
                     // Nobody reads it while its command waits, and so nobody would see that it has gone.
-                    self.worker.peer_closed(event.token().0);
+                    worker.peer_closed(event.token().0);
                 }
                 if !socket.readable {
                     socket.readable = true;
@@ -135,41 +152,43 @@ impl<'n> Reactor<'n> {
             }
             if event.is_writable() && socket.write_blocked {
                 socket.write_blocked = false;
-                self.worker.retry_write(event.token().0);
+                worker.retry_write(event.token().0);
             }
         }
     }
 
     /// Passes letters on to the node; new connections wait for [`Reactor::adopt_arrivals`].
-    fn open_letters(&mut self, now: Now) {
+    fn open_letters(&mut self, worker: &mut Worker<'_>) {
         self.shared.mailbox(self.index).take(&mut self.letters);
         for letter in self.letters.drain(..) {
             match letter {
                 Letter::Connection(..) => self.arrivals.push(letter),
-                Letter::Node(mail) => self.worker.receive(now, mail),
+                Letter::Node(mail) => worker.receive(self.now, mail),
                 Letter::Stop => {}
             }
         }
     }
 
-    /// Adopts new connections, a bounded number a turn.
-    fn adopt_arrivals(&mut self, now: Now) {
+    /// Adopts new connections, a bounded number a turn. A worker whose script is busy leaves them to one that is free.
+    fn adopt_arrivals(&mut self, worker: &mut Worker<'_>) {
         let adopted = self.arrivals.len().min(ADOPT_BUDGET);
         let arrivals: Vec<Letter> = self.arrivals.drain(..adopted).collect();
         for letter in arrivals {
-            if let Letter::Connection(stream, endpoints) = letter {
-                self.adopt(now, stream, &endpoints);
+            if let Some(other) = self.shared.pass_on(self.index) {
+                other.send(letter);
+            } else if let Letter::Connection(stream, endpoints) = letter {
+                self.adopt(worker, stream, &endpoints);
             }
         }
     }
 
     /// Registers a connection with the poll and the node under one number.
-    fn adopt(&mut self, now: Now, mut stream: Stream, endpoints: &crate::socket::Endpoints) {
-        let number = self.worker.open(now, &endpoints.peer, &endpoints.local, endpoints.is_unix);
+    fn adopt(&mut self, worker: &mut Worker<'_>, mut stream: Stream, endpoints: &Endpoints) {
+        let number = worker.open(self.now, &endpoints.peer, &endpoints.local, endpoints.is_unix);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut stream, Token(number), interest) {
             error!("cannot watch the connection from {}: {error}", endpoints.peer);
-            self.worker.close(number);
+            worker.close(number);
             self.shared.count_closed(self.index);
             return;
         }
@@ -181,26 +200,41 @@ impl<'n> Reactor<'n> {
     }
 
     /// Reads, executes, writes, ticks.
-    fn turn(&mut self, now: Now) {
-        self.resume();
-        let mut inputs = std::mem::take(self.worker.inputs());
-        self.read(&mut inputs);
+    fn turn<'n>(&mut self, worker: &mut Worker<'n>) {
+        self.resume(worker);
+        let mut inputs = std::mem::take(worker.inputs());
+        if self.arena.is_empty() {
+            self.arena = vec![0; ARENA].into_boxed_slice();
+        }
+        self.read(worker, &mut inputs);
         // Again: a request that was sent after another client's reply must not be answered before what that client's
         // command had to tell this worker (an invalidation, say).
-        self.open_letters(now);
-        self.worker.execute(now, &self.arena, &inputs);
+        self.open_letters(worker);
+        let arena = std::mem::take(&mut self.arena);
+        worker
+            .execute(self.now, &arena, &inputs, &mut |worker: &mut Worker<'n>| self.go_round_within(worker));
+        self.arena = arena;
         inputs.clear();
         // Letters and commands may have let further ones go on, which are for the next turn.
-        inputs.append(self.worker.inputs());
-        *self.worker.inputs() = inputs;
-        self.worker.tick(now);
-        self.write();
-        self.close_finished();
+        inputs.append(worker.inputs());
+        *worker.inputs() = inputs;
+        worker.tick(self.now);
+        self.write(worker);
+        self.close_finished(worker);
+    }
+
+    /// Goes round once while a command runs; returns the time.
+    fn go_round_within(&mut self, worker: &mut Worker<'_>) -> Now {
+        let mut events = Events::with_capacity(64);
+        if self.wait(&mut events, Duration::ZERO) {
+            self.go_round(worker, &events);
+        }
+        self.now
     }
 
     /// Takes up connections whose input waited (for the log, or a pause) and that have bytes to read.
-    fn resume(&mut self) {
-        while let Some(number) = self.worker.next_resumed() {
+    fn resume(&mut self, worker: &mut Worker<'_>) {
+        while let Some(number) = worker.next_resumed() {
             if self.sockets[number].as_ref().is_some_and(|socket| socket.readable)
                 && !self.readable.contains(&number)
             {
@@ -210,14 +244,14 @@ impl<'n> Reactor<'n> {
     }
 
     /// Reads every readable connection once, into the arena or, if it holds half a request, behind that.
-    fn read(&mut self, inputs: &mut Vec<Input>) {
+    fn read(&mut self, worker: &mut Worker<'_>, inputs: &mut Vec<Input>) {
         let mut filled = 0;
         let mut left = Vec::new();
         for number in std::mem::take(&mut self.readable) {
             let Some(socket) = self.sockets[number].as_mut() else { continue };
-            if !self.worker.wants_input(number) {
-                if socket.read_closed && self.worker.is_waiting(number) {
-                    self.worker.peer_closed(number);
+            if !worker.wants_input(number) {
+                if socket.read_closed && worker.is_waiting(number) {
+                    worker.peer_closed(number);
                 }
                 continue; // it stays `readable` and comes back through `resume`
             }
@@ -225,14 +259,14 @@ impl<'n> Reactor<'n> {
                 left.push(number);
                 continue;
             }
-            let result = match self.worker.unfinished_input(number) {
+            let result = match worker.unfinished_input(number) {
                 Some(pending) => read_behind(&mut socket.stream, pending),
                 None => socket.stream.read(&mut self.arena[filled..filled + READ_BUDGET]),
             };
             match result {
-                Ok(0) => self.worker.peer_closed(number),
+                Ok(0) => worker.peer_closed(number),
                 Ok(count) => {
-                    let in_arena = self.worker.unfinished_input(number).is_none();
+                    let in_arena = worker.unfinished_input(number).is_none();
                     let range = if in_arena { filled..filled + count } else { 0..0 };
                     filled += range.len();
                     inputs.push(Input { connection: number, range });
@@ -246,7 +280,7 @@ impl<'n> Reactor<'n> {
                     left.push(number);
                     continue;
                 }
-                Err(_) => self.worker.peer_closed(number),
+                Err(_) => worker.peer_closed(number),
             }
             socket.readable = false;
         }
@@ -254,8 +288,8 @@ impl<'n> Reactor<'n> {
     }
 
     /// Sends what each connection may send now. Those that are owed much take turns.
-    fn write(&mut self) {
-        let mut writable = self.worker.take_writable();
+    fn write(&mut self, worker: &mut Worker<'_>) {
+        let mut writable = worker.take_writable();
         let mut budget = TURN_BUDGET;
         let mut served = Vec::new();
         for number in writable.drain(..) {
@@ -263,28 +297,28 @@ impl<'n> Reactor<'n> {
             if socket.write_blocked {
                 continue;
             }
-            let output = self.worker.output(number);
+            let output = worker.output(number);
             if budget == 0 && (output.len() > SHORT || output.is_being_made()) {
-                self.worker.retry_write(number);
+                worker.retry_write(number);
                 continue;
             }
             let (sent, cost) = write_some(&mut socket.stream, output);
             budget = budget.saturating_sub(cost);
             match sent {
-                Ok(Sent::All) => self.worker.written(number),
+                Ok(Sent::All) => worker.written(number),
                 Ok(Sent::Blocked) => socket.write_blocked = true,
                 Ok(Sent::BudgetSpent) => served.push(number),
-                Err(_) => self.worker.peer_closed(number),
+                Err(_) => worker.peer_closed(number),
             }
         }
         // Behind those that had to wait.
-        served.into_iter().for_each(|number| self.worker.retry_write(number));
-        self.worker.return_writable(writable);
+        served.into_iter().for_each(|number| worker.retry_write(number));
+        worker.return_writable(writable);
     }
 
     /// Drops the sockets of connections that the node has finished with.
-    fn close_finished(&mut self) {
-        while let Some(number) = self.worker.next_finished() {
+    fn close_finished(&mut self, worker: &mut Worker<'_>) {
+        while let Some(number) = worker.next_finished() {
             if let Some(mut socket) = self.sockets[number].take() {
                 if socket.readable {
                     self.readable.retain(|&other| other != number);
@@ -292,18 +326,17 @@ impl<'n> Reactor<'n> {
                 // Closing the descriptor deregisters it as well; an error changes nothing.
                 let _ = self.poll.registry().deregister(&mut socket.stream);
             }
-            self.worker.close(number);
+            worker.close(number);
             self.shared.count_closed(self.index);
         }
     }
 
     /// After the stop: what was executed is answered, as far as the peers take it without waiting.
-    fn drain(&mut self) {
-        let now = clock::now();
-        self.worker.stop(now);
+    fn drain(&mut self, worker: &mut Worker<'_>) {
+        worker.stop(clock::now());
         // Each round brings every connection nearer to its end, to a full socket or to a broken one.
-        while self.worker.has_writable() {
-            self.write();
+        while worker.has_writable() {
+            self.write(worker);
         }
     }
 }

@@ -53,15 +53,28 @@ impl Shared {
     /// The mailbox of the worker with the fewest connections, which counts one more from now on. A worker whose script is busy is
     /// taken only if all are.
     pub fn least_loaded(&self) -> &Mailbox<Letter> {
-        let running = &self.node.shared.running;
         let (_, entry) = self
             .workers
             .iter()
             .enumerate()
-            .min_by_key(|(index, entry)| (running.is_busy(*index), entry.connections.load(Ordering::Relaxed)))
+            .min_by_key(|(index, entry)| (self.is_busy(*index), entry.connections.load(Ordering::Relaxed)))
             .expect("a server has at least one worker");
         entry.connections.fetch_add(1, Ordering::Relaxed);
         &entry.mailbox
+    }
+
+    /// The mailbox of a worker that is free, for a new connection of one that is not; it counts there from now on.
+    pub fn pass_on(&self, worker: usize) -> Option<&Mailbox<Letter>> {
+        let someone_is_free = || (0..self.workers.len()).any(|index| !self.is_busy(index));
+        if !self.is_busy(worker) || !someone_is_free() {
+            return None;
+        }
+        self.count_closed(worker);
+        Some(self.least_loaded())
+    }
+
+    fn is_busy(&self, worker: usize) -> bool {
+        self.node.shared.running.is_busy(worker)
     }
 
     /// A worker has closed one of its connections.

@@ -2,24 +2,21 @@
 
 use std::collections::VecDeque;
 
-use keyspace::{Access, Touched};
+use keyspace::Touched;
 use smallvec::SmallVec;
 use stdx::time::UnixMs;
 
 use super::{End, Name, Waiter};
 use crate::command::Outcome;
-use crate::context::{Context, tell_observers};
+use crate::context::{Context, Tools, tell_observers};
 use crate::error::Error;
 use crate::execute::{Written, account_ended, call};
 use crate::gate::{self, Request};
-use crate::host::Host;
 use crate::permission;
-use crate::pubsub::Desk;
 use crate::reply::Reply;
-use crate::scripting::Interpreters;
 use crate::session::Session;
 use crate::shared::Shared;
-use crate::tracking::{Invalidations, Place};
+use crate::tracking::Place;
 
 /// Clients served in one go; others get their turn before the rest.
 const AT_ONCE: usize = 256;
@@ -70,6 +67,17 @@ impl Feeder {
         }
     }
 
+    /// Sets aside what the command that runs has made ready, while others run in between.
+    pub(crate) fn set_aside(&mut self) -> VecDeque<Name> {
+        std::mem::take(&mut self.ready)
+    }
+
+    /// Takes it back. What the others have left is put off.
+    pub(crate) fn take_back(&mut self, ready: VecDeque<Name>) {
+        let others = std::mem::replace(&mut self.ready, ready);
+        self.later.extend(others);
+    }
+
     /// Whether some keys were put off, or became ready when nobody's command ran.
     #[inline]
     pub fn has_later(&self) -> bool {
@@ -98,18 +106,6 @@ enum Fed {
     Contended,
 }
 
-/// What serving takes: a worker's parts, without a client.
-pub(crate) struct Serving<'c, 'k> {
-    pub(crate) access: &'c mut Access<'k>,
-    pub(crate) shared: &'c Shared,
-    pub(crate) host: &'c dyn Host,
-    pub(crate) invalidations: &'c mut Invalidations,
-    pub(crate) desk: &'c mut Desk,
-    pub(crate) interpreters: &'c mut Interpreters,
-    pub(crate) feeder: &'c mut Feeder,
-    pub(crate) out_of_memory: bool,
-}
-
 impl Context<'_, '_> {
     /// Serves those who wait for what the command, or the transaction, has made ready, as far as it is locked.
     #[inline]
@@ -117,17 +113,15 @@ impl Context<'_, '_> {
         if self.feeder.ready.is_empty() {
             return;
         }
-        let Self { access, shared, host, invalidations, desk, interpreters, feeder, .. } = self;
-        let own = invalidations.set_own_aside();
-        let (host, out_of_memory) = (*host, self.out_of_memory);
-        Serving { access, shared, host, invalidations, desk, interpreters, feeder, out_of_memory }.ready();
+        let own = self.invalidations.set_own_aside();
+        self.tools().0.serve_ready();
         self.invalidations.take_own_back(own);
     }
 }
 
-impl<'k> Serving<'_, 'k> {
+impl<'k> Tools<'_, 'k> {
     /// Serves those whose keys are ready, and those whose keys became ready by that.
-    fn ready(&mut self) {
+    fn serve_ready(&mut self) {
         let mut left = AT_ONCE;
         while let Some(name) = self.feeder.ready.pop_front() {
             if !self.serve(&name, &mut left) {
@@ -147,7 +141,7 @@ impl<'k> Serving<'_, 'k> {
             return Some(self.access.now()); // a busy script holds one of them
         }
         self.feeder.ready.extend(waiter.keys.iter().map(|key| key.name.clone()));
-        self.ready();
+        self.serve_ready();
         let look_again = waiter.wait.look_again.filter(|_| waiter.end().is_none());
         let next = look_again.and_then(|look_again| {
             let mut session = waiter.facts.session(self.shared);
@@ -159,27 +153,13 @@ impl<'k> Serving<'_, 'k> {
 
     /// A context for the command of a waiter.
     fn context<'a>(&'a mut self, waiter: &Waiter, session: &'a mut Session) -> Context<'a, 'k> {
-        let Self { access, shared, host, invalidations, desk, interpreters, feeder, out_of_memory } = self;
-        Context {
-            access,
-            session,
-            shared,
-            host: *host,
-            invalidations,
-            desk,
-            interpreters,
-            feeder,
-            row: waiter.row,
-            in_transaction: false,
-            out_of_memory: *out_of_memory,
-            is_served: true,
-            first_key: None,
-        }
+        let context = Context::new(self.lend(), session, waiter.row);
+        Context { is_served: true, ..context }
     }
 
     /// Serves those who were put off, each key once, and those whose keys have gone without a command, since they were due or
     /// evicted. Nothing is locked.
-    pub(crate) fn later(&mut self) {
+    pub(crate) fn serve_later(&mut self) {
         self.feeder.later.append(&mut self.feeder.ready);
         for _ in 0..self.feeder.later.len() {
             let Some(name) = self.feeder.later.pop_front() else { return };
@@ -193,7 +173,7 @@ impl<'k> Serving<'_, 'k> {
                 continue;
             }
             self.feeder.ready.push_back(name);
-            self.ready();
+            self.serve_ready();
             self.access.unlock();
         }
     }
@@ -275,11 +255,12 @@ fn run(context: &mut Context<'_, '_>, waiter: &Waiter, out: &mut Vec<u8>) {
 fn check(context: &Context<'_, '_>, waiter: &Waiter) -> Outcome {
     let args = waiter.args.as_args();
     let (session, shared) = (&*context.session, context.shared);
-    let out_of_memory = context.out_of_memory;
-    let result = gate::check(&Request { row: &waiter.row, args: &args, session, shared, out_of_memory });
+    let (row, out_of_memory) = (&waiter.row, context.out_of_memory);
+    let result =
+        gate::check(&Request { row, args: &args, session, shared, out_of_memory, beside_script: false });
     if let Err(Error::NoPermission(denial, _)) = &result {
         let place = permission::place_of(session);
-        permission::note_refusal(session, shared, (&waiter.row, &args), *denial, place, context.access.now());
+        permission::note_refusal(session, shared, (row, &args), *denial, place, context.access.now());
     }
     result
 }

@@ -15,7 +15,8 @@ const FLAGS: Flags = Flags::NOSCRIPT
     .and(Flags::STALE)
     .and(Flags::SKIP_MONITOR)
     .and(Flags::NO_MANDATORY_KEYS)
-    .and(Flags::ALONE);
+    .and(Flags::ALONE)
+    .and(Flags::RUNS_SCRIPTS);
 pub(super) const WRITES: Flags = FLAGS.and(Flags::MAY_REPLICATE);
 pub(super) const READS: Flags = FLAGS.and(Flags::READONLY);
 pub(super) const COMPLEXITY: &str = "Depends on the script";

@@ -192,6 +192,9 @@ fn shutdown(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
             Error::Static("ERR No shutdown in progress.")
         });
     }
+    if how.save != Some(false) && ctx.shared.running.busy().is_some() {
+        return Err(Error::Static(ctx.shared.running.busy_text())); // what it has locked cannot be saved
+    }
     let _ = reply; // a server that ends answers nothing
     ctx.host.shutdown(ctx.access, how).map_err(|reason| Error::Text(format!("ERR {reason}")))
 }

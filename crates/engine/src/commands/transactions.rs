@@ -27,7 +27,12 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     Command::new("EXEC", Group::Transactions, 1, exec)
         .flags(
-            Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::SKIP_SLOWLOG).and(Flags::ALONE),
+            Flags::NOSCRIPT
+                .and(Flags::LOADING)
+                .and(Flags::STALE)
+                .and(Flags::SKIP_SLOWLOG)
+                .and(Flags::ALONE)
+                .and(Flags::RUNS_SCRIPTS),
         )
         .doc("1.2.0", "Depends on the commands in the transaction", "Executes all queued commands.", ""),
     Command::new("DISCARD", Group::Transactions, 1, discard).flags(FLAGS).doc(

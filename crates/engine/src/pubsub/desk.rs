@@ -12,11 +12,20 @@ pub type Receivers = Arc<BTreeSet<usize>>;
 #[derive(Debug, Default)]
 pub struct Desk {
     subscribers: [HashMap<Name, Receivers>; Kind::ALL.len()],
-    /// Published to the worker's own connections: those that were subscribed at that moment.
+    published: Published,
+}
+
+/// Messages that wait for the end of the command that has published them, or of the turn.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    /// For the worker's own connections: those that were subscribed at that moment.
     own: Vec<(Arc<Message>, Receivers)>,
-    /// Published to other workers.
+    /// For other workers.
     others: Vec<(usize, Arc<Message>)>,
 }
+
+/// How many messages of each sort wait.
+pub(crate) type Mark = (usize, usize);
 
 impl Desk {
     pub(super) fn add(&mut self, kind: Kind, name: Name, number: usize) {
@@ -44,23 +53,35 @@ impl Desk {
         directory.address(is_shard, channel, payload, |worker, subscribers, message| {
             count += subscribers;
             if worker != own {
-                self.others.push((worker, Arc::clone(message)));
+                self.published.others.push((worker, Arc::clone(message)));
             } else if let Some(receivers) = self.receivers(message) {
-                self.own.push((Arc::clone(message), receivers));
+                self.published.own.push((Arc::clone(message), receivers));
             }
         });
         count
     }
 
     /// How many messages wait.
-    pub(crate) fn mark(&self) -> (usize, usize) {
-        (self.own.len(), self.others.len())
+    pub(crate) fn mark(&self) -> Mark {
+        (self.published.own.len(), self.published.others.len())
     }
 
     /// Forgets the messages that were published since a mark.
-    pub(crate) fn rewind(&mut self, (own, others): (usize, usize)) {
-        self.own.truncate(own);
-        self.others.truncate(others);
+    pub(crate) fn rewind(&mut self, (own, others): Mark) {
+        self.published.own.truncate(own);
+        self.published.others.truncate(others);
+    }
+
+    /// Sets aside the messages that were published since a mark.
+    pub(crate) fn set_aside(&mut self, (own, others): Mark) -> Published {
+        let Published { own: to_own, others: to_others } = &mut self.published;
+        Published { own: to_own.split_off(own), others: to_others.split_off(others) }
+    }
+
+    /// Takes them back, behind what has been published since.
+    pub(crate) fn take_back(&mut self, published: Published) {
+        self.published.own.extend(published.own);
+        self.published.others.extend(published.others);
     }
 
     /// The connections that are subscribed to the name of a message.
@@ -71,16 +92,16 @@ impl Desk {
     /// Whether something waits for the worker's own connections.
     #[inline]
     pub fn has_own(&self) -> bool {
-        !self.own.is_empty()
+        !self.published.own.is_empty()
     }
 
     /// What has been published to the worker's own connections since the last call.
     pub fn take_own(&mut self) -> Vec<(Arc<Message>, Receivers)> {
-        std::mem::take(&mut self.own)
+        std::mem::take(&mut self.published.own)
     }
 
     /// What has been published to other workers since the last call, with their numbers.
     pub fn take_others(&mut self) -> Vec<(usize, Arc<Message>)> {
-        std::mem::take(&mut self.others)
+        std::mem::take(&mut self.published.others)
     }
 }

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::execute::{account_called, call};
 use crate::gate::OUT_OF_MEMORY;
 use crate::permission;
+use crate::pubsub::Mark;
 use crate::reply::Reply;
 use crate::table::{Row, Table, table};
 
@@ -26,15 +27,20 @@ pub(super) struct Calls<'r, 'c, 'k> {
     ctx: &'r mut Context<'c, 'k>,
     job: &'r Job<'r>,
     read_only: bool,
-    /// The messages that had been published before.
-    published: (usize, usize),
+    /// Where its messages begin among those that wait.
+    published: Mark,
     /// What had been told of keys before.
     told: usize,
     /// Whether the script may use memory although there is no more.
     allows_oom: bool,
     /// Changes of data before it ran.
     changes: u64,
+    /// When the worker's other clients are to be served next, if it is busy.
+    serves_others_at_ns: u64,
 }
+
+/// The least between two turns of a worker's other clients, in which the script goes on.
+const PAUSE_NS: u64 = 1_000_000;
 
 impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
     pub(super) fn new(ctx: &'r mut Context<'c, 'k>, job: &'r Job<'r>) -> Self {
@@ -46,7 +52,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         // One that ended in a panic may have left its own.
         ctx.access.keep();
         ctx.shared.running.begin(ctx.access.worker().0, (ctx.shared.clock)());
-        Self { ctx, job, read_only, published, told, allows_oom, changes }
+        Self { ctx, job, read_only, published, told, allows_oom, changes, serves_others_at_ns: 0 }
     }
 
     /// The script has ended: what it did is final, or undone.
@@ -160,6 +166,28 @@ fn changes_other_databases(row: &Row, args: &Args<'_>) -> bool {
     names
 }
 
+impl Calls<'_, '_, '_> {
+    /// The script may have run for so long that others need not wait for it any more.
+    fn look_at_the_clock(&mut self, now_ns: u64) {
+        let (job, kind) = (self.job, self.job.kind());
+        let shared = self.ctx.shared;
+        let times = (now_ns, shared.hot.busy_nanoseconds.load(Ordering::Relaxed));
+        let worker = self.ctx.access.worker().0;
+        let Some(took) = shared.running.becomes_busy(worker, times, (kind, job.name, job.command)) else {
+            return;
+        };
+        self.ctx.access.declare_busy(true);
+        let text = format!(
+            "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the {} \
+             command. Script name is: {}.",
+            took / 1_000_000,
+            kind.killer(),
+            job.name,
+        );
+        self.ctx.host.log_of_script(3, &text);
+    }
+}
+
 impl Caller for Calls<'_, '_, '_> {
     fn call(&mut self, words: &Words, protocol: Protocol, reply: &mut Vec<u8>) -> Called {
         let args = Args::new(words.buffer(), words.ranges());
@@ -183,23 +211,15 @@ impl Caller for Calls<'_, '_, '_> {
     }
 
     fn interrupt(&mut self) -> Verdict {
-        let (shared, worker) = (self.ctx.shared, self.ctx.access.worker().0);
-        let threshold_ns = shared.hot.busy_nanoseconds.load(Ordering::Relaxed);
-        let (job, kind) = (self.job, self.job.kind());
-        let times = ((shared.clock)(), threshold_ns);
-        if let Some(took) = shared.running.becomes_busy(worker, times, (kind, job.name, job.command)) {
-            self.ctx.access.declare_busy(true);
-            let text = format!(
-                "Slow script detected: still in execution after {} milliseconds. You can try killing the script using the \
-                 {} command. Script name is: {}.",
-                took / 1_000_000,
-                kind.killer(),
-                job.name,
-            );
-            self.ctx.host.log_of_script(3, &text);
+        let (worker, now_ns) = (self.ctx.access.worker().0, (self.ctx.shared.clock)());
+        self.look_at_the_clock(now_ns);
+        let running = &self.ctx.shared.running;
+        if running.is_busy(worker) && now_ns >= self.serves_others_at_ns {
+            self.ctx.serve_others(&mut self.published);
+            self.serves_others_at_ns = (self.ctx.shared.clock)() + PAUSE_NS;
         }
-        if shared.running.is_killed(worker) {
-            return Verdict::Kill(kind.killed_text());
+        if self.ctx.shared.running.is_killed(worker) {
+            return Verdict::Kill(self.job.kind().killed_text());
         }
         Verdict::GoOn
     }

@@ -59,6 +59,9 @@ impl Worker<'_> {
     /// Makes room for what comes. Called inside a batch, with nothing locked; `clock` is brought forward.
     #[inline]
     pub(super) fn make_room(&mut self, clock: &mut u64) {
+        if self.engine.is_beside_script() {
+            return; // what might need memory is refused
+        }
         if let Some(limit) = self.node.shared.meter.limit() {
             self.keep_below(limit, clock);
         } else if self.memory.limit != 0 {

@@ -30,9 +30,14 @@ impl Worker<'_> {
     /// Posts what has happened to keys, also to this worker itself: its mailbox may hold what others have caused before.
     pub(super) fn publish_events(&mut self) {
         if self.engine.access.has_told() {
-            let Shared { notifications, keyspace, pubsub, .. } = &*self.node.shared;
-            notifications.publish(keyspace, pubsub, |messages| self.post(messages));
+            self.publish_all_events();
         }
+    }
+
+    /// The same, whoever has caused what is there.
+    pub(super) fn publish_all_events(&self) {
+        let Shared { notifications, keyspace, pubsub, .. } = &*self.node.shared;
+        notifications.publish(keyspace, pubsub, |messages| self.post(messages));
     }
 
     fn post(&self, messages: Vec<(usize, Arc<Message>)>) {

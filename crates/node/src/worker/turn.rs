@@ -7,19 +7,23 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use engine::client::PauseMode;
 use engine::execute::GROUP;
 use engine::statistics::add;
-use engine::{Args, Prepared, Reply};
+use engine::{Args, Environment, Prepared, Reply};
 use keyspace::LogPosition;
 use resp::{Decoded, Limits, Protocol};
 
 use super::{Held, Input, Worker, mark_writable};
 use crate::Now;
 
+/// Serves a worker's clients within a turn, one command of which takes long; returns the time at its end.
+pub type TurnWithin<'a, 'n> = dyn FnMut(&mut Worker<'n>) -> Now + 'a;
+
 /// A request of the group that is being gathered.
-struct Gathered {
-    connection: usize,
-    prepared: Prepared,
+pub(super) struct Gathered {
+    pub(super) connection: usize,
+    pub(super) prepared: Prepared,
     /// Its bytes: a buffer of the turn, and where in it they begin.
     source: usize,
     begin: usize,
@@ -28,8 +32,8 @@ struct Gathered {
 }
 
 /// The bytes and arguments of one turn.
-struct Buffers<'a> {
-    arena: &'a [u8],
+pub(super) struct Buffers<'a> {
+    pub(super) arena: &'a [u8],
     /// Half requests that were completed, and the texts of inline requests.
     owned: Vec<Vec<u8>>,
     /// The ranges of all arguments.
@@ -37,12 +41,16 @@ struct Buffers<'a> {
 }
 
 /// The state of one turn.
-struct Turn<'a> {
-    now: Now,
-    buffers: Buffers<'a>,
+pub(super) struct Turn<'a, 'n> {
+    pub(super) now: Now,
+    pub(super) buffers: Buffers<'a>,
     group: Vec<Gathered>,
     /// The clock after the last command.
-    clock: u64,
+    pub(super) clock: u64,
+    /// What was read, and how much of it has been taken up.
+    pub(super) inputs: &'a [Input],
+    pub(super) taken: usize,
+    pub(super) within: &'a mut TurnWithin<'a, 'n>,
 }
 
 /// Lists that a worker keeps from turn to turn for their memory.
@@ -64,7 +72,7 @@ impl Buffers<'_> {
         Args::new(&self.bytes(source)[begin..], &self.ranges[args.clone()])
     }
 
-    fn args_of(&self, gathered: &Gathered) -> Args<'_> {
+    pub(super) fn args_of(&self, gathered: &Gathered) -> Args<'_> {
         self.args(gathered.source, gathered.begin, &gathered.args)
     }
 }
@@ -81,9 +89,10 @@ enum Step {
     Forget,
 }
 
-impl Worker<'_> {
-    /// Runs all complete requests of a turn.
-    pub fn execute(&mut self, now: Now, arena: &[u8], inputs: &[Input]) {
+impl<'n> Worker<'n> {
+    /// Runs all complete requests of a turn. `within` is called, any number of times, while a script is busy; it may do all that
+    /// is done between two turns, and turns.
+    pub fn execute(&mut self, now: Now, arena: &[u8], inputs: &[Input], within: &mut TurnWithin<'_, 'n>) {
         if inputs.is_empty() {
             return;
         }
@@ -94,8 +103,9 @@ impl Worker<'_> {
         self.make_room(&mut clock);
         let spare = std::mem::take(&mut self.spare);
         let buffers = Buffers { arena, owned: Vec::new(), ranges: spare.ranges };
-        let mut turn = Turn { now, buffers, group: spare.group, clock };
-        for input in inputs {
+        let mut turn = Turn { now, buffers, group: spare.group, clock, inputs, taken: 0, within };
+        while let Some(input) = turn.inputs.get(turn.taken) {
+            turn.taken += 1;
             self.take_input(&mut turn, input);
         }
         self.run_group(&mut turn);
@@ -103,11 +113,12 @@ impl Worker<'_> {
         self.count_turn(inputs.len(), turn.clock.saturating_sub(clock));
         turn.buffers.ranges.clear();
         self.spare = Spare { ranges: turn.buffers.ranges, group: turn.group };
-        self.finish_turn(now, inputs, before);
+        let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
+        self.finish_turn(turn.now, inputs, own);
     }
 
     /// Decodes the requests of one connection and gathers them.
-    fn take_input(&mut self, turn: &mut Turn<'_>, input: &Input) {
+    fn take_input(&mut self, turn: &mut Turn<'_, 'n>, input: &Input) {
         let number = input.connection;
         let Some(connection) = self.connections[number].as_mut() else { return };
         let statistics = &self.node.shared.statistics[self.index];
@@ -165,7 +176,7 @@ impl Worker<'_> {
     /// Decodes one request and gathers it.
     fn next_request(
         &mut self,
-        turn: &mut Turn<'_>,
+        turn: &mut Turn<'_, 'n>,
         number: usize,
         source: usize,
         range: Range<usize>,
@@ -210,7 +221,7 @@ impl Worker<'_> {
     /// a pause, or until there is room in memory.
     fn gather(
         &mut self,
-        turn: &mut Turn<'_>,
+        turn: &mut Turn<'_, 'n>,
         number: usize,
         (source, begin): (usize, usize),
         args: Range<usize>,
@@ -221,8 +232,8 @@ impl Worker<'_> {
             self.refuse_http(turn.now, number);
             return None;
         }
-        let pause = self.node.shared.clients.paused(turn.now.unix);
-        if pause.is_some() || self.memory.is_crowded() {
+        let (pause, is_crowded) = self.what_holds_back(turn.now);
+        if pause.is_some() || is_crowded {
             // What is held back depends on what ran before, such as a MULTI.
             self.run_group(turn);
         }
@@ -231,7 +242,7 @@ impl Worker<'_> {
         let session = &connection.session;
         let is_held = pause
             .is_some_and(|mode| prepared.is_paused(mode, &args_now, session, &self.node.shared))
-            || self.memory.is_crowded() && prepared.needs_memory(session);
+            || is_crowded && prepared.needs_memory(session);
         if is_held {
             connection.session.record.blocked.store(true, Ordering::Relaxed);
             return None;
@@ -251,48 +262,70 @@ impl Worker<'_> {
         Some(())
     }
 
+    /// A pause, and whether there is no room in memory. Beside a script nothing is held back: what that could concern is refused.
+    #[inline]
+    fn what_holds_back(&self, now: Now) -> (Option<PauseMode>, bool) {
+        if self.engine.is_beside_script() {
+            return (None, false);
+        }
+        (self.node.shared.clients.paused(now.unix), self.memory.is_crowded())
+    }
+
     /// Locks, runs in order, unlocks.
-    fn run_group(&mut self, turn: &mut Turn<'_>) {
-        let Turn { now, buffers, group, clock } = turn;
+    fn run_group(&mut self, turn: &mut Turn<'_, 'n>) {
+        let mut group = std::mem::take(&mut turn.group);
         if !group.is_empty() {
-            self.make_room(clock);
+            self.make_room(&mut turn.clock);
         }
         let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
         let apart = !is_alone && self.engine.lease().is_err();
-        for gathered in &mut *group {
-            let Some(connection) = self.connections[gathered.connection].as_mut() else { continue };
-            if connection.session.closing || connection.is_finished {
-                continue;
-            }
-            let args = buffers.args_of(gathered);
-            let (session, out) = (&mut connection.session, connection.output.buffer());
-            let environment = (&*self.node.shared, self.node as &dyn engine::Host);
-            let changes = self.engine.access.counters.changes;
-            *clock = if apart {
-                self.engine.run_apart(&mut gathered.prepared, &args, session, out, environment, *clock)
-            } else {
-                self.engine.run(&gathered.prepared, &args, session, out, environment, *clock)
-            };
-            connection.session.has_changed |= self.engine.access.counters.changes != changes;
-            if !self.engine.slices.is_empty() {
-                connection.output.insert(self.engine.slices.take());
-            }
-            if connection.is_waiting() {
-                self.begin_wait(*now, gathered.connection);
-            }
-            if self.engine.feeder.has_answers() {
-                self.deliver_own_answers();
-            }
-            if self.engine.desk.has_own() {
-                self.deliver_own(*now);
-            }
+        for gathered in &mut group {
+            self.run_gathered(turn, gathered, apart);
         }
         group.clear();
+        turn.group = group;
         if !is_alone {
             self.engine.release();
         }
         if self.engine.feeder.has_later() {
             self.feed_later();
+        }
+    }
+
+    /// Runs a request of the group, for which its keys are locked unless each locks `apart`.
+    #[inline]
+    fn run_gathered(&mut self, turn: &mut Turn<'_, 'n>, gathered: &mut Gathered, apart: bool) {
+        let number = gathered.connection;
+        let Some(connection) = self.connections[number].as_mut() else { return };
+        if connection.session.closing || connection.is_finished {
+            return;
+        }
+        let changes = self.engine.access.counters.changes;
+        if gathered.prepared.may_run_scripts() && !self.engine.is_beside_script() {
+            self.run_with_others(turn, gathered);
+        } else {
+            let args = turn.buffers.args_of(gathered);
+            let (session, out) = (&mut connection.session, connection.output.buffer());
+            let environment = Environment { shared: &self.node.shared, host: self.node, meanwhile: None };
+            turn.clock = if apart {
+                self.engine.run_apart(&mut gathered.prepared, &args, session, out, environment, turn.clock)
+            } else {
+                self.engine.run(&gathered.prepared, &args, session, out, environment, turn.clock)
+            };
+        }
+        let Some(connection) = self.connections[number].as_mut() else { return };
+        connection.session.has_changed |= self.engine.access.counters.changes != changes;
+        if !self.engine.slices.is_empty() {
+            connection.output.insert(self.engine.slices.take());
+        }
+        if connection.is_waiting() {
+            self.begin_wait(turn.now, number);
+        }
+        if self.engine.feeder.has_answers() {
+            self.deliver_own_answers();
+        }
+        if self.engine.desk.has_own() {
+            self.deliver_own(turn.now);
         }
     }
 
@@ -339,10 +372,10 @@ impl Worker<'_> {
         self.publish_events();
     }
 
-    /// The end of a turn: effects go to the append-only file, replies to their sockets.
-    fn finish_turn(&mut self, now: Now, inputs: &[Input], before: LogPosition) {
+    /// The end of a turn, or of what has run of it: effects go to the append-only file, replies to their sockets. `own` is the
+    /// place in the log behind what it has changed.
+    pub(super) fn finish_turn(&mut self, now: Now, inputs: &[Input], own: Option<LogPosition>) {
         self.hand_everything_out(now);
-        let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
         let waits_for = self.node.unreleased(self.index, own);
         for input in inputs {
             self.settle(now, input.connection, waits_for);

@@ -54,16 +54,8 @@ impl Worker<'_> {
     /// Work that is not asked for by a request: due keys, timeouts, memory. Called once a turn.
     pub fn tick(&mut self, now: Now) {
         self.end_waits(now);
-        self.compute(now);
-        self.look_again(now);
-        if self.engine.feeder.has_later() {
-            self.feed_between(now);
-        }
-        if now.monotonic_ns >= self.upkeep.next_expiry_ns {
-            self.expire(now);
-        }
-        if self.memory.is_evicting() {
-            self.keep_limit(now);
+        if !self.engine.is_beside_script() {
+            self.advance(now); // a script has locked what this is about
         }
         if now.monotonic_ns < self.upkeep.next_tick_ns {
             return;
@@ -85,6 +77,21 @@ impl Worker<'_> {
             }
             self.close_idle(now);
             self.close_slow_readers(now);
+        }
+    }
+
+    /// Work on data, a little each turn.
+    fn advance(&mut self, now: Now) {
+        self.compute(now);
+        self.look_again(now);
+        if self.engine.feeder.has_later() {
+            self.feed_between(now);
+        }
+        if now.monotonic_ns >= self.upkeep.next_expiry_ns {
+            self.expire(now);
+        }
+        if self.memory.is_evicting() {
+            self.keep_limit(now);
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod accesses;
 mod accounts;
+mod beside;
 mod blocking;
 mod caches;
 mod clients;

@@ -108,6 +108,11 @@ impl World {
         Peer { worker, number }
     }
 
+    /// A worker, and the time.
+    pub(crate) fn worker(&mut self, index: usize) -> (&mut Worker<'static>, Now) {
+        (&mut self.workers[index], self.now)
+    }
+
     /// Turns the clock, and lets every worker do what is due.
     pub(crate) fn pass_ms(&mut self, milliseconds: u64) {
         self.now.unix = UnixMs(self.now.unix.0 + milliseconds as i64);
@@ -137,13 +142,15 @@ impl World {
             }
             None => 0..bytes.len(),
         };
-        worker.execute(self.now, bytes, &[Input { connection: peer.number, range }]);
+        let now = self.now;
+        worker.execute(now, bytes, &[Input { connection: peer.number, range }], &mut |_| now);
     }
 
     /// A worker's turn in which no connection sends anything; those whose input waited go on.
     pub(crate) fn turn(&mut self, worker: usize) {
         let inputs = std::mem::take(self.workers[worker].inputs());
-        self.workers[worker].execute(self.now, &[], &inputs);
+        let now = self.now;
+        self.workers[worker].execute(now, &[], &inputs, &mut |_| now);
     }
 
     /// Everything that a connection may read, which it reads.
@@ -217,7 +224,8 @@ impl World {
     /// Lets connections go on whose input waited.
     pub(crate) fn resume(&mut self, worker: usize) {
         let inputs = std::mem::take(self.workers[worker].inputs());
-        self.workers[worker].execute(self.now, &[], &inputs);
+        let now = self.now;
+        self.workers[worker].execute(now, &[], &inputs, &mut |_| now);
     }
 
     /// The peer ends its connection.

@@ -6,6 +6,7 @@
 
 mod appending;
 mod bad_inputs;
+mod busy;
 mod command_table;
 mod content;
 mod crash;
