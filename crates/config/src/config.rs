@@ -273,6 +273,9 @@ impl Config {
         for (&(param, known), (_, text)) in named.iter().zip(pairs) {
             let words = split_words(&param.row().kind, text);
             next.assign(param, &words).map_err(|reason| ConfigError::refused(known, reason))?;
+            if let Some(lack) = param.row().lack(&next.print(param)) {
+                return Err(ConfigError::refused(known, format!("{}; {}", lack.reason, lack.remedy)));
+            }
         }
         let mut changed: Vec<Param> = named.into_iter().map(|(param, _)| param).collect();
         changed.sort_unstable();

@@ -14,8 +14,10 @@ standard input (`-`), the file named as the first argument (in TOML when it ends
 the defaults below. A directive of a stronger source replaces those of weaker ones. An unknown name or a bad value stops the start.
 
 \"Change\" says when a value may change: at the **start** only, at **any time** by CONFIG SET, at any time but **not while loading**
-data, or **if allowed** by `enable-protected-configs`. Parameters under \"no effect\" are checked, kept and shown, so that files
-and tools written for Redis and Valkey work, but change nothing here yet. A name in brackets is an older one for the same parameter.
+data, or **if allowed** by `enable-protected-configs`. Parameters under \"no effect\" tune what is done otherwise here, or belong to
+what is not there: they are checked, kept and shown, so that files and tools written for Redis and Valkey work, but change nothing.
+Parameters under \"not offered\" ask for what users rely on and this server does not have: a value that does so stops the start with
+file, line and reason, and CONFIG SET refuses it. A name in brackets is an older one for the same parameter.
 
 Users are defined by lines `user NAME RULE ..` in the syntax of redis.conf, or in the file that `aclfile` names, but not in both.
 The rules are those of ACL SETUSER in Redis 8 (`on >password ~keys* %R~read* &channel +@read -@dangerous (..)`), and `db=0,1`,
@@ -29,11 +31,35 @@ pub fn markdown() -> String {
     for rows in TABLE.chunk_by(|row, next| row.group == next.group) {
         write_rows(&mut page, &format!("\n## {}\n", rows[0].group), rows, Effect::Acts);
     }
+    write_lacks(&mut page);
     page.push_str("\n## No effect\n");
     for rows in TABLE.chunk_by(|row, next| row.group == next.group) {
         write_rows(&mut page, &format!("\n### {}\n", rows[0].group), rows, Effect::Accepted);
     }
     page
+}
+
+/// The parameters whose values are refused, with the reasons.
+fn write_lacks(page: &mut String) {
+    page.push_str(
+        "\n## Not offered\n\n| name | harmless | meaning | why not, and what to do |\n|---|---|---|---|\n",
+    );
+    for row in TABLE {
+        let Effect::Lacks(lack) = row.effect else { continue };
+        let harmless: Vec<String> = [row.default]
+            .iter()
+            .chain(lack.harmless)
+            .map(|value| if value.is_empty() { "(empty)".to_owned() } else { format!("`{value}`") })
+            .collect();
+        let (harmless, name) = (harmless.join(", "), named(row));
+        writeln!(page, "| {name} | {harmless} | {} | {}; {} |", row.doc, lack.reason, lack.remedy)
+            .expect("a String takes any text");
+    }
+}
+
+/// The name of a row with its second one.
+fn named(row: &Parameter) -> String {
+    if row.alias.is_empty() { format!("`{}`", row.name) } else { format!("`{}` (`{}`)", row.name, row.alias) }
 }
 
 fn write_rows(page: &mut String, heading: &str, rows: &[Parameter], effect: Effect) {
@@ -44,11 +70,7 @@ fn write_rows(page: &mut String, heading: &str, rows: &[Parameter], effect: Effe
     page.push_str(heading);
     page.push_str("\n| name | value | default | change | meaning |\n|---|---|---|---|---|\n");
     for row in rows {
-        let name = if row.alias.is_empty() {
-            format!("`{}`", row.name)
-        } else {
-            format!("`{}` (`{}`)", row.name, row.alias)
-        };
+        let name = named(row);
         let default = if row.default.is_empty() { String::new() } else { format!("`{}`", row.default) };
         writeln!(page, "| {name} | {} | {default} | {} | {} |", row.kind, change(row.change), row.doc)
             .expect("a String takes any text");

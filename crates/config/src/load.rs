@@ -116,7 +116,22 @@ pub fn load(inputs: &mut Inputs<'_>) -> Result<Action, LoadError> {
     for source in [environment, options] {
         loader.apply_all(source, 0)?;
     }
-    Ok(Action::Start(Box::new(loader.loaded)))
+    let loaded = loader.loaded;
+    refuse_what_lacks(&loaded)?;
+    Ok(Action::Start(Box::new(loaded)))
+}
+
+/// Refuses a value that asks for what is not here, unless a stronger source has taken it back.
+fn refuse_what_lacks(loaded: &Loaded) -> Result<(), LoadError> {
+    let mut set = loaded.origins.iter().rev();
+    let lacking = set.find_map(|(param, place)| {
+        let value = loaded.config.print(*param);
+        let lack = param.row().lack(&value)?;
+        let text = format!("{} {}", param.name(), String::from_utf8_lossy(&value));
+        let directive = Directive::from_words(param.name(), Vec::new(), place.clone()).written(text);
+        Some(directive.error(lack.reason, lack.remedy))
+    });
+    lacking.map_or(Ok(()), Err)
 }
 
 /// Whether the name of a file says that it holds TOML.

@@ -1,6 +1,7 @@
 //! What the table says about one parameter, and finding it by name.
 
 use crate::kind::Kind;
+use crate::lack::Lack;
 use crate::table::{OTHER_NAMES, Param, TABLE};
 
 /// When a parameter may change.
@@ -25,8 +26,11 @@ pub enum Change {
 pub enum Effect {
     /// It has.
     Acts,
-    /// It is checked, kept and shown, so that files and tools written for Redis work, but it changes nothing.
+    /// It is checked, kept and shown, so that files and tools written for Redis work, but it changes nothing, and nobody comes to
+    /// harm by that.
     Accepted,
+    /// Whoever sets it relies on what is not here: values that ask for it are refused.
+    Lacks(&'static Lack),
 }
 
 /// A row of the table.
@@ -56,6 +60,14 @@ impl Parameter {
     /// Whether only the start can set it.
     pub fn is_immutable(&self) -> bool {
         matches!(self.change, Change::Startup | Change::HiddenStartup)
+    }
+
+    /// What is missing for the value that `text` prints, if something is.
+    pub(crate) fn lack(&self, text: &[u8]) -> Option<&'static Lack> {
+        let Effect::Lacks(lack) = self.effect else { return None };
+        let is_harmless = text == self.default.as_bytes()
+            || lack.harmless.iter().any(|harmless| harmless.as_bytes() == text);
+        (!is_harmless).then_some(lack)
     }
 
     /// Whether only an exact name finds it in CONFIG GET.

@@ -2,7 +2,7 @@
 //! `docs/configuration.md` all derive from it; a parameter is added by adding its line.
 //!
 //! The columns: variant of `Param`, name, second name (empty for none), kind, default as text, when it may change, whether
-//! it acts, meaning. The macro only writes the line twice, as an enum variant and as a table row, so that a parameter is
+//! it acts (or is accepted, or lacks what it asks for), meaning. The macro only writes the line twice, as an enum variant and as a table row, so that a parameter is
 //! addressed by a typed name and found by an array index.
 
 use crate::kind::Kind::{
@@ -11,7 +11,9 @@ use crate::kind::Kind::{
     SavePoints as SAVE_POINTS, YesNo as YES_NO,
 };
 use crate::kind::TextRule;
-use crate::parameter::{Change, Effect, Parameter};
+use crate::lack;
+use crate::parameter::Effect::{self, Accepted, Acts};
+use crate::parameter::{Change, Parameter};
 
 const INT_MIN: i64 = i32::MIN as i64;
 const INT_MAX: i64 = i32::MAX as i64;
@@ -26,6 +28,9 @@ const FILE_NAME: Kind = Kind::Text(TextRule::FileName);
 const DIRECTORY: Kind = Kind::Text(TextRule::NotEmpty);
 const HOST_NAME: Kind = Kind::Text(TextRule::HostName);
 
+const fn lacks(lack: &'static lack::Lack) -> Effect {
+    Effect::Lacks(lack)
+}
 const fn integer(min: i64, max: i64) -> Kind {
     Kind::Integer { min, max }
 }
@@ -107,7 +112,7 @@ pub(crate) const IGNORED_DIRECTIVES: &[&str] = &[
 
 macro_rules! parameters {
     ($([$group:literal] $($variant:ident, $name:literal, $alias:literal, $kind:expr, $default:literal,
-        $change:ident, $effect:ident, $doc:literal;)*)*) => {
+        $change:ident, $effect:expr, $doc:literal;)*)*) => {
         /// A parameter, by name: the typed address of its value in a [`Config`](crate::Config).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Param { $($(#[doc = $doc] $variant,)*)* }
@@ -115,7 +120,7 @@ macro_rules! parameters {
         /// Every parameter, in the order of [`Param`].
         pub static TABLE: &[Parameter] = &[$($(Parameter {
             param: Param::$variant, group: $group, name: $name, alias: $alias, kind: $kind, default: $default,
-            change: Change::$change, effect: Effect::$effect, doc: $doc,
+            change: Change::$change, effect: $effect, doc: $doc,
         },)*)*];
     };
 }
@@ -134,16 +139,16 @@ parameters! {
         Maxclients, "maxclients", "", integer(1, UINT_MAX), "10000", Runtime, Acts, "Most client connections served at the same time.";
         MaxNewConnectionsPerCycle, "max-new-connections-per-cycle", "", integer(1, 1000), "10", Runtime, Acts, "Connections a worker accepts before it serves its clients again.";
         MaxNewTlsConnectionsPerCycle, "max-new-tls-connections-per-cycle", "", integer(1, 1000), "1", Runtime, Accepted, "TLS connections a worker accepts before it serves its clients again.";
-        BindSourceAddr, "bind-source-addr", "", TEXT, "", Runtime, Accepted, "Address that outgoing connections start from.";
-        SocketMarkId, "socket-mark-id", "", integer(0, UINT_MAX), "0", Startup, Accepted, "Mark set on listening sockets for the packet filter.";
+        BindSourceAddr, "bind-source-addr", "", TEXT, "", Runtime, lacks(&lack::SOURCE_ADDRESS), "Address that outgoing connections start from.";
+        SocketMarkId, "socket-mark-id", "", integer(0, UINT_MAX), "0", Startup, lacks(&lack::SOCKET_MARK), "Mark set on listening sockets for the packet filter.";
     ["Threads and process"]
         Threads, "threads", "", integer(0, 1024), "0", Startup, Acts, "Worker threads that serve clients; 0 takes one for each core the process may use.";
         IoThreads, "io-threads", "", integer(1, 128), "1", Startup, Accepted, "Threads for socket I/O in Redis; see `threads`.";
         Hz, "hz", "", clamped(1, 500), "10", Runtime, Acts, "How often a second background work such as expiry is done.";
         DynamicHz, "dynamic-hz", "", YES_NO, "yes", Runtime, Accepted, "Raise `hz` with the number of clients.";
-        Daemonize, "daemonize", "", YES_NO, "no", Startup, Accepted, "Run in the background; a service manager does this better.";
-        Supervised, "supervised", "", choice(SUPERVISED), "no", Startup, Accepted, "Which service manager is told that the server is ready.";
-        Pidfile, "pidfile", "", TEXT, "", Startup, Acts, "File that holds the process id while the server runs.";
+        Daemonize, "daemonize", "", YES_NO, "no", Startup, Acts, "Run in the background. The command returns when the server is ready, or says why it is not; a service manager does this better.";
+        Supervised, "supervised", "", choice(SUPERVISED), "no", Startup, Acts, "Which service manager is told that the server is ready and when it ends: systemd, or `auto` to tell it where it asks for that. Upstart is not told.";
+        Pidfile, "pidfile", "", TEXT, "", Startup, Acts, "File that holds the process id while the server runs; in the background it is `/var/run/redis.pid` unless named.";
         SetProcTitle, "set-proc-title", "", YES_NO, "yes", Startup, Accepted, "Show the address and the mode in the process title.";
         ProcTitleTemplate, "proc-title-template", "", TEXT, "{title} {listen-addr} {server-mode}", Runtime, Accepted, "Form of the process title.";
         DisableThp, "disable-thp", "", YES_NO, "yes", Startup, Accepted, "Turn transparent huge pages off for this process.";
@@ -154,14 +159,14 @@ parameters! {
         AofRewriteCpulist, "aof-rewrite-cpulist", "aof_rewrite_cpulist", TEXT, "", Startup, Accepted, "Cores for rewriting the append-only file.";
         BgsaveCpulist, "bgsave-cpulist", "bgsave_cpulist", TEXT, "", Startup, Accepted, "Cores for saving snapshots.";
         JemallocBgThread, "jemalloc-bg-thread", "", YES_NO, "yes", Runtime, Accepted, "Let the allocator return memory in a thread of its own.";
-        LocaleCollate, "locale-collate", "", TEXT, "", Runtime, Accepted, "Locale that SORT ALPHA compares by.";
+        LocaleCollate, "locale-collate", "", TEXT, "", Runtime, lacks(&lack::COLLATION), "Locale that SORT ALPHA compares by.";
         IgnoreWarnings, "ignore-warnings", "", TEXT, "", Runtime, Accepted, "Warnings at the start that are not to stop the server.";
     ["Logging and diagnosis"]
         Loglevel, "loglevel", "", choice(LOG_LEVEL), "notice", Runtime, Acts, "How much is logged.";
         Logfile, "logfile", "", TEXT, "", Startup, Acts, "File to log to; empty for standard output. When it is moved away, the next line begins a new one.";
         LogfileMaxSize, "logfile-max-size", "", memory(0, LONG_MAX_BYTES), "0", Hidden, Acts, "Size at which the log file is renamed, with a number behind its name, and a new one begun; 0 never does.";
         LogfileMaxFiles, "logfile-max-files", "", integer(0, 1000), "5", Hidden, Acts, "Renamed log files that are kept.";
-        SyslogEnabled, "syslog-enabled", "", YES_NO, "no", Startup, Accepted, "Log to syslog too.";
+        SyslogEnabled, "syslog-enabled", "", YES_NO, "no", Startup, lacks(&lack::SYSLOG), "Log to syslog too.";
         SyslogIdent, "syslog-ident", "", TEXT, "redis", Startup, Accepted, "Name used in syslog.";
         SyslogFacility, "syslog-facility", "", choice(SYSLOG_FACILITY), "local0", Startup, Accepted, "Facility used in syslog.";
         AlwaysShowLogo, "always-show-logo", "", YES_NO, "no", Startup, Accepted, "Print a banner at the start even when the log is no terminal.";
@@ -210,14 +215,14 @@ parameters! {
         Appendfilename, "appendfilename", "", FILE_NAME, "appendonly.aof", Startup, Acts, "Base name of the files.";
         Appenddirname, "appenddirname", "", FILE_NAME, "appendonlydir", Startup, Acts, "Directory of the files, inside `dir`.";
         Appendfsync, "appendfsync", "", choice(APPEND_FSYNC), "everysec", Runtime, Acts, "When written changes are forced to the disk.";
-        NoAppendfsyncOnRewrite, "no-appendfsync-on-rewrite", "", YES_NO, "no", Runtime, Accepted, "Do not force to the disk while the file is rewritten.";
+        NoAppendfsyncOnRewrite, "no-appendfsync-on-rewrite", "", YES_NO, "no", Runtime, Accepted, "Do not force to the disk while the file is rewritten; a rewrite here does not get in the way.";
         AutoAofRewritePercentage, "auto-aof-rewrite-percentage", "", integer(0, INT_MAX), "100", Runtime, Acts, "Growth in percent since the last rewrite that starts the next; 0 starts none.";
         AutoAofRewriteMinSize, "auto-aof-rewrite-min-size", "", memory(0, LONG_MAX_BYTES), "67108864", Runtime, Acts, "Size below which the file is not rewritten by itself.";
         AofLoadTruncated, "aof-load-truncated", "", YES_NO, "yes", Runtime, Acts, "Load a file whose end is cut off, up to the last complete command.";
         AofUseRdbPreamble, "aof-use-rdb-preamble", "", YES_NO, "yes", Runtime, Acts, "Begin a rewritten file with a snapshot in RDB format.";
         AofTimestampEnabled, "aof-timestamp-enabled", "", YES_NO, "no", Runtime, Acts, "Note the time in the file, for recovery to a point in time.";
         AofRewriteIncrementalFsync, "aof-rewrite-incremental-fsync", "", YES_NO, "yes", Runtime, Accepted, "Force a rewritten file to the disk in steps.";
-        AofDisableAutoGc, "aof-disable-auto-gc", "", YES_NO, "no", Hidden, Accepted, "Keep files that a rewrite has replaced.";
+        AofDisableAutoGc, "aof-disable-auto-gc", "", YES_NO, "no", Hidden, lacks(&lack::HISTORY_FILES), "Keep files that a rewrite has replaced.";
     ["Snapshots"]
         Dir, "dir", "", DIRECTORY, "./", Protected, Acts, "Working directory, where data files are.";
         Dbfilename, "dbfilename", "", FILE_NAME, "dump.rdb", Protected, Acts, "Name of the snapshot file.";
@@ -239,8 +244,8 @@ parameters! {
         SetMaxIntsetEntries, "set-max-intset-entries", "", integer(0, LONG_MAX), "512", Runtime, Acts, "Most members of a set of integers kept as one packed block.";
         SetMaxListpackEntries, "set-max-listpack-entries", "", integer(0, LONG_MAX), "128", Runtime, Acts, "Most members of a set kept as one packed block.";
         SetMaxListpackValue, "set-max-listpack-value", "", integer(0, LONG_MAX), "64", Runtime, Acts, "Longest member in such a block.";
-        ZsetMaxListpackEntries, "zset-max-listpack-entries", "zset-max-ziplist-entries", integer(0, LONG_MAX), "128", Runtime, Accepted, "Most members of a sorted set kept as one packed block.";
-        ZsetMaxListpackValue, "zset-max-listpack-value", "zset-max-ziplist-value", memory(0, LONG_MAX_BYTES), "64", Runtime, Accepted, "Longest member in such a block.";
+        ZsetMaxListpackEntries, "zset-max-listpack-entries", "zset-max-ziplist-entries", integer(0, LONG_MAX), "128", Runtime, Acts, "Most members of a sorted set kept as one packed block.";
+        ZsetMaxListpackValue, "zset-max-listpack-value", "zset-max-ziplist-value", memory(0, LONG_MAX_BYTES), "64", Runtime, Acts, "Longest member in such a block.";
         HllSparseMaxBytes, "hll-sparse-max-bytes", "", memory(0, LONG_MAX_BYTES), "3000", Runtime, Acts, "Size up to which a HyperLogLog stays sparse.";
         StreamNodeMaxBytes, "stream-node-max-bytes", "", memory(0, LONG_MAX_BYTES), "4096", Runtime, Acts, "Bytes of one block of a stream.";
         StreamNodeMaxEntries, "stream-node-max-entries", "", integer(0, LONG_MAX), "100", Runtime, Acts, "Entries of one block of a stream.";
@@ -261,7 +266,7 @@ parameters! {
     ["Scripts"]
         BusyReplyThreshold, "busy-reply-threshold", "lua-time-limit", integer(0, LONG_MAX), "5000", Runtime, Acts, "Milliseconds after which a script is busy: what wants its keys is answered with BUSY, and it can be killed; 0 = never.";
     ["Replication"]
-        Replicaof, "replicaof", "slaveof", REPLICA_OF, "", Startup, Accepted, "Host and port of the primary to follow; empty for none.";
+        Replicaof, "replicaof", "slaveof", REPLICA_OF, "", Startup, lacks(&lack::PRIMARY), "Host and port of the primary to follow; empty for none.";
         Masterauth, "masterauth", "", BYTES, "", Runtime, Accepted, "Password for the primary.";
         Masteruser, "masteruser", "", TEXT, "", Runtime, Accepted, "User for the primary.";
         ReplicaReadOnly, "replica-read-only", "slave-read-only", YES_NO, "yes", Runtime, Accepted, "Refuse writes from clients on a replica.";
@@ -283,11 +288,11 @@ parameters! {
         ReplDisklessSyncDelay, "repl-diskless-sync-delay", "", integer(0, INT_MAX), "5", Runtime, Accepted, "Seconds to wait for more replicas before a full synchronisation.";
         ReplDisklessSyncMaxReplicas, "repl-diskless-sync-max-replicas", "", integer(0, INT_MAX), "0", Runtime, Accepted, "Replicas that end this wait; 0 waits the whole time.";
         ReplDisklessLoad, "repl-diskless-load", "", choice(DISKLESS_LOAD), "disabled", NotLoading, Accepted, "How a replica loads a full synchronisation.";
-        MinReplicasToWrite, "min-replicas-to-write", "min-slaves-to-write", integer(0, INT_MAX), "0", Runtime, Accepted, "Replicas without which writes are refused.";
+        MinReplicasToWrite, "min-replicas-to-write", "min-slaves-to-write", integer(0, INT_MAX), "0", Runtime, lacks(&lack::REPLICAS), "Replicas without which writes are refused.";
         MinReplicasMaxLag, "min-replicas-max-lag", "min-slaves-max-lag", integer(0, INT_MAX), "10", Runtime, Accepted, "Seconds of lag up to which a replica counts.";
         PropagationErrorBehavior, "propagation-error-behavior", "", choice(PROPAGATION_ERROR), "ignore", Runtime, Accepted, "What happens when a replicated command fails.";
     ["Cluster"]
-        ClusterEnabled, "cluster-enabled", "", YES_NO, "no", Startup, Accepted, "Run as a node of a cluster.";
+        ClusterEnabled, "cluster-enabled", "", YES_NO, "no", Startup, lacks(&lack::CLUSTER), "Run as a node of a cluster.";
         ClusterConfigFile, "cluster-config-file", "", NOT_EMPTY, "nodes.conf", Startup, Accepted, "File that holds the state of the cluster.";
         ClusterNodeTimeout, "cluster-node-timeout", "", integer(0, LONG_MAX), "15000", Runtime, Accepted, "Milliseconds of silence after which a node counts as failed.";
         ClusterPort, "cluster-port", "", integer(0, 65_535), "0", Startup, Accepted, "Port of the cluster bus; 0 adds 10000 to `port`.";
@@ -309,7 +314,7 @@ parameters! {
         ClusterCompatibilitySampleRatio, "cluster-compatibility-sample-ratio", "", integer(0, 100), "0", Runtime, Accepted, "Percent of commands checked for use in a cluster.";
         ClusterPingInterval, "cluster-ping-interval", "", integer(0, LONG_MAX), "0", Hidden, Accepted, "Milliseconds between two pings on the bus.";
     ["TLS"]
-        TlsPort, "tls-port", "", integer(0, 65_535), "0", Runtime, Accepted, "TLS port to listen on; 0 turns TLS off.";
+        TlsPort, "tls-port", "", integer(0, 65_535), "0", Runtime, lacks(&lack::TLS), "TLS port to listen on; 0 turns TLS off.";
         TlsCertFile, "tls-cert-file", "", TEXT, "", Runtime, Accepted, "Certificate of the server.";
         TlsKeyFile, "tls-key-file", "", TEXT, "", Runtime, Accepted, "Private key of the server.";
         TlsKeyFilePass, "tls-key-file-pass", "", TEXT, "", Runtime, Accepted, "Passphrase of that key.";
@@ -320,8 +325,8 @@ parameters! {
         TlsCaCertFile, "tls-ca-cert-file", "", TEXT, "", Runtime, Accepted, "Certificates that are trusted.";
         TlsCaCertDir, "tls-ca-cert-dir", "", TEXT, "", Runtime, Accepted, "Directory of certificates that are trusted.";
         TlsAuthClients, "tls-auth-clients", "", choice(TLS_AUTH), "yes", Runtime, Accepted, "Whether clients must show a certificate.";
-        TlsReplication, "tls-replication", "", YES_NO, "no", Runtime, Accepted, "Use TLS for replication.";
-        TlsCluster, "tls-cluster", "", YES_NO, "no", Runtime, Accepted, "Use TLS on the cluster bus.";
+        TlsReplication, "tls-replication", "", YES_NO, "no", Runtime, lacks(&lack::TLS), "Use TLS for replication.";
+        TlsCluster, "tls-cluster", "", YES_NO, "no", Runtime, lacks(&lack::TLS), "Use TLS on the cluster bus.";
         TlsProtocols, "tls-protocols", "", TEXT, "", Runtime, Accepted, "Protocol versions that are allowed.";
         TlsCiphers, "tls-ciphers", "", TEXT, "", Runtime, Accepted, "Ciphers up to TLS 1.2.";
         TlsCiphersuites, "tls-ciphersuites", "", TEXT, "", Runtime, Accepted, "Cipher suites of TLS 1.3.";
@@ -349,19 +354,19 @@ parameters! {
         DualChannelReplicationEnabled, "dual-channel-replication-enabled", "", YES_NO, "no", Hidden, Accepted, "Synchronise over two connections.";
         ExtendedRedisCompatibility, "extended-redis-compatibility", "", YES_NO, "no", Hidden, Accepted, "Answer with Redis's name and version.";
         HashSeed, "hash-seed", "", TEXT, "", HiddenStartup, Accepted, "Fixed seed of the hash function.";
-        ImportMode, "import-mode", "", YES_NO, "no", Hidden, Accepted, "Keep expired keys while data is imported.";
+        ImportMode, "import-mode", "", YES_NO, "no", Hidden, lacks(&lack::IMPORTS), "Keep expired keys while data is imported.";
         LogFormat, "log-format", "", choice(LOG_FORMAT), "legacy", Hidden, Acts, "Form of a log line: as Redis writes it, as key and value, or as JSON.";
         LogTimestampFormat, "log-timestamp-format", "", choice(LOG_TIMESTAMP), "legacy", Hidden, Acts, "Form of the time in a log line, which is UTC.";
         Mptcp, "mptcp", "", YES_NO, "no", HiddenStartup, Accepted, "Listen with multipath TCP.";
         PrefetchBatchMaxSize, "prefetch-batch-max-size", "", integer(0, 128), "16", Hidden, Accepted, "Commands whose keys are fetched together; fixed here.";
         RdbVersionCheck, "rdb-version-check", "", choice(RDB_VERSION_CHECK), "strict", Hidden, Accepted, "Whether snapshots of unknown versions are refused.";
-        RdmaBind, "rdma-bind", "", words(16), "", Hidden, Accepted, "Addresses for RDMA.";
+        RdmaBind, "rdma-bind", "", words(16), "", Hidden, lacks(&lack::RDMA), "Addresses for RDMA.";
         RdmaCompletionVector, "rdma-completion-vector", "", integer(-1, 1024), "-1", HiddenStartup, Accepted, "Completion vector for RDMA.";
-        RdmaPort, "rdma-port", "", integer(0, 65_535), "0", Hidden, Accepted, "Port for RDMA.";
+        RdmaPort, "rdma-port", "", integer(0, 65_535), "0", Hidden, lacks(&lack::RDMA), "Port for RDMA.";
         RdmaRxSize, "rdma-rx-size", "", integer(65_536, 16_777_216), "1048576", HiddenStartup, Accepted, "Receive buffer for RDMA.";
         ReplMptcp, "repl-mptcp", "", YES_NO, "no", HiddenStartup, Accepted, "Replicate over multipath TCP.";
         SlotMigrationMaxFailoverReplBytes, "slot-migration-max-failover-repl-bytes", "", integer(-1, LONG_MAX), "0", Hidden, Accepted, "Pending bytes at which a slot migration may finish.";
         TlsAuthClientsUser, "tls-auth-clients-user", "", choice(TLS_USER), "off", Hidden, Accepted, "Field of the certificate that names the user.";
         TlsAutoReloadInterval, "tls-auto-reload-interval", "", integer(0, INT_MAX), "0", Hidden, Accepted, "Seconds between two looks for new certificates.";
-        Unixsocketgroup, "unixsocketgroup", "", TEXT, "", HiddenStartup, Accepted, "Group that owns the unix socket.";
+        Unixsocketgroup, "unixsocketgroup", "", TEXT, "", HiddenStartup, lacks(&lack::SOCKET_GROUP), "Group that owns the unix socket.";
 }

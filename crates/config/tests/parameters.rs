@@ -120,6 +120,12 @@ fn refusals_have_redis_words() {
             "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
         ),
         ("databases", "5", "can't set immutable config"),
+        (
+            "tls-port",
+            "6380",
+            "this server does not speak TLS yet; remove the line, and put a proxy that ends TLS, such as stunnel, before \
+             `port` or `unixsocket`",
+        ),
         ("dbfilename", "a", "can't set protected config"),
     ];
     for (name, value, reason) in cases {

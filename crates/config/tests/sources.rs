@@ -184,6 +184,37 @@ fn a_refusal_names_place_directive_reason_and_remedy() {
 }
 
 #[test]
+fn what_asks_for_something_that_is_not_there_is_refused_with_its_place_and_a_remedy() {
+    for (line, parts) in [
+        ("tls-port 6380", &["does not speak TLS", "proxy"][..]),
+        ("TLS-Cluster yes", &["tls-cluster yes", "does not speak TLS"]),
+        ("cluster-enabled yes", &["node of a cluster", "remove the line"]),
+        ("slaveof 10.0.0.1 6379", &["replicaof 10.0.0.1 6379", "cannot follow", "MIGRATE"]),
+        ("min-slaves-to-write 1", &["min-replicas-to-write 1", "no replicas"]),
+        ("syslog-enabled yes", &["syslog", "logfile"]),
+        ("locale-collate de_DE.UTF-8", &["compares bytes"]),
+        ("aof-disable-auto-gc yes", &["always removed"]),
+        ("unixsocketgroup web", &["to a group", "setgid"]),
+        ("bind-source-addr 10.0.0.1", &["outgoing connections"]),
+    ] {
+        let world = World::default().file("a.conf", format!("port 1\n{line}\nhz 20\n"));
+        let refusal = world.refusal(&["a.conf"]);
+        assert!(refusal.contains("file 'a.conf', line 2: >>> '"), "{refusal}");
+        for part in parts {
+            assert!(refusal.contains(part), "{part:?} is not in {refusal}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_may_be_named_as_long_as_it_is_not_asked_for() {
+    let lines = "tls-port 0\ntls-cert-file a.crt\ncluster-enabled no\nreplicaof no one\nmasterauth x\nlocale-collate C\n";
+    assert_eq!(conf(lines).integer(Param::TlsPort), 0);
+    let world = World::default().file("a.conf", "tls-port 6380");
+    assert_eq!(world.start(&["a.conf", "--tls-port", "0"]).config.integer(Param::TlsPort), 0);
+}
+
+#[test]
 fn a_refusal_quotes_what_was_written() {
     for (content, parts) in [
         ("[tls]\nport = 'x'\n", &["line 2", ">>> 'port = 'x''", "tls-port takes"][..]),
@@ -285,7 +316,10 @@ fn files_of_many_versions_load() {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let loaded = World::default().file(name, std::fs::read(&path).unwrap()).start(&[name]);
+        // What they ask for and is not there is taken back.
+        let absent = ["--tls-port", "0", "--replicaof", "no", "one"];
+        let arguments = [&[name][..], &absent, &["--min-replicas-to-write", "0"]].concat();
+        let loaded = World::default().file(name, std::fs::read(&path).unwrap()).start(&arguments);
         assert!(loaded.origins.len() > 10, "{name}");
         count += 1;
     }
@@ -308,7 +342,7 @@ fn toml_says_the_same_as_redis_syntax() {
         [client-output-buffer-limit]
         pubsub = '1mb 1mb 1'
         [tls]
-        port = 7001
+        auth-clients = 'no'
         [tls.session]
         caching = false
     ";
@@ -323,7 +357,7 @@ fn toml_says_the_same_as_redis_syntax() {
         latency-tracking-info-percentiles 50 99.9
         requirepass 'two words'
         client-output-buffer-limit pubsub 1mb 1mb 1
-        tls-port 7001
+        tls-auth-clients no
         tls-session-caching no
     ";
     let loaded = World::default().file("a.toml", toml).start(&["a.toml"]);
