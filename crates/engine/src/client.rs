@@ -110,11 +110,31 @@ pub struct ClientRecord {
 impl ClientRecord {
     /// Its line in CLIENT LIST.
     pub fn line(&self, now: UnixMs) -> String {
+        self.text(now, &self.names.lock())
+    }
+
+    /// The same for the log, which may have to do without what users have named (`hide-user-data-from-log`).
+    pub fn log_line(&self, now: UnixMs, hides: bool) -> String {
+        let names = self.names.lock().clone();
+        if !hides {
+            return self.text(now, &names);
+        }
+        let hidden = "*redacted*".to_owned();
+        let names = ClientNames {
+            name: hidden.clone(),
+            user: hidden.clone().into_bytes(),
+            library: hidden.clone(),
+            library_version: hidden,
+            ..names
+        };
+        self.text(now, &names)
+    }
+
+    fn text(&self, now: UnixMs, names: &ClientNames) -> String {
         let command = match self.command.load(Ordering::Relaxed).checked_sub(1) {
             Some(index) => Table::full_name(&table().rows()[index]),
             None => "NULL".to_owned(),
         };
-        let names = self.names.lock().clone();
         let get = |value: &AtomicUsize| value.load(Ordering::Relaxed);
         let seconds = |since: i64| (now.0 - since).max(0) / 1000;
         format!(
@@ -129,7 +149,7 @@ impl ClientRecord {
             names.name,
             seconds(self.created.0),
             seconds(self.active.load(Ordering::Relaxed)),
-            self.flags(&names),
+            self.flags(names),
             self.database.load(Ordering::Relaxed),
             get(&self.subscriptions[0]),
             get(&self.subscriptions[1]),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use acl::Users;
 use config::{Config, MemoryLimit, Param};
 use engine::Shared;
-use engine::client::PauseMode;
+use engine::client::{ClientRecord, PauseMode};
 use engine::commandlog::Topic;
 use engine::host::Shutdown;
 use engine::shared::Identity;
@@ -19,7 +19,7 @@ use crate::Now;
 use crate::connection::Connection;
 use crate::eviction;
 use crate::machine::{Dead, Holding, Image, Machine};
-use crate::output_limit::{self, OutputLimit};
+use crate::output_limit::OutputLimit;
 
 /// Who has an access to the keyspace besides the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -390,9 +390,15 @@ impl Node {
             || limit.is_exceeded(waiting, since, now.monotonic_ns);
         if exceeds {
             self.shared.clients.output_limit_disconnections.fetch_add(1, Ordering::Relaxed);
-            self.machine.warn(&output_limit::complaint(&connection.session.record, now.unix));
+            let client = self.log_line(&connection.session.record, now.unix);
+            self.machine.warn(&format!("Client {client} closed for overcoming of output buffer limits."));
         }
         exceeds
+    }
+
+    /// A client as the log may describe it.
+    pub(crate) fn log_line(&self, client: &ClientRecord, now: UnixMs) -> String {
+        client.log_line(now, self.shared.config.read().yes(Param::HideUserDataFromLog))
     }
 
     /// Whether time alone can make a connection exceed its limits.

@@ -6,8 +6,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::client::ClientRecord;
-
 /// The limits of one class of clients, to be read without a lock. A limit of 0 does not exist.
 #[derive(Debug, Default)]
 pub struct OutputLimit {
@@ -48,11 +46,6 @@ impl OutputLimit {
         }
         reaches(&self.hard_bytes)
     }
-}
-
-/// What the log says of a client that is closed for this.
-pub fn complaint(client: &ClientRecord, now: stdx::time::UnixMs) -> String {
-    format!("Client {} closed for overcoming of output buffer limits.", client.line(now))
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Worker<'_> {
             }
             sum -= bytes as u64;
             shared.clients.evicted.fetch_add(1, Ordering::Relaxed);
-            self.node.machine.warn(&format!("Evicting client: {}", record.line(now)));
+            self.node.machine.warn(&format!("Evicting client: {}", self.node.log_line(&record, now)));
             if record.worker == self.index {
                 self.peer_closed(record.number);
             } else {

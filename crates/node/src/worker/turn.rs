@@ -165,7 +165,7 @@ impl<'n> Worker<'n> {
         if length > limit {
             shared.clients.query_limit_disconnections.fetch_add(1, Ordering::Relaxed);
             if let Some(connection) = &self.connections[number] {
-                let client = connection.session.record.line(now.unix);
+                let client = self.node.log_line(&connection.session.record, now.unix);
                 let text = format!("Closing client that reached max query buffer length: {client}");
                 self.node.machine.warn(&text);
             }

@@ -1,5 +1,7 @@
 //! The form of the log, which may change while the server runs.
 
+use std::io::{Read, Write};
+
 use crate::support::{Server, must};
 
 #[test]
@@ -27,4 +29,23 @@ fn a_level_that_is_set_counts_at_once() {
     must(&mut server.connect(), "CONFIG SET loglevel warning");
     let (_, log) = server.stop();
     assert!(!log.contains("shutting down"), "{log}");
+}
+
+#[test]
+fn what_users_have_named_can_be_kept_out_of_the_log() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let options = ["--appendonly", "no", "--client-query-buffer-limit", "1mb"];
+    for (hides, shown) in [("no", true), ("yes", false)] {
+        let server =
+            Server::start(folder.path(), &[&options[..], &["--hide-user-data-from-log", hides]].concat());
+        let mut socket = server.socket();
+        let head = b"CLIENT SETNAME secretive\r\n*2\r\n$4\r\nECHO\r\n$9999999\r\n";
+        // The server closes when it has had enough.
+        let _ = socket.write_all(head).and_then(|()| socket.write_all(&vec![b'x'; 9_000_000]));
+        let _ = socket.read_to_end(&mut Vec::new());
+        let (_, log) = server.stop();
+        assert!(log.contains("max query buffer length") && log.contains(" addr=127.0.0.1:"), "{log}");
+        assert_eq!(log.contains("name=secretive"), shown, "{log}");
+        assert_eq!(log.contains("name=*redacted*") && log.contains("user=*redacted*"), !shown, "{log}");
+    }
 }
