@@ -114,6 +114,8 @@ pub struct Identity {
     pub port: u16,
     /// Worker threads.
     pub threads: usize,
+    /// The service manager that is told of the start and the end; `no` if there is none.
+    pub supervisor: &'static str,
 }
 
 /// Parameters in a form that a command can read without a lock.

@@ -20,31 +20,47 @@ use tracing::{error, info, warn};
 use crate::acceptor::Acceptor;
 use crate::clock;
 use crate::configuration::{self, Wish};
+use crate::daemon;
 use crate::descriptors;
 use crate::listening::Listening;
 use crate::machine::{Background, ServerMachine};
 use crate::persistence::{Persistence, Task};
+use crate::pid_file::PidFile;
 use crate::reactor::{Reactor, WAKE};
 use crate::recovery;
 use crate::saver;
+use crate::service_manager::ServiceManager;
 use crate::shared::{Letter, Shared};
 use crate::signals::{Waiting, Woken};
 
 /// Runs the server from the command line to its end.
 pub fn run() -> Result<(), String> {
-    let (mut config, users, file) = match configuration::read()? {
-        Wish::Serve { config, users, file } => (*config, users, file),
+    let (mut config, users, file, input) = match configuration::read()? {
+        Wish::Serve { config, users, file, input } => (*config, users, file, input),
         Wish::Print(text) => {
             print(&text);
             return Ok(());
         }
     };
+    let manager = ServiceManager::find(&config);
+    if daemon::is_here() {
+        daemon::leave_session();
+    } else if config.yes(Param::Daemonize) && !manager.is_there() {
+        return daemon::start(input.as_deref());
+    }
     configuration::enter_directory(&mut config)?;
     crate::logging::start(&config).map_err(|error| {
-        format!("the log file {} cannot be opened: {error}", config.text_lossy(Param::Logfile))
+        let path = config.text_lossy(Param::Logfile);
+        format!("the log file {path} cannot be opened: {error}; correct `logfile`, whose folder must exist and let the server write")
     })?;
+    manager.introduce(&config);
     let users = crate::users::load(&config, &users)?;
-    Server::start(config, users, file.as_deref())?.serve()
+    let server = Server::start(config, users, file.as_deref(), &manager)?;
+    manager.tell_ready();
+    if daemon::is_here() {
+        daemon::tell_ready();
+    }
+    server.serve(&manager)
 }
 
 #[allow(clippy::print_stdout, reason = "the command line asked for it")]
@@ -52,17 +68,25 @@ fn print(text: &str) {
     println!("{text}");
 }
 
+/// How a complaint on standard error begins.
+pub const COMPLAINT: &str = "rustypotato-server: ";
+
 /// Tells why the server does not run: in the log, and on standard error unless the log is on the terminal already.
 #[allow(clippy::print_stderr, reason = "the log may be elsewhere, or not open yet")]
 pub fn complain(reason: &str) {
     error!("{reason}");
-    if !crate::logging::shows_errors_on_stdout() {
-        eprintln!("rustypotato-server: {reason}");
+    if !crate::logging::shows_errors_on_stdout() || daemon::is_here() {
+        eprintln!("{COMPLAINT}{reason}");
     }
 }
 
 /// How the names of the workers' threads begin.
 pub const WORKER_NAME: &str = "worker-";
+
+/// Why something cannot be awaited, which takes a file each, and what to do.
+pub fn without_files(what: &str, error: &std::io::Error) -> String {
+    format!("{what}: {error}; raise the limit of open files (ulimit -n), or lower `threads`")
+}
 
 /// The mailboxes of all workers.
 type Mailboxes = Vec<Arc<Mailbox<Letter>>>;
@@ -76,11 +100,19 @@ struct Server {
     persistence: thread::JoinHandle<()>,
     saver: thread::JoinHandle<()>,
     signals: Waiting,
+    /// It goes when all is done.
+    _pid_file: Option<PidFile>,
 }
 
 impl Server {
-    fn start(mut config: Config, users: Users, file: Option<&Path>) -> Result<Self, String> {
+    fn start(
+        mut config: Config,
+        users: Users,
+        file: Option<&Path>,
+        manager: &ServiceManager,
+    ) -> Result<Self, String> {
         let (listening, poll) = Listening::open(&config)?;
+        let pid_file = PidFile::write(&config, daemon::is_here());
         // Test harnesses written for Redis look for `PID: ` to learn that the process has its port.
         info!(
             "RustyPotato {} (Redis {} compatible) starts, PID: {}",
@@ -89,7 +121,8 @@ impl Server {
             std::process::id()
         );
         let listening = Arc::new(listening);
-        let signals = Waiting::install().map_err(|error| format!("signals cannot be awaited: {error}"))?;
+        let signals =
+            Waiting::install().map_err(|error| without_files("signals cannot be awaited", &error))?;
         limit_clients(&mut config);
 
         let threads = thread_count(&config);
@@ -108,7 +141,7 @@ impl Server {
         let _ = machine.oom_score.follow(&config);
         let port = listening.port().unwrap_or(0);
         let settings = Settings {
-            identity: identity(threads, port, file),
+            identity: identity(threads, port, file, manager),
             config,
             users,
             seed: clock::entropy(),
@@ -130,15 +163,15 @@ impl Server {
             .map(|(index, poll)| spawn_worker(index, poll, &shared))
             .collect::<Result<_, _>>()?;
         let (acceptor, waker) = Acceptor::new(poll, listening, Arc::clone(&shared))
-            .map_err(|error| format!("connections cannot be awaited: {error}"))?;
+            .map_err(|error| without_files("connections cannot be awaited", &error))?;
         shared.set_acceptor(waker);
         let acceptor = spawn("acceptor", move || acceptor.run())?;
         info!("Ready to accept connections on port {port} with {threads} worker threads");
-        Ok(Self { shared, machine, workers, acceptor, persistence, saver, signals })
+        Ok(Self { shared, machine, workers, acceptor, persistence, saver, signals, _pid_file: pid_file })
     }
 
     /// Serves until a signal or a client ends it.
-    fn serve(mut self) -> Result<(), String> {
+    fn serve(mut self, manager: &ServiceManager) -> Result<(), String> {
         loop {
             match self.signals.wait() {
                 Woken::Signal(name) => {
@@ -153,6 +186,7 @@ impl Server {
                 }
             }
         }
+        manager.tell_stopping();
         self.shared.stop();
         join("acceptor", self.acceptor)?;
         for worker in self.workers {
@@ -204,9 +238,9 @@ fn mailboxes(threads: usize) -> Result<(Vec<Poll>, Mailboxes), String> {
     let mut polls = Vec::new();
     let mut mailboxes = Vec::new();
     for _ in 0..threads {
-        let poll = Poll::new().map_err(|error| format!("events cannot be awaited: {error}"))?;
+        let poll = Poll::new().map_err(|error| without_files("events cannot be awaited", &error))?;
         let waker = Waker::new(poll.registry(), WAKE)
-            .map_err(|error| format!("a worker cannot be woken: {error}"))?;
+            .map_err(|error| without_files("a worker cannot be woken", &error))?;
         polls.push(poll);
         // A waker fails only when its poll is gone, and with it the worker.
         mailboxes.push(Arc::new(Mailbox::new(move || drop(waker.wake()))));
@@ -246,14 +280,14 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<thread::Joi
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(guarded)
-        .map_err(|error| format!("the thread {name} cannot be started: {error}"))
+        .map_err(|error| format!("the thread {name} cannot be started: {error}; raise the limit of processes (ulimit -u), or lower `threads`"))
 }
 
 fn join(name: &str, thread: thread::JoinHandle<()>) -> Result<(), String> {
     thread.join().map_err(|_| format!("the thread {name} has failed"))
 }
 
-fn identity(threads: usize, port: u16, file: Option<&Path>) -> Identity {
+fn identity(threads: usize, port: u16, file: Option<&Path>, manager: &ServiceManager) -> Identity {
     let run_id = format!("{:016x}{:016x}{:08x}", clock::entropy(), clock::entropy(), clock::entropy() as u32);
     let system = rustix::system::uname();
     Identity {
@@ -270,6 +304,7 @@ fn identity(threads: usize, port: u16, file: Option<&Path>) -> Identity {
         executable: std::env::current_exe().map_or_else(|_| String::new(), |path| path.display().to_string()),
         port,
         threads,
+        supervisor: if manager.is_there() { "systemd" } else { "no" },
     }
 }
 

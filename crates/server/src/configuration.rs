@@ -11,8 +11,8 @@ use crate::users::UserLine;
 
 /// What the command line asked for.
 pub enum Wish {
-    /// Run with this configuration and these `user` lines, from this file if one was named.
-    Serve { config: Box<Config>, users: Vec<UserLine>, file: Option<PathBuf> },
+    /// Run with this configuration and these `user` lines, from this file if one was named, and what came from standard input.
+    Serve { config: Box<Config>, users: Vec<UserLine>, file: Option<PathBuf>, input: Option<Vec<u8>> },
     /// Print this and end.
     Print(String),
 }
@@ -23,6 +23,7 @@ pub fn read() -> Result<Wish, String> {
     let environment: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    let mut input = None;
     let mut inputs = Inputs {
         arguments: &arguments,
         environment: &environment,
@@ -31,6 +32,7 @@ pub fn read() -> Result<Wish, String> {
         read_stdin: &mut || {
             let mut content = Vec::new();
             std::io::stdin().lock().read_to_end(&mut content).map_err(|error| error.to_string())?;
+            input = Some(content.clone());
             Ok(content)
         },
     };
@@ -50,7 +52,7 @@ pub fn read() -> Result<Wish, String> {
             }
             let file =
                 loaded.file.as_ref().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.into()));
-            Ok(Wish::Serve { config: Box::new(loaded.config), users: loaded.users, file })
+            Ok(Wish::Serve { config: Box::new(loaded.config), users: loaded.users, file, input })
         }
     }
 }

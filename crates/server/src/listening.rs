@@ -12,6 +12,7 @@ use mio::{Interest, Poll, Registry, Token};
 use parking_lot::{Mutex, MutexGuard};
 use tracing::{error, info, warn};
 
+use crate::boot::without_files;
 use crate::socket::Listener;
 
 /// See the module's text.
@@ -62,16 +63,20 @@ impl Sockets {
 impl Listening {
     /// Opens the sockets of a configuration, and the poll that tells of connections.
     pub fn open(config: &Config) -> Result<(Self, Poll), String> {
-        let poll = Poll::new().map_err(|error| format!("connections cannot be awaited: {error}"))?;
-        let registry =
-            poll.registry().try_clone().map_err(|error| format!("connections cannot be awaited: {error}"))?;
+        let poll = Poll::new().map_err(|error| without_files("connections cannot be awaited", &error))?;
+        let registry = poll
+            .registry()
+            .try_clone()
+            .map_err(|error| without_files("connections cannot be awaited", &error))?;
         let listening = Self { registry, sockets: Mutex::default(), replacing: Mutex::default() };
         let mut listeners = tcp_listeners(config)?;
         listeners.extend(unix_listener(config)?);
         if listeners.is_empty() {
             return Err("nothing to listen on: set port, bind or unixsocket".to_owned());
         }
-        listening.register(listeners).map_err(|error| format!("connections cannot be awaited: {error}"))?;
+        listening
+            .register(listeners)
+            .map_err(|error| without_files("connections cannot be awaited", &error))?;
         Ok((listening, poll))
     }
 
@@ -148,13 +153,35 @@ fn tcp_listeners(config: &Config) -> Result<Vec<Listener>, String> {
                 info!("not listening on {host}: {error}");
             }
             Err(error) => {
-                return Err(format!(
-                    "Failed listening on port {port} (tcp, {host}): {error}; is another server running there?"
-                ));
+                let remedy = remedy(&error, host);
+                return Err(format!("Failed listening on port {port} (tcp, {host}): {error}; {remedy}"));
             }
         }
     }
     Ok(listeners)
+}
+
+/// What to do about a socket that cannot be opened.
+fn remedy(error: &io::Error, host: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "is another server running there? Stop it, or choose another `port`".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!(
+                "no interface of this machine has this address; correct `bind`, or write -{host} if it may be missing"
+            )
+        }
+        io::ErrorKind::PermissionDenied => {
+            "choose a `port` from 1024 on, or allow the server to bind lower ones".to_owned()
+        }
+        io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput => {
+            format!(
+                "this machine does not speak the protocol of the address; remove it from `bind`, or write -{host}"
+            )
+        }
+        _ => "correct `bind`: addresses of this machine, or names that lead to them".to_owned(),
+    }
 }
 
 /// The unix socket of a configuration, if it names one.
@@ -167,5 +194,9 @@ fn unix_listener(config: &Config) -> Result<Option<Listener>, String> {
     let backlog = config.integer(Param::TcpBacklog) as i32;
     Listener::unix(Path::new(&*path), (mode != 0).then_some(mode), backlog)
         .map(Some)
-        .map_err(|error| format!("cannot listen on {path}: {error}"))
+        .map_err(|error| {
+            format!(
+                "cannot listen on {path}: {error}; correct `unixsocket`: a short path in a folder that exists and may be written"
+            )
+        })
 }

@@ -27,17 +27,20 @@ pub fn load(config: &Config, lines: &[UserLine]) -> Result<Users, String> {
                  define all of them in one place"
             ));
         }
-        let content = read_file(&path)?;
-        users = Users::from_file(&content, &path, password, setting)
-            .map_err(|errors| format!("Aborting startup because of ACL errors: {errors}"))?;
+        let content = read_file(&path).map_err(|reason| {
+            format!("{reason}; correct `aclfile`, or create the file (an empty one will do)")
+        })?;
+        users = Users::from_file(&content, &path, password, setting).map_err(|errors| {
+            format!("Aborting startup because of ACL errors: {errors}; correct the file")
+        })?;
     }
     let mut named = Vec::new();
     for (words, place) in lines {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         let name = words.first().map(|name| String::from_utf8_lossy(name)).unwrap_or_default();
-        users
-            .add_configured(&words, &mut named, setting)
-            .map_err(|reason| format!("{place}: user '{name}': {reason}"))?;
+        users.add_configured(&words, &mut named, setting).map_err(|reason| {
+            format!("{place}: user '{name}': {reason}; correct the line, with the rules of ACL SETUSER")
+        })?;
     }
     for user in users.iter().filter(|user| !user.is_on()) {
         let name = String::from_utf8_lossy(user.name());

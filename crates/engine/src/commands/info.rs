@@ -81,7 +81,7 @@ fn server(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "atomicvar_api", "rust-core");
     line(out, "gcc_version", "0.0.0");
     line(out, "process_id", identity.process_id);
-    line(out, "process_supervised", "no");
+    line(out, "process_supervised", identity.supervisor);
     line(out, "run_id", &identity.run_id);
     line(out, "tcp_port", ctx.shared.config.read().integer(Param::Port));
     line(out, "server_time_usec", ctx.now().0 * 1000);

@@ -62,11 +62,44 @@ fn a_place_that_cannot_be_used_is_named() {
     fs::write(folder.join("file"), "").expect("the folder can be written");
     check(folder, &["nowhere.conf"], &["nowhere.conf", "No such file", "check the path"]);
     check(folder, &["."], &["'.'", "Is a directory"]);
-    check(folder, &["--dir", "nowhere"], &["nowhere", "No such file"]);
-    check(folder, &["--dir", "file"], &["file", "Not a directory"]);
-    check(folder, &["--logfile", "nowhere/log"], &["nowhere/log", "No such file"]);
-    check(folder, &["--unixsocket", "nowhere/socket", "--port", "0"], &["nowhere/socket", "No such file"]);
-    check(folder, &["--maxmemory", "lots"], &["command line", "maxmemory"]);
+    check(folder, &["--dir", "nowhere"], &["nowhere", "No such file", "; name a folder"]);
+    check(folder, &["--dir", "file"], &["file", "Not a directory", "; name a folder"]);
+    check(folder, &["--logfile", "nowhere/log"], &["nowhere/log", "No such file", "; correct `logfile`"]);
+    let socket = ["--port", "0", "--unixsocket"];
+    let too_long = "x".repeat(200);
+    check(
+        folder,
+        &[&socket[..], &["nowhere/s"]].concat(),
+        &["nowhere/s", "No such file", "; correct `unixsocket`"],
+    );
+    check(folder, &[&socket[..], &[&too_long]].concat(), &["xxx", "; correct `unixsocket`: a short path"]);
+    check(folder, &["--port", "0"], &["nothing to listen on: set port, bind or unixsocket"]);
+    check(folder, &["--maxmemory", "lots"], &["command line", "maxmemory", "100mb"]);
+    check(folder, &["--appenddirname", "file"], &["file", "a folder of this name that the server may write"]);
+    check(folder, &["--test-memory", "1"], &["--test-memory", "; use memtester"]);
+}
+
+#[test]
+fn an_address_that_cannot_be_listened_on_is_told_with_what_to_do_about_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("some port is free");
+    let port = taken.local_addr().expect("it is bound").port().to_string();
+    let at = |host: &'static str| ["--port", port.as_str(), "--bind", host];
+    check(
+        folder,
+        &at("127.0.0.1"),
+        &[&port, "127.0.0.1", "in use", "another server", "choose another `port`"],
+    );
+    // 203.0.113.0 is for documentation, and no machine has it.
+    check(folder, &at("203.0.113.1"), &["203.0.113.1", "correct `bind`, or write -203.0.113.1"]);
+    check(folder, &at("999.1.1.1"), &["999.1.1.1", "correct `bind`"]);
+    check(folder, &["--tls-port", "6380"], &["command line", "tls-port 6380", "does not speak TLS", "proxy"]);
+    fs::write(folder.join("replica"), "port 0\nreplicaof 10.0.0.1 6379\n")
+        .expect("the folder can be written");
+    check(folder, &["replica"], &["'replica', line 2", "cannot follow a primary", "remove the line"]);
+    fs::write(folder.join("renamed"), "rename-command KEYS \"\"\n").expect("the folder can be written");
+    check(folder, &["renamed"], &["'renamed', line 1", "not offered", "restrict users instead"]);
 }
 
 #[test]
@@ -121,11 +154,15 @@ fn users_that_cannot_be_are_told_with_their_place_and_without_their_passwords() 
     ];
     for (name, content, part) in files {
         fs::write(folder.join(name), content).expect("the folder can be written");
-        check(folder, &[name], &[&format!("'{name}', line 2"), part]);
+        check(folder, &[name], &[&format!("'{name}', line 2"), part, "; "]);
     }
     assert!(!complaint(folder, &["hash"]).contains("secret"));
     check(folder, &["--user", "alice", "--user", "alice", "on"], &["command line", "Duplicate user"]);
-    check(folder, &["--aclfile", "nowhere.acl"], &["opening file 'nowhere.acl': No such file"]);
+    check(
+        folder,
+        &["--aclfile", "nowhere.acl"],
+        &["opening file 'nowhere.acl': No such file", "; correct `aclfile`"],
+    );
     fs::write(folder.join("users.acl"), "user alice on\n\nuser bob nonsense")
         .expect("the folder can be written");
     check(folder, &["--aclfile", "users.acl"], &["users.acl:3: Syntax error. WARNING: ACL errors detected"]);

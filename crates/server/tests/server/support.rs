@@ -192,7 +192,7 @@ fn rest_of(mut lines: BufReader<ChildStdout>, mut log: String) -> String {
 }
 
 /// A port that nobody listens on. Somebody else may take it before the server does, which then tries the next.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let span = PORTS.end - PORTS.start;
     let offset = (std::process::id() % u32::from(span)) as u16;
