@@ -10,8 +10,6 @@ mod field;
 mod integer;
 mod position;
 
-use std::sync::atomic::Ordering;
-
 use config::KeyspaceEvents;
 use stdx::number::parse_i64;
 
@@ -123,7 +121,7 @@ impl Unit {
 
 /// A bit offset within the longest string there may be. With a width, `#n` stands for the n-th field of that width.
 fn offset(ctx: &Context<'_, '_>, text: &[u8], width: Option<u32>) -> Result<usize, Error> {
-    let limit = ctx.shared.hot.max_bulk_bytes.load(Ordering::Relaxed);
+    let limit = super::string::max_length(ctx) as i64;
     let offset = match (text, width) {
         ([b'#', digits @ ..], Some(width)) => {
             parse_i64(digits).and_then(|number| number.checked_mul(i64::from(width)))

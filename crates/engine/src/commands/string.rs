@@ -24,7 +24,7 @@ const FAST: Flags = Flags::FAST;
 const GROW: Flags = WRITE.and(Flags::DENYOOM);
 
 /// The longest string that a command may make.
-fn max_length(ctx: &Context<'_, '_>) -> usize {
+pub(super) fn max_length(ctx: &Context<'_, '_>) -> usize {
     let configured = ctx.shared.hot.max_bulk_bytes.load(Ordering::Relaxed).max(0) as usize;
     configured.min(MAX_LENGTH)
 }

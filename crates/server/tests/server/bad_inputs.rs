@@ -555,6 +555,59 @@ fn a_pattern_of_many_stars_is_matched_in_bounded_time() {
 }
 
 #[test]
+fn a_long_key_is_matched_against_a_long_pattern_in_bounded_time() {
+    let (_folders, [server, _oracle]) = servers();
+    let mut client = server.connect();
+    let key = "a".repeat(50_000);
+    run(&mut client, &format!("SET {key} v"));
+    for (pattern, is_match) in [
+        ("*?".repeat(50_000), true),
+        ("*?".repeat(50_001), false),
+        ("a*".repeat(25_000) + "b", false),
+        ("*a".repeat(25_000), true),
+        ("[a-b]*".repeat(10_000) + "c", false),
+        ("*".repeat(50_000) + "b", false),
+    ] {
+        for command in [&["KEYS"][..], &["SCAN", "0", "COUNT", "10", "MATCH"]] {
+            let reply = client.command(&[command, &[&pattern]].concat()).expect("a reply");
+            let found =
+                reply.elements().and_then(<[_]>::last).filter(|_| command.len() > 1).unwrap_or(&reply);
+            let count = found.elements().map(<[_]>::len);
+            assert_eq!(count, Some(usize::from(is_match)), "{command:?} {}", &pattern[..6]);
+        }
+    }
+}
+
+#[test]
+fn patterns_of_many_stars_are_subscribed_to_and_given_to_users_in_bounded_time() {
+    let (_folders, [server, _oracle]) = servers();
+    let (mut client, mut subscriber) = (server.connect(), server.connect());
+    let name = "a".repeat(40);
+    let patterns = ["a*".repeat(20) + "b", "*?".repeat(20_000), "[a-".repeat(10_000)];
+    for pattern in &patterns {
+        subscriber.command(&["PSUBSCRIBE", pattern]).expect("a reply");
+        assert_eq!(text(&run(&mut client, &format!("PUBLISH {name} x"))), "0");
+        subscriber.command(&["PUNSUBSCRIBE", pattern]).expect("a reply");
+        let (keys, channels) = (format!("~{pattern}"), format!("&{pattern}"));
+        let set = client
+            .command(&["ACL", "SETUSER", "starred", "reset", "on", "nopass", &keys, &channels, "+@all"]);
+        assert_eq!(text(&set.expect("a reply")), "OK");
+        let listed = run(&mut client, "ACL LIST");
+        assert!(listed.elements().is_some_and(|users| users.iter().any(|user| text(user).contains(pattern))));
+        for command in [format!("GET {name}"), format!("PUBLISH {name} x")] {
+            let verdict = text(&run(&mut client, &format!("ACL DRYRUN starred {command}")));
+            assert!(verdict.contains("has no permissions"), "{verdict}");
+        }
+        for command in ["PUBSUB CHANNELS", "ACL GETUSER", "CLIENT KILL ADDR"] {
+            let mut request = words(command);
+            request.push(pattern);
+            client.command(&request).expect("a reply");
+        }
+    }
+    assert_alive(&server, "patterns of stars");
+}
+
+#[test]
 fn every_command_takes_wrong_numbers_of_arguments() {
     let (_folders, [server, _oracle]) = servers();
     for command in

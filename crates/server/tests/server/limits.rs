@@ -69,18 +69,6 @@ fn half_a_request_beyond_its_limit_ends_the_connection() {
 }
 
 #[test]
-fn refusals_that_nobody_reads_end_the_connection_before_the_log_in() {
-    let folder = folder();
-    let server = start(folder.path(), &["--requirepass", "secret"]);
-    let mut socket = server.socket();
-    let requests = b"SET x 5\r\n".repeat(4096);
-    let sent = fill_until_closed(&mut socket, &requests, 400_000_000);
-    assert!(sent < 300_000_000, "{sent} bytes of refused commands were taken");
-    let mut client = server.connect();
-    must(&mut client, "AUTH secret");
-}
-
-#[test]
 fn connections_that_are_reset_at_once_hurt_nobody() {
     let folder = folder();
     let server = start(folder.path(), &[]);
@@ -92,18 +80,6 @@ fn connections_that_are_reset_at_once_hurt_nobody() {
     }
     assert_eq!(text(&run(&mut client, "PING")), "PONG");
     assert_eq!(text(&run(&mut server.connect(), "PING")), "PONG");
-}
-
-#[test]
-fn a_comparison_that_would_take_all_memory_is_refused() {
-    let folder = folder();
-    let server = start(folder.path(), &[]);
-    let mut client = server.connect();
-    for key in ["a", "b"] {
-        must(&mut client, &format!("SETRANGE {key} 131071 {key}"));
-    }
-    let refusal = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
-    assert_eq!(text(&run(&mut client, "LCS a b IDX")), refusal);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! a connection.
 
 mod appending;
+mod background;
 mod bad_inputs;
 mod busy;
 mod command_table;
@@ -23,6 +24,7 @@ mod isolation;
 mod limits;
 mod listening;
 mod logs;
+mod memory_bounds;
 mod migrate;
 mod pipelines;
 mod pubsub;
