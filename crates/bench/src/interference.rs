@@ -3,6 +3,10 @@
 //! One connection repeats a command over large collections as fast as it is answered. Meanwhile some others send a GET in
 //! turn, one at a time, and the time to its answer is what is measured: a server that serves nobody while it works shows
 //! it in the highest of them. Several connections ask, so that every worker of a server with many is asked.
+//!
+//! Where the server, the busy client and the asking one share few processors, the system's scheduler makes them wait for each
+//! other as well. Two controls show how long: `idle` asks beside nothing, `spin` beside threads of the load generator that keep
+//! as many processors busy as a command and its client do, without sending anything.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -27,29 +31,39 @@ const PAUSE_NS: u64 = 200_000;
 /// The longest delay that is told apart.
 const MOST_NS: u64 = 60_000_000_000;
 
-/// Heavy commands, of which one test repeats those in its list; [`fill`] makes what they name.
-const TESTS: &[(&str, &[&str])] = &[
-    ("smembers", &["SMEMBERS set"]),
-    ("hgetall", &["HGETALL hash"]),
-    ("lrange", &["LRANGE list 0 -1"]),
-    ("zrange", &["ZRANGE zset 0 -1"]),
-    ("keys", &["KEYS *"]),
-    ("sort", &["SORT list"]),
-    ("sort_store", &["SORT list STORE target"]),
-    ("sunionstore", &["SUNIONSTORE target set other"]),
-    ("zunionstore", &["ZUNIONSTORE target 2 zset zother"]),
-    ("zinter", &["ZINTER 2 zset zother"]),
-    ("sintercard", &["SINTERCARD 2 set other"]),
-    ("lpos", &["LPOS list nothing"]),
-    ("lrem", &["LREM list 0 nothing"]),
-    ("bitcount", &["BITCOUNT bits"]),
-    ("zrangestore", &["ZRANGESTORE target zset 0 -1"]),
-    ("zremrange", &["COPY zset target REPLACE", "ZREMRANGEBYRANK target 100 -100"]),
-    ("xrange", &["XRANGE stream - +"]),
-    ("geosearch", &["GEOSEARCH geo FROMLONLAT 0 0 BYRADIUS 20000 km"]),
-    ("hrandfield", &["HRANDFIELD hash -1000000"]),
-    ("spop", &["COPY set target REPLACE", "SPOP target 100000"]),
-    ("del", &["COPY list target REPLACE", "DEL target"]),
+/// What light commands are measured beside.
+#[derive(Debug, Clone, Copy)]
+enum Beside {
+    /// So many threads that only count.
+    Spinning(usize),
+    /// A client that repeats these commands; [`fill`] makes what they name.
+    Commands(&'static [&'static str]),
+}
+
+const TESTS: &[(&str, Beside)] = &[
+    ("idle", Beside::Spinning(0)),
+    ("spin", Beside::Spinning(2)),
+    ("smembers", Beside::Commands(&["SMEMBERS set"])),
+    ("hgetall", Beside::Commands(&["HGETALL hash"])),
+    ("lrange", Beside::Commands(&["LRANGE list 0 -1"])),
+    ("zrange", Beside::Commands(&["ZRANGE zset 0 -1"])),
+    ("keys", Beside::Commands(&["KEYS *"])),
+    ("sort", Beside::Commands(&["SORT list"])),
+    ("sort_store", Beside::Commands(&["SORT list STORE target"])),
+    ("sunionstore", Beside::Commands(&["SUNIONSTORE target set other"])),
+    ("zunionstore", Beside::Commands(&["ZUNIONSTORE target 2 zset zother"])),
+    ("zinter", Beside::Commands(&["ZINTER 2 zset zother"])),
+    ("sintercard", Beside::Commands(&["SINTERCARD 2 set other"])),
+    ("lpos", Beside::Commands(&["LPOS list nothing"])),
+    ("lrem", Beside::Commands(&["LREM list 0 nothing"])),
+    ("bitcount", Beside::Commands(&["BITCOUNT bits"])),
+    ("zrangestore", Beside::Commands(&["ZRANGESTORE target zset 0 -1"])),
+    ("zremrange", Beside::Commands(&["COPY zset target REPLACE", "ZREMRANGEBYRANK target 100 -100"])),
+    ("xrange", Beside::Commands(&["XRANGE stream - +"])),
+    ("geosearch", Beside::Commands(&["GEOSEARCH geo FROMLONLAT 0 0 BYRADIUS 20000 km"])),
+    ("hrandfield", Beside::Commands(&["HRANDFIELD hash -1000000"])),
+    ("spop", Beside::Commands(&["COPY set target REPLACE", "SPOP target 100000"])),
+    ("del", Beside::Commands(&["COPY list target REPLACE", "DEL target"])),
 ];
 
 /// What one test has shown of one server.
@@ -74,9 +88,9 @@ pub fn run(options: &InterferenceOptions, say: &dyn Fn(&str)) -> io::Result<Vec<
         say(&format!("filling {}", peer.name));
         let mut client = target::connect(&peer.target)?;
         fill(&mut client, options.members, chosen.iter().any(|(name, _)| *name == "keys"))?;
-        for (name, commands) in &chosen {
+        for &(name, beside) in &chosen {
             say(&format!("{name}: {}", peer.name));
-            rows.push(measure(peer, name, commands, options.seconds)?);
+            rows.push(measure(peer, name, beside, options.seconds)?);
             target::expect_ok(&mut client, &["DEL", "target"])?;
         }
         target::expect_ok(&mut client, &["FLUSHALL"])?;
@@ -85,7 +99,7 @@ pub fn run(options: &InterferenceOptions, say: &dyn Fn(&str)) -> io::Result<Vec<
 }
 
 /// The tests with these names, or all.
-fn chosen(names: &[String]) -> io::Result<Vec<(&'static str, &'static [&'static str])>> {
+fn chosen(names: &[String]) -> io::Result<Vec<(&'static str, Beside)>> {
     if names.is_empty() {
         return Ok(TESTS.to_vec());
     }
@@ -129,25 +143,33 @@ fn fill(client: &mut Client, members: usize, with_keys: bool) -> io::Result<()> 
 }
 
 /// One test on one server.
-fn measure(peer: &Peer, name: &str, commands: &[&str], seconds: u64) -> io::Result<Row> {
+fn measure(peer: &Peer, name: &str, beside: Beside, seconds: u64) -> io::Result<Row> {
     let connect = || Connection::open(&peer.address);
-    let mut busy = connect()?;
     let mut asking = (0..ASKING).map(|_| connect()).collect::<io::Result<Vec<_>>>()?;
     let (stop, heavy) = (AtomicBool::new(false), AtomicU64::new(0));
     let mut delays = Histogram::<u64>::new_with_bounds(1, MOST_NS, 3).expect("the bounds are fixed");
+    let is_going_on = || !stop.load(Ordering::Relaxed);
+    let repeat = |mut busy: Connection, commands: &[&str]| -> io::Result<()> {
+        while is_going_on() {
+            commands.iter().try_for_each(|command| busy.ask(command))?;
+            heavy.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    };
     std::thread::scope(|scope| {
-        let worker = scope.spawn(|| -> io::Result<()> {
-            while !stop.load(Ordering::Relaxed) {
-                for command in commands {
-                    busy.ask(command)?;
-                }
-                heavy.fetch_add(1, Ordering::Relaxed);
+        let busy = match beside {
+            Beside::Spinning(threads) => {
+                (0..threads).for_each(|_| drop(scope.spawn(|| while is_going_on() {})));
+                None
             }
-            Ok(())
-        });
+            Beside::Commands(commands) => {
+                let connection = connect()?;
+                Some(scope.spawn(move || repeat(connection, commands)))
+            }
+        };
         let asked = ask(&mut asking, seconds, &mut delays);
         stop.store(true, Ordering::Relaxed);
-        worker.join().expect("it returns its errors").and(asked)
+        busy.map_or(Ok(()), |busy| busy.join().expect("it returns its errors")).and(asked)
     })?;
     let milliseconds = |nanoseconds: u64| nanoseconds as f64 / 1e6;
     Ok(Row {
