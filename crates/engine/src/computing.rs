@@ -33,14 +33,16 @@ use crate::table::Row;
 
 /// Up to so many elements a result is computed at once: some hundred microseconds at most.
 pub const FEW_ELEMENTS: usize = 1024;
-/// How many elements a step looks at, about, if each takes a look-up or two: some hundred microseconds.
-pub const STEP_ELEMENTS: usize = 512;
+/// How many elements a step looks at, about, if each takes a look-up or two: some tens of microseconds.
+pub const STEP_ELEMENTS: usize = 64;
+/// For so many nanoseconds a worker takes steps of a computation before it serves others.
+const WORK_NS: u64 = 200_000;
 /// How often a result is computed from sources that change meanwhile, before they are locked.
 const ATTEMPTS: usize = 3;
 
 /// What a connection computes instead of reading on.
 pub trait Computation: Send + fmt::Debug {
-    /// Works for some hundred microseconds, without locks.
+    /// Works for some tens of microseconds, without locks.
     fn step(&mut self) -> Progress;
 
     /// Brings the result where it belongs and answers; called inside a batch with nothing locked. [`Progress::More`]: it has
@@ -66,12 +68,17 @@ pub struct Computing {
 }
 
 impl Computing {
-    /// Takes a step; `clock` tells nanoseconds.
-    pub fn step(&mut self, clock: fn() -> u64) -> Progress {
+    /// Takes steps until the result is there or others are to be served; `clock` tells nanoseconds.
+    pub fn work(&mut self, clock: fn() -> u64) -> Progress {
         let started = clock();
-        let progress = self.computation.step();
-        self.took += clock().saturating_sub(started);
-        progress
+        loop {
+            let progress = self.computation.step();
+            let took = clock().saturating_sub(started);
+            if progress == Progress::Done || took >= WORK_NS {
+                self.took += took;
+                return progress;
+            }
+        }
     }
 
     /// Whether its command changes data.
@@ -82,7 +89,7 @@ impl Computing {
 
 /// What a command answers that only reads.
 pub(crate) trait Answer: Send + fmt::Debug + 'static {
-    /// Works for some hundred microseconds.
+    /// Works for some tens of microseconds.
     fn step(&mut self) -> Progress;
 
     /// Does what is left to do.
@@ -99,7 +106,7 @@ pub(crate) trait Stored: Send + fmt::Debug + 'static {
     /// Whether it is computed at once.
     fn is_small(&self) -> bool;
 
-    /// Works for some hundred microseconds.
+    /// Works for some tens of microseconds.
     fn step(&mut self) -> Progress;
 
     /// Does what is left to do.

@@ -33,6 +33,8 @@ const SLICE_STEPS: usize = 16;
 pub(crate) const ELEMENT_HEAD: usize = 6;
 /// Elements of one step.
 const STEP_ELEMENTS: usize = 64;
+/// How many elements a slice chooses at random, each in another part of memory.
+const SLICE_CHOICES: usize = 128;
 
 /// The most bytes that a producer tells are still to come, so that those of several can be added up.
 const MOST_REMAINING: usize = 1 << 48;
@@ -252,19 +254,10 @@ impl<V> ByChance<V> {
 
 impl<V: Send> Producer for ByChance<V> {
     fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
-        let begin = out.len();
-        for _ in 0..SLICE_STEPS {
-            let count = self.left.min(STEP_ELEMENTS);
-            (self.write)(&self.value, count, &mut self.rng, &mut Reply::new(out, self.protocol));
-            self.left -= count;
-            if self.left == 0 {
-                return Progress::Done;
-            }
-            if out.len() - begin >= SLICE_BYTES {
-                break;
-            }
-        }
-        Progress::More
+        let count = self.left.min(SLICE_CHOICES);
+        (self.write)(&self.value, count, &mut self.rng, &mut Reply::new(out, self.protocol));
+        self.left -= count;
+        if self.left == 0 { Progress::Done } else { Progress::More }
     }
 
     fn remaining_bytes(&self) -> usize {

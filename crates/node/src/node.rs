@@ -305,8 +305,8 @@ impl Node {
     }
 
     /// Decides whether so much of the allocator's memory lies waste that moving pages pays, and remembers the peak.
-    /// Called about once a second.
-    pub(crate) fn look_at_memory(&self) {
+    /// Called about once a second, by a thread that serves nobody: the allocator takes some hundred microseconds to add up.
+    pub fn look_at_memory(&self) {
         let figures = self.machine.memory();
         self.shared.peak_memory.fetch_max(figures.allocated, Ordering::Relaxed);
         let waste = figures.active.saturating_sub(figures.allocated);

@@ -42,6 +42,8 @@ pub struct Output {
     sent: usize,
     /// Producers that are not needed any more; what they hold may take long to free.
     spent: Vec<Box<dyn Producer>>,
+    /// The memory of the slice that was sent last, for the next one.
+    slice: Vec<u8>,
     /// Bytes sent that nobody has counted yet.
     uncounted: u64,
     held: Option<LogPosition>,
@@ -116,10 +118,10 @@ impl Output {
         }
     }
 
-    /// Lets the producer whose turn it is, if it is one's, write a slice; before [`Output::bytes`]. True if one has worked.
-    pub fn advance(&mut self) -> bool {
-        let Some(Chunk::Later(producer)) = self.chunks.front_mut() else { return false };
-        let mut bytes = Vec::new();
+    /// Lets the producer whose turn it is, if it is one's, write a slice; before [`Output::bytes`].
+    pub fn advance(&mut self) {
+        let Some(Chunk::Later(producer)) = self.chunks.front_mut() else { return };
+        let mut bytes = std::mem::take(&mut self.slice);
         let before = producer.remaining_bytes();
         let progress = producer.produce(&mut bytes);
         self.remaining -= before;
@@ -128,11 +130,12 @@ impl Output {
         } else if let Some(Chunk::Later(producer)) = self.chunks.pop_front() {
             self.spent.push(producer);
         }
-        if !bytes.is_empty() {
+        if bytes.is_empty() && progress == Progress::More {
+            self.slice = bytes;
+        } else if !bytes.is_empty() {
             self.chunk_bytes += bytes.len();
             self.chunks.push_front(Chunk::Own(bytes));
         }
-        true
     }
 
     /// Whether [`Output::take_spent`] has something to give.
@@ -169,7 +172,7 @@ impl Output {
 
     /// Bytes of memory that they take, shared ones included.
     pub fn capacity(&self) -> usize {
-        self.chunk_bytes + self.buffer.capacity()
+        self.chunk_bytes + self.slice.capacity() + self.buffer.capacity()
     }
 
     /// The first `count` of [`Output::bytes`] have been sent.
@@ -185,7 +188,11 @@ impl Output {
             if self.sent == length {
                 self.chunk_bytes -= self.sent;
                 self.sent = 0;
-                self.chunks.pop_front();
+                let sent = self.chunks.pop_front();
+                if let (Some(Chunk::Own(mut bytes)), true) = (sent, self.is_being_made()) {
+                    bytes.clear();
+                    self.slice = bytes;
+                }
             }
             return;
         }

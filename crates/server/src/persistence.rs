@@ -2,7 +2,7 @@
 //!
 //! It syncs the append-only file, switches to new files when it is rewritten, begins the rewrites and saves that the
 //! parameters ask for, and installs what the saver thread has written. It is woken by letters and by workers whose
-//! replies wait, and looks round once a second.
+//! replies wait, and looks round once a second, at the allocator's figures too.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,6 +125,7 @@ impl<'n> Persistence<'n> {
             self.machine.journal.advance(&self.node.shared);
             if clock::monotonic_ns() >= self.next_look_ns {
                 self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
+                self.node.look_at_memory();
                 self.look_round();
             }
         }

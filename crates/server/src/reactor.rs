@@ -33,15 +33,11 @@ pub const WAKE: Token = Token(usize::MAX);
 const READ_BUDGET: usize = 16 * 1024;
 /// Bytes of requests a turn can hold; connections that do not fit are read in the next turn.
 const ARENA: usize = 256 * 1024;
-/// Bytes written to one connection in one turn before others get theirs: some hundred microseconds.
-const WRITE_BUDGET: usize = 256 * 1024;
-/// Bytes written in one turn before connections that are owed much wait for the next.
-const TURN_BUDGET: usize = 2 * WRITE_BUDGET;
-/// Bytes that a slice of a long reply counts for at least: to make it takes time however few they are.
-const SLICE_COST: usize = 32 * 1024;
-/// What a step counts for that has made nothing yet: it has computed instead, for longer.
-const STEP_COST: usize = TURN_BUDGET / 4;
-/// A connection that is owed no more never waits for the next turn, unless it has to be made.
+/// Nanoseconds for which a turn sends what is long, or has still to be made, before others get theirs.
+const WRITE_NS: u64 = 200_000;
+/// Bytes of one write: some tens of microseconds.
+const WRITE_PIECE: usize = 64 * 1024;
+/// A connection that is owed no more does not wait for those that are, unless it has to be made.
 const SHORT: usize = 16 * 1024;
 /// Connections taken from the mailbox in one turn.
 const ADOPT_BUDGET: usize = 64;
@@ -218,8 +214,8 @@ impl Reactor {
         // Letters and commands may have let further ones go on, which are for the next turn.
         inputs.append(worker.inputs());
         *worker.inputs() = inputs;
-        worker.tick(self.now);
         self.write(worker);
+        worker.tick(self.now); // behind the replies, for it may compute for a while
         self.close_finished(worker);
     }
 
@@ -287,33 +283,44 @@ impl Reactor {
         self.readable = left;
     }
 
-    /// Sends what each connection may send now. Those that are owed much take turns.
+    /// Sends what each connection may send now: first what is short, then, for a limited time, what is long. Those that are
+    /// owed much take turns.
     fn write(&mut self, worker: &mut Worker<'_>) {
         let mut writable = worker.take_writable();
-        let mut budget = TURN_BUDGET;
-        let mut served = Vec::new();
+        let (mut time, mut long, mut served) = (Time::default(), Vec::new(), Vec::new());
         for number in writable.drain(..) {
-            let Some(socket) = self.sockets[number].as_mut() else { continue };
-            if socket.write_blocked {
+            if self.sockets[number].as_ref().is_none_or(|socket| socket.write_blocked) {
                 continue;
             }
             let output = worker.output(number);
-            if budget == 0 && (output.len() > SHORT || output.is_being_made()) {
-                worker.retry_write(number);
-                continue;
+            if output.len() > SHORT || output.is_being_made() {
+                long.push(number);
+            } else if self.send(worker, number, &mut time) {
+                served.push(number);
             }
-            let (sent, cost) = write_some(&mut socket.stream, output);
-            budget = budget.saturating_sub(cost);
-            match sent {
-                Ok(Sent::All) => worker.written(number),
-                Ok(Sent::Blocked) => socket.write_blocked = true,
-                Ok(Sent::BudgetSpent) => served.push(number),
-                Err(_) => worker.peer_closed(number),
+        }
+        for number in long {
+            if time.is_over() {
+                worker.retry_write(number);
+            } else if self.send(worker, number, &mut time) {
+                served.push(number);
             }
         }
         // Behind those that had to wait.
         served.into_iter().for_each(|number| worker.retry_write(number));
         worker.return_writable(writable);
+    }
+
+    /// Sends to one connection; true if there is more to send than the turn has time for.
+    fn send(&mut self, worker: &mut Worker<'_>, number: usize, time: &mut Time) -> bool {
+        let Some(socket) = self.sockets[number].as_mut() else { return false };
+        match write_some(&mut socket.stream, worker.output(number), time) {
+            Ok(Sent::All) => worker.written(number),
+            Ok(Sent::Blocked) => socket.write_blocked = true,
+            Ok(Sent::TimeIsOver) => return true,
+            Err(_) => worker.peer_closed(number),
+        }
+        false
     }
 
     /// Drops the sockets of connections that the node has finished with.
@@ -351,38 +358,43 @@ fn read_behind(stream: &mut Stream, pending: &mut node::Unfinished) -> io::Resul
     result
 }
 
+/// The time that a turn has for what is long. It begins with the first look, so that short replies read no clock.
+#[derive(Default)]
+struct Time {
+    ends_ns: Option<u64>,
+}
+
+impl Time {
+    fn is_over(&mut self) -> bool {
+        let now = clock::monotonic_ns();
+        now >= *self.ends_ns.get_or_insert(now + WRITE_NS)
+    }
+}
+
 /// What became of a write.
 enum Sent {
     All,
     Blocked,
-    BudgetSpent,
+    TimeIsOver,
 }
 
-/// Writes until all is sent, the socket is full or the budget is spent; tells how much of that it has spent, too.
-fn write_some(stream: &mut Stream, output: &mut node::Output) -> (io::Result<Sent>, usize) {
-    let mut spent = 0;
+/// Writes until all is sent, the socket is full or the time is over.
+fn write_some(stream: &mut Stream, output: &mut node::Output, time: &mut Time) -> io::Result<Sent> {
     while !output.is_empty() {
-        if output.advance() {
-            spent += SLICE_COST.saturating_sub(output.bytes().len());
-        }
-        if output.bytes().is_empty() {
-            // A producer that works and has nothing to show yet has had its share of the turn.
-            let result = if output.is_empty() { Sent::All } else { Sent::BudgetSpent };
-            return (Ok(result), spent + STEP_COST);
-        }
-        match stream.write(output.bytes()) {
-            Ok(0) => return (Err(ErrorKind::WriteZero.into()), spent),
-            Ok(count) => {
-                output.consume(count);
-                spent += count;
+        output.advance();
+        let bytes = output.bytes();
+        if !bytes.is_empty() {
+            match stream.write(&bytes[..bytes.len().min(WRITE_PIECE)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => output.consume(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Blocked),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return (Ok(Sent::Blocked), spent),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return (Err(error), spent),
         }
-        if spent >= WRITE_BUDGET && !output.is_empty() {
-            return (Ok(Sent::BudgetSpent), spent);
+        if !output.is_empty() && time.is_over() {
+            return Ok(Sent::TimeIsOver);
         }
     }
-    (Ok(Sent::All), spent)
+    Ok(Sent::All)
 }

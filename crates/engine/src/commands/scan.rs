@@ -48,8 +48,8 @@ pub(super) const COMMANDS: &[Command] = &[
 /// How many keys one call of SCAN may visit: a larger COUNT is no error, but does not hold up the others.
 const MAX_COUNT: i64 = 16_384;
 
-/// How many pages KEYS looks at in a slice: about a thousand keys, some tens of microseconds.
-const PAGES_OF_A_SLICE: usize = 64;
+/// How many pages KEYS looks at in a slice: some hundred keys, some tens of microseconds.
+const PAGES_OF_A_SLICE: usize = 16;
 
 /// What SCAN shows, and how much.
 struct Options<'a> {

@@ -1,4 +1,4 @@
-//! Commands that take many turns: each turn takes one step of one of them.
+//! Commands that take many turns: each turn works for a while at one of them.
 //!
 //! A few take turns, so that a short one need not wait for the end of a long one; the others wait for their place, so that
 //! however many there are, only as many half-made results take memory.
@@ -15,7 +15,7 @@ impl Worker<'_> {
         !self.computing.is_empty()
     }
 
-    /// Takes a step. Called between the requests, with nothing locked and outside of a batch.
+    /// Works at one. Called between the requests, with nothing locked and outside of a batch.
     pub(super) fn compute(&mut self, now: Now) {
         let Some(number) = self.computing.pop_front() else { return };
         let shared = &self.node.shared;
@@ -24,7 +24,7 @@ impl Worker<'_> {
         if connection.is_finished {
             return; // it is about to be closed
         }
-        if computing.step(shared.clock) == engine::slices::Progress::More {
+        if computing.work(shared.clock) == engine::slices::Progress::More {
             let behind = self.computing.len().min(AT_ONCE - 1);
             self.computing.insert(behind, number);
         } else if computing.writes() && shared.clients.paused(now.unix).is_some() {

@@ -15,11 +15,11 @@ const TICK_MS: u64 = 50;
 const EXPIRE_MS: u64 = 5;
 /// Due keys removed in one search, about; a flood is removed over several turns with requests in between.
 const EXPIRE_KEYS: usize = 2000;
-/// Pages moved by one step of the sweep, and steps in a tick: with requests since the last tick, and without. A page takes
-/// about a microsecond.
+/// Pages moved under one lock, and locks taken in a row. A page takes some microseconds.
 const SWEEP_PAGES: usize = 8;
 const SWEEP_STEPS: usize = 4;
-const IDLE_SWEEP_STEPS: usize = 32;
+/// Milliseconds between two rows, unless there have been requests: then there is one a tick.
+const IDLE_SWEEP_MS: u64 = 5;
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -30,9 +30,10 @@ pub(super) struct Upkeep {
     next_expiry_ns: u64,
     /// The next shard of the sweep.
     sweep: usize,
+    next_sweep_ns: u64,
     next_tick_ns: u64,
     next_second_ns: u64,
-    /// Requests came since the last tick.
+    /// Requests came since the last row of the sweep.
     pub(super) was_busy: bool,
 }
 
@@ -43,6 +44,7 @@ impl Upkeep {
             next_expiry_ns: 0,
             sweep: shards.start,
             shards,
+            next_sweep_ns: 0,
             next_tick_ns: 0,
             next_second_ns: 0,
             was_busy: false,
@@ -57,6 +59,9 @@ impl Worker<'_> {
         if !self.engine.is_beside_script() {
             self.advance(now); // a script has locked what this is about
         }
+        if self.node.sweeps() && now.monotonic_ns >= self.upkeep.next_sweep_ns {
+            self.sweep_some(now);
+        }
         if now.monotonic_ns < self.upkeep.next_tick_ns {
             return;
         }
@@ -66,15 +71,11 @@ impl Worker<'_> {
             self.tell_memory();
             self.node.measure(self.index);
         }
-        self.sweep_some();
         self.keep_limit(now);
         self.limit_all_clients(now);
         self.resume_paused(now);
         if now.monotonic_ns >= self.upkeep.next_second_ns {
             self.upkeep.next_second_ns = now.monotonic_ns + 1000 * NS_PER_MS;
-            if self.index == 0 {
-                self.node.look_at_memory();
-            }
             self.close_idle(now);
             self.close_slow_readers(now);
         }
@@ -102,7 +103,9 @@ impl Worker<'_> {
         }
         let wait_end = self.wait_ends.first().map_or(u64::MAX, |(end, _)| *end);
         let look = self.looks.first().map_or(u64::MAX, |(at, ..)| *at);
-        let next = self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).min(wait_end).min(look);
+        let sweep = if self.node.sweeps() { self.upkeep.next_sweep_ns } else { u64::MAX };
+        let upkeep = self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).min(sweep);
+        let next = upkeep.min(wait_end).min(look);
         next.saturating_sub(now.monotonic_ns)
     }
 
@@ -162,13 +165,11 @@ impl Worker<'_> {
     }
 
     /// Moves a few pages, shard by shard, so that sparse memory can go back.
-    fn sweep_some(&mut self) {
-        if !self.node.sweeps() {
-            return;
-        }
+    fn sweep_some(&mut self, now: Now) {
         let upkeep = &mut self.upkeep;
-        let steps = if std::mem::take(&mut upkeep.was_busy) { SWEEP_STEPS } else { IDLE_SWEEP_STEPS };
-        for _ in 0..steps {
+        let pause_ms = if std::mem::take(&mut upkeep.was_busy) { TICK_MS } else { IDLE_SWEEP_MS };
+        upkeep.next_sweep_ns = now.monotonic_ns + pause_ms * NS_PER_MS;
+        for _ in 0..SWEEP_STEPS {
             if self.node.shared.keyspace.sweep_shard(upkeep.sweep, SWEEP_PAGES) {
                 let next = upkeep.sweep + 1;
                 upkeep.sweep = if next >= upkeep.shards.end { upkeep.shards.start } else { next };

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stdx::rng::Rng;
 
-use crate::world::{Peer, World};
+use crate::world::{Peer, World, slow_down};
 
 /// Members of a large collection.
 const MEMBERS: usize = 100_000;
 /// The most elements of one step, about: what is merged in a sort is quick.
-const STEP: usize = 2048;
+const STEP: usize = 512;
 
 /// A list, sets and sorted sets with many members. All keys are of one slot.
 fn large_world(threads: usize, parameters: &[(&str, &str)]) -> (World, Peer) {
+    slow_down();
     let mut world = World::new(threads, parameters);
     let peer = world.connect(0);
     let numbers: Vec<usize> = (0..MEMBERS).map(|at| at * 7919 % MEMBERS).collect();
@@ -306,6 +307,7 @@ fn shown(reply: &str, has_scores: bool) -> BTreeMap<usize, i64> {
 
 #[test]
 fn a_result_is_that_of_the_moment_of_its_reply_whatever_changes_meanwhile() {
+    slow_down();
     for seed in 0..12 {
         let mut rng = Rng::from_seed(seed);
         let mut world = World::new(2, &[]);

@@ -1,6 +1,7 @@
 //! A node with some workers and a fake machine. Letters wait in boxes until a test lets the workers open them, so a test
 //! decides in which order things happen.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,10 +33,19 @@ pub(crate) struct World {
     now: Now,
 }
 
-/// The clock by which commands are timed; every reading is a microsecond later.
+/// The clock by which commands are timed; every reading is a microsecond later, or more on a slow machine.
 fn ticking_clock() -> u64 {
     static CLOCK: AtomicU64 = AtomicU64::new(0);
-    CLOCK.fetch_add(1000, Ordering::Relaxed)
+    CLOCK.fetch_add(TICK_NS.get(), Ordering::Relaxed)
+}
+
+thread_local! {
+    static TICK_NS: Cell<u64> = const { Cell::new(1000) };
+}
+
+/// From now on the test runs on a machine so slow that one step of a computation is all that a turn has time for.
+pub(crate) fn slow_down() {
+    TICK_NS.set(1_000_000);
 }
 
 /// The defaults, but for DEBUG and MODULE, which are allowed, and these parameters.

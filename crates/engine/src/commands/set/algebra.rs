@@ -16,9 +16,6 @@ use crate::error::Error;
 use crate::reply::Reply;
 use crate::slices::{Producer, Progress};
 
-/// Members that are looked at in one step: some tens of microseconds.
-const STEP: usize = 256;
-
 pub(super) fn sinter(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     show(ctx, args, reply, Operation::Intersection)
 }
@@ -95,7 +92,7 @@ impl Producer for Shown {
     fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
         let Self { walk, protocol, found, count } = self;
         let mut members = Reply::new(found, *protocol);
-        let is_going_on = walk.step(STEP, &mut |member| {
+        let is_going_on = walk.step(STEP_ELEMENTS, &mut |member| {
             members.bulk(member);
             *count += 1;
         });
@@ -220,7 +217,7 @@ struct Counted {
 
 impl Answer for Counted {
     fn step(&mut self) -> Progress {
-        let is_going_on = self.walk.step(STEP, &mut |_| self.count += 1);
+        let is_going_on = self.walk.step(STEP_ELEMENTS, &mut |_| self.count += 1);
         if is_going_on && self.count < self.limit { Progress::More } else { Progress::Done }
     }
 
@@ -252,7 +249,7 @@ impl Estimate {
 impl Answer for Estimate {
     fn step(&mut self) -> Progress {
         let Some(set) = self.sets.get(self.at) else { return Progress::Done };
-        self.cursor = set.as_ref().scan(self.cursor, STEP, &mut |member| {
+        self.cursor = set.as_ref().scan(self.cursor, STEP_ELEMENTS, &mut |member| {
             hyperloglog::add_to_dense(&mut self.registers, member);
         });
         self.at += usize::from(self.cursor == 0);
