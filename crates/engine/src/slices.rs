@@ -133,7 +133,7 @@ impl Producer for Counted {
 }
 
 /// Writes some elements of a value, those of a range of positions.
-type WriteRange<V> = fn(&V, Range<usize>, &mut Reply<'_>);
+type WriteRange<V> = fn(&mut V, Range<usize>, &mut Reply<'_>);
 
 /// Writes a range of positions of a value that finds a position quickly.
 pub(crate) struct ByPosition<V> {
@@ -163,7 +163,7 @@ impl<V: Send> Producer for ByPosition<V> {
         let begin = out.len();
         for _ in 0..SLICE_STEPS {
             let next = self.rest.start + STEP_ELEMENTS.min(self.rest.len());
-            (self.write)(&self.value, self.rest.start..next, &mut Reply::new(out, self.protocol));
+            (self.write)(&mut self.value, self.rest.start..next, &mut Reply::new(out, self.protocol));
             self.rest.start = next;
             if self.rest.is_empty() {
                 return Progress::Done;
@@ -181,7 +181,7 @@ impl<V: Send> Producer for ByPosition<V> {
 }
 
 /// Writes some elements of a value, those behind a cursor, and returns the cursor to go on with, 0 at the end.
-type WriteFrom<V> = fn(&V, u64, usize, &mut Reply<'_>) -> u64;
+type WriteFrom<V> = fn(&mut V, u64, usize, &mut Reply<'_>) -> u64;
 
 /// Writes all elements of a value that is walked with a cursor.
 pub(crate) struct ByCursor<V> {
@@ -206,7 +206,7 @@ impl<V: Send> Producer for ByCursor<V> {
         let mut progress = Progress::More;
         for _ in 0..SLICE_STEPS {
             let mut reply = Reply::new(out, self.protocol);
-            self.cursor = (self.write)(&self.value, self.cursor, STEP_ELEMENTS, &mut reply);
+            self.cursor = (self.write)(&mut self.value, self.cursor, STEP_ELEMENTS, &mut reply);
             if self.cursor == 0 {
                 progress = Progress::Done;
                 break;
@@ -224,10 +224,10 @@ impl<V: Send> Producer for ByCursor<V> {
     }
 }
 
-/// Writes some elements of a value, chosen at random, so many.
-type WriteRandom<V> = fn(&V, usize, &mut Rng, &mut Reply<'_>);
+/// Chooses so many elements of a value at random and writes them, but for some that it rejects; returns how many it has written.
+type WriteRandom<V> = fn(&mut V, usize, &mut Rng, &mut Reply<'_>) -> usize;
 
-/// Writes elements of a value that are chosen at random, the same ones again and again if there are few.
+/// Writes elements of a value that are chosen at random, one by one.
 pub(crate) struct ByChance<V> {
     value: V,
     left: usize,
@@ -255,13 +255,36 @@ impl<V> ByChance<V> {
 impl<V: Send> Producer for ByChance<V> {
     fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
         let count = self.left.min(SLICE_CHOICES);
-        (self.write)(&self.value, count, &mut self.rng, &mut Reply::new(out, self.protocol));
-        self.left -= count;
+        self.left -= (self.write)(&mut self.value, count, &mut self.rng, &mut Reply::new(out, self.protocol));
         if self.left == 0 { Progress::Done } else { Progress::More }
     }
 
     fn remaining_bytes(&self) -> usize {
         self.left.saturating_mul(self.element_bytes).min(MOST_REMAINING)
+    }
+}
+
+/// Choosing different elements while all are walked: each is taken with the probability that it takes to find those that are
+/// still wanted among those that are left (Knuth's algorithm S).
+#[derive(Debug)]
+pub(crate) struct Selection {
+    wanted: usize,
+    left: usize,
+    rng: Rng,
+}
+
+impl Selection {
+    /// So many of so many elements.
+    pub(crate) fn new(wanted: usize, elements: usize, rng: Rng) -> Self {
+        Self { wanted, left: elements, rng }
+    }
+
+    /// Whether the next element is taken.
+    pub(crate) fn takes(&mut self) -> bool {
+        let is_taken = self.rng.below(self.left as u64) < self.wanted as u64;
+        self.left -= 1;
+        self.wanted -= usize::from(is_taken);
+        is_taken
     }
 }
 

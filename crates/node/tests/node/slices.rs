@@ -107,6 +107,46 @@ fn long_members_come_with_their_scores() {
     assert_eq!(world.read(peer), format!("*10000\r\n{}", pairs.collect::<String>()));
 }
 
+/// As many members as it takes for more than a thousand to be few of them.
+const MANY: usize = 10_000;
+
+#[test]
+fn many_chosen_elements_are_different_and_from_everywhere() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let numbers: Vec<usize> = (0..MANY).collect();
+    for chunk in numbers.chunks(500) {
+        let words = |each: &dyn Fn(usize) -> String| -> String { chunk.iter().map(|&at| each(at)).collect() };
+        world.ask(peer, &format!("SADD set{}", words(&|number| format!(" m{number:05}"))));
+        world.ask(peer, &format!("HSET hash{}", words(&|number| format!(" m{number:05} v"))));
+        world.ask(peer, &format!("ZADD zset{}", words(&|number| format!(" {number} m{number:05}"))));
+    }
+    for command in ["SRANDMEMBER set", "HRANDFIELD hash", "ZRANDMEMBER zset"] {
+        for wanted in [1100, 4000, MANY, 2 * MANY] {
+            let expected = wanted.min(MANY);
+            world.send(peer, &format!("{command} {wanted}\r\nPING"));
+            let mut slices = 0;
+            let mut bytes = Vec::new();
+            while let Some(slice) = world.read_slice(peer) {
+                bytes.extend(slice);
+                slices += 1;
+            }
+            let text = String::from_utf8(bytes).expect("text");
+            assert!(text.starts_with(&format!("*{expected}\r\n")), "{command} {wanted}");
+            assert!(slices > expected / 2048, "{command} {wanted}: {slices} slices");
+            let mut chosen: Vec<&str> = text.split("\r\n").filter(|line| line.starts_with('m')).collect();
+            chosen.sort_unstable();
+            chosen.dedup();
+            assert_eq!(chosen.len(), expected, "{command} {wanted}: each comes once");
+            let low = chosen.iter().filter(|&&member| member < "m05000").count();
+            assert!(
+                low.abs_diff(expected / 2) <= expected / 10,
+                "{command} {wanted}: {low} of the lower half"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_long_string_comes_whole() {
     let (mut world, peer) = long_world();

@@ -1,16 +1,20 @@
 //! Walking and picking: HSCAN, HRANDFIELD.
 
+use std::collections::HashSet;
+
 use resp::Protocol;
 use stdx::rng::Rng;
+use stdx::time::UnixMs;
+use value::HashRef;
 use value::packed::Entry;
 
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, times};
+use crate::commands::scan_options::{self, ScanOptions, distinct, times};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{ByChance, ELEMENT_HEAD};
+use crate::slices::{ByChance, ByCursor, ELEMENT_HEAD, Selection};
 
 /// How many fields HRANDFIELD repeats at most where its reply is needed at once, in scripts.
 const MAX_REPEATED: i64 = 1_000_000;
@@ -72,7 +76,16 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
     let now = ctx.now();
     let mut db = ctx.db();
     let hash = db.hash(&key)?;
-    if let Some(hash) = hash.filter(|hash| !hash.is_empty() && !hash.has_expired())
+    let whole = hash.filter(|hash| !hash.is_empty() && !hash.has_expired());
+    if let Some(hash) = whole
+        && let Some((wanted, are_few)) = distinct(count, hash.len(), reply)
+    {
+        write_head(reply, wanted, with_values);
+        let own = Rng::from_seed(rng.next_u64());
+        choose(hash, (wanted, are_few), (now, with_values), own, reply);
+        return Ok(());
+    }
+    if let Some(hash) = whole
         && let Some(times) = times(count, reply)
     {
         write_head(reply, times, with_values);
@@ -89,6 +102,7 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
                 let (hash, now, with_values) = value;
                 let chosen = hash.at(*now).random_repeated(count, rng);
                 chosen.iter().for_each(|entry| write_entry(reply, entry, *with_values));
+                count
             },
         ));
         return Ok(());
@@ -101,6 +115,39 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
     };
     show(reply, &chosen, with_values);
     Ok(())
+}
+
+/// Writes many different fields, in slices.
+fn choose(
+    hash: HashRef<'_>,
+    (wanted, are_few): (usize, bool),
+    (now, with_values): (UnixMs, bool),
+    mut rng: Rng,
+    reply: &mut Reply<'_>,
+) {
+    let protocol = reply.protocol();
+    let bytes = 2 * ELEMENT_HEAD + hash.random(&mut rng).map_or(0, |entry| entry.field.len());
+    if are_few {
+        let seen: HashSet<Box<[u8]>> = HashSet::new();
+        let value = (hash.to_owned(), now, with_values, seen);
+        reply.produce(ByChance::new(value, wanted, bytes, rng, protocol, |value, count, rng, reply| {
+            let (hash, now, with_values, seen) = value;
+            let mut chosen = hash.at(*now).random_repeated(count, rng);
+            chosen.retain(|entry| seen.insert(entry.field.into()));
+            chosen.iter().for_each(|entry| write_entry(reply, entry, *with_values));
+            chosen.len()
+        }));
+    } else {
+        let value = (hash.to_owned(), now, with_values, Selection::new(wanted, hash.len(), rng));
+        reply.produce(ByCursor::new(value, wanted * bytes, protocol, |value, cursor, count, reply| {
+            let (hash, now, with_values, selection) = value;
+            hash.at(*now).scan(cursor, count, &mut |entry| {
+                if selection.takes() {
+                    write_entry(reply, &entry, *with_values);
+                }
+            })
+        }));
+    }
 }
 
 /// Fields alone, or with their values: pairs in RESP3, one flat list in RESP2.

@@ -1,15 +1,17 @@
 //! Walking and picking: SSCAN, SRANDMEMBER.
 
+use std::collections::HashSet;
+
 use stdx::rng::Rng;
-use value::Set;
+use value::{Set, SetRef};
 
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, times};
+use crate::commands::scan_options::{self, ScanOptions, distinct, times};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{ByChance, ELEMENT_HEAD};
+use crate::slices::{ByChance, ByCursor, ELEMENT_HEAD, Selection};
 
 /// How many members SRANDMEMBER repeats at most where its reply is needed at once, in scripts.
 const MAX_REPEATED: i64 = 1_000_000;
@@ -66,12 +68,20 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         && let Some(times) = times(count, reply)
     {
         reply.array(times);
-        let element_bytes = ELEMENT_HEAD + set.random(rng).map_or(0, |member| member.len());
-        let own = Rng::from_seed(rng.next_u64());
-        let write: fn(&Set, usize, &mut Rng, &mut Reply<'_>) = |set, count, rng, reply| {
+        let (bytes, own) = (element_bytes(set, rng), Rng::from_seed(rng.next_u64()));
+        let write: fn(&mut Set, usize, &mut Rng, &mut Reply<'_>) -> usize = |set, count, rng, reply| {
             set.as_ref().random_repeated(count, rng).for_each(|member| reply.bulk(member));
+            count
         };
-        reply.produce(ByChance::new(set.to_owned(), times, element_bytes, own, reply.protocol(), write));
+        reply.produce(ByChance::new(set.to_owned(), times, bytes, own, reply.protocol(), write));
+        return Ok(());
+    }
+    if let Some(set) = set
+        && let Some((wanted, are_few)) = distinct(count, set.len(), reply)
+    {
+        reply.array(wanted);
+        let own = Rng::from_seed(rng.next_u64());
+        choose(set, (wanted, are_few), element_bytes(set, rng), own, reply);
         return Ok(());
     }
     match set {
@@ -89,4 +99,44 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         }
     }
     Ok(())
+}
+
+/// Writes many different members, in slices.
+fn choose(set: SetRef<'_>, (wanted, are_few): (usize, bool), bytes: usize, rng: Rng, reply: &mut Reply<'_>) {
+    let protocol = reply.protocol();
+    if are_few {
+        let seen: HashSet<Box<[u8]>> = HashSet::new();
+        let value = (set.to_owned(), seen);
+        reply.produce(ByChance::new(
+            value,
+            wanted,
+            bytes,
+            rng,
+            protocol,
+            |(set, seen), count, rng, reply| {
+                let new =
+                    set.as_ref().random_repeated(count, rng).filter(|member| seen.insert((**member).into()));
+                new.map(|member| reply.bulk(member)).count()
+            },
+        ));
+    } else {
+        let value = (set.to_owned(), Selection::new(wanted, set.len(), rng));
+        reply.produce(ByCursor::new(
+            value,
+            wanted * bytes,
+            protocol,
+            |(set, selection), cursor, count, reply| {
+                set.as_ref().scan(cursor, count, &mut |member| {
+                    if selection.takes() {
+                        reply.bulk(member);
+                    }
+                })
+            },
+        ));
+    }
+}
+
+/// About how many bytes a member takes in a reply.
+fn element_bytes(set: SetRef<'_>, rng: &mut Rng) -> usize {
+    ELEMENT_HEAD + set.random(rng).map_or(0, |member| member.len())
 }

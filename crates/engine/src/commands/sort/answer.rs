@@ -78,7 +78,7 @@ impl Answer for Answering {
             self.got.write(reply);
         } else if reply.leaves(count) {
             let element_bytes = sorting.element_bytes() + ELEMENT_HEAD;
-            let write: fn(&Sorting, std::ops::Range<usize>, &mut Reply<'_>) =
+            let write: fn(&mut Sorting, std::ops::Range<usize>, &mut Reply<'_>) =
                 |sorting, range, reply| range.for_each(|at| reply.bulk(sorting.get(at)));
             reply.produce(ByPosition::new(sorting, 0..count, element_bytes, reply.protocol(), write));
         } else {

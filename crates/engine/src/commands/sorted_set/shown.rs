@@ -54,7 +54,7 @@ impl Shown {
     }
 }
 
-fn write_some((zset, shown): &(ZSet, Shown), part: Range<usize>, reply: &mut Reply<'_>) {
+fn write_some((zset, shown): &mut (ZSet, Shown), part: Range<usize>, reply: &mut Reply<'_>) {
     shown.write_part(zset.as_ref(), part, reply);
 }
 

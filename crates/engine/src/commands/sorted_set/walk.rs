@@ -1,18 +1,20 @@
 //! Walking and picking: ZSCAN, ZRANDMEMBER.
 
+use std::collections::HashSet;
+
 use stdx::number::write_f64;
 use stdx::rng::Rng;
-use value::ZSet;
 use value::zset::Element;
+use value::{ZSet, ZSetRef};
 
 use super::shown::{write_chosen, write_element, write_head};
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, times};
+use crate::commands::scan_options::{self, ScanOptions, distinct, times};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{ByChance, ELEMENT_HEAD};
+use crate::slices::{ByChance, ByPosition, ELEMENT_HEAD, Selection};
 
 /// How many members ZRANDMEMBER repeats at most where its reply is needed at once, in scripts.
 const MAX_REPEATED: i64 = 1_000_000;
@@ -73,15 +75,24 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
     let mut db = ctx.db();
     let zset = db.zset(&key)?;
     if let Some(zset) = zset
+        && let Some((wanted, are_few)) = distinct(count, zset.len(), reply)
+    {
+        write_head(reply, wanted, with_scores);
+        choose(zset, (wanted, are_few), with_scores, Rng::from_seed(rng.next_u64()), reply);
+        return Ok(());
+    }
+    if let Some(zset) = zset
         && let Some(times) = times(count, reply)
     {
         write_head(reply, times, with_scores);
         let element_bytes = ELEMENT_HEAD + zset.data_bytes() / zset.len();
         let (value, own) = ((zset.to_owned(), with_scores), Rng::from_seed(rng.next_u64()));
-        let write: fn(&(ZSet, bool), usize, &mut Rng, &mut Reply<'_>) = |value, count, rng, reply| {
-            let chosen = value.0.as_ref().random_repeated(count, rng);
-            chosen.into_iter().for_each(|element| write_element(reply, element, value.1));
-        };
+        let write: fn(&mut (ZSet, bool), usize, &mut Rng, &mut Reply<'_>) -> usize =
+            |value, count, rng, reply| {
+                let chosen = value.0.as_ref().random_repeated(count, rng);
+                chosen.into_iter().for_each(|element| write_element(reply, element, value.1));
+                count
+            };
         reply.produce(ByChance::new(value, times, element_bytes, own, reply.protocol(), write));
         return Ok(());
     }
@@ -93,4 +104,35 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
     };
     write_chosen(reply, &chosen, with_scores);
     Ok(())
+}
+
+/// Writes many different members, in slices.
+fn choose(
+    zset: ZSetRef<'_>,
+    (wanted, are_few): (usize, bool),
+    with_scores: bool,
+    rng: Rng,
+    reply: &mut Reply<'_>,
+) {
+    let protocol = reply.protocol();
+    let bytes = ELEMENT_HEAD + zset.data_bytes() / zset.len();
+    if are_few {
+        let seen: HashSet<Box<[u8]>> = HashSet::new();
+        let value = (zset.to_owned(), with_scores, seen);
+        reply.produce(ByChance::new(value, wanted, bytes, rng, protocol, |value, count, rng, reply| {
+            let (zset, with_scores, seen) = value;
+            let mut chosen = zset.as_ref().random_repeated(count, rng);
+            chosen.retain(|element| seen.insert(element.member.into()));
+            chosen.iter().for_each(|&element| write_element(reply, element, *with_scores));
+            chosen.len()
+        }));
+    } else {
+        let value = (zset.to_owned(), with_scores, Selection::new(wanted, zset.len(), rng));
+        let positions = 0..zset.len();
+        reply.produce(ByPosition::new(value, positions, bytes, protocol, |value, positions, reply| {
+            let (zset, with_scores, selection) = value;
+            let chosen = zset.as_ref().range(positions).filter(|_| selection.takes());
+            chosen.for_each(|element| write_element(reply, element, *with_scores));
+        }));
+    }
 }
