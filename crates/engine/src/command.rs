@@ -277,6 +277,8 @@ impl Flags {
     pub const BLOCKING: Self = Self(1 << 23);
     /// For keys of slots that are on their way to this node of a cluster.
     pub const ASKING: Self = Self(1 << 24);
+    /// With more arguments than it needs it takes the locks of its keys itself, like [`Flags::ALONE`].
+    pub const ALONE_WITH_MORE: Self = Self(1 << 25);
 
     /// May run a script, which may take for ever: the other clients of its worker are served meanwhile. It runs alone.
     pub const RUNS_SCRIPTS: Self = Self(1 << 25);
@@ -514,6 +516,13 @@ impl Command {
     pub fn accepts(&self, count: usize) -> bool {
         let arity = self.arity.unsigned_abs() as usize;
         if self.arity < 0 { count >= arity } else { count == arity }
+    }
+
+    /// Whether it is run with nothing locked, since it takes locks by itself, with a number of arguments (the name included).
+    #[inline]
+    pub fn runs_alone(&self, count: usize) -> bool {
+        let has_more = count > self.arity.unsigned_abs() as usize;
+        self.flags.has(Flags::ALONE) || self.flags.has(Flags::ALONE_WITH_MORE) && has_more
     }
 
     /// Whether it must be run with everything locked, if it cannot take locks by itself.

@@ -64,7 +64,7 @@ impl Prepared {
     #[inline]
     pub fn new(args: &Args<'_>) -> Self {
         let row = table().look_up(args).map_err(Box::new);
-        let alone = row.as_ref().is_ok_and(|row| row.command.flags.has(Flags::ALONE));
+        let alone = row.as_ref().is_ok_and(|row| row.command.runs_alone(args.len()));
         Self { row, first_key: None, alone }
     }
 

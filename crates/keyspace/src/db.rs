@@ -14,6 +14,7 @@ mod string;
 mod zset;
 
 pub use hyperloglog::NotAdded;
+pub use set::is_set_rebuilt;
 use stdx::time::UnixMs;
 pub use stream::Delivery;
 use value::hash::HashRef;

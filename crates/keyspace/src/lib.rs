@@ -40,7 +40,7 @@ mod snapshot;
 
 pub use access::{Access, Garbage, Target, WorkerId};
 pub use counters::Counters;
-pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType};
+pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType, is_set_rebuilt};
 pub use due::DueFigures;
 pub use effect::{Effect, Removal, Touched};
 pub use event::{Change, Event, Events, Wanted};

@@ -2,6 +2,7 @@
 
 mod algebra;
 mod change;
+mod popping;
 mod read;
 mod walk;
 
@@ -56,7 +57,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .event(KeyspaceEvents::SET, "srem")
         .keys(Keys::Pair { first: Access::Take, second: Access::Insert })
         .doc("1.0.0", "O(1)", "Moves a member from a set to another.", "source destination member"),
-    row("SPOP", -2, WRITE.and(FAST), Access::Take, change::spop)
+    row("SPOP", -2, WRITE.and(FAST).and(Flags::ALONE_WITH_MORE), Access::Take, change::spop)
         .event(KeyspaceEvents::SET, "spop")
         .tips(tips::OUTPUT_VARIES)
         .doc(

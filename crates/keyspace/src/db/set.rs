@@ -19,6 +19,11 @@ const MEMBERS_AN_EFFECT: usize = 1024;
 /// When fewer than one in so many members stay, they make a new set instead of seeing the others off.
 const REBUILT_BELOW: usize = 5;
 
+/// Whether so few of so many members stay, when `count` are taken out, that those make a new set.
+pub fn is_set_rebuilt(length: usize, count: usize) -> bool {
+    (length - count) * REBUILT_BELOW <= count
+}
+
 impl Db<'_, '_> {
     /// The set of a key. Counts as a look-up.
     #[inline]
@@ -101,11 +106,8 @@ impl Db<'_, '_> {
         let set = self.set_at(key, found)?;
         let (length, count) = (set.len(), count.min(set.len()));
         if count == length {
-            set.iter().for_each(|member| each(&member));
-            self.take_at(key, found);
-            let effect = Effect::Delete { key: key.bytes, reason: Removal::Deleted };
-            self.record_as(Change::MembersRemoved, key, &effect);
-        } else if (length - count) * REBUILT_BELOW <= count && set.encoding() != Encoding::Listpack {
+            self.take_set(key, found).as_ref().iter().for_each(|member| each(&member));
+        } else if is_set_rebuilt(length, count) && set.encoding() != Encoding::Listpack {
             self.keep_some(key, found, length - count, each);
         } else if count > 0 {
             let mut rng = self.access.rng.clone();
@@ -125,6 +127,34 @@ impl Db<'_, '_> {
             self.record_removals(key, &chosen);
         }
         Ok(count)
+    }
+
+    /// Takes a set out with its key, if so many members are all that it has.
+    pub fn set_take(&mut self, key: &Key<'_>, count: usize) -> Result<Option<Set>, WrongType> {
+        let Some(found) = self.find_set(key)? else { return Ok(None) };
+        let is_all = self.set_at(key, found)?.len() == count;
+        Ok(is_all.then(|| self.take_set(key, found)))
+    }
+
+    fn take_set(&mut self, key: &Key<'_>, found: Found) -> Set {
+        let set = self.set_at(key, found).expect("the caller has found a set").to_owned();
+        self.take_at(key, found);
+        let effect = Effect::Delete { key: key.bytes, reason: Removal::Deleted };
+        self.record_as(Change::MembersRemoved, key, &effect);
+        set
+    }
+
+    /// Puts what is left of a set, without some members, in its place.
+    pub fn set_leave(
+        &mut self,
+        key: &Key<'_>,
+        gone: &[impl AsRef<[u8]>],
+        rest: Set,
+    ) -> Result<(), WrongType> {
+        let Some(found) = self.find_set(key)? else { return Ok(()) };
+        self.put_whole_set(key, Some(found), rest, found.meta.expiry);
+        self.record_removals(key, gone);
+        Ok(())
     }
 
     /// Puts what an operation makes of the sets of some keys, its result, under a key, over whatever is there; without a

@@ -97,6 +97,42 @@ fn a_large_answer_is_computed_when_its_turn_to_be_sent_comes() {
 }
 
 #[test]
+fn many_members_that_are_popped_are_gone_and_all_others_stay() {
+    let (mut world, peer) = large_world(1, &[]);
+    let other = world.connect(0);
+    let members = |text: &str| -> Vec<String> {
+        text.split("\r\n").filter(|line| line.starts_with('m')).map(str::to_owned).collect()
+    };
+    for (count, encoding) in [(2000, "hashtable"), (50_000, "hashtable"), (99_990, "listpack")] {
+        for is_changed in [false, true] {
+            world.ask(peer, "COPY {k}set {k}to REPLACE");
+            world.send(peer, &format!("SPOP {{k}}to {count}"));
+            assert!(world.is_computing(0));
+            world.step(0);
+            if is_changed {
+                assert_eq!(world.ask_only(other, "SADD {k}to more"), ":1\r\n");
+            }
+            while world.is_computing(0) {
+                world.step(0);
+            }
+            world.turn(0);
+            let reply = world.read(peer);
+            assert_eq!(head(&reply), format!("*{count}"));
+            let popped: BTreeSet<String> = members(&reply).into_iter().collect();
+            let rest: BTreeSet<String> = members(&world.ask(peer, "SMEMBERS {k}to")).into_iter().collect();
+            assert_eq!((popped.len(), popped.intersection(&rest).count()), (count, 0));
+            assert_eq!(popped.len() + rest.len(), MEMBERS + usize::from(is_changed));
+            let shown = world.ask(peer, "OBJECT ENCODING {k}to");
+            assert!(shown.contains(encoding), "{count}: {shown}");
+        }
+    }
+    world.ask(peer, "COPY {k}set {k}to REPLACE");
+    let reply = world.ask(peer, "SPOP {k}to 200000\r\nEXISTS {k}to");
+    assert_eq!((head(&reply), members(&reply).len()), ("*100000", MEMBERS));
+    assert!(reply.ends_with(":0\r\n"), "the key goes with its last member");
+}
+
+#[test]
 fn in_steps_or_at_once_the_result_is_the_same() {
     let (mut world, peer) = large_world(1, &[]);
     for command in [

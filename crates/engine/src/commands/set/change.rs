@@ -1,13 +1,11 @@
 //! Changing: SADD, SREM, SMOVE, SPOP.
 
 use smallvec::SmallVec;
-use stdx::number::parse_i64;
-use value::SetRef;
 
+use super::popping;
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
-use crate::error::Error;
 use crate::reply::Reply;
 
 pub(super) fn sadd(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -34,22 +32,12 @@ pub(super) fn smove(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 }
 
 pub(super) fn spop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if args.len() > 2 {
+        return popping::pop(ctx, args, reply);
+    }
     let key = ctx.key(args, 1);
-    let mut db = ctx.db();
-    match args.len() {
-        2 => {
-            if db.set_pop(&key, 1, &mut |member| reply.bulk(member))? == 0 {
-                reply.null();
-            }
-        }
-        3 => {
-            let count = parse_i64(args.get(2)).and_then(|count| usize::try_from(count).ok());
-            let count = count.ok_or(Error::Static("ERR value is out of range, must be positive"))?;
-            let length = db.set_to_change(&key)?.map_or(0, SetRef::len);
-            reply.set(count.min(length));
-            db.set_pop(&key, count, &mut |member| reply.bulk(member))?;
-        }
-        _ => return Err(Error::Syntax),
+    if ctx.db().set_pop(&key, 1, &mut |member| reply.bulk(member))? == 0 {
+        reply.null();
     }
     Ok(())
 }

@@ -43,7 +43,14 @@ pub(super) fn smembers(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut R
     let mut db = ctx.db();
     let set = db.set(&key)?;
     reply.set(set.map_or(0, SetRef::len));
-    let Some(set) = set else { return Ok(()) };
+    if let Some(set) = set {
+        write_members(set, reply);
+    }
+    Ok(())
+}
+
+/// Writes all members behind the head of a reply, in slices if they are many.
+pub(super) fn write_members(set: SetRef<'_>, reply: &mut Reply<'_>) {
     if reply.leaves(set.len()) {
         let sampled: usize = set.iter().take(SAMPLE).map(|member| member.len()).sum();
         let bytes = set.len() * (sampled / SAMPLE + ELEMENT_HEAD);
@@ -54,5 +61,4 @@ pub(super) fn smembers(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut R
     } else {
         set.iter().for_each(|member| reply.bulk(member));
     }
-    Ok(())
 }
