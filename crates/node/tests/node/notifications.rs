@@ -350,3 +350,35 @@ fn a_client_may_hear_of_what_it_does_itself() {
     world.settle();
     assert_eq!(world.read(peer), ">3\r\n$7\r\nmessage\r\n$16\r\n__keyspace@0__:a\r\n$3\r\nset\r\n");
 }
+
+#[test]
+fn a_result_that_took_many_turns_is_told_when_it_is_there() {
+    const MEMBERS: usize = 20_000;
+    let mut world = World::new(2, &[("notify-keyspace-events", "KEA")]);
+    let [peer, other] = [(); 2].map(|()| world.connect(0));
+    for first in (0..MEMBERS).step_by(1000) {
+        let members: Vec<String> =
+            (first..first + 1000).map(|number| format!("{number} m{number}")).collect();
+        world.ask(peer, &format!("ZADD {{k}}a {}", members.join(" ")));
+    }
+    world.settle();
+    let listeners = [0, 1].map(|worker| listener(&mut world, worker));
+    for (command, event) in [
+        ("ZUNIONSTORE {k}to 1 {k}a", "zunionstore {k}to"),
+        ("SORT {k}a BY nosort STORE {k}to", "sortstore {k}to"),
+    ] {
+        world.send(peer, command);
+        assert!(world.is_computing(0), "{command}: it takes more than a turn");
+        world.ask_only(other, "SET {k}between 1");
+        for listener in listeners {
+            let heard = heard(&mut world, listener);
+            assert_eq!(heard.last().map(String::as_str), Some("set {k}between"), "{command}: {heard:?}");
+        }
+        world.compute(0);
+        for listener in listeners {
+            let heard = heard(&mut world, listener);
+            assert_eq!(heard.last().map(String::as_str), Some(event), "{command}");
+            assert!(heard.len() <= 2, "{command}: {heard:?}");
+        }
+    }
+}
