@@ -208,7 +208,7 @@ fn what_asks_for_something_that_is_not_there_is_refused_with_its_place_and_a_rem
 
 #[test]
 fn what_is_not_there_may_be_named_as_long_as_it_is_not_asked_for() {
-    let lines = "tls-port 0\ntls-cert-file a.crt\ncluster-enabled no\nreplicaof no one\nmasterauth x\nlocale-collate C\n";
+    let lines = "tls-port 0\ntls-cert-file a.crt\ncluster-enabled no\nreplicaof 127.0.0.1 0\nmasterauth x\nlocale-collate C\n";
     assert_eq!(conf(lines).integer(Param::TlsPort), 0);
     let world = World::default().file("a.conf", "tls-port 6380");
     assert_eq!(world.start(&["a.conf", "--tls-port", "0"]).config.integer(Param::TlsPort), 0);
