@@ -690,6 +690,9 @@ pub(crate) fn account_ended(
     }
     let time_s = context.access.now().0 / 1000;
     if !row.command.flags.has(Flags::SKIP_SLOWLOG) {
+        if shared.hot_keys.is_on(context.access.now()) {
+            note_hot_keys(context, row, args, took, &written);
+        }
         note(shared, row, args, session, (time_s, took), written);
     }
     if took >= shared.hot.latency_nanoseconds.load(Ordering::Relaxed) {
@@ -724,6 +727,19 @@ pub(crate) fn account_called(context: &Context<'_, '_>, row: &Row, args: &Args<'
     if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
         feed_monitors(context.host, row, args, (session.database, "", "lua"), context.access.now());
     }
+}
+
+/// Counts a command for its keys. Of a reply that is written later about as many bytes are counted as are still to come.
+fn note_hot_keys(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, written: &Written<'_>) {
+    if context.session.is_loader {
+        return;
+    }
+    let later = written.later.as_ref().map_or(0, |(slices, first)| slices.remaining_bytes(*first));
+    let bytes = (args.request_bytes() + written.bytes + later) as u64;
+    let shared = context.shared;
+    shared.hot_keys.note(context.access.worker().0, (took, bytes), |each| {
+        row.command.for_each_key(args, |at, _| each(shared.keyspace.key(args.get(at)).hash, args.get(at)));
+    });
 }
 
 /// Notes a command that took long or was large.

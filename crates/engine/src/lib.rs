@@ -24,6 +24,7 @@ pub mod execute;
 pub mod fieldset;
 mod gate;
 pub mod host;
+pub mod hotkeys;
 pub mod latency;
 pub mod meter;
 pub mod migration;

@@ -12,6 +12,7 @@ use crate::accounts::Accounts;
 use crate::blocking::Blocking;
 use crate::client::Clients;
 use crate::commandlog::CommandLog;
+use crate::hotkeys::HotKeys;
 use crate::latency::Latency;
 use crate::meter::Meter;
 use crate::notifications::Notifications;
@@ -50,6 +51,8 @@ pub struct Shared {
     pub running: Running,
     /// Commands that took long or were large.
     pub command_log: Arc<CommandLog>,
+    /// Which keys cost most, if somebody wants to know.
+    pub hot_keys: HotKeys,
     /// Latency events.
     pub latency: Mutex<Latency>,
     /// What each worker counts.
@@ -171,6 +174,7 @@ impl Shared {
             scripts: Scripts::default(),
             running: Running::new(accesses),
             command_log: Arc::default(),
+            hot_keys: HotKeys::new(accesses),
             latency: Mutex::default(),
             statistics: (0..accesses).map(|_| WorkerStatistics::default()).collect(),
             loading: AtomicBool::new(false),

@@ -95,6 +95,11 @@ impl Slices {
         self.list.len()
     }
 
+    /// About how many bytes those from the first on will write.
+    pub(crate) fn remaining_bytes(&self, first: usize) -> usize {
+        self.list[first..].iter().map(|slice| slice.producer.remaining_bytes()).sum()
+    }
+
     /// Counts for an entry of the command log what those from the first on write.
     pub(crate) fn count(&mut self, first: usize, entry: &Arc<Unfinished>) {
         for slice in &mut self.list[first..] {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use engine::Host;
 use engine::statistics::add;
 use keyspace::ExpiryBudget;
 
@@ -68,6 +69,7 @@ impl Worker<'_> {
         self.upkeep.next_tick_ns = now.monotonic_ns + TICK_MS * NS_PER_MS;
         if self.index == 0 {
             self.node.shared.read_rates(now.monotonic_ns);
+            self.node.shared.hot_keys.end_when_due(now.unix, || self.node.processor_us());
             self.tell_memory();
             self.node.measure(self.index);
         }
