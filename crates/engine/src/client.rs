@@ -103,6 +103,8 @@ pub struct ClientRecord {
     pub blocked: AtomicBool,
     /// What a command of it waits for, so that CLIENT UNBLOCK finds it.
     pub waiting: Mutex<Weak<Waiter>>,
+    /// Whether it can follow redirects (CLIENT CAPA).
+    pub follows_redirects: AtomicBool,
     /// Somebody asked to close it.
     pub killed: AtomicBool,
 }
@@ -180,6 +182,12 @@ impl ClientRecord {
     pub fn memory(&self) -> usize {
         let parts = [&self.query_memory, &self.output_memory, &self.queued_bytes, &self.interest_bytes];
         size_of::<Self>() + parts.iter().map(|part| part.load(Ordering::Relaxed)).sum::<usize>()
+    }
+
+    /// The letters of its field `flags`.
+    pub fn shown_flags(&self) -> String {
+        let names = self.names.lock().clone();
+        self.flags(&names)
     }
 
     /// The letters of the flags field.
@@ -301,6 +309,7 @@ impl Clients {
             no_touch: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             waiting: Mutex::default(),
+            follows_redirects: AtomicBool::new(false),
             killed: AtomicBool::new(false),
         });
         self.records.lock().insert(record.id, Arc::clone(&record));

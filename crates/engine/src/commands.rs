@@ -5,6 +5,7 @@
 mod acl;
 mod bitmap;
 mod client;
+mod client_filter;
 mod cluster;
 mod command;
 mod commandlog;
@@ -19,6 +20,7 @@ mod function;
 mod generic;
 mod geo;
 mod hash;
+mod help;
 mod hotkeys;
 mod hyperloglog;
 mod info;
@@ -102,16 +104,4 @@ pub(crate) fn close(session: &mut crate::Session, shared: &crate::Shared, desk: 
     if std::mem::take(&mut session.monitoring) {
         shared.clients.monitors.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
     }
-}
-
-/// HELP of a container: its subcommands with their arguments and what they do.
-fn help(reply: &mut crate::Reply<'_>, container: &str, subcommands: &[Command]) {
-    let mut lines = Vec::new();
-    for command in subcommands.iter().filter(|command| command.name != "HELP") {
-        let arguments = syntax::for_help(command.syntax);
-        lines.push(format!("{} {arguments}", command.name).trim_end().to_owned());
-        lines.push(format!("    {}", command.summary));
-    }
-    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    reply.help(container, &lines);
 }

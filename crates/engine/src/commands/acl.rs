@@ -378,6 +378,6 @@ fn save(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "ACL", SUBCOMMANDS);
+    reply.help("ACL", super::help::ACL);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::client_filter::{Asker, Filter};
 use super::connection::client_name;
 use super::tracking;
 use crate::args::Args;
@@ -31,7 +32,9 @@ const SUBCOMMANDS: &[Command] = &[
         "2.4.0",
         "O(N) in the number of connections",
         "Returns a line about each connection.",
-        "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+        "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]] [USER username] [ADDR ip:port] \
+         [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE maxage] [IDLE idle] [FLAGS flags] [NAME client-name] \
+         [LIB-NAME libname] [LIB-VER libver] [DB db] [CAPA capa] [IP ip]",
     ),
     row("GETNAME", 2, get_name, OPEN).doc("2.6.9", "O(1)", "Returns the name of the connection.", ""),
     row("SETNAME", 3, set_name, OPEN).tips(tips::ALL_NODES).doc("2.6.9", "O(1)", "Sets the name of the connection.", "connection-name"),
@@ -45,7 +48,8 @@ const SUBCOMMANDS: &[Command] = &[
         "2.4.0",
         "O(N) in the number of connections",
         "Closes connections.",
-        "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]>>",
+        "<ip:port | <[ID client-id [client-id ...]] | [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] \
+         | [IDLE idle] | [FLAGS flags] | [NAME client-name] | [LIB-NAME libname] | [LIB-VER libver] | [DB db] | [CAPA capa] | [IP ip]>>",
     ),
     row("PAUSE", -3, pause, ADMIN).doc(
         "3.0.0",
@@ -108,46 +112,19 @@ fn info(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
 }
 
 fn list(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let filter = Filter::parse(ctx, args, Asker::List)?;
+    let (now, own) = (ctx.now(), ctx.session.record.id);
     let mut records = ctx.shared.clients.all();
-    let mut cursor = args.cursor(2);
-    if cursor.take("TYPE") {
-        let wanted = client_type(cursor.next_required()?)?;
-        cursor.finish()?;
-        records.retain(|record| record.type_name() == wanted);
-    } else if cursor.take("ID") {
-        let mut ids = vec![client_id(cursor.next_required()?)?];
-        while let Some(word) = cursor.next_optional() {
-            ids.push(client_id(word)?);
-        }
-        records.retain(|record| ids.contains(&(record.id as i64)));
-    } else {
-        cursor.finish()?;
-    }
-    let text: String = records.iter().map(|record| record.line(ctx.now()) + "\n").collect();
+    records.retain(|record| filter.matches(record, now, own));
+    let text: String = records.iter().map(|record| record.line(now) + "\n").collect();
     reply.verbatim(*b"txt", text);
     Ok(())
-}
-
-/// A client's number, which need not be one that any client has.
-fn client_id(word: &[u8]) -> Result<i64, Error> {
-    stdx::number::parse_i64(word).ok_or(Error::Static("ERR Invalid client ID"))
 }
 
 /// The refusal of too many arguments where a fixed arity does not refuse them.
 fn too_many(args: &Args<'_>) -> Error {
     let name = String::from_utf8_lossy(args.get(1)).into_owned();
     Error::SubcommandArguments(name, "CLIENT")
-}
-
-/// A client type by its name; two have an old one.
-fn client_type(word: &[u8]) -> Result<&'static str, Error> {
-    match word.to_ascii_lowercase().as_slice() {
-        b"normal" => Ok("normal"),
-        b"pubsub" => Ok("pubsub"),
-        b"master" | b"primary" => Ok("master"),
-        b"replica" | b"slave" => Ok("replica"),
-        _ => Err(Error::Text(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)))),
-    }
 }
 
 fn get_name(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -189,79 +166,6 @@ fn set_info(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     Ok(())
 }
 
-/// Which clients CLIENT KILL closes.
-#[derive(Default)]
-struct KillFilter {
-    id: Option<u64>,
-    kind: Option<&'static str>,
-    user: Option<Vec<u8>>,
-    address: Option<Vec<u8>>,
-    local_address: Option<Vec<u8>>,
-    max_age_s: Option<i64>,
-    spare_self: bool,
-}
-
-impl KillFilter {
-    fn parse(ctx: &Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
-        let mut filter = Self { spare_self: true, ..Self::default() };
-        let mut cursor = args.cursor(2);
-        while !cursor.is_done() {
-            if cursor.left() < 2 {
-                return Err(Error::Syntax);
-            }
-            if cursor.take("ID") {
-                let word = cursor.next_required()?;
-                filter.id = Some(match stdx::number::parse_i64(word) {
-                    Some(id) if id > 0 => id as u64,
-                    _ => return Err(Error::Static("ERR client-id should be greater than 0")),
-                });
-            } else if cursor.take("TYPE") {
-                filter.kind = Some(client_type(cursor.next_required()?)?);
-            } else if cursor.take("USER") {
-                let user = cursor.next_required()?;
-                if ctx.shared.accounts.get(user).is_none() {
-                    let user = String::from_utf8_lossy(user).into_owned();
-                    return Err(Error::Text(format!("ERR No such user '{user}'")));
-                }
-                filter.user = Some(user.to_vec());
-            } else if cursor.take("ADDR") {
-                filter.address = Some(cursor.next_required()?.to_vec());
-            } else if cursor.take("LADDR") {
-                filter.local_address = Some(cursor.next_required()?.to_vec());
-            } else if cursor.take("MAXAGE") {
-                let age = cursor
-                    .integer()
-                    .map_err(|_| Error::Static("ERR maxage is not an integer or out of range"))?;
-                if age <= 0 {
-                    return Err(Error::Static("ERR maxage should be greater than 0"));
-                }
-                filter.max_age_s = Some(age);
-            } else if cursor.take("SKIPME") {
-                filter.spare_self = match cursor.next_required()?.to_ascii_lowercase().as_slice() {
-                    b"yes" => true,
-                    b"no" => false,
-                    _ => return Err(Error::Syntax),
-                };
-            } else {
-                return Err(Error::Syntax);
-            }
-        }
-        Ok(filter)
-    }
-
-    fn matches(&self, record: &ClientRecord, now: stdx::time::UnixMs) -> bool {
-        let is = |wanted: &Option<Vec<u8>>, value: &[u8]| {
-            wanted.as_ref().is_none_or(|wanted| wanted.as_slice() == value)
-        };
-        self.id.is_none_or(|id| id == record.id)
-            && self.kind.is_none_or(|kind| kind == record.type_name())
-            && is(&self.user, &record.names.lock().user)
-            && is(&self.address, record.address.as_bytes())
-            && is(&self.local_address, record.local_address.as_bytes())
-            && self.max_age_s.is_none_or(|age| (now.0 - record.created.0) / 1000 >= age)
-    }
-}
-
 fn kill(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     if args.len() == 3 {
         let found =
@@ -271,12 +175,11 @@ fn kill(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
         reply.ok();
         return Ok(());
     }
-    let filter = KillFilter::parse(ctx, args)?;
-    let own = ctx.session.record.id;
-    let now = ctx.now();
+    let filter = Filter::parse(ctx, args, Asker::Kill)?;
+    let (now, own) = (ctx.now(), ctx.session.record.id);
     let mut closed = 0;
     for record in ctx.shared.clients.all() {
-        if filter.matches(&record, now) && !(filter.spare_self && record.id == own) {
+        if filter.matches(&record, now, own) {
             close(ctx, &record);
             closed += 1;
         }
@@ -363,8 +266,11 @@ fn no_touch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
     Ok(())
 }
 
-/// What a client can do changes nothing yet: there are no redirects to follow.
-fn capabilities(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+/// What a client can do changes nothing yet: there are no redirects to follow. It can be asked for.
+fn capabilities(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if (2..args.len()).any(|at| args.is(at, "REDIRECT")) {
+        ctx.session.record.follows_redirects.store(true, Ordering::Relaxed);
+    }
     reply.ok();
     Ok(())
 }
@@ -397,6 +303,6 @@ fn unblock(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "CLIENT", SUBCOMMANDS);
+    reply.help("CLIENT", super::help::CLIENT);
     Ok(())
 }

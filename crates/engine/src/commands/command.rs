@@ -305,6 +305,6 @@ fn get_keys_and_flags(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "COMMAND", SUBCOMMANDS);
+    reply.help("COMMAND", super::help::COMMAND);
     Ok(())
 }

@@ -129,6 +129,6 @@ pub(super) fn rewrite_file(ctx: &Context<'_, '_>, appended: Appended) -> Outcome
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "CONFIG", SUBCOMMANDS);
+    reply.help("CONFIG", super::help::CONFIG);
     Ok(())
 }

@@ -378,7 +378,7 @@ fn kill(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "FUNCTION", SUBCOMMANDS);
+    reply.help("FUNCTION", super::help::FUNCTION);
     Ok(())
 }
 

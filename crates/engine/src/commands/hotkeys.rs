@@ -53,6 +53,17 @@ const SUBCOMMANDS: &[Command] = &[
     ),
 ];
 
+const HELP: &[&str] = &[
+    "START METRICS <count> [CPU] [NET] [COUNT <k>] [DURATION <seconds>] [SAMPLE <ratio>]",
+    "    Begin to look for the keys whose commands take most time (CPU) or most bytes (NET).",
+    "STOP",
+    "    Stop looking, and keep what was found.",
+    "GET",
+    "    Return what was found.",
+    "RESET",
+    "    Forget what was found.",
+];
+
 fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
     Err(Error::WrongArity("hotkeys".into()))
 }
@@ -184,6 +195,6 @@ fn keys<'k>(reply: &mut Reply<'_>, name: &str, keys: impl ExactSizeIterator<Item
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "HOTKEYS", SUBCOMMANDS);
+    reply.help("HOTKEYS", HELP);
     Ok(())
 }

@@ -185,6 +185,6 @@ fn doctor(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Out
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "LATENCY", SUBCOMMANDS);
+    reply.help("LATENCY", super::help::LATENCY);
     Ok(())
 }

@@ -132,6 +132,6 @@ fn allocator(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> 
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "MEMORY", SUBCOMMANDS);
+    reply.help("MEMORY", super::help::MEMORY);
     Ok(())
 }

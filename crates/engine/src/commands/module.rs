@@ -67,6 +67,6 @@ fn unload(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "MODULE", SUBCOMMANDS);
+    reply.help("MODULE", super::help::MODULE);
     Ok(())
 }

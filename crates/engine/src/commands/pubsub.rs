@@ -254,6 +254,6 @@ fn counts(ctx: &Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, kind: K
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "PUBSUB", SUBCOMMANDS);
+    reply.help("PUBSUB", super::help::PUBSUB);
     Ok(())
 }

@@ -116,6 +116,6 @@ fn debug(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Out
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "SCRIPT", SUBCOMMANDS);
+    reply.help("SCRIPT", super::help::SCRIPT);
     Ok(())
 }

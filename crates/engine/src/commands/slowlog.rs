@@ -77,6 +77,6 @@ fn reset(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outc
 }
 
 fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::help(reply, "SLOWLOG", SUBCOMMANDS);
+    reply.help("SLOWLOG", super::help::SLOWLOG);
     Ok(())
 }

@@ -53,31 +53,6 @@ pub(super) fn parse(syntax: &str) -> Vec<Argument> {
     group.alternatives.into_iter().next().map(bind_tokens).unwrap_or_default()
 }
 
-/// A syntax as HELP of a container shows it: `<value>`, and choices in parentheses.
-pub(super) fn for_help(syntax: &str) -> String {
-    let mut shown = String::new();
-    let mut word = String::new();
-    for sign in syntax.replace(" | ", "|").chars().chain(std::iter::once(' ')) {
-        if sign.is_alphanumeric() || "-_:=~*.$".contains(sign) {
-            word.push(sign);
-            continue;
-        }
-        if is_token(&word) {
-            shown.push_str(&word);
-        } else {
-            shown.extend(["<", &word, ">"]);
-        }
-        word.clear();
-        shown.push(match sign {
-            '<' => '(',
-            '>' => ')',
-            sign => sign,
-        });
-    }
-    shown.truncate(shown.trim_end().len());
-    shown
-}
-
 /// What stands between two brackets.
 struct Group {
     /// Sequences in which tokens and values still stand side by side.
@@ -344,21 +319,6 @@ mod tests {
             ),
         ] {
             assert_eq!(show(&parse(syntax)), tree, "{syntax}");
-        }
-    }
-
-    #[test]
-    fn help_marks_what_is_to_be_filled_in() {
-        for (syntax, shown) in [
-            ("", ""),
-            ("[category]", "[<category>]"),
-            ("username [username ...]", "<username> [<username> ...]"),
-            ("[count | RESET]", "[<count>|RESET]"),
-            ("timeout [WRITE | ALL]", "<timeout> [WRITE|ALL]"),
-            ("<ON | OFF | SKIP>", "(ON|OFF|SKIP)"),
-            ("key group <id | $> [MKSTREAM]", "<key> <group> (<id>|$) [MKSTREAM]"),
-        ] {
-            assert_eq!(for_help(syntax), shown, "{syntax}");
         }
     }
 

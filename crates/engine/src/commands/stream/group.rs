@@ -2,7 +2,7 @@
 
 use value::stream::Id;
 
-use super::{GROUP_COMMANDS, id, no_group};
+use super::{id, no_group};
 use crate::args::{Args, Cursor};
 use crate::command::Outcome;
 use crate::context::Context;
@@ -125,6 +125,6 @@ fn require_group(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Id, Error
 }
 
 pub(super) fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::super::help(reply, "XGROUP", GROUP_COMMANDS);
+    reply.help("XGROUP", super::super::help::XGROUP);
     Ok(())
 }

@@ -5,7 +5,7 @@ use value::Stream;
 use value::stream::{Consumer, Entry, Group, Id, Names, Producers};
 
 use super::range::write_entries;
-use super::{INFO_COMMANDS, find_group, no_group, write_entry, write_id};
+use super::{find_group, no_group, write_entry, write_id};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
@@ -20,7 +20,7 @@ pub(super) fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>
 }
 
 pub(super) fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    super::super::help(reply, "XINFO", INFO_COMMANDS);
+    reply.help("XINFO", super::super::help::XINFO);
     Ok(())
 }
 
