@@ -102,6 +102,16 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         Ok(row)
     }
 
+    /// Counts a command that was refused.
+    #[cold]
+    fn count_refusal(&self, args: &Args<'_>) {
+        let ctx = &*self.ctx;
+        let statistics = ctx.shared.statistics.get(ctx.session.record.worker);
+        if let (Some(statistics), Ok(row)) = (statistics, table().look_up(args)) {
+            statistics.rejected(row.index);
+        }
+    }
+
     /// Whether the user may.
     fn permit(&mut self, row: &Row, args: &Args<'_>) -> Result<(), String> {
         let ctx = &*self.ctx;
@@ -192,7 +202,10 @@ impl Caller for Calls<'_, '_, '_> {
     fn call(&mut self, words: &Words, protocol: Protocol, reply: &mut Vec<u8>) -> Called {
         let args = Args::new(words.buffer(), words.ranges());
         match self.admit(&args) {
-            Err(error) => Reply::new(reply, protocol).error(error),
+            Err(error) => {
+                self.count_refusal(&args);
+                Reply::new(reply, protocol).error(error);
+            }
             Ok(row) => match self.at_hand(&row, &args) {
                 Some(keys) => self.run((row, &keys), &args, protocol, reply),
                 None => return Called::Abandon,

@@ -54,6 +54,20 @@ fn rates_follow_what_happens_and_end_with_it() {
 }
 
 #[test]
+fn what_is_refused_to_scripts_is_counted() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let calls = "for _, name in ipairs({'subscribe', 'get', 'nosuch'}) do redis.pcall(name) end";
+    world.ask(peer, &format!("EVAL \"{calls}\" 0"));
+    world.ask(peer, "EVAL_RO \"return redis.pcall('set', 'a', 'b')\" 0");
+    for name in ["subscribe", "get", "set"] {
+        let counts = field(&mut world, peer, &format!("cmdstat_{name}"));
+        assert!(counts.starts_with("calls=0,"), "{name}: {counts}");
+        assert!(counts.ends_with("rejected_calls=1,failed_calls=0"), "{name}: {counts}");
+    }
+}
+
+#[test]
 fn errors_are_counted_by_their_codes() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);
