@@ -35,7 +35,7 @@ pub struct Options {
     #[command(flatten)]
     pub run: RunOptions,
     /// Print help.
-    #[arg(long, action = clap::ArgAction::Help)]
+    #[arg(long, global = true, action = clap::ArgAction::Help)]
     pub help: Option<bool>,
 }
 
@@ -75,6 +75,9 @@ pub struct Target {
     /// Speak RESP3.
     #[arg(short = '3')]
     pub resp3: bool,
+    /// Have the server track what the load's connections read, by CLIENT TRACKING ON.
+    #[arg(long)]
+    pub enable_tracking: bool,
 }
 
 impl Target {

@@ -42,6 +42,9 @@ pub fn greeting(target: &Target) -> (Vec<u8>, u64) {
     if target.resp3 {
         add(&["HELLO", "3"]);
     }
+    if target.enable_tracking {
+        add(&["CLIENT", "TRACKING", "ON"]);
+    }
     if target.database != 0 {
         add(&["SELECT", &target.database.to_string()]);
     }

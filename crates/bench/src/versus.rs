@@ -193,6 +193,7 @@ impl Peer {
             user: None,
             database: 0,
             resp3: false,
+            enable_tracking: false,
         };
         let address = target::resolve(&target)?;
         let process = match pid {

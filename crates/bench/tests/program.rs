@@ -72,3 +72,22 @@ fn a_server_that_is_not_there_is_named() {
     assert!(!output.status.success());
     assert!(told.contains(&format!("127.0.0.1:{port}: Connection refused")), "{told}");
 }
+
+#[test]
+fn every_mode_explains_itself() {
+    for mode in [&[][..], &["versus"], &["interference"]] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_rustypotato-bench"));
+        let output = program.args(mode).arg("--help").output().expect("the program runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("--tests"), "{mode:?}: {text}");
+    }
+}
+
+#[test]
+fn the_connections_of_the_load_can_be_tracked() {
+    // The first request of a connection is its greeting, whatever its bytes.
+    let port = serve(|number| if number == 0 { b"-ERR tracked\r\n" } else { b"+PONG\r\n" });
+    let output = run(port, &["-q", "--enable-tracking"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("tracked"), "{told}");
+}

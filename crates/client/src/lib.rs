@@ -15,6 +15,7 @@
 
 mod error;
 mod options;
+mod pushes;
 mod stream;
 mod uri;
 
@@ -23,15 +24,13 @@ pub use options::{Address, Options};
 pub use stream::Stream;
 pub use uri::Uri;
 
+use pushes::Pushes;
 use resp::{Frame, FrameDecoder, Protocol, write_command};
-use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::time::Duration;
 
 /// How many bytes are read at once.
 const READ_BYTES: usize = 64 * 1024;
-/// Pushes put aside at most; a server that sends more loses the oldest, not our memory.
-const MAX_PENDING_PUSHES: usize = 10_000;
 
 /// A connection to a server.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ pub struct Client {
     start: usize,
     end: usize,
     output: Vec<u8>,
-    pushes: VecDeque<Frame>,
+    pushes: Pushes,
 }
 
 impl Client {
@@ -60,7 +59,7 @@ impl Client {
             start: 0,
             end: 0,
             output: Vec::new(),
-            pushes: VecDeque::new(),
+            pushes: Pushes::default(),
         };
         client.handshake(options)?;
         Ok(client)
@@ -109,28 +108,23 @@ impl Client {
     pub fn receive(&mut self) -> Result<Frame, Error> {
         loop {
             match self.read_frame()? {
-                Frame::Push(elements) => {
-                    if self.pushes.len() == MAX_PENDING_PUSHES {
-                        self.pushes.pop_front();
-                    }
-                    self.pushes.push_back(Frame::Push(elements));
-                }
-                frame => return Ok(frame),
+                (push @ Frame::Push(_), cost) => self.pushes.put(push, cost),
+                (reply, _) => return Ok(reply),
             }
         }
     }
 
     /// Waits for whatever comes next, a push that was put aside first.
     pub fn receive_any(&mut self) -> Result<Frame, Error> {
-        match self.pushes.pop_front() {
+        match self.pushes.take() {
             Some(push) => Ok(push),
-            None => self.read_frame(),
+            None => Ok(self.read_frame()?.0),
         }
     }
 
     /// The oldest push that was put aside.
     pub fn take_push(&mut self) -> Option<Frame> {
-        self.pushes.pop_front()
+        self.pushes.take()
     }
 
     /// The protocol that the connection speaks.
@@ -189,12 +183,13 @@ impl Client {
         }
     }
 
-    fn read_frame(&mut self) -> Result<Frame, Error> {
+    /// Waits for the next frame; also gives what it costs by the decoder's reckoning.
+    fn read_frame(&mut self) -> Result<(Frame, usize), Error> {
         loop {
             let progress = self.decoder.decode(&self.input[self.start..self.end])?;
             self.start += progress.consumed;
             if let Some(frame) = progress.frame {
-                return Ok(frame);
+                return Ok((frame, progress.cost));
             }
             self.fill_input()?;
         }

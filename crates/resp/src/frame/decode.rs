@@ -44,6 +44,8 @@ pub struct Progress {
     pub consumed: usize,
     /// The reply, if it is complete.
     pub frame: Option<Frame>,
+    /// What the reply, as far as it has come, is charged against [`FrameLimits::max_bytes`].
+    pub cost: usize,
 }
 
 /// The incremental decoder of one connection's replies.
@@ -111,11 +113,14 @@ impl FrameDecoder {
                 frame
             };
             if let Some(frame) = self.place(frame) {
-                self.spent = 0;
                 break Some(frame);
             }
         };
-        Ok(Progress { consumed: input.len() - rest.len(), frame })
+        let cost = self.spent;
+        if frame.is_some() {
+            self.spent = 0;
+        }
+        Ok(Progress { consumed: input.len() - rest.len(), frame, cost })
     }
 
     /// Takes a line without its end off the input.
