@@ -16,6 +16,9 @@
 //! up, because it stays in the buffer. After a failed sync the file cannot be trusted: nothing more is acknowledged until
 //! a rewrite that began after it has put all data into new files.
 
+mod promises;
+mod state;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -23,15 +26,16 @@ use config::AppendFsync;
 use engine::Shared;
 use engine::shared::WriteBlock;
 use keyspace::LogPosition;
-use keyspace::log::{Log, Run};
-use node::{Mail, Mailbox};
+use keyspace::log::Log;
+use node::Mailbox;
 use parking_lot::Mutex;
-use persist::aof::Writer;
 use tracing::{error, info};
 
-use crate::clock::{monotonic_ns, now};
+use crate::clock::monotonic_ns;
 use crate::increment::{Fault, Increment};
 use crate::shared::Letter;
+use promises::Promises;
+use state::{State, Trouble};
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// Buffers that grew beyond this many bytes are given back once they are written.
@@ -39,106 +43,28 @@ const KEPT_BYTES: usize = 1 << 20;
 
 /// See the module's text.
 pub struct Journal {
-    mailboxes: Vec<Arc<Mailbox<Letter>>>,
+    promises: Promises,
     state: Mutex<State>,
     /// Held while syncing and while the increment is exchanged: of two syncs of one file at a time the system would tell
     /// an error to one only, and the other would promise what is not on disk.
     syncing: Mutex<()>,
     /// Whether workers write; else the persistence thread does.
     workers_write: AtomicBool,
-    /// How far the log has come, as `appendfsync` promises.
-    released: AtomicU64,
-    /// The position each worker waits for, so that it has to be told when `released` changes; 0 = none.
-    awaited: Vec<AtomicU64>,
-    /// How far the file has been synced, plus one; 0 = there is none.
-    synced: AtomicU64,
-    /// Workers with clients that wait for the next sync.
-    awaited_sync: Vec<AtomicBool>,
     /// Bytes of all files.
     size: AtomicU64,
     /// Bytes that could not be written yet.
     buffered: AtomicU64,
 }
 
-/// What has to be changed together.
-struct State {
-    policy: AppendFsync,
-    /// Whether the file tells when its commands were executed.
-    notes_times: bool,
-    /// None while the append-only file is off.
-    increment: Option<Increment>,
-    /// Effects that were just taken from the log; kept for its memory.
-    taken: Run,
-    writer: Writer,
-    /// Bytes to append.
-    buffer: Vec<u8>,
-    /// The places behind what is in the buffer, in the file and on disk.
-    encoded: LogPosition,
-    written: LogPosition,
-    synced: LogPosition,
-    last_sync_ns: u64,
-    /// Between a snapshot and the first write behind it.
-    is_switching: bool,
-    trouble: Option<Trouble>,
-    /// Whether a sync of the increment at hand has failed, so that a rewrite which it follows does not help.
-    is_doubted: bool,
-}
-
-/// Why writes are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    /// An append failed.
-    Append,
-    /// A sync failed: only a rewrite helps.
-    Sync,
-}
-
-impl Trouble {
-    /// What follows from it, and what to do.
-    fn remedy(self) -> &'static str {
-        match self {
-            Self::Append => {
-                "Writes are refused, and what could not be written is kept and tried again every second: make room, or mend \
-                 the disk"
-            }
-            Self::Sync => {
-                "Writes are refused, and nothing is acknowledged until all data is in new files, which are being written: \
-                 look after the disk"
-            }
-        }
-    }
-}
-
 /// Interface of workers.
 impl Journal {
     /// A journal that is off.
     pub fn new(mailboxes: Vec<Arc<Mailbox<Letter>>>) -> Self {
-        let awaited = mailboxes.iter().map(|_| AtomicU64::new(0)).collect();
-        let awaited_sync = mailboxes.iter().map(|_| AtomicBool::new(false)).collect();
-        let state = State {
-            policy: AppendFsync::EverySecond,
-            notes_times: false,
-            increment: None,
-            taken: Run::default(),
-            writer: Writer::new(),
-            buffer: Vec::new(),
-            encoded: LogPosition(0),
-            written: LogPosition(0),
-            synced: LogPosition(0),
-            last_sync_ns: 0,
-            is_switching: false,
-            trouble: None,
-            is_doubted: false,
-        };
         Self {
-            mailboxes,
-            state: Mutex::new(state),
+            promises: Promises::new(mailboxes),
+            state: Mutex::new(State::new()),
             syncing: Mutex::new(()),
             workers_write: AtomicBool::new(true),
-            released: AtomicU64::new(0),
-            awaited,
-            synced: AtomicU64::new(0),
-            awaited_sync,
             size: AtomicU64::new(0),
             buffered: AtomicU64::new(0),
         }
@@ -146,7 +72,7 @@ impl Journal {
 
     /// The place up to which replies may go.
     pub fn released(&self) -> LogPosition {
-        LogPosition(self.released.load(Ordering::SeqCst))
+        self.promises.released()
     }
 
     /// A worker needs the log to be released up to a position. False: it will be told.
@@ -158,22 +84,17 @@ impl Journal {
                 self.write(&mut state, shared);
             }
         }
-        if self.released() >= position {
-            return true;
-        }
-        // Either this is seen by the one who releases next, or what was released before is seen here.
-        self.awaited[worker].fetch_max(position.0, Ordering::SeqCst);
-        self.released() >= position
+        self.promises.await_release(worker, position)
     }
 
     /// How far the file has been synced; `None` while there is none.
     pub fn synced(&self) -> Option<LogPosition> {
-        self.synced.load(Ordering::SeqCst).checked_sub(1).map(LogPosition)
+        self.promises.synced()
     }
 
     /// A worker has clients that wait for the next sync.
     pub fn await_sync(&self, worker: usize) {
-        self.awaited_sync[worker].store(true, Ordering::SeqCst);
+        self.promises.await_sync(worker);
     }
 
     /// Bytes of all files, and bytes that could not be written yet.
@@ -353,35 +274,16 @@ impl Journal {
         self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
     }
 
-    /// Lets go what may go, and tells the workers that wait.
+    /// Lets go what may go. After a failed sync nothing may.
     fn publish(&self, state: &State) {
-        let position = state.reached();
-        if state.trouble == Some(Trouble::Sync) || self.released() >= position {
-            return;
-        }
-        self.released.store(position.0, Ordering::SeqCst);
-        for (mailbox, awaited) in self.mailboxes.iter().zip(&self.awaited) {
-            let wanted = awaited.load(Ordering::SeqCst);
-            if wanted == 0 {
-                continue;
-            }
-            if wanted <= position.0 {
-                // If this fails, the worker waits for more by now.
-                let _ = awaited.compare_exchange(wanted, 0, Ordering::SeqCst, Ordering::SeqCst);
-            }
-            mailbox.send(Letter::Node(Mail::Released));
+        if state.trouble != Some(Trouble::Sync) {
+            self.promises.release(state.reached());
         }
     }
 
-    /// Tells the workers whose clients wait for it how far the file has been synced.
+    /// Tells how far the file has been synced.
     fn tell_synced(&self, state: &State) {
-        let synced = state.increment.as_ref().map_or(0, |_| state.synced.0 + 1);
-        self.synced.store(synced, Ordering::SeqCst);
-        for (mailbox, awaited) in self.mailboxes.iter().zip(&self.awaited_sync) {
-            if awaited.swap(false, Ordering::SeqCst) {
-                mailbox.send(Letter::Node(Mail::Synced));
-            }
-        }
+        self.promises.set_synced(state.increment.as_ref().map(|_| state.synced));
     }
 
     fn refuse(&self, state: &mut State, shared: &Shared, trouble: Trouble, fault: &Fault) {
@@ -395,7 +297,7 @@ impl Journal {
         let refusal = format!("MISCONF Errors writing to the AOF file: {}", fault.cause);
         shared.refuse_writes(WriteBlock::Log, Some(refusal));
         // Replies that only show data need not wait for the disk.
-        self.mailboxes.iter().for_each(|mailbox| mailbox.send(Letter::Node(Mail::Released)));
+        self.promises.wake_all();
     }
 
     /// There was trouble, and there is none any more.
@@ -408,30 +310,6 @@ impl Journal {
     /// Lets the workers see who writes.
     fn show(&self, state: &State) {
         self.workers_write.store(state.workers_write(), Ordering::Release);
-    }
-}
-
-impl State {
-    fn workers_write(&self) -> bool {
-        self.policy != AppendFsync::Always && !self.is_switching && self.trouble.is_none()
-    }
-
-    /// Encodes what the log holds, behind what could not be written.
-    fn encode(&mut self, log: &Log) {
-        self.encoded = log.take(&mut self.taken);
-        if self.increment.is_some() {
-            if self.notes_times && !self.taken.is_empty() {
-                self.writer.note_time(now().unix, &mut self.buffer);
-            }
-            self.writer.push_all(&self.taken, &mut self.buffer);
-        }
-        self.taken.clear();
-    }
-
-    /// How far the log has come, as the policy promises. Without a file it promises nothing.
-    fn reached(&self) -> LogPosition {
-        let must_be_synced = self.policy == AppendFsync::Always && self.increment.is_some();
-        if must_be_synced { self.synced } else { self.written }
     }
 }
 
