@@ -362,4 +362,15 @@ mod tests {
         assert_eq!(make_dense(&mut long), Err(Fault::Corrupt));
         assert_eq!(join(&mut [0; REGISTERS], &long), Err(Fault::Corrupt));
     }
+
+    #[test]
+    fn runs_that_add_up_beyond_32_bits_are_broken() {
+        let longest = [0x7f, 0xff];
+        let mut bytes = empty();
+        bytes.truncate(HEADER);
+        bytes.extend(longest.repeat((1 << 32) / REGISTERS + 1));
+        assert_eq!(count(&bytes), Err(Fault::Corrupt));
+        assert_eq!(join(&mut [0; REGISTERS], &bytes), Err(Fault::Corrupt));
+        assert_eq!(make_dense(&mut bytes), Err(Fault::Corrupt));
+    }
 }
