@@ -41,7 +41,8 @@ impl UnixMs {
 
     /// Seconds since the epoch, rounded to the nearest as `EXPIRETIME` prints them.
     pub const fn as_secs_rounded(self) -> i64 {
-        self.0.saturating_add(500).div_euclid(1000)
+        let rounds_up = self.0.rem_euclid(1000) >= 500;
+        if rounds_up { self.as_secs() + 1 } else { self.as_secs() }
     }
 
     /// The part of a second beyond `as_secs`, 0 to 999.
@@ -94,6 +95,7 @@ mod tests {
         assert_eq!((UnixMs(1999).as_secs(), UnixMs(1999).subsec_millis()), (1, 999));
         assert_eq!((UnixMs(-1).as_secs(), UnixMs(-1).subsec_millis()), (-1, 999));
         assert_eq!(UnixMs(1500).as_secs_rounded(), 2);
+        assert_eq!(UnixMs(i64::MAX).as_secs_rounded(), i64::MAX / 1000 + 1);
         assert_eq!(UnixMs(1499).as_secs_rounded(), 1);
     }
 }

@@ -9,7 +9,7 @@ use resp::{Frame, Protocol};
 use stdx::rng::Rng;
 
 use crate::differential::command;
-use crate::support::{Server, must, run, words};
+use crate::support::{Server, must, words};
 
 /// Commands compared in one run.
 const COMMANDS: usize = 4000;
@@ -49,8 +49,9 @@ impl Side {
     }
 
     /// Runs a command.
-    fn tell(&mut self, command: &str) -> Told {
-        let is_refused = matches!(run(&mut self.writer, command), Frame::Error(_));
+    fn tell(&mut self, command: &[String]) -> Told {
+        let reply = self.writer.command(command).unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let is_refused = reply.is_error();
         must(&mut self.marker, &format!("PUBLISH {MARK} ."));
         let mut events = Vec::new();
         loop {
@@ -71,13 +72,14 @@ impl Side {
 }
 
 /// Drops what differs on purpose, so that the rest can be compared.
-fn comparable(command: &str, Told { mut events, is_refused }: Told) -> Vec<Event> {
+fn comparable(command: &[String], Told { mut events, is_refused }: Told) -> Vec<Event> {
     let mut drop = |ending: &str| events.retain(|(event, _)| !event.ends_with(ending));
     // A claim or read of nothing makes a consumer since Redis 7.2, and then it can be deleted.
     drop("consumer");
     // redis-server does not tell that a string has grown for a number that did not fit.
-    let may_be = |pattern: &str| command == "EXEC" || command.starts_with(pattern);
-    if may_be("BITFIELD") && !command.contains("GET") {
+    let name = command[0].as_str();
+    let may_be = |wanted: &str| name == "EXEC" || name.starts_with(wanted);
+    if may_be("BITFIELD") && !command.iter().any(|word| word == "GET") {
         drop("setbit");
     }
     // Which keys a command looks for that is refused depends on what is looked at first. What the patterns of SORT name is
@@ -86,7 +88,7 @@ fn comparable(command: &str, Told { mut events, is_refused }: Told) -> Vec<Event
         drop("keymiss");
     }
     // redis-server looks twice for what is to be read: at first, and before it would wait.
-    if command.starts_with("XREAD ") {
+    if name == "XREAD" {
         let half = events.len() / 2;
         if events[..half] == events[half..] {
             events.truncate(half);
@@ -110,7 +112,7 @@ fn check(protocol: Protocol, seed: u64) {
         let command = command(&mut rng);
         let [ours, theirs] = sides.each_mut().map(|side| comparable(&command, side.tell(&command)));
         told += theirs.len();
-        history.push(command.clone());
+        history.push(command.join(" "));
         if ours != theirs {
             let before = history[history.len().saturating_sub(6)..].join("; ");
             wrong.push(format!("{before}\n  here  {ours:?}\n  redis {theirs:?}"));
