@@ -174,10 +174,11 @@ impl Effect<'_> {
             | Self::LimitNames { key, .. }
             | Self::DeleteEntries { key, .. }
             | Self::TrimEntries { key, .. }
-            | Self::SetPast { key, .. }
             | Self::CreateGroup { key, is_new_key: true, .. } => each(Touched::Key(database, key.to_vec())),
-            // The entry has touched the key already. What groups do with a stream changes nothing for those who watch or cache it, as in Redis.
+            // The entry has touched the key already. What groups do with a stream, and what it says of its past, changes nothing
+            // for those who watch or cache it, as in Redis.
             Self::NameEntry { .. }
+            | Self::SetPast { .. }
             | Self::CreateGroup { .. }
             | Self::SetGroup { .. }
             | Self::DestroyGroup { .. }
