@@ -242,6 +242,9 @@ impl Db<'_, '_> {
     /// Two databases change places. Everything is locked.
     pub fn swap(&mut self, first: DbIndex, second: DbIndex) {
         debug_assert!(self.access.is_exclusive(), "a swap is seen whole or not at all");
+        if first == second {
+            return;
+        }
         for (_, shard) in self.access.held_shards() {
             shard.swap(first, second);
         }

@@ -54,7 +54,7 @@ pub(super) const PATTERNS: &[&str] = &[
     "PFMERGE {key} {key} {key}",
     "PFADD {registers} {value} {integer}",
     "PFDEBUG DECODE {registers}",
-    "PFDEBUG TODENSE {key}",
+    "PFDEBUG TODENSE {registers}",
     "BITPOS {key} {bit} {index} {index} BIT",
     "BITOP AND {key} {key} {key}",
     "BITOP OR {key} {key} {key}",
