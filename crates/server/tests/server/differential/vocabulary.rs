@@ -53,56 +53,59 @@ const COMPUTATIONS: &[&str] = &[
     "return math.floor(-3.5) .. ' ' .. math.fmod(7, -3) .. ' ' .. (7 % -3)",
 ];
 
-/// A random word for a place of a pattern.
-pub(super) fn word(place: &str, rng: &mut Rng) -> String {
-    // Now and then a key of another type.
-    let is_odd = rng.below(16) == 0;
-    let mut pick = |choices: &[&str]| choices[rng.below(choices.len() as u64) as usize].to_owned();
-    match place {
-        "key" | "list" | "set" | "zset" | "stream" if is_odd => pick(ANY_KEY),
-        "key" => pick(&["k1", "k2", "k3", "k4", "k5", "k6"]),
-        "list" => pick(&["l1", "l2", "l3"]),
-        // Only HyperLogLog commands write them: redis-server decodes damaged ones as far as it comes.
-        "registers" => pick(&["h1", "h2"]),
-        "set" => pick(&["s1", "s2", "s3", "s4"]),
-        "member" => match rng.below(3) {
-            0 => format!("m{}", rng.below(8)),
-            1 => "long".repeat(5 * rng.below(6) as usize),
-            _ => rng.below(12).to_string(),
-        },
-        "stream" => pick(&["x1", "x2"]),
-        "group" => pick(&["g1", "g2"]),
-        "consumer" => pick(&["anna", "bert"]),
-        "ms" => rng.below(60).to_string(),
-        "id" => format!("{}-{}", rng.below(60), rng.below(3)),
-        "side" => pick(&["LEFT", "RIGHT", "left"]),
-        "few" => rng.below(5).to_string(),
-        "zset" => pick(&["z1", "z2", "z3"]),
-        // All members have the same score, as ranges of names want it.
-        "even" => pick(&["e1", "e2"]),
-        // Always a list.
-        "queue" => pick(&["q1", "q2"]),
-        "geo" => pick(&["g1", "g2"]),
-        // So many digits that distances differ, and what is found has one order.
-        "longitude" => format!("{:.4}", rng.below(3_600_000) as f64 / 10_000.0 - 180.0),
-        "latitude" => format!("{:.4}", rng.below(1_760_000) as f64 / 10_000.0 - 88.0),
-        "radius" => pick(&["0", "10", "500", "3000", "9000", "30000", "1e6", "-1", "x"]),
-        "unit" => pick(&["km", "km", "M", "mi", "ft", "x"]),
-        "order" => pick(&["ASC", "DESC", "asc"]),
-        "scored" => pick(&["a", "b", "c", "d", "e", "f", "0", "10", "aa"]),
-        "score" => pick(&[
-            "0", "1", "1", "2", "-1", "2.5", "-2.5", "1e3", "inf", "-inf", "-0", "nan", "1e308", "-1e308",
-            "x",
-        ]),
-        "from" => pick(&["0", "1", "(1", "2", "(2", "-inf", "+inf", "(2.5", "[1", "x"]),
-        "first" => pick(&["-", "+", "[a", "(a", "[b", "(c", "[d", "[", "x"]),
-        "rule" => pick(&["NX", "XX", "GT", "LT", "CH"]),
-        "end" => pick(&["MIN", "MAX", "LEFT"]),
-        "aggregate" => pick(&["SUM", "MIN", "MAX", "AVG"]),
-        "value" => {
-            pick(&["", "a", "abc", "xyzabcxyz", "ohmytext", "mynewtext", "0", "3.5", "\u{e9}", "A\u{7f}b"])
-        }
-        "integer" => pick(&[
+/// Places of keys, of which one of another type is chosen now and then.
+const KEYS: &[&str] = &["key", "list", "set", "zset", "stream"];
+
+/// What places are filled with.
+const CHOICES: &[(&str, &[&str])] = &[
+    ("key", &["k1", "k2", "k3", "k4", "k5", "k6"]),
+    ("list", &["l1", "l2", "l3"]),
+    ("set", &["s1", "s2", "s3", "s4"]),
+    ("zset", &["z1", "z2", "z3"]),
+    ("stream", &["x1", "x2"]),
+    ("geo", &["g1", "g2"]),
+    // Only HyperLogLog commands write them: redis-server decodes damaged ones as far as it comes.
+    ("registers", &["h1", "h2"]),
+    // All members have the same score, as ranges of names want it.
+    ("even", &["e1", "e2"]),
+    // Always a list.
+    ("queue", &["q1", "q2"]),
+    ("field", &["f1", "f2", "f3", "f4", ""]),
+    ("value", &["", "a", "abc", "xyzabcxyz", "ohmytext", "mynewtext", "0", "3.5", "\u{e9}", "A\u{7f}b"]),
+    ("scored", &["a", "b", "c", "d", "e", "f", "0", "10", "aa"]),
+    ("group", &["g1", "g2"]),
+    ("consumer", &["anna", "bert"]),
+    ("script", SCRIPTS),
+    ("computation", COMPUTATIONS),
+    ("side", &["LEFT", "RIGHT", "left"]),
+    ("radius", &["0", "10", "500", "3000", "9000", "30000", "1e6", "-1", "x"]),
+    ("unit", &["km", "km", "M", "mi", "ft", "x"]),
+    ("order", &["ASC", "DESC", "asc"]),
+    (
+        "score",
+        &["0", "1", "1", "2", "-1", "2.5", "-2.5", "1e3", "inf", "-inf", "-0", "nan", "1e308", "-1e308", "x"],
+    ),
+    ("from", &["0", "1", "(1", "2", "(2", "-inf", "+inf", "(2.5", "[1", "x"]),
+    ("first", &["-", "+", "[a", "(a", "[b", "(c", "[d", "[", "x"]),
+    ("rule", &["NX", "XX", "GT", "LT", "CH"]),
+    ("end", &["MIN", "MAX", "LEFT"]),
+    ("aggregate", &["SUM", "MIN", "MAX", "AVG"]),
+    ("condition", &["NX", "XX"]),
+    ("limit", &["NX", "XX", "GT", "LT"]),
+    ("bit", &["0", "1", "0", "1", "2"]),
+    ("overflow", &["WRAP", "SAT", "FAIL"]),
+    ("type", &["u1", "i5", "u8", "i16", "u31", "i64", "u63"]),
+    ("database", &["0", "1", "2"]),
+    ("half", &["0.5", "-0.5", "1.25", "3", "-10", "1e2", "nan", "inf", "", "x"]),
+    ("far", &["99999999999999", "88888888888888"]),
+    ("time", &["99999999999999", "88888888888888", "1"]),
+    ("time_out", &["-1", "x", "nan", "-inf", ""]),
+    ("overlong", &["9223372036854775807", "9223372036854775806", "-9223372036854775808", "-1", "0", "1.5"]),
+    ("count", &["0", "-0", "x", "9223372036854775808"]),
+    ("all", &["4294967296", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "x"]),
+    (
+        "integer",
+        &[
             "0",
             "1",
             "-1",
@@ -114,12 +117,12 @@ pub(super) fn word(place: &str, rng: &mut Rng) -> String {
             "+5",
             "007",
             "9223372036854775808",
-        ]),
-        "half" => pick(&["0.5", "-0.5", "1.25", "3", "-10", "1e2", "nan", "inf", "", "x"]),
-        "far" => pick(&["99999999999999", "88888888888888"]),
-        "time" => pick(&["99999999999999", "88888888888888", "1"]),
-        "field" => pick(&["f1", "f2", "f3", "f4", ""]),
-        "huge" => pick(&[
+        ],
+    ),
+    ("wide", &["9223372036854775807", "-9223372036854775808", "4611686018427387904", "-1", "1"]),
+    (
+        "huge",
+        &[
             "9223372036854775807",
             "-9223372036854775808",
             "9223372036854775806",
@@ -129,33 +132,44 @@ pub(super) fn word(place: &str, rng: &mut Rng) -> String {
             "-1",
             "1.5",
             "",
-        ]),
-        "wide" => pick(&["9223372036854775807", "-9223372036854775808", "4611686018427387904", "-1", "1"]),
-        // Not even once would it fit.
-        "beyond" => pick(&[
-            "4294967296",
-            "-1",
-            "9223372036854775807",
-            "9223372036854775808",
-            "-9223372036854775808",
-            "x",
-        ]),
-        "all" => {
-            pick(&["4294967296", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "x"])
-        }
-        "overlong" => {
-            pick(&["9223372036854775807", "9223372036854775806", "-9223372036854775808", "-1", "0", "1.5"])
-        }
-        "time_out" => pick(&["-1", "x", "nan", "-inf", ""]),
-        "script" => pick(SCRIPTS),
-        "computation" => pick(COMPUTATIONS),
-        "count" => pick(&["0", "-0", "x", "9223372036854775808"]),
-        "condition" => pick(&["NX", "XX"]),
-        "limit" => pick(&["NX", "XX", "GT", "LT"]),
-        "bit" => pick(&["0", "1", "0", "1", "2"]),
-        "overflow" => pick(&["WRAP", "SAT", "FAIL"]),
-        "type" => pick(&["u1", "i5", "u8", "i16", "u31", "i64", "u63"]),
-        "database" => pick(&["0", "1", "2"]),
+        ],
+    ),
+    // No string is so long.
+    (
+        "beyond",
+        &["4294967296", "-1", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "x"],
+    ),
+];
+
+/// A random word for a place of a pattern.
+pub(super) fn word(place: &str, rng: &mut Rng) -> String {
+    if KEYS.contains(&place) && rng.below(16) == 0 {
+        return pick(ANY_KEY, rng);
+    }
+    match CHOICES.iter().find(|(name, _)| *name == place) {
+        Some((_, choices)) => pick(choices, rng),
+        None => made(place, rng),
+    }
+}
+
+fn pick(choices: &[&str], rng: &mut Rng) -> String {
+    choices[rng.below(choices.len() as u64) as usize].to_owned()
+}
+
+/// A word for a place that takes more than can be listed.
+fn made(place: &str, rng: &mut Rng) -> String {
+    match place {
+        "member" => match rng.below(3) {
+            0 => format!("m{}", rng.below(8)),
+            1 => "long".repeat(5 * rng.below(6) as usize),
+            _ => rng.below(12).to_string(),
+        },
+        "ms" => rng.below(60).to_string(),
+        "id" => format!("{}-{}", rng.below(60), rng.below(3)),
+        "few" => rng.below(5).to_string(),
+        // So many digits that distances differ, and what is found has one order.
+        "longitude" => format!("{:.4}", rng.below(3_600_000) as f64 / 10_000.0 - 180.0),
+        "latitude" => format!("{:.4}", rng.below(1_760_000) as f64 / 10_000.0 - 88.0),
         "small" => rng.below(40).to_string(),
         "offset" => rng.below(300).to_string(),
         "index" => (rng.below(60) as i64 - 30).to_string(),
