@@ -85,6 +85,16 @@ impl Meter {
         self.freed_batches.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// So many bytes are about to be freed by another worker, which will tell of that itself.
+    pub fn note_leaving(&self, bytes: usize) {
+        self.dying.fetch_add(bytes as i64, Ordering::Relaxed);
+    }
+
+    /// That worker has freed them, and told.
+    pub fn note_left(&self, bytes: usize) {
+        self.dying.fetch_sub(bytes as i64, Ordering::Relaxed);
+    }
+
     /// Batches that are about to be freed, and that have been.
     pub fn batches(&self) -> (usize, u64) {
         (self.dying_batches.load(Ordering::Relaxed), self.freed_batches.load(Ordering::Relaxed))
@@ -158,6 +168,18 @@ mod tests {
         assert_eq!(meter.used(&[]), 7000);
         meter.note_freed(3000, 3100);
         assert_eq!(meter.used(&[]), 6900);
+    }
+
+    #[test]
+    fn what_another_worker_is_about_to_free_counts_as_free_until_it_tells() {
+        let workers = [WorkerStatistics::default()];
+        let meter = Meter::default();
+        workers[0].memory.store(5000, Ordering::Relaxed);
+        meter.note_leaving(2000);
+        assert_eq!(meter.used(&workers), 3000);
+        workers[0].memory.store(2900, Ordering::Relaxed);
+        meter.note_left(2000);
+        assert_eq!((meter.used(&workers), meter.batches()), (2900, (0, 0)));
     }
 
     #[test]

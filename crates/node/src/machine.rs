@@ -23,6 +23,15 @@ pub enum Mail {
         /// The client's, in case the number was given away again.
         id: u64,
     },
+    /// Close a connection whose client takes too much memory, if it is still there. Its memory counts as free already.
+    Evict {
+        /// The connection's number at the worker.
+        number: usize,
+        /// The client's.
+        id: u64,
+        /// The bytes that count as free.
+        bytes: usize,
+    },
     /// What clients get that have waited.
     Answers(Vec<Answer>),
     /// What clients that cache have to be told.

@@ -82,6 +82,8 @@ pub struct Worker<'n> {
     served: Vec<Answer>,
     upkeep: Upkeep,
     memory: Memory,
+    /// `maxmemory-clients` as it was at the end of the last turn.
+    clients_limit: u64,
     spare: Spare,
 }
 
@@ -114,6 +116,7 @@ impl<'n> Worker<'n> {
             served: Vec::new(),
             upkeep: Upkeep::new(own),
             memory: Memory::default(),
+            clients_limit: 0,
             spare: Spare::default(),
         }
     }
@@ -262,6 +265,7 @@ impl<'n> Worker<'n> {
     pub fn receive(&mut self, now: Now, mail: Mail) {
         match mail {
             Mail::Look { number, id } => self.look(now, number, id),
+            Mail::Evict { number, id, bytes } => self.evict_client(number, id, bytes),
             Mail::Answers(answers) => self.receive_answers(now, answers),
             Mail::Invalidations(notices) => self.invalidate(now, notices),
             Mail::Messages(messages) => self.deliver_letter(now, &messages),

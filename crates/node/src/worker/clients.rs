@@ -1,8 +1,10 @@
 //! Keeping the memory of all clients together below `maxmemory-clients`.
 //!
-//! Each worker counts what its clients take: of those that sent something behind each turn, of all of them now and then,
-//! since messages arrive unasked. When the sum over the workers is too much, whoever finds that out closes the clients that
-//! take most, as few as will do. CLIENT NO-EVICT keeps a client out of this, and out of the sum.
+//! Each worker counts what its clients take: of those that sent something behind each turn, and before a long request runs; of
+//! all of them now and then, since messages arrive unasked. When the sum over the workers is too much, whoever finds that
+//! out closes the clients that take most, as few as will do. CLIENT NO-EVICT keeps a client out of this, and out of the sum.
+//!
+//! Clients of other workers are closed by those. What they take counts as free from then on, or keys would be evicted for it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,6 +25,27 @@ impl Worker<'_> {
             inputs.iter().for_each(|input| self.count(input.connection));
             self.evict_clients(now.unix, limit);
         }
+        if limit != self.clients_limit {
+            // Those of other workers may not have been counted yet.
+            self.clients_limit = limit;
+            if limit > 0 {
+                self.evict_largest_clients(now.unix, limit);
+            }
+        }
+    }
+
+    /// Closes some clients if all take too much, this one with a request that may be about to run.
+    pub(super) fn limit_requester(&mut self, now: Now, number: usize) {
+        let limit = self.node.clients_limit.load(Ordering::Relaxed);
+        if limit == 0 {
+            return;
+        }
+        if let Some(connection) = &self.connections[number] {
+            let bytes = connection.unfinished.capacity();
+            connection.session.record.query_memory.store(bytes, Ordering::Relaxed);
+        }
+        self.count(number);
+        self.evict_clients(now.unix, limit);
     }
 
     /// Closes some clients if all take too much, as they were counted last.
@@ -79,7 +102,7 @@ impl Worker<'_> {
             .all()
             .into_iter()
             .filter(|record| may_go(record))
-            .map(|record| (record.counted_bytes.load(Ordering::Relaxed), record))
+            .map(|record| (record.memory(), record))
             .collect();
         let mut sum: u64 = clients.iter().map(|(bytes, _)| *bytes as u64).sum();
         clients.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
@@ -93,9 +116,21 @@ impl Worker<'_> {
             if record.worker == self.index {
                 self.peer_closed(record.number);
             } else {
-                self.node.machine.post(record.worker, Mail::Look { number: record.number, id: record.id });
+                shared.meter.note_leaving(bytes);
+                let mail = Mail::Evict { number: record.number, id: record.id, bytes };
+                self.node.machine.post(record.worker, mail);
             }
         }
+    }
+
+    /// Another worker has found that all clients take too much, and this one much of that.
+    pub(super) fn evict_client(&mut self, number: usize, id: u64, bytes: usize) {
+        let place = self.connections.get(number).and_then(Option::as_ref);
+        if place.is_some_and(|connection| connection.session.record.id == id) {
+            self.peer_closed(number);
+        }
+        self.tell_memory();
+        self.node.shared.meter.note_left(bytes);
     }
 }
 

@@ -126,6 +126,10 @@ impl<'n> Worker<'n> {
         add(&statistics.received, received);
         add(&connection.session.record.received, received);
         let is_owned = !connection.unfinished.is_empty();
+        if is_owned {
+            self.limit_requester(turn.now, number);
+        }
+        let Some(connection) = self.connections[number].as_mut() else { return };
         let (source, mut at, end) = if is_owned {
             let owned = &mut turn.buffers.owned;
             owned.push(connection.unfinished.take());

@@ -183,3 +183,30 @@ fn clients_of_other_workers_and_limits_in_percent_count_too() {
     assert_eq!((world.closed(0), world.closed(1)), (vec![large.number], vec![]));
     assert_eq!(world.ask(other, "PING"), "+PONG\r\n");
 }
+
+#[test]
+fn a_long_request_counts_before_it_runs() {
+    let mut world = crowded(100_000);
+    let (client, other) = (world.connect(0), world.connect(1));
+    let bytes = request(["SET", "k", &"x".repeat(120_000)]);
+    world.send_bytes(client, &bytes[..50_000]);
+    world.pass_ms(50);
+    assert_eq!(world.closed(0), vec![]);
+    world.send_bytes(client, &bytes[50_000..]);
+    assert_eq!(world.closed(0), [client.number]);
+    assert_eq!(world.ask(other, "EXISTS k"), ":0\r\n");
+}
+
+#[test]
+fn nobody_sees_the_clients_that_a_new_limit_closes() {
+    let mut world = World::new(2, &[]);
+    let (boss, large) = (world.connect(0), world.connect(1));
+    world.ask(large, "CLIENT SETNAME large\r\nMULTI");
+    world.send_bytes(large, &request(["SET", "k", &"x".repeat(2_000_000)]));
+    assert!(world.ask(boss, "CLIENT LIST").contains("name=large"));
+    world.ask(boss, "CONFIG SET maxmemory-clients 1mb");
+    assert!(!world.ask(boss, "CLIENT LIST").contains("name=large"));
+    assert_eq!(world.closed(1), vec![], "its worker has not opened the letter");
+    world.settle();
+    assert_eq!(world.closed(1), [large.number]);
+}
