@@ -1,7 +1,8 @@
 //! Half a request: the bytes that a connection has sent before the rest arrives.
 //!
 //! Most requests arrive whole and are executed from the worker's arena. What is left behind the last whole
-//! request is copied here, and the next read goes behind it.
+//! request is copied here, and the next read goes behind it. The buffer of a request that takes many reads stays
+//! where it is and doubles, up to what the request has announced: each byte is moved a few times at most.
 
 /// The largest read that is prepared for at once; a huge argument grows the buffer as it arrives, so a
 /// client that announces much and sends little costs little.
@@ -36,6 +37,11 @@ impl Unfinished {
     /// The buffer, and how many bytes the next read should ask for: at least `least`.
     pub fn room(&mut self, least: usize) -> (&mut Vec<u8>, usize) {
         let wanted = self.missing.clamp(least, LARGEST_READ.max(least));
+        let (length, capacity) = (self.buffer.len(), self.buffer.capacity());
+        if self.missing >= wanted && capacity - length < wanted {
+            let grown = (2 * capacity).clamp(length + wanted, length + self.missing);
+            self.buffer.reserve_exact(grown - length);
+        }
         (&mut self.buffer, wanted)
     }
 
@@ -49,6 +55,14 @@ impl Unfinished {
     /// Puts bytes here that were read elsewhere and have not been looked at.
     pub fn put_back(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Keeps everything that was taken, of which nothing was of use yet.
+    pub fn keep_whole(&mut self, buffer: Vec<u8>, missing: usize) {
+        debug_assert!(self.buffer.is_empty(), "the connection has one turn at a time");
+        self.buffer = buffer;
+        self.missing = missing;
+        self.seen = self.buffer.len();
     }
 
     /// Bytes that have arrived since the rest of the last turn was kept.
@@ -88,5 +102,25 @@ mod tests {
         let mut unfinished = Unfinished::default();
         unfinished.keep(b"*1\r\n$1000000000\r\n", 1_000_000_002);
         assert_eq!(unfinished.room(16).1, LARGEST_READ);
+    }
+
+    #[test]
+    fn the_buffer_of_a_long_request_doubles_up_to_what_is_announced() {
+        const ANNOUNCED: usize = 10_000_000;
+        let mut unfinished = Unfinished::default();
+        unfinished.keep(b"*1\r\n", ANNOUNCED);
+        let mut moves = 0;
+        while unfinished.bytes().len() < ANNOUNCED {
+            let before = unfinished.capacity();
+            let missing = ANNOUNCED - unfinished.bytes().len();
+            let (buffer, wanted) = unfinished.room(16);
+            let length = buffer.len() + wanted.min(missing).min(100_000);
+            buffer.resize(length, b'x');
+            moves += usize::from(unfinished.capacity() != before);
+            assert!(unfinished.capacity() <= ANNOUNCED + 4, "no more than is announced");
+            let taken = unfinished.take();
+            unfinished.keep_whole(taken, ANNOUNCED.saturating_sub(length));
+        }
+        assert!(moves < 10, "{moves} moves");
     }
 }

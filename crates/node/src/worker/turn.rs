@@ -151,12 +151,17 @@ impl<'n> Worker<'n> {
                 }
             }
         }
+        if at == end {
+            return;
+        }
         if let Some(connection) = self.connections[number].as_mut() {
-            let rest = &turn.buffers.bytes(source)[at..end];
-            if !rest.is_empty() {
-                connection.unfinished.keep(rest, missing);
-                self.check_query_limit(turn.now, number);
+            if is_owned && at == 0 {
+                // It may be long, and grow longer with each of many turns.
+                connection.unfinished.keep_whole(std::mem::take(&mut turn.buffers.owned[source]), missing);
+            } else {
+                connection.unfinished.keep(&turn.buffers.bytes(source)[at..end], missing);
             }
+            self.check_query_limit(turn.now, number);
         }
     }
 
