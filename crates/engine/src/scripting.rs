@@ -14,7 +14,7 @@
 //! workers; those that do not have the keyspace to themselves.
 //!
 //! A script that runs for longer than `busy-reply-threshold` is *busy*. Its own worker goes on serving clients in turns within its turn
-//! ([`mod@meanwhile`]), where all that is not allowed while a script is busy is answered with BUSY, as Redis does it. Other workers
+//! (`meanwhile`), where all that is not allowed while a script is busy is answered with BUSY, as Redis does it. Other workers
 //! run commands whose keys are free as ever, and answer those that want what the script holds with BUSY instead of waiting. So
 //! every client can ask for the script to be killed.
 //!

@@ -51,14 +51,11 @@ pub(super) const COMMANDS: &[Command] = &[
         "Handshakes with the server.",
         "[protover [AUTH username password] [SETNAME clientname]]",
     ),
-    Command::new("RESET", Group::Connection, 1, reset).flags(LOGIN.and(Flags::SUBSCRIBED)).doc(
-        "6.2.0",
-        "O(1)",
-        "Resets the connection.",
-        "",
-    ),
+    Command::new("RESET", Group::Connection, 1, reset)
+        .flags(LOGIN.and(Flags::SUBSCRIBED).and(Flags::NOT_QUEUED))
+        .doc("6.2.0", "O(1)", "Resets the connection.", ""),
     Command::new("QUIT", Group::Connection, -1, quit)
-        .flags(LOGIN.and(Flags::SUBSCRIBED))
+        .flags(LOGIN.and(Flags::SUBSCRIBED).and(Flags::NOT_QUEUED))
         .doc("1.0.0", "O(1)", "Closes the connection.", "")
         .deprecated("7.2.0", "just closing the connection"),
 ];

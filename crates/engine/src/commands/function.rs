@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use keyspace::{Access as Keyspace, Libraries, Library};
 use stdx::glob::{Case, matches};
 
-use super::scripting::{COMPLEXITY, READS, WRITES, keys, words};
+use super::scripting::{self, COMPLEXITY, READS, WRITES, keys, words};
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Outcome};
 use crate::context::Context;
@@ -57,16 +57,8 @@ const SUBCOMMANDS: &[Command] = &[
         "Removes all libraries.",
         "[ASYNC | SYNC]",
     ),
-    Command::new("HELP", Group::Scripting, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
-        "7.0.0",
-        "O(1)",
-        "Returns the subcommands.",
-        "",
-    ),
-    Command::new("KILL", Group::Scripting, 2, kill)
-        .flags(Flags::NOSCRIPT.and(Flags::ALLOW_BUSY))
-        .tips(tips::ALL_SHARDS_ONE)
-        .doc("7.0.0", "O(1)", "Ends a function that has run for long and has written nothing.", ""),
+    scripting::help("7.0.0", help),
+    scripting::kill("7.0.0", "Ends a function that has run for long and has written nothing.", kill),
     Command::new("LIST", Group::Scripting, -2, list).flags(Flags::NOSCRIPT).tips(tips::ORDER_VARIES).doc(
         "7.0.0",
         "O(N) in the number of functions",

@@ -43,7 +43,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Determines whether one or more keys exist.",
         "key [key ...]",
     ),
-    row("TOUCH", -2, READ.and(FAST), touch).tips(tips::MULTI_SHARD_SUM).keys(all_keys(Access::Look)).doc(
+    row("TOUCH", -2, READ.and(FAST).and(Flags::TOUCHES), touch).tips(tips::MULTI_SHARD_SUM).keys(all_keys(Access::Look)).doc(
         "3.2.1",
         "O(N) where N is the number of keys that will be touched.",
         "Returns the number of existing keys out of those specified after updating the time they were last accessed.",

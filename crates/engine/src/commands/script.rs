@@ -1,5 +1,6 @@
 //! SCRIPT: the scripts that are known.
 
+use super::scripting;
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
@@ -30,16 +31,8 @@ const SUBCOMMANDS: &[Command] = &[
         "Forgets all scripts.",
         "[ASYNC | SYNC]",
     ),
-    Command::new("HELP", Group::Scripting, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
-        "5.0.0",
-        "O(1)",
-        "Returns the subcommands.",
-        "",
-    ),
-    Command::new("KILL", Group::Scripting, 2, kill)
-        .flags(Flags::NOSCRIPT.and(Flags::ALLOW_BUSY))
-        .tips(tips::ALL_SHARDS_ONE)
-        .doc("2.6.0", "O(1)", "Ends a script that has run for long and has written nothing.", ""),
+    scripting::help("5.0.0", help),
+    scripting::kill("2.6.0", "Ends a script that has run for long and has written nothing.", kill),
     Command::new("LOAD", Group::Scripting, 3, load)
         .flags(Flags::NOSCRIPT.and(Flags::STALE))
         .tips(tips::ALL_NODES)

@@ -3,12 +3,13 @@
 use smallvec::SmallVec;
 
 use crate::args::Args;
-use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
+use crate::command::{Access, Command, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
 use crate::execute::announce;
 use crate::reply::Reply;
 use crate::scripting::{Compiled, Job, Program, run};
+use crate::tips;
 
 /// They take the locks of their keys by themselves, for they may have to take all.
 const FLAGS: Flags = Flags::NOSCRIPT
@@ -24,6 +25,24 @@ pub(super) const COMPLEXITY: &str = "Depends on the script";
 /// Nobody can tell what a script does with its keys.
 pub(super) const fn keys(access: Access) -> Keys {
     Keys::Counted { at: 2, step: 1, access }
+}
+
+/// The row of SCRIPT HELP and FUNCTION HELP.
+pub(super) const fn help(since: &'static str, handler: Handler) -> Command {
+    Command::new("HELP", Group::Scripting, 2, handler).flags(Flags::LOADING.and(Flags::STALE)).doc(
+        since,
+        "O(1)",
+        "Returns the subcommands.",
+        "",
+    )
+}
+
+/// The row of SCRIPT KILL and FUNCTION KILL.
+pub(super) const fn kill(since: &'static str, summary: &'static str, handler: Handler) -> Command {
+    Command::new("KILL", Group::Scripting, 2, handler)
+        .flags(Flags::NOSCRIPT.and(Flags::ALLOW_BUSY))
+        .tips(tips::ALL_SHARDS_ONE)
+        .doc(since, "O(1)", summary, "")
 }
 
 /// The rows of this file.

@@ -19,7 +19,7 @@ const FLAGS: Flags =
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("MULTI", Group::Transactions, 1, multi).flags(FLAGS).doc(
+    Command::new("MULTI", Group::Transactions, 1, multi).flags(FLAGS.and(Flags::NOT_QUEUED)).doc(
         "1.2.0",
         "O(1)",
         "Starts a transaction.",
@@ -32,17 +32,18 @@ pub(super) const COMMANDS: &[Command] = &[
                 .and(Flags::STALE)
                 .and(Flags::SKIP_SLOWLOG)
                 .and(Flags::ALONE)
-                .and(Flags::RUNS_SCRIPTS),
+                .and(Flags::RUNS_SCRIPTS)
+                .and(Flags::NOT_QUEUED),
         )
         .doc("1.2.0", "Depends on the commands in the transaction", "Executes all queued commands.", ""),
-    Command::new("DISCARD", Group::Transactions, 1, discard).flags(FLAGS).doc(
+    Command::new("DISCARD", Group::Transactions, 1, discard).flags(FLAGS.and(Flags::NOT_QUEUED)).doc(
         "2.0.0",
         "O(N) in the number of queued commands",
         "Discards a transaction.",
         "",
     ),
     Command::new("WATCH", Group::Transactions, -2, watch)
-        .flags(FLAGS)
+        .flags(FLAGS.and(Flags::NOT_QUEUED))
         .keys(Keys::Range { first: 1, last: -1, step: 1, access: Access::Look })
         .doc(
             "2.2.0",

@@ -1,0 +1,189 @@
+//! What is noted of a command: figures, the logs of those that cost much, and lines for clients that run MONITOR.
+
+use std::sync::atomic::Ordering;
+
+use keyspace::DbIndex;
+use stdx::quote::write_quoted;
+use stdx::time::UnixMs;
+
+use crate::args::{Args, OwnedArgs};
+use crate::command::Flags;
+use crate::commandlog::{Noted, Topic, Unfinished};
+use crate::context::Context;
+use crate::host::Host;
+use crate::secrets;
+use crate::session::{ReplyMode, Session};
+use crate::shared::Shared;
+use crate::slices::Slices;
+use crate::table::Row;
+
+/// How much a command has written.
+pub(crate) struct Written<'s> {
+    /// What is there already.
+    bytes: usize,
+    /// Where the rest comes from, and the first of its own.
+    later: Option<(&'s mut Slices, usize)>,
+}
+
+impl<'s> Written<'s> {
+    /// What was written from `begin` to `end`, and what the slices from the first on will write.
+    #[inline]
+    pub(crate) fn since(begin: usize, end: usize, slices: &'s mut Slices, first: usize) -> Self {
+        let later = (slices.len() > first).then_some((slices, first));
+        Self { bytes: end.saturating_sub(begin), later }
+    }
+
+    /// All that is written at once.
+    pub(crate) fn whole(bytes: usize) -> Self {
+        Self { bytes, later: None }
+    }
+}
+
+/// What is noted of every command that has run, alone or in a transaction: figures, slowness, MONITOR. The commands of a
+/// transaction come before their EXEC, which is the order in which Redis shows them.
+#[inline]
+pub(crate) fn account(
+    context: &Context<'_, '_>,
+    row: &Row,
+    args: &Args<'_>,
+    result: (u64, bool),
+    written: Written<'_>,
+) {
+    if !context.session.is_suspended() {
+        account_ended(context, row, args, result, written);
+    }
+    if !row.command.flags.has(Flags::SKIP_MONITOR) {
+        show(context, row, args);
+    }
+}
+
+/// What is noted of a command when it has an answer, which for one that waits is later than when it came.
+#[inline]
+pub(crate) fn account_ended(
+    context: &Context<'_, '_>,
+    row: &Row,
+    args: &Args<'_>,
+    (took, failed): (u64, bool),
+    written: Written<'_>,
+) {
+    let (shared, session) = (context.shared, &*context.session);
+    if let Some(statistics) = shared.statistics.get(context.access.worker().0) {
+        statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+    }
+    let time_s = context.access.now().0 / 1000;
+    if !row.command.flags.has(Flags::SKIP_SLOWLOG) {
+        if shared.hot_keys.is_on(context.access.now()) {
+            note_hot_keys(context, row, args, took, &written);
+        }
+        note(shared, row, args, session, (time_s, took), written);
+    }
+    if took >= shared.hot.latency_nanoseconds.load(Ordering::Relaxed) {
+        let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        shared.latency.lock().add(event, time_s, took / 1_000_000);
+    }
+}
+
+/// Tells MONITOR clients of a command that they would not be told of behind it: a script comes before what it calls.
+pub(crate) fn announce(context: &Context<'_, '_>, args: &Args<'_>) {
+    show(context, &context.row, args);
+}
+
+/// Tells MONITOR clients of a client's command.
+#[inline]
+fn show(context: &Context<'_, '_>, row: &Row, args: &Args<'_>) {
+    if context.shared.clients.monitors.load(Ordering::Relaxed) > 0 {
+        let session = &*context.session;
+        let source = if session.record.is_unix { "unix:" } else { "" };
+        let origin = (session.database, source, &*session.record.address);
+        feed_monitors(context.host, row, args, origin, context.access.now());
+    }
+}
+
+/// What is noted of a command that a script has called. The script's own command is noted as slow, not its commands.
+#[inline]
+pub(crate) fn account_called(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
+    let (shared, session) = (context.shared, &*context.session);
+    if let Some(statistics) = shared.statistics.get(session.record.worker) {
+        statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+    }
+    if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
+        feed_monitors(context.host, row, args, (session.database, "", "lua"), context.access.now());
+    }
+}
+
+/// Notes a command that took long or was large.
+#[inline]
+fn note(
+    shared: &Shared,
+    row: &Row,
+    args: &Args<'_>,
+    session: &Session,
+    (time_s, took): (i64, u64),
+    written: Written<'_>,
+) {
+    let [slow, request, answer] = Topic::ALL.map(|topic| shared.command_log.of(topic));
+    let is_wanted = match session.reply_mode {
+        ReplyMode::On => written.later.is_some() && answer.is_on() || answer.wants(written.bytes as u64),
+        _ => false,
+    };
+    // The exact size of a request takes a look at each argument; most are far from any limit.
+    let may_be_large = request.wants(args.most_request_bytes() as u64);
+    if !slow.wants(took) && !is_wanted && !may_be_large {
+        return;
+    }
+    let hidden = secrets::hide(row, args);
+    let shown = hidden.as_ref().map_or(*args, OwnedArgs::as_args);
+    let noted = || Noted::new(&shown, time_s, &session.record.address, &session.record.names.lock().name);
+    if slow.wants(took) {
+        slow.add(took / 1000, noted());
+    }
+    let request_bytes = args.request_bytes() as u64;
+    if request.wants(request_bytes) {
+        request.add(request_bytes, noted());
+    }
+    match written.later {
+        _ if !is_wanted => {}
+        None => answer.add(written.bytes as u64, noted()),
+        Some((slices, first)) => {
+            slices.count(
+                first,
+                &Unfinished::new(&shared.command_log, written.bytes, slices.len() - first, noted()),
+            );
+        }
+    }
+}
+
+/// Counts a command for its keys. Of a reply that is written later about as many bytes are counted as are still to come.
+fn note_hot_keys(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, written: &Written<'_>) {
+    if context.session.is_loader {
+        return;
+    }
+    let later = written.later.as_ref().map_or(0, |(slices, first)| slices.remaining_bytes(*first));
+    let bytes = (args.request_bytes() + written.bytes + later) as u64;
+    let shared = context.shared;
+    shared.hot_keys.note(context.access.worker().0, (took, bytes), |each| {
+        row.command.for_each_key(args, |at, _| each(shared.keyspace.key(args.get(at)).hash, args.get(at)));
+    });
+}
+
+/// Tells MONITOR clients of a command. Commands of administrators and passwords are not shown.
+fn feed_monitors(
+    host: &dyn Host,
+    row: &Row,
+    args: &Args<'_>,
+    (database, source, address): (DbIndex, &str, &str),
+    now: UnixMs,
+) {
+    if row.command.flags.has(Flags::ADMIN) {
+        return;
+    }
+    let mut line = format!("{}.{:06} [{} {source}{address}]", now.0 / 1000, now.0 % 1000 * 1000, database.0)
+        .into_bytes();
+    let hidden = secrets::hide(row, args);
+    let args = &hidden.as_ref().map_or(*args, OwnedArgs::as_args);
+    for argument in args.from(0) {
+        line.push(b' ');
+        write_quoted(&mut line, argument);
+    }
+    host.feed_monitors(&line);
+}
