@@ -1,0 +1,285 @@
+//! The locks of an access: shards, in ascending order of their index and all at once, and the gate, for everything.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+use stdx::prefetch::prefetch;
+use value::Value;
+use value::table::Path;
+
+use super::Access;
+use crate::gate::{Busy, Patience};
+use crate::key::{DbIndex, Key};
+use crate::shard::{Partition, Shard};
+
+/// How long one waits for a shard before one looks whether somebody is busy; and if somebody is.
+const SLICE: Duration = Duration::from_millis(20);
+const BUSY_SLICE: Duration = Duration::from_millis(2);
+
+/// The place of a shard that is not held.
+pub(super) const NOT_HELD: u16 = u16::MAX;
+
+/// A locked shard.
+pub(crate) struct Held<'k> {
+    pub(super) index: usize,
+    pub(crate) shard: MutexGuard<'k, Shard>,
+}
+
+/// A key that will be needed soon.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its database.
+    pub database: DbIndex,
+    /// Its shard.
+    pub shard: usize,
+    /// Its hash.
+    pub hash: u64,
+}
+
+impl<'k> Access<'k> {
+    /// From now on it waits for no one who is busy: what needs locks then fails with [`Busy`], which [`Access::lock`] and the
+    /// like unwind with, as a panic that is none. Nothing has been done then under the locks that were wanted.
+    pub fn be_impatient(&mut self) {
+        self.patience = Patience::UntilBusy;
+    }
+
+    /// Others need not wait any longer for what this access holds, or may again.
+    pub fn declare_busy(&mut self, busy: bool) {
+        self.keyspace.gate.declare_busy(busy);
+    }
+
+    /// Asks the processor to bring a shard near that will be locked soon.
+    #[inline]
+    pub fn prefetch_shard(&self, index: usize) {
+        let address = std::ptr::from_ref(&self.keyspace.cells[index]).cast::<u8>();
+        prefetch(address);
+        prefetch(address.wrapping_add(64));
+    }
+
+    /// Locks shards, given in any order and with repetitions; nothing is locked before.
+    pub fn lock(&mut self, shards: &mut [usize]) {
+        if let Err(busy) = self.try_lock(shards) {
+            resume_unwind(Box::new(busy));
+        }
+    }
+
+    /// Locks shards unless that would take longer than this access waits; then none is.
+    pub fn try_lock(&mut self, shards: &mut [usize]) -> Result<(), Busy> {
+        debug_assert!(self.held.is_empty(), "one lease at a time");
+        self.awaited = false;
+        if !self.inside {
+            self.enter()?;
+        }
+        if let Err(busy) = self.hold_all(shards) {
+            self.unlock();
+            return Err(busy);
+        }
+        self.look_for_observers();
+        Ok(())
+    }
+
+    /// Looks whether what is touched concerns somebody. Done under the locks: whoever began to watch one of these keys, or
+    /// to wait for it, did so under them, and so before.
+    #[inline]
+    pub(super) fn look_for_observers(&mut self) {
+        self.recorder.observing = self.awaited | self.keyspace.is_observed();
+    }
+
+    /// Locks one more shard if nobody holds it; true if it is held then. It never waits, so it need not keep the order.
+    pub fn try_hold(&mut self, shard: usize) -> bool {
+        if self.holds(shard) {
+            return true;
+        }
+        let cell = &self.keyspace.cells[shard];
+        let Some(guard) = cell.shard.try_lock() else { return false };
+        self.push_held(shard, guard);
+        self.look_for_observers();
+        true
+    }
+
+    /// Somebody waits for a key of a shard, which is held, until [`Keyspace::remove_waiter`]. As long as it lasts, what is
+    /// touched there is told by [`Access::take_touched`].
+    pub fn add_waiter(&mut self, shard: usize) {
+        debug_assert!(self.holds(shard), "otherwise a change would be missed");
+        self.keyspace.cells[shard].add_waiter();
+        self.recorder.observing = true;
+    }
+
+    /// Locks shards in ascending order, each once.
+    pub(super) fn hold_all(&mut self, shards: &mut [usize]) -> Result<(), Busy> {
+        if let [index] = *shards {
+            return self.hold(index);
+        }
+        shards.sort_unstable();
+        let mut last = None;
+        for &index in &*shards {
+            if last.replace(index) != Some(index) {
+                self.hold(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn enter(&mut self) -> Result<(), Busy> {
+        if !self.is_within {
+            self.keyspace.gate.enter(self.worker.0, self.patience)?;
+        }
+        self.inside = true;
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self) {
+        if std::mem::take(&mut self.inside) && !self.is_within {
+            self.keyspace.gate.leave(self.worker.0);
+        }
+    }
+
+    /// Drops all locks; what was recorded under them enters the log before.
+    #[inline]
+    pub fn unlock(&mut self) {
+        self.publish();
+        for held in &self.held {
+            self.places[held.index] = NOT_HELD;
+        }
+        self.held.clear();
+    }
+
+    /// Runs `body` with every shard locked and no other worker in a batch. Called inside a batch, with nothing locked or
+    /// everything.
+    pub fn with_everything<R>(&mut self, body: impl FnOnce(&mut Self) -> R) -> R {
+        if self.exclusive {
+            return body(self);
+        }
+        debug_assert!(self.held.is_empty(), "locks go before the gate is closed");
+        if self.is_within {
+            resume_unwind(Box::new(Busy)); // the first one would be waited for, which waits for this one
+        }
+        let (keyspace, patience) = (self.keyspace, self.patience);
+        self.leave();
+        let result = keyspace.gate.exclusively(patience, || {
+            self.awaited = false;
+            for index in 0..keyspace.cells.len() {
+                self.hold(index).expect("nobody holds a shard who is not in the gate");
+            }
+            self.exclusive = true;
+            self.look_for_observers();
+            let result = catch_unwind(AssertUnwindSafe(|| body(self)));
+            self.exclusive = false;
+            self.unlock();
+            result
+        });
+        // Whoever is kept out finds that again when something is to be locked.
+        let _ = self.enter();
+        match result {
+            Ok(Ok(result)) => result,
+            // A panic goes on only after the gate is open again, or every other worker would wait for ever.
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(busy) => resume_unwind(Box::new(busy)),
+        }
+    }
+
+    /// Whether a shard is locked.
+    #[inline]
+    pub fn holds(&self, shard: usize) -> bool {
+        self.places[shard] != NOT_HELD
+    }
+
+    /// Whether everything is locked.
+    pub fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
+    /// Brings what a batch of keys needs near, in stages: while one key's memory is on its way, the next key's is asked
+    /// for. Their shards are locked.
+    pub fn prefetch(&self, targets: &[Target]) {
+        let paths: SmallVec<[Path<'_, Value>; 16]> = targets
+            .iter()
+            .filter_map(|target| {
+                let shard = &self.held[self.place_of(target.shard)].shard;
+                Some(shard.partition(target.database)?.table.path(target.hash))
+            })
+            .collect();
+        paths.iter().for_each(Path::prefetch_page);
+        paths.iter().for_each(Path::prefetch_entry);
+    }
+
+    #[inline]
+    pub(super) fn hold(&mut self, index: usize) -> Result<(), Busy> {
+        let shard = self.look_into(index)?;
+        self.push_held(index, shard);
+        Ok(())
+    }
+
+    /// A shard under a lock of its own.
+    #[inline]
+    pub(crate) fn look_into(&self, index: usize) -> Result<MutexGuard<'k, Shard>, Busy> {
+        match self.keyspace.cells[index].shard.try_lock() {
+            Some(shard) => Ok(shard),
+            None => self.wait_for(index),
+        }
+    }
+
+    /// Waits for a shard. Others hold theirs for microseconds, so one that is not free for a while while somebody is busy is
+    /// his.
+    #[cold]
+    pub(super) fn wait_for(&self, index: usize) -> Result<MutexGuard<'k, Shard>, Busy> {
+        let cell = &self.keyspace.cells[index].shard;
+        if self.patience == Patience::Endless {
+            return Ok(cell.lock());
+        }
+        loop {
+            let slice = if self.keyspace.gate.is_busy() { BUSY_SLICE } else { SLICE };
+            if let Some(shard) = cell.try_lock_for(slice) {
+                return Ok(shard);
+            }
+            if self.keyspace.gate.is_busy() {
+                return Err(Busy);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn push_held(&mut self, index: usize, shard: MutexGuard<'k, Shard>) {
+        self.awaited |= self.keyspace.cells[index].is_awaited();
+        self.places[index] = self.held.len() as u16;
+        self.held.push(Held { index, shard });
+    }
+
+    #[inline]
+    pub(super) fn place_of(&self, shard: usize) -> usize {
+        let place = self.places[shard];
+        assert!(place != NOT_HELD, "a command touches only keys whose shards it has declared");
+        usize::from(place)
+    }
+
+    #[inline]
+    pub(crate) fn partition(&self, database: DbIndex, key: &Key<'_>) -> Option<&Partition> {
+        self.held[self.place_of(self.shard_of(key))].shard.partition(database)
+    }
+
+    #[inline]
+    pub(crate) fn partition_mut(&mut self, database: DbIndex, key: &Key<'_>) -> Option<&mut Partition> {
+        let place = self.place_of(self.shard_of(key));
+        self.held[place].shard.partition_mut(database)
+    }
+
+    /// The partition, made if it is not there.
+    pub(crate) fn make_partition(&mut self, database: DbIndex, key: &Key<'_>) -> &mut Partition {
+        let place = self.place_of(self.shard_of(key));
+        self.held[place].shard.make(database, self.keyspace.options.hash_key)
+    }
+
+    /// A shard's partition when everything is locked.
+    pub(crate) fn held_partition(&self, shard: usize, database: DbIndex) -> Option<&Partition> {
+        debug_assert!(self.exclusive, "only then a shard's place is its index");
+        self.held[shard].shard.partition(database)
+    }
+
+    /// All locked shards with their indices.
+    pub(crate) fn held_shards(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
+        self.held.iter_mut().map(|held| (held.index, &mut *held.shard))
+    }
+}
