@@ -2,7 +2,7 @@
 //!
 //! The thresholds stand beside their logs, so what a command pays when nothing is noted is a load and a comparison for each.
 //! A long reply is written while its client reads it (see [`mod@crate::slices`]); what is known of its command waits in an
-//! [`Unfinished`] entry, which is noted when the last part has been made, or when the client has gone and nobody wants the rest.
+//! `Unfinished` entry, which is noted when the last part has been made, or when the client has gone and nobody wants the rest.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

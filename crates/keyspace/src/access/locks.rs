@@ -99,7 +99,7 @@ impl<'k> Access<'k> {
         true
     }
 
-    /// Somebody waits for a key of a shard, which is held, until [`Keyspace::remove_waiter`]. As long as it lasts, what is
+    /// Somebody waits for a key of a shard, which is held, until [`crate::Keyspace::remove_waiter`]. As long as it lasts, what is
     /// touched there is told by [`Access::take_touched`].
     pub fn add_waiter(&mut self, shard: usize) {
         debug_assert!(self.holds(shard), "otherwise a change would be missed");
