@@ -41,7 +41,7 @@ pub(crate) fn run(text: &[u8], arguments: &[&[u8]], reply: &[u8]) -> Result<Vec<
         let mut caller = Answering { reply, patience: PATIENCE };
         let mut out = Vec::new();
         match interpreter.run(&script, &[], arguments, &mut caller, (Protocol::Resp3, &mut out)) {
-            Ended::Replied => Ok(out),
+            Ended::Replied | Ended::PassedOn => Ok(out),
             Ended::Failed(failure) => Err(failure.text),
             Ended::Abandoned => unreachable!("nothing is abandoned here"),
         }

@@ -82,6 +82,8 @@ pub struct Context<'c, 'k> {
     pub is_served: bool,
     /// The hash and slot of the first key, if it is known already.
     pub(crate) first_key: Option<(u64, u16)>,
+    /// Whether the error with which the command answers is one of another command, and so has been counted already.
+    pub(crate) error_is_counted: bool,
 }
 
 impl<'c, 'k> Context<'c, 'k> {
@@ -104,6 +106,7 @@ impl<'c, 'k> Context<'c, 'k> {
             out_of_memory,
             is_served: false,
             first_key: None,
+            error_is_counted: false,
         }
     }
 }

@@ -59,6 +59,8 @@ pub struct Script(Function);
 pub enum Ended {
     /// With a value, which has been written as a reply.
     Replied,
+    /// With an error that a command has given, which has been written as a reply too.
+    PassedOn,
     /// With an error.
     Failed(Failure),
     /// The caller wanted so; nothing counts.
@@ -117,7 +119,7 @@ impl Interpreter {
         let ended = self.supervised(caller, || self.load.call(&library));
         let registered = self.bridge.registered.take().unwrap_or_default();
         match ended {
-            Ended::Replied => Ok(registered),
+            Ended::Replied | Ended::PassedOn => Ok(registered),
             Ended::Failed(failure) => {
                 Err(format!("Error registering functions: {}", String::from_utf8_lossy(&failure.text)))
             }
@@ -163,7 +165,7 @@ impl Interpreter {
         let ended = self.supervised(caller, || {
             stack::run(&self.lua, &self.bridge, (runner, function), words, (protocol, out))
         });
-        if ended != Ended::Replied {
+        if !matches!(ended, Ended::Replied | Ended::PassedOn) {
             out.truncate(begin);
         }
         ended
@@ -173,8 +175,9 @@ impl Interpreter {
     fn supervised(&self, caller: &mut dyn Caller, body: impl FnOnce() -> Result<(bool, Value)>) -> Ended {
         self.bridge.begin();
         let outcome = self.bridge.slot.lend(caller, || match body()? {
-            (true, _) => Ok(None),
-            (false, error) => Ok(Some(self.failure(&error))),
+            (true, Value::Boolean(true)) => Ok(Ended::PassedOn),
+            (true, _) => Ok(Ended::Replied),
+            (false, error) => Ok(Ended::Failed(self.failure(&error))),
         });
         self.collect_if_large();
         let ending = self.bridge.ending.replace(Ending::None);
@@ -186,8 +189,7 @@ impl Interpreter {
         }
         match (ending, outcome) {
             (Ending::Abandoned, _) => Ended::Abandoned,
-            (_, Ok(None)) => Ended::Replied,
-            (_, Ok(Some(failure))) => Ended::Failed(failure),
+            (_, Ok(ended)) => ended,
             (_, Err(error)) => Ended::Failed(Failure { text: text_of(&error), ..Failure::default() }),
         }
     }

@@ -170,7 +170,9 @@ mod tests {
         let mut out = Vec::new();
         let out_of = (Protocol::Resp2, &mut out);
         match interpreter.call(&first.callback, &[b"key"], &[b"a"], &mut Recorded::default(), out_of) {
-            Ended::Replied => Ok(String::from_utf8_lossy(&out).replace("\r\n", " ").trim_end().to_owned()),
+            Ended::Replied | Ended::PassedOn => {
+                Ok(String::from_utf8_lossy(&out).replace("\r\n", " ").trim_end().to_owned())
+            }
             Ended::Failed(Failure { text, place, .. }) => {
                 let (source, line) = place.unwrap_or_default();
                 Err(format!("{} on {source}:{line}", String::from_utf8_lossy(&text)))

@@ -334,7 +334,7 @@ unsafe fn push_pairs(state: *mut lua_State, name: &[u8], pairs: usize, reply: &m
 }
 
 /// Has `runner` run a function with keys and arguments. Gives back whether that went well, in which case the result has been
-/// written to `out`, and else the error.
+/// written to `out`, and else the error. With a result comes whether it is an error that a command has given.
 pub(crate) fn run(
     lua: &Lua,
     bridge: &Bridge,
@@ -350,10 +350,24 @@ pub(crate) fn run(
             ffi::lua_call(state, 3, 2);
             if ffi::lua_toboolean(state, -2) != 0 {
                 write_result(state, bridge, &mut Encoder::new(out, protocol), 0);
-                ffi::lua_pushnil(state);
+                ffi::lua_pushboolean(state, c_int::from(is_passed_on(state)));
                 ffi::lua_replace(state, -2);
             }
         })
+    }
+}
+
+/// Whether the value at the top of the stack is the table of an error that a command has given. The stack stays as it is.
+unsafe fn is_passed_on(state: *mut lua_State) -> bool {
+    // SAFETY: a function has places for a few values, and what is pushed goes.
+    unsafe {
+        if ffi::lua_type(state, -1) != ffi::LUA_TTABLE {
+            return false;
+        }
+        push_field(state, b"ignore_error_stats_update");
+        let is_marked = ffi::lua_toboolean(state, -1) != 0;
+        ffi::lua_settop(state, -2);
+        is_marked
     }
 }
 

@@ -21,7 +21,9 @@ fn run_with(interpreter: &Interpreter, text: &str, caller: &mut Recorded) -> Res
     let script = interpreter.compile(text.as_bytes())?;
     let mut out = Vec::new();
     match interpreter.run(&script, &[b"key"], &[b"a", b"b"], caller, (Protocol::Resp2, &mut out)) {
-        Ended::Replied => Ok(String::from_utf8_lossy(&out).replace("\r\n", " ").trim_end().to_owned()),
+        Ended::Replied | Ended::PassedOn => {
+            Ok(String::from_utf8_lossy(&out).replace("\r\n", " ").trim_end().to_owned())
+        }
         Ended::Failed(Failure { text, place, .. }) => {
             let place = place.map_or_else(String::new, |(source, line)| format!(" on {source}:{line}"));
             Err(String::from_utf8_lossy(&text).into_owned() + &place)

@@ -28,6 +28,7 @@ pub(super) fn guarded<'c, 'k>(
     let touching = !context.session.no_touch || context.row.command.flags.has(Flags::TOUCHES);
     context.access.set_touching(touching);
     context.want_events();
+    context.error_is_counted = false;
     let outcome = catch_unwind(AssertUnwindSafe(|| body(context, reply)));
     let failed = match outcome {
         Ok(Ok(())) => reply.buffer().get(begin) == Some(&b'-'),
@@ -49,7 +50,10 @@ pub(super) fn guarded<'c, 'k>(
             true
         }
     };
-    if failed && let Some(statistics) = context.shared.statistics.get(context.access.worker().0) {
+    if failed
+        && !context.error_is_counted
+        && let Some(statistics) = context.shared.statistics.get(context.access.worker().0)
+    {
         statistics.answered_error(&reply.buffer()[begin..]);
     }
     failed

@@ -77,7 +77,12 @@ pub(crate) fn run(ctx: &mut Context<'_, '_>, job: &Job<'_>, reply: &mut Reply<'_
     }
     match ended {
         Ended::Replied => Ok(()),
+        Ended::PassedOn => {
+            ctx.error_is_counted = true;
+            Ok(())
+        }
         Ended::Failed(failure) => {
+            ctx.error_is_counted = failure.is_counted;
             reply.error(describe(&failure, job.name));
             Ok(())
         }

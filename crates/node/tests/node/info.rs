@@ -68,6 +68,25 @@ fn what_is_refused_to_scripts_is_counted() {
 }
 
 #[test]
+fn an_error_that_a_script_passes_on_is_counted_once() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.ask(peer, "LPUSH l a");
+    for script in [
+        "return redis.call('incr', 'l')",
+        "return redis.pcall('incr', 'l')",
+        "redis.pcall('incr', 'l') return 1",
+        "return redis.error_reply('MY error')",
+        "error('mine')",
+    ] {
+        world.ask(peer, &format!("EVAL \"{script}\" 0"));
+    }
+    assert_eq!(field(&mut world, peer, "errorstat_WRONGTYPE"), "count=3");
+    assert_eq!(field(&mut world, peer, "errorstat_MY"), "count=1");
+    assert_eq!(field(&mut world, peer, "errorstat_ERR"), "count=1");
+}
+
+#[test]
 fn errors_are_counted_by_their_codes() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);

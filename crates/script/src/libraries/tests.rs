@@ -17,7 +17,7 @@ fn run(text: &str, arguments: &[&[u8]]) -> Result<Vec<u8>, Vec<u8>> {
         let mut out = Vec::new();
         match interpreter.run(&script, &[], arguments, &mut Recorded::default(), (Protocol::Resp2, &mut out))
         {
-            Ended::Replied => Ok(out),
+            Ended::Replied | Ended::PassedOn => Ok(out),
             Ended::Failed(failure) => Err(failure.text),
             Ended::Abandoned => unreachable!("nothing is abandoned here"),
         }
