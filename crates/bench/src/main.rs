@@ -13,8 +13,8 @@ mod target;
 mod versus;
 mod workload;
 
-use std::fmt::Write;
-use std::io::{self, IsTerminal, Read};
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal, Read, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -33,11 +33,18 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("rustypotato-bench: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a line. Nobody may want it any more, which is an error here and no panic.
+fn say(line: fmt::Arguments<'_>) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
 }
 
 /// Measures one server.
@@ -57,7 +64,7 @@ fn measure(options: &RunOptions) -> io::Result<()> {
         return hold_idle(&job);
     }
     if options.csv {
-        println!("{}", report::CSV_HEADER);
+        say(format_args!("{}", report::CSV_HEADER))?;
     }
     loop {
         let (mut objects, mut failed) = (Vec::new(), Vec::new());
@@ -73,11 +80,11 @@ fn measure(options: &RunOptions) -> io::Result<()> {
             if options.json {
                 objects.push(report::json(&workload.name, &measured));
             } else {
-                print_one(options, &workload.name, &measured);
+                print_one(options, &workload.name, &measured)?;
             }
         }
         if options.json {
-            println!("{}", serde_json::Value::from(objects));
+            say(format_args!("{}", serde_json::Value::from(objects)))?;
         }
         if !failed.is_empty() {
             let text = format!("every reply was an error, so the figures say nothing: {}", failed.join(", "));
@@ -91,8 +98,10 @@ fn measure(options: &RunOptions) -> io::Result<()> {
 
 /// The command that the user gave, its last word from standard input with `-x`.
 fn user_command(options: &RunOptions) -> io::Result<Option<Vec<Vec<u8>>>> {
-    if options.command.is_empty() {
-        return Ok(None);
+    let Some(first) = options.command.first() else { return Ok(None) };
+    // No command begins so: it is an option that does not exist.
+    if first.starts_with('-') {
+        return Err(io::Error::other(format!("Invalid option \"{first}\"; --help tells which there are")));
     }
     let mut words: Vec<Vec<u8>> = options.command.iter().map(|word| word.clone().into_bytes()).collect();
     if options.stdin {
@@ -117,14 +126,15 @@ fn with_progress(job: &Job, options: &RunOptions) -> io::Result<Measurement> {
     measured
 }
 
-fn print_one(options: &RunOptions, name: &str, measured: &Measurement) {
+fn print_one(options: &RunOptions, name: &str, measured: &Measurement) -> io::Result<()> {
     if options.csv {
-        println!("{}", report::csv(name, measured));
+        say(format_args!("{}", report::csv(name, measured)))?;
     } else if options.quiet {
-        println!("{}", report::quiet(name, measured, options.precision));
+        say(format_args!("{}", report::quiet(name, measured, options.precision)))?;
     } else {
-        println!("{}", report::text(name, &options.load, measured, options.precision));
+        say(format_args!("{}", report::text(name, &options.load, measured, options.precision)))?;
     }
+    Ok(())
 }
 
 /// `-I`: opens the connections and keeps them until the process is ended, or the server ends one.
@@ -136,7 +146,7 @@ fn hold_idle(job: &Job) -> io::Result<()> {
     for (number, socket) in sockets.iter_mut().enumerate() {
         poll.registry().register(socket.source(), mio::Token(number), mio::Interest::READABLE)?;
     }
-    println!("{} idle connections; end with Ctrl-C", sockets.len());
+    say(format_args!("{} idle connections; end with Ctrl-C", sockets.len()))?;
     let mut events = mio::Events::with_capacity(64);
     loop {
         poll.poll(&mut events, None)?;
@@ -161,17 +171,17 @@ fn interfere(options: &InterferenceOptions) -> io::Result<()> {
         }
     })?;
     if options.csv {
-        println!("test,server,heavy,light,p50_ms,p99.9_ms,max_ms");
+        say(format_args!("test,server,heavy,light,p50_ms,p99.9_ms,max_ms"))?;
     }
     for row in rows {
         let interference::Row { test, peer, heavy, light, p50_ms, p999_ms, most_ms } = row;
         if options.csv {
-            println!("{test},{peer},{heavy},{light},{p50_ms:.3},{p999_ms:.3},{most_ms:.3}");
+            say(format_args!("{test},{peer},{heavy},{light},{p50_ms:.3},{p999_ms:.3},{most_ms:.3}"))?;
         } else {
-            println!(
+            say(format_args!(
                 "{test:<14} {peer:<14} {heavy:>6} heavy, {light:>6} light: p50={p50_ms:.3} p99.9={p999_ms:.3} \
                  max={most_ms:.3} msec"
-            );
+            ))?;
         }
     }
     Ok(())
@@ -193,7 +203,7 @@ fn compare(options: &VersusOptions) -> io::Result<()> {
                     "figures": row.figures.iter().map(|(name, value)| (name.to_string(), *value)).collect::<std::collections::BTreeMap<_, _>>() })
             })
             .collect();
-        println!("{}", serde_json::Value::from(rows));
+        say(format_args!("{}", serde_json::Value::from(rows)))?;
         return Ok(());
     }
     let separator = if options.csv { "," } else { "  " };
@@ -203,7 +213,7 @@ fn compare(options: &VersusOptions) -> io::Result<()> {
         for ((name, value), ratio) in row.figures.iter().zip(&row.ratios) {
             write!(line, "{separator}{name}={value:.3} ({ratio:.2}x)").expect("writing to a string");
         }
-        println!("{line}");
+        say(format_args!("{line}"))?;
     }
     Ok(())
 }

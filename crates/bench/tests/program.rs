@@ -91,3 +91,11 @@ fn the_connections_of_the_load_can_be_tracked() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && told.contains("tracked"), "{told}");
 }
+
+#[test]
+fn an_option_that_does_not_exist_is_no_command() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rustypotato-bench"));
+    let output = program.args(["-p", "1", "--nosuch", "-n", "5"]).output().expect("the program runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && told.contains("Invalid option \"--nosuch\""), "{told}");
+}

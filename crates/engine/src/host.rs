@@ -172,6 +172,8 @@ pub trait Host {
     fn warn(&self, text: &str);
     /// Fills a buffer with bytes that nobody can guess.
     fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String>;
+    /// The clock of the wall in microseconds, for those who ask for the time itself.
+    fn unix_us(&self) -> u64;
     /// Memory now.
     fn memory(&self) -> MemoryFigures;
     /// Asks the allocator to give back what it can.

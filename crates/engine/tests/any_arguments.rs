@@ -71,6 +71,9 @@ impl Host for Nothing {
     fn fill_with_entropy(&self, _: &mut [u8]) -> Result<(), String> {
         Ok(())
     }
+    fn unix_us(&self) -> u64 {
+        0
+    }
     fn memory(&self) -> MemoryFigures {
         MemoryFigures::default()
     }

@@ -119,6 +119,10 @@ impl Host for Node {
         self.machine.fill_with_entropy(bytes)
     }
 
+    fn unix_us(&self) -> u64 {
+        self.machine.unix_us()
+    }
+
     fn memory(&self) -> MemoryFigures {
         self.machine.memory()
     }

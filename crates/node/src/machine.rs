@@ -138,6 +138,8 @@ pub trait Machine: Send + Sync {
     fn warn(&self, text: &str);
     /// Notes in the log what a script wants to say; the level is 0 (debug) to 3 (warning).
     fn log_of_script(&self, level: u8, text: &str);
+    /// The clock of the wall in microseconds, for those who ask for the time itself.
+    fn unix_us(&self) -> u64;
     /// Memory now.
     fn memory(&self) -> MemoryFigures;
     /// Asks the allocator to give back what it can.

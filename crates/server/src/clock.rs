@@ -27,6 +27,11 @@ fn unix_now() -> UnixMs {
     UnixMs(since.as_millis() as i64)
 }
 
+/// The same in microseconds.
+pub fn unix_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros() as u64
+}
+
 /// A seed for everything that has to differ between two runs: hash keys, run ids, random picks.
 pub fn entropy() -> u64 {
     use std::hash::{BuildHasher, Hasher};

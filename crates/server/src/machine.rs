@@ -321,6 +321,10 @@ impl Machine for ServerMachine {
         }
     }
 
+    fn unix_us(&self) -> u64 {
+        clock::unix_us()
+    }
+
     fn memory(&self) -> MemoryFigures {
         crate::allocator::figures()
     }

@@ -11,6 +11,8 @@ use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::reply::Reply;
 
+pub(super) use memory::Usage;
+
 mod memory;
 mod stats;
 

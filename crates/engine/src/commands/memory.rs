@@ -1,5 +1,7 @@
 //! MEMORY: what keys and the server take.
 
+mod stats;
+
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
 use crate::context::Context;
@@ -22,7 +24,7 @@ const SUBCOMMANDS: &[Command] = &[
             "Returns about how many bytes a key takes.",
             "key [SAMPLES count]",
         ),
-    Command::new("STATS", Group::Server, 2, stats).tips(tips::ALL_SHARDS_REPORT).doc(
+    Command::new("STATS", Group::Server, 2, stats::stats).tips(tips::ALL_SHARDS_REPORT).doc(
         "4.0.0",
         "O(1)",
         "Returns details about memory.",
@@ -69,34 +71,6 @@ fn usage(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     match ctx.db().memory_bytes(&key) {
         Some(bytes) => reply.integer(bytes as i64),
         None => reply.null(),
-    }
-    Ok(())
-}
-
-fn stats(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let memory = ctx.host.memory();
-    let keyspace = &ctx.shared.keyspace;
-    let keys: usize = (0..keyspace.databases()).map(|index| keyspace.len(keyspace::DbIndex(index))).sum();
-    let ratio = |above: usize, below: usize| above as f64 / below.max(1) as f64;
-    let numbers = [
-        ("total.allocated", memory.allocated),
-        ("keys.count", keys),
-        ("keys.bytes-per-key", memory.allocated / keys.max(1)),
-        ("allocator.allocated", memory.allocated),
-        ("allocator.active", memory.active),
-        ("allocator.resident", memory.resident),
-    ];
-    reply.map(numbers.len() + 2);
-    for (name, value) in numbers {
-        reply.bulk(name);
-        reply.integer(value as i64);
-    }
-    for (name, value) in [
-        ("allocator-fragmentation.ratio", ratio(memory.active, memory.allocated)),
-        ("fragmentation", ratio(memory.rss, memory.allocated)),
-    ] {
-        reply.bulk(name);
-        reply.double(value);
     }
     Ok(())
 }

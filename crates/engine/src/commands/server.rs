@@ -148,10 +148,10 @@ fn swap(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 }
 
 fn time(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let now = ctx.now().0;
+    let now = ctx.host.unix_us();
     reply.array(2);
-    reply.bulk((now / 1000).to_string());
-    reply.bulk((now % 1000 * 1000).to_string());
+    reply.bulk((now / 1_000_000).to_string());
+    reply.bulk((now % 1_000_000).to_string());
     Ok(())
 }
 

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use keyspace::DbIndex;
 use stdx::quote::write_quoted;
-use stdx::time::UnixMs;
 
 use crate::args::{Args, OwnedArgs};
 use crate::command::Flags;
@@ -95,7 +94,7 @@ fn show(context: &Context<'_, '_>, row: &Row, args: &Args<'_>) {
         let session = &*context.session;
         let source = if session.record.is_unix { "unix:" } else { "" };
         let origin = (session.database, source, &*session.record.address);
-        feed_monitors(context.host, row, args, origin, context.access.now());
+        feed_monitors(context.host, row, args, origin);
     }
 }
 
@@ -107,7 +106,7 @@ pub(crate) fn account_called(context: &Context<'_, '_>, row: &Row, args: &Args<'
         statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
     }
     if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
-        feed_monitors(context.host, row, args, (session.database, "", "lua"), context.access.now());
+        feed_monitors(context.host, row, args, (session.database, "", "lua"));
     }
 }
 
@@ -172,13 +171,13 @@ fn feed_monitors(
     row: &Row,
     args: &Args<'_>,
     (database, source, address): (DbIndex, &str, &str),
-    now: UnixMs,
 ) {
     if row.command.flags.has(Flags::ADMIN) {
         return;
     }
-    let mut line = format!("{}.{:06} [{} {source}{address}]", now.0 / 1000, now.0 % 1000 * 1000, database.0)
-        .into_bytes();
+    let now = host.unix_us();
+    let mut line =
+        format!("{}.{:06} [{} {source}{address}]", now / 1_000_000, now % 1_000_000, database.0).into_bytes();
     let hidden = secrets::hide(row, args);
     let args = &hidden.as_ref().map_or(*args, OwnedArgs::as_args);
     for argument in args.from(0) {

@@ -68,6 +68,32 @@ fn what_is_refused_to_scripts_is_counted() {
 }
 
 #[test]
+fn memory_stats_have_every_field_of_redis() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.ask(peer, "SET k v");
+    world.ask(peer, "SELECT 3\r\nSET k v");
+    let told = world.ask(peer, "MEMORY STATS");
+    let names: Vec<&str> =
+        told.split("\r\n").filter(|word| word.contains('.') && !word.starts_with('$')).collect();
+    for name in [
+        "peak.allocated total.allocated startup.allocated replication.backlog replica.fullsync.buffer clients.slaves",
+        "clients.normal cluster.links aof.buffer lua.caches functions.caches script.VMs db.0 db.3",
+        "overhead.hashtable.main overhead.hashtable.expires overhead.db.hashtable.lut",
+        "overhead.db.hashtable.rehashing overhead.total db.dict.rehashing.count keys.count keys.bytes-per-key",
+        "dataset.bytes dataset.percentage peak.percentage allocator.allocated allocator.active allocator.resident",
+        "allocator.muzzy allocator-fragmentation.ratio allocator-fragmentation.bytes allocator-rss.ratio",
+        "allocator-rss.bytes rss-overhead.ratio rss-overhead.bytes fragmentation.bytes",
+    ]
+    .iter()
+    .flat_map(|line| line.split(' '))
+    {
+        assert!(names.contains(&name), "{name} is not in {names:?}");
+    }
+    assert!(told.contains("keys.count\r\n:2\r\n"), "{told}");
+}
+
+#[test]
 fn an_error_that_a_script_passes_on_is_counted_once() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);

@@ -86,6 +86,9 @@ impl Machine for FakeMachine {
     fn log_of_script(&self, _: u8, text: &str) {
         self.warnings.lock().push(text.to_owned());
     }
+    fn unix_us(&self) -> u64 {
+        1_700_000_000_123_456
+    }
     fn memory(&self) -> MemoryFigures {
         MemoryFigures {
             allocated: 4_000_000 + self.data_bytes(),

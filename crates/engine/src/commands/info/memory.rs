@@ -56,15 +56,35 @@ fn client_bytes(ctx: &Context<'_, '_>) -> usize {
     ctx.shared.clients.all().iter().map(|record| record.memory()).sum()
 }
 
-/// What is used, and how much of it by data: all that the process did not need before it had any, nor for clients and
-/// the log.
+/// What is used, in bytes, and for what.
+pub(in crate::commands) struct Usage {
+    /// The most so far.
+    pub(in crate::commands) peak: usize,
+    /// What the process needed before it had data.
+    pub(in crate::commands) startup: usize,
+    /// For connections.
+    pub(in crate::commands) clients: usize,
+    /// For the log on its way to the file.
+    pub(in crate::commands) log: usize,
+    /// All of these.
+    pub(in crate::commands) overhead: usize,
+    /// The rest, which is for data.
+    pub(in crate::commands) dataset: usize,
+}
+
+impl Usage {
+    pub(in crate::commands) fn of(ctx: &Context<'_, '_>, memory: &MemoryFigures) -> Self {
+        let peak = ctx.shared.peak_memory.fetch_max(memory.allocated, Relaxed).max(memory.allocated);
+        let startup = ctx.shared.startup_memory.load(Relaxed).min(memory.allocated);
+        let (clients, log) = (client_bytes(ctx), ctx.host.persistence().aof_buffered as usize);
+        let overhead = (startup + clients + log).min(memory.allocated);
+        Self { peak, startup, clients, log, overhead, dataset: memory.allocated - overhead }
+    }
+}
+
 fn used(ctx: &Context<'_, '_>, memory: &MemoryFigures, out: &mut String) {
     let percent = |part: usize, whole: usize| format!("{:.2}%", part as f64 / whole.max(1) as f64 * 100.0);
-    let peak = ctx.shared.peak_memory.fetch_max(memory.allocated, Relaxed).max(memory.allocated);
-    let startup = ctx.shared.startup_memory.load(Relaxed).min(memory.allocated);
-    let log = ctx.host.persistence().aof_buffered as usize;
-    let overhead = (startup + client_bytes(ctx) + log).min(memory.allocated);
-    let dataset = memory.allocated - overhead;
+    let Usage { peak, startup, overhead, dataset, .. } = Usage::of(ctx, memory);
     with_human(out, "used_memory", memory.allocated);
     with_human(out, "used_memory_rss", memory.rss);
     with_human(out, "used_memory_peak", peak);
