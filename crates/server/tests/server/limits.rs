@@ -233,7 +233,8 @@ fn a_limit_a_hundred_kilobytes_above_an_empty_server_is_kept() {
             must(&mut client, &format!("SETEX key:{number} 10000 x"));
         }
         let used = figure(&server, "memory", "used_memory");
-        assert!(used < limit + 4096, "{policy}: {} too many", used - limit);
+        // One percent is promised; the connection that asks counts too.
+        assert!(used <= limit + limit / 100, "{policy}: {} too many of {limit}", used - limit);
         let keys = must(&mut client, "DBSIZE").integer().expect("a number");
         assert!((20..2000).contains(&keys), "{policy}: {keys} keys are left");
         must(&mut client, "CONFIG SET maxmemory 0");
