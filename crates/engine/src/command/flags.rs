@@ -59,13 +59,12 @@ impl Flags {
     pub const ASKING: Self = Self(1 << 24);
     /// With more arguments than it needs it takes the locks of its keys itself, like [`Flags::ALONE`].
     pub const ALONE_WITH_MORE: Self = Self(1 << 25);
-
     /// May run a script, which may take for ever: the other clients of its worker are served meanwhile. It runs alone.
-    pub const RUNS_SCRIPTS: Self = Self(1 << 25);
+    pub const RUNS_SCRIPTS: Self = Self(1 << 26);
     /// Runs at once where a transaction is open, instead of being queued.
-    pub const NOT_QUEUED: Self = Self(1 << 26);
+    pub const NOT_QUEUED: Self = Self(1 << 27);
     /// Leaves a trace on its keys, whatever the client wants of its commands (CLIENT NO-TOUCH).
-    pub const TOUCHES: Self = Self(1 << 27);
+    pub const TOUCHES: Self = Self(1 << 28);
 
     /// Both sets together.
     #[must_use]
@@ -101,5 +100,19 @@ impl Flags {
             (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
         ];
         NAMES.iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| *name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_flag_has_a_bit_of_its_own() {
+        let flags = include_str!("flags.rs").lines().filter_map(|line| line.split_once("Self = Self(1"));
+        let mut bits: Vec<&str> = flags.map(|(_, bit)| bit).collect();
+        let count = bits.len();
+        assert!(count > 25, "only {count} flags are found");
+        bits.sort_unstable();
+        bits.dedup();
+        assert_eq!(bits.len(), count, "two flags share a bit");
     }
 }
