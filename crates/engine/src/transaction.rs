@@ -14,6 +14,7 @@ use keyspace::{DbIndex, Touched};
 use parking_lot::Mutex;
 
 use crate::args::{Args, OwnedArgs};
+use crate::command::Flags;
 use crate::table::Row;
 
 /// A database and a key.
@@ -34,6 +35,8 @@ pub struct Transaction {
     queue: Option<Vec<(Row, OwnedArgs)>>,
     /// A command could not be queued: EXEC will refuse.
     broken: bool,
+    /// A queued command may run a script.
+    runs_scripts: bool,
     watched: Vec<WatchedKey>,
     touched: Arc<AtomicBool>,
 }
@@ -54,13 +57,20 @@ impl Transaction {
     pub fn open(&mut self) {
         self.queue = Some(Vec::new());
         self.broken = false;
+        self.runs_scripts = false;
     }
 
     /// Adds a command.
     pub fn push(&mut self, row: Row, args: &Args<'_>) {
         if let Some(queue) = &mut self.queue {
             queue.push((row, OwnedArgs::copy(args)));
+            self.runs_scripts |= row.command.flags.has(Flags::RUNS_SCRIPTS);
         }
+    }
+
+    /// Whether a queued command may run a script.
+    pub fn runs_scripts(&self) -> bool {
+        self.runs_scripts
     }
 
     /// A command was refused while queueing.

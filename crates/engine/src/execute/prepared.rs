@@ -43,9 +43,11 @@ impl Prepared {
         self.alone
     }
 
-    /// Whether it may run a script, and so take long.
-    pub fn may_run_scripts(&self) -> bool {
+    /// Whether it may run a script, and so take long. In a transaction that is EXEC, if a script is queued.
+    pub fn may_run_scripts(&self, session: &Session) -> bool {
+        let transaction = &session.transaction;
         self.row.as_ref().is_ok_and(|row| row.command.flags.has(Flags::RUNS_SCRIPTS))
+            && (!transaction.is_open() || transaction.runs_scripts())
     }
 
     /// Whether its connection may have to wait behind it.

@@ -310,7 +310,7 @@ impl<'n> Worker<'n> {
             return;
         }
         let changes = self.engine.access.counters.changes;
-        if gathered.prepared.may_run_scripts() && !self.engine.is_beside_script() {
+        if gathered.prepared.may_run_scripts(&connection.session) && !self.engine.is_beside_script() {
             self.run_with_others(turn, gathered);
         } else {
             let args = turn.buffers.args_of(gathered);
