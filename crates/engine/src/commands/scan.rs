@@ -8,10 +8,11 @@ use keyspace::KeyWalk;
 use resp::Protocol;
 use resp::write::Aggregate;
 use stdx::glob::{self, Case};
-use stdx::number::{parse_i64, parse_u64};
+use stdx::number::parse_u64;
 
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
+use crate::commands::scan_options::{ScanOptions, Walked};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -45,49 +46,8 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-/// How many keys one call of SCAN may visit: a larger COUNT is no error, but does not hold up the others.
-const MAX_COUNT: i64 = 16_384;
-
 /// How many pages KEYS looks at in a slice: some hundred keys, some tens of microseconds.
 const PAGES_OF_A_SLICE: usize = 16;
-
-/// What SCAN shows, and how much.
-struct Options<'a> {
-    pattern: Option<&'a [u8]>,
-    kind: Option<&'a [u8]>,
-    count: usize,
-}
-
-impl<'a> Options<'a> {
-    fn parse(args: &Args<'a>) -> Result<Self, Error> {
-        let mut options = Self { pattern: None, kind: None, count: 10 };
-        let mut cursor = args.cursor(2);
-        while !cursor.is_done() {
-            if cursor.take("COUNT") {
-                let count = parse_i64(cursor.next_required()?).ok_or(Error::NotInteger)?;
-                if count < 1 {
-                    return Err(Error::Syntax);
-                }
-                options.count = count.min(MAX_COUNT) as usize;
-            } else if cursor.take("MATCH") {
-                // `*` matches every key; no need to look.
-                options.pattern = Some(cursor.next_required()?).filter(|pattern| *pattern != b"*");
-            } else if cursor.take("TYPE") {
-                options.kind = Some(cursor.next_required()?);
-            } else if cursor.take("NOVALUES") {
-                return Err(Error::Static("ERR NOVALUES option can only be used in HSCAN"));
-            } else {
-                return Err(Error::Syntax);
-            }
-        }
-        Ok(options)
-    }
-
-    fn shows(&self, key: &[u8], type_name: &str) -> bool {
-        self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(type_name.as_bytes()))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, key, Case::Sensitive))
-    }
-}
 
 /// A cursor, which may have blanks and a sign in front, as in Redis 8.
 pub(super) fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
@@ -97,10 +57,10 @@ pub(super) fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
 
 fn scan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let cursor = parse_cursor(args.get(1))?;
-    let options = Options::parse(args)?;
+    let options = ScanOptions::parse(args.cursor(2), Walked::Keys)?;
     let mut found: Vec<Vec<u8>> = Vec::new();
     let next = ctx.access.scan(ctx.session.database, cursor, options.count, &mut |seen| {
-        if options.shows(seen.key, seen.kind.type_name()) {
+        if options.includes(seen.kind.type_name()) && options.matches(seen.key) {
             found.push(seen.key.to_vec());
         }
     });

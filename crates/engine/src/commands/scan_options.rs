@@ -1,30 +1,38 @@
-//! What HSCAN, SSCAN and ZSCAN are asked, and how their replies are written.
+//! What SCAN, HSCAN, SSCAN and ZSCAN are asked, and how their replies are written.
 
 use resp::write::Aggregate;
 use stdx::glob::{self, Case};
 use stdx::number::{parse_i64, write_u64};
 
-use crate::args::Args;
+use crate::args::{Args, Cursor};
 use crate::commands::scan::parse_cursor;
 use crate::error::Error;
 use crate::reply::Reply;
 
-/// How many elements one call may visit: a larger COUNT is no error, but does not hold up the others.
+/// How many keys or elements one call may visit: a larger COUNT is no error, but does not hold up the others.
 const MAX_SCANNED: i64 = 16_384;
 
-/// The options behind the key and the cursor.
+/// What is walked, which decides on options that only one command has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Walked {
+    Keys,
+    Fields,
+    Elements,
+}
+
+/// The options behind the cursor.
 pub(super) struct ScanOptions<'a> {
     pattern: Option<&'a [u8]>,
+    /// The type of the keys that are wanted.
+    kind: Option<&'a [u8]>,
     pub(super) count: usize,
     /// Whether the values of fields are wanted.
     pub(super) values: bool,
 }
 
 impl<'a> ScanOptions<'a> {
-    /// The options; only those of HSCAN may leave values out.
-    pub(super) fn parse(args: &Args<'a>, has_values: bool) -> Result<Self, Error> {
-        let mut options = Self { pattern: None, count: 10, values: true };
-        let mut cursor = args.cursor(3);
+    pub(super) fn parse(mut cursor: Cursor<'a>, walked: Walked) -> Result<Self, Error> {
+        let mut options = Self { pattern: None, kind: None, count: 10, values: true };
         while !cursor.is_done() {
             if cursor.take("COUNT") {
                 let count = parse_i64(cursor.next_required()?).ok_or(Error::NotInteger)?;
@@ -35,8 +43,10 @@ impl<'a> ScanOptions<'a> {
             } else if cursor.take("MATCH") {
                 // `*` matches everything; no need to look.
                 options.pattern = Some(cursor.next_required()?).filter(|pattern| *pattern != b"*");
+            } else if walked == Walked::Keys && cursor.take("TYPE") {
+                options.kind = Some(cursor.next_required()?);
             } else if cursor.take("NOVALUES") {
-                if !has_values {
+                if walked != Walked::Fields {
                     return Err(Error::Static("ERR NOVALUES option can only be used in HSCAN"));
                 }
                 options.values = false;
@@ -47,7 +57,12 @@ impl<'a> ScanOptions<'a> {
         Ok(options)
     }
 
-    /// Whether an element is shown.
+    /// Whether keys of a type are shown.
+    pub(super) fn includes(&self, type_name: &str) -> bool {
+        self.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(type_name.as_bytes()))
+    }
+
+    /// Whether a key, field or element is shown.
     pub(super) fn matches(&self, element: &[u8]) -> bool {
         self.pattern.is_none_or(|pattern| glob::matches(pattern, element, Case::Sensitive))
     }

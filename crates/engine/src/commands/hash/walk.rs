@@ -10,7 +10,7 @@ use value::packed::Entry;
 
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, distinct, times};
+use crate::commands::scan_options::{self, ScanOptions, Walked, distinct, times};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -27,7 +27,7 @@ pub(super) fn hscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
         scan_options::write_nothing(reply);
         return Ok(());
     };
-    let options = ScanOptions::parse(args, true)?;
+    let options = ScanOptions::parse(args.cursor(3), Walked::Fields)?;
     scan_options::write(reply, |reply| {
         let mut shown = 0;
         let next = hash.scan(cursor, options.count, &mut |entry| {

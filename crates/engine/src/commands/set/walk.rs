@@ -7,7 +7,7 @@ use value::{Set, SetRef};
 
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, distinct, times};
+use crate::commands::scan_options::{self, ScanOptions, Walked, distinct, times};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -24,7 +24,7 @@ pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
         scan_options::write_nothing(reply);
         return Ok(());
     };
-    let options = ScanOptions::parse(args, false)?;
+    let options = ScanOptions::parse(args.cursor(3), Walked::Elements)?;
     scan_options::write(reply, |reply| {
         let mut shown = 0;
         let next = set.scan(cursor, options.count, &mut |member| {

@@ -10,7 +10,7 @@ use value::{ZSet, ZSetRef};
 use super::shown::{write_chosen, write_element, write_head};
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, distinct, times};
+use crate::commands::scan_options::{self, ScanOptions, Walked, distinct, times};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -27,7 +27,7 @@ pub(super) fn zscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
         scan_options::write_nothing(reply);
         return Ok(());
     };
-    let options = ScanOptions::parse(args, false)?;
+    let options = ScanOptions::parse(args.cursor(3), Walked::Elements)?;
     scan_options::write(reply, |reply| {
         let (mut shown, mut score) = (0, Vec::new());
         let next = zset.scan(cursor, options.count, &mut |element| {
