@@ -47,6 +47,13 @@ fn say(line: fmt::Arguments<'_>) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
+/// Tells whoever watches what is going on.
+fn narrate(text: &str) {
+    if io::stderr().is_terminal() {
+        eprintln!("{text}");
+    }
+}
+
 /// Measures one server.
 fn measure(options: &RunOptions) -> io::Result<()> {
     let shape = Shape { value_size: options.load.datasize, keyspace: options.load.keyspacelen };
@@ -164,12 +171,7 @@ fn hold_idle(job: &Job) -> io::Result<()> {
 
 /// Measures delays beside heavy commands.
 fn interfere(options: &InterferenceOptions) -> io::Result<()> {
-    let watched = io::stderr().is_terminal();
-    let rows = interference::run(options, &|text| {
-        if watched {
-            eprintln!("{text}");
-        }
-    })?;
+    let rows = interference::run(options, &narrate)?;
     if options.csv {
         say(format_args!("test,server,heavy,light,p50_ms,p99.9_ms,max_ms"))?;
     }
@@ -189,12 +191,7 @@ fn interfere(options: &InterferenceOptions) -> io::Result<()> {
 
 /// Compares servers.
 fn compare(options: &VersusOptions) -> io::Result<()> {
-    let watched = io::stderr().is_terminal();
-    let rows = versus::run(options, &|text| {
-        if watched {
-            eprintln!("{text}");
-        }
-    })?;
+    let rows = versus::run(options, &narrate)?;
     if options.json {
         let rows: Vec<_> = rows
             .iter()

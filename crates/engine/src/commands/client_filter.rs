@@ -104,39 +104,22 @@ impl Test {
             return Ok(Self::Ids(ids(cursor, asker)?));
         }
         let word = cursor.next_required()?;
-        let lossy = || String::from_utf8_lossy(word).into_owned();
         Ok(match name {
             b"TYPE" => Self::Kind(client_type(word)?),
             b"USER" if ctx.shared.accounts.get(word).is_none() => {
-                return Err(Error::Text(format!("ERR No such user '{}'", lossy())));
+                return Err(Error::Text(format!("ERR No such user '{}'", String::from_utf8_lossy(word))));
             }
             b"USER" => Self::User(word.to_vec()),
             b"ADDR" => Self::Address(word.to_vec()),
             b"LADDR" => Self::LocalAddress(word.to_vec()),
             b"MAXAGE" if wanted => Self::MinAge(positive(word, "maxage")?),
             b"IDLE" if wanted => Self::MinIdle(positive(word, "idle")?),
-            b"FLAGS" if word.iter().all(|letter| FLAGS.contains(letter)) => Self::Flags(word.to_vec()),
-            b"FLAGS" => {
-                let place = if wanted { "provided" } else { "NOT-FLAGS" };
-                return Err(Error::Text(format!(
-                    "ERR Unknown flags found in the {place} filter: {}",
-                    lossy()
-                )));
-            }
+            b"FLAGS" => Self::Flags(letters(word, FLAGS, "flags", wanted)?),
             b"NAME" => Self::Name(word.to_vec()),
             b"LIB-NAME" => Self::Library(word.to_vec()),
             b"LIB-VER" => Self::LibraryVersion(word.to_vec()),
             b"DB" => Self::Database(database(ctx, word, prefix)?),
-            b"CAPA" if word.iter().all(|letter| CAPABILITIES.contains(letter)) => {
-                Self::Capabilities(word.to_vec())
-            }
-            b"CAPA" => {
-                let place = if wanted { "provided" } else { "NOT-CAPA" };
-                return Err(Error::Text(format!(
-                    "ERR Unknown capa found in the {place} filter: {}",
-                    lossy()
-                )));
-            }
+            b"CAPA" => Self::Capabilities(letters(word, CAPABILITIES, "capa", wanted)?),
             b"IP" => Self::Ip(word.to_vec()),
             _ => return Err(Error::Syntax),
         })
@@ -167,6 +150,16 @@ impl Test {
             Self::Ip(ip) => !record.is_unix && host_of(&record.address).as_bytes() == &ip[..],
         }
     }
+}
+
+/// Letters, all of which must be known ones.
+fn letters(word: &[u8], known: &[u8], name: &str, wanted: bool) -> Result<Vec<u8>, Error> {
+    if word.iter().all(|letter| known.contains(letter)) {
+        return Ok(word.to_vec());
+    }
+    let place = if wanted { "provided".to_owned() } else { format!("NOT-{}", name.to_uppercase()) };
+    let word = String::from_utf8_lossy(word);
+    Err(Error::Text(format!("ERR Unknown {name} found in the {place} filter: {word}")))
 }
 
 /// The host of `host:port` or `[host]:port`.

@@ -53,13 +53,14 @@ pub(super) fn collection(
     reply: &mut Reply<'_>,
 ) -> Outcome {
     let key = ctx.key_of(args.get(2));
-    let Some((encoding, bytes)) = ctx.with_key(&key, |ctx| describe(ctx, &key)) else {
-        return Err(Error::NoSuchKey);
-    };
+    let found = ctx.with_key(&key, |ctx| {
+        let (encoding, bytes) = describe(ctx, &key)?;
+        Some((encoding, bytes, ctx.db().peek(&key).map_or(0, |value| elements(&value))))
+    });
+    let (encoding, bytes, elements) = found.ok_or(Error::NoSuchKey)?;
     if encoding != wanted {
         return Err(Error::Text(format!("ERR Not a {wanted} encoded object.")));
     }
-    let elements = ctx.with_key(&key, |ctx| ctx.db().peek(&key).map_or(0, |value| elements(&value)));
     reply.simple(format!("{wanted} of {elements} elements with {bytes} bytes of content"));
     Ok(())
 }
@@ -78,13 +79,14 @@ fn elements(value: &ValueRef<'_>) -> usize {
 /// SDSLEN: lengths of a key and its string. Neither has room to grow that it does not use.
 pub(super) fn string_lengths(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key_of(args.get(2));
-    let Some((encoding, length)) = ctx.with_key(&key, |ctx| describe(ctx, &key)) else {
-        return Err(Error::NoSuchKey);
-    };
+    let found = ctx.with_key(&key, |ctx| {
+        let (encoding, length) = describe(ctx, &key)?;
+        Some((encoding, length, ctx.db().memory_bytes(&key).unwrap_or(0)))
+    });
+    let (encoding, length, all) = found.ok_or(Error::NoSuchKey)?;
     if !["raw", "embstr"].contains(&encoding) {
         return Err(Error::Static("ERR Not an sds encoded string."));
     }
-    let all = ctx.with_key(&key, |ctx| ctx.db().memory_bytes(&key).unwrap_or(0));
     let own = args.get(2).len();
     reply.simple(format!(
         "key_sds_len:{own}, key_sds_avail:0, key_zmalloc: {own}, val_sds_len:{length}, val_sds_avail:0, val_zmalloc: {}",

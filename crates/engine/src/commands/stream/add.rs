@@ -133,9 +133,8 @@ pub(super) fn xadd(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
         return Ok(());
     }
     let id = choose(addition.id, facts.unwrap_or_default(), now_ms)?;
-    if addition.fields.iter().map(|text| text.len()).sum::<usize>() > MAX_ENTRY_BYTES {
-        return Err(Error::Static("ERR Elements are too large to be stored"));
-    }
+    let names = named.as_ref().map_or(0, |(producer, name)| producer.len() + name.len());
+    check_size(names + addition.fields.iter().map(|text| text.len()).sum::<usize>())?;
     db.stream_add(&key, id, &addition.fields)?;
     if let Some((producer, name)) = &named {
         db.stream_name_entry(&key, Named { producer, name, id })?;
@@ -144,6 +143,14 @@ pub(super) fn xadd(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
         db.stream_trim(&key, trim, reach, references)?;
     }
     write_id(reply, id);
+    Ok(())
+}
+
+/// Refuses what takes more bytes than an entry may.
+pub(super) fn check_size(bytes: usize) -> Outcome {
+    if bytes > MAX_ENTRY_BYTES {
+        return Err(Error::Static("ERR Elements are too large to be stored"));
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use value::stream::{Limits, Named};
 
-use super::id;
+use super::{add, id};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
@@ -49,6 +49,7 @@ pub(super) fn xidmprecord(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mu
     if named.name.is_empty() {
         return Err(Error::Static("ERR IDMP requires a non-empty idempotent ID"));
     }
+    add::check_size(named.producer.len() + named.name.len())?;
     let key = ctx.key(args, 1);
     let now_ms = ctx.access.wall().0.max(0).cast_unsigned();
     let comes_from_file = ctx.session.is_loader;
