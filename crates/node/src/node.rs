@@ -198,14 +198,14 @@ impl Node {
         self.subscriber_limit.set(&config.output_limits().pubsub);
     }
 
-    /// Why a new connection is refused, as the bytes to tell it.
-    pub fn refuse_connection(&self, is_local: bool) -> Option<String> {
+    /// Why a new connection is refused, as the bytes to tell it. `others` are there already, or on their way to their workers.
+    pub fn refuse_connection(&self, is_local: bool, others: usize) -> Option<String> {
         let shared = &self.shared;
         let is_protected =
             self.protected.load(Ordering::Relaxed) && shared.accounts.default_has_no_password();
         let refusal = if is_protected && !is_local {
             Some(PROTECTED)
-        } else if shared.clients.count() >= self.max_clients.load(Ordering::Relaxed) {
+        } else if others >= self.max_clients.load(Ordering::Relaxed) {
             Some("-ERR max number of clients reached\r\n")
         } else {
             None

@@ -109,7 +109,8 @@ impl Acceptor {
     /// Hands a connection to a worker, or tells it why not and closes it.
     fn place(&self, mut stream: Stream, listener: &Listener) {
         let endpoints = stream.endpoints(listener.path());
-        if let Some(refusal) = self.shared.node.refuse_connection(endpoints.is_local) {
+        let others = self.shared.connections();
+        if let Some(refusal) = self.shared.node.refuse_connection(endpoints.is_local, others) {
             // A refused client may be gone already; there is nobody else to tell.
             let _ = stream.write(refusal.as_bytes());
             return;

@@ -50,6 +50,11 @@ impl Shared {
         &self.workers[worker].mailbox
     }
 
+    /// Connections that are served, or about to be: those too that their workers have not taken yet.
+    pub fn connections(&self) -> usize {
+        self.workers.iter().map(|entry| entry.connections.load(Ordering::Relaxed)).sum()
+    }
+
     /// The mailbox of the worker with the fewest connections, which counts one more from now on. A worker whose script is busy is
     /// taken only if all are.
     pub fn least_loaded(&self) -> &Mailbox<Letter> {

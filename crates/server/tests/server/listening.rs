@@ -1,5 +1,6 @@
 //! `port`, `bind` and `maxclients` while the server runs.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use client::{Client, Options};
@@ -77,6 +78,27 @@ fn addresses_can_be_changed_and_wrong_ones_are_refused() {
 }
 
 #[test]
+fn clients_that_come_all_at_once_are_counted_before_their_worker_has_seen_them() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let options =
+        ["--appendonly", "no", "--threads", "1", "--maxclients", "5", "--busy-reply-threshold", "0"];
+    let server = Server::start(folder.path(), &options);
+    let mut client = server.connect();
+    client.send(&["EVAL", "for _ = 1, 10000000 do end", "0"]);
+    client.flush().expect("the server reads");
+    let sockets: Vec<TcpStream> = (0..10).map(|_| server.socket()).collect();
+    client.receive().expect("the script ends");
+    let is_served = |mut socket: &TcpStream| {
+        let mut reply = [0; 7];
+        // A socket that the server has closed may refuse the question already.
+        socket.write_all(b"PING\r\n").is_ok()
+            && socket.read_exact(&mut reply).is_ok()
+            && reply == *b"+PONG\r\n"
+    };
+    assert_eq!(sockets.iter().filter(|socket| is_served(socket)).count(), 4);
+}
+
+#[test]
 fn more_clients_than_the_system_has_files_for_are_refused() {
     let (_folder, server) = start();
     let mut client = server.connect();
@@ -91,6 +113,6 @@ fn more_clients_than_the_system_has_files_for_are_refused() {
     must(&mut client, "CONFIG SET maxclients 1");
     let mut second = server.socket();
     let mut said = String::new();
-    std::io::Read::read_to_string(&mut second, &mut said).expect("the server says why");
+    second.read_to_string(&mut said).expect("the server says why");
     assert_eq!(said, "-ERR max number of clients reached\r\n");
 }
