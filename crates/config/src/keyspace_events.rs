@@ -3,11 +3,11 @@
 use std::fmt;
 
 /// The letters, each with its bit below. `A` stands for all of [`KeyspaceEvents::ALL`].
-const LETTERS: &[u8] = b"g$lshzxetdKEmn";
+const LETTERS: &[u8] = b"g$lshzxetdKEmnoc";
 /// How many of the letters `A` stands for.
 const IN_ALL: usize = 10;
 
-/// A set of event classes: bit `i` is the i-th of `g$lshzxetdKEmn`.
+/// A set of event classes: bit `i` is the i-th of `g$lshzxetdKEmnoc`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyspaceEvents(pub u16);
 
@@ -42,6 +42,10 @@ impl KeyspaceEvents {
     pub const MISSED: Self = Self(1 << 12);
     /// `n`: new keys.
     pub const NEW: Self = Self(1 << 13);
+    /// `o`: keys whose whole value was replaced.
+    pub const OVERWRITTEN: Self = Self(1 << 14);
+    /// `c`: keys that got a value of another type.
+    pub const TYPE_CHANGED: Self = Self(1 << 15);
 
     /// `KE`: the channels, without which nothing is published.
     pub const CHANNELS: Self = Self(Self::KEYSPACE.0 | Self::KEYEVENT.0);
@@ -89,6 +93,7 @@ mod tests {
             ("AKE", "AKE"),
             ("KEg$lshzxetd", "AKE"),
             ("mKAE", "AKEm"),
+            ("cnKoAE", "AKEnoc"),
             ("xE", "xE"),
             ("KA", "AK"),
             ("lKg", "glK"),

@@ -234,6 +234,26 @@ impl Command {
         self.flags.has(Flags::ALONE) || self.flags.has(Flags::ALONE_WITH_MORE) && has_more
     }
 
+    /// Whether it puts a whole value in the place of another one, rather than to change what is there. A command that
+    /// returns what was there may also only give it a time to live, and then its changes of the value have no name.
+    pub fn overwrites(&self) -> bool {
+        let replaces = |access| match access {
+            Access::Overwrite => true,
+            Access::Exchange => self.event.is_some(),
+            _ => false,
+        };
+        match self.keys {
+            Keys::Range { access, .. }
+            | Keys::Counted { access, .. }
+            | Keys::TargetAndSources { access, .. }
+            | Keys::TargetAndCounted { access, .. }
+            | Keys::SourceAndOptions { access, .. } => replaces(access),
+            Keys::Pair { first, second } => replaces(first) || replaces(second),
+            Keys::Sorted { stores } => stores,
+            Keys::None | Keys::Migrated | Keys::Streams { .. } => false,
+        }
+    }
+
     /// Whether it must be run with everything locked, if it cannot take locks by itself.
     pub fn needs_everything(&self, args: &Args<'_>) -> bool {
         let names_its_keys = match self.keys {

@@ -80,6 +80,7 @@ impl Notifications {
         Wanted {
             changes: wants(KeyspaceEvents::ALL),
             births: wants(KeyspaceEvents::NEW),
+            replacements: wants(KeyspaceEvents::OVERWRITTEN) || wants(KeyspaceEvents::TYPE_CHANGED),
             misses: wants(KeyspaceEvents::MISSED),
             label: Label { classes, row }.pack(),
         }
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn a_label_holds_classes_and_row() {
         for row in [None, Some(0), Some(400)] {
-            let label = Label { classes: KeyspaceEvents((1 << 14) - 1), row };
+            let label = Label { classes: KeyspaceEvents(u16::MAX), row };
             assert_eq!(Label::unpack(label.pack()), label);
         }
     }

@@ -188,9 +188,12 @@ impl Db<'_, '_> {
         };
         partition.note_fields(key, field_due);
         self.lower_next_expiry(key, field_due);
-        if found.is_none() {
-            self.access.count_keys(self.index, 1);
-            self.tell_birth(key);
+        match found {
+            None => {
+                self.access.count_keys(self.index, 1);
+                self.tell_birth(key);
+            }
+            Some(found) => self.tell_replaced(key, found.kind(), kind),
         }
         self.count_expiry(key, found.and_then(|found| found.meta.expiry), expiry);
         self.free(replaced);
@@ -282,6 +285,17 @@ impl Db<'_, '_> {
     pub(crate) fn tell_birth(&mut self, key: &Key<'_>) {
         if self.access.recorder.collector.wanted.births {
             self.access.tell(self.index, key.bytes, Change::Appeared);
+        }
+    }
+
+    /// A value took the place of a whole other one, whatever for: an INCR does that too.
+    #[inline]
+    pub(crate) fn tell_replaced(&mut self, key: &Key<'_>, before: Kind, after: Kind) {
+        if self.access.recorder.collector.wanted.replacements {
+            self.access.tell(self.index, key.bytes, Change::Replaced);
+            if before.type_name() != after.type_name() {
+                self.access.tell(self.index, key.bytes, Change::TypeChanged);
+            }
         }
     }
 }

@@ -29,6 +29,8 @@ const KEPT_EVENTS: usize = 1024;
 #[expect(missing_docs, reason = "the names say it; see the effects for what they mean")]
 pub enum Change {
     Appeared,
+    Replaced,
+    TypeChanged,
     Missed,
     Deleted,
     Expired,
@@ -116,6 +118,8 @@ pub struct Wanted {
     pub changes: bool,
     /// Keys that come into being.
     pub births: bool,
+    /// Whole values that others took the place of.
+    pub replacements: bool,
     /// Keys that were looked for and are not there.
     pub misses: bool,
     /// What the one who wants them has to know of who caused them.

@@ -7,7 +7,7 @@ use value::list::Side;
 use value::zset::{Members, Rule, Scores};
 
 const DATABASE: DbIndex = DbIndex(0);
-const ALL: Wanted = Wanted { changes: true, births: true, misses: true, label: 7 };
+const ALL: Wanted = Wanted { changes: true, births: true, replacements: false, misses: true, label: 7 };
 
 fn keyspace() -> Keyspace {
     Keyspace::new(Options {

@@ -18,6 +18,9 @@ pub(super) fn of(change: Change, command: Option<&Command>) -> Option<(Class, &'
         | Change::MembersRemoved
         | Change::RangeRemoved
         | Change::GroupSet => return command?.event,
+        Change::Replaced | Change::TypeChanged if !command.is_some_and(Command::overwrites) => return None,
+        Change::Replaced => (Class::OVERWRITTEN, "overwritten"),
+        Change::TypeChanged => (Class::TYPE_CHANGED, "type_changed"),
         Change::Appeared => (Class::NEW, "new"),
         Change::Missed => (Class::MISSED, "keymiss"),
         Change::Expired => (Class::EXPIRED, "expired"),

@@ -153,16 +153,22 @@ impl Db<'_, '_> {
         let (carried, kind, expiry) = self.carry(from).expect("the key was just found");
         let found = self.find(from).expect("the key was just found");
         self.take_at(from, found);
-        self.settle(to, carried, kind, expiry);
+        let before = self.settle(to, carried, kind, expiry);
         self.record(&Effect::Rename { from: from.bytes, to: to.bytes });
+        if let Some(before) = before {
+            self.tell_replaced(to, before, kind);
+        }
         true
     }
 
     /// Copies a key to another name and database, over whatever is there; false when the key is not there.
     pub fn copy(&mut self, from: &Key<'_>, to: &Key<'_>, database: DbIndex) -> bool {
         let Some((carried, kind, expiry)) = self.carry(from) else { return false };
-        self.access.db(database).settle(to, carried, kind, expiry);
+        let before = self.access.db(database).settle(to, carried, kind, expiry);
         self.record(&Effect::Copy { from: from.bytes, to: to.bytes, database });
+        if let Some(before) = before {
+            self.access.db(database).tell_replaced(to, before, kind);
+        }
         true
     }
 
@@ -181,8 +187,11 @@ impl Db<'_, '_> {
 
     /// Puts a whole value under a key that begins anew: what was there goes first.
     pub fn restore(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
-        self.take(key);
+        let before = self.take(key);
         self.set_value(key, value, expiry);
+        if let (Some(before), Some(found)) = (before, self.find(key)) {
+            self.tell_replaced(key, before, found.kind());
+        }
     }
 
     /// Puts a whole value under a key, over whatever is there.
@@ -279,20 +288,27 @@ impl Db<'_, '_> {
         Some((carried, found.kind(), found.meta.expiry))
     }
 
-    /// Puts a carried value under a key that begins anew: what was there goes first.
-    fn settle(&mut self, key: &Key<'_>, carried: Carried, kind: Kind, expiry: Option<UnixMs>) {
-        self.take(key);
+    /// Puts a carried value under a key that begins anew: what was there goes first. Returns the kind of what that was.
+    fn settle(
+        &mut self,
+        key: &Key<'_>,
+        carried: Carried,
+        kind: Kind,
+        expiry: Option<UnixMs>,
+    ) -> Option<Kind> {
+        let before = self.take(key);
         match carried {
             Carried::Bytes(bytes) => self.put(key, None, NewPayload::Inline(&bytes), kind, expiry),
             Carried::Object(value) => self.put(key, None, NewPayload::Object(value), kind, expiry),
         }
+        before
     }
 
-    /// Removes a key, if it is there, without a record.
-    fn take(&mut self, key: &Key<'_>) {
-        if let Some(found) = self.find(key) {
-            self.take_at(key, found);
-        }
+    /// Removes a key, if it is there, without a record; returns its kind.
+    fn take(&mut self, key: &Key<'_>) -> Option<Kind> {
+        let found = self.find(key)?;
+        self.take_at(key, found);
+        Some(found.kind())
     }
 
     /// Records the whole value of a key.

@@ -43,8 +43,9 @@ impl Db<'_, '_> {
     /// What remains of a string whose time has passed: nothing, but it is told as if it had been there for a moment.
     fn set_passed_string(&mut self, key: &Key<'_>) {
         let found = self.find(key);
-        if found.is_none() {
-            self.tell_birth(key);
+        match found {
+            None => self.tell_birth(key),
+            Some(found) => self.tell_replaced(key, found.kind(), Kind::String),
         }
         self.tell(key, Change::StringSet);
         self.tell(key, Change::ExpirySet);

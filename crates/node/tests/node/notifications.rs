@@ -216,6 +216,61 @@ fn every_command_that_writes_tells_what_it_did() {
 }
 
 #[test]
+fn what_is_overwritten_is_told_and_whether_it_has_another_type() {
+    let mut world = World::new(1, &[("notify-keyspace-events", "EAoc")]);
+    let listener = listener(&mut world, 0);
+    let peer = world.connect(0);
+    for [before, command, expected] in [
+        ["", "SET a 1", "set a"],
+        ["SET a 1", "SET a 2", "overwritten a, set a"],
+        ["RPUSH a 1", "SET a 2", "overwritten a, type_changed a, set a"],
+        ["SET a 1", "GETSET a 2", "overwritten a, set a"],
+        ["SET a 1", "MSET a 2 b 3", "overwritten a, set a, set b"],
+        ["SET a 1", "INCR a", "incrby a"],
+        ["SET a 1", "APPEND a x", "append a"],
+        ["SADD a 1", "SADD a x", "sadd a"],
+        ["SADD a 1; SADD b 2", "SUNIONSTORE a b", "overwritten a, sunionstore a"],
+        ["RPUSH a 1; SADD b 2", "SUNIONSTORE a b", "overwritten a, type_changed a, sunionstore a"],
+        ["SET a 1; RPUSH b 2", "SORT b STORE a", "overwritten a, type_changed a, sortstore a"],
+        ["SET a 1; RPUSH b 1", "RENAME b a", "rename_from b, rename_to a, overwritten a, type_changed a"],
+        ["SET a 1; SET b 1", "COPY b a REPLACE", "copy_to a, overwritten a"],
+        ["SET a 1", "RESTORE a 0 {dump of a} REPLACE", "restore a, overwritten a"],
+        ["SET a 1; RPUSH b 1", "RENAMENX b a", ""],
+        ["SET a 1", "SETNX a 2", ""],
+        ["SET a 1", "SETRANGE a 1 x", "setrange a"],
+        ["SET a 1", "GETEX a EX 100", "expire a"],
+        ["HSET a f 1", "HGETEX a EX 100 FIELDS 1 f", "hexpire a"],
+        ["RPUSH a x", "SET a 1 PXAT 1", "overwritten a, type_changed a, set a, expire a, expired a"],
+        ["RPUSH a x", "MSETEX 1 a 1 EX 100", "overwritten a, type_changed a, set a, expire a"],
+        ["PFADD a x; PFADD b y", "PFMERGE a b", "pfadd a"],
+        ["SET a 1; SET b 1", "BITOP NOT a b", "overwritten a, set a"],
+        ["SET a 1; ZADD b 1 x", "ZRANGESTORE a b 0 -1", "overwritten a, type_changed a, zrangestore a"],
+        ["SET a 1; ZADD b 1 x", "ZUNIONSTORE a 1 b", "overwritten a, type_changed a, zunionstore a"],
+        ["SET a 1; SADD b 1", "SINTERSTORE a b c", "del a"],
+        [
+            "SET a 1; GEOADD b 1 1 x",
+            "GEOSEARCHSTORE a b FROMMEMBER x BYRADIUS 1 m",
+            "overwritten a, type_changed a, geosearchstore a",
+        ],
+        [
+            "SET a 1; GEOADD b 1 1 x",
+            "GEORADIUS b 1 1 1 m STORE a",
+            "overwritten a, type_changed a, georadiusstore a",
+        ],
+    ] {
+        world.ask(peer, "FLUSHALL");
+        for line in before.split("; ").filter(|line| !line.is_empty()) {
+            world.ask(peer, line);
+        }
+        let payload = command.contains("{dump of a}").then(|| dump(&mut world, peer, "a"));
+        let command = command.replace("{dump of a}", &payload.unwrap_or_default());
+        heard(&mut world, listener);
+        assert!(!world.ask(peer, &command).starts_with('-'), "{command}");
+        assert_eq!(heard(&mut world, listener).join(", "), expected, "{before}; {command}");
+    }
+}
+
+#[test]
 fn no_command_that_writes_is_forgotten() {
     let examples: Vec<String> = EXAMPLES.iter().map(|[_, command, _]| name_of(command)).collect();
     for row in table().rows().iter().filter(|row| row.command.flags.has(Flags::WRITE)) {
