@@ -157,7 +157,7 @@ impl Kind {
             Kind::Text(rule) => parse_text(name, word, rule),
             Kind::KeyspaceEvents => KeyspaceEvents::parse(word)
                 .map(Value::KeyspaceEvents)
-                .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
+                .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdnoc'.".into()),
             _ => unreachable!("kinds of several words are parsed by `parse`"),
         }
     }
@@ -188,7 +188,7 @@ impl fmt::Display for Kind {
             Kind::OutputLimits => {
                 f.write_str("groups of class (`normal`, `replica`, `pubsub`), two sizes and seconds")
             }
-            Kind::KeyspaceEvents => f.write_str("letters of `Ag$lshzxetdKEmn`"),
+            Kind::KeyspaceEvents => f.write_str("letters of `Ag$lshzxetdKEmnoc`"),
             Kind::Percentiles => f.write_str("numbers from 0 to 100"),
             Kind::ReplicaOf => f.write_str("a host and a port"),
         }

@@ -102,7 +102,7 @@ fn refusals_have_redis_words() {
             "foo 0 0 0",
             "Invalid client class specified in buffer limit configuration.",
         ),
-        ("notify-keyspace-events", "KQ", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+        ("notify-keyspace-events", "KQ", "Invalid event class character. Use 'Ag$lshzxeKEtmdnoc'."),
         (
             "oom-score-adj-values",
             "0 1 a",

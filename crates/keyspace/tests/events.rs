@@ -7,6 +7,7 @@ use value::list::Side;
 use value::zset::{Members, Rule, Scores};
 
 const DATABASE: DbIndex = DbIndex(0);
+/// All but what is told of each step of a change.
 const ALL: Wanted = Wanted { changes: true, births: true, replacements: false, misses: true, label: 7 };
 
 fn keyspace() -> Keyspace {
@@ -46,12 +47,43 @@ fn told(keyspace: &Keyspace) -> Vec<(String, Change)> {
 
 #[track_caller]
 fn check(body: impl for<'k> FnOnce(&mut Db<'_, 'k>, [&Key<'_>; 2]), expected: &[(&str, Change)]) {
+    check_wanted(ALL, body, expected);
+}
+
+#[track_caller]
+fn check_wanted(
+    wanted: Wanted,
+    body: impl for<'k> FnOnce(&mut Db<'_, 'k>, [&Key<'_>; 2]),
+    expected: &[(&str, Change)],
+) {
     let keyspace = keyspace();
     let mut access = access(&keyspace, 0);
-    access.want_events(ALL);
+    access.want_events(wanted);
     with_keys(&mut access, [b"a", b"b"], body);
     let expected: Vec<_> = expected.iter().map(|&(key, change)| (key.to_owned(), change)).collect();
     assert_eq!(told(&keyspace), expected);
+}
+
+#[test]
+fn what_takes_the_place_of_a_value_is_told_and_whether_it_has_another_type() {
+    check_wanted(
+        Wanted { replacements: true, ..Wanted::default() },
+        |db, [a, b]| {
+            db.set_string(a, b"1", Expiry::Clear);
+            db.set_string(a, b"2", Expiry::At(UnixMs(1)));
+            db.set_string(a, b"3", Expiry::Clear);
+            db.set_string(b, b"4", Expiry::Clear);
+            db.rename(a, b);
+            db.list_push(a, Side::Left, &[b"5"]).expect("there is nothing of another type");
+            db.copy(b, a, DATABASE);
+        },
+        &[
+            ("a", Change::Replaced),
+            ("b", Change::Replaced),
+            ("a", Change::Replaced),
+            ("a", Change::TypeChanged),
+        ],
+    );
 }
 
 #[test]
