@@ -51,13 +51,11 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// The system's words for an error, without the number that Rust appends.
+/// The system's words for an error, without what Rust puts around them.
 pub(crate) fn system_text(error: &io::Error) -> String {
     let text = error.to_string();
-    match text.find(" (os error") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    text.split_once(" (os error").map_or(text, |(text, _)| text).to_owned()
 }
 
 #[cfg(test)]
@@ -72,6 +70,8 @@ mod tests {
         let failure = Failure::from(client::Error::Connect { address, source: refused });
         assert!(failure.to_string().starts_with("Could not connect to Redis at 127.0.0.1:1: "), "{failure}");
         assert!(!failure.to_string().contains("os error"), "{failure}");
+        let unknown = io::Error::other("failed to lookup address information: Name or service not known");
+        assert_eq!(system_text(&unknown), "Name or service not known");
         assert_eq!(Failure::from(client::Error::Closed).to_string(), "Error: Server closed the connection");
     }
 

@@ -23,6 +23,9 @@ Users are defined by lines `user NAME RULE ..` in the syntax of redis.conf, or i
 The rules are those of ACL SETUSER in Redis 8 (`on >password ~keys* %R~read* &channel +@read -@dangerous (..)`), and `db=0,1`,
 `alldbs` and `resetdbs` as in Valkey 9.1. A default user that the file does not name keeps the password of `requirepass`, which
 Redis forgets then.
+
+`rename-command OLD NEW` lets clients and scripts call a command by another name, and `rename-command OLD \"\"` by none. Users'
+rules, statistics, events and files go on naming it as always, so the data of a server that renames SET are those of any other.
 ";
 
 /// The page.

@@ -37,7 +37,7 @@ pub use error::ConfigError;
 pub use keyspace_events::KeyspaceEvents;
 pub use kind::{Kind, TextRule};
 pub use lack::Lack;
-pub use load::{Action, ENVIRONMENT_PREFIX, Inputs, Loaded, load};
+pub use load::{Action, ENVIRONMENT_PREFIX, Inputs, Loaded, RenamedCommand, load};
 pub use output_limits::{OutputLimit, OutputLimits};
 pub use parameter::{Change, Effect, Parameter, is_sensitive};
 pub use rewrite::{Appended, UnsupportedFormat, rewrite};

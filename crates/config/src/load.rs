@@ -11,7 +11,7 @@ use crate::arguments::{self, CommandLine};
 use crate::config::Config;
 use crate::kind::Kind;
 use crate::source::{Directive, LoadError, Place};
-use crate::split::split;
+use crate::split::{quote, split};
 use crate::table::{IGNORED_DIRECTIVES, Param};
 use crate::{conf_file, toml_file};
 
@@ -66,10 +66,33 @@ pub struct Loaded {
     pub origins: Vec<(Param, Place)>,
     /// The words of each `user` directive, without `user`.
     pub users: Vec<(Vec<Vec<u8>>, Place)>,
-    /// Old and new name of each `rename-command`; an empty new name removes the command.
-    pub renamed_commands: Vec<(Vec<u8>, Vec<u8>, Place)>,
+    /// Every `rename-command`, in order.
+    pub renamed_commands: Vec<RenamedCommand>,
     /// The file that was named on the command line, as it was named.
     pub file: Option<String>,
+}
+
+/// A `rename-command`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenamedCommand {
+    /// The name that the command has until here.
+    pub old: Vec<u8>,
+    /// The name that it gets; empty if it is taken away.
+    pub new: Vec<u8>,
+    /// Where that stands.
+    pub place: Place,
+}
+
+impl RenamedCommand {
+    /// Why it cannot be done. The new name is kept to itself, as it may be a secret.
+    pub fn error(&self, reason: &str, remedy: &str) -> LoadError {
+        LoadError {
+            place: self.place.clone(),
+            directive: format!("rename-command {}", String::from_utf8_lossy(&quote(&self.old))),
+            reason: reason.to_owned(),
+            remedy: remedy.to_owned(),
+        }
+    }
 }
 
 /// Reads all sources.
@@ -192,7 +215,8 @@ impl Loader<'_> {
             ("include", [path]) => self.include(&String::from_utf8_lossy(path), &directive.place, depth),
             ("rename-command", [_, _]) => {
                 let new = directive.words.remove(1);
-                self.loaded.renamed_commands.push((directive.words.remove(0), new, directive.place));
+                let old = directive.words.remove(0);
+                self.loaded.renamed_commands.push(RenamedCommand { old, new, place: directive.place });
                 Ok(())
             }
             ("user", [_, ..]) => {

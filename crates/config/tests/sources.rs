@@ -301,9 +301,9 @@ fn directives_that_are_no_parameters_are_collected_or_skipped() {
         .start(&["a.conf"]);
     assert_eq!(loaded.users.len(), 2);
     assert_eq!(loaded.users[0].0, [b"alice".to_vec(), b"on".to_vec(), b">pw".to_vec(), b"~*".to_vec()]);
-    let (old, new, place) = &loaded.renamed_commands[0];
+    let renamed = &loaded.renamed_commands[0];
     assert_eq!(
-        (old.as_slice(), new.as_slice(), place.to_string().as_str()),
+        (renamed.old.as_slice(), renamed.new.as_slice(), renamed.place.to_string().as_str()),
         (&b"FLUSHALL"[..], &b""[..], "file 'a.conf', line 3")
     );
     assert_eq!(loaded.file.as_deref(), Some("a.conf"));

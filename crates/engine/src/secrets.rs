@@ -52,7 +52,7 @@ mod tests {
     fn check(words: &[&str], expected: &[&str]) {
         let words: OwnedArgs = words.iter().copied().collect();
         let args = words.as_args();
-        let row = table().look_up(&args).expect("the command is known");
+        let row = table().names().look_up(&args).expect("the command is known");
         let hidden = hide(&row, &args);
         let shown = hidden.as_ref().map_or(args, OwnedArgs::as_args);
         let shown: Vec<_> = shown.from(0).map(String::from_utf8_lossy).collect();

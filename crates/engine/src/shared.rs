@@ -20,6 +20,7 @@ use crate::pubsub::Directory;
 use crate::rates::{Rates, Totals};
 use crate::scripting::{Running, Scripts};
 use crate::statistics::{CommandTotals, WorkerStatistics};
+use crate::table::Names;
 use crate::tracking::Tracking;
 pub use crate::transaction::Watchers;
 
@@ -31,6 +32,8 @@ pub struct Shared {
     pub config: RwLock<Config>,
     /// Those of them that are read for every command.
     pub hot: HotSettings,
+    /// By what names clients find the commands.
+    pub names: Names,
     /// All users.
     pub accounts: Accounts,
     /// All connections.
@@ -165,6 +168,7 @@ impl Shared {
             keyspace,
             config: RwLock::new(config),
             hot: HotSettings::default(),
+            names: Names::default(),
             accounts: Accounts::default(),
             clients: Clients::default(),
             watchers: Watchers::default(),

@@ -208,7 +208,7 @@ fn request(rng: &mut Rng) -> OwnedArgs {
 fn run(worker: &mut Worker<'_>, shared: &Shared, session: &mut Session, pipeline: &[OwnedArgs]) {
     let mut group = Vec::new();
     for request in pipeline {
-        let mut prepared = Prepared::new(&request.as_args());
+        let mut prepared = Prepared::new(&shared.names, &request.as_args());
         let is_alone = prepared.is_alone();
         if is_alone {
             run_group(worker, shared, session, &mut group);

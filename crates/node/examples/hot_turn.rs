@@ -18,6 +18,7 @@ use std::time::Instant;
 use acl::Users;
 use config::Config;
 use engine::accounts::setting;
+use engine::table::Names;
 use node::{Identity, Input, Node, Now, Settings, Worker};
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
@@ -45,7 +46,7 @@ fn main() {
     let clock = || START.elapsed().as_nanos() as u64;
     let users = Users::new(setting(false));
     let node = Node::new(
-        Settings { config, users, identity, seed: 7, clock },
+        Settings { config, names: Names::default(), users, identity, seed: 7, clock },
         Arc::new(machine::FakeMachine::default()),
     );
     let mut worker = Worker::new(&node, 0, 1);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use engine::table::table;
 use engine::{Args, Environment, Login, Prepared, Session};
 use keyspace::{Access, DbIndex};
 
@@ -39,7 +40,7 @@ impl<'n> Loader<'n> {
     /// Runs one command; an error reply is the error.
     pub fn apply(&mut self, buffer: &[u8], ranges: &[Range<usize>]) -> Result<(), String> {
         let args = Args::new(buffer, ranges);
-        let mut prepared = Prepared::new(&args);
+        let mut prepared = Prepared::new(table().names(), &args);
         if !prepared.is_about_data() {
             return Err(format!("the command '{}' has no place in a file of data", name(&args)));
         }

@@ -10,6 +10,7 @@ use engine::client::{ClientRecord, PauseMode};
 use engine::commandlog::Topic;
 use engine::host::Shutdown;
 use engine::shared::Identity;
+use engine::table::Names;
 use keyspace::{Access, Garbage, Keyspace, LogPosition, SHARDS, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
@@ -49,6 +50,8 @@ const SWEEP_LEAST: usize = 4 * 1024 * 1024;
 pub struct Settings {
     /// All parameters.
     pub config: Config,
+    /// By what names clients find the commands.
+    pub names: Names,
     /// All users.
     pub users: Users,
     /// Who this process is.
@@ -95,6 +98,7 @@ impl Node {
             encode: persist::encode_effect,
         }));
         let shared = Shared::new(keyspace, settings.config, settings.identity, accesses, settings.clock);
+        let shared = Shared { names: settings.names, ..shared };
         shared.accounts.change(|users| *users = settings.users);
         shared.startup_memory.store(machine.memory().allocated, Ordering::Relaxed);
         let node = Self {

@@ -12,6 +12,7 @@ use std::thread;
 
 use acl::Users;
 use config::{Config, Param};
+use engine::table::Names;
 use keyspace::Access;
 use mio::{Poll, Waker};
 use node::{Identity, Machine, Mailbox, Node, Settings, Shutdown, Side, Worker};
@@ -35,8 +36,8 @@ use crate::signals::{Waiting, Woken};
 
 /// Runs the server from the command line to its end.
 pub fn run() -> Result<(), String> {
-    let (mut config, users, file, input) = match configuration::read()? {
-        Wish::Serve { config, users, file, input } => (*config, users, file, input),
+    let (mut config, names, users, file, input) = match configuration::read()? {
+        Wish::Serve { config, names, users, file, input } => (*config, names, users, file, input),
         Wish::Print(text) => {
             print(&text);
             return Ok(());
@@ -55,7 +56,7 @@ pub fn run() -> Result<(), String> {
     })?;
     manager.introduce(&config);
     let users = crate::users::load(&config, &users)?;
-    let server = Server::start(config, users, file.as_deref(), &manager)?;
+    let server = Server::start(config, names, users, file.as_deref(), &manager)?;
     manager.tell_ready();
     if daemon::is_here() {
         daemon::tell_ready();
@@ -107,6 +108,7 @@ struct Server {
 impl Server {
     fn start(
         mut config: Config,
+        names: Names,
         users: Users,
         file: Option<&Path>,
         manager: &ServiceManager,
@@ -143,6 +145,7 @@ impl Server {
         let settings = Settings {
             identity: identity(threads, port, file, manager),
             config,
+            names,
             users,
             seed: clock::entropy(),
             clock: clock::monotonic_ns,
@@ -166,7 +169,8 @@ impl Server {
             .map_err(|error| without_files("connections cannot be awaited", &error))?;
         shared.set_acceptor(waker);
         let acceptor = spawn("acceptor", move || acceptor.run())?;
-        info!("Ready to accept connections on port {port} with {threads} worker threads");
+        let workers_are = if threads == 1 { "worker thread" } else { "worker threads" };
+        info!("Ready to accept connections on port {port} with {threads} {workers_are}");
         Ok(Self { shared, machine, workers, acceptor, persistence, saver, signals, _pid_file: pid_file })
     }
 

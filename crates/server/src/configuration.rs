@@ -4,15 +4,26 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use config::{Action, Appended, Config, Inputs, Param};
+use config::{Action, Appended, Config, Inputs, LoadError, Param, RenamedCommand};
+use engine::table::{BadName, Names};
 
 use crate::storage::{at, replace};
 use crate::users::UserLine;
 
 /// What the command line asked for.
 pub enum Wish {
-    /// Run with this configuration and these `user` lines, from this file if one was named, and what came from standard input.
-    Serve { config: Box<Config>, users: Vec<UserLine>, file: Option<PathBuf>, input: Option<Vec<u8>> },
+    /// Run.
+    Serve {
+        config: Box<Config>,
+        /// By what names clients find the commands.
+        names: Names,
+        /// The `user` lines.
+        users: Vec<UserLine>,
+        /// The file that was named.
+        file: Option<PathBuf>,
+        /// What came from standard input.
+        input: Option<Vec<u8>>,
+    },
     /// Print this and end.
     Print(String),
 }
@@ -44,17 +55,26 @@ pub fn read() -> Result<Wish, String> {
             Err("--test-memory is not offered; use memtester or memtest86".to_owned())
         }
         Action::Start(loaded) => {
-            if let Some((old, _, place)) = loaded.renamed_commands.first() {
-                let name = String::from_utf8_lossy(old).into_owned();
-                return Err(format!(
-                    "{place}: rename-command '{name}' is not offered; restrict users instead"
-                ));
-            }
+            let names = names(&loaded.renamed_commands).map_err(|error| error.to_string())?;
             let file =
                 loaded.file.as_ref().map(|path| fs::canonicalize(path).unwrap_or_else(|_| path.into()));
-            Ok(Wish::Serve { config: Box::new(loaded.config), users: loaded.users, file, input })
+            Ok(Wish::Serve { config: Box::new(loaded.config), names, users: loaded.users, file, input })
         }
     }
+}
+
+/// The names of the commands when all renaming is done.
+fn names(renamed: &[RenamedCommand]) -> Result<Names, LoadError> {
+    let mut names = Names::default();
+    for each in renamed {
+        names.rename(&each.old, &each.new).map_err(|error| match error {
+            BadName::Unknown => {
+                each.error("No such command in rename-command", "COMMAND LIST tells the names that there are")
+            }
+            BadName::Taken => each.error("Target command name already exists", "choose another name"),
+        })?;
+    }
+    Ok(names)
 }
 
 /// The names in a directory.

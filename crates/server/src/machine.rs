@@ -132,6 +132,17 @@ impl ServerMachine {
 
     /// Listens where the new parameters say, in the folder that they say.
     fn move_to(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
+        if old.text(Param::Dir) != new.text(Param::Dir) {
+            std::env::set_current_dir(&*new.text_lossy(Param::Dir))
+                .map_err(|error| (Param::Dir, error.to_string()))?;
+        }
+        self.listen_at(old, new).inspect_err(|_| {
+            // It was there a moment ago.
+            let _ = std::env::set_current_dir(&*old.text_lossy(Param::Dir));
+        })
+    }
+
+    fn listen_at(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
         let is_bound_elsewhere = old.words(Param::Bind) != new.words(Param::Bind);
         if is_bound_elsewhere || old.integer(Param::Port) != new.integer(Param::Port) {
             self.listening.replace(old, new).map_err(|_| {
@@ -141,10 +152,6 @@ impl ServerMachine {
                     (Param::Port, "Unable to listen on this port. Check server logs.".to_owned())
                 }
             })?;
-        }
-        if old.text(Param::Dir) != new.text(Param::Dir) {
-            std::env::set_current_dir(&*new.text_lossy(Param::Dir))
-                .map_err(|error| (Param::Dir, error.to_string()))?;
         }
         Ok(())
     }

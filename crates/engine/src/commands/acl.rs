@@ -260,7 +260,7 @@ fn dry_run(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     };
     let words: OwnedArgs = args.from(3).collect();
     let words = words.as_args();
-    let Ok(row) = table().look_up(&words) else {
+    let Ok(row) = ctx.shared.names.look_up(&words) else {
         return Err(Error::Text(format!("ERR Command '{}' not found", text(3))));
     };
     let name = Table::full_name(&row);

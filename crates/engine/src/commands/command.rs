@@ -8,7 +8,7 @@ use crate::command::{Channels, Command, Flags, Group, Keys, Outcome, Status};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::table::{Row, Table, table};
+use crate::table::{Names, Row, Table};
 use crate::tips;
 
 const FLAGS: Flags = Flags::LOADING.and(Flags::STALE).and(Flags::SENTINEL);
@@ -82,15 +82,15 @@ const SUBCOMMANDS: &[Command] = &[
         .doc("5.0.0", "O(1)", "Returns the subcommands.", ""),
 ];
 
-fn all(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let rows: Vec<&Row> = table().commands().collect();
-    reply.array(rows.len());
-    rows.into_iter().for_each(|row| write_info(row, reply));
+fn all(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let names = &ctx.shared.names;
+    reply.array(names.commands().count());
+    names.commands().for_each(|row| write_info(&row, reply));
     Ok(())
 }
 
-fn count(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.integer(table().commands().count() as i64);
+fn count(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.integer(ctx.shared.names.commands().count() as i64);
     Ok(())
 }
 
@@ -100,7 +100,7 @@ fn info(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
     }
     reply.array(args.len() - 2);
     for name in args.from(2) {
-        match table().by_full_name(name) {
+        match ctx.shared.names.by_full_name(name) {
             Some(row) => write_info(&row, reply),
             None => reply.null(),
         }
@@ -139,13 +139,13 @@ fn write_info(row: &Row, reply: &mut Reply<'_>) {
     reply.set(command.tips.len());
     command.tips.iter().for_each(|tip| reply.bulk(tip));
     documentation::write_key_specs(command, reply);
-    let children: Vec<&Row> = children(row).collect();
+    let children: Vec<Row> = row.subcommands().collect();
     if children.is_empty() {
         reply.set(0); // Redis has nothing to put in order here
     } else {
         reply.array(children.len());
     }
-    children.into_iter().for_each(|child| write_info(child, reply));
+    children.iter().for_each(|child| write_info(child, reply));
 }
 
 /// Channels of shards stand where other commands have keys.
@@ -154,19 +154,12 @@ fn shard_positions(command: &Command) -> (i64, i64, i64) {
     (1, last.into(), 1)
 }
 
-fn children(row: &Row) -> impl Iterator<Item = &'static Row> {
-    let command = row.command;
-    table()
-        .rows()
-        .iter()
-        .filter(move |child| child.container.is_some_and(|container| std::ptr::eq(container, command)))
-}
-
-fn docs(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn docs(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let names = &ctx.shared.names;
     let rows: Vec<Row> = if args.len() == 2 {
-        table().commands().copied().collect()
+        names.commands().collect()
     } else {
-        args.from(2).filter_map(|name| table().by_full_name(name)).collect()
+        args.from(2).filter_map(|name| names.by_full_name(name)).collect()
     };
     reply.map(rows.len());
     for row in &rows {
@@ -178,7 +171,7 @@ fn docs(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outc
 
 fn write_docs(row: &Row, reply: &mut Reply<'_>) {
     let command = row.command;
-    let children: Vec<&Row> = children(row).collect();
+    let children: Vec<Row> = row.subcommands().collect();
     let arguments = syntax::parse(command.syntax);
     let status = match command.status {
         Status::Current => 0,
@@ -203,7 +196,7 @@ fn write_docs(row: &Row, reply: &mut Reply<'_>) {
     if !children.is_empty() {
         reply.bulk("subcommands");
         reply.map(children.len());
-        for child in children {
+        for child in &children {
             reply.bulk(Table::full_name(child));
             write_docs(child, reply);
         }
@@ -226,8 +219,8 @@ fn write_status(status: Status, reply: &mut Reply<'_>) {
     }
 }
 
-fn list(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut rows: Vec<&Row> = table().rows().iter().collect();
+fn list(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let mut rows: Vec<Row> = ctx.shared.names.commands().flat_map(Row::with_subcommands).collect();
     match args.len() {
         2 => {}
         5 if args.is(2, "FILTERBY") => {
@@ -254,15 +247,14 @@ fn list(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outc
     } else {
         reply.array(rows.len()); // Redis counts while it filters
     }
-    rows.into_iter().for_each(|row| reply.bulk(Table::full_name(row)));
+    rows.iter().for_each(|row| reply.bulk(Table::full_name(row)));
     Ok(())
 }
 
 /// The row and arguments of the command that is asked about.
-fn inner(args: &Args<'_>) -> Result<(Row, OwnedArgs), Error> {
+fn inner(names: &Names, args: &Args<'_>) -> Result<(Row, OwnedArgs), Error> {
     let words: OwnedArgs = args.from(2).collect();
-    let row =
-        table().look_up(&words.as_args()).map_err(|_| Error::Static("ERR Invalid command specified"))?;
+    let row = names.look_up(&words.as_args()).map_err(|_| Error::Static("ERR Invalid command specified"))?;
     if row.command.keys == Keys::None {
         return Err(Error::Static("ERR The command has no key arguments"));
     }
@@ -272,8 +264,8 @@ fn inner(args: &Args<'_>) -> Result<(Row, OwnedArgs), Error> {
     Ok((row, words))
 }
 
-fn get_keys(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let (row, words) = inner(args)?;
+fn get_keys(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (row, words) = inner(&ctx.shared.names, args)?;
     let words = words.as_args();
     let mut keys = Vec::new();
     row.command.for_each_key(&words, |at, _| keys.push(at));
@@ -285,8 +277,8 @@ fn get_keys(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     Ok(())
 }
 
-fn get_keys_and_flags(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let (row, words) = inner(args)?;
+fn get_keys_and_flags(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let (row, words) = inner(&ctx.shared.names, args)?;
     let words = words.as_args();
     let mut keys = Vec::new();
     row.command.for_each_key(&words, |at, access| keys.push((at, access)));

@@ -102,10 +102,11 @@ fn reset(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
 }
 
 fn histogram(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let names = &ctx.shared.names;
     let wanted: Vec<Row> = if args.len() == 2 {
         table().rows().to_vec()
     } else {
-        args.from(2).filter_map(|name| table().by_full_name(name)).flat_map(with_subcommands).collect()
+        args.from(2).filter_map(|name| names.by_full_name(name)).flat_map(Row::with_subcommands).collect()
     };
     let found: Vec<_> = wanted
         .iter()
@@ -127,14 +128,6 @@ fn histogram(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) 
         }
     }
     Ok(())
-}
-
-/// A command and, if it is a container, what it contains.
-fn with_subcommands(row: Row) -> impl Iterator<Item = Row> {
-    let is_inside = move |other: &&Row| {
-        row.container.is_none() && other.container.is_some_and(|container| container.name == row.command.name)
-    };
-    std::iter::once(row).chain(table().rows().iter().filter(is_inside).copied())
 }
 
 fn graph(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -8,7 +8,7 @@ use crate::gate::{self, Request};
 use crate::scripting::{ScriptFlags, declared};
 use crate::session::Session;
 use crate::shared::Shared;
-use crate::table::{Row, table};
+use crate::table::{Names, Row};
 
 /// First words of lines that no HTTP request with a body can do without.
 const HTTP_WORDS: [&[u8]; 2] = [b"post", b"host:"];
@@ -26,8 +26,8 @@ pub struct Prepared {
 impl Prepared {
     /// Looks a request up.
     #[inline]
-    pub fn new(args: &Args<'_>) -> Self {
-        let row = table().look_up(args).map_err(Box::new);
+    pub fn new(names: &Names, args: &Args<'_>) -> Self {
+        let row = names.look_up(args).map_err(Box::new);
         let alone = row.as_ref().is_ok_and(|row| row.command.runs_alone(args.len()));
         Self { row, first_key: None, alone }
     }

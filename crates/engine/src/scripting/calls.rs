@@ -17,7 +17,7 @@ use crate::gate::OUT_OF_MEMORY;
 use crate::permission;
 use crate::pubsub::Mark;
 use crate::reply::Reply;
-use crate::table::{Row, Table, table};
+use crate::table::{Row, Table};
 
 /// Where keys stand among the arguments of a command, and the keys; few commands have more.
 type Keys<'a> = SmallVec<[(usize, Key<'a>); 4]>;
@@ -74,7 +74,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
 
     /// The command that is meant, if the script may call it; else the error.
     fn admit(&mut self, args: &Args<'_>) -> Result<Row, String> {
-        let Ok(row) = table().look_up(args) else {
+        let Ok(row) = self.ctx.shared.names.look_up(args) else {
             return Err("ERR Unknown Redis command called from script".to_owned());
         };
         let flags = row.command.flags;
@@ -107,7 +107,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
     fn count_refusal(&self, args: &Args<'_>) {
         let ctx = &*self.ctx;
         let statistics = ctx.shared.statistics.get(ctx.session.record.worker);
-        if let (Some(statistics), Ok(row)) = (statistics, table().look_up(args)) {
+        if let (Some(statistics), Ok(row)) = (statistics, ctx.shared.names.look_up(args)) {
             statistics.rejected(row.index);
         }
     }
@@ -216,7 +216,7 @@ impl Caller for Calls<'_, '_, '_> {
 
     fn may_run(&mut self, words: &Words) -> Option<bool> {
         let args = Args::new(words.buffer(), words.ranges());
-        let row = table().look_up(&args).ok()?;
+        let row = self.ctx.shared.names.look_up(&args).ok()?;
         if !row.command.accepts(args.len()) {
             return None;
         }

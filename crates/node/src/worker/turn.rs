@@ -235,7 +235,7 @@ impl<'n> Worker<'n> {
         (source, begin): (usize, usize),
         args: Range<usize>,
     ) -> Option<()> {
-        let mut prepared = Prepared::new(&turn.buffers.args(source, begin, &args));
+        let mut prepared = Prepared::new(&self.node.shared.names, &turn.buffers.args(source, begin, &args));
         if prepared.is_http(&turn.buffers.args(source, begin, &args)) {
             self.run_group(turn);
             self.refuse_http(turn.now, number);

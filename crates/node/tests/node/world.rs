@@ -9,6 +9,7 @@ use acl::Users;
 use config::{Config, Param};
 use engine::accounts::setting;
 use engine::migration::{Arrival, Migration};
+use engine::table::Names;
 use engine::tracking::Place;
 use node::{Identity, Input, Machine, Mail, Node, Now, Settings, Worker};
 use stdx::time::UnixMs;
@@ -78,7 +79,8 @@ impl World {
         machine.boxes.lock().resize_with(threads, Vec::new);
         let mut users = Users::new(setting(false));
         users.set_default_password(config.text(Param::Requirepass));
-        let settings = Settings { config, users, identity, seed: 7, clock: ticking_clock };
+        let settings =
+            Settings { config, names: Names::default(), users, identity, seed: 7, clock: ticking_clock };
         // Workers borrow the node; a test's node lives as long as the test's process.
         let node: &'static Node =
             Box::leak(Box::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>)));

@@ -56,6 +56,26 @@ fn a_port_that_is_taken_is_refused_and_the_old_one_goes_on() {
 }
 
 #[test]
+fn port_and_folder_change_together_or_not_at_all() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let server = Server::start(folder.path(), &["--appendonly", "no", "--enable-protected-configs", "yes"]);
+    let mut client = server.connect();
+    let new = free_port();
+    let reply = text(&run(&mut client, &format!("CONFIG SET port {new} dir /no/such/folder")));
+    assert!(reply.starts_with("ERR CONFIG SET failed (possibly related to argument 'dir')"), "{reply}");
+    assert!(!answers_at("127.0.0.1", new));
+    assert!(answers_at("127.0.0.1", server.port()));
+
+    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("some port is free");
+    let port = taken.local_addr().expect("it is bound").port();
+    let other = tempfile::tempdir().expect("a folder can be made");
+    let reply = text(&run(&mut client, &format!("CONFIG SET dir {} port {port}", other.path().display())));
+    assert!(reply.starts_with("ERR CONFIG SET failed (possibly related to argument 'port')"), "{reply}");
+    must(&mut client, "SAVE");
+    assert!(folder.path().join("dump.rdb").exists(), "data is saved where it was");
+}
+
+#[test]
 fn addresses_can_be_changed_and_wrong_ones_are_refused() {
     let (_folder, server) = start();
     let mut client = server.connect();

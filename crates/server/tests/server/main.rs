@@ -28,6 +28,7 @@ mod memory_bounds;
 mod migrate;
 mod pipelines;
 mod pubsub;
+mod renaming;
 mod saving;
 mod scripts;
 mod starts;

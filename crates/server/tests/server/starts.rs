@@ -98,8 +98,10 @@ fn an_address_that_cannot_be_listened_on_is_told_with_what_to_do_about_it() {
     fs::write(folder.join("replica"), "port 0\nreplicaof 10.0.0.1 6379\n")
         .expect("the folder can be written");
     check(folder, &["replica"], &["'replica', line 2", "cannot follow a primary", "remove the line"]);
-    fs::write(folder.join("renamed"), "rename-command KEYS \"\"\n").expect("the folder can be written");
-    check(folder, &["renamed"], &["'renamed', line 1", "not offered", "restrict users instead"]);
+    fs::write(folder.join("renamed"), "rename-command KEYES \"\"\n").expect("the folder can be written");
+    check(folder, &["renamed"], &["'renamed', line 1", "No such command in rename-command", "COMMAND LIST"]);
+    fs::write(folder.join("taken"), "rename-command KEYS get\n").expect("the folder can be written");
+    check(folder, &["taken"], &["'taken', line 1", "Target command name already exists", "another name"]);
 }
 
 #[test]
