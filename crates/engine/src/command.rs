@@ -79,8 +79,11 @@ pub struct Command {
     pub complexity: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
-    /// Its arguments in the notation of the documentation: `key value [NX | XX] [EX seconds]`.
+    /// Its arguments in the notation of the documentation, `key value [NX | XX] [EX seconds]`, with notes on them; see
+    /// `commands/syntax.rs`.
     pub syntax: &'static str,
+    /// What it got later: the version of Redis, and what that brought.
+    pub history: &'static [(&'static str, &'static str)],
     /// Whether it is for everybody, and to stay.
     pub status: Status,
     /// What runs.
@@ -109,6 +112,7 @@ impl Command {
             complexity: "O(1)",
             summary: "",
             syntax: "",
+            history: &[],
             status: Status::Current,
             handler,
             subcommands: &[],
@@ -197,6 +201,13 @@ impl Command {
         self.complexity = complexity;
         self.summary = summary;
         self.syntax = syntax;
+        self
+    }
+
+    /// What it got later.
+    #[must_use]
+    pub const fn history(mut self, history: &'static [(&'static str, &'static str)]) -> Self {
+        self.history = history;
         self
     }
 

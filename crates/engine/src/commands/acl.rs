@@ -51,12 +51,12 @@ const SUBCOMMANDS: &[Command] = &[
         "Returns a password that cannot be guessed.",
         "[bits]",
     ),
-    row("GETUSER", 3, get_user, ADMIN).doc(
-        "6.0.0",
-        "O(N) in the number of rules of the user",
-        "Returns the rules of a user.",
-        "username",
-    ),
+    row("GETUSER", 3, get_user, ADMIN)
+        .doc("6.0.0", "O(N) in the number of rules of the user", "Returns the rules of a user.", "username")
+        .history(&[
+            ("6.2.0", "Channels are shown."),
+            ("7.0.0", "Selectors are shown; keys and channels are rules and no longer lists."),
+        ]),
     row("LIST", 2, list, ADMIN).doc(
         "6.0.0",
         "O(N) in the number of users",
@@ -69,24 +69,35 @@ const SUBCOMMANDS: &[Command] = &[
         "Reads the users from the ACL file, all or none.",
         "",
     ),
-    row("LOG", -2, log, ADMIN).doc(
-        "6.0.0",
-        "O(N) in the number of entries returned",
-        "Returns what was refused lately, or forgets it.",
-        "[count | RESET]",
-    ),
+    row("LOG", -2, log, ADMIN)
+        .doc(
+            "6.0.0",
+            "O(N) in the number of entries returned",
+            "Returns what was refused lately, or forgets it.",
+            "operation=[count | RESET]",
+        )
+        .history(&[(
+            "7.2.0",
+            "Entries have a number and the times at which they were made and last changed.",
+        )]),
     row("SAVE", 2, save, ADMIN).tips(tips::ALL_NODES).doc(
         "6.0.0",
         "O(N) in the number of users",
         "Writes the users into the ACL file.",
         "",
     ),
-    row("SETUSER", -3, set_user, ADMIN).tips(tips::ALL_NODES).doc(
-        "6.0.0",
-        "O(N) in the number of rules",
-        "Makes or changes a user by rules, all or none.",
-        "username [rule [rule ...]]",
-    ),
+    row("SETUSER", -3, set_user, ADMIN)
+        .tips(tips::ALL_NODES)
+        .doc(
+            "6.0.0",
+            "O(N) in the number of rules",
+            "Makes or changes a user by rules, all or none.",
+            "username [rule [rule ...]]",
+        )
+        .history(&[
+            ("6.2.0", "Rules for channels."),
+            ("7.0.0", "Selectors and rules for reading and writing keys."),
+        ]),
     row("USERS", 2, users, ADMIN).doc(
         "6.0.0",
         "O(N) in the number of users",

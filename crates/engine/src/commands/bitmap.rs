@@ -32,7 +32,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "2.2.0",
             "O(1)",
             "Sets or clears the bit at an offset of the string value. Creates the key if it doesn't exist.",
-            "key offset value",
+            "key offset value(integer)",
         ),
     Command::new("GETBIT", Group::Bitmap, 3, bit::getbit).flags(READ.and(FAST)).key(Access::Read).doc(
         "2.2.0",
@@ -44,14 +44,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "2.6.0",
         "O(N)",
         "Counts the number of set bits in a string.",
-        "key [start end [BYTE | BIT]]",
-    ),
+        "key range=[start end [BYTE | BIT]@7.0.0]",
+    )
+    .history(&[("7.0.0", "The unit of the range may be `BYTE` or `BIT`.")]),
     Command::new("BITPOS", Group::Bitmap, -3, position::bitpos).flags(READ).key(Access::Read).doc(
         "2.8.7",
         "O(N)",
         "Finds the first set (1) or clear (0) bit in a string.",
-        "key bit [start [end [BYTE | BIT]]]",
-    ),
+        "key bit range=[start end-unit-block=[end [BYTE | BIT]@7.0.0]]",
+    )
+    .history(&[("7.0.0", "The unit of the range may be `BYTE` or `BIT`.")]),
     Command::new("BITOP", Group::Bitmap, -4, combine::bitop)
         .event(KeyspaceEvents::STRING, "set")
         .flags(GROW)
@@ -60,7 +62,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "2.6.0",
             "O(N)",
             "Performs bitwise operations on multiple strings, and stores the result.",
-            "<AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE> destkey key [key ...]",
+            "operation=<AND | OR | XOR | NOT | DIFF | DIFF1 | ANDOR | ONE> destkey key [key ...]",
         ),
     Command::new("BITFIELD", Group::Bitmap, -2, field::bitfield)
         .key_note("This command allows both access and modification of the key")
@@ -72,8 +74,9 @@ pub(super) const COMMANDS: &[Command] = &[
             "3.2.0",
             "O(1) for each subcommand specified",
             "Performs arbitrary bitfield integer operations on strings.",
-            "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] \
-         <SET encoding offset value | INCRBY encoding offset increment> ...]",
+            "key operation=[get-block=GET encoding offset | write=<overflow-block=[OVERFLOW <WRAP | SAT | FAIL>] \
+             write-operation=<set-block=SET encoding offset value(integer) | incrby-block=INCRBY encoding offset \
+             increment>> ...]",
         ),
     Command::new("BITFIELD_RO", Group::Bitmap, -2, field::bitfield_ro)
         .flags(READ.and(FAST))
@@ -82,7 +85,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "6.0.0",
             "O(1) for each subcommand specified",
             "Performs arbitrary read-only bitfield integer operations on strings.",
-            "key [GET encoding offset [GET encoding offset ...]]",
+            "key [get-block=GET encoding offset [get-block=GET encoding offset ...]]",
         ),
 ];
 

@@ -32,51 +32,74 @@ const SUBCOMMANDS: &[Command] = &[
         "2.4.0",
         "O(N) in the number of connections",
         "Returns a line about each connection.",
-        "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]] [USER username] [ADDR ip:port] \
-         [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE maxage] [IDLE idle] [FLAGS flags] [NAME client-name] \
-         [LIB-NAME libname] [LIB-VER libver] [DB db] [CAPA capa] [IP ip]",
-    ),
+        "[TYPE@5.0.0 client-type=<NORMAL | MASTER | REPLICA | PUBSUB>] [ID@6.2.0 client-id [client-id ...]] [USER \
+         username] [ADDR addr=ip:port] [LADDR laddr=ip:port] [SKIPME <YES | NO>] [MAXAGE maxage] [IDLE idle] \
+         [FLAGS flags] [NAME client-name] [LIB-NAME libname] [LIB-VER libver] [DB db] [CAPA capa] [IP ip]",
+    )
+    .history(&[
+        ("2.8.12", "The field `id`."),
+        ("5.0.0", "The filter `TYPE`."),
+        ("6.0.0", "The field `user`."),
+        ("6.2.0", "The fields `argv-mem`, `tot-mem`, `laddr` and `redir`, and the filter `ID`."),
+        ("7.0.0", "The fields `resp`, `multi-mem`, `rbs` and `rbp`."),
+        ("7.0.3", "The field `ssub`."),
+        ("7.2.0", "The fields `lib-name` and `lib-ver`."),
+        ("7.4.0", "The field `watch`."),
+        ("8.0.0", "The field `io-thread`."),
+    ]),
     row("GETNAME", 2, get_name, OPEN).doc("2.6.9", "O(1)", "Returns the name of the connection.", ""),
     row("SETNAME", 3, set_name, OPEN).tips(tips::ALL_NODES).doc("2.6.9", "O(1)", "Sets the name of the connection.", "connection-name"),
     row("SETINFO", 4, set_info, OPEN).tips(tips::ALL_NODES).doc(
         "7.2.0",
         "O(1)",
         "Sets what the connection says of its library.",
-        "<LIB-NAME libname | LIB-VER libver>",
+        "attr=<LIB-NAME libname | LIB-VER libver>",
     ),
     row("KILL", -3, kill, ADMIN).doc(
         "2.4.0",
         "O(N) in the number of connections",
         "Closes connections.",
-        "<ip:port | <[ID client-id [client-id ...]] | [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] \
-         | [IDLE idle] | [FLAGS flags] | [NAME client-name] | [LIB-NAME libname] | [LIB-VER libver] | [DB db] | [CAPA capa] | [IP ip]>>",
-    ),
+        "filter=<old-format=ip:port!2.8.12 | new-format=<[ID@2.8.12 client-id [client-id ...]] | [TYPE@2.8.12 \
+         client-type=<NORMAL | MASTER@3.2.0 | SLAVE | REPLICA@5.0.0 | PUBSUB>] | [USER username] | [ADDR addr=ip:port] | \
+         [LADDR laddr=ip:port@6.2.0] | [SKIPME <YES | NO>] | [MAXAGE maxage@7.4.0] | [IDLE idle] | [FLAGS flags] \
+         | [NAME client-name] | [LIB-NAME libname] | [LIB-VER libver] | [DB db] | [CAPA capa] | [IP ip] ...>>",
+    )
+    .history(&[
+        ("2.8.12", "Connections are chosen by filters."),
+        ("2.8.12", "The filter `ID`."),
+        ("3.2.0", "The type `master`."),
+        ("5.0.0", "The type `replica`, for which `slave` is still understood."),
+        ("6.2.0", "The filter `LADDR`."),
+        ("7.4.0", "The filter `MAXAGE`."),
+    ]),
     row("PAUSE", -3, pause, ADMIN).doc(
         "3.0.0",
         "O(1)",
         "Holds commands of clients back for a while.",
-        "timeout [WRITE | ALL]",
-    ),
+        "timeout(integer) mode=[WRITE | ALL]@6.2.0",
+    )
+    .history(&[("6.2.0", "The mode, by which only writes may be held back.")]),
     row("UNPAUSE", 2, unpause, ADMIN).doc("6.2.0", "O(1)", "Ends a pause.", ""),
-    row("REPLY", 3, reply_mode, OPEN).doc("3.2.0", "O(1)", "Switches replies on and off.", "<ON | OFF | SKIP>"),
-    row("NO-EVICT", 3, no_evict, ADMIN).doc("7.0.0", "O(1)", "Protects the connection from eviction.", "<ON | OFF>"),
+    row("REPLY", 3, reply_mode, OPEN).doc("3.2.0", "O(1)", "Switches replies on and off.", "action=<ON | OFF | SKIP>"),
+    row("NO-EVICT", 3, no_evict, ADMIN).doc("7.0.0", "O(1)", "Protects the connection from eviction.", "enabled=<ON | OFF>"),
     row("NO-TOUCH", 3, no_touch, OPEN).doc(
         "7.2.0",
         "O(1)",
         "Lets the connection's reads leave the access clock alone.",
-        "<ON | OFF>",
+        "enabled=<ON | OFF>",
     ),
     row("TRACKING", -3, tracking::tracking, OPEN).doc(
         "6.0.0",
         "O(1)",
         "Tells the client when keys change that it may cache.",
-        "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+        "status=<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] \
+         [NOLOOP]",
     ),
     row("CACHING", 3, tracking::caching, OPEN).doc(
         "6.0.0",
         "O(1)",
         "Says whether the keys of the next command are tracked.",
-        "<YES | NO>",
+        "mode=<YES | NO>",
     ),
     row("GETREDIR", 2, tracking::get_redirect, OPEN).doc(
         "6.0.0",
@@ -86,8 +109,8 @@ const SUBCOMMANDS: &[Command] = &[
     ),
     row("TRACKINGINFO", 2, tracking::info, OPEN).doc("6.2.0", "O(1)", "Returns the state of tracking.", ""),
     row("CAPA", -3, capabilities, OPEN).doc("8.0.0", "O(1)", "Tells the server what the client can do.", "capability [capability ...]"),
-    row("IMPORT-SOURCE", 3, import_source, OPEN).doc("8.1.0", "O(1)", "Marks the connection as a source of imported data.", "<ON | OFF>"),
-    row("UNBLOCK", -3, unblock, ADMIN).doc("5.0.0", "O(1)", "Unblocks a blocked connection.", "client-id [TIMEOUT | ERROR]"),
+    row("IMPORT-SOURCE", 3, import_source, OPEN).doc("8.1.0", "O(1)", "Marks the connection as a source of imported data.", "enabled=<ON | OFF>"),
+    row("UNBLOCK", -3, unblock, ADMIN).doc("5.0.0", "O(1)", "Unblocks a blocked connection.", "client-id unblock-type=[TIMEOUT | ERROR]"),
     row("HELP", 2, help, Flags::LOADING.and(Flags::STALE)).doc("5.0.0", "O(1)", "Returns the subcommands.", ""),
 ];
 

@@ -97,7 +97,8 @@ const SUBCOMMANDS: &[Command] = &[
         "8.4.0",
         "O(N) where N is the number of slots.",
         "Moves slots to this node, or tells how far that is.",
-        "<IMPORT start-slot end-slot [start-slot end-slot ...] | CANCEL <ID task-id | ALL> | STATUS <ID task-id | ALL>>",
+        "<IMPORT start-slot end-slot [start-slot end-slot ...] | CANCEL <ID task-id | ALL> | STATUS <ID task-id | \
+         ALL>>",
     ),
     row("SLOT-STATS", -4, ANYTIME)
         .tips(&["nondeterministic_output", "request_policy:all_shards"])
@@ -123,7 +124,7 @@ const SUBCOMMANDS: &[Command] = &[
         "7.0.0",
         "O(N) where N is the number of slots.",
         "Assigns ranges of slots to the node.",
-        "start-slot end-slot [start-slot end-slot ...]",
+        "range=<start-slot end-slot ...>",
     ),
     row("BUMPEPOCH", 2, CHANGE).tips(tips::OUTPUT_VARIES).doc("3.0.0", "O(1).", "Moves the configuration epoch on.", ""),
     row("COUNT-FAILURE-REPORTS", 3, ADMIN).tips(tips::OUTPUT_VARIES).doc(
@@ -143,13 +144,13 @@ const SUBCOMMANDS: &[Command] = &[
         "7.0.0",
         "O(N) where N is the number of slots.",
         "Takes ranges of slots from the node.",
-        "start-slot end-slot [start-slot end-slot ...]",
+        "range=<start-slot end-slot ...>",
     ),
     row("FAILOVER", -2, CHANGE).doc(
         "3.0.0",
         "O(1).",
         "Lets a replica take the place of its primary.",
-        "[FORCE | TAKEOVER]",
+        "options=[FORCE | TAKEOVER]",
     ),
     row("FLUSHSLOTS", 2, CHANGE).doc("3.0.0", "O(1).", "Takes all slots from the node.", ""),
     row("FORGET", 3, CHANGE).doc("3.0.0", "O(1).", "Removes a node from the table of nodes.", "node-id"),
@@ -177,8 +178,9 @@ const SUBCOMMANDS: &[Command] = &[
         "3.0.0",
         "O(1).",
         "Makes the node known to another.",
-        "ip port [cluster-bus-port]",
-    ),
+        "ip port [cluster-bus-port@4.0.0]",
+    )
+    .history(&[("4.0.0", "The port of the cluster bus may be named.")]),
     row("MYID", 2, STALE).doc("3.0.0", "O(1).", "Returns the id of the node.", ""),
     row("MYSHARDID", 2, STALE).tips(tips::OUTPUT_VARIES).doc("7.2.0", "O(1).", "Returns the id of the node's shard.", ""),
     row("NODES", 2, STALE).tips(tips::OUTPUT_VARIES).doc(
@@ -198,7 +200,7 @@ const SUBCOMMANDS: &[Command] = &[
         "3.0.0",
         "O(N) where N is the number of known nodes.",
         "Makes the node forget the cluster.",
-        "[HARD | SOFT]",
+        "reset-type=[HARD | SOFT]",
     ),
     row("SAVECONFIG", 2, CHANGE).doc(
         "3.0.0",
@@ -216,7 +218,7 @@ const SUBCOMMANDS: &[Command] = &[
         "3.0.0",
         "O(1).",
         "Binds a slot to a node.",
-        "slot <IMPORTING importing | MIGRATING migrating | NODE node | STABLE>",
+        "slot subcommand=<IMPORTING importing=node-id | MIGRATING migrating=node-id | NODE node=node-id | STABLE>",
     ),
     row("SHARDS", 2, ANYTIME).tips(tips::OUTPUT_VARIES).doc(
         "7.0.0",
@@ -234,6 +236,10 @@ const SUBCOMMANDS: &[Command] = &[
         .deprecated("5.0.0", "`CLUSTER REPLICAS`"),
     row("SLOTS", 2, ANYTIME).tips(tips::OUTPUT_VARIES)
         .doc("3.0.0", "O(N) where N is the number of nodes.", "Returns the slots with their nodes.", "")
+            .history(&[
+                ("4.0.0", "Nodes are shown with their IDs."),
+                ("7.0.0", "Nodes are shown with more about how to reach them."),
+            ])
         .deprecated("7.0.0", "`CLUSTER SHARDS`"),
 ];
 

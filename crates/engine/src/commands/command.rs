@@ -40,7 +40,8 @@ const SUBCOMMANDS: &[Command] = &[
             "O(N) in the number of commands asked for",
             "Returns details about commands.",
             "[command-name [command-name ...]]",
-        ),
+        )
+        .history(&[("7.0.0", "Without a name it tells of all commands.")]),
     Command::new("DOCS", Group::Server, -2, docs)
         .categories(CATEGORIES)
         .tips(tips::ORDER_VARIES)
@@ -178,17 +179,21 @@ fn write_docs(row: &Row, reply: &mut Reply<'_>) {
         Status::Deprecated { .. } => 3,
         Status::System => 1,
     };
-    reply.map(4 + status + usize::from(!arguments.is_empty()) + usize::from(!children.is_empty()));
-    for (field, value) in [
+    let texts = [
         ("summary", command.summary),
         ("since", command.since),
         ("group", command.group.name()),
         ("complexity", command.complexity),
-    ] {
+    ];
+    let texts = texts.iter().filter(|(_, text)| !text.is_empty());
+    let others = [!command.history.is_empty(), !arguments.is_empty(), !children.is_empty()];
+    reply.map(texts.clone().count() + status + others.into_iter().filter(|there| *there).count());
+    for (field, text) in texts {
         reply.bulk(field);
-        reply.bulk(value);
+        reply.bulk(text);
     }
     write_status(command.status, reply);
+    write_history(command.history, reply);
     if !arguments.is_empty() {
         reply.bulk("arguments");
         syntax::write(&arguments, documentation::key_specs(command), reply);
@@ -216,6 +221,19 @@ fn write_status(status: Status, reply: &mut Reply<'_>) {
         for text in ["deprecated_since", since, "replaced_by", replacement] {
             reply.bulk(text);
         }
+    }
+}
+
+fn write_history(history: &[(&str, &str)], reply: &mut Reply<'_>) {
+    if history.is_empty() {
+        return;
+    }
+    reply.bulk("history");
+    reply.set(history.len());
+    for (version, change) in history {
+        reply.array(2);
+        reply.bulk(version);
+        reply.bulk(change);
     }
 }
 

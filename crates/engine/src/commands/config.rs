@@ -17,18 +17,25 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("CONFIG", Group::Server, 
     .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("GET", Group::Server, -3, get).flags(FLAGS).doc(
-        "2.0.0",
-        "O(N) in the number of parameters",
-        "Returns the values of parameters.",
-        "parameter [parameter ...]",
-    ),
-    Command::new("SET", Group::Server, -4, set).tips(tips::ALL_NODES).flags(FLAGS.and(Flags::ALONE)).doc(
-        "2.0.0",
-        "O(N) in the number of parameters given",
-        "Sets parameters, all or none.",
-        "parameter value [parameter value ...]",
-    ),
+    Command::new("GET", Group::Server, -3, get)
+        .flags(FLAGS)
+        .doc(
+            "2.0.0",
+            "O(N) in the number of parameters",
+            "Returns the values of parameters.",
+            "parameter [parameter ...]",
+        )
+        .history(&[("7.0.0", "Several patterns may be given.")]),
+    Command::new("SET", Group::Server, -4, set)
+        .tips(tips::ALL_NODES)
+        .flags(FLAGS.and(Flags::ALONE))
+        .doc(
+            "2.0.0",
+            "O(N) in the number of parameters given",
+            "Sets parameters, all or none.",
+            "<parameter value ...>",
+        )
+        .history(&[("7.0.0", "Several parameters may be set at once.")]),
     Command::new("RESETSTAT", Group::Server, 2, reset_statistics).tips(tips::ALL_NODES).flags(FLAGS).doc(
         "2.0.0",
         "O(1)",

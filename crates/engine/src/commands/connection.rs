@@ -39,18 +39,24 @@ pub(super) const COMMANDS: &[Command] = &[
         .databases(Databases::At(&[1]))
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .doc("1.0.0", "O(1)", "Changes the selected database.", "index"),
-    Command::new("AUTH", Group::Connection, -2, auth).flags(LOGIN).doc(
-        "1.0.0",
-        "O(N) in the number of passwords of the user",
-        "Authenticates the connection.",
-        "[username] password",
-    ),
-    Command::new("HELLO", Group::Connection, -1, hello).flags(LOGIN).doc(
-        "6.0.0",
-        "O(1)",
-        "Handshakes with the server.",
-        "[protover [AUTH username password] [SETNAME clientname]]",
-    ),
+    Command::new("AUTH", Group::Connection, -2, auth)
+        .flags(LOGIN)
+        .doc(
+            "1.0.0",
+            "O(N) in the number of passwords of the user",
+            "Authenticates the connection.",
+            "[username@6.0.0] password",
+        )
+        .history(&[("6.0.0", "A user may be named.")]),
+    Command::new("HELLO", Group::Connection, -1, hello)
+        .flags(LOGIN)
+        .doc(
+            "6.0.0",
+            "O(1)",
+            "Handshakes with the server.",
+            "arguments=[protover [AUTH username password] [SETNAME clientname]]",
+        )
+        .history(&[("6.2.0", "Without a version it tells of the connection as it is.")]),
     Command::new("RESET", Group::Connection, 1, reset)
         .flags(LOGIN.and(Flags::SUBSCRIBED).and(Flags::NOT_QUEUED))
         .doc("6.2.0", "O(1)", "Resets the connection.", ""),

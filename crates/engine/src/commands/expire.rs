@@ -18,30 +18,38 @@ const fn ask_row(name: &'static str, handler: Handler) -> Command {
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    set_row("EXPIRE", |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, true, "expire")).doc(
-        "1.0.0",
-        "O(1)",
-        "Sets the expiration time of a key in seconds.",
-        "key seconds [NX | XX | GT | LT]",
-    ),
-    set_row("PEXPIRE", |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, true, "pexpire")).doc(
-        "2.6.0",
-        "O(1)",
-        "Sets the expiration time of a key in milliseconds.",
-        "key milliseconds [NX | XX | GT | LT]",
-    ),
-    set_row("EXPIREAT", |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, false, "expireat")).doc(
-        "1.2.0",
-        "O(1)",
-        "Sets the expiration time of a key to a Unix timestamp.",
-        "key unix-time-seconds [NX | XX | GT | LT]",
-    ),
-    set_row("PEXPIREAT", |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, false, "pexpireat")).doc(
-        "2.6.0",
-        "O(1)",
-        "Sets the expiration time of a key to a Unix milliseconds timestamp.",
-        "key unix-time-milliseconds [NX | XX | GT | LT]",
-    ),
+    set_row("EXPIRE", |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, true, "expire"))
+        .doc(
+            "1.0.0",
+            "O(1)",
+            "Sets the expiration time of a key in seconds.",
+            "key seconds [NX | XX | GT | LT]@7.0.0",
+        )
+        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")]),
+    set_row("PEXPIRE", |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, true, "pexpire"))
+        .doc(
+            "2.6.0",
+            "O(1)",
+            "Sets the expiration time of a key in milliseconds.",
+            "key milliseconds [NX | XX | GT | LT]@7.0.0",
+        )
+        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")]),
+    set_row("EXPIREAT", |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, false, "expireat"))
+        .doc(
+            "1.2.0",
+            "O(1)",
+            "Sets the expiration time of a key to a Unix timestamp.",
+            "key unix-time-seconds [NX | XX | GT | LT]@7.0.0",
+        )
+        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")]),
+    set_row("PEXPIREAT", |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, false, "pexpireat"))
+        .doc(
+            "2.6.0",
+            "O(1)",
+            "Sets the expiration time of a key to a Unix milliseconds timestamp.",
+            "key unix-time-milliseconds [NX | XX | GT | LT]@7.0.0",
+        )
+        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")]),
     Command::new("PERSIST", Group::Generic, 2, persist)
         .flags(Flags::WRITE.and(Flags::FAST))
         .key(Access::Touch)
@@ -50,10 +58,12 @@ pub(super) const COMMANDS: &[Command] = &[
         tell(ctx, args, reply, |at, now| (at.millis_since(now).saturating_add(500)) / 1000)
     })
     .tips(crate::tips::OUTPUT_VARIES)
-    .doc("1.0.0", "O(1)", "Returns the expiration time in seconds of a key.", "key"),
+    .doc("1.0.0", "O(1)", "Returns the expiration time in seconds of a key.", "key")
+    .history(&[("2.8.0", "The reply -2 for a key that is not there.")]),
     ask_row("PTTL", |ctx, args, reply| tell(ctx, args, reply, UnixMs::millis_since))
         .tips(crate::tips::OUTPUT_VARIES)
-        .doc("2.6.0", "O(1)", "Returns the expiration time in milliseconds of a key.", "key"),
+        .doc("2.6.0", "O(1)", "Returns the expiration time in milliseconds of a key.", "key")
+        .history(&[("2.8.0", "The reply -2 for a key that is not there.")]),
     ask_row("EXPIRETIME", |ctx, args, reply| tell(ctx, args, reply, |at, _| at.as_secs_rounded())).doc(
         "7.0.0",
         "O(1)",

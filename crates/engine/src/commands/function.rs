@@ -81,7 +81,7 @@ const SUBCOMMANDS: &[Command] = &[
             "7.0.0",
             "O(N) in the length of the libraries",
             "Adds the libraries that FUNCTION DUMP has returned.",
-            "serialized-value [FLUSH | APPEND | REPLACE]",
+            "serialized-value policy=[FLUSH | APPEND | REPLACE]",
         ),
     Command::new("STATS", Group::Scripting, 2, stats)
         .flags(Flags::NOSCRIPT.and(Flags::ALLOW_BUSY))

@@ -42,7 +42,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(N) where N is the number of keys to check.",
         "Determines whether one or more keys exist.",
         "key [key ...]",
-    ),
+    )
+    .history(&[("3.0.3", "Several keys may be given.")]),
     row("TOUCH", -2, READ.and(FAST).and(Flags::TOUCHES), touch).tips(tips::MULTI_SHARD_SUM).keys(all_keys(Access::Look)).doc(
         "3.2.1",
         "O(N) where N is the number of keys that will be touched.",
@@ -60,7 +61,8 @@ pub(super) const COMMANDS: &[Command] = &[
         .doc("1.0.0", "O(1)", "Renames a key and overwrites the destination.", "key newkey"),
     row("RENAMENX", 3, WRITE.and(FAST), renamenx)
         .keys(Keys::Pair { first: Access::Take, second: Access::Create })
-        .doc("1.0.0", "O(1)", "Renames a key only when the target key name doesn't exist.", "key newkey"),
+        .doc("1.0.0", "O(1)", "Renames a key only when the target key name doesn't exist.", "key newkey")
+            .history(&[("3.2.0", "To rename a key to its own name is no error.")]),
     row("COPY", -3, WRITE.and(Flags::DENYOOM), copy)
         .keys(Keys::Pair { first: Access::Read, second: Access::Overwrite })
         .databases(Databases::Option { after: 2 })

@@ -37,8 +37,9 @@ pub(super) const COMMANDS: &[Command] = &[
         "3.2.0",
         "O(log(N)) for each member added, where N is the number of members of the sorted set.",
         "Gives members of a sorted set places on the earth; creates the sorted set if it doesn't exist.",
-        "key [NX | XX] [CH] longitude latitude member [longitude latitude member ...]",
-    ),
+        "key [NX | XX]@6.2.0 [change=CH@6.2.0] <longitude latitude member ...>",
+    )
+    .history(&[("6.2.0", "The options `NX`, `XX` and `CH`.")]),
     row("GEODIST", -4, READ, Access::Read, place::geodist).doc(
         "3.2.0",
         "O(log(N)) where N is the number of members of the sorted set.",
@@ -61,10 +62,12 @@ pub(super) const COMMANDS: &[Command] = &[
         "6.2.0",
         SEARCH_COST,
         "Returns the members inside a circle, a box or a polygon.",
-        "key <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> | \
-         BYBOX width height <M | KM | FT | MI> | BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> \
-         [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
-    ),
+        "key from=<FROMMEMBER member | FROMLONLAT longitude latitude> by=<circle=<<BYRADIUS radius> <M | KM | FT \
+         | MI>> | box=<<BYBOX width> height <M | KM | FT | MI>> | polygon=BYPOLYGON num-vertices \
+         vertices=<longitude latitude ...>> [ASC | DESC] count-block=[COUNT count [ANY]] [WITHCOORD] [WITHDIST] \
+         [WITHHASH]",
+    )
+    .history(&[("7.0.0", "Units may be in capitals.")]),
     row("GEOSEARCHSTORE", -8, GROW, Access::Overwrite, search::geosearchstore)
         .event(KeyspaceEvents::SORTED_SET, "geosearchstore")
         .keys(Keys::Pair { first: Access::Overwrite, second: Access::Read })
@@ -72,10 +75,12 @@ pub(super) const COMMANDS: &[Command] = &[
             "6.2.0",
             SEARCH_COST,
             "Stores the members inside a circle, a box or a polygon in another key.",
-            "destination source <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> | \
-             BYBOX width height <M | KM | FT | MI> | BYPOLYGON num-vertices longitude latitude [longitude latitude ...]> \
-             [ASC | DESC] [COUNT count [ANY]] [STOREDIST]",
-        ),
+            "destination source from=<FROMMEMBER member | FROMLONLAT longitude latitude> by=<circle=<<BYRADIUS \
+             radius> <M | KM | FT | MI>> | box=<<BYBOX width> height <M | KM | FT | MI>> | polygon=BYPOLYGON \
+             num-vertices vertices=<longitude latitude ...>> [ASC | DESC] count-block=[COUNT count [ANY]] \
+             [STOREDIST]",
+        )
+        .history(&[("7.0.0", "Units may be in capitals.")]),
     row("GEORADIUS", -6, GROW, Access::Read, search::georadius)
         .event(KeyspaceEvents::SORTED_SET, "georadiusstore")
         .keys(stored_from(6))
@@ -83,18 +88,21 @@ pub(super) const COMMANDS: &[Command] = &[
             "3.2.0",
             SEARCH_COST,
             "Returns the members inside a circle, or stores them in another key.",
-            "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] \
-             [ASC | DESC] [STORE key | STOREDIST key]",
+            "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
+             count-block=[COUNT count [ANY@6.2.0]] [ASC | DESC] store=[STORE storekey=key(key) | STOREDIST \
+             storedistkey=key(key)]",
         )
+        .history(&[("6.2.0", "The option `ANY` of `COUNT`."), ("7.0.0", "Units may be in capitals.")])
         .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument"),
     row("GEORADIUS_RO", -6, READ, Access::Read, search::georadius_ro)
         .doc(
             "3.2.10",
             SEARCH_COST,
             "Returns the members inside a circle.",
-            "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] \
-             [ASC | DESC]",
+            "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
+             count-block=[COUNT count [ANY@6.2.0]] [ASC | DESC]",
         )
+        .history(&[("6.2.0", "The option `ANY` of `COUNT`."), ("7.0.0", "Units may be in capitals.")])
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument"),
     row("GEORADIUSBYMEMBER", -5, GROW, Access::Read, search::georadiusbymember)
         .event(KeyspaceEvents::SORTED_SET, "georadiusstore")
@@ -103,16 +111,19 @@ pub(super) const COMMANDS: &[Command] = &[
             "3.2.0",
             SEARCH_COST,
             "Returns the members inside a circle around one of them, or stores them in another key.",
-            "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC] \
-             [STORE key | STOREDIST key]",
+            "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] count-block=[COUNT count \
+             [ANY]] [ASC | DESC] store=[STORE storekey=key(key) | STOREDIST storedistkey=key(key)]",
         )
+        .history(&[("6.2.0", "The option `ANY` of `COUNT`."), ("7.0.0", "Units may be in capitals.")])
         .deprecated("6.2.0", "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments"),
     row("GEORADIUSBYMEMBER_RO", -5, READ, Access::Read, search::georadiusbymember_ro)
         .doc(
             "3.2.10",
             SEARCH_COST,
             "Returns the members inside a circle around one of them.",
-            "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count [ANY]] [ASC | DESC]",
+            "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] count-block=[COUNT count \
+             [ANY]] [ASC | DESC]",
         )
+        .history(&[("6.2.0", "The option `ANY` of `COUNT`."), ("7.0.0", "Units may be in capitals.")])
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments"),
 ];

@@ -39,13 +39,14 @@ pub(super) const COMMANDS: &[Command] = &[
         "2.0.0",
         "O(1) for each field/value pair added, so O(N) to add N field/value pairs.",
         "Sets fields of a hash to values; creates the hash if it doesn't exist.",
-        "key field value [field value ...]",
-    ),
+        "key <field value ...>",
+    )
+    .history(&[("4.0.0", "Several fields with their values may be given.")]),
     row("HMSET", -4, GROW.and(FAST), Access::Touch, write::hmset).event(KeyspaceEvents::HASH, "hset").doc(
         "2.0.0",
         "O(N) where N is the number of fields being set.",
         "Sets fields of a hash to values; HSET answers how many were new.",
-        "key field value [field value ...]",
+        "key <field value ...>",
     )
 .deprecated("4.0.0", "`HSET` with multiple field-value pairs"),
     row("HSETNX", 4, GROW.and(FAST), Access::Insert, write::hsetnx).event(KeyspaceEvents::HASH, "hset").doc(
@@ -59,7 +60,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(N) where N is the number of fields to be removed.",
         "Removes fields of a hash, and the hash with its last field.",
         "key field [field ...]",
-    ),
+    )
+    .history(&[("2.4.0", "Several fields may be given.")]),
     row("HMGET", -3, READ.and(FAST), Access::Read, read::hmget).doc(
         "2.0.0",
         "O(N) where N is the number of fields being requested.",
@@ -114,13 +116,13 @@ pub(super) const COMMANDS: &[Command] = &[
         "2.6.0",
         "O(1)",
         "Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
-        "key field increment",
+        "key field increment(double)",
     ),
     row("HRANDFIELD", -2, READ, Access::Read, walk::hrandfield).tips(tips::OUTPUT_VARIES).doc(
         "6.2.0",
         "O(N) where N is the number of fields returned",
         "Returns one or more random fields of a hash.",
-        "key [count [WITHVALUES]]",
+        "key options=[count [WITHVALUES]]",
     ),
     row("HSCAN", -3, READ, Access::Read, walk::hscan).tips(tips::OUTPUT_VARIES).doc(
         "2.8.0",
@@ -146,8 +148,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "8.0.0",
         "O(N) where N is the number of fields being set.",
         "Sets fields of a hash to values and when they expire, under conditions if wished.",
-        "key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL] \
-         FIELDS numfields field value [field value ...]",
+        "key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | \
+         KEEPTTL] FIELDS numfields <field value ...>",
     ),
     row("HEXPIRE", -6, WRITE.and(FAST), Access::Touch, expire::hexpire).doc(
         "7.4.0",

@@ -20,7 +20,8 @@ mod stats;
 pub(super) const COMMANDS: &[Command] = &[Command::new("INFO", Group::Server, -1, info)
     .tips(crate::tips::ALL_SHARDS_REPORT)
     .flags(Flags::LOADING.and(Flags::STALE).and(Flags::SENTINEL).and(Flags::DANGEROUS).and(Flags::ALONE))
-    .doc("1.0.0", "O(1)", "Returns information and statistics about the server.", "[section [section ...]]")];
+    .doc("1.0.0", "O(1)", "Returns information and statistics about the server.", "[section [section ...]]")
+    .history(&[("7.0.0", "Several sections may be given.")])];
 
 type Section = fn(&Context<'_, '_>, &mut String);
 

@@ -40,37 +40,43 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(N) where N is the number of elements added.",
         "Puts elements before the first of a list, one after the other; creates the list if it doesn't exist.",
         "key element [element ...]",
-    ),
+    )
+    .history(&[("2.4.0", "Several elements may be given.")]),
     row("RPUSH", -3, GROW.and(FAST), Access::Insert, ends::rpush).doc(
         "1.0.0",
         "O(N) where N is the number of elements added.",
         "Puts elements behind the last of a list; creates the list if it doesn't exist.",
         "key element [element ...]",
-    ),
+    )
+    .history(&[("2.4.0", "Several elements may be given.")]),
     row("LPUSHX", -3, GROW.and(FAST), Access::Insert, ends::lpushx).doc(
         "2.2.0",
         "O(N) where N is the number of elements added.",
         "Puts elements before the first of a list only when the list exists.",
         "key element [element ...]",
-    ),
+    )
+    .history(&[("4.0.0", "Several elements may be given.")]),
     row("RPUSHX", -3, GROW.and(FAST), Access::Insert, ends::rpushx).doc(
         "2.2.0",
         "O(N) where N is the number of elements added.",
         "Puts elements behind the last of a list only when the list exists.",
         "key element [element ...]",
-    ),
+    )
+    .history(&[("4.0.0", "Several elements may be given.")]),
     row("LPOP", -2, WRITE.and(FAST), Access::Take, ends::lpop).doc(
         "1.0.0",
         "O(N) where N is the number of elements returned",
         "Removes the first elements of a list and returns them, and the list with its last element.",
-        "key [count]",
-    ),
+        "key [count@6.2.0]",
+    )
+    .history(&[("6.2.0", "The number of elements may be given.")]),
     row("RPOP", -2, WRITE.and(FAST), Access::Take, ends::rpop).doc(
         "1.0.0",
         "O(N) where N is the number of elements returned",
         "Removes the last elements of a list and returns them, and the list with its last element.",
-        "key [count]",
-    ),
+        "key [count@6.2.0]",
+    )
+    .history(&[("6.2.0", "The number of elements may be given.")]),
     row("LMPOP", -4, WRITE, Access::Take, ends::lmpop)
         .keys(Keys::Counted { at: 1, step: 1, access: Access::Take })
         .doc(
@@ -83,7 +89,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "6.2.0",
         "O(1)",
         "Moves the element at an end of a list to an end of another and returns it.",
-        "source destination <LEFT | RIGHT> <LEFT | RIGHT>",
+        "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT>",
     ),
     row("RPOPLPUSH", 3, GROW, Access::Take, ends::rpoplpush).keys(FROM_TO).doc(
         "1.2.0",
@@ -97,13 +103,15 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(N) where N is the number of provided keys.",
         "Removes the first element of the first list that has any and returns it; waits until one has, or the time is up.",
         "key [key ...] timeout",
-    ),
+    )
+    .history(&[("6.0.0", "The timeout may be a fraction.")]),
     row("BRPOP", -3, WAIT, Access::Take, block::brpop).keys(ALL_BUT_LAST).doc(
         "2.0.0",
         "O(N) where N is the number of provided keys.",
         "Removes the last element of the first list that has any and returns it; waits until one has, or the time is up.",
         "key [key ...] timeout",
-    ),
+    )
+    .history(&[("6.0.0", "The timeout may be a fraction.")]),
     row("BLMPOP", -5, WAIT, Access::Take, block::blmpop)
         .keys(Keys::Counted { at: 2, step: 1, access: Access::Take })
         .doc(
@@ -118,20 +126,22 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(1)",
         "Moves the element at an end of a list to an end of another and returns it; waits until there is one, or the time is \
          up.",
-        "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+        "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT> timeout",
     ),
     row("LMOVEM", -5, GROW, Access::Take, many::lmovem).keys(FROM_TO).doc(
         "8.10.0",
         "O(N) where N is the number of elements moved.",
         "Moves elements at an end of a list to an end of another and returns them.",
-        "source destination <LEFT | RIGHT> <LEFT | RIGHT> [<COUNT count | EXACTLY exactly> <OBO | BULK>]",
+        "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT> [<COUNT count | EXACTLY exactly> <OBO \
+         | BULK>]",
     ),
     row("BLMOVEM", -6, WAIT.and(GROW), Access::Take, many::blmovem).keys(FROM_TO).doc(
         "8.10.0",
         "O(N) where N is the number of elements moved.",
         "Moves elements at an end of a list to an end of another and returns them; waits until there are some, or as many as \
          are wanted, or the time is up.",
-        "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout [<COUNT count | EXACTLY exactly> <OBO | BULK>]",
+        "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT> timeout [<COUNT count | EXACTLY \
+         exactly> <OBO | BULK>]",
     ),
     row("BRPOPLPUSH", 4, WAIT.and(GROW), Access::Take, block::brpoplpush)
         .keys(FROM_TO)
@@ -142,6 +152,7 @@ pub(super) const COMMANDS: &[Command] = &[
              is up.",
             "source destination timeout",
         )
+        .history(&[("6.0.0", "The timeout may be a fraction.")])
         .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments"),
     row("LLEN", 2, READ.and(FAST), Access::Look, read::llen).doc(
         "1.0.0",

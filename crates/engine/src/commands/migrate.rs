@@ -21,9 +21,16 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("MIGRATE", Group::Generic
         "2.6.0",
         "O(N) where N is the size of the values, here and there, and for the way between.",
         "Moves keys to another server.",
-        "host port <key | \"\"> destination-db timeout [COPY] [REPLACE] [AUTH password | AUTH2 username password] \
-         [KEYS key [key ...]]",
-    )];
+        "host port key-selector=<key | empty-string=\"\"> destination-db timeout(integer) [COPY@3.0.0] \
+         [REPLACE@3.0.0] authentication=[AUTH auth=password@4.0.7 | AUTH2@6.0.0 username password] [KEYS \
+         keys=key@3.0.6 [keys=key@3.0.6 ...]]",
+    )
+    .history(&[
+        ("3.0.0", "The options `COPY` and `REPLACE`."),
+        ("3.0.6", "The option `KEYS`."),
+        ("4.0.7", "The option `AUTH`."),
+        ("6.0.0", "The option `AUTH2`."),
+    ])];
 
 /// How long a step may take unless that is said.
 const DEFAULT_TIMEOUT_MS: i64 = 1000;

@@ -39,7 +39,7 @@ const SUBCOMMANDS: &[Command] = &[
         "7.0.0",
         "O(1)",
         "Loads a module with parameters, which fails: modules for Redis are not supported.",
-        "path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]",
+        "path [configs=CONFIG name value [configs=CONFIG name value ...]] [ARGS args [args ...]]",
     ),
     Command::new("UNLOAD", Group::Server, 3, unload).flags(LOADS).doc(
         "4.0.0",

@@ -38,7 +38,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "5.0.0",
         "O(1)",
         "Makes the server a replica of another, which it cannot be yet, or a primary.",
-        "<host port | NO ONE>",
+        "args=<host-port=<host port> | no-one=<NO ONE>>",
     ),
     Command::new("SLAVEOF", Group::Server, 3, replicaof)
         .flags(REPLICAOF)
@@ -46,18 +46,19 @@ pub(super) const COMMANDS: &[Command] = &[
             "1.0.0",
             "O(1)",
             "Makes the server a replica of another, which it cannot be yet, or a primary.",
-            "<host port | NO ONE>",
+            "args=<host-port=<host port> | no-one=<NO ONE>>",
         )
         .deprecated("5.0.0", "`REPLICAOF`"),
     Command::new("FAILOVER", Group::Server, -1, failover).flags(FLAGS.and(Flags::STALE)).doc(
         "6.2.0",
         "O(1)",
         "Hands the role of the primary over to a replica.",
-        "[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]",
+        "[target=TO <host port [FORCE]>] [ABORT] [TIMEOUT milliseconds]",
     ),
     Command::new("REPLCONF", Group::Server, -1, replconf)
         .flags(FLAGS.and(Flags::LOADING).and(Flags::STALE).and(Flags::ALLOW_BUSY))
-        .doc("3.0.0", "O(1)", "What a replica tells its primary of itself.", ""),
+        .doc("3.0.0", "O(1)", "What a replica tells its primary of itself.", "")
+        .system(),
     Command::new("PSYNC", Group::Server, -3, sync).flags(SYNC).doc(
         "2.8.0",
         "",

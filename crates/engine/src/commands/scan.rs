@@ -23,12 +23,16 @@ const FLAGS: Flags = Flags::READONLY.and(Flags::ALONE);
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("SCAN", Group::Generic, -2, scan).tips(tips::WALK).flags(FLAGS).doc(
-        "2.8.0",
-        "O(1) for every call. O(N) for a complete iteration.",
-        "Iterates over the key names in the database.",
-        "cursor [MATCH pattern] [COUNT count] [TYPE type]",
-    ),
+    Command::new("SCAN", Group::Generic, -2, scan)
+        .tips(tips::WALK)
+        .flags(FLAGS)
+        .doc(
+            "2.8.0",
+            "O(1) for every call. O(N) for a complete iteration.",
+            "Iterates over the key names in the database.",
+            "cursor [MATCH pattern] [COUNT count] [TYPE type@6.0.0]",
+        )
+        .history(&[("6.0.0", "The option `TYPE`.")]),
     Command::new("KEYS", Group::Generic, 2, keys)
         .tips(tips::ALL_SHARDS_LISTS)
         .flags(FLAGS.and(Flags::DANGEROUS))

@@ -19,18 +19,17 @@ const SUBCOMMANDS: &[Command] = &[
         "3.2.0",
         "O(1)",
         "Sets how scripts to come are debugged, which this server does not.",
-        "<YES | SYNC | NO>",
+        "mode=<YES | SYNC | NO>",
     ),
     Command::new("EXISTS", Group::Scripting, -3, exists)
         .flags(Flags::NOSCRIPT)
         .tips(tips::ALL_SHARDS_AND)
         .doc("2.6.0", "O(N) in the number of scripts", "Tells which scripts are known.", "sha1 [sha1 ...]"),
-    Command::new("FLUSH", Group::Scripting, -2, flush).flags(Flags::NOSCRIPT).tips(tips::ALL_NODES).doc(
-        "2.6.0",
-        "O(N) in the number of scripts",
-        "Forgets all scripts.",
-        "[ASYNC | SYNC]",
-    ),
+    Command::new("FLUSH", Group::Scripting, -2, flush)
+        .flags(Flags::NOSCRIPT)
+        .tips(tips::ALL_NODES)
+        .doc("2.6.0", "O(N) in the number of scripts", "Forgets all scripts.", "[ASYNC | SYNC]@6.2.0")
+        .history(&[("6.2.0", "The options `ASYNC` and `SYNC`.")]),
     scripting::help("5.0.0", help),
     scripting::kill("2.6.0", "Ends a script that has run for long and has written nothing.", kill),
     Command::new("LOAD", Group::Scripting, 3, load)

@@ -29,8 +29,9 @@ pub(super) const COMMANDS: &[Command] = &[
             "1.0.0",
             "O(N) in the number of keys, which are freed elsewhere",
             "Removes all keys from the database.",
-            "[ASYNC | SYNC]",
-        ),
+            "[ASYNC@4.0.0 | SYNC@6.2.0]",
+        )
+        .history(&[("4.0.0", "The option `ASYNC`."), ("6.2.0", "The option `SYNC`.")]),
     Command::new("FLUSHALL", Group::Server, -1, flush_all)
         .categories(&["keyspace"])
         .tips(tips::ALL_SHARDS)
@@ -40,20 +41,21 @@ pub(super) const COMMANDS: &[Command] = &[
             "1.0.0",
             "O(N) in the number of keys, which are freed elsewhere",
             "Removes all keys from all databases.",
-            "[ASYNC | SYNC]",
-        ),
+            "[ASYNC@4.0.0 | SYNC@6.2.0]",
+        )
+        .history(&[("4.0.0", "The option `ASYNC`."), ("6.2.0", "The option `SYNC`.")]),
     Command::new("SWAPDB", Group::Server, 3, swap)
         .categories(&["keyspace"])
         .flags(FLUSHING.and(Flags::FAST))
         .databases(Databases::At(&[1, 2]))
-        .doc("4.0.0", "O(1)", "Exchanges two databases.", "index1 index2"),
+        .doc("4.0.0", "O(1)", "Exchanges two databases.", "index1(integer) index2(integer)"),
     Command::new("TIME", Group::Server, 1, time)
         .tips(tips::OUTPUT_VARIES)
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))
         .doc("2.6.0", "O(1)", "Returns the server's time.", ""),
     Command::new("LOLWUT", Group::Server, -1, lolwut).flags(Flags::READONLY.and(Flags::FAST)).doc(
         "5.0.0",
-        "O(1)",
+        "",
         "Displays computer art and the version.",
         "[VERSION version]",
     ),
@@ -71,20 +73,19 @@ pub(super) const COMMANDS: &[Command] = &[
             "1.0.0",
             "O(1)",
             "Writes what is to be kept and ends the server.",
-            "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
-        ),
+            "save-selector=[NOSAVE | SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
+        )
+        .history(&[("7.0.0", "The options `NOW`, `FORCE` and `ABORT`.")]),
     Command::new("SAVE", Group::Server, 1, save).flags(SAVING.and(Flags::NO_MULTI)).doc(
         "1.0.0",
         "O(N) in the number of keys",
         "Saves the data to disk and waits for it.",
         "",
     ),
-    Command::new("BGSAVE", Group::Server, -1, background_save).flags(SAVING).doc(
-        "1.0.0",
-        "O(1)",
-        "Saves the data to disk in the background.",
-        "[SCHEDULE]",
-    ),
+    Command::new("BGSAVE", Group::Server, -1, background_save)
+        .flags(SAVING)
+        .doc("1.0.0", "O(1)", "Saves the data to disk in the background.", "[SCHEDULE@3.2.2]")
+        .history(&[("3.2.2", "The option `SCHEDULE`.")]),
     Command::new("LASTSAVE", Group::Server, 1, last_save)
         .tips(tips::OUTPUT_VARIES)
         .flags(Flags::LOADING.and(Flags::STALE).and(Flags::FAST))

@@ -41,18 +41,23 @@ const fn over(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler:
 
 /// The rows of this group.
 pub(super) const COMMANDS: &[Command] = &[
-    row("SADD", -3, GROW.and(FAST), Access::Insert, change::sadd).doc(
-        "1.0.0",
-        "O(N) where N is the number of members added.",
-        "Adds members to a set; creates the set if it doesn't exist.",
-        "key member [member ...]",
-    ),
-    row("SREM", -3, WRITE.and(FAST), Access::Shrink, change::srem).event(KeyspaceEvents::SET, "srem").doc(
-        "1.0.0",
-        "O(N) where N is the number of members to be removed.",
-        "Removes members of a set, and the set with its last member.",
-        "key member [member ...]",
-    ),
+    row("SADD", -3, GROW.and(FAST), Access::Insert, change::sadd)
+        .doc(
+            "1.0.0",
+            "O(N) where N is the number of members added.",
+            "Adds members to a set; creates the set if it doesn't exist.",
+            "key member [member ...]",
+        )
+        .history(&[("2.4.0", "Several members may be given.")]),
+    row("SREM", -3, WRITE.and(FAST), Access::Shrink, change::srem)
+        .event(KeyspaceEvents::SET, "srem")
+        .doc(
+            "1.0.0",
+            "O(N) where N is the number of members to be removed.",
+            "Removes members of a set, and the set with its last member.",
+            "key member [member ...]",
+        )
+        .history(&[("2.4.0", "Several members may be given.")]),
     row("SMOVE", 4, WRITE.and(FAST), Access::Take, change::smove)
         .event(KeyspaceEvents::SET, "srem")
         .keys(Keys::Pair { first: Access::Take, second: Access::Insert })
@@ -64,8 +69,9 @@ pub(super) const COMMANDS: &[Command] = &[
             "1.0.0",
             "O(1), or O(N) where N is the count, if it is given.",
             "Removes random members of a set and returns them, and the set with its last member.",
-            "key [count]",
-        ),
+            "key [count@3.2.0]",
+        )
+        .history(&[("3.2.0", "The number of members may be given.")]),
     row("SCARD", 2, READ.and(FAST), Access::Look, read::scard).doc(
         "1.0.0",
         "O(1)",
@@ -90,12 +96,15 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns all members of a set.",
         "key",
     ),
-    row("SRANDMEMBER", -2, READ, Access::Read, walk::srandmember).tips(tips::OUTPUT_VARIES).doc(
-        "1.0.0",
-        "O(1), or O(N) where N is the absolute value of the count, if it is given.",
-        "Returns one or more random members of a set.",
-        "key [count]",
-    ),
+    row("SRANDMEMBER", -2, READ, Access::Read, walk::srandmember)
+        .tips(tips::OUTPUT_VARIES)
+        .doc(
+            "1.0.0",
+            "O(1), or O(N) where N is the absolute value of the count, if it is given.",
+            "Returns one or more random members of a set.",
+            "key [count@2.6.0]",
+        )
+        .history(&[("2.6.0", "The number of members may be given.")]),
     row("SSCAN", -3, READ, Access::Read, walk::sscan).tips(tips::OUTPUT_VARIES).doc(
         "2.8.0",
         "O(1) for every call. O(N) for a complete iteration.",

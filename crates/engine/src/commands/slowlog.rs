@@ -18,12 +18,16 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("SLOWLOG", Group::Server,
     .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::new("GET", Group::Server, -2, get).tips(tips::ALL_NODES_LISTS).flags(FLAGS).doc(
-        "2.2.12",
-        "O(N) in the number of entries returned",
-        "Returns the newest slow commands.",
-        "[count]",
-    ),
+    Command::new("GET", Group::Server, -2, get)
+        .tips(tips::ALL_NODES_LISTS)
+        .flags(FLAGS)
+        .doc(
+            "2.2.12",
+            "O(N) in the number of entries returned",
+            "Returns the newest slow commands.",
+            "[count]",
+        )
+        .history(&[("4.0.0", "Entries show the address and the name of the client.")]),
     Command::new("LEN", Group::Server, 2, len).tips(tips::ALL_NODES_LENGTH).flags(FLAGS).doc(
         "2.2.12",
         "O(1)",

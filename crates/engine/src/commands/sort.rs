@@ -54,14 +54,15 @@ pub(super) const COMMANDS: &[Command] = &[
         "1.0.0",
         COST,
         "Sorts the elements of a list, a set or a sorted set, and stores the result if wished.",
-        "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] \
-         [STORE destination]",
+        "key [BY by-pattern=pattern#1] [LIMIT offset count] [GET get-pattern=pattern#1 [GET get-pattern=pattern#1 \
+         ...]] [ASC | DESC] [sorting=ALPHA] [STORE destination#2]",
     ),
     row("SORT_RO", Flags::READONLY, false, sort_ro).doc(
         "7.0.0",
         COST,
         "Returns the sorted elements of a list, a set or a sorted set.",
-        "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]",
+        "key [BY by-pattern=pattern#1] [LIMIT offset count] [GET get-pattern=pattern#1 [GET get-pattern=pattern#1 \
+         ...]] [ASC | DESC] [sorting=ALPHA]",
     ),
 ];
 

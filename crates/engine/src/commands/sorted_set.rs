@@ -49,8 +49,13 @@ pub(super) const COMMANDS: &[Command] = &[
         "1.2.0",
         "O(log(N)) for each member added, where N is the number of members of the sorted set.",
         "Gives members of a sorted set scores; creates the sorted set if it doesn't exist.",
-        "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
-    ),
+        "key [NX | XX]@3.0.2 [GT | LT]@6.2.0 [change=CH@3.0.2] [increment=INCR@3.0.2] <score member ...>",
+    )
+    .history(&[
+        ("2.4.0", "Several members with their scores may be given."),
+        ("3.0.2", "The options `XX`, `NX`, `CH` and `INCR`."),
+        ("6.2.0", "The options `GT` and `LT`."),
+    ]),
     row("ZINCRBY", 4, GROW.and(FAST), Access::Update, add::zincrby).doc(
         "1.2.0",
         "O(log(N)) where N is the number of members of the sorted set.",
@@ -62,7 +67,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(M*log(N)) where N is the number of members of the sorted set and M the number of members removed.",
         "Removes members of a sorted set, and the sorted set with its last member.",
         "key member [member ...]",
-    ),
+    )
+    .history(&[("2.4.0", "Several members may be given.")]),
     row("ZREMRANGEBYRANK", 4, WRITE.and(ALONE), Access::Shrink, remove::by_rank)
         .event(KeyspaceEvents::SORTED_SET, "zremrangebyrank").doc(
         "2.0.0",
@@ -75,7 +81,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "1.2.0",
         "O(log(N)+M) where N is the number of members of the sorted set and M the number of members removed.",
         "Removes the members of a sorted set within a range of scores.",
-        "key min max",
+        "key min(double) max(double)",
     ),
     row("ZREMRANGEBYLEX", 4, WRITE.and(ALONE), Access::Shrink, remove::by_member)
         .event(KeyspaceEvents::SORTED_SET, "zremrangebylex").doc(
@@ -94,7 +100,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "2.0.0",
         "O(log(N)) where N is the number of members of the sorted set.",
         "Returns the number of members of a sorted set within a range of scores.",
-        "key min max",
+        "key min(double) max(double)",
     ),
     row("ZLEXCOUNT", 4, READ.and(FAST), Access::Read, read::zlexcount).doc(
         "2.8.9",
@@ -119,19 +125,23 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(log(N)) where N is the number of members of the sorted set.",
         "Returns the position of a member of a sorted set, by ascending scores.",
         "key member [WITHSCORE]",
-    ),
+    )
+    .history(&[("7.2.0", "The option `WITHSCORE`.")]),
     row("ZREVRANK", -3, READ.and(FAST), Access::Read, read::zrevrank).doc(
         "2.0.0",
         "O(log(N)) where N is the number of members of the sorted set.",
         "Returns the position of a member of a sorted set, by descending scores.",
         "key member [WITHSCORE]",
-    ),
+    )
+    .history(&[("7.2.0", "The option `WITHSCORE`.")]),
     row("ZRANGE", -4, READ, Access::Read, range::zrange).doc(
         "1.2.0",
         "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
         "Returns the members of a sorted set within a range of positions, scores or members.",
-        "key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
-    ),
+        "key start(string) stop(string) [BYSCORE | BYLEX]@6.2.0 [REV@6.2.0] [LIMIT@6.2.0 offset count] \
+         [WITHSCORES]",
+    )
+    .history(&[("6.2.0", "The options `REV`, `BYSCORE`, `BYLEX` and `LIMIT`.")]),
     row("ZRANGESTORE", -5, GROW.and(ALONE), Access::Overwrite, range::zrangestore)
         .event(KeyspaceEvents::SORTED_SET, "zrangestore")
         .keys(Keys::Pair { first: Access::Overwrite, second: Access::Read })
@@ -139,7 +149,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "6.2.0",
             "O(log(N)+M) where N is the number of members of the sorted set and M the number of members stored.",
             "Stores the members of a sorted set within a range of positions, scores or members in another key.",
-            "dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]",
+            "dst(key) src(key) min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]",
         ),
     row("ZREVRANGE", -4, READ, Access::Read, range::zrevrange)
         .doc(
@@ -154,16 +164,18 @@ pub(super) const COMMANDS: &[Command] = &[
             "1.0.5",
             "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
             "Returns the members of a sorted set within a range of scores.",
-            "key min max [WITHSCORES] [LIMIT offset count]",
+            "key min(double) max(double) [WITHSCORES@2.0.0] [LIMIT offset count]",
         )
+        .history(&[("2.0.0", "The option `WITHSCORES`.")])
         .deprecated("6.2.0", "`ZRANGE` with the `BYSCORE` argument"),
     row("ZREVRANGEBYSCORE", -4, READ, Access::Read, range::zrevrangebyscore)
         .doc(
             "2.2.0",
             "O(log(N)+M) where N is the number of members of the sorted set and M the number of members returned.",
             "Returns the members of a sorted set within a range of scores, by descending scores.",
-            "key max min [WITHSCORES] [LIMIT offset count]",
+            "key max(double) min(double) [WITHSCORES] [LIMIT offset count]",
         )
+        .history(&[("2.1.6", "Ranges may exclude their ends.")])
         .deprecated("6.2.0", "`ZRANGE` with the `REV` and `BYSCORE` arguments"),
     row("ZRANGEBYLEX", -4, READ, Access::Read, range::zrangebylex)
         .doc(
@@ -208,14 +220,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "Removes the member with the lowest score of the first sorted set that has any and returns it; waits until one has, \
          or the time is up.",
         "key [key ...] timeout",
-    ),
+    )
+    .history(&[("6.0.0", "The timeout may be a fraction.")]),
     row("BZPOPMAX", -3, WAIT.and(FAST), Access::Take, block::bzpopmax).keys(ALL_BUT_LAST).doc(
         "5.0.0",
         "O(log(N)) where N is the number of members of the sorted set.",
         "Removes the member with the highest score of the first sorted set that has any and returns it; waits until one \
          has, or the time is up.",
         "key [key ...] timeout",
-    ),
+    )
+    .history(&[("6.0.0", "The timeout may be a fraction.")]),
     row("BZMPOP", -5, WAIT, Access::Take, block::bzmpop)
         .keys(Keys::Counted { at: 2, step: 1, access: Access::Take })
         .doc(
@@ -230,7 +244,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "6.2.0",
         "O(M*log(N)) where N is the number of members of the sorted set and M the number of members returned.",
         "Returns one or more random members of a sorted set.",
-        "key [count [WITHSCORES]]",
+        "key options=[count [WITHSCORES]]",
     ),
     row("ZSCAN", -3, READ, Access::Read, walk::zscan).tips(tips::OUTPUT_VARIES).doc(
         "2.8.0",

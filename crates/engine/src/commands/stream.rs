@@ -68,22 +68,28 @@ pub(super) const COMMANDS: &[Command] = &[
         "8.2.0",
         "O(1) for each message ID processed.",
         "Takes entries off the list of what is pending in a group, and deletes them.",
-        "key group [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
+        "key group condition=[KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
     ),
     row("XADD", -5, GROW.and(FAST), Access::Touch, add::xadd)
         .key_note("UPDATE instead of INSERT because of the optional trimming feature").tips(tips::OUTPUT_VARIES).doc(
         "5.0.0",
         "O(1) when adding a new entry, O(N) when trimming where N being the number of entries evicted.",
         "Adds an entry to a stream; creates the stream if it doesn't exist.",
-        "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid] \
-         [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
-    ),
+        "key [NOMKSTREAM@6.2.0] condition=[KEEPREF | DELREF | ACKED] idmp=[IDMPAUTO pid | IDMP pid iid] \
+         trim=[strategy=<MAXLEN | MINID@6.2.0> operator=[equal== | approximately=~] threshold [LIMIT \
+         count@6.2.0]] id-selector=<auto-id=* | id> <field value ...>",
+    )
+    .history(&[
+        ("6.2.0", "The options `NOMKSTREAM`, `MINID` and `LIMIT`."),
+        ("7.0.0", "IDs of the form `<ms>-*`."),
+    ]),
     row("XAUTOCLAIM", -6, WRITE.and(FAST), Access::Shrink, claim::xautoclaim).tips(tips::OUTPUT_VARIES).doc(
         "6.2.0",
         "O(1) if COUNT is small.",
         "Gives a consumer entries that have been pending in a group for some time, and the next ID to go on with.",
-        "key group consumer min-idle-time start [COUNT count] [JUSTID]",
-    ),
+        "key group consumer min-idle-time start(string) [COUNT count] [JUSTID]",
+    )
+    .history(&[("7.0.0", "The reply names entries that were deleted and are no longer pending.")]),
     row("XCFGSET", -2, WRITE.and(FAST), Access::Touch, names::xcfgset).doc(
         "8.6.0",
         "O(1); what was remembered is freed elsewhere.",
@@ -94,7 +100,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "5.0.0",
         "O(log N) with N being the number of messages in the PEL of the consumer group.",
         "Gives a consumer certain entries that are pending in a group.",
-        "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] \
+        "key group consumer min-idle-time id [id ...] [IDLE ms(integer)] [TIME unix-time-milliseconds] \
          [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
     ),
     row("XDEL", -3, WRITE.and(FAST), Access::Shrink, delete::xdel).doc(
@@ -107,7 +113,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "8.2.0",
         "O(1) for each single item to delete in the stream, regardless of the stream size.",
         "Deletes entries of a stream, minding the groups that refer to them.",
-        "key [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
+        "key condition=[KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
     ),
     Command::new("XGROUP", Group::Stream, -2, group::container)
         .doc("5.0.0", "Depends on subcommand.", "A container for consumer groups commands.", "")
@@ -131,51 +137,58 @@ pub(super) const COMMANDS: &[Command] = &[
         "8.8.0",
         "O(1) for each message ID processed.",
         "Gives back entries that are pending, for other consumers.",
-        "key group <SILENT | FAIL | FATAL> IDS numids id [id ...] [RETRYCOUNT count] [FORCE]",
+        "key group mode=<SILENT | FAIL | FATAL> IDS numids id [id ...] [RETRYCOUNT count] [FORCE]",
     ),
     row("XPENDING", -3, READ, Access::Read, pending::xpending).tips(tips::OUTPUT_VARIES).doc(
         "5.0.0",
         "O(N) with N being the number of elements returned; with a consumer or an idle time also those passed over.",
         "Returns what is pending in a group: a summary, or entry by entry.",
-        "key group [[IDLE min-idle-time] start end count [consumer]]",
-    ),
+        "key group filters=[[IDLE min-idle-time(integer)@6.2.0] start(string) end(string) count [consumer]]",
+    )
+    .history(&[("6.2.0", "The option `IDLE`, and ranges that exclude their ends.")]),
     row("XRANGE", -4, READ, Access::Read, range::xrange).doc(
         "5.0.0",
         "O(N) with N being the number of elements being returned.",
         "Returns the entries of a range of IDs.",
-        "key start end [COUNT count]",
-    ),
+        "key start(string) end(string) [COUNT count]",
+    )
+    .history(&[("6.2.0", "Ranges may exclude their ends.")]),
     row("XREAD", -4, READ.and(WAIT), Access::Read, read::xread).keys(Keys::Streams { from: 1 }).doc(
         "5.0.0",
-        "For each stream, O(N) with N being the number of elements being returned.",
+        "",
         "Returns the entries of several streams that are behind certain IDs; may wait for some.",
-        "[COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+        "[COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key ...] id [id \
+         ...]",
     ),
     row("XREADGROUP", -7, WRITE.and(WAIT), Access::Read, read::xreadgroup).keys(Keys::Streams { from: 4 }).doc(
         "5.0.0",
         "For each stream, O(M) with M being the number of elements returned.",
         "Returns entries of several streams that a group has not had yet, for which it may wait, or what is pending in it.",
-        "GROUP group consumer [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] \
-         [CLAIM min-idle-time] [NOACK] STREAMS key [key ...] id [id ...]",
+        "group-block=GROUP group consumer [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK \
+         milliseconds] [CLAIM min-idle-time] [NOACK] STREAMS key [key ...] id [id ...]",
     ),
     row("XREVRANGE", -4, READ, Access::Read, range::xrevrange).doc(
         "5.0.0",
         "O(N) with N being the number of elements returned.",
         "Returns the entries of a range of IDs from the last one on.",
-        "key end start [COUNT count]",
-    ),
+        "key end(string) start(string) [COUNT count]",
+    )
+    .history(&[("6.2.0", "Ranges may exclude their ends.")]),
     row("XSETID", -3, GROW.and(FAST), Access::Touch, delete::xsetid).doc(
         "5.0.0",
         "O(1)",
         "Sets the last ID of a stream, and what it tells of its past.",
-        "key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]",
-    ),
+        "key last-id [ENTRIESADDED entries-added(integer)@7.0.0] [MAXDELETEDID max-deleted-id@7.0.0]",
+    )
+    .history(&[("7.0.0", "The options `ENTRIESADDED` and `MAXDELETEDID`.")]),
     row("XTRIM", -4, WRITE, Access::Shrink, trim::xtrim).tips(tips::OUTPUT_VARIES).doc(
         "5.0.0",
         "O(N), with N being the number of evicted entries.",
         "Removes entries from the front of a stream and returns how many they were.",
-        "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]",
-    ),
+        "key trim=<strategy=<MAXLEN | MINID@6.2.0> operator=[equal== | approximately=~] threshold [LIMIT \
+         count@6.2.0]> condition=[KEEPREF | DELREF | ACKED]",
+    )
+    .history(&[("6.2.0", "The options `MINID` and `LIMIT`.")]),
 ];
 
 const GROUP_COMMANDS: &[Command] = &[
@@ -183,8 +196,9 @@ const GROUP_COMMANDS: &[Command] = &[
         "5.0.0",
         "O(1)",
         "Adds a group to a stream.",
-        "key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read]",
-    ),
+        "key group id-selector=<id | new-id=$> [MKSTREAM] [ENTRIESREAD entriesread=entries-read(integer)]",
+    )
+    .history(&[("7.0.0", "The option `ENTRIESREAD`.")]),
     sub("CREATECONSUMER", 5, GROW, Access::Insert, group::create_consumer).doc(
         "6.2.0",
         "O(1)",
@@ -207,8 +221,9 @@ const GROUP_COMMANDS: &[Command] = &[
         "5.0.0",
         "O(1)",
         "Sets the last entry that a group has had.",
-        "key group <id | $> [ENTRIESREAD entries-read]",
-    ),
+        "key group id-selector=<id | new-id=$> [ENTRIESREAD entriesread=entries-read(integer)]",
+    )
+    .history(&[("7.0.0", "How many entries were read may be given.")]),
     help(group::help),
 ];
 
@@ -218,19 +233,26 @@ const INFO_COMMANDS: &[Command] = &[
         "O(N log(N)) where N is the number of consumers.",
         "Returns the consumers of a group.",
         "key group",
-    ),
+    )
+    .history(&[("7.2.0", "The field `inactive`; `idle` has another meaning.")]),
     sub("GROUPS", 3, READ, Access::Read, info::groups).doc(
         "5.0.0",
         "O(N) where N is the number of groups.",
         "Returns the groups of a stream.",
         "key",
-    ),
+    )
+    .history(&[("7.0.0", "The fields `entries-read` and `lag`.")]),
     sub("STREAM", -3, READ, Access::Read, info::stream).doc(
         "5.0.0",
         "O(1); with FULL also the entries, groups and pending entries returned.",
         "Returns what is known of a stream.",
-        "key [FULL [COUNT count]]",
-    ),
+        "key full-block=[FULL [COUNT count]]",
+    )
+    .history(&[
+        ("6.0.0", "The option `FULL`."),
+        ("7.0.0", "The fields `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`."),
+        ("7.2.0", "The field `active-time`; `seen-time` has another meaning."),
+    ]),
     help(info::help),
 ];
 

@@ -50,9 +50,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "1.0.0",
         "O(1)",
         "Sets the string value of a key, under conditions and with an expiry if wished.",
-        "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] \
-         [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
-    ),
+        "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest]@2.6.12 \
+         [GET@6.2.0] [EX seconds@2.6.12 | PX milliseconds@2.6.12 | EXAT unix-time-seconds@6.2.0 | PXAT \
+         unix-time-milliseconds@6.2.0 | KEEPTTL@6.0.0]",
+    )
+    .history(&[
+        ("2.6.12", "The options `EX`, `PX`, `NX` and `XX`."),
+        ("6.0.0", "The option `KEEPTTL`."),
+        ("6.2.0", "The options `GET`, `EXAT` and `PXAT`."),
+        ("7.0.0", "`NX` and `GET` may come together."),
+    ]),
     row("SETNX", 3, GROW.and(FAST), set::setnx).event(KeyspaceEvents::STRING, "set").key(Access::Create).doc(
         "1.0.0",
         "O(1)",
@@ -178,7 +185,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "2.6.0",
         "O(1)",
         "Increments the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
-        "key increment",
+        "key increment(double)",
     ),
     row("INCREX", -2, GROW.and(FAST), increx::increx)
         .event(KeyspaceEvents::STRING, "incrby").key(Access::Update).doc(
@@ -202,7 +209,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "1.0.1",
             "O(N) where N is the number of keys to set.",
             "Sets the string values of several keys at once.",
-            "key value [key value ...]",
+            "<key value ...>",
         ),
     row("MSETNX", -3, GROW, many::msetnx).event(KeyspaceEvents::STRING, "set")
         .keys(Keys::Range { first: 1, last: -1, step: 2, access: Access::Create })
@@ -210,15 +217,15 @@ pub(super) const COMMANDS: &[Command] = &[
             "1.0.1",
             "O(N) where N is the number of keys to set.",
             "Sets the string values of several keys at once, only when none of the keys exists.",
-            "key value [key value ...]",
+            "<key value ...>",
         ),
     row("MSETEX", -4, GROW, many::msetex)
         .event(KeyspaceEvents::STRING, "set").keys(Keys::Counted { at: 1, step: 2, access: Access::Overwrite }).doc(
         "8.4.0",
         "O(N) where N is the number of keys to set.",
         "Sets the string values of several keys at once, under a condition and with one expiry if wished.",
-        "numkeys key value [key value ...] [NX | XX] \
-         [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        "numkeys <key value ...> [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT \
+         unix-time-milliseconds | KEEPTTL]",
     ),
     row("LCS", -3, READ, lcs::lcs)
         .keys(Keys::Range { first: 1, last: 2, step: 1, access: Access::Read })

@@ -7,8 +7,20 @@
 //! TOKEN                  a word in capitals: as it stands; it belongs to the values and choices behind it
 //! [..]  <..>             optional; needed
 //! a | b                  one of these
-//! x [x ...]  [x ...]     once or more; any number of times
+//! x [x ...]  <x ...>     once or more
+//! [x ...]                any number of times
 //! ```
+//! What it says besides, of a word or of a group as a whole, stands in front and behind:
+//!
+//! ```text
+//! name=x    how the argument is called, if it is not the word itself or what such a choice is always called
+//! x(type)   its type, if its name does not tell
+//! x#1       the key specification it belongs to, if it is not the next one
+//! x@6.2.0   the version of Redis that brought it
+//! x!2.8.12  the version in which it was deprecated
+//! ```
+
+use std::borrow::Cow;
 
 use crate::reply::Reply;
 
@@ -18,8 +30,40 @@ pub(super) struct Argument {
     kind: Kind,
     /// The word that stands in front.
     token: Option<String>,
+    notes: Notes,
     is_optional: bool,
     repeats: Repeats,
+}
+
+/// What a syntax says of an argument besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Notes {
+    name: Option<String>,
+    value_type: Option<String>,
+    key_spec: Option<usize>,
+    since: Option<String>,
+    deprecated_since: Option<String>,
+}
+
+impl Notes {
+    /// Cuts the notes off a word.
+    fn cut(word: &str) -> (Self, &str) {
+        let (name, rest) = match word.split_once('=') {
+            Some((name, rest)) if !name.is_empty() => (Some(name.to_owned()), rest),
+            _ => (None, word),
+        };
+        let mut rest = rest;
+        let mut behind = |mark: char| {
+            let (before, note) = rest.rsplit_once(mark)?;
+            rest = before;
+            Some(note.to_owned())
+        };
+        let deprecated_since = behind('!');
+        let since = behind('@');
+        let key_spec = behind('#').and_then(|number| number.parse().ok());
+        let value_type = behind('(').map(|note| note.trim_end_matches(')').to_owned());
+        (Self { name, value_type, key_spec, since, deprecated_since }, rest)
+    }
 }
 
 /// Whether an argument may come more than once.
@@ -63,16 +107,27 @@ struct Group {
 /// Reads a group up to its closing bracket, or to the end of all.
 fn parse_group<'a>(words: &mut impl Iterator<Item = &'a str>) -> Group {
     let mut group = Group { alternatives: vec![Vec::new()], repeats: false };
+    let mut name = None;
     while let Some(word) = words.next() {
         let sequence = group.alternatives.last_mut().expect("there is one from the start");
         match word {
             "]" | ">" => break,
             "|" => group.alternatives.push(Vec::new()),
             "..." => group.repeats = true,
-            "[" => add_group(sequence, parse_group(words), true),
-            "<" => add_group(sequence, parse_group(words), false),
-            word if is_token(word) => sequence.push(plain(Kind::Token(word.to_owned()))),
-            word => sequence.push(plain(Kind::Value(word.to_owned()))),
+            "[" => add_group(sequence, name.take(), parse_group(words), true),
+            "<" => add_group(sequence, name.take(), parse_group(words), false),
+            word => {
+                let (notes, text) = Notes::cut(word);
+                match (text, sequence.last_mut()) {
+                    // The name of the group that follows, or when the one before came.
+                    ("", _) if notes.name.is_some() => name = notes.name,
+                    ("", Some(last)) => last.notes.since = notes.since,
+                    _ => {
+                        let kind = if is_token(text) { Kind::Token } else { Kind::Value };
+                        sequence.push(Argument { notes, ..plain(kind(text.to_owned())) });
+                    }
+                }
+            }
         }
     }
     group
@@ -84,11 +139,11 @@ fn is_token(word: &str) -> bool {
 }
 
 fn plain(kind: Kind) -> Argument {
-    Argument { kind, token: None, is_optional: false, repeats: Repeats::No }
+    Argument { kind, token: None, notes: Notes::default(), is_optional: false, repeats: Repeats::No }
 }
 
 /// Adds a group to the sequence in which it stands.
-fn add_group(sequence: &mut Vec<Argument>, group: Group, is_optional: bool) {
+fn add_group(sequence: &mut Vec<Argument>, name: Option<String>, group: Group, is_optional: bool) {
     if let ([again], true) = (&group.alternatives[..], group.repeats)
         && sequence.ends_with(again)
     {
@@ -107,6 +162,7 @@ fn add_group(sequence: &mut Vec<Argument>, group: Group, is_optional: bool) {
         }
     };
     sequence.push(Argument {
+        notes: Notes { name: name.or(whole.notes.name), ..whole.notes },
         is_optional: is_optional || whole.is_optional,
         repeats: if group.repeats { Repeats::Yes } else { whole.repeats },
         ..whole
@@ -134,6 +190,7 @@ fn bind_tokens(sequence: Vec<Argument>) -> Vec<Argument> {
             bound.push(argument);
             continue;
         };
+        let notes = argument.notes.clone();
         let belongs = |next: &Argument| {
             !argument.is_optional
                 && !next.is_optional
@@ -146,10 +203,15 @@ fn bind_tokens(sequence: Vec<Argument>) -> Vec<Argument> {
         }
         bound.push(match (values.pop(), values.is_empty()) {
             (None, _) => argument,
-            (Some(only), true) => Argument { token: Some(token.clone()), ..only },
+            (Some(only), true) => {
+                let name = notes.name.or(only.notes.name);
+                let since = notes.since.or(only.notes.since);
+                let notes = Notes { name, since, ..only.notes };
+                Argument { token: Some(token.clone()), notes, ..only }
+            }
             (Some(last), false) => {
                 values.push(last);
-                Argument { token: Some(token.clone()), ..plain(Kind::Block(values)) }
+                Argument { token: Some(token.clone()), notes, ..plain(Kind::Block(values)) }
             }
         });
     }
@@ -177,64 +239,123 @@ impl Writer {
 
     fn write_argument(&mut self, argument: &Argument, reply: &mut Reply<'_>) {
         let described = Description::new(argument);
-        let is_key = described.value_type == "key" && self.key_specs > 0;
+        let notes = &argument.notes;
+        let key_spec = notes.key_spec.or_else(|| self.next_key_spec(described.value_type));
         // CLUSTER KEYSLOT takes a name and does nothing with a key.
-        let value_type =
-            if described.value_type == "key" && !is_key { "string" } else { described.value_type };
+        let is_name = described.value_type == "key" && key_spec.is_none();
+        let value_type = if is_name { "string" } else { described.value_type };
+        let key_spec = key_spec.map(|at| at as i64);
         let flags = argument.flags();
-        let fields =
-            [described.is_leaf, is_key, described.token.is_some(), !flags.is_empty(), !described.is_leaf];
-        reply.map(2 + fields.into_iter().filter(|there| *there).count());
-        write_field(reply, "name", &described.name);
-        write_field(reply, "type", value_type);
-        if described.is_leaf {
-            write_field(reply, "display_text", &described.name);
-        }
-        if is_key {
-            reply.bulk("key_spec_index");
-            reply.integer(self.keys.min(self.key_specs - 1) as i64);
-            self.keys += 1;
-        }
-        if let Some(token) = described.token {
-            write_field(reply, "token", token);
+        let texts = [
+            ("name", Some(&*described.name)),
+            ("type", Some(value_type)),
+            ("display_text", described.display.as_deref()),
+            ("token", described.token),
+            ("since", notes.since.as_deref()),
+            ("deprecated_since", notes.deprecated_since.as_deref()),
+        ];
+        let inner = match &argument.kind {
+            Kind::Block(inner) | Kind::OneOf(inner) => Some(inner),
+            Kind::Token(_) | Kind::Value(_) => None,
+        };
+        let others = [key_spec.is_some(), !flags.is_empty(), inner.is_some()];
+        let fields = texts.iter().filter(|(_, text)| text.is_some()).count();
+        reply.map(fields + others.into_iter().filter(|there| *there).count());
+        for (field, text) in texts {
+            if let Some(text) = text {
+                reply.bulk(field);
+                reply.bulk(text);
+            }
+            if let ("display_text", Some(at)) = (field, key_spec) {
+                reply.bulk("key_spec_index");
+                reply.integer(at);
+            }
         }
         if !flags.is_empty() {
             reply.bulk("flags");
             reply.array(flags.len());
             flags.iter().for_each(|flag| reply.simple(flag));
         }
-        if let Kind::Block(inner) | Kind::OneOf(inner) = &argument.kind {
+        if let Some(inner) = inner {
             reply.bulk("arguments");
             self.write(inner, reply);
         }
     }
-}
 
-fn write_field(reply: &mut Reply<'_>, name: &str, value: &str) {
-    reply.bulk(name);
-    reply.bulk(value);
+    /// The key specification of an argument, if it is a key: each has its own, and the last has all that are left.
+    fn next_key_spec(&mut self, value_type: &str) -> Option<usize> {
+        if value_type != "key" {
+            return None;
+        }
+        let last = self.key_specs.checked_sub(1)?;
+        self.keys += 1;
+        Some((self.keys - 1).min(last))
+    }
 }
 
 /// How an argument is called.
 struct Description<'a> {
-    name: String,
-    value_type: &'static str,
+    name: Cow<'a, str>,
+    value_type: &'a str,
+    /// What stands for it in a line that shows how to write the command, if it holds no others.
+    display: Option<Cow<'a, str>>,
     token: Option<&'a str>,
-    /// Whether it holds no others.
-    is_leaf: bool,
 }
 
 impl<'a> Description<'a> {
     fn new(argument: &'a Argument) -> Self {
         let token = argument.token.as_deref();
-        let named = |otherwise: &str| token.map_or_else(|| otherwise.to_owned(), str::to_lowercase);
-        let (name, value_type, token, is_leaf) = match &argument.kind {
-            Kind::Token(text) => (text.to_lowercase(), "pure-token", Some(text.as_str()), true),
-            Kind::Value(name) => (name.clone(), value_type(name), token, true),
-            Kind::Block(_) => (named("block"), "block", token, false),
-            Kind::OneOf(_) => (named("option"), "oneof", token, false),
+        let called = argument.notes.name.as_deref().map(Cow::Borrowed);
+        let named = |otherwise: &'static str| match token {
+            Some(token) => Cow::Owned(token.to_lowercase()),
+            None => Cow::Borrowed(otherwise),
         };
-        Self { name, value_type, token, is_leaf }
+        match &argument.kind {
+            Kind::Token(text) => {
+                let name = called.unwrap_or_else(|| Cow::Owned(text.to_lowercase()));
+                // A pair of quotes stands for an empty word.
+                let token = Some(text.trim_matches('"'));
+                Self { display: Some(name.clone()), name, value_type: "pure-token", token }
+            }
+            Kind::Value(text) => Self {
+                name: called.unwrap_or(Cow::Borrowed(text)),
+                value_type: argument.notes.value_type.as_deref().unwrap_or_else(|| value_type(text)),
+                display: Some(Cow::Borrowed(text)),
+                token,
+            },
+            Kind::Block(_) => {
+                let name = called.unwrap_or_else(|| named(name_of_block(argument.repeats)));
+                Self { name, value_type: "block", display: None, token }
+            }
+            Kind::OneOf(choices) => {
+                let name = called.unwrap_or_else(|| named(name_of_choice(choices)));
+                Self { name, value_type: "oneof", display: None, token }
+            }
+        }
+    }
+}
+
+/// What a block without a name is called.
+fn name_of_block(repeats: Repeats) -> &'static str {
+    if repeats == Repeats::No { "block" } else { "data" }
+}
+
+/// What a choice without a name is called: commands with the same choice call it the same.
+fn name_of_choice(choices: &[Argument]) -> &'static str {
+    let first = choices.first().and_then(|first| match &first.kind {
+        Kind::Token(text) => Some(text.as_str()),
+        _ => first.token.as_deref(),
+    });
+    match first {
+        Some("NX" | "FNX" | "IFEQ") => "condition",
+        Some("GT") => "comparison",
+        Some("EX") => "expiration",
+        Some("LEFT" | "MIN" | "BEFORE") => "where",
+        Some("M" | "BYTE") => "unit",
+        Some("ASC") => "order",
+        Some("BYSCORE") => "sortby",
+        Some("ASYNC") => "flush-type",
+        _ => "option",
     }
 }
 
@@ -255,13 +376,13 @@ fn value_type(name: &str) -> &'static str {
         "key" | "newkey" | "source" | "destination" | "key1" | "key2" | "destkey" | "sourcekey" => "key",
         "pattern" => "pattern",
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
-        "seconds" | "milliseconds" | "count" | "cursor" | "index" | "offset" | "start" | "stop" | "end"
-        | "increment" | "decrement" | "numkeys" | "numfields" | "db" | "bit" | "timeout" | "client-id"
-        | "destination-db" | "ttl" | "frequency" | "protover" | "min-match-len" | "version" | "maxage"
-        | "bits" | "rank" | "num-matches" | "len" | "slot" | "start-slot" | "end-slot" | "slot-start"
-        | "slot-last" | "port" | "config-epoch" | "cluster-bus-port" | "maxcount" | "maxsize" | "numids"
-        | "exactly" | "numlocal" | "numreplicas" => "integer",
-        "score" | "longitude" | "latitude" | "radius" | "width" | "height" => "double",
+        "seconds" | "milliseconds" | "ms" | "count" | "cursor" | "index" | "offset" | "start" | "stop"
+        | "end" | "increment" | "decrement" | "numkeys" | "numfields" | "db" | "bit" | "client-id"
+        | "limit" | "weight" | "destination-db" | "ttl" | "frequency" | "protover" | "min-match-len"
+        | "version" | "maxage" | "bits" | "rank" | "num-matches" | "len" | "slot" | "start-slot"
+        | "end-slot" | "slot-start" | "slot-last" | "port" | "config-epoch" | "cluster-bus-port"
+        | "maxcount" | "maxsize" | "numids" | "exactly" | "numlocal" | "numreplicas" => "integer",
+        "timeout" | "score" | "longitude" | "latitude" | "radius" | "width" | "height" => "double",
         _ => "string",
     }
 }
@@ -289,7 +410,18 @@ mod tests {
             Repeats::Yes => "+",
             Repeats::WithToken => "++",
         };
-        format!("{token}{body}{repeats}{}", if argument.is_optional { "?" } else { "" })
+        let notes = &argument.notes;
+        let name = noted("", notes.name.as_ref(), "=");
+        let value_type = noted("(", notes.value_type.as_ref(), ")");
+        let key_spec = noted("#", notes.key_spec.as_ref(), "");
+        let since = noted("@", notes.since.as_ref(), "");
+        let deprecated = noted("!", notes.deprecated_since.as_ref(), "");
+        let optional = if argument.is_optional { "?" } else { "" };
+        format!("{name}{token}{body}{value_type}{key_spec}{repeats}{since}{deprecated}{optional}")
+    }
+
+    fn noted(before: &str, note: Option<&impl std::fmt::Display>, behind: &str) -> String {
+        note.map_or_else(String::new, |note| format!("{before}{note}{behind}"))
     }
 
     #[test]
@@ -308,6 +440,15 @@ mod tests {
             ),
             ("<ON | OFF> [PREFIX prefix [PREFIX prefix ...]] [BCAST]", "<ON|OFF> PREFIX:prefix++? BCAST?"),
             ("key [GET encoding offset [GET encoding offset ...]]", "key GET:(encoding offset)++?"),
+            ("key data=<field value ...>", "key data=(field value)+"),
+            ("[change=CH@6.2.0] start(string)", "change=CH@6.2.0? start(string)"),
+            ("condition=[NX | XX]@3.0.2 [BY by=pattern#1]", "condition=<NX|XX>@3.0.2? by=BY:pattern#1?"),
+            ("[= | equal== | ~] <id | new-id=$>", "<=|equal==|~>? <id|new-id=$>"),
+            ("[target=TO <host port [FORCE]>]", "target=TO:(host port FORCE?)?"),
+            (
+                "filter=<old=ip:port!2.8.12 | new=<[ID id] | [ADDR addr=ip:port] ...>>",
+                "filter=<old=ip:port!2.8.12|new=<ID:id?|addr=ADDR:ip:port?>+>",
+            ),
             ("[TYPE <NORMAL | PUBSUB>] [ID id [id ...]]", "TYPE:<NORMAL|PUBSUB>? ID:id+?"),
             (
                 "[protover [AUTH username password] [SETNAME name]]",

@@ -27,7 +27,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "3.0.0",
         "O(1)",
         "Waits until so many replicas have acknowledged the connection's writes, or the time is up.",
-        "numreplicas timeout",
+        "numreplicas timeout(integer)",
     ),
     // It has to run behind what was written before it in the same turn.
     row("WAITAOF", 4, waitaof).flags(Flags::ALONE).doc(
@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(1)",
         "Waits until the connection's writes are synced in the append-only files of this server and of so many replicas, or \
          the time is up.",
-        "numlocal numreplicas timeout",
+        "numlocal numreplicas timeout(integer)",
     ),
 ];
 

@@ -10,6 +10,7 @@ mod clients;
 mod combinations;
 mod computing;
 mod configuration;
+mod documentation;
 mod due_keys;
 mod held;
 mod info;
