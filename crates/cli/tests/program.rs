@@ -221,3 +221,34 @@ fn nobody_listening_and_bad_flags_are_reported() {
     let version = run_at(port, &["--version"], "");
     check(&version, 0, concat!("rustypotato-cli ", env!("CARGO_PKG_VERSION"), "\n"), "");
 }
+
+/// Runs the program at a terminal of its own, whose keys are `input`.
+fn run_at_a_terminal(port: u16, terminal: &str, input: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_rustypotato-cli");
+    let mut child = Command::new("script")
+        .args(["--quiet", "--return", "--command", &format!("{program} -p {port}"), "/dev/null"])
+        .env("TERM", terminal)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("script of util-linux is there");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("keys are taken");
+    let output = child.wait_with_output().expect("the program ends");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_terminal_that_understands_nothing_gets_a_prompt_and_answers() {
+    let server = serve(vec![
+        step("COMMAND DOCS", "*0\r\n"),
+        step("ping", "+PONG\r\n"),
+        step("set a b c", "-ERR syntax error\r\n"),
+    ]);
+    let shown = run_at_a_terminal(server.port, "dumb", "ping\n\nset a \"b\" c\nexit\n");
+    assert!(!shown.contains('\x1b'), "{shown:?}");
+    let prompt = format!("127.0.0.1:{}> ", server.port);
+    assert_eq!(shown.matches(&prompt).count(), 4, "{shown:?}");
+    assert!(shown.contains("PONG\r\n") && shown.contains("(error) ERR syntax error\r\n"), "{shown:?}");
+    server.script.join().expect("the script was followed");
+}

@@ -1,4 +1,7 @@
 //! The line editor, put together: history, hints, a completion menu, and messages above the line.
+//!
+//! A terminal that cannot say where its cursor is (a script that drives the program, an editor's window) gets the prompt and
+//! the system's own editing of lines; messages are shown there when the next command runs.
 
 use super::Shared;
 use super::complete::CommandCompleter;
@@ -11,16 +14,33 @@ use reedline::{
     ColumnarMenu, EditCommand, Emacs, ExternalPrinter, KeyCode, KeyModifiers, MenuBuilder, Reedline,
     ReedlineEvent, ReedlineMenu, Signal, default_emacs_keybindings,
 };
+use std::io::{self, BufRead, Read as _, Write};
 use std::sync::Arc;
 
 /// How many messages may wait to be drawn.
 const MAX_WAITING_MESSAGES: usize = 256;
 /// How many messages are taken from the connection between two looks at the keyboard.
 const MESSAGES_A_LOOK: usize = 64;
+/// The longest line that is read from a terminal which edits it itself.
+const MAX_LINE: u64 = 1024 * 1024;
 const MENU: &str = "completion_menu";
 
 /// The line editor.
-pub(super) struct Editor(Reedline);
+pub(super) enum Editor {
+    /// Draws the line itself.
+    Drawing(Box<Reedline>),
+    /// Leaves the line to the terminal.
+    Plain,
+}
+
+/// Terminals that are known to understand nothing, as `TERM` names them.
+const DUMB_TERMINALS: [&str; 3] = ["dumb", "cons25", "emacs"];
+
+/// Whether the terminal tells where its cursor is. One that does not is waited for, two seconds in all.
+fn can_draw() -> bool {
+    let terminal = std::env::var("TERM").unwrap_or_default();
+    !DUMB_TERMINALS.contains(&terminal.as_str()) && crossterm::cursor::position().is_ok()
+}
 
 /// What the user did.
 pub(super) enum Read {
@@ -35,6 +55,9 @@ pub(super) enum Read {
 impl Editor {
     /// An editor that knows the commands of the server and shows what it sends.
     pub(super) fn new(shared: Arc<Shared>, printer: Arc<Printer>) -> Self {
+        if !can_draw() {
+            return Self::Plain;
+        }
         let colors = std::env::var_os("NO_COLOR").is_none();
         let messages = ExternalPrinter::new(MAX_WAITING_MESSAGES);
         let mut keys = default_emacs_keybindings();
@@ -72,16 +95,19 @@ impl Editor {
         if let Some(history) = history::open() {
             editor = editor.with_history(history);
         }
-        Self(editor)
+        Self::Drawing(Box::new(editor))
     }
 
     /// Reads what the user enters.
     pub(super) fn read(&mut self, prompt: &str) -> Result<Read, Failure> {
-        let signal = self.0.read_line(&PlainPrompt(prompt));
-        match signal.map_err(|error| Failure::message(format!("Error: {error}")))? {
+        let editor = match self {
+            Self::Drawing(editor) => editor,
+            Self::Plain => return read_plain(prompt),
+        };
+        match editor.read_line(&PlainPrompt(prompt)).map_err(|error| failed(&error))? {
             Signal::Success(text) => {
                 // At once, so that a session that is killed has its history; without a file nothing is lost.
-                let _ = self.0.sync_history();
+                let _ = editor.sync_history();
                 Ok(Read::Text(text))
             }
             Signal::CtrlD => Ok(Read::End),
@@ -91,6 +117,27 @@ impl Editor {
 
     /// Empties the screen.
     pub(super) fn clear_screen(&mut self) -> Result<(), Failure> {
-        self.0.clear_screen().map_err(|error| Failure::message(format!("Error: {error}")))
+        match self {
+            Self::Drawing(editor) => editor.clear_screen().map_err(|error| failed(&error)),
+            Self::Plain => Ok(()),
+        }
     }
+}
+
+/// Reads a line as the terminal gives it.
+fn read_plain(prompt: &str) -> Result<Read, Failure> {
+    let mut output = io::stdout();
+    write!(output, "{prompt}")?;
+    output.flush()?;
+    let mut line = Vec::new();
+    let read = io::stdin().lock().take(MAX_LINE).read_until(b'\n', &mut line)?;
+    match read as u64 {
+        0 => Ok(Read::End),
+        MAX_LINE => Err(Failure::message("Error: the line is too long")),
+        _ => Ok(Read::Text(String::from_utf8_lossy(&line).into_owned())),
+    }
+}
+
+fn failed(error: &io::Error) -> Failure {
+    Failure::message(format!("Error: {error}"))
 }
