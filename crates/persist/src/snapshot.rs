@@ -6,7 +6,9 @@
 use keyspace::{DbIndex, Effect, Snapshot};
 use resp::write_command;
 use stdx::number::write_i64;
+use stdx::time::UnixMs;
 
+use crate::aof::{BATCH_BYTES, Framer};
 use crate::effect::{encode_effect, encode_value};
 use crate::rdb::{Encoder, Notes, WriteOptions};
 
@@ -27,8 +29,26 @@ pub struct SnapshotWriter {
 #[derive(Debug)]
 enum Form {
     Rdb(Box<Encoder>),
-    Commands,
+    Commands(Batches),
     Finished,
+}
+
+/// Commands that become batches, as in an increment.
+#[derive(Debug)]
+struct Batches {
+    framer: Framer,
+    /// The commands of the batch at hand.
+    commands: Vec<u8>,
+    created: UnixMs,
+}
+
+impl Batches {
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if !self.commands.is_empty() {
+            self.framer.frame(&self.commands, self.created, 0, out);
+            self.commands.clear();
+        }
+    }
 }
 
 impl SnapshotWriter {
@@ -44,9 +64,13 @@ impl SnapshotWriter {
         Self::new(Form::Rdb(Box::new(Encoder::new(options, notes, out))), snapshot)
     }
 
-    /// Begins a file of commands.
-    pub fn commands(snapshot: &Snapshot) -> Self {
-        Self::new(Form::Commands, snapshot)
+    /// Begins a file of commands, which tells when it was made if that is wanted.
+    pub fn commands(snapshot: &Snapshot, created: UnixMs, notes_time: bool, out: &mut Vec<u8>) -> Self {
+        let mut framer = Framer::default();
+        if notes_time {
+            framer.annotate_time(created, out);
+        }
+        Self::new(Form::Commands(Batches { framer, commands: Vec::new(), created }), snapshot)
     }
 
     fn new(form: Form, snapshot: &Snapshot) -> Self {
@@ -59,8 +83,10 @@ impl SnapshotWriter {
             self.write_libraries(snapshot, out);
         }
         let Some(&database) = self.databases.get(self.database) else {
-            if let Form::Rdb(encoder) = std::mem::replace(&mut self.form, Form::Finished) {
-                encoder.finish(out);
+            match std::mem::replace(&mut self.form, Form::Finished) {
+                Form::Rdb(encoder) => encoder.finish(out),
+                Form::Commands(mut batches) => batches.finish(out),
+                Form::Finished => {}
             }
             return false;
         };
@@ -81,7 +107,9 @@ impl SnapshotWriter {
         for library in snapshot.libraries().iter() {
             match &mut self.form {
                 Form::Rdb(encoder) => encoder.library(&library.text, out),
-                Form::Commands => encode_effect(&Effect::AddLibrary { text: &library.text }, out),
+                Form::Commands(batches) => {
+                    encode_effect(&Effect::AddLibrary { text: &library.text }, &mut batches.commands);
+                }
                 Form::Finished => {}
             }
         }
@@ -93,10 +121,10 @@ impl SnapshotWriter {
                 let (keys, expiring) = snapshot.len(database);
                 encoder.database(database, keys, expiring, out);
             }
-            Form::Commands => {
+            Form::Commands(batches) => {
                 let mut number = Vec::new();
                 write_i64(&mut number, database.0.into());
-                write_command(out, &[b"SELECT", &number[..]]);
+                write_command(&mut batches.commands, &[b"SELECT", &number[..]]);
             }
             Form::Finished => {}
         }
@@ -109,9 +137,14 @@ impl SnapshotWriter {
                     entries.push(seen.key, seen.value, seen.expiry);
                 });
             }),
-            Form::Commands => snapshot.for_each(self.shard, database, &mut |seen| {
-                encode_value(seen.key, &seen.value, seen.expiry, out);
-            }),
+            Form::Commands(batches) => {
+                snapshot.for_each(self.shard, database, &mut |seen| {
+                    encode_value(seen.key, &seen.value, seen.expiry, &mut batches.commands);
+                    if batches.commands.len() >= BATCH_BYTES {
+                        batches.finish(out);
+                    }
+                });
+            }
             Form::Finished => {}
         }
     }

@@ -310,7 +310,7 @@ fn written(access: &mut Access<'_>, is_rdb: bool) -> Vec<u8> {
     let mut writer = if is_rdb {
         SnapshotWriter::rdb(&snapshot, true, true, &notes, &mut out)
     } else {
-        SnapshotWriter::commands(&snapshot)
+        SnapshotWriter::commands(&snapshot, notes.created, true, &mut out)
     };
     while writer.write_next(&mut snapshot, &mut out) {}
     out
@@ -535,8 +535,9 @@ fn increment(access: &mut Access<'_>) -> Vec<u8> {
     access.begin(UnixMs(1_000_001));
     let mut run = keyspace::log::Run::default();
     access.keyspace().log().take(&mut run);
-    let (mut writer, mut out) = (persist::aof::Writer::new(), b"#TS:1700000000\r\n".to_vec());
-    writer.push_all(&run, &mut out);
+    let (mut writer, mut out) = (persist::aof::Writer::default(), Vec::new());
+    writer.note_time(UnixMs(1_700_000_000_000), &mut out);
+    writer.push_all(&run, UnixMs(1_700_000_000_001), 0, &mut out);
     out
 }
 

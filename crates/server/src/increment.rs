@@ -80,6 +80,11 @@ impl Increment {
         Ok(())
     }
 
+    /// Bytes that are known to be whole commands.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// For syncing without holding what owns this.
     pub fn sync_handle(&self) -> SyncHandle {
         SyncHandle { file: Arc::clone(&self.file), length: self.length, path: self.path.clone() }
@@ -87,6 +92,11 @@ impl Increment {
 }
 
 impl SyncHandle {
+    /// How many bytes will be on disk.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Waits until everything appended is on disk.
     pub fn sync(&self) -> Result<(), Fault> {
         let deed = || format!("syncing {} up to byte {}", self.path.display(), self.length);

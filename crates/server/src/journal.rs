@@ -29,6 +29,7 @@ use keyspace::LogPosition;
 use keyspace::log::Log;
 use node::Mailbox;
 use parking_lot::Mutex;
+use persist::aof::{Chain, Writer};
 use tracing::{error, info};
 
 use crate::clock::monotonic_ns;
@@ -115,10 +116,12 @@ impl Journal {
 
 /// Interface of the persistence thread.
 impl Journal {
-    /// Begins to append to an increment of files that have so many bytes.
-    pub fn open(&self, increment: Increment, size: u64) {
+    /// Begins to append to an increment of files that have so many bytes. Its batches follow on a place in their chain. What it
+    /// holds may not be on disk, if a killed process has written it, and is synced with what follows.
+    pub fn open(&self, increment: Increment, chain: Chain, size: u64) {
         let mut state = self.state.lock();
         state.increment = Some(increment);
+        state.writer = Writer::new(chain);
         self.tell_synced(&state);
         self.set_size(size);
     }
@@ -177,15 +180,19 @@ impl Journal {
     fn sync_in_turn(&self, shared: &Shared) {
         let (handle, position) = {
             let state = self.state.lock();
-            let Some(increment) = state.increment.as_ref().filter(|_| state.synced < state.written) else {
-                return;
+            let is_due = |increment: &&Increment| {
+                state.synced < state.written || state.synced_bytes < increment.length()
             };
+            let Some(increment) = state.increment.as_ref().filter(is_due) else { return };
             (increment.sync_handle(), state.written)
         };
         let result = handle.sync();
         let mut state = self.state.lock();
         match result {
-            Ok(()) => state.synced = position,
+            Ok(()) => {
+                state.synced = position;
+                state.synced_bytes = handle.length();
+            }
             Err(fault) => {
                 state.is_doubted = true;
                 self.refuse(&mut state, shared, Trouble::Sync, &fault);
@@ -220,6 +227,7 @@ impl Journal {
             state.buffer.clear();
             state.trouble = Some(Trouble::Sync);
         }
+        state.synced_bytes = increment.length();
         state.increment = Some(increment);
         state.is_doubted = false;
         state.written = state.encoded;

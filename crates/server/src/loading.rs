@@ -11,7 +11,7 @@ use std::path::Path;
 use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
-use persist::aof::{Damage, FileReader, Files, Part, Storage, Tail};
+use persist::aof::{Chain, Damage, FileKind, FileReader, Files, ManifestEntry, Part, Storage, Tail};
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
 use persist::{Loaded, Placement};
 use stdx::time::UnixMs;
@@ -33,40 +33,54 @@ pub fn read_options(shared: &engine::Shared) -> ReadOptions {
     }
 }
 
-/// Loads all files of an append-only set. Returns how many commands there were, and what came of the data before them.
+/// What an append-only set held.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// How many commands there were.
+    pub commands: u64,
+    /// What came of the data before them.
+    pub loaded: Loaded,
+    /// What the next batch has to follow on; none if there was no batch.
+    pub chain: Option<Chain>,
+}
+
+/// Loads all files of an append-only set.
 pub fn append_only(
     folder: &mut Folder,
     files: &Files,
     node: &Node,
     loader: &mut Loader<'_>,
-) -> Result<(u64, Loaded), String> {
+) -> Result<Recovered, String> {
     let options = read_options(&node.shared);
-    let names: Vec<String> = files.data().map(|entry| entry.name.clone()).collect();
-    let (mut commands, mut loaded) = (0, Loaded::default());
-    for name in names {
+    let entries: Vec<ManifestEntry> = files.data().cloned().collect();
+    let mut recovered = Recovered::default();
+    for ManifestEntry { name, kind, .. } in entries {
         let path = folder.file(&name);
         loader.begin_file();
         // Keys that are due count: later commands were recorded when they were not.
         let mut compiler = LibraryCompiler::default();
         let mut compile = |text: &[u8]| compiler.compile(text);
         let mut placement = Placement::new(None, &mut compile);
-        let (tail, end) = read(&path, options, &mut |part| match part {
+        let reader = FileReader::new(options).following(recovered.chain);
+        let (tail, end, chain) = read(&path, reader, &mut |part| match part {
             Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
             Part::Command(buffer, args) => {
-                commands += 1;
+                recovered.commands += 1;
                 loader.apply(buffer, args)
             }
         })?;
+        // The batches of a base are counted on their own.
+        recovered.chain = chain.filter(|_| kind == FileKind::Increment);
         if let Tail::Torn(whole) = tail {
             let is_last = files.may_be_torn(folder, &name).map_err(|error| at(folder.path(), &error))?;
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
             cut(folder, &name, whole, end, is_last, allowed)?;
         }
         tell_more(&path, &placement.loaded);
-        loaded.keys += placement.loaded.keys;
-        loaded.expired += placement.loaded.expired;
+        recovered.loaded.keys += placement.loaded.keys;
+        recovered.loaded.expired += placement.loaded.expired;
     }
-    Ok((commands, loaded))
+    Ok(recovered)
 }
 
 /// Loads an RDB file, if it is there. Keys that are due are left out. See [`Placement::merges`].
@@ -83,31 +97,34 @@ pub fn rdb(
     let mut compiler = LibraryCompiler::default();
     let mut compile = |text: &[u8]| compiler.compile(text);
     let mut placement = Placement::new(Some(now), &mut compile).merges(merges);
-    read(path, options, &mut |part| match part {
+    read(path, FileReader::new(options), &mut |part| match part {
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
         Part::Command(..) => Err("commands follow the data, as in an append-only file".to_owned()),
     })
-    .and_then(|(tail, length)| match tail {
+    .and_then(|(tail, length, _)| match tail {
         Tail::Whole if length > 0 => Ok(()),
-        _ => Err(complain(path, &Damage { offset: 0, reason: "this is no RDB file".to_owned() }, None)),
+        _ => Err(complain(
+            path,
+            &Damage { offset: 0, batch: None, reason: "this is no RDB file".to_owned() },
+            None,
+        )),
     })?;
     tell_more(path, &placement.loaded);
     Ok(Some(placement.loaded))
 }
 
-/// Reads a file and hands its parts over. Returns how it ends, and its length.
+/// Reads a file and hands its parts over. Returns how it ends, its length, and what the next batch has to follow on.
 fn read(
     path: &Path,
-    options: ReadOptions,
+    mut reader: FileReader,
     take: &mut dyn FnMut(Part<'_>) -> Result<(), String>,
-) -> Result<(Tail, u64), String> {
+) -> Result<(Tail, u64, Option<Chain>), String> {
     let open = || {
         let file = open_data(path)?;
         let length = file.metadata()?.len();
         Ok((file, length))
     };
     let (mut file, length) = open().map_err(|error| unreadable(path, 0, &error))?;
-    let mut reader = FileReader::new(options);
     let mut buffer = vec![0; READ_STEP];
     let (mut seen, mut told) = (0, 0);
     loop {
@@ -119,7 +136,7 @@ fn read(
         };
         let tail = result.map_err(|damage| complain(path, &damage, Some(reader.applied())))?;
         if count == 0 {
-            return Ok((tail, seen));
+            return Ok((tail, seen, reader.chain()));
         }
         seen += count as u64;
         if seen - told >= PROGRESS_STEP {

@@ -299,8 +299,8 @@ impl Machine for ServerMachine {
         let Some(AppendOnly { folder, files }) = guard.as_mut() else { return Ok(()) };
         let mut loader = Loader::new(node, Side::Reload, clock::now());
         match loading::append_only(folder, files, node, &mut loader) {
-            Ok((_, loaded)) => {
-                self.progress.set_loaded(&loaded);
+            Ok(recovered) => {
+                self.progress.set_loaded(&recovered.loaded);
                 Ok(())
             }
             Err(reason) => {

@@ -5,11 +5,12 @@
 
 use config::Param;
 use node::{Loader, Node, Side};
+use persist::aof::Chain;
 use tracing::info;
 
 use crate::clock;
 use crate::increment::Increment;
-use crate::loading;
+use crate::loading::{self, Recovered};
 use crate::machine::{ServerMachine, dump_path};
 use crate::persistence::AppendOnly;
 use crate::snapshot_file::{self, Form};
@@ -24,12 +25,13 @@ pub fn run(node: &Node, machine: &ServerMachine) -> Result<(), String> {
     let mut loader = Loader::new(node, Side::Main, clock::now());
     if is_on {
         let mut append_only = AppendOnly::open(&node.shared.config.read())?;
+        let mut chain = None;
         if append_only.files.is_empty() {
             load_dump(node, machine, &mut loader)?;
         } else {
-            load_append_only(node, machine, &mut loader, &mut append_only)?;
+            chain = load_append_only(node, machine, &mut loader, &mut append_only)?;
         }
-        open_journal(node, machine, &mut loader, &mut append_only)?;
+        open_journal(node, machine, &mut loader, &mut append_only, chain.unwrap_or_default())?;
         *machine.append_only.lock() = Some(append_only);
     } else {
         load_dump(node, machine, &mut loader)?;
@@ -50,21 +52,22 @@ fn load_dump(node: &Node, machine: &ServerMachine, loader: &mut Loader<'_>) -> R
     Ok(())
 }
 
+/// Returns what the next batch has to follow on, if there was one.
 fn load_append_only(
     node: &Node,
     machine: &ServerMachine,
     loader: &mut Loader<'_>,
     append_only: &mut AppendOnly,
-) -> Result<(), String> {
+) -> Result<Option<Chain>, String> {
     let started = clock::now();
     let AppendOnly { folder, files } = append_only;
-    let (commands, loaded) = loading::append_only(folder, files, node, loader)?;
+    let Recovered { commands, loaded, chain } = loading::append_only(folder, files, node, loader)?;
     let (keys, seconds) = (loaded.keys, seconds_since(started));
     machine.progress.set_loaded(&loaded);
     info!(
         "loaded {keys} keys of the append-only file's base and {commands} commands in {seconds:.3} seconds"
     );
-    Ok(())
+    Ok(chain)
 }
 
 /// Opens the increment to go on with. Where there are no files yet, what has been loaded becomes the first base.
@@ -73,6 +76,7 @@ fn open_journal(
     machine: &ServerMachine,
     loader: &mut Loader<'_>,
     append_only: &mut AppendOnly,
+    chain: Chain,
 ) -> Result<(), String> {
     let form = Form::base(&node.shared.config.read());
     let AppendOnly { folder, files } = &mut *append_only;
@@ -89,7 +93,7 @@ fn open_journal(
     let increment = Increment::open(folder.file(&name))?;
     let size = append_only.size();
     machine.progress.set_base_size(size);
-    machine.journal.open(increment, size);
+    machine.journal.open(increment, chain, size);
     Ok(())
 }
 

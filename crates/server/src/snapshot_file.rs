@@ -27,6 +27,8 @@ pub struct Form {
     pub is_rdb: bool,
     /// Whether it is the base of an append-only file.
     pub is_aof_base: bool,
+    /// Whether commands tell when they were written.
+    notes_time: bool,
     compression: bool,
     checksum: bool,
     /// How long to wait behind each key (`rdb-key-save-delay`).
@@ -40,6 +42,7 @@ impl Form {
         Self {
             is_rdb: true,
             is_aof_base: false,
+            notes_time: false,
             compression: config.yes(Param::Rdbcompression),
             checksum: config.yes(Param::Rdbchecksum),
             key_delay: Duration::from_micros(key_delay),
@@ -48,7 +51,12 @@ impl Form {
 
     /// The form of a base of the append-only file.
     pub fn base(config: &Config) -> Self {
-        Self { is_rdb: config.yes(Param::AofUseRdbPreamble), is_aof_base: true, ..Self::dump(config) }
+        Self {
+            is_rdb: config.yes(Param::AofUseRdbPreamble),
+            is_aof_base: true,
+            notes_time: config.yes(Param::AofTimestampEnabled),
+            ..Self::dump(config)
+        }
     }
 }
 
@@ -115,7 +123,7 @@ fn write_pieces(
 
 fn begin(snapshot: &Snapshot, used_memory: usize, form: Form, out: &mut Vec<u8>) -> SnapshotWriter {
     if !form.is_rdb {
-        return SnapshotWriter::commands(snapshot);
+        return SnapshotWriter::commands(snapshot, clock::now().unix, form.notes_time, out);
     }
     let notes = Notes {
         redis_version: engine::REDIS_VERSION,

@@ -105,7 +105,15 @@ pub fn crc64(bytes: &[u8]) -> u64 {
 
 /// CRC-32C (Castagnoli), the checksum of iSCSI, ext4 and most write-ahead logs.
 pub fn crc32c(bytes: &[u8]) -> u32 {
-    crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
+    crc32c_of_more(0, bytes)
+}
+
+/// The CRC-32C of bytes of which the first are known by their checksum only, and `more` follow.
+pub fn crc32c_of_more(checksum: u32, more: &[u8]) -> u32 {
+    // Between two steps the algorithm works with the complement of what it gives out in the end.
+    let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, u64::from(!checksum));
+    digest.update(more);
+    digest.finalize() as u32
 }
 
 const fn crc16_tables() -> [[u16; 256]; 8] {
@@ -184,6 +192,13 @@ mod tests {
             crc.update(head);
             crc.update(tail);
             prop_assert_eq!(crc.value(), crc64(&bytes));
+        }
+
+        #[test]
+        fn crc32c_goes_on_where_it_stopped(bytes in proptest::collection::vec(any::<u8>(), 0..600), cut in 0_usize..600) {
+            let (head, tail) = bytes.split_at(cut.min(bytes.len()));
+            let whole = crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, &bytes) as u32;
+            prop_assert_eq!(crc32c_of_more(crc32c(head), tail), whole);
         }
 
         #[test]

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::batch::Chain;
 use super::reader::{Damage, Reader, Tail};
 use crate::rdb::{Decoder, Error, Item, ReadOptions};
 
@@ -26,6 +27,8 @@ pub type Take<'f> = dyn FnMut(Part<'_>) -> Result<(), String> + 'f;
 pub struct FileReader {
     options: ReadOptions,
     stage: Stage,
+    /// What the first batch follows on.
+    before: Option<Chain>,
     /// Bytes that came and are not read, except in the stage of RDB, whose decoder keeps its own.
     pending: Vec<u8>,
 }
@@ -40,7 +43,21 @@ enum Stage {
 impl FileReader {
     /// A reader at the beginning of a file.
     pub fn new(options: ReadOptions) -> Self {
-        Self { options, stage: Stage::Unknown, pending: Vec::new() }
+        Self { options, stage: Stage::Unknown, before: None, pending: Vec::new() }
+    }
+
+    /// The file's batches follow on those of the file before it.
+    #[must_use]
+    pub fn following(self, before: Option<Chain>) -> Self {
+        Self { before, ..self }
+    }
+
+    /// What the batches of the next file have to follow on; none if there was no batch yet.
+    pub fn chain(&self) -> Option<Chain> {
+        match &self.stage {
+            Stage::Unknown | Stage::Rdb(_) => self.before,
+            Stage::Commands(reader) => reader.chain(),
+        }
     }
 
     /// Takes bytes that were read from the file and hands over all parts that are whole.
@@ -80,7 +97,7 @@ impl FileReader {
                 decoder.feed(&std::mem::take(&mut self.pending));
                 Stage::Rdb(decoder)
             } else {
-                Stage::Commands(Reader::new(0))
+                Stage::Commands(Reader::new(0).following(self.before))
             };
         }
         if let Stage::Rdb(decoder) = &mut self.stage {
@@ -92,7 +109,7 @@ impl FileReader {
                 return Ok(());
             }
             self.pending = decoder.rest().to_vec();
-            self.stage = Stage::Commands(Reader::new(decoder.offset()));
+            self.stage = Stage::Commands(Reader::new(decoder.offset()).following(self.before));
         }
         if let Stage::Commands(reader) = &mut self.stage {
             let consumed =
@@ -107,7 +124,9 @@ fn take_items(decoder: &mut Decoder, take: &mut Take<'_>) -> Result<(), Damage> 
     loop {
         let offset = decoder.offset();
         match decoder.next_item() {
-            Ok(Some(item)) => take(Part::Item(item)).map_err(|reason| Damage { offset, reason })?,
+            Ok(Some(item)) => {
+                take(Part::Item(item)).map_err(|reason| Damage { offset, batch: None, reason })?
+            }
             Ok(None) => return Ok(()),
             Err(error) => return Err(damage(&error)),
         }
@@ -120,7 +139,7 @@ fn damage(error: &Error) -> Damage {
         Some(key) => format!("key '{}': {}", key.escape_ascii(), error.problem),
         None => error.problem.to_string(),
     };
-    Damage { offset: error.offset, reason }
+    Damage { offset: error.offset, batch: None, reason }
 }
 
 #[cfg(test)]

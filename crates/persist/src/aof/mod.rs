@@ -10,8 +10,10 @@
 //! and then replaces the manifest by one that names the two. Until the manifest is replaced the old files are the
 //! truth, and a crash at any step leaves a manifest whose files exist.
 
+mod batch;
 #[cfg(test)]
 mod double;
+mod doubt;
 mod file;
 mod files;
 mod manifest;
@@ -20,6 +22,8 @@ mod storage;
 mod tail;
 mod writer;
 
+pub use batch::Chain;
+pub(crate) use batch::{BATCH_BYTES, Framer};
 pub use file::{FileReader, Part};
 pub use files::{Files, FilesError};
 pub use manifest::{FileKind, Manifest, ManifestEntry, ManifestError};

@@ -1,15 +1,20 @@
 //! The bytes of an increment (or of a base of commands) become commands again.
 //!
-//! A transaction is handed over whole, at its EXEC. Annotation lines (`#...`) are skipped. What the reader has handed
-//! over ends at [`Reader::applied`]; bytes behind it are half a command or half a transaction, and a file that ends
-//! there was cut by a crash. Zeros up to the end of the file are such a tail too: some file systems leave them after a
-//! power cut, where the length of a file was durable and its content was not.
+//! A batch is handed over when its checksum has been found right, a transaction outside of batches at its EXEC. Other annotation
+//! lines (`#...`) are passed over. What the reader has handed over ends at [`Reader::applied`]; what lies behind it is half of
+//! something, and a file that ends there was cut by a crash. Commands that stand in no batch, as Redis writes them, count as
+//! they are, before and behind those in batches.
+//!
+//! From the first thing on that cannot be read nothing is handed over; `doubt.rs` tells how it is known whether a power cut has torn it.
 
 use std::fmt;
 use std::ops::Range;
 
 use resp::{Decoded, Limits, RequestDecoder};
+use stdx::checksum::crc32c;
 
+use super::batch::{Chain, Head};
+use super::doubt::Doubt;
 use super::tail;
 
 /// The longest argument that a file may hold is 4 GiB, far above what a client can send.
@@ -25,13 +30,17 @@ pub type Apply<'f> = dyn FnMut(&[u8], &[Range<usize>]) -> Result<(), String> + '
 pub struct Damage {
     /// Where the bytes begin that cannot be read.
     pub offset: u64,
+    /// The number of the batch they belong to.
+    pub batch: Option<u64>,
     /// What is wrong with them.
     pub reason: String,
 }
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at byte {}: {}", self.offset, self.reason)
+        write!(f, "at byte {}: ", self.offset)?;
+        self.batch.map_or(Ok(()), |number| write!(f, "batch {number}: "))?;
+        f.write_str(&self.reason)
     }
 }
 
@@ -56,9 +65,14 @@ pub struct Reader {
     offset: u64,
     /// Bytes up to which commands were handed over.
     applied: u64,
+    /// The chain of batches at these two places; none before the first batch, which may follow on anything.
+    read_chain: Option<Chain>,
+    applied_chain: Option<Chain>,
+    /// The batch that is being handed over.
+    batch: Option<u64>,
     transaction: Option<Vec<Queued>>,
-    /// Zeros began; nothing else may follow.
-    zeros: bool,
+    /// What cannot be read began; nothing is handed over any more.
+    doubt: Option<Doubt>,
 }
 
 impl Reader {
@@ -67,75 +81,60 @@ impl Reader {
         Self { offset, applied: offset, ..Self::default() }
     }
 
-    /// Reads as many whole commands as `bytes` holds, and returns how many bytes that were. `apply` gets the buffer and
-    /// the ranges of the arguments in it; an error of it is damage.
+    /// The batches follow on those of the file before.
+    #[must_use]
+    pub fn following(mut self, chain: Option<Chain>) -> Self {
+        (self.read_chain, self.applied_chain) = (chain, chain);
+        self
+    }
+
+    /// Reads as much of `bytes` as is whole, and returns how many bytes that were. `apply` gets the buffer and the ranges
+    /// of the arguments in it; an error of it is damage.
     pub fn read(&mut self, bytes: &[u8], apply: &mut Apply<'_>) -> Result<usize, Damage> {
         let mut at = 0;
-        while at < bytes.len() {
-            match bytes[at] {
+        while at < bytes.len() && self.doubt.is_none() {
+            let rest = &bytes[at..];
+            let length = match rest[0] {
                 0 => {
-                    let zeros = bytes[at..].iter().take_while(|&&byte| byte == 0).count();
-                    self.zeros = true;
-                    at += zeros;
-                    self.offset += zeros as u64;
-                    continue;
-                }
-                b'#' if !self.zeros => match self.annotation(&bytes[at..])? {
-                    Some(length) => {
-                        self.advance(&mut at, length);
-                        continue;
-                    }
-                    None => break,
-                },
-                b'*' if !self.zeros => {}
-                byte => return Err(self.damage(format!("a command cannot begin with byte {byte:#04x}"))),
-            }
-            let mut args = std::mem::take(&mut self.args);
-            args.clear();
-            let decoded = self.decoder.decode(&bytes[at..], &LIMITS, &mut args);
-            let consumed = match decoded {
-                Ok(Decoded::Request { consumed }) => consumed,
-                Ok(Decoded::Incomplete { .. }) => {
-                    self.args = args;
+                    self.suspect("zeros stand where a command should begin", None);
                     break;
                 }
-                Ok(_) => return Err(self.damage("an empty command".to_owned())),
-                Err(error) => return Err(self.damage(error.to_string())),
+                b'#' => self.line(rest, apply)?,
+                b'*' => self.command(rest, apply)?,
+                byte => return Err(self.damage(format!("a command cannot begin with byte {byte:#04x}"))),
             };
-            self.take_command(&bytes[at..at + consumed], &args, apply)?;
-            self.args = args;
-            self.advance(&mut at, consumed);
-            if self.transaction.is_none() {
-                self.applied = self.offset;
-            }
+            let Some(length) = length else { break };
+            at += length;
+        }
+        if let Some(doubt) = &mut self.doubt {
+            doubt.look(&bytes[at..]);
+            at = bytes.len();
         }
         Ok(at)
     }
 
-    /// The file has ended; `rest` is what was not read of it. An error if that is not the trace of a crash: whole
-    /// commands behind the place where reading stopped mean that something before them was damaged.
+    /// The file has ended; `rest` is what was not read of it. An error if that is not the trace of a crash.
     pub fn end(&self, rest: &[u8]) -> Result<Tail, Damage> {
-        if tail::holds_commands(rest) {
-            let reason = "a command is broken, and whole commands follow it".to_owned();
-            return Err(self.damage(reason));
+        if let Some(doubt) = &self.doubt {
+            return doubt.end().map(|()| Tail::Torn(self.applied));
         }
-        let is_whole = rest.is_empty() && !self.zeros && self.transaction.is_none();
+        // Half a batch may end with whole commands; how long it was to be is known for sure.
+        let is_batch = line_end(rest).is_some_and(|end| matches!(Head::parse(&rest[..end]), Some(Ok(_))));
+        if !is_batch && tail::holds_commands(rest) {
+            return Err(self.damage("a command is broken, and whole commands follow it".to_owned()));
+        }
+        let is_whole = rest.is_empty() && self.transaction.is_none();
         Ok(if is_whole { Tail::Whole } else { Tail::Torn(self.applied) })
     }
 
-    /// The length of the annotation at the beginning of `bytes`, its end included, if it is all there.
-    fn annotation(&self, bytes: &[u8]) -> Result<Option<usize>, Damage> {
-        let window = &bytes[..bytes.len().min(MAX_ANNOTATION_BYTES)];
-        match window.iter().position(|&byte| byte == b'\n') {
-            Some(end) => Ok(Some(end + 1)),
-            None if window.len() < MAX_ANNOTATION_BYTES => Ok(None),
-            None => Err(self.damage("an annotation line has no end".to_owned())),
-        }
-    }
-
-    /// The end of the last command or transaction that was handed over.
+    /// The end of the last batch, command or transaction that was handed over.
     pub fn applied(&self) -> u64 {
         self.applied
+    }
+
+    /// What the next batch behind that place has to follow on; none if there was no batch.
+    pub fn chain(&self) -> Option<Chain> {
+        self.applied_chain
     }
 
     /// Whether the bytes so far end inside a transaction.
@@ -143,12 +142,131 @@ impl Reader {
         self.transaction.is_some()
     }
 
-    fn advance(&mut self, at: &mut usize, count: usize) {
-        *at += count;
-        self.offset += count as u64;
+    /// Reads an annotation, and the batch behind it if it announces one. Returns its length, if it is all there.
+    fn line(&mut self, rest: &[u8], apply: &mut Apply<'_>) -> Result<Option<usize>, Damage> {
+        let window = &rest[..rest.len().min(MAX_ANNOTATION_BYTES)];
+        let end = line_end(window);
+        if window[..end.unwrap_or(window.len())].contains(&0) {
+            self.suspect("an annotation holds zeros", None);
+            return Ok(None);
+        }
+        let Some(end) = end else {
+            return match window.len() {
+                MAX_ANNOTATION_BYTES => Err(self.damage("an annotation line has no end".to_owned())),
+                _ => Ok(None),
+            };
+        };
+        match Head::parse(&rest[..end]) {
+            None => {
+                self.pass(&rest[..end]);
+                Ok(Some(end))
+            }
+            Some(Err(reason)) => {
+                self.suspect(reason, None);
+                Ok(None)
+            }
+            Some(Ok((head, line))) => self.take_batch(rest, end, head, line, apply),
+        }
+    }
+
+    fn take_batch(
+        &mut self,
+        rest: &[u8],
+        start: usize,
+        head: Head,
+        line: u32,
+        apply: &mut Apply<'_>,
+    ) -> Result<Option<usize>, Damage> {
+        self.batch = Some(head.number);
+        self.check_place(head)?;
+        let end = start.saturating_add(usize::try_from(head.length).unwrap_or(usize::MAX));
+        let Some(commands) = rest.get(start..end) else {
+            self.batch = None;
+            return Ok(None);
+        };
+        if crc32c(commands) != head.content {
+            self.suspect("its content does not have the checksum that its line tells", Some(end));
+            return Ok(None);
+        }
+        self.offset += start as u64;
+        self.take_commands(commands, apply)?;
+        self.read_chain = Some(Chain { number: head.number, link: line });
+        self.batch = None;
+        self.settle();
+        Ok(Some(end))
+    }
+
+    /// A batch must follow on what was read before it.
+    fn check_place(&self, head: Head) -> Result<(), Damage> {
+        if self.transaction.is_some() {
+            return Err(self.damage("it begins inside a transaction".to_owned()));
+        }
+        match self.read_chain {
+            Some(chain) if head.number != chain.number.wrapping_add(1) => {
+                Err(self.damage(format!("it stands where batch {} belongs", chain.number.wrapping_add(1))))
+            }
+            Some(chain) if head.link != chain.link => {
+                Err(self.damage("it does not follow on what stands before it".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands over the commands of a batch.
+    fn take_commands(&mut self, commands: &[u8], apply: &mut Apply<'_>) -> Result<(), Damage> {
+        let mut at = 0;
+        while at < commands.len() {
+            let Some(length) = self.take_next(&commands[at..], apply)? else { break };
+            at += length;
+            self.offset += length as u64;
+        }
+        let is_whole = at == commands.len() && self.transaction.is_none();
+        if is_whole {
+            Ok(())
+        } else {
+            Err(self.damage("it ends inside a command or a transaction".to_owned()))
+        }
+    }
+
+    /// Reads a command that stands in no batch. Returns its length, if it is all there.
+    fn command(&mut self, rest: &[u8], apply: &mut Apply<'_>) -> Result<Option<usize>, Damage> {
+        let length = self.take_next(rest, apply)?;
+        if let Some(length) = length {
+            self.pass(&rest[..length]);
+        }
+        Ok(length)
+    }
+
+    /// Counts in what stands in no batch and has been read.
+    fn pass(&mut self, bytes: &[u8]) {
+        if let Some(chain) = &mut self.read_chain {
+            chain.pass(bytes);
+        }
+        self.offset += bytes.len() as u64;
+        self.settle();
+    }
+
+    /// What has been read has been handed over, unless it is half a transaction.
+    fn settle(&mut self) {
         if self.transaction.is_none() {
             self.applied = self.offset;
+            self.applied_chain = self.read_chain;
         }
+    }
+
+    fn take_next(&mut self, bytes: &[u8], apply: &mut Apply<'_>) -> Result<Option<usize>, Damage> {
+        let mut args = std::mem::take(&mut self.args);
+        args.clear();
+        let result = match self.decoder.decode(bytes, &LIMITS, &mut args) {
+            Ok(Decoded::Request { consumed }) => {
+                self.take_command(&bytes[..consumed], &args, apply).map(|()| Some(consumed))
+            }
+            Ok(Decoded::Incomplete { .. }) => Ok(None),
+            Ok(_) => Err(self.damage("an empty command".to_owned())),
+            Err(error) => Err(self.damage(error.to_string())),
+        };
+        self.args = args;
+        result
     }
 
     fn take_command(
@@ -180,119 +298,22 @@ impl Reader {
     }
 
     fn damage(&self, reason: String) -> Damage {
-        Damage { offset: self.offset, reason }
+        Damage { offset: self.offset, batch: self.batch, reason }
     }
+
+    /// What follows cannot be read. `length` is that of what is in doubt, if it is known.
+    fn suspect(&mut self, reason: &str, length: Option<usize>) {
+        let expected = self.read_chain.map(|chain| chain.number.wrapping_add(1));
+        let damage = Damage { batch: self.batch.or(expected), ..self.damage(reason.to_owned()) };
+        let until = length.map(|length| self.offset + length as u64);
+        self.doubt = Some(Doubt::new(damage, self.offset, until, self.read_chain.is_some()));
+    }
+}
+
+/// Where the first line ends, its end included.
+fn line_end(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|&byte| byte == b'\n').map(|end| end + 1)
 }
 
 #[cfg(test)]
-mod tests {
-    use resp::write_command;
-
-    use super::*;
-
-    fn file() -> Vec<u8> {
-        let mut bytes = Vec::new();
-        write_command(&mut bytes, &["SET", "a", "1"]);
-        bytes.extend_from_slice(b"#TS:1700000000\r\n");
-        write_command(&mut bytes, &["MULTI"]);
-        write_command(&mut bytes, &["SET", "b", "2"]);
-        write_command(&mut bytes, &["SET", "c", "3"]);
-        write_command(&mut bytes, &["EXEC"]);
-        bytes
-    }
-
-    /// The keys set by what a reader hands over, and where it stopped.
-    fn read(bytes: &[u8], piece: usize) -> (String, u64) {
-        let mut reader = Reader::new(0);
-        let mut keys = String::new();
-        let mut pending = Vec::new();
-        for piece in bytes.chunks(piece) {
-            pending.extend_from_slice(piece);
-            let consumed = reader
-                .read(&pending, &mut |buffer, args| {
-                    keys.push_str(&String::from_utf8_lossy(&buffer[args[1].clone()]));
-                    Ok(())
-                })
-                .expect("no damage");
-            pending.drain(..consumed);
-        }
-        (keys, reader.applied())
-    }
-
-    #[test]
-    fn any_way_to_cut_the_file_into_pieces_gives_the_same() {
-        let file = file();
-        for piece in 1..=file.len() {
-            assert_eq!(read(&file, piece), ("abc".to_owned(), file.len() as u64), "pieces of {piece}");
-        }
-    }
-
-    #[test]
-    fn a_torn_file_gives_whole_commands_and_whole_transactions() {
-        let file = file();
-        for end in 0..file.len() {
-            let (keys, applied) = read(&file[..end], 7);
-            assert!(keys.is_empty() || keys == "a", "half a transaction is not applied");
-            assert!(applied <= end as u64);
-        }
-    }
-
-    #[test]
-    fn damage_is_told_with_its_place() {
-        let mut file = file();
-        let place = file.len() as u64;
-        file.extend_from_slice(b"garbage");
-        let error = Reader::new(0).read(&file, &mut |_, _| Ok(())).expect_err("no command");
-        assert_eq!(error.offset, place);
-        let error = Reader::new(0).read(&file, &mut |_, _| Err("unknown".to_owned())).expect_err("refused");
-        assert_eq!((error.offset, error.reason.as_str()), (0, "unknown"));
-    }
-
-    /// How a file ends that is read in pieces of 10 bytes.
-    fn end(bytes: &[u8]) -> Result<Tail, Damage> {
-        let mut reader = Reader::new(0);
-        let mut pending = Vec::new();
-        for piece in bytes.chunks(10) {
-            pending.extend_from_slice(piece);
-            let consumed = reader.read(&pending, &mut |_, _| Ok(()))?;
-            pending.drain(..consumed);
-        }
-        reader.end(&pending)
-    }
-
-    #[test]
-    fn zeros_at_the_end_are_a_torn_tail_and_zeros_before_more_are_damage() {
-        let mut file = file();
-        let whole = file.len() as u64;
-        assert_eq!(end(&file), Ok(Tail::Whole));
-        file.extend_from_slice(&[0; 100]);
-        assert_eq!(end(&file), Ok(Tail::Torn(whole)));
-        file.extend_from_slice(&self::file());
-        assert_eq!(end(&file).expect_err("zeros inside").offset, whole + 100);
-    }
-
-    #[test]
-    fn every_torn_tail_is_known_as_one() {
-        let file = file();
-        for length in 1..file.len() {
-            let torn = end(&file[..length]).expect("torn, not damaged");
-            assert!(torn == Tail::Whole || matches!(torn, Tail::Torn(whole) if whole < length as u64));
-        }
-    }
-
-    #[test]
-    fn a_length_that_swallows_what_follows_is_damage() {
-        let file = String::from_utf8(file()).expect("ASCII").replacen("$1\r\n1", "$999\r\n1", 1);
-        let error = end(file.as_bytes()).expect_err("damaged");
-        assert_eq!(error.to_string(), "at byte 0: a command is broken, and whole commands follow it");
-    }
-
-    #[test]
-    fn a_transaction_that_was_discarded_never_happened() {
-        let mut bytes = Vec::new();
-        for command in [&["MULTI"][..], &["SET", "a", "1"], &["DISCARD"], &["SET", "b", "1"]] {
-            write_command(&mut bytes, command);
-        }
-        assert_eq!(read(&bytes, 9), ("b".to_owned(), bytes.len() as u64));
-    }
-}
+mod tests;

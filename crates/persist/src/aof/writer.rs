@@ -1,4 +1,4 @@
-//! Effects in the order of the log become the bytes of an increment.
+//! Effects in the order of the log become the bytes of an increment, in batches that can be checked.
 //!
 //! The writer knows which database the reader of the file has selected, and holds a unit back until it knows whether
 //! it has more than one command (several effects, or one that takes several); then it stands between MULTI and EXEC, so
@@ -10,6 +10,11 @@ use resp::write_command;
 use stdx::number::{parse_i64, write_i64};
 use stdx::time::UnixMs;
 
+use super::batch::{BATCH_BYTES, Chain, Framer};
+
+/// Buffers that grew beyond this many bytes are given back.
+const KEPT_BYTES: usize = 1 << 20;
+
 /// See the module's text.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -19,14 +24,17 @@ pub struct Writer {
     commands: usize,
     /// The commands of the unit, SELECTs included.
     pending: Vec<u8>,
+    /// Whole units: the commands of the batch at hand.
+    batch: Vec<u8>,
+    framer: Framer,
     /// The last second that was noted.
     noted_s: i64,
 }
 
 impl Writer {
-    /// A writer at the beginning of a file.
-    pub fn new() -> Self {
-        Self::default()
+    /// A writer at the beginning of a file, or behind the batches of one.
+    pub fn new(chain: Chain) -> Self {
+        Self { framer: Framer::following(chain), ..Self::default() }
     }
 
     /// Notes the time of what follows in an annotation, as Redis does for recovery to a point in time, once a second.
@@ -34,24 +42,28 @@ impl Writer {
         let second = now.0 / 1000;
         if second > self.noted_s {
             self.noted_s = second;
-            out.extend_from_slice(b"#TS:");
-            write_i64(out, second);
-            out.extend_from_slice(b"\r\n");
+            self.framer.annotate_time(now, out);
         }
     }
 
-    /// Adds the effects of a run, which ends with a whole unit.
-    pub fn push_all(&mut self, run: &Run, out: &mut Vec<u8>) {
-        run.iter().for_each(|(record, text)| self.push(record, text, out));
-        self.finish_unit(out);
+    /// Adds the effects of a run, which ends with a whole unit. It is `now`, and so many bytes of the file are on disk.
+    pub fn push_all(&mut self, run: &Run, now: UnixMs, synced: u64, out: &mut Vec<u8>) {
+        for (record, text) in run.iter() {
+            if self.unit != Some(record.unit) {
+                self.finish_unit();
+                if self.batch.len() >= BATCH_BYTES {
+                    self.finish_batch(now, synced, out);
+                }
+            }
+            self.push(record, text);
+        }
+        self.finish_unit();
+        self.finish_batch(now, synced, out);
     }
 
-    /// Adds an effect. The bytes of the unit before it are appended to `out` if this one begins another.
-    fn push(&mut self, record: Record, text: &[u8], out: &mut Vec<u8>) {
-        if self.unit != Some(record.unit) {
-            self.finish_unit(out);
-            self.unit = Some(record.unit);
-        }
+    /// Adds an effect. If it begins another unit, the one before is finished.
+    fn push(&mut self, record: Record, text: &[u8]) {
+        self.unit = Some(record.unit);
         if self.selected != Some(record.database) {
             let mut number = Vec::new();
             write_i64(&mut number, record.database.0.into());
@@ -62,24 +74,33 @@ impl Writer {
         self.commands += commands(text);
     }
 
-    /// Appends the last unit, which is complete.
-    fn finish_unit(&mut self, out: &mut Vec<u8>) {
+    /// The last unit is complete.
+    fn finish_unit(&mut self) {
         if self.commands > 1 {
-            write_command(out, &[b"MULTI"]);
-            out.extend_from_slice(&self.pending);
-            write_command(out, &[b"EXEC"]);
+            write_command(&mut self.batch, &[b"MULTI"]);
+            self.batch.extend_from_slice(&self.pending);
+            write_command(&mut self.batch, &[b"EXEC"]);
         } else {
-            out.extend_from_slice(&self.pending);
+            self.batch.extend_from_slice(&self.pending);
         }
         self.pending.clear();
         self.commands = 0;
         self.unit = None;
     }
 
-    /// A new file begins: its reader has selected nothing.
+    fn finish_batch(&mut self, now: UnixMs, synced: u64, out: &mut Vec<u8>) {
+        if !self.batch.is_empty() {
+            self.framer.frame(&self.batch, now, synced, out);
+        }
+        self.batch.clear();
+        self.batch.shrink_to(KEPT_BYTES);
+        self.pending.shrink_to(KEPT_BYTES);
+    }
+
+    /// A new file begins: its reader has selected nothing, but the chain of batches goes on.
     pub fn restart(&mut self) {
         debug_assert!(self.pending.is_empty(), "a unit does not span two files");
-        *self = Self::default();
+        *self = Self::new(self.framer.chain());
     }
 }
 
@@ -103,10 +124,22 @@ mod tests {
     use super::*;
     use crate::encode_effect;
 
+    /// What a writer makes of effects, each with its unit, database and text, at the time 9, when 7 bytes were synced.
+    fn written(effects: &[(u64, u16, &str)]) -> Vec<u8> {
+        let mut run = Run::default();
+        for &(unit, database, text) in effects {
+            run.bytes.extend_from_slice(text.as_bytes());
+            run.records.push(Record { unit, database: DbIndex(database), end: run.bytes.len() });
+        }
+        let mut out = Vec::new();
+        Writer::default().push_all(&run, UnixMs(9), 7, &mut out);
+        out
+    }
+
     fn words(out: &[u8]) -> String {
         let text = String::from_utf8_lossy(out);
         text.split("\r\n")
-            .filter(|line| !line.starts_with(['*', '$']))
+            .filter(|line| !line.starts_with(['*', '$', '#']))
             .collect::<Vec<_>>()
             .join(" ")
             .trim()
@@ -115,19 +148,21 @@ mod tests {
 
     #[test]
     fn units_of_several_effects_are_transactions_and_databases_are_selected() {
-        let mut writer = Writer::new();
-        let mut out = Vec::new();
-        let mut push = |writer: &mut Writer, unit, database, text: &str| {
-            let record = Record { unit, database: DbIndex(database), end: 0 };
-            writer.push(record, format!("{text}\r\n").as_bytes(), &mut out);
-        };
-        push(&mut writer, 1, 0, "a");
-        push(&mut writer, 2, 0, "b");
-        push(&mut writer, 2, 3, "c");
-        push(&mut writer, 3, 3, "d");
-        writer.finish_unit(&mut out);
+        let out = written(&[(1, 0, "a\r\n"), (2, 0, "b\r\n"), (2, 3, "c\r\n"), (3, 3, "d\r\n")]);
         assert_eq!(words(&out), "SELECT 0 a MULTI b SELECT 3 c EXEC d");
     }
+
+    #[test]
+    fn a_batch_ends_with_a_unit() {
+        let long = "x".repeat(BATCH_BYTES);
+        let out =
+            written(&[(1, 0, "a\r\n"), (1, 0, &long), (1, 0, "b\r\n"), (2, 0, "c\r\n"), (3, 0, "d\r\n")]);
+        let text = String::from_utf8(out).expect("ASCII");
+        let batches: Vec<&str> = text.split("#BATCH:").skip(1).collect();
+        assert!(batches[0].starts_with("1 9 7 ") && batches[0].ends_with("EXEC\r\n"));
+        assert!(batches[1].starts_with("2 9 7 6 ") && batches[1].ends_with("c\r\nd\r\n"));
+    }
+
     #[test]
     fn an_effect_of_several_commands_is_a_transaction() {
         let settings =
@@ -144,19 +179,16 @@ mod tests {
             ),
             (Effect::SetValue { key: b"key", value: string, expiry: None }, "SELECT 0 SET key v"),
         ] {
-            let (mut text, mut out) = (Vec::new(), Vec::new());
+            let mut text = Vec::new();
             encode_effect(&effect, &mut text);
-            let mut writer = Writer::new();
-            let end = text.len();
-            writer.push(Record { unit: 0, database: DbIndex(0), end }, &text, &mut out);
-            writer.finish_unit(&mut out);
+            let out = written(&[(0, 0, std::str::from_utf8(&text).expect("ASCII"))]);
             assert_eq!(words(&out), expected);
         }
     }
 
     #[test]
     fn times_are_noted_once_a_second_and_first_in_each_file() {
-        let (mut writer, mut out) = (Writer::new(), Vec::new());
+        let (mut writer, mut out) = (Writer::default(), Vec::new());
         for ms in [5000, 5999, 6000, 4000] {
             writer.note_time(UnixMs(ms), &mut out);
         }

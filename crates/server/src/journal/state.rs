@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) encoded: LogPosition,
     pub(super) written: LogPosition,
     pub(super) synced: LogPosition,
+    /// How much of the increment is on disk.
+    pub(super) synced_bytes: u64,
     pub(super) last_sync_ns: u64,
     /// Between a snapshot and the first write behind it.
     pub(super) is_switching: bool,
@@ -40,7 +42,8 @@ impl State {
             notes_times: false,
             increment: None,
             taken: Run::default(),
-            writer: Writer::new(),
+            writer: Writer::default(),
+            synced_bytes: 0,
             buffer: Vec::new(),
             encoded: LogPosition(0),
             written: LogPosition(0),
@@ -60,11 +63,12 @@ impl State {
     /// Encodes what the log holds, behind what could not be written.
     pub(super) fn encode(&mut self, log: &Log) {
         self.encoded = log.take(&mut self.taken);
-        if self.increment.is_some() {
-            if self.notes_times && !self.taken.is_empty() {
-                self.writer.note_time(now().unix, &mut self.buffer);
+        if self.increment.is_some() && !self.taken.is_empty() {
+            let now = now().unix;
+            if self.notes_times {
+                self.writer.note_time(now, &mut self.buffer);
             }
-            self.writer.push_all(&self.taken, &mut self.buffer);
+            self.writer.push_all(&self.taken, now, self.synced_bytes, &mut self.buffer);
         }
         self.taken.clear();
     }

@@ -31,7 +31,7 @@ impl World {
         let shared = Shared::new(keyspace, Config::default(), Identity::default(), 1, monotonic_ns);
         let journal = Journal::new(vec![Arc::new(Mailbox::new(|| ()))]);
         journal.configure(policy, false);
-        journal.open(open(path), 0);
+        journal.open(open(path), Chain::default(), 0);
         Self { shared, journal, folder: tempfile::tempdir().expect("a temporary folder") }
     }
 

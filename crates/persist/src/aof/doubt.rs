@@ -1,0 +1,108 @@
+//! Something in a file cannot be read: did a power cut tear it, or was it damaged later?
+//!
+//! Only what was not on disk yet can be torn, and of that a power cut leaves whole sectors of zeros where the content had not
+//! arrived; the sectors behind them may be there. So what cannot be read is torn if zeros reach up to the end of the file, or
+//! if it has a sector of nothing but zeros and no batch behind it says that this part of the file was on disk. All else is
+//! damage: bytes have changed that somebody may have been told were safe, and they must not be dropped silently.
+
+use super::batch::{Head, MAX_HEAD_BYTES};
+use super::reader::Damage;
+
+/// What a disk writes as a whole, at least.
+const SECTOR_BYTES: u64 = 512;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    /// What to say if it is damage.
+    damage: Damage,
+    /// Where it begins.
+    from: u64,
+    /// Where it ends at the latest.
+    until: u64,
+    /// Whether the file has batches, so that it is known what was on disk.
+    has_batches: bool,
+    /// The place of the next byte.
+    at: u64,
+    only_zeros: bool,
+    /// Of the sector at hand, as far as it lies behind `from`.
+    sector_is_zero: bool,
+    has_hole: bool,
+    /// Whether a batch behind it says that it was on disk.
+    was_synced: bool,
+    /// The beginning of the line at hand.
+    line: Vec<u8>,
+}
+
+impl Doubt {
+    /// The bytes from some place on cannot be read, and will be shown. `until` is where a new batch may begin, if that is known.
+    pub(super) fn new(damage: Damage, from: u64, until: Option<u64>, has_batches: bool) -> Self {
+        Self {
+            damage,
+            from,
+            until: until.unwrap_or(u64::MAX),
+            has_batches,
+            at: from,
+            only_zeros: true,
+            sector_is_zero: true,
+            has_hole: false,
+            was_synced: false,
+            line: Vec::new(),
+        }
+    }
+
+    /// Sees what follows.
+    pub(super) fn look(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.look_for_hole(byte);
+            self.look_for_batch(byte);
+            self.at += 1;
+        }
+    }
+
+    /// The file has ended. Nothing: it was torn.
+    pub(super) fn end(&self) -> Result<(), Damage> {
+        let ends_in_hole = self.sector_is_zero && self.at > self.from && self.sector_start() < self.until;
+        let was_torn = self.has_batches && (self.has_hole || ends_in_hole) && !self.was_synced;
+        if self.only_zeros || was_torn { Ok(()) } else { Err(self.damage.clone()) }
+    }
+
+    fn look_for_hole(&mut self, byte: u8) {
+        if self.at.is_multiple_of(SECTOR_BYTES) {
+            self.has_hole |= self.sector_is_zero && self.at > self.from && self.sector_start() < self.until;
+            self.sector_is_zero = true;
+        }
+        self.only_zeros &= byte == 0;
+        self.sector_is_zero &= byte == 0;
+    }
+
+    /// Where the sector of the last byte that was seen begins.
+    fn sector_start(&self) -> u64 {
+        let last = self.at.saturating_sub(1);
+        (last - last % SECTOR_BYTES).max(self.from)
+    }
+
+    /// The line of a batch may begin behind any line end and behind any hole.
+    fn look_for_batch(&mut self, byte: u8) {
+        if byte == 0 {
+            self.line.clear();
+            return;
+        }
+        if self.line.len() < MAX_HEAD_BYTES {
+            self.line.push(byte);
+        }
+        if byte != b'\n' {
+            return;
+        }
+        let start = self.at + 1 - self.line.len() as u64;
+        // What is in doubt may begin with a line that is sound itself.
+        if start > self.from
+            && let Some(Ok((head, _))) = Head::parse(&self.line)
+        {
+            self.has_batches = true;
+            self.was_synced |= head.synced > self.from;
+            self.until = self.until.min(start);
+        }
+        self.line.clear();
+    }
+}

@@ -1,0 +1,260 @@
+//! Files with and without batches, whole, torn and damaged.
+
+use resp::write_command;
+use stdx::time::UnixMs;
+
+use super::super::batch::Framer;
+use super::*;
+
+fn file() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_command(&mut bytes, &["SET", "a", "1"]);
+    bytes.extend_from_slice(b"#TS:1700000000\r\n");
+    write_command(&mut bytes, &["MULTI"]);
+    write_command(&mut bytes, &["SET", "b", "2"]);
+    write_command(&mut bytes, &["SET", "c", "3"]);
+    write_command(&mut bytes, &["EXEC"]);
+    bytes
+}
+
+/// The keys set by what a reader hands over, and where it stopped.
+fn read(bytes: &[u8], piece: usize) -> (String, u64) {
+    let mut reader = Reader::new(0);
+    let mut keys = String::new();
+    let mut pending = Vec::new();
+    for piece in bytes.chunks(piece) {
+        pending.extend_from_slice(piece);
+        let consumed = reader
+            .read(&pending, &mut |buffer, args| {
+                keys.push_str(&String::from_utf8_lossy(&buffer[args[1].clone()]));
+                Ok(())
+            })
+            .expect("no damage");
+        pending.drain(..consumed);
+    }
+    (keys, reader.applied())
+}
+
+#[test]
+fn any_way_to_cut_the_file_into_pieces_gives_the_same() {
+    let file = file();
+    for piece in 1..=file.len() {
+        assert_eq!(read(&file, piece), ("abc".to_owned(), file.len() as u64), "pieces of {piece}");
+    }
+}
+
+#[test]
+fn a_torn_file_gives_whole_commands_and_whole_transactions() {
+    let file = file();
+    for end in 0..file.len() {
+        let (keys, applied) = read(&file[..end], 7);
+        assert!(keys.is_empty() || keys == "a", "half a transaction is not applied");
+        assert!(applied <= end as u64);
+    }
+}
+
+#[test]
+fn damage_is_told_with_its_place() {
+    let mut file = file();
+    let place = file.len() as u64;
+    file.extend_from_slice(b"garbage");
+    let error = Reader::new(0).read(&file, &mut |_, _| Ok(())).expect_err("no command");
+    assert_eq!(error.offset, place);
+    let error = Reader::new(0).read(&file, &mut |_, _| Err("unknown".to_owned())).expect_err("refused");
+    assert_eq!((error.offset, error.reason.as_str()), (0, "unknown"));
+}
+
+/// How a file ends that is read in pieces of 10 bytes.
+fn end(bytes: &[u8]) -> Result<Tail, Damage> {
+    let mut reader = Reader::new(0);
+    let mut pending = Vec::new();
+    for piece in bytes.chunks(10) {
+        pending.extend_from_slice(piece);
+        let consumed = reader.read(&pending, &mut |_, _| Ok(()))?;
+        pending.drain(..consumed);
+    }
+    reader.end(&pending)
+}
+
+#[test]
+fn zeros_at_the_end_are_a_torn_tail_and_zeros_before_more_are_damage() {
+    let mut file = file();
+    let whole = file.len() as u64;
+    assert_eq!(end(&file), Ok(Tail::Whole));
+    file.extend_from_slice(&[0; 100]);
+    assert_eq!(end(&file), Ok(Tail::Torn(whole)));
+    file.extend_from_slice(&self::file());
+    assert_eq!(end(&file).expect_err("zeros inside").offset, whole);
+}
+
+#[test]
+fn every_torn_tail_is_known_as_one() {
+    let file = file();
+    for length in 1..file.len() {
+        let torn = end(&file[..length]).expect("torn, not damaged");
+        assert!(torn == Tail::Whole || matches!(torn, Tail::Torn(whole) if whole < length as u64));
+    }
+}
+
+#[test]
+fn a_length_that_swallows_what_follows_is_damage() {
+    let file = String::from_utf8(file()).expect("ASCII").replacen("$1\r\n1", "$999\r\n1", 1);
+    let error = end(file.as_bytes()).expect_err("damaged");
+    assert_eq!(error.to_string(), "at byte 0: a command is broken, and whole commands follow it");
+}
+
+#[test]
+fn a_transaction_that_was_discarded_never_happened() {
+    let mut bytes = Vec::new();
+    for command in [&["MULTI"][..], &["SET", "a", "1"], &["DISCARD"], &["SET", "b", "1"]] {
+        write_command(&mut bytes, command);
+    }
+    assert_eq!(read(&bytes, 9), ("b".to_owned(), bytes.len() as u64));
+}
+
+/// Three batches behind a time and a command of Redis, as they come into a file of which so many bytes were synced before
+/// each: keys `b`, `c` and `d`, `e`, and a long `f`.
+fn batches(synced: [u64; 3]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_command(&mut bytes, &["SET", "a", "1"]);
+    let mut framer = Framer::following(Chain { number: 6, link: 5 });
+    let long = "x".repeat(1500);
+    for (synced, units) in
+        synced.into_iter().zip([&[("b", "1")][..], &[("c", "2"), ("d", &long)], &[("e", "1"), ("f", &long)]])
+    {
+        framer.annotate_time(UnixMs(5000), &mut bytes);
+        let mut commands = Vec::new();
+        if units.len() > 1 {
+            write_command(&mut commands, &["MULTI"]);
+        }
+        for (key, value) in units {
+            write_command(&mut commands, &["SET", key, value]);
+        }
+        if units.len() > 1 {
+            write_command(&mut commands, &["EXEC"]);
+        }
+        framer.frame(&commands, UnixMs(5001), synced, &mut bytes);
+    }
+    bytes
+}
+
+/// The keys that are handed over, and how the file ends, in pieces of some bytes.
+fn keys_and_end(bytes: &[u8], piece: usize) -> (String, Result<Tail, Damage>) {
+    let mut reader = Reader::new(0);
+    let (mut keys, mut pending) = (String::new(), Vec::new());
+    for piece in bytes.chunks(piece) {
+        pending.extend_from_slice(piece);
+        let read = reader.read(&pending, &mut |buffer, args| {
+            keys.push_str(&String::from_utf8_lossy(&buffer[args[1].clone()]));
+            Ok(())
+        });
+        match read {
+            Ok(consumed) => drop(pending.drain(..consumed)),
+            Err(damage) => return (keys, Err(damage)),
+        }
+    }
+    let end = reader.end(&pending);
+    (keys, end)
+}
+
+#[test]
+fn batches_come_back_whole_however_the_file_is_cut() {
+    let bytes = batches([0; 3]);
+    for end in 0..=bytes.len() {
+        let (keys, tail) = keys_and_end(&bytes[..end], 100);
+        assert!(["", "a", "ab", "abcd", "abcdef"].contains(&&*keys), "{end}: {keys}");
+        match tail.expect("torn, not damaged") {
+            Tail::Whole => {}
+            Tail::Torn(kept) => {
+                let (again, tail) = keys_and_end(&bytes[..kept as usize], 1000);
+                assert_eq!((again, tail), (keys, Ok(Tail::Whole)), "{end}");
+            }
+        }
+    }
+    assert_eq!(keys_and_end(&bytes, bytes.len()), ("abcdef".to_owned(), Ok(Tail::Whole)));
+}
+
+#[test]
+fn no_changed_bit_gives_a_wrong_value_or_costs_a_whole_batch() {
+    let bytes = batches([0, 30, 120]);
+    let first = bytes.iter().position(|&byte| byte == b'#').expect("batches begin with a time");
+    for bit in 8 * first..8 * bytes.len() {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        let (keys, end) = keys_and_end(&changed, 997);
+        // What names a batch may be damaged so that it looks like a comment; then the last batch counts without being checked.
+        let is_right = end.is_err() || (keys == "abcdef" && end == Ok(Tail::Whole));
+        assert!(is_right && "abcdef".starts_with(&keys), "bit {bit}: {keys}, {end:?}");
+    }
+}
+
+#[test]
+fn damage_is_told_with_its_batch() {
+    let bytes = batches([0; 3]);
+    let place =
+        |text: &[u8]| bytes.windows(text.len()).position(|window| window == text).expect("it is there");
+    for (text, changed, told) in [
+        (
+            &b"SET\r\n$1\r\nc"[..],
+            &b"SET\r\n$1\r\nC"[..],
+            "batch 8: its content does not have the checksum that its line tells",
+        ),
+        (b"#BATCH:8", b"#BATCH:9", "batch 8: its line is damaged"),
+        (b"\n#BATCH:8", b"\n#batch:8", "batch 9: it stands where batch 8 belongs"),
+        (b"#TS:5", b"#TS:6", "batch 7: it does not follow on what stands before it"),
+    ] {
+        let at = place(text);
+        let damaged = [&bytes[..at], changed, &bytes[at + text.len()..]].concat();
+        let mut reader = Reader::new(0).following(Some(Chain { number: 6, link: 5 }));
+        // As if the command before the first batch had been there when it was written.
+        let mut damaged = damaged.as_slice();
+        damaged = &damaged[place(b"#TS")..];
+        let mut ignore = |_: &[u8], _: &[Range<usize>]| Ok(());
+        let error = reader.read(damaged, &mut ignore).and_then(|_| reader.end(b"")).expect_err("damaged");
+        assert!(error.to_string().ends_with(told), "{error}");
+    }
+}
+
+/// Loses what stands in sectors.
+fn without(bytes: &[u8], sectors: Range<usize>) -> Vec<u8> {
+    let mut left = bytes.to_vec();
+    let end = left.len().min(512 * sectors.end);
+    left[512 * sectors.start..end].fill(0);
+    left
+}
+
+#[test]
+fn sectors_that_never_came_to_the_disk_are_torn_unless_they_had_been_synced() {
+    let bytes = batches([0; 3]);
+    for sector in 0..bytes.len().div_ceil(512) {
+        let (keys, end) = keys_and_end(&without(&bytes, sector..sector + 1), 100);
+        let Ok(Tail::Torn(kept)) = end else { panic!("sector {sector}: {end:?}") };
+        assert_eq!(keys_and_end(&bytes[..kept as usize], 100), (keys.clone(), Ok(Tail::Whole)));
+        let expected = ["", "ab", "ab", "ab", "abcd", "abcd", "abcd"];
+        assert_eq!(keys, expected[sector], "sector {sector}");
+    }
+    // The third batch says that the first two were on disk when it was written.
+    let bytes = batches([0, 0, 1700]);
+    for (sector, keys) in [(0, ""), (1, "ab")] {
+        let (seen, end) = keys_and_end(&without(&bytes, sector..sector + 1), 100);
+        assert!(end.is_err() && seen == keys, "sector {sector}: {seen}, {end:?}");
+    }
+}
+
+#[test]
+fn redis_may_go_on_where_batches_end_and_batches_where_redis_ends() {
+    let mut bytes = batches([0; 3]);
+    write_command(&mut bytes, &["SET", "g", "1"]);
+    let mut reader = Reader::new(0);
+    let mut ignore = |_: &[u8], _: &[Range<usize>]| Ok(());
+    assert_eq!(reader.read(&bytes, &mut ignore), Ok(bytes.len()));
+    let mut framer = Framer::following(reader.chain().expect("there are batches"));
+    let mut commands = Vec::new();
+    write_command(&mut commands, &["SET", "h", "1"]);
+    framer.frame(&commands, UnixMs(6000), 0, &mut bytes);
+    assert_eq!(keys_and_end(&bytes, 100), ("abcdefgh".to_owned(), Ok(Tail::Whole)));
+    // What Redis has written is checked from then on.
+    let at = bytes.windows(3).position(|window| window == b"\ng\r").expect("it is there");
+    bytes[at + 1] = b'G';
+    assert_eq!(keys_and_end(&bytes, 100).1.expect_err("damaged").batch, Some(10));
+}
