@@ -23,9 +23,16 @@ fn a_damaged_file_stops_the_start_with_one_line_and_stays_as_it_is() {
     for (options, file, from, to, said) in [
         (APPENDING, base, &b"some-value"[..], &b"some-vAlue"[..], "the checksum is"),
         (APPENDING, base, b"REDIS00", b"REDIS99", "RDB version"),
-        (APPENDING, increment, b"$5\r\nfirst", b"$9\r\nfirst", "at byte"),
-        (APPENDING, increment, b"*3\r\n$3\r\nSET\r\n$6", b"x3\r\n$3\r\nSET\r\n$6", "at byte"),
-        (APPENDING, increment, b"SET\r\n$6", b"SAT\r\n$6", "the command 'SAT' is refused"),
+        (
+            APPENDING,
+            increment,
+            b"$5\r\nfirst",
+            b"$9\r\nfirst",
+            "at byte 0: batch 2: its content does not have",
+        ),
+        (APPENDING, increment, b"SET\r\n$6", b"SET\r\n&6", "batch 3: its content does not have"),
+        (APPENDING, increment, b"#BATCH:2 ", b"#BATCH:3 ", "at byte 0: its line is damaged"),
+        (APPENDING, increment, b"\n#BATCH:3", b"\n!BATCH:3", "a command cannot begin with byte 0x21"),
         (APPENDING, manifest, b" seq ", b" sec ", "line 1"),
         (SNAPSHOTS, "dump.rdb", b"second", b"secOnd", "the checksum is"),
         (SNAPSHOTS, "dump.rdb", b"REDIS", b"READS", "at byte 0"),
@@ -131,6 +138,94 @@ fn a_torn_end_is_cut_only_where_nothing_follows_and_only_if_that_is_allowed() {
         let kept = folder.path().join(format!("{INCREMENT}.torn-27"));
         assert_eq!(std::fs::read(kept).expect("what was cut is kept"), torn);
     }
+}
+
+/// Makes an increment of three batches: a key, a transaction, and a long value. Returns its bytes.
+fn make_batches(folder: &Path) -> Vec<u8> {
+    let server = Server::start(folder, APPENDING);
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    for command in ["MULTI", "SET b 1", "SET c 1", "EXEC"] {
+        must(&mut client, command);
+    }
+    must(&mut client, &format!("SET d {}", "x".repeat(2000)));
+    server.kill();
+    std::fs::read(folder.join(INCREMENT)).expect("it is there")
+}
+
+/// The keys that a server finds when it starts with this increment.
+fn keys_of(folder: &Path, increment: &[u8]) -> Vec<String> {
+    std::fs::write(folder.join(INCREMENT), increment).expect("the file can be written");
+    let (_server, mut client) = Server::start(folder, APPENDING).connect_and_keep();
+    let mut keys: Vec<String> =
+        must(&mut client, "KEYS *").elements().expect("an array").iter().map(text).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn a_torn_batch_is_cut_and_kept_and_no_transaction_is_applied_by_half() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let bytes = make_batches(folder);
+    let place =
+        |text: &[u8]| bytes.windows(text.len()).position(|window| window == text).expect("it is there");
+    let (second, third) = (place(b"#BATCH:2"), place(b"#BATCH:3"));
+    for (end, keys, kept) in [
+        (second + 30, &["a"][..], second),
+        (place(b"EXEC"), &["a"], second),
+        (third, &["a", "b", "c"], third),
+        (third + 500, &["a", "b", "c"], third),
+        (bytes.len() - 1, &["a", "b", "c"], third),
+        (bytes.len(), &["a", "b", "c", "d"], bytes.len()),
+    ] {
+        assert_eq!(keys_of(folder, &bytes[..end]), keys, "cut at {end}");
+        let left = std::fs::read(folder.join(INCREMENT)).expect("it is there");
+        assert!(left == bytes[..kept], "cut at {end}");
+        let torn = folder.join(format!("{INCREMENT}.torn-{kept}"));
+        assert_eq!(
+            std::fs::read(&torn).ok(),
+            (kept < end).then(|| bytes[kept..end].to_vec()),
+            "cut at {end}"
+        );
+        // It is in the way of no later start.
+        let _ = std::fs::remove_file(torn);
+    }
+    // A sector of the last batch that never came to the disk.
+    let sector = bytes.len() / 512 * 512 - 512;
+    assert!(sector > third + 100, "the last batch has whole sectors");
+    let torn = [&bytes[..sector], &[0; 512], &bytes[sector + 512..]].concat();
+    assert_eq!(keys_of(folder, &torn), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_batch_in_which_anything_has_changed_stops_the_start_and_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bytes = make_batches(folder.path());
+    let place =
+        |text: &[u8]| bytes.windows(text.len()).position(|window| window == text).expect("it is there");
+    let third = place(b"#BATCH:3");
+    for (at, change, said) in [
+        (third + 1500, 1, "batch 3: its content does not have the checksum that its line tells"),
+        (third + 10, 1, "batch 3: its line is damaged"),
+        (place(b"EXEC"), 0x20, "batch 2: its content does not have the checksum that its line tells"),
+    ] {
+        let mut changed = bytes.clone();
+        changed[at] ^= change;
+        std::fs::write(folder.path().join(INCREMENT), &changed).expect("the file can be written");
+        let start = if at >= third { third } else { place(b"#BATCH:2") };
+        check_refused(
+            folder.path(),
+            &[],
+            &[&format!("{INCREMENT}: at byte {start}: {said}"), "or cut it at byte"],
+        );
+    }
+    // A batch that is missing.
+    let second = place(b"#BATCH:2");
+    std::fs::write(folder.path().join(INCREMENT), [&bytes[..second], &bytes[third..]].concat())
+        .expect("the file can be written");
+    let said = format!("at byte {second}: batch 3: it stands where batch 2 belongs");
+    check_refused(folder.path(), &[], &[&said]);
 }
 
 /// What stands in the place of a file.
