@@ -61,6 +61,10 @@ pub struct PersistenceFigures {
     pub aof_base_size: u64,
     /// Bytes that are not written yet.
     pub aof_buffered: u64,
+    /// Writes and syncs of the append-only file that have failed since the start.
+    pub aof_write_failures: u64,
+    /// How long the oldest change that is not on disk has been waiting.
+    pub aof_unsynced_ms: u64,
     /// Seconds of the last rewrite; -1 = none.
     pub aof_rewrite_seconds: i64,
     /// Seconds since the rewrite in progress began; -1 = none is.

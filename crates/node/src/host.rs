@@ -194,6 +194,10 @@ impl Host for Node {
         if access.is_exclusive() {
             return Err("DEBUG LOADAOF cannot be run inside a transaction".to_owned());
         }
+        let figures = self.machine.persistence();
+        if figures.aof_enabled && !figures.aof_write_ok {
+            return Err("the append-only file cannot be written now, so it does not hold all data".to_owned());
+        }
         let keyspace = access.keyspace();
         let was_recording = keyspace.is_recording();
         // What follows is in the file already. Other clients are told to wait.

@@ -34,11 +34,15 @@ pub struct Fault {
     pub text: String,
     /// What the system said alone: for clients.
     pub cause: String,
+    /// Whether there was no room, and nothing else is wrong.
+    pub is_full: bool,
 }
 
 impl Fault {
     fn new(deed: &str, error: &io::Error) -> Self {
-        Self { text: format!("{deed} failed: {error}"), cause: cause(error) }
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let is_full = matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+        Self { text: format!("{deed} failed: {error}"), cause: cause(error), is_full }
     }
 }
 

@@ -12,9 +12,14 @@
 //! While a rewrite switches to its increment, what lies before the snapshot must be on disk before anything behind it is
 //! written, so workers leave the writing to the persistence thread for the time of that one sync.
 //!
-//! A failed append is tried again every second; meanwhile writes are refused and nothing that was acknowledged is given
-//! up, because it stays in the buffer. After a failed sync the file cannot be trusted: nothing more is acknowledged until
-//! a rewrite that began after it has put all data into new files.
+//! If there is no room, the append is tried again every second; meanwhile writes are refused and nothing that was acknowledged
+//! is given up, because it stays in the buffer. After any other failed append, and after a failed sync, the file cannot be
+//! trusted: nothing more is written to it or acknowledged until a rewrite that began after it has put all data into new
+//! files. What changes meanwhile waits in the buffer, for in the new increment it would stand behind a gap as long as the old base is
+//! in force.
+//!
+//! With `everysec` a sync begins half a second after the oldest effect that waits for one, and if the disk does not answer within the other
+//! half, replies wait for it: what was acknowledged within one second is the most that a power cut can cost.
 
 mod promises;
 mod state;
@@ -38,7 +43,6 @@ use crate::shared::Letter;
 use promises::Promises;
 use state::{State, Trouble};
 
-const SECOND_NS: u64 = 1_000_000_000;
 /// Buffers that grew beyond this many bytes are given back once they are written.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -55,6 +59,21 @@ pub struct Journal {
     size: AtomicU64,
     /// Bytes that could not be written yet.
     buffered: AtomicU64,
+    /// Whether the persistence thread has to learn when the next sync is due.
+    timer_wanted: AtomicBool,
+}
+
+/// What INFO tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Whether there is an append-only file.
+    pub is_on: bool,
+    /// Whether writing fails.
+    pub has_trouble: bool,
+    /// Failed writes and syncs since the start.
+    pub failures: u64,
+    /// How long the oldest effect that is not on disk has been waiting.
+    pub unsynced_ms: u64,
 }
 
 /// Interface of workers.
@@ -68,6 +87,7 @@ impl Journal {
             workers_write: AtomicBool::new(true),
             size: AtomicU64::new(0),
             buffered: AtomicU64::new(0),
+            timer_wanted: AtomicBool::new(false),
         }
     }
 
@@ -103,9 +123,20 @@ impl Journal {
         (self.size.load(Ordering::Relaxed), self.buffered.load(Ordering::Relaxed))
     }
 
-    /// Whether writing fails.
-    pub fn has_trouble(&self) -> bool {
-        self.state.lock().trouble.is_some()
+    /// What INFO tells.
+    pub fn figures(&self) -> Figures {
+        let state = self.state.lock();
+        Figures {
+            is_on: state.increment.is_some(),
+            has_trouble: state.trouble.is_some(),
+            failures: state.failures,
+            unsynced_ms: state.unsynced_ns() / 1_000_000,
+        }
+    }
+
+    /// Whether the persistence thread has to be woken, so that it learns when the next sync is due; true once.
+    pub fn wants_timer(&self) -> bool {
+        self.timer_wanted.load(Ordering::Relaxed) && self.timer_wanted.swap(false, Ordering::Relaxed)
     }
 
     /// Whether there is an append-only file.
@@ -120,7 +151,7 @@ impl Journal {
     /// holds may not be on disk, if a killed process has written it, and is synced with what follows.
     pub fn open(&self, increment: Increment, chain: Chain, size: u64) {
         let mut state = self.state.lock();
-        state.increment = Some(increment);
+        state.set_increment(Some(increment), 0);
         state.writer = Writer::new(chain);
         self.tell_synced(&state);
         self.set_size(size);
@@ -137,8 +168,7 @@ impl Journal {
         self.write(&mut self.state.lock(), shared);
         self.sync_in_turn(shared);
         let mut state = self.state.lock();
-        state.increment = None;
-        state.is_doubted = false;
+        state.set_increment(None, 0);
         state.buffer.clear();
         if state.trouble.take().is_some() {
             self.accept(&state, shared);
@@ -162,13 +192,18 @@ impl Journal {
             self.write(&mut state, shared);
             match state.policy {
                 AppendFsync::Always => true,
-                AppendFsync::EverySecond => monotonic_ns() >= state.last_sync_ns + SECOND_NS,
+                AppendFsync::EverySecond => state.next_sync_ns().is_some_and(|due| monotonic_ns() >= due),
                 AppendFsync::Never => false,
             }
         };
         if is_due {
             self.sync(shared);
         }
+    }
+
+    /// When [`Journal::advance`] has to be called at the latest, if anything waits for it.
+    pub fn next_sync_ns(&self) -> Option<u64> {
+        self.state.lock().next_sync_ns()
     }
 
     /// Syncs what has been written. Workers go on writing meanwhile.
@@ -179,39 +214,35 @@ impl Journal {
 
     fn sync_in_turn(&self, shared: &Shared) {
         let (handle, position) = {
-            let state = self.state.lock();
-            let is_due = |increment: &&Increment| {
-                state.synced < state.written || state.synced_bytes < increment.length()
-            };
-            let Some(increment) = state.increment.as_ref().filter(is_due) else { return };
-            (increment.sync_handle(), state.written)
+            let mut state = self.state.lock();
+            let Some(handle) = state.unsynced().map(Increment::sync_handle) else { return };
+            state.begin_sync();
+            (handle, state.written)
         };
         let result = handle.sync();
         let mut state = self.state.lock();
+        state.end_sync(result.is_ok());
         match result {
             Ok(()) => {
                 state.synced = position;
                 state.synced_bytes = handle.length();
             }
-            Err(fault) => {
-                state.is_doubted = true;
-                self.refuse(&mut state, shared, Trouble::Sync, &fault);
-            }
+            Err(fault) => self.refuse(&mut state, shared, Trouble::Untrusted, &fault),
         }
-        state.last_sync_ns = monotonic_ns();
         self.publish(&state);
         self.tell_synced(&state);
     }
 
-    /// Whether a sync has failed, so that a rewrite is needed.
+    /// Whether the files cannot be trusted, so that a rewrite is needed.
     pub fn needs_rewrite(&self) -> bool {
-        self.state.lock().trouble == Some(Trouble::Sync)
+        self.state.lock().trouble == Some(Trouble::Untrusted)
     }
 
     /// A snapshot is being taken, and no worker is in a batch: what the log holds is in the snapshot.
     pub fn cut(&self, log: &Log) {
         let mut state = self.state.lock();
         state.encode(log);
+        state.cut = state.encoded;
         state.is_switching = true;
         self.show(&state);
     }
@@ -225,13 +256,13 @@ impl Journal {
         if !state.buffer.is_empty() {
             // It is in the snapshot; but until that is the base, the files lack it and nothing may follow it.
             state.buffer.clear();
-            state.trouble = Some(Trouble::Sync);
+            state.trouble = Some(Trouble::Untrusted);
         }
-        state.synced_bytes = increment.length();
-        state.increment = Some(increment);
-        state.is_doubted = false;
-        state.written = state.encoded;
-        state.synced = state.encoded;
+        let synced_bytes = increment.length();
+        state.set_increment(Some(increment), synced_bytes);
+        if state.may_write() {
+            state.catch_up();
+        }
         state.writer.restart();
         state.is_switching = false;
         self.show(&state);
@@ -243,11 +274,15 @@ impl Journal {
     pub fn trust(&self, shared: &Shared, size: u64) {
         let mut state = self.state.lock();
         self.set_size(size);
-        if state.trouble == Some(Trouble::Sync) && !state.is_doubted {
+        if state.trouble == Some(Trouble::Untrusted) && !state.is_doubted {
             state.trouble = None;
+            state.catch_up();
             self.accept(&state, shared);
+            // What has changed since the snapshot.
+            self.append(&mut state, shared);
         }
         self.publish(&state);
+        self.tell_synced(&state);
     }
 }
 
@@ -255,36 +290,46 @@ impl Journal {
     /// Takes what the log holds, and appends it.
     fn write(&self, state: &mut State, shared: &Shared) {
         if !state.is_switching {
+            let had_timer = state.next_sync_ns().is_some();
             state.encode(shared.keyspace.log());
             self.append(state, shared);
             self.publish(state);
+            if !had_timer && state.next_sync_ns().is_some() {
+                self.timer_wanted.store(true, Ordering::Relaxed);
+            }
         }
     }
 
     fn append(&self, state: &mut State, shared: &Shared) {
+        let may_write = state.may_write();
         let result = match &mut state.increment {
-            Some(increment) if !state.buffer.is_empty() => increment.append(&state.buffer),
-            _ => Ok(()),
+            Some(increment) if !state.buffer.is_empty() => may_write.then(|| increment.append(&state.buffer)),
+            _ => Some(Ok(())),
         };
+        self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
+        let Some(result) = result else { return };
         match result {
             Ok(()) => {
                 self.size.fetch_add(state.buffer.len() as u64, Ordering::Relaxed);
                 state.buffer.clear();
                 state.buffer.shrink_to(KEPT_BYTES);
                 state.written = state.encoded;
-                if state.trouble == Some(Trouble::Append) {
+                if state.trouble == Some(Trouble::Full) {
                     state.trouble = None;
                     self.accept(state, shared);
                 }
             }
-            Err(fault) => self.refuse(state, shared, Trouble::Append, &fault),
+            Err(fault) => {
+                let trouble = if fault.is_full { Trouble::Full } else { Trouble::Untrusted };
+                self.refuse(state, shared, trouble, &fault);
+            }
         }
         self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
     }
 
-    /// Lets go what may go. After a failed sync nothing may.
+    /// Lets go what may go. While the files cannot be trusted nothing may.
     fn publish(&self, state: &State) {
-        if state.trouble != Some(Trouble::Sync) {
+        if state.may_write() {
             self.promises.release(state.reached());
         }
     }
@@ -295,12 +340,13 @@ impl Journal {
     }
 
     fn refuse(&self, state: &mut State, shared: &Shared, trouble: Trouble, fault: &Fault) {
-        if state.trouble.is_none_or(|before| before != trouble && trouble == Trouble::Sync) {
+        let is_worse = state.trouble.is_none_or(|before| before != trouble && trouble == Trouble::Untrusted);
+        if is_worse {
             error!("{}. {}", fault.text, trouble.remedy());
-        }
-        if state.trouble != Some(Trouble::Sync) {
             state.trouble = Some(trouble);
         }
+        state.failures += 1;
+        state.is_doubted |= trouble == Trouble::Untrusted;
         self.show(state);
         let refusal = format!("MISCONF Errors writing to the AOF file: {}", fault.cause);
         shared.refuse_writes(WriteBlock::Log, Some(refusal));

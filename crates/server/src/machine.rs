@@ -200,7 +200,7 @@ impl Machine for ServerMachine {
 
     fn write_log(&self, shared: &EngineShared, worker: usize, position: LogPosition) -> bool {
         let is_there = self.journal.release(shared, worker, position);
-        if !is_there {
+        if !is_there || self.journal.wants_timer() {
             wake(&self.persistence);
         }
         is_there
@@ -350,9 +350,12 @@ impl Machine for ServerMachine {
 
     fn persistence(&self) -> PersistenceFigures {
         let (aof_size, aof_buffered) = self.journal.sizes();
+        let journal = self.journal.figures();
         PersistenceFigures {
-            aof_enabled: self.journal.is_on(),
-            aof_write_ok: !self.journal.has_trouble(),
+            aof_enabled: journal.is_on,
+            aof_write_ok: !journal.has_trouble,
+            aof_write_failures: journal.failures,
+            aof_unsynced_ms: journal.unsynced_ms,
             aof_size,
             aof_buffered,
             ..self.progress.figures(clock::monotonic_ns())

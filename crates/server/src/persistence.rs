@@ -116,7 +116,12 @@ impl<'n> Persistence<'n> {
         while !self.finishing {
             self.machine.tasks(&mut tasks);
             if tasks.is_empty() {
-                let left = self.next_look_ns.saturating_sub(clock::monotonic_ns());
+                let next_ns = self
+                    .machine
+                    .journal
+                    .next_sync_ns()
+                    .map_or(self.next_look_ns, |sync| sync.min(self.next_look_ns));
+                let left = next_ns.saturating_sub(clock::monotonic_ns());
                 std::thread::park_timeout(Duration::from_nanos(left));
             }
             for task in tasks.drain(..) {
@@ -126,6 +131,8 @@ impl<'n> Persistence<'n> {
             if clock::monotonic_ns() >= self.next_look_ns {
                 self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
                 self.node.look_at_memory();
+                self.look_round();
+            } else if self.machine.journal.needs_rewrite() {
                 self.look_round();
             }
         }

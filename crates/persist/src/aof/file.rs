@@ -37,7 +37,7 @@ pub struct FileReader {
 enum Stage {
     Unknown,
     Rdb(Box<Decoder>),
-    Commands(Reader),
+    Commands(Box<Reader>),
 }
 
 impl FileReader {
@@ -97,7 +97,7 @@ impl FileReader {
                 decoder.feed(&std::mem::take(&mut self.pending));
                 Stage::Rdb(decoder)
             } else {
-                Stage::Commands(Reader::new(0).following(self.before))
+                Stage::Commands(Box::new(Reader::new(0).following(self.before)))
             };
         }
         if let Stage::Rdb(decoder) = &mut self.stage {
@@ -109,7 +109,10 @@ impl FileReader {
                 return Ok(());
             }
             self.pending = decoder.rest().to_vec();
-            self.stage = Stage::Commands(Reader::new(decoder.offset()).following(self.before));
+            self.stage = {
+                let reader = Reader::new(decoder.offset()).following(self.before);
+                Stage::Commands(Box::new(reader))
+            };
         }
         if let Stage::Commands(reader) = &mut self.stage {
             let consumed =
@@ -125,7 +128,7 @@ fn take_items(decoder: &mut Decoder, take: &mut Take<'_>) -> Result<(), Damage> 
         let offset = decoder.offset();
         match decoder.next_item() {
             Ok(Some(item)) => {
-                take(Part::Item(item)).map_err(|reason| Damage { offset, batch: None, reason })?
+                take(Part::Item(item)).map_err(|reason| Damage { offset, batch: None, reason })?;
             }
             Ok(None) => return Ok(()),
             Err(error) => return Err(damage(&error)),

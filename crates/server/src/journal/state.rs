@@ -1,12 +1,17 @@
-//! What the journal changes under its lock: the places the log has come to, and the bytes in between.
+//! What the journal changes under its lock: the places the log has come to, the bytes in between, and how old they are.
 
 use config::AppendFsync;
 use keyspace::LogPosition;
 use keyspace::log::{Log, Run};
 use persist::aof::Writer;
 
-use crate::clock::now;
+use crate::clock::{monotonic_ns, now};
 use crate::increment::Increment;
+
+/// With `everysec`, how old an effect may become before it is on disk: nothing more is acknowledged then.
+const MAX_UNSYNCED_NS: u64 = 1_000_000_000;
+/// When a sync is begun, so that it has ended by then even if the disk takes its time.
+const SYNC_AFTER_NS: u64 = MAX_UNSYNCED_NS / 2;
 
 /// What has to be changed together.
 pub(super) struct State {
@@ -24,14 +29,20 @@ pub(super) struct State {
     pub(super) encoded: LogPosition,
     pub(super) written: LogPosition,
     pub(super) synced: LogPosition,
+    /// The place of the last snapshot.
+    pub(super) cut: LogPosition,
     /// How much of the increment is on disk.
     pub(super) synced_bytes: u64,
-    pub(super) last_sync_ns: u64,
+    /// Since when something has been waiting for the next sync, and for the one that is being made.
+    pub(super) unsynced_since_ns: Option<u64>,
+    syncing_since_ns: Option<u64>,
     /// Between a snapshot and the first write behind it.
     pub(super) is_switching: bool,
     pub(super) trouble: Option<Trouble>,
-    /// Whether a sync of the increment at hand has failed, so that a rewrite which it follows does not help.
+    /// Whether the increment at hand cannot be trusted, so that a rewrite which it follows does not help.
     pub(super) is_doubted: bool,
+    /// Failed writes and syncs.
+    pub(super) failures: u64,
 }
 
 impl State {
@@ -48,10 +59,13 @@ impl State {
             encoded: LogPosition(0),
             written: LogPosition(0),
             synced: LogPosition(0),
-            last_sync_ns: 0,
+            cut: LogPosition(0),
+            unsynced_since_ns: None,
+            syncing_since_ns: None,
             is_switching: false,
             trouble: None,
             is_doubted: false,
+            failures: 0,
         }
     }
 
@@ -69,35 +83,96 @@ impl State {
                 self.writer.note_time(now, &mut self.buffer);
             }
             self.writer.push_all(&self.taken, now, self.synced_bytes, &mut self.buffer);
+            self.unsynced_since_ns.get_or_insert_with(monotonic_ns);
         }
         self.taken.clear();
     }
 
+    /// Nothing may be written behind what is not safe: what follows would stand behind a gap.
+    pub(super) fn may_write(&self) -> bool {
+        self.trouble != Some(Trouble::Untrusted)
+    }
+
     /// How far the log has come, as the policy promises. Without a file it promises nothing.
     pub(super) fn reached(&self) -> LogPosition {
-        let must_be_synced = self.policy == AppendFsync::Always && self.increment.is_some();
-        if must_be_synced { self.synced } else { self.written }
+        let must_be_synced = match self.policy {
+            AppendFsync::Always => true,
+            // A disk that is slow must not make the second longer.
+            AppendFsync::EverySecond => self.unsynced_ns() > MAX_UNSYNCED_NS,
+            AppendFsync::Never => false,
+        };
+        if must_be_synced && self.increment.is_some() { self.synced } else { self.written }
+    }
+
+    /// How long the oldest effect that is not on disk has been waiting.
+    pub(super) fn unsynced_ns(&self) -> u64 {
+        let oldest = self.syncing_since_ns.or(self.unsynced_since_ns);
+        oldest.map_or(0, |since| monotonic_ns().saturating_sub(since))
+    }
+
+    /// The increment that is at hand, if some of it may not be on disk and a sync could be believed.
+    pub(super) fn unsynced(&self) -> Option<&Increment> {
+        let has_more =
+            |increment: &&Increment| self.synced < self.written || self.synced_bytes < increment.length();
+        self.increment.as_ref().filter(has_more).filter(|_| self.may_write())
+    }
+
+    /// With `everysec`: when the next sync is due, if anything waits for it.
+    pub(super) fn next_sync_ns(&self) -> Option<u64> {
+        let is_timed = self.policy == AppendFsync::EverySecond && self.unsynced().is_some();
+        self.unsynced_since_ns.filter(|_| is_timed).map(|since| since + SYNC_AFTER_NS)
+    }
+
+    /// A sync begins: what is written from now on waits for the next one.
+    pub(super) fn begin_sync(&mut self) {
+        self.syncing_since_ns = self.unsynced_since_ns;
+        if self.buffer.is_empty() {
+            self.unsynced_since_ns = None;
+        }
+    }
+
+    /// It has ended.
+    pub(super) fn end_sync(&mut self, is_ok: bool) {
+        let since = self.syncing_since_ns.take();
+        if !is_ok {
+            self.unsynced_since_ns = since.or(self.unsynced_since_ns);
+        }
+    }
+
+    /// An increment begins, or there is none any more. What it holds may not be on disk yet.
+    pub(super) fn set_increment(&mut self, increment: Option<Increment>, synced_bytes: u64) {
+        let has_unsynced = increment.as_ref().is_some_and(|increment| increment.length() > synced_bytes);
+        self.unsynced_since_ns = has_unsynced.then(monotonic_ns);
+        self.synced_bytes = synced_bytes;
+        self.increment = increment;
+        self.is_doubted = false;
+    }
+
+    /// Everything up to the last snapshot is on disk, wherever.
+    pub(super) fn catch_up(&mut self) {
+        self.written = self.written.max(self.cut);
+        self.synced = self.synced.max(self.cut);
     }
 }
 
 /// Why writes are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// An append failed.
-    Append,
-    /// A sync failed: only a rewrite helps.
-    Sync,
+    /// There is no room.
+    Full,
+    /// An append or a sync failed, so that nobody knows what is on disk: only a new generation of files helps.
+    Untrusted,
 }
 
 impl Trouble {
     /// What follows from it, and what to do.
     pub(super) fn remedy(self) -> &'static str {
         match self {
-            Self::Append => {
+            Self::Full => {
                 "Writes are refused, and what could not be written is kept and tried again every second: make room, or mend \
                  the disk"
             }
-            Self::Sync => {
+            Self::Untrusted => {
                 "Writes are refused, and nothing is acknowledged until all data is in new files, which are being written: \
                  look after the disk"
             }

@@ -10,6 +10,8 @@ use super::*;
 const UNSYNCED: &str = "/dev/null";
 /// It takes no bytes.
 const FULL: &str = "/dev/full";
+/// It takes no bytes, for a reason that has nothing to do with room.
+const REFUSING: &str = "/proc/self/oom_score_adj";
 
 struct World {
     shared: Shared,
@@ -56,9 +58,13 @@ impl World {
 
     /// The path of a file that takes bytes and can be synced.
     fn good_file(&self) -> String {
-        let path = self.folder.path().join("increment");
+        let path = self.good_file_path();
         std::fs::write(&path, "").expect("the folder can be written");
         path.to_str().expect("the path is text").to_owned()
+    }
+
+    fn good_file_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("increment")
     }
 }
 
@@ -80,13 +86,22 @@ fn after_a_failed_sync_nothing_is_released_until_a_rewrite_that_began_later() {
     world.begin_rewrite(UNSYNCED);
     world.write();
     journal.advance(shared);
+    assert_eq!((journal.released(), journal.synced()), (LogPosition(0), Some(LogPosition(0))));
     journal.trust(shared, 0);
-    assert_eq!(journal.released(), LogPosition(0));
+    assert_eq!(journal.released(), LogPosition(1), "the new base holds the first");
+    journal.advance(shared);
+    assert_eq!((journal.released(), journal.synced()), (LogPosition(1), Some(LogPosition(1))));
     assert!(journal.needs_rewrite());
     world.begin_rewrite(&world.good_file());
-    assert_eq!(journal.released(), LogPosition(0), "not before the new base is there");
+    let third = world.write();
+    journal.advance(shared);
+    assert_eq!(journal.released(), LogPosition(1), "not before the new base is there");
+    let written = std::fs::read(world.good_file_path()).expect("it is there");
+    assert_eq!(written, b"", "what follows would stand behind a gap");
     journal.trust(shared, 0);
     assert_eq!(journal.released(), LogPosition(2));
+    journal.advance(shared);
+    assert_eq!(journal.released(), third);
     assert_eq!(shared.write_refusal(), None);
     let position = world.write();
     journal.advance(shared);
@@ -123,6 +138,45 @@ fn what_a_full_disk_does_not_take_is_kept_and_not_released() {
     journal.trust(shared, 0);
     assert_eq!(journal.released(), position);
     assert_eq!(shared.write_refusal(), None);
+}
+
+#[test]
+fn after_an_append_that_failed_for_another_reason_only_new_files_help() {
+    let world = World::new(AppendFsync::EverySecond, REFUSING);
+    let World { shared, journal, .. } = &world;
+    let position = world.write();
+    assert!(!journal.release(shared, 0, position));
+    assert!(journal.needs_rewrite());
+    let refusal = shared.write_refusal().expect("writes are refused");
+    assert_eq!(refusal, "MISCONF Errors writing to the AOF file: Invalid argument");
+    // It is not tried again.
+    journal.advance(shared);
+    assert_eq!(journal.figures().failures, 1);
+    world.begin_rewrite(&world.good_file());
+    journal.trust(shared, 0);
+    assert_eq!((journal.released(), journal.synced()), (position, Some(position)));
+    assert_eq!(shared.write_refusal(), None);
+    assert!(!journal.figures().has_trouble);
+}
+
+#[test]
+fn replies_wait_for_a_disk_that_takes_longer_than_a_second() {
+    let world = World::new(AppendFsync::EverySecond, "/dev/null");
+    let World { shared, journal, .. } = &world;
+    world.begin_rewrite(&world.good_file());
+    assert_eq!(journal.next_sync_ns(), None, "nothing waits for one");
+    let first = world.write();
+    assert!(journal.release(shared, 0, first));
+    assert!(journal.wants_timer() && !journal.wants_timer(), "the thread is told once");
+    assert!(journal.next_sync_ns().expect("the write waits for one") <= monotonic_ns() + 500_000_000);
+    // As if it had been written when the machine was started.
+    journal.state.lock().unsynced_since_ns = Some(0);
+    let second = world.write();
+    assert!(!journal.release(shared, 0, second));
+    assert!(journal.figures().unsynced_ms > 0);
+    journal.advance(shared);
+    assert_eq!((journal.released(), journal.synced()), (second, Some(second)));
+    assert_eq!((journal.figures().unsynced_ms, journal.next_sync_ns()), (0, None));
 }
 
 #[test]

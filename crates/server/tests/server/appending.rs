@@ -94,6 +94,7 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
         limit_files(&server, None);
         assert_eq!(text(&waiting.receive().expect("a reply")), "OK");
         while run(&mut client, "SET d 1").is_error() {}
+        assert_ne!(figure(&mut client, "aof_write_failures"), "0");
         let before = content(&mut client);
         let log = server.kill_and_read();
         let line = "appendonly.aof.1.incr.aof at byte ";
@@ -156,6 +157,26 @@ fn the_policy_of_syncs_may_be_changed_while_the_server_runs() {
     assert!(log.contains("appendonly.aof.1.incr.aof up to byte "), "{log}");
     let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
     assert_eq!(content(&mut client).len(), 2);
+}
+
+#[test]
+fn what_is_written_is_soon_on_disk() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    must(&mut client, "WAITAOF 1 0 0");
+    assert_eq!(figure(&mut client, "aof_oldest_unsynced_ms"), "0");
+    must(&mut client, "SET b 1");
+    let age: u64 = figure(&mut client, "aof_oldest_unsynced_ms").parse().expect("a number");
+    assert!(age <= 1000, "{age}");
+    // From here on the file says that its first batch was on disk.
+    server.kill();
+    let file = std::fs::read_to_string(folder.path().join("appendonlydir/appendonly.aof.1.incr.aof"));
+    let file = file.expect("the file is text");
+    let synced: Vec<&str> =
+        file.lines().filter_map(|line| line.strip_prefix("#BATCH:")?.split(' ').nth(2)).collect();
+    assert!(synced[0] == "0" && synced[1] == file.rfind("#BATCH").expect("a batch").to_string(), "{file}");
 }
 
 #[test]
