@@ -1,9 +1,11 @@
-//! What GET and SET cost from the bytes of a request to the bytes of its reply: turns of 16 connections that sent 16
-//! requests each, on a million random keys, without the system's part.
+//! What commands cost from the bytes of a request to the bytes of its reply: turns of 16 connections that sent 16
+//! requests each, without the system's part. Each number in them is drawn from as many as there are keys.
 //!
 //! ```text
-//! cargo run --release -p node --example hot_turn [keys [turns]]
+//! cargo run --release -p node --example hot_turn [keys [turns [command ...]]]
+//! valgrind --tool=callgrind --toggle-collect='hot_turn::measured_turn' target/release/examples/hot_turn 100000 200 lpush
 //! ```
+//! Divide what Callgrind counts by the requests that are printed.
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -36,10 +38,29 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
+/// What can be measured. `#` stands for a number of twelve digits, `_` for a value.
+const COMMANDS: &[(&str, &str)] = &[
+    ("set", "SET key:# _"),
+    ("get", "GET key:#"),
+    ("incr", "INCR counter:#"),
+    ("lpush", "LPUSH mylist _"),
+    ("rpop", "RPOP mylist"),
+    ("sadd", "SADD myset element:#"),
+    ("hset", "HSET myhash element:# _"),
+    ("zadd", "ZADD myzset 0 element:#"),
+    ("zadd_random", "ZADD myranking # element:#"),
+    ("xadd", "XADD mystream * myfield _"),
+    ("mset", "MSET key:# _ key:# _ key:# _ key:# _ key:# _ key:# _ key:# _ key:# _ key:# _ key:# _"),
+];
+
 fn main() {
     let argument = |index| std::env::args().nth(index).and_then(|text| text.parse().ok());
     let keys: u64 = argument(1).unwrap_or(1_000_000);
     let turns = argument(2).unwrap_or(1000) as usize;
+    let mut named: Vec<String> = std::env::args().skip(3).collect();
+    if named.is_empty() {
+        named = vec!["get".into(), "set".into()];
+    }
     let mut config = Config::default();
     config.set("appendonly", b"no").expect("it is a legal value");
     let identity = Identity { process_id: 1, threads: 1, ..Identity::default() };
@@ -53,22 +74,40 @@ fn main() {
     for _ in 0..CONNECTIONS {
         worker.open(now(), "127.0.0.1:1000", "127.0.0.1:6379", false);
     }
-    let mut number = 0;
-    while number < keys {
-        let (arena, inputs) = requests(|out| {
-            set(out, number.min(keys - 1));
-            number += 1;
-        });
-        turn(&mut worker, &arena, &inputs);
-    }
-    println!("{keys} keys of 16 bytes, values of 64; ns a request, best of {ROUNDS} and median");
-    for (name, command) in [("GET", get as fn(&mut Vec<u8>, u64)), ("SET", set)] {
+    println!("numbers below {keys}, values of 64 bytes; ns a request, best of {ROUNDS} and median");
+    for name in named {
+        let text = COMMANDS.iter().find(|(known, _)| *known == name).expect("the command is known").1;
+        prepare(&mut worker, &name, keys, turns);
         let mut rng = Rng::from_seed(9);
+        let mut draw = || rng.below(keys);
         let mut rounds: Vec<f64> = (0..ROUNDS)
-            .map(|_| round(&mut worker, turns, || requests(|out| command(out, rng.below(keys)))))
+            .map(|_| round(&mut worker, turns, || requests(|out| request(out, text, &mut draw))))
             .collect();
         rounds.sort_by(f64::total_cmp);
-        println!("{name} {:4.0} {:4.0}", rounds[0], rounds[ROUNDS / 2]);
+        println!(
+            "{name} {:4.0} {:4.0} ({} requests)",
+            rounds[0],
+            rounds[ROUNDS / 2],
+            ROUNDS * turns * CONNECTIONS * PIPELINE
+        );
+    }
+}
+
+/// Fills what a command works on: all keys or members, or a list that lasts.
+fn prepare(worker: &mut Worker<'_>, name: &str, keys: u64, turns: usize) {
+    let (text, count) = match name {
+        "get" | "mset" => ("SET key:# _", keys),
+        "rpop" => ("LPUSH mylist _", (ROUNDS * turns * CONNECTIONS * PIPELINE) as u64),
+        "lpush" | "xadd" => return,
+        _ => (COMMANDS.iter().find(|(known, _)| *known == name).expect("the command is known").1, keys),
+    };
+    let mut number = 0;
+    while number < count {
+        let (arena, inputs) = requests(|out| {
+            request(out, text, &mut || number.min(count - 1));
+            number += 1;
+        });
+        turn(worker, &arena, &inputs);
     }
 }
 
@@ -77,9 +116,7 @@ fn round(worker: &mut Worker<'_>, turns: usize, mut requests: impl FnMut() -> (V
     let mut total = 0;
     for _ in 0..turns {
         let (arena, inputs) = requests();
-        let start = Instant::now();
-        turn(worker, &arena, &inputs);
-        total += start.elapsed().as_nanos();
+        total += measured_turn(worker, &arena, &inputs);
     }
     total as f64 / (turns * CONNECTIONS * PIPELINE) as f64
 }
@@ -97,6 +134,14 @@ fn requests(mut request: impl FnMut(&mut Vec<u8>)) -> (Vec<u8>, Vec<Input>) {
     (arena, inputs)
 }
 
+/// The time of a turn, in ns. By its name Callgrind knows what to count.
+#[inline(never)]
+fn measured_turn(worker: &mut Worker<'_>, arena: &[u8], inputs: &[Input]) -> u128 {
+    let start = Instant::now();
+    turn(worker, arena, inputs);
+    start.elapsed().as_nanos()
+}
+
 /// One turn, whose replies are thrown away.
 fn turn(worker: &mut Worker<'_>, arena: &[u8], inputs: &[Input]) {
     worker.execute(now(), arena, inputs, &mut |_| now());
@@ -108,15 +153,17 @@ fn turn(worker: &mut Worker<'_>, arena: &[u8], inputs: &[Input]) {
     }
 }
 
-fn get(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(format!("*2\r\n$3\r\nGET\r\n$16\r\nkey:{number:012}\r\n").as_bytes());
-}
-
-fn set(out: &mut Vec<u8>, number: u64) {
-    let value = "v".repeat(64);
-    out.extend_from_slice(
-        format!("*3\r\n$3\r\nSET\r\n$16\r\nkey:{number:012}\r\n$64\r\n{value}\r\n").as_bytes(),
-    );
+/// Appends a request; see [`COMMANDS`].
+fn request(out: &mut Vec<u8>, text: &str, draw: &mut impl FnMut() -> u64) {
+    out.extend_from_slice(format!("*{}\r\n", text.split(' ').count()).as_bytes());
+    for word in text.split(' ') {
+        let word = match (word, word.split_once('#')) {
+            ("_", _) => "v".repeat(64),
+            (_, Some((before, after))) => format!("{before}{:012}{after}", draw()),
+            _ => word.to_owned(),
+        };
+        out.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+    }
 }
 
 fn now() -> Now {
