@@ -53,6 +53,24 @@ pub struct Page<V> {
     side: SideList<V>,
 }
 
+/// Where an entry is in its page and how its head reads, so that it is read once for a look-up and what follows. Good until
+/// the page is next changed; only access clock and kind may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot {
+    slot: u16,
+    /// Where the entry begins in the block.
+    at: u32,
+    head: Head,
+}
+
+impl Spot {
+    /// The slot of the entry.
+    #[inline]
+    pub fn slot(self) -> usize {
+        usize::from(self.slot)
+    }
+}
+
 impl<V> Default for Page<V> {
     fn default() -> Self {
         Self { block: Block::default(), side: SideList::default() }
@@ -96,25 +114,40 @@ impl<V: Clone> Page<V> {
         (128..self.block.allocated_bytes()).step_by(64).for_each(|line| prefetch(address.wrapping_add(line)));
     }
 
-    /// The slot of a key.
+    /// Where a key is.
     #[inline]
-    pub fn find(&self, tag: u8, key: &[u8], options: Options) -> Option<usize> {
-        self.look_up(tag, key, options).map(|(slot, _)| slot)
+    pub fn find(&self, tag: u8, key: &[u8], options: Options) -> Option<Spot> {
+        self.find_entry(tag, key, options).map(|(spot, _)| spot)
     }
 
-    /// The slot of a key and what is stored with it besides its payload.
+    /// Where a key is, and what is stored with it besides its payload.
     #[inline]
-    pub fn look_up(&self, tag: u8, key: &[u8], options: Options) -> Option<(usize, Meta)> {
+    pub fn look_up(&self, tag: u8, key: &[u8], options: Options) -> Option<(Spot, Meta)> {
+        self.find_entry(tag, key, options).map(|(spot, bytes)| (spot, spot.head.meta(bytes, options)))
+    }
+
+    /// Where a key is, and the bytes from its entry on.
+    #[inline]
+    fn find_entry(&self, tag: u8, key: &[u8], options: Options) -> Option<(Spot, &[u8])> {
         let view = self.block.view();
         view.candidates(tag).find_map(|slot| {
-            let bytes = view.from(view.entry_at(slot));
+            let at = view.entry_at(slot);
+            let bytes = view.from(at);
             let head = Head::read(bytes, options);
             let same = match head.key_side() {
                 Some(index) => self.side.bytes(index) == key,
                 None => &bytes[head.key()] == key,
             };
-            same.then(|| (slot, head.meta(bytes, options)))
+            same.then_some((Spot { slot: slot as u16, at: at as u32, head }, bytes))
         })
+    }
+
+    /// Where the entry in a live slot is.
+    #[inline]
+    pub fn spot(&self, slot: usize, options: Options) -> Spot {
+        let view = self.block.view();
+        let at = view.entry_at(slot);
+        Spot { slot: slot as u16, at: at as u32, head: Head::read(view.from(at), options) }
     }
 
     /// The address of the first entry whose tag matches, for prefetching.
@@ -128,31 +161,31 @@ impl<V: Clone> Page<V> {
     /// The entry in a live slot.
     #[inline]
     pub fn entry(&self, slot: usize, options: Options) -> Entry<'_, V> {
-        let view = self.block.view();
-        let bytes = view.from(view.entry_at(slot));
-        let head = Head::read(bytes, options);
-        let key = match head.key_side() {
-            Some(index) => self.side.bytes(index),
-            None => &bytes[head.key()],
-        };
-        let payload = self.payload_of(bytes, head);
-        Entry { key, meta: head.meta(bytes, options), payload }
+        self.entry_of(self.spot(slot, options), options)
     }
 
-    /// The payload of the entry in a live slot.
+    /// The entry that is there.
     #[inline]
-    pub fn payload(&self, slot: usize, options: Options) -> Payload<'_, V> {
-        let view = self.block.view();
-        let bytes = view.from(view.entry_at(slot));
-        self.payload_of(bytes, Head::read(bytes, options))
+    pub fn entry_of(&self, spot: Spot, options: Options) -> Entry<'_, V> {
+        Entry { key: self.key_of(spot), meta: self.meta(spot, options), payload: self.payload(spot) }
     }
 
-    /// What is stored with the entry in a live slot besides its payload.
+    /// The payload of the entry that is there.
     #[inline]
-    pub fn meta(&self, slot: usize, options: Options) -> Meta {
-        let view = self.block.view();
-        let bytes = view.from(view.entry_at(slot));
-        Head::read(bytes, options).meta(bytes, options)
+    pub fn payload(&self, spot: Spot) -> Payload<'_, V> {
+        match spot.head.value_side() {
+            Some(index) => match self.side.get(index) {
+                Side::Object(object) => Payload::Object(object),
+                _ => Payload::Inline(self.side.bytes(index)),
+            },
+            None => Payload::Inline(&self.bytes(spot)[spot.head.value()]),
+        }
+    }
+
+    /// What is stored with the entry that is there besides its payload.
+    #[inline]
+    pub fn meta(&self, spot: Spot, options: Options) -> Meta {
+        spot.head.meta(self.bytes(spot), options)
     }
 
     /// Adds a key that is not in the page.
@@ -162,17 +195,15 @@ impl<V: Clone> Page<V> {
         self.insert_entry(tag, &NewEntry { key, key_side, value, value_side, meta }, options);
     }
 
-    /// Replaces the payload and meta of a live slot; returns what was there.
+    /// Replaces the payload and meta of the entry that is there; returns what was there.
     pub fn replace(
         &mut self,
-        slot: usize,
+        spot: Spot,
         payload: NewPayload<'_, V>,
         meta: Meta,
         options: Options,
     ) -> Replaced<V> {
-        let view = self.block.view();
-        let at = view.entry_at(slot);
-        let old = Head::read(view.from(at), options);
+        let (at, old) = (self.at(spot), spot.head);
         let replaced = self.take_side(old.value_side());
         let (value_side, value) = self.place(payload);
         let fits = value_side.is_none()
@@ -186,7 +217,7 @@ impl<V: Clone> Page<V> {
             bytes[old.value()].copy_from_slice(value);
             writer.lower_min_expiry(meta.expiry);
         } else {
-            self.rewrite(slot, old, value, value_side, meta, options);
+            self.rewrite(spot.slot(), old, value, value_side, meta, options);
         }
         replaced
     }
@@ -221,24 +252,21 @@ impl<V: Clone> Page<V> {
     ///
     /// # Panics
     /// If the payload is an object.
-    pub fn inline_mut(&mut self, slot: usize, options: Options) -> &mut [u8] {
-        let view = self.block.view();
-        let at = view.entry_at(slot);
-        let head = Head::read(view.from(at), options);
-        match head.value_side() {
+    pub fn inline_mut(&mut self, spot: Spot) -> &mut [u8] {
+        let at = self.at(spot);
+        match spot.head.value_side() {
             Some(index) => self.side.bytes_mut(index),
-            None => &mut self.block.writer().into_from(at)[head.value()],
+            None => &mut self.block.writer().into_from(at)[spot.head.value()],
         }
     }
 
-    /// The object of a slot, to be changed.
+    /// The object that is there, to be changed.
     ///
     /// # Panics
     /// If the payload is inline.
-    pub fn object_mut(&mut self, slot: usize, options: Options) -> &mut V {
-        let view = self.block.view();
-        let head = Head::read(view.from(view.entry_at(slot)), options);
-        self.side.object_mut(head.value_side().expect("the payload is an object"))
+    pub fn object_mut(&mut self, spot: Spot) -> &mut V {
+        debug_assert!(self.at(spot) > 0, "it was found after the last change");
+        self.side.object_mut(spot.head.value_side().expect("the payload is an object"))
     }
 
     /// Removes a live slot; the last slot takes its place.
@@ -284,8 +312,10 @@ impl<V: Clone> Page<V> {
 
     /// Writes the exact minimum of the expiry times, after due entries went.
     pub fn refresh_min_expiry(&mut self, options: Options) {
-        let exact =
-            (0..self.count()).filter_map(|slot| self.meta(slot, options).expiry).min().unwrap_or(UnixMs::MAX);
+        let exact = (0..self.count())
+            .filter_map(|slot| self.entry(slot, options).meta.expiry)
+            .min()
+            .unwrap_or(UnixMs::MAX);
         if exact != self.min_expiry() {
             self.block.writer().set_min_expiry(exact);
         }
@@ -304,14 +334,28 @@ impl<V: Clone> Page<V> {
         self.insert_entry(view.tag(slot), &new, options);
     }
 
+    /// Where an entry begins in the block.
     #[inline]
-    fn payload_of<'a>(&'a self, bytes: &'a [u8], head: Head) -> Payload<'a, V> {
-        match head.value_side() {
-            Some(index) => match self.side.get(index) {
-                Side::Object(object) => Payload::Object(object),
-                _ => Payload::Inline(self.side.bytes(index)),
-            },
-            None => Payload::Inline(&bytes[head.value()]),
+    fn at(&self, spot: Spot) -> usize {
+        debug_assert_eq!(
+            self.block.view().entry_at(spot.slot()),
+            spot.at as usize,
+            "it was found after the last change"
+        );
+        spot.at as usize
+    }
+
+    /// The bytes from an entry on.
+    #[inline]
+    fn bytes(&self, spot: Spot) -> &[u8] {
+        self.block.view().from(self.at(spot))
+    }
+
+    #[inline]
+    fn key_of(&self, spot: Spot) -> &[u8] {
+        match spot.head.key_side() {
+            Some(index) => self.side.bytes(index),
+            None => &self.bytes(spot)[spot.head.key()],
         }
     }
 

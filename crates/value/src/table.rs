@@ -29,8 +29,8 @@ use stdx::prefetch::prefetch;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
-use crate::page::Page;
 pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
+use crate::page::{Page, Spot};
 use root::Root;
 pub use walk::Iter;
 
@@ -44,7 +44,7 @@ const PAGE_LOW: usize = PAGE_TARGET / 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     page: usize,
-    slot: usize,
+    spot: Spot,
 }
 
 /// How far a sweep has come.
@@ -101,33 +101,33 @@ impl<V: Clone> Table<V> {
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Position> {
         let page = self.root.page_of(hash);
-        self.root.page(page).find(tag(hash), key, self.options).map(|slot| Position { page, slot })
+        self.root.page(page).find(tag(hash), key, self.options).map(|spot| Position { page, spot })
     }
 
     /// Where a key is, and what is stored with it besides its payload.
     #[inline]
     pub fn look_up(&self, hash: u64, key: &[u8]) -> Option<(Position, Meta)> {
         let page = self.root.page_of(hash);
-        let (slot, meta) = self.root.page(page).look_up(tag(hash), key, self.options)?;
-        Some((Position { page, slot }, meta))
+        let (spot, meta) = self.root.page(page).look_up(tag(hash), key, self.options)?;
+        Some((Position { page, spot }, meta))
     }
 
     /// What is there.
     #[inline]
     pub fn entry(&self, at: Position) -> Entry<'_, V> {
-        self.root.page(at.page).entry(at.slot, self.options)
+        self.root.page(at.page).entry_of(at.spot, self.options)
     }
 
     /// The payload there.
     #[inline]
     pub fn payload(&self, at: Position) -> Payload<'_, V> {
-        self.root.page(at.page).payload(at.slot, self.options)
+        self.root.page(at.page).payload(at.spot)
     }
 
     /// What is stored there besides the payload.
     #[inline]
     pub fn meta(&self, at: Position) -> Meta {
-        self.root.page(at.page).meta(at.slot, self.options)
+        self.root.page(at.page).meta(at.spot, self.options)
     }
 
     /// What is stored with a key.
@@ -162,14 +162,14 @@ impl<V: Clone> Table<V> {
     pub fn replace(&mut self, at: Position, payload: NewPayload<'_, V>, meta: Meta) -> Replaced<V> {
         let options = self.options;
         let root = Arc::make_mut(&mut self.root);
-        root.change(at.page, meta.expiry, |page| page.replace(at.slot, payload, meta, options))
+        root.change(at.page, meta.expiry, |page| page.replace(at.spot, payload, meta, options))
     }
 
     /// Changes what is stored with an entry besides its payload.
     pub fn set_meta(&mut self, at: Position, meta: Meta) {
         let options = self.options;
         let root = Arc::make_mut(&mut self.root);
-        root.change(at.page, meta.expiry, |page| page.set_meta(at.slot, meta, options));
+        root.change(at.page, meta.expiry, |page| page.set_meta(at.spot.slot(), meta, options));
     }
 
     /// Changes when an entry is due.
@@ -188,7 +188,7 @@ impl<V: Clone> Table<V> {
     pub fn remove(&mut self, at: Position) -> Replaced<V> {
         let options = self.options;
         let root = Arc::make_mut(&mut self.root);
-        let removed = root.change(at.page, None, |page| page.remove(at.slot, options));
+        let removed = root.change(at.page, None, |page| page.remove(at.spot.slot(), options));
         root.len -= 1;
         if root.live_bytes < root.pages.saturating_sub(1) * PAGE_LOW {
             root.merge(options);
@@ -198,19 +198,19 @@ impl<V: Clone> Table<V> {
 
     /// The bytes of an inline payload, to be changed in place.
     pub fn inline_mut(&mut self, at: Position) -> &mut [u8] {
-        Arc::make_mut(&mut self.root).page_mut(at.page).inline_mut(at.slot, self.options)
+        Arc::make_mut(&mut self.root).page_mut(at.page).inline_mut(at.spot)
     }
 
     /// The object of an entry, to be changed.
     pub fn object_mut(&mut self, at: Position) -> &mut V {
-        Arc::make_mut(&mut self.root).page_mut(at.page).object_mut(at.slot, self.options)
+        Arc::make_mut(&mut self.root).page_mut(at.page).object_mut(at.spot)
     }
 
     /// Sets the access clock of an entry, unless that would copy a shared page.
     #[inline]
     pub fn touch(&mut self, at: Position, access: u32) {
         if let Some(root) = Arc::get_mut(&mut self.root) {
-            root.touch(at.page, at.slot, access);
+            root.touch(at.page, at.spot.slot(), access);
         }
     }
 
@@ -269,7 +269,7 @@ impl<V: Clone> Table<V> {
 
     /// An entry, each with the same probability.
     pub fn random(&self, rng: &mut Rng) -> Option<Position> {
-        self.root.random(rng)
+        self.root.random(rng, self.options)
     }
 
     /// Shows `each` up to `wanted` entries that lie together at a random place: any, or only such as are due at some time.

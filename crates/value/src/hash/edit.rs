@@ -92,7 +92,7 @@ impl<'a> HashEdit<'a> {
             fields.insert(hash, field, payload, meta(expiry.apply(None)));
             return true;
         };
-        let before = fields.entry(at).meta.expiry;
+        let before = fields.meta(at).expiry;
         let is_new = before.is_some_and(|before| before <= now);
         let after = expiry.apply(before.filter(|_| !is_new));
         fields.replace(at, payload, meta(after));
@@ -178,7 +178,7 @@ fn meta(expiry: Option<UnixMs>) -> Meta {
 
 fn find_live(fields: &Fields, field: &[u8], now: UnixMs) -> Option<Position> {
     let at = fields.find(fields.hash(field), field)?;
-    fields.entry(at).meta.expiry.is_none_or(|expiry| expiry > now).then_some(at)
+    fields.meta(at).expiry.is_none_or(|expiry| expiry > now).then_some(at)
 }
 
 fn remove_from_table(fields: &mut Fields, field: &[u8], now: UnixMs) -> bool {

@@ -68,7 +68,7 @@ const VALUE_BESIDE: u8 = 0x80;
 const SHORT_LIMIT: i64 = 1 << 48;
 
 /// The head of an entry as it was read. What it tells of places is relative to the entry's first byte.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     flags: u8,
     key_at: u8,
@@ -130,7 +130,7 @@ impl Head {
     #[inline]
     pub(super) fn meta(self, bytes: &[u8], options: Options) -> Meta {
         let access = options.access.then(|| u32::from_le_bytes([bytes[1], bytes[2], bytes[3], 0]));
-        Meta { kind: self.flags & KIND, expiry: self.expiry(bytes, options), access }
+        Meta { kind: bytes[0] & KIND, expiry: self.expiry(bytes, options), access }
     }
 
     /// Writes a meta over that of the entry that begins at `bytes`; its expiry has room.

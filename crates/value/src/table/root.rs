@@ -207,7 +207,7 @@ impl<V: Clone> Root<V> {
     /// Rejection sampling: a page, then a slot of the fullest page's count, until the slot is live. Every entry is
     /// as likely as any other; pages are filled evenly enough that a few tries do. After mass deletion the
     /// table has shrunk with its content, so that holds then too.
-    pub(super) fn random(&self, rng: &mut Rng) -> Option<Position> {
+    pub(super) fn random(&self, rng: &mut Rng, options: Options) -> Option<Position> {
         if self.len == 0 {
             return None;
         }
@@ -217,22 +217,26 @@ impl<V: Clone> Root<V> {
             let page = rng.below(self.pages as u64) as usize;
             let slot = rng.below(bound as u64) as usize;
             if slot < self.page(page).count() {
-                return Some(Position { page, slot });
+                return Some(self.position(page, slot, options));
             }
         }
-        self.nth(rng.below(self.len as u64) as usize)
+        self.nth(rng.below(self.len as u64) as usize, options)
     }
 
     /// The entry with a number in the order of the pages.
-    fn nth(&self, mut number: usize) -> Option<Position> {
+    fn nth(&self, mut number: usize, options: Options) -> Option<Position> {
         for page in 0..self.pages {
             let count = self.page(page).count();
             if number < count {
-                return Some(Position { page, slot: number });
+                return Some(self.position(page, number, options));
             }
             number -= count;
         }
         None
+    }
+
+    fn position(&self, page: usize, slot: usize, options: Options) -> Position {
+        Position { page, spot: self.page(page).spot(slot, options) }
     }
 
     pub(super) fn allocated_bytes(&self) -> usize {
