@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use stdx::rng::Rng;
-use value::tree::{Ordered, Sequence};
+use value::tree::{Ordered, Sequence, Side};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -45,7 +45,7 @@ fn list_memory() {
     };
     let pushed = || {
         let mut tree = Sequence::new();
-        (0..COUNT).for_each(|number| tree.push_back(element(number).as_bytes()));
+        (0..COUNT).for_each(|number| tree.push(Side::Right, element(number).as_bytes()));
         tree
     };
     let random = || {
@@ -71,8 +71,8 @@ fn list_times() {
     let elements: Vec<String> = (0..COUNT).map(element).collect();
     let mut tree: Sequence = elements.iter().map(String::as_bytes).collect();
     let any = |tree: &Sequence, rng: &mut Rng| rng.below(tree.len() as u64) as usize;
-    time("push behind", &mut tree, |tree, _| tree.push_back(b"value:1234567"));
-    time("push in front", &mut tree, |tree, _| tree.push_front(b"value:1234567"));
+    time("push behind", &mut tree, |tree, _| tree.push(Side::Right, b"value:1234567"));
+    time("push in front", &mut tree, |tree, _| tree.push(Side::Left, b"value:1234567"));
     time("pop behind", &mut tree, |tree, _| tree.remove_at(tree.len() - 1));
     time("pop in front", &mut tree, |tree, _| tree.remove_at(0));
     time("index", &mut tree, |tree, rng| {

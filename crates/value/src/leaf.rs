@@ -183,7 +183,7 @@ impl<'a> Leaf<'a> {
 
     /// The element at an index that is there.
     #[inline]
-    fn element(self, index: usize) -> &'a [u8] {
+    pub(crate) fn element(self, index: usize) -> &'a [u8] {
         let (start, end) = (self.start(index), self.end(index));
         &self.bytes[HEAD_BYTES + start..HEAD_BYTES + end]
     }

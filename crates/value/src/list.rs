@@ -24,6 +24,7 @@ use std::sync::Arc;
 use crate::leaf::{self, Leaf};
 use crate::page::INLINE_MAX;
 use crate::tree::Sequence;
+pub use crate::tree::Side;
 
 /// The longest block of a small list: what a page keeps inside.
 const PACKED_MAX: usize = INLINE_MAX;
@@ -57,15 +58,6 @@ pub enum Encoding {
     Listpack,
     /// Linked blocks.
     Quicklist,
-}
-
-/// An end of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// Where the first element is.
-    Left,
-    /// Where the last element is.
-    Right,
 }
 
 /// When a listpack becomes a quicklist: `list-max-listpack-size`.

@@ -28,6 +28,7 @@
 
 mod block;
 mod build;
+mod ends;
 mod grow;
 mod inner;
 mod node;
@@ -47,6 +48,15 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use node::Node;
+
+/// An end of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where the first element is.
+    Left,
+    /// Where the last element is.
+    Right,
+}
 
 /// What orders the elements of a tree: [`ByPosition`] or [`ByKey`].
 pub trait Order: sealed::Sealed {

@@ -65,11 +65,30 @@ impl<'a> ListEdit<'a> {
 
     /// Puts an element at an end.
     pub fn push(&mut self, side: Side, element: &[u8]) {
-        let index = match side {
-            Side::Left => 0,
-            Side::Right => self.list().len(),
-        };
-        self.insert(index, element);
+        self.changed = true;
+        self.make_room(element.len(), ELEMENT_OVERHEAD);
+        match &mut self.store {
+            Store::Packed(block) => {
+                let index = if side == Side::Left { 0 } else { Leaf::trusted(block).len() };
+                leaf::edit::insert(block, index, element);
+            }
+            Store::Large(large, _) => large.elements.push(side, element),
+            Store::Grown(large) => large.elements.push(side, element),
+        }
+    }
+
+    /// Takes the element at an end out, if there is one.
+    pub fn pop(&mut self, side: Side) {
+        let length = self.list().len();
+        match &mut self.store {
+            Store::Large(large, _) => large.elements.pop(side),
+            Store::Grown(large) => large.elements.pop(side),
+            Store::Packed(_) => match side {
+                Side::Left => return self.remove(0..length.min(1)),
+                Side::Right => return self.remove(length.saturating_sub(1)..length),
+            },
+        }
+        (self.changed, self.shrunk) = (true, true);
     }
 
     /// Puts an element before the one at a position, or behind the last.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Encoding, Large, List};
+use super::{Encoding, Large, List, Side};
 use crate::leaf::{self, Leaf};
 use crate::tree;
 
@@ -72,6 +72,15 @@ impl<'a> ListRef<'a> {
         match self.store {
             Store::Packed(leaf) => leaf.get(index),
             Store::Large(large) => large.elements.get(index),
+        }
+    }
+
+    /// The element at an end.
+    pub fn end(self, side: Side) -> Option<&'a [u8]> {
+        match (self.store, side) {
+            (Store::Packed(leaf), Side::Left) => leaf.first(),
+            (Store::Packed(leaf), Side::Right) => leaf.last(),
+            (Store::Large(large), _) => large.elements.end(side),
         }
     }
 

@@ -99,6 +99,7 @@ fn clones_are_the_same_until_one_changes() {
 #[derive(Clone, Debug)]
 enum Step {
     Push(Side, Vec<u8>),
+    Pop(Side),
     Insert(usize, Vec<u8>),
     Replace(usize, Vec<u8>),
     Remove(usize, usize),
@@ -113,7 +114,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let at = any::<u16>().prop_map(usize::from);
     let side = prop_oneof![Just(Side::Left), Just(Side::Right)];
     let step = prop_oneof![
-        4 => (side, element.clone()).prop_map(|(side, element)| Step::Push(side, element)),
+        4 => (side.clone(), element.clone()).prop_map(|(side, element)| Step::Push(side, element)),
+        2 => side.prop_map(Step::Pop),
         2 => (at.clone(), element.clone()).prop_map(|(at, element)| Step::Insert(at, element)),
         2 => (at.clone(), element).prop_map(|(at, element)| Step::Replace(at, element)),
         1 => (1_usize..40).prop_map(Step::RemoveEach),
@@ -132,6 +134,11 @@ proptest! {
                 Step::Push(side, element) => {
                     kept.edit(|edit| edit.push(side, &element));
                     if side == Side::Left { model.push_front(element) } else { model.push_back(element) }
+                }
+                Step::Pop(side) => {
+                    let expected = if side == Side::Left { model.pop_front() } else { model.pop_back() };
+                    prop_assert_eq!(kept.list.as_ref().end(side), expected.as_deref());
+                    kept.edit(|edit| edit.pop(side));
                 }
                 Step::Insert(at, element) => {
                     kept.edit(|edit| edit.insert(at % (len + 1), &element));

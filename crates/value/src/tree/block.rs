@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use triomphe::Arc;
 
+use super::Side;
 use crate::leaf::{self, ELEMENT_OVERHEAD, Leaf, room};
 use crate::page::sizes;
 use crate::unshare::unshared;
@@ -83,6 +84,20 @@ impl Block {
     pub(super) fn remove(&mut self, range: Range<usize>) {
         room::remove(self.writer(), range);
         self.shrink();
+    }
+
+    /// Takes the element at an end out, of several; returns its length. Whoever takes from an end takes what is left next, so
+    /// memory is given back only when three quarters are spare: two leaves of a tree are at its ends.
+    pub(super) fn pop(&mut self, side: Side) -> usize {
+        let leaf = self.leaf();
+        let index = if side == Side::Left { 0 } else { leaf.len() - 1 };
+        let length = leaf.get(index).expect("there are several").len();
+        room::remove(self.writer(), index..index + 1);
+        let used = self.leaf().used_bytes();
+        if used <= self.0.len() / 4 {
+            self.resize(used);
+        }
+        length
     }
 
     /// Takes the elements from `at` on out and returns them.

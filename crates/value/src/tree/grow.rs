@@ -85,8 +85,13 @@ impl Node {
             }
             _ => {}
         }
-        // A leaf at an outer edge will get more: some room at once saves growing in small steps.
-        let capacity = if is_outside { BLOCK_BYTES / 2 } else { 0 };
+        // A leaf at an outer edge will get more: room at once saves growing in small steps. The first leaves have it too, but
+        // less, or small trees would be half empty.
+        let capacity = match edge {
+            _ if !is_outside => 0,
+            Edge { first: true, last: true } => BLOCK_BYTES / 2,
+            _ => BLOCK_BYTES,
+        };
         let fresh = Self::leaf_of(element, capacity);
         if index == 0 { smallvec![std::mem::replace(self, fresh)] } else { smallvec![fresh] }
     }

@@ -67,7 +67,7 @@ impl Inner {
         let mut high = separators.len();
         while low < high {
             let middle = usize::midpoint(low, high);
-            let separator = separators.get(middle).expect("within the separators");
+            let separator = separators.element(middle);
             let is_cut = separator.len() == SEPARATOR_MAX;
             let is_at_or_before = if is_cut && key.starts_with(separator) {
                 self.nodes[middle + 1].first() <= key

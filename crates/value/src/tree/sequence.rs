@@ -22,16 +22,6 @@ impl Sequence {
         self.data_bytes += element.len();
     }
 
-    /// Puts an element before the first.
-    pub fn push_front(&mut self, element: &[u8]) {
-        self.insert(0, element);
-    }
-
-    /// Puts an element behind the last.
-    pub fn push_back(&mut self, element: &[u8]) {
-        self.insert(self.len, element);
-    }
-
     /// Gives a position another element.
     ///
     /// # Panics

@@ -55,8 +55,10 @@ fn element() -> impl Strategy<Value = Vec<u8>> {
 
 #[derive(Debug, Clone)]
 enum Operation {
-    PushFront(Vec<u8>),
-    PushBack(Vec<u8>),
+    Push(Side, Vec<u8>),
+    Pop(Side),
+    /// Many, so that leaves and inner nodes run empty.
+    PopRun(Side, usize),
     Insert(usize, Vec<u8>),
     /// Many at one place, so that trees get several levels.
     InsertRun(usize, usize, u8),
@@ -70,9 +72,11 @@ enum Operation {
 
 fn operation() -> impl Strategy<Value = Operation> {
     let at = any::<usize>();
+    let side = || prop_oneof![Just(Side::Left), Just(Side::Right)];
     prop_oneof![
-        4 => element().prop_map(Operation::PushFront),
-        4 => element().prop_map(Operation::PushBack),
+        8 => (side(), element()).prop_map(|(side, element)| Operation::Push(side, element)),
+        4 => side().prop_map(Operation::Pop),
+        1 => (side(), 0_usize..2000).prop_map(|(side, count)| Operation::PopRun(side, count)),
         8 => (at, element()).prop_map(|(at, element)| Operation::Insert(at, element)),
         1 => (at, 100_usize..2500, 0_u8..60).prop_map(|(at, count, length)| Operation::InsertRun(at, count, length)),
         4 => (at, element()).prop_map(|(at, element)| Operation::Replace(at, element)),
@@ -87,14 +91,12 @@ fn operation() -> impl Strategy<Value = Operation> {
 fn apply(tree: &mut Sequence, model: &mut Model, operation: Operation) {
     let (len, place) = (model.len(), |at: usize| at % (model.len() + 1));
     match operation {
-        Operation::PushFront(element) => {
-            tree.push_front(&element);
-            model.insert(0, element);
+        Operation::Push(side, element) => {
+            tree.push(side, &element);
+            model.insert(if side == Side::Left { 0 } else { len }, element);
         }
-        Operation::PushBack(element) => {
-            tree.push_back(&element);
-            model.push(element);
-        }
+        Operation::Pop(side) => pop(tree, model, side),
+        Operation::PopRun(side, count) => (0..count).for_each(|_| pop(tree, model, side)),
         Operation::Insert(at, element) => {
             let at = place(at);
             tree.insert(at, &element);
@@ -123,6 +125,18 @@ fn apply(tree: &mut Sequence, model: &mut Model, operation: Operation) {
         }
         Operation::Sweep => assert!(tree.sweep(&mut SweepCursor::default(), usize::MAX)),
         _ => {}
+    }
+}
+
+fn pop(tree: &mut Sequence, model: &mut Model, side: Side) {
+    let at_end = match side {
+        Side::Left => model.first(),
+        Side::Right => model.last(),
+    };
+    assert_eq!(tree.end(side), at_end.map(Vec::as_slice));
+    tree.pop(side);
+    if !model.is_empty() {
+        model.remove(if side == Side::Left { 0 } else { model.len() - 1 });
     }
 }
 
@@ -217,7 +231,7 @@ fn number(index: usize) -> Vec<u8> {
 
 fn numbered(count: usize) -> Sequence {
     let mut tree = Sequence::new();
-    (0..count).for_each(|index| tree.push_back(&number(index)));
+    (0..count).for_each(|index| tree.push(Side::Right, &number(index)));
     tree
 }
 
@@ -227,7 +241,7 @@ fn loading_in_order_fills_leaves_from_both_sides() {
     let back = numbered(100_000);
     assert!(per_element(&back) < 15.6, "{}", per_element(&back));
     let mut front = Sequence::new();
-    (0..100_000).rev().for_each(|index| front.push_front(&number(index)));
+    (0..100_000).rev().for_each(|index| front.push(Side::Left, &number(index)));
     assert!(per_element(&front) < 15.6, "{}", per_element(&front));
     let built: Sequence = back.iter().collect();
     assert!(per_element(&built) < 15.6, "{}", per_element(&built));
@@ -279,7 +293,7 @@ fn elements_below_the_threshold_of_large_ones_waste_little() {
 #[test]
 fn inserting_between_large_elements_keeps_small_ones_together() {
     let mut tree = Sequence::new();
-    (0..4).for_each(|_| tree.push_back(&[b'L'; 1000]));
+    (0..4).for_each(|_| tree.push(Side::Right, &[b'L'; 1000]));
     for _ in 0..1000 {
         tree.insert(2, b"small");
     }
@@ -330,12 +344,16 @@ fn the_first_write_after_a_clone_copies_one_path() {
 fn a_queue_that_moves_through_a_tree_keeps_it_small() {
     let mut tree = numbered(1000);
     for index in 1000..50_000 {
-        tree.push_back(&number(index));
-        tree.remove_at(0);
+        tree.push(Side::Right, &number(index));
+        tree.pop(Side::Left);
     }
     check_shape(&tree);
     assert_eq!(tree.get(0), Some(&number(49_000)[..]));
     assert!(tree.allocated_bytes() < 1000 * 15 + 5000, "{}", tree.allocated_bytes());
+    while tree.len() > 20 {
+        tree.pop(Side::Right);
+    }
+    assert!(tree.allocated_bytes() < 2048, "{}", tree.allocated_bytes());
 }
 
 #[test]
