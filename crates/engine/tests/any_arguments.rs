@@ -213,7 +213,7 @@ fn run(worker: &mut Worker<'_>, shared: &Shared, session: &mut Session, pipeline
         if is_alone {
             run_group(worker, shared, session, &mut group);
         }
-        worker.want(&mut prepared, &request.as_args(), session.database);
+        worker.want(&mut prepared, &request.as_args(), session.database, None);
         group.push((prepared, request));
         if is_alone {
             run_group(worker, shared, session, &mut group);

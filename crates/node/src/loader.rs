@@ -46,7 +46,7 @@ impl<'n> Loader<'n> {
         }
         let is_alone = prepared.is_alone();
         if !is_alone {
-            self.engine.want(&mut prepared, &args, self.session.database);
+            self.engine.want(&mut prepared, &args, self.session.database, None);
             self.engine.lease().expect("a loader waits as long as it takes");
         }
         self.reply.clear();

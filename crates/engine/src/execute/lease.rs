@@ -18,9 +18,16 @@ pub(super) struct Wanted {
 }
 
 impl Worker<'_> {
-    /// Hashes the keys of a request that will be leased with the next group, and asks for their shards.
+    /// Hashes the keys of a request that will be leased with the next group, and asks for their shards. `before` is the one
+    /// before it in the group: pipelines often work on one key, which is hashed and asked for once then.
     #[inline]
-    pub fn want(&mut self, prepared: &mut Prepared, args: &Args<'_>, database: DbIndex) {
+    pub fn want(
+        &mut self,
+        prepared: &mut Prepared,
+        args: &Args<'_>,
+        database: DbIndex,
+        before: Option<(&Prepared, Args<'_>)>,
+    ) {
         let Ok(row) = &prepared.row else { return };
         let will_be_refused = !row.command.accepts(args.len())
             || self.beside_script && !row.command.flags.has(Flags::ALLOW_BUSY);
@@ -29,7 +36,13 @@ impl Worker<'_> {
         }
         // Inside a transaction too: a DISCARD before it in the group may end the transaction before it runs.
         let (access, wanted) = (&self.access, &mut self.wanted);
+        let shared = before.filter(|(_, other)| other.get_optional(1) == args.get_optional(1));
+        let shared = shared.and_then(|(other, _)| other.first_key);
         row.command.for_each_key(args, |at, _| {
+            if at == 1 && shared.is_some() {
+                prepared.first_key = shared;
+                return;
+            }
             let key = access.keyspace().key(args.get(at));
             if at == 1 {
                 prepared.first_key = Some((key.hash, key.slot));
@@ -70,7 +83,7 @@ impl Worker<'_> {
         environment: Environment<'_>,
         started: u64,
     ) -> u64 {
-        self.want(prepared, args, session.database);
+        self.want(prepared, args, session.database, None);
         let ended = if self.lease().is_ok() {
             self.run(prepared, args, session, out, environment, started)
         } else {

@@ -263,7 +263,8 @@ impl<'n> Worker<'n> {
         if is_alone {
             self.run_group(turn);
         }
-        self.engine.want(&mut prepared, &turn.buffers.args(source, begin, &args), database);
+        let before = turn.group.last().map(|last| (&last.prepared, turn.buffers.args_of(last)));
+        self.engine.want(&mut prepared, &turn.buffers.args(source, begin, &args), database, before);
         turn.group.push(Gathered { connection: number, prepared, source, begin, args });
         if is_last || turn.group.len() == GROUP {
             self.run_group(turn);

@@ -21,6 +21,7 @@ mod notifications;
 mod output_limits;
 mod pauses;
 mod permissions;
+mod pipelines;
 mod pubsub;
 mod slices;
 mod sort;
