@@ -161,9 +161,10 @@ impl Db<'_, '_> {
         }
     }
 
-    /// The value of an entry.
-    pub(crate) fn value_of<'v>(&self, entry: &Entry<'v, Value>) -> ValueRef<'v> {
-        value_of(entry, self.access.now)
+    /// The value of a key.
+    #[inline]
+    pub(crate) fn value_at(&self, key: &Key<'_>, found: Found) -> ValueRef<'_> {
+        value_of_payload(found.kind(), self.payload(key, found), self.access.now)
     }
 
     /// Writes an entry, new or over the one that was found, and keeps the minima and counts right.
@@ -178,23 +179,22 @@ impl Db<'_, '_> {
         let access = self.access.noted_on_write(found.and_then(|found| found.meta.access));
         let meta = Meta { kind: kind.tag(), expiry, access: Some(access) };
         let field_due = field_due_of_new(kind, &payload);
-        let partition = self.access.make_partition(self.index, key);
         let replaced = if let Some(found) = found {
+            let partition = self.partition_mut(key);
             partition.forget_fields(found.at, key);
-            partition.table.replace(found.at, payload, meta)
+            partition.note_fields(key, field_due);
+            let replaced = partition.table.replace(found.at, payload, meta);
+            self.tell_replaced(key, found.kind(), kind);
+            replaced
         } else {
+            let partition = self.access.make_partition(self.index, key);
+            partition.note_fields(key, field_due);
             partition.table.insert(key.hash, key.bytes, payload, meta);
+            self.access.count_keys(self.index, 1);
+            self.tell_birth(key);
             Replaced::Absent
         };
-        partition.note_fields(key, field_due);
         self.lower_next_expiry(key, field_due);
-        match found {
-            None => {
-                self.access.count_keys(self.index, 1);
-                self.tell_birth(key);
-            }
-            Some(found) => self.tell_replaced(key, found.kind(), kind),
-        }
         self.count_expiry(key, found.and_then(|found| found.meta.expiry), expiry);
         self.free(replaced);
     }
@@ -302,7 +302,11 @@ impl Db<'_, '_> {
 
 /// The value of an entry as it is seen at `now`.
 pub(crate) fn value_of<'v>(entry: &Entry<'v, Value>, now: UnixMs) -> ValueRef<'v> {
-    match (Kind::of_tag(entry.meta.kind), entry.payload) {
+    value_of_payload(Kind::of_tag(entry.meta.kind), entry.payload, now)
+}
+
+fn value_of_payload(kind: Kind, payload: Payload<'_, Value>, now: UnixMs) -> ValueRef<'_> {
+    match (kind, payload) {
         (Kind::String | Kind::StringChanged, Payload::Inline(bytes)) => {
             ValueRef::String(StringRef::Inline(bytes))
         }

@@ -36,13 +36,13 @@ impl Db<'_, '_> {
     /// The value of a key. Counts as a look-up.
     pub fn get(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
         let found = self.find_to_read(key)?;
-        Some(self.value_of(&self.entry(key, found)))
+        Some(self.value_at(key, found))
     }
 
     /// The value of a key, without counting or touching.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
         let found = self.find(key)?;
-        Some(self.value_of(&self.entry(key, found)))
+        Some(self.value_at(key, found))
     }
 
     /// The type of a key.

@@ -119,7 +119,7 @@ impl Db<'_, '_> {
     }
 
     fn hash_at(&self, key: &Key<'_>, found: Found) -> Result<HashRef<'_>, WrongType> {
-        match self.value_of(&self.entry(key, found)) {
+        match self.value_at(key, found) {
             ValueRef::Hash(hash) => Ok(hash),
             _ => Err(WrongType),
         }

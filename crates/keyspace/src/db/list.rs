@@ -57,6 +57,12 @@ impl Db<'_, '_> {
         if count == 0 {
             return Ok(0);
         }
+        if count == 1 {
+            each(list.end(side).expect("a list has elements"));
+            self.edit_list(key, Some(found), |edit| edit.pop(side));
+            self.record(&Effect::PopElements { key: key.bytes, side, count });
+            return Ok(1);
+        }
         let range = match side {
             Side::Left => 0..count,
             Side::Right => length - count..length,
@@ -229,7 +235,7 @@ impl Db<'_, '_> {
     }
 
     fn list_at(&self, key: &Key<'_>, found: Found) -> Result<ListRef<'_>, WrongType> {
-        match self.value_of(&self.entry(key, found)) {
+        match self.value_at(key, found) {
             ValueRef::List(list) => Ok(list),
             _ => Err(WrongType),
         }

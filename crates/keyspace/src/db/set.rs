@@ -3,6 +3,7 @@
 //! A small set is bytes of its key's entry; a large one is an object. Both are changed through a [`SetEdit`]; what comes
 //! out is put back, and a set without members takes its key along.
 
+use smallvec::SmallVec;
 use stdx::time::UnixMs;
 use value::set::algebra::Operation;
 use value::set::{Edited, Encoding, Set, SetEdit, SetRef};
@@ -42,9 +43,14 @@ impl Db<'_, '_> {
     pub fn set_add(&mut self, key: &Key<'_>, members: &[&[u8]]) -> Result<usize, WrongType> {
         let found = self.find_set(key)?;
         let Some(first) = members.first() else { return Ok(0) };
-        let new: Vec<&[u8]> = self.edit_set(key, found, |edit| {
+        let mut new: SmallVec<[&[u8]; 4]> = SmallVec::new();
+        self.edit_set(key, found, |edit| {
             edit.expect(first, members.len());
-            members.iter().copied().filter(|member| edit.add(member)).collect()
+            for &member in members {
+                if edit.add(member) {
+                    new.push(member);
+                }
+            }
         });
         if !new.is_empty() {
             self.record(&Effect::AddMembers { key: key.bytes, members: &new });
@@ -216,7 +222,7 @@ impl Db<'_, '_> {
     }
 
     fn set_at(&self, key: &Key<'_>, found: Found) -> Result<SetRef<'_>, WrongType> {
-        match self.value_of(&self.entry(key, found)) {
+        match self.value_at(key, found) {
             ValueRef::Set(set) => Ok(set),
             _ => Err(WrongType),
         }

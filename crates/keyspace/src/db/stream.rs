@@ -162,7 +162,7 @@ impl Db<'_, '_> {
     }
 
     fn stream_at(&self, key: &Key<'_>, found: Found) -> Result<&Stream, WrongType> {
-        match self.value_of(&self.entry(key, found)) {
+        match self.value_at(key, found) {
             ValueRef::Stream(stream) => Ok(stream),
             _ => Err(WrongType),
         }

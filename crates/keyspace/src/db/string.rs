@@ -40,6 +40,21 @@ impl Db<'_, '_> {
         }
     }
 
+    /// Gives a key the string that `change` makes of the one it has, if that is no error. Its expiry stays.
+    pub fn update_string<'v, E: From<WrongType>>(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(Option<StringRef<'_>>) -> Result<&'v [u8], E>,
+    ) -> Result<(), E> {
+        let found = self.find(key);
+        let before = found.map(|found| self.string_at(key, found)).transpose()?;
+        let value = change(before)?;
+        let expiry = found.and_then(|found| found.meta.expiry);
+        self.put_string(key, found, value, Kind::String, expiry);
+        self.record(&Effect::SetString { key: key.bytes, value: StringRef::Inline(value), expiry });
+        Ok(())
+    }
+
     /// What remains of a string whose time has passed: nothing, but it is told as if it had been there for a moment.
     fn set_passed_string(&mut self, key: &Key<'_>) {
         let found = self.find(key);

@@ -57,7 +57,9 @@ impl Db<'_, '_> {
                 let outcome = edit.add(member, score, rule).expect("a score is a number");
                 added.new += usize::from(matches!(outcome, Outcome::Added(_)));
                 added.updated += usize::from(matches!(outcome, Outcome::Updated(_)));
-                changed.extend(outcome.changed().map(|score| (score, member)));
+                if let Some(score) = outcome.changed() {
+                    changed.push((score, member));
+                }
             }
         });
         if !changed.is_empty() {
@@ -151,7 +153,7 @@ impl Db<'_, '_> {
     }
 
     fn zset_at(&self, key: &Key<'_>, found: Found) -> Result<ZSetRef<'_>, WrongType> {
-        match self.value_of(&self.entry(key, found)) {
+        match self.value_at(key, found) {
             ValueRef::ZSet(zset) => Ok(zset),
             _ => Err(WrongType),
         }

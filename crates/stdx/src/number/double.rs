@@ -13,6 +13,9 @@ const INTEGER_LIMIT: f64 = (1_u64 << 62) as f64;
 
 /// Parses a double the way `ZADD` and its like do; `None` stands for "value is not a valid float".
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    if let Some(small) = parse_digits(text) {
+        return Some(f64::from(small));
+    }
     let unsigned = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
     if let [b'0', b'x' | b'X', ..] = unsigned {
         return LongDouble::parse(text)?.to_f64_in_range();
@@ -29,6 +32,14 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         }
     }
     Some(value)
+}
+
+/// A few digits, which are what most scores are.
+#[inline]
+fn parse_digits(text: &[u8]) -> Option<u32> {
+    let is_short = (1..=9).contains(&text.len());
+    (is_short && text.iter().all(u8::is_ascii_digit))
+        .then(|| text.iter().fold(0, |number, digit| 10 * number + u32::from(digit - b'0')))
 }
 
 /// Appends the text of a double as replies show it: `3`, `0.1`, `1e+30`, `inf`, `-inf`, `nan`, `-0`.

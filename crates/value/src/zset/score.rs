@@ -59,9 +59,10 @@ pub(super) fn normal(score: f64) -> f64 {
 /// The element of a score and a member.
 #[inline]
 pub(super) fn element(score: u64, member: &[u8]) -> Buffer {
-    let mut bytes = Buffer::with_capacity(SCORE_BYTES + member.len());
-    bytes.extend_from_slice(&score.to_be_bytes());
-    bytes.extend_from_slice(member);
+    let mut bytes = Buffer::from_elem(0, SCORE_BYTES + member.len());
+    let (score_bytes, member_bytes) = bytes.split_at_mut(SCORE_BYTES);
+    score_bytes.copy_from_slice(&score.to_be_bytes());
+    member_bytes.copy_from_slice(member);
     bytes
 }
 

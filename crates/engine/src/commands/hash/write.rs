@@ -14,9 +14,11 @@ pub(super) type Pairs<'a> = SmallVec<[(&'a [u8], &'a [u8]); 4]>;
 
 /// The arguments from an index on, two by two.
 pub(super) fn pairs<'a>(args: &Args<'a>, first: usize) -> Pairs<'a> {
-    let fields = args.from(first).step_by(2);
-    let values = args.from(first + 1).step_by(2);
-    fields.zip(values).collect()
+    let mut pairs = Pairs::new();
+    for at in (first + 1..args.len()).step_by(2) {
+        pairs.push((args.get(at - 1), args.get(at)));
+    }
+    pairs
 }
 
 pub(super) fn hset(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -27,7 +27,11 @@ impl Options {
     fn parse(args: &Args<'_>) -> (Self, usize) {
         let mut options = Self::default();
         let mut cursor = args.cursor(2);
-        loop {
+        // What begins like a number is none, and mostly the first word is one.
+        while args
+            .get_optional(cursor.position())
+            .is_some_and(|word| word.first().is_some_and(u8::is_ascii_alphabetic))
+        {
             let option = [
                 ("NX", &mut options.new),
                 ("XX", &mut options.known),
@@ -36,11 +40,10 @@ impl Options {
                 ("CH", &mut options.counts_changes),
                 ("INCR", &mut options.is_increment),
             ];
-            let Some((_, option)) = option.into_iter().find(|(word, _)| cursor.take(word)) else {
-                return (options, cursor.position());
-            };
+            let Some((_, option)) = option.into_iter().find(|(word, _)| cursor.take(word)) else { break };
             *option = true;
         }
+        (options, cursor.position())
     }
 
     fn rule(&self) -> Result<Rule, Error> {
@@ -79,10 +82,10 @@ pub(super) fn zadd(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
         }
         return add_one(ctx, args, reply, first, rule);
     }
-    let members: SmallVec<[(f64, &[u8]); 4]> = (first..args.len())
-        .step_by(2)
-        .map(|at| Ok((args.float(at)?, args.get(at + 1))))
-        .collect::<Result<_, Error>>()?;
+    let mut members: SmallVec<[(f64, &[u8]); 4]> = SmallVec::new();
+    for at in (first..args.len()).step_by(2) {
+        members.push((args.float(at)?, args.get(at + 1)));
+    }
     let key = ctx.key(args, 1);
     let added = ctx.db().zset_add(&key, &members, rule)?;
     let count = added.new + if options.counts_changes { added.updated } else { 0 };

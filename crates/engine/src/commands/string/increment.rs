@@ -30,18 +30,15 @@ pub(super) fn decrby(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
 
 fn add(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, increment: i64) -> Outcome {
     let key = ctx.key(args, 1);
-    let mut db = ctx.db();
-    let before = match db.string_to_change(&key)? {
-        Some(value) => value.integer().ok_or(Error::NotInteger)?,
-        None => 0,
-    };
-    let after = before.checked_add(increment).ok_or(Error::Overflow)?;
-    // The reply holds the digits that the value wants: `:`, digits, CR LF.
-    let begin = reply.buffer().len();
-    reply.integer(after);
-    let written = reply.buffer();
-    db.set_string(&key, &written[begin + 1..written.len() - 2], Expiry::Keep);
-    Ok(())
+    ctx.db().update_string(&key, |value| {
+        let before = value.map_or(Ok(0), |value| value.integer().ok_or(Error::NotInteger))?;
+        let after = before.checked_add(increment).ok_or(Error::Overflow)?;
+        // The reply holds the digits that the value wants: `:`, digits, CR LF.
+        let begin = reply.buffer().len();
+        reply.integer(after);
+        let written = reply.buffer();
+        Ok(&written[begin + 1..written.len() - 2])
+    })
 }
 
 pub(super) fn incrbyfloat(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
