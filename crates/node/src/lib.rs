@@ -17,6 +17,7 @@ mod host;
 mod loader;
 mod machine;
 mod mailbox;
+mod measuring;
 mod node;
 mod output;
 mod output_limit;

@@ -11,7 +11,7 @@ use engine::commandlog::Topic;
 use engine::host::Shutdown;
 use engine::shared::Identity;
 use engine::table::Names;
-use keyspace::{Access, Garbage, Keyspace, LogPosition, SHARDS, WorkerId};
+use keyspace::{Access, Garbage, Keyspace, LogPosition, Rule, SHARDS, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
@@ -20,6 +20,7 @@ use crate::Now;
 use crate::connection::Connection;
 use crate::eviction;
 use crate::machine::{Dead, Holding, Image, Machine};
+use crate::measuring::Measuring;
 use crate::output_limit::OutputLimit;
 
 /// Who has an access to the keyspace besides the workers.
@@ -38,8 +39,6 @@ const SIDES: usize = 3;
 /// Bytes that may wait for a client that has not authenticated and does not read.
 const UNAUTHENTICATED_OUTPUT: usize = 1024 * 1024;
 
-/// Measurements of memory that are dropped at most, because workers were busy, before one is believed nevertheless.
-const MOST_BUSY_MEASURES: usize = 20;
 /// The sweep begins when more than this part of the allocated memory lies waste, one in so many bytes, and ends when less
 /// does than the other; with little waste it never begins.
 const SWEEP_FROM: usize = 16;
@@ -78,8 +77,7 @@ pub struct Node {
     /// `maxmemory-clients` in bytes; 0 = no limit.
     pub(crate) clients_limit: AtomicU64,
     sweeping: AtomicBool,
-    /// Times in a row that memory could not be measured, as others were busy with it.
-    busy_measures: AtomicUsize,
+    measuring: Measuring,
     /// Of clients that are subscribed to nothing, and of those that are.
     output_limit: OutputLimit,
     subscriber_limit: OutputLimit,
@@ -112,7 +110,7 @@ impl Node {
             eviction_ns: AtomicU64::new(0),
             clients_limit: AtomicU64::new(0),
             sweeping: AtomicBool::new(false),
-            busy_measures: AtomicUsize::new(0),
+            measuring: Measuring::default(),
             output_limit: OutputLimit::default(),
             subscriber_limit: OutputLimit::default(),
         };
@@ -176,7 +174,7 @@ impl Node {
         limits.counts_accesses.store(policy.counts_accesses(), Ordering::Relaxed);
         limits.notes_writes_only.store(policy.notes_writes_only(), Ordering::Relaxed);
         let samples = config.integer(Param::MaxmemorySamples) as usize;
-        self.shared.meter.configure(config.size(Param::Maxmemory), eviction::rule(policy, samples));
+        self.limit_memory(config.size(Param::Maxmemory), eviction::rule(policy, samples));
         let tenacity = config.integer(Param::MaxmemoryEvictionTenacity);
         let clients = match config.maxmemory_clients() {
             MemoryLimit::Bytes(bytes) => bytes,
@@ -317,48 +315,34 @@ impl Node {
         self.sweeping.store(pays(waste, figures.allocated, self.sweeps()), Ordering::Relaxed);
     }
 
-    /// Sets what the meter shows right by what the allocator says, if there is a limit and nobody takes or frees memory at
-    /// the same time, which would be counted as if it had not been told. Called every tick by a worker that has just told what
-    /// it holds.
-    ///
-    /// If the others never rest, a figure that is wrong by what they do in a turn is better than none.
-    pub(crate) fn measure(&self, worker: usize) {
-        if self.shared.meter.limit().is_none() {
-            return;
-        }
-        let before = self.rest(worker);
-        let (allocated, log) = self.figure();
-        let is_quiet = before.is_some() && before == self.rest(worker);
-        if is_quiet || self.busy_measures.fetch_add(1, Ordering::Relaxed) >= MOST_BUSY_MEASURES {
-            self.busy_measures.store(0, Ordering::Relaxed);
-            self.shared.meter.correct(allocated, log, &self.shared.statistics);
+    fn limit_memory(&self, bytes: u64, rule: Option<Rule>) {
+        let meter = &self.shared.meter;
+        let before = meter.limit();
+        meter.configure(bytes, rule);
+        if meter.limit() != before {
+            self.measuring.hurry(before.is_none());
         }
     }
 
-    /// The same, whoever is at work: for the first figure under a limit.
-    pub(crate) fn measure_now(&self) {
-        let (allocated, log) = self.figure();
-        self.shared.meter.correct(allocated, log, &self.shared.statistics);
+    /// Whether a worker is to compare what is told of memory with what the allocator says in its tick.
+    pub(crate) fn is_to_measure(&self, worker: usize) -> bool {
+        self.shared.meter.limit().is_some() && self.measuring.is_for(worker)
+    }
+
+    /// Whether the limit is new, so that the next worker is to do that.
+    #[inline]
+    pub(crate) fn is_to_measure_now(&self) -> bool {
+        self.measuring.is_urgent()
+    }
+
+    /// Sets what the meter shows right by what the allocator says, for a worker that has just told what it holds.
+    pub(crate) fn measure(&self, worker: usize) {
+        self.measuring.measure(worker, &self.shared, || self.figure());
     }
 
     /// The bytes that are allocated, and those of them that wait to be written to the log.
     fn figure(&self) -> (usize, usize) {
         (self.machine.memory().allocated, self.machine.persistence().aof_buffered as usize)
-    }
-
-    /// How many turns the workers but one have begun and ended, if none of them is in one and nothing is being freed.
-    ///
-    /// It is read without any order: a turn that is missed makes a figure wrong until the next one.
-    fn rest(&self, except: usize) -> Option<u64> {
-        let (dying, freed) = self.shared.meter.batches();
-        let mut steps = (dying == 0).then_some(freed);
-        for (number, worker) in self.shared.statistics.iter().enumerate() {
-            let taken = worker.steps.load(Ordering::Relaxed);
-            if number != except {
-                steps = steps.filter(|_| taken.is_multiple_of(2)).map(|steps| steps + taken);
-            }
-        }
-        steps
     }
 
     /// Brings the log where `appendfsync` wants it. If that takes longer, returns the position that replies of a worker's

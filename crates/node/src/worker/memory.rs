@@ -91,13 +91,13 @@ impl Worker<'_> {
 
     fn keep_below(&mut self, limit: i64, clock: &mut u64) {
         let own = self.tell_memory();
-        if self.memory.limit != limit {
-            // Nothing was measured without a limit, and what the command took that has set it is given back by now.
-            self.memory.limit = limit;
-            self.node.measure_now();
-        } else if own < self.memory.look_at {
+        if self.node.is_to_measure_now() {
+            // What the command took that has set the limit is given back by now.
+            self.node.measure(self.index);
+        } else if self.memory.limit == limit && own < self.memory.look_at {
             return;
         }
+        self.memory.limit = limit;
         let mut excess = self.excess(limit);
         if excess > 0 {
             // Clients that take too much go before data does.

@@ -70,6 +70,8 @@ impl Worker<'_> {
         if self.index == 0 {
             self.node.shared.read_rates(now.monotonic_ns);
             self.node.shared.hot_keys.end_when_due(now.unix, || self.node.processor_us());
+        }
+        if self.node.is_to_measure(self.index) {
             self.tell_memory();
             self.node.measure(self.index);
         }

@@ -1,6 +1,6 @@
 //! A machine that has nothing and only remembers what it was told.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use config::{Appended, Config, Param};
@@ -28,6 +28,8 @@ pub(crate) struct FakeMachine {
     pub(crate) dead: Mutex<Vec<Dead>>,
     /// The data whose memory is counted, if a test wants that: all of it as the first worker's.
     pub(crate) data: OnceLock<Arc<Shared>>,
+    /// Bytes that a worker holds only while it is at work.
+    pub(crate) held_at_work: AtomicUsize,
 }
 
 impl FakeMachine {
@@ -91,7 +93,7 @@ impl Machine for FakeMachine {
     }
     fn memory(&self) -> MemoryFigures {
         MemoryFigures {
-            allocated: 4_000_000 + self.data_bytes(),
+            allocated: 4_000_000 + self.data_bytes() + self.held_at_work.load(Ordering::Relaxed),
             active: 5_000_000,
             resident: 6_000_000,
             rss: 7_000_000,

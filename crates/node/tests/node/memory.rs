@@ -175,3 +175,22 @@ fn a_waiting_command_that_needs_memory_is_refused_when_it_is_served_without_any(
     assert_eq!(world.read(mover), OOM, "as Redis 8.0 has it");
     assert_eq!(world.ask(mover, "BLPOP from 0"), "*2\r\n$4\r\nfrom\r\n$1\r\nv\r\n", "it is not lost");
 }
+
+#[test]
+fn what_a_worker_holds_while_it_is_at_work_is_not_taken_for_data() {
+    let limit = (EMPTY + 1_000_000).to_string();
+    let mut world = World::new(2, &[("maxmemory", &limit)]);
+    let peers = [world.connect(0), world.connect(1)];
+    world.pass_ms(50);
+    for (busy, peer) in peers.into_iter().enumerate() {
+        for _ in 0..100 {
+            world.pass_ms_at_work(50, busy, 2_000_000);
+            assert_eq!(world.ask(peer, "SET a 1"), "+OK\r\n");
+        }
+        // A new limit is seen by the other worker while this one is at work.
+        let limit = EMPTY + 1_000_000 + busy + 1;
+        assert_eq!(world.ask(peer, &format!("CONFIG SET maxmemory {limit}")), "+OK\r\n");
+        world.pass_ms_at_work(50, busy, 2_000_000);
+        assert_eq!(world.ask(peer, "SET a 1"), "+OK\r\n");
+    }
+}

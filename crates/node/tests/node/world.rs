@@ -134,6 +134,21 @@ impl World {
         }
     }
 
+    /// Turns the clock while a worker is at work, for which it holds so many bytes: the others do what is due meanwhile, it does
+    /// so at the end of its work.
+    pub(crate) fn pass_ms_at_work(&mut self, milliseconds: u64, busy: usize, bytes: usize) {
+        self.now.unix = UnixMs(self.now.unix.0 + milliseconds as i64);
+        self.now.monotonic_ns += milliseconds * 1_000_000;
+        self.workers[busy].begin_turn();
+        self.machine.held_at_work.store(bytes, Ordering::Relaxed);
+        for (_, worker) in self.workers.iter_mut().enumerate().filter(|(index, _)| *index != busy) {
+            worker.tick(self.now);
+        }
+        self.machine.held_at_work.store(0, Ordering::Relaxed);
+        self.workers[busy].tick(self.now);
+        self.workers[busy].end_turn();
+    }
+
     /// Milliseconds that a worker would wait if nothing came.
     pub(crate) fn idle_ms(&self, worker: usize) -> u64 {
         self.workers[worker].idle_ns(self.now) / 1_000_000
