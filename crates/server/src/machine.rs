@@ -130,6 +130,16 @@ impl ServerMachine {
         *self.jobs.lock() = None;
     }
 
+    /// The append-only file is switched on or off. The rewrite that this takes counts as begun before the client is answered,
+    /// so that he can wait for its end; one that is in progress is of no use to a file that is off.
+    fn switch_log(&self, was_on: bool, is_on: bool) {
+        if is_on && !was_on && self.progress.require_rewrite(clock::monotonic_ns()) {
+            self.tell(Task::Rewrite);
+        } else if was_on && !is_on {
+            self.progress.give_up_rewrite();
+        }
+    }
+
     /// Listens where the new parameters say, in the folder that they say.
     fn move_to(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
         if old.text(Param::Dir) != new.text(Param::Dir) {
@@ -387,6 +397,7 @@ impl Machine for ServerMachine {
         // At once: what is acknowledged after this command's reply is kept as the new policy promises.
         self.journal.configure(new.append_fsync(), new.yes(Param::AofTimestampEnabled));
         self.tell(Task::Configured);
+        self.switch_log(old.yes(Param::Appendonly), new.yes(Param::Appendonly));
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! replies wait, and looks round once a second, at the allocator's figures too.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use config::{Config, Param};
@@ -243,7 +244,7 @@ impl<'n> Persistence<'n> {
     /// Begins a rewrite: the next increment begins where the snapshot is taken.
     fn rewrite(&mut self) {
         if let Err(reason) = self.try_rewrite() {
-            self.end_rewrite(Err(reason));
+            self.end_rewrite(SaveEnd::Failed(reason));
         }
     }
 
@@ -312,21 +313,28 @@ impl<'n> Persistence<'n> {
                 Ok(()) => Ok(()),
             }
         };
-        self.end_rewrite(installed);
+        self.end_rewrite(match installed {
+            Ok(()) => SaveEnd::Saved,
+            Err(_) if self.machine.progress.rewrite_given_up.load(Ordering::Acquire) => SaveEnd::GivenUp,
+            Err(reason) => SaveEnd::Failed(reason),
+        });
     }
 
-    fn end_rewrite(&mut self, result: Result<(), String>) {
+    fn end_rewrite(&mut self, end: SaveEnd) {
         let now_ns = clock::monotonic_ns();
         let size = self.machine.append_only.lock().as_mut().map_or(0, AppendOnly::size);
-        self.machine.progress.end_rewrite(result.is_ok(), size, now_ns);
-        match result {
-            Ok(()) => {
+        self.machine.progress.end_rewrite(&end, size, now_ns);
+        match end {
+            SaveEnd::Saved => {
                 self.failed_rewrites = 0;
                 self.is_whole = self.machine.journal.is_on();
                 self.machine.journal.trust(&self.node.shared, size);
                 info!("the append-only file has been rewritten");
             }
-            Err(reason) => {
+            SaveEnd::GivenUp => {
+                info!("the rewrite of the append-only file was given up, for the file is off");
+            }
+            SaveEnd::Failed(reason) => {
                 let power = self.failed_rewrites.min(MAX_REWRITE_BACKOFF);
                 self.failed_rewrites += 1;
                 self.next_rewrite_ns = now_ns + (SECOND_NS << power);

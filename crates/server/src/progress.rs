@@ -36,7 +36,7 @@ impl KeyProgress {
     }
 }
 
-/// How a save in the background has ended.
+/// How a save in the background or a rewrite has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SaveEnd {
     /// The file is there, or a newer one.
@@ -177,22 +177,48 @@ impl Progress {
         }
         state.figures.aof_rewrite_scheduled = state.saving_since.is_some();
         if state.saving_since.is_none() {
+            self.rewrite_given_up.store(false, Ordering::Release);
             state.rewriting_since = Some(now_ns);
             state.figures.aof_rewrites += 1;
         }
         Ok(!state.figures.aof_rewrite_scheduled)
     }
 
+    /// A rewrite has to follow whatever is in progress. True: it begins now.
+    pub fn require_rewrite(&self, now_ns: u64) -> bool {
+        let begun = self.begin_rewrite(now_ns);
+        if begun.is_err() {
+            self.state.lock().figures.aof_rewrite_scheduled = true;
+        }
+        begun == Ok(true)
+    }
+
+    /// The rewrite in progress, if there is one, is of no use any more, nor is one that is noted for later.
+    pub fn give_up_rewrite(&self) {
+        let mut state = self.state.lock();
+        state.figures.aof_rewrite_scheduled = false;
+        if state.rewriting_since.is_some() {
+            self.rewrite_given_up.store(true, Ordering::Release);
+        }
+    }
+
     /// Ends a rewrite; the files have so many bytes then.
-    pub fn end_rewrite(&self, is_ok: bool, size: u64, now_ns: u64) {
+    pub fn end_rewrite(&self, end: &SaveEnd, size: u64, now_ns: u64) {
         let mut state = self.state.lock();
         if let Some(since) = state.rewriting_since.take() {
             state.figures.aof_rewrite_seconds = seconds(since, now_ns);
         }
-        state.figures.aof_rewrite_ok = is_ok;
-        state.figures.aof_rewrites_failed = if is_ok { 0 } else { state.figures.aof_rewrites_failed + 1 };
-        if is_ok {
-            state.figures.aof_base_size = size;
+        match end {
+            SaveEnd::Saved => {
+                state.figures.aof_rewrite_ok = true;
+                state.figures.aof_rewrites_failed = 0;
+                state.figures.aof_base_size = size;
+            }
+            SaveEnd::GivenUp => {}
+            SaveEnd::Failed(_) => {
+                state.figures.aof_rewrite_ok = false;
+                state.figures.aof_rewrites_failed += 1;
+            }
         }
     }
 
@@ -240,5 +266,20 @@ mod tests {
         assert!(progress.figures(0).save_scheduled && progress.figures(0).save_ok);
         assert_eq!(progress.begin_save(false, 0), Ok(true));
         assert!(!progress.save_given_up.load(Ordering::Acquire), "the new one is wanted");
+    }
+
+    #[test]
+    fn a_rewrite_that_is_required_follows_one_that_was_given_up() {
+        let progress = Progress::new();
+        let is_given_up = || progress.rewrite_given_up.load(Ordering::Acquire);
+        assert!(progress.require_rewrite(0));
+        progress.give_up_rewrite();
+        assert!(is_given_up());
+        assert!(!progress.require_rewrite(0));
+        assert!(progress.figures(0).aof_rewrite_scheduled);
+        progress.end_rewrite(&SaveEnd::GivenUp, 0, 0);
+        assert!(progress.figures(0).aof_rewrite_ok);
+        assert_eq!(progress.begin_rewrite(0), Ok(true));
+        assert!(!is_given_up() && !progress.figures(0).aof_rewrite_scheduled);
     }
 }

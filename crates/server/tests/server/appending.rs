@@ -35,6 +35,30 @@ fn appending_may_be_switched_while_the_server_runs() {
 }
 
 #[test]
+fn who_switches_appending_on_can_wait_for_the_file_and_who_switches_it_off_for_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), SNAPSHOTS);
+    let mut client = server.connect();
+    for _ in 0..100 {
+        must(&mut client, "CONFIG SET appendonly yes");
+        // Not a moment passes in which it seems that the rewrite is over.
+        wait_for(&mut client, "aof_rewrite_in_progress", "0");
+        assert_eq!(figure(&mut client, "aof_enabled"), "1");
+        must(&mut client, "INCR key");
+        let before = content(&mut client);
+        must(&mut client, "DEBUG LOADAOF");
+        assert_eq!(content(&mut client), before);
+        must(&mut client, "CONFIG SET appendonly no");
+    }
+    // Ten minutes behind each key.
+    must(&mut client, "CONFIG SET rdb-key-save-delay 600000000");
+    must(&mut client, "CONFIG SET appendonly yes");
+    must(&mut client, "CONFIG SET appendonly no");
+    wait_for(&mut client, "aof_rewrite_in_progress", "0");
+    assert_eq!(figure(&mut client, "aof_last_bgrewrite_status"), "ok");
+}
+
+#[test]
 fn a_file_that_has_grown_is_rewritten() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let growth = ["--auto-aof-rewrite-percentage", "100", "--auto-aof-rewrite-min-size", "10kb"];
