@@ -17,6 +17,9 @@ use resp::{Decoded, Limits, Protocol};
 use super::{Held, Input, Worker, mark_writable};
 use crate::Now;
 
+/// Arguments of a turn for whose places a worker keeps room: more than pipelines have. A single request may have a million.
+const KEPT_RANGES: usize = 8192;
+
 /// Serves a worker's clients within a turn, one command of which takes long; returns the time at its end.
 pub type TurnWithin<'a, 'n> = dyn FnMut(&mut Worker<'n>) -> Now + 'a;
 
@@ -112,6 +115,7 @@ impl<'n> Worker<'n> {
         self.engine.access.end();
         self.count_turn(inputs.len(), turn.clock.saturating_sub(clock));
         turn.buffers.ranges.clear();
+        turn.buffers.ranges.shrink_to(KEPT_RANGES);
         self.spare = Spare { ranges: turn.buffers.ranges, group: turn.group };
         let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
         self.finish_turn(turn.now, inputs, own);

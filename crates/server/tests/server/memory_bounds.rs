@@ -115,6 +115,16 @@ fn requests_that_grow_and_shrink_leave_no_buffers_behind() {
 }
 
 #[test]
+fn a_request_of_many_arguments_leaves_no_notes_of_them_behind() {
+    let (_folder, server) = start(&["--threads", "1"]);
+    let before = used(&server);
+    let keys = vec!["key"; 900_000];
+    must(&mut server.connect(), &[&["DEL"], keys.as_slice()].concat().join(" "));
+    let taken = used(&server) - before;
+    assert!(taken < MARGIN, "{taken} bytes");
+}
+
+#[test]
 fn a_hyperloglog_that_was_resized_as_a_string_is_taken_or_refused_as_by_redis() {
     let (_folder, server) = start(&[]);
     let folder = tempfile::tempdir().expect("a temporary folder");
