@@ -271,7 +271,10 @@ impl Command {
             // A script may ask for keys that it has not named.
             Keys::Counted { .. } | Keys::TargetAndCounted { .. } => self.group != Group::Scripting,
             Keys::Sorted { .. } => !(2..args.len()).any(|at| args.is(at, "BY") || args.is(at, "GET")),
-            Keys::TargetAndSources { .. } | Keys::Range { .. } | Keys::Pair { .. } => true,
+            Keys::TargetAndSources { .. }
+            | Keys::Range { .. }
+            | Keys::Pair { .. }
+            | Keys::SourceAndOptions { .. } => true,
             _ => false,
         };
         self.flags.has(Flags::ALONE) && !names_its_keys

@@ -19,8 +19,10 @@
 
 use std::fmt;
 
-use keyspace::Garbage;
+use keyspace::{Garbage, Key};
 use resp::Protocol;
+use smallvec::SmallVec;
+use value::Value;
 
 use crate::args::{Args, OwnedArgs};
 use crate::command::{Flags, Outcome};
@@ -154,6 +156,12 @@ impl Context<'_, '_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Puts what the command has made of nothing but the values of its keys under a key, over whatever is there. It is locked.
+    pub(crate) fn store_result(&mut self, args: &Args<'_>, key: &Key<'_>, result: Value) {
+        let command: SmallVec<[&[u8]; 16]> = args.from(0).collect();
+        self.db().store_result(key, result, &command);
     }
 
     /// The shards of all keys that the arguments name.

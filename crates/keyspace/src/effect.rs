@@ -51,6 +51,9 @@ pub enum Effect<'a> {
     Copy { from: &'a [u8], to: &'a [u8], database: DbIndex },
     /// The key holds exactly this value.
     SetValue { key: &'a [u8], value: ValueRef<'a>, expiry: Option<UnixMs> },
+    /// The key holds what this command, in words, makes of other keys, and is never due. What it makes depends on nothing but
+    /// their values: not on the time, and not on chance.
+    StoreResult { key: &'a [u8], command: &'a [&'a [u8]] },
     /// The fields of the hash have these values and are never due.
     SetFields { key: &'a [u8], fields: &'a [(&'a [u8], &'a [u8])] },
     /// The fields are gone, and with the last one the key.
@@ -153,6 +156,7 @@ impl Effect<'_> {
             | Self::SetExpiry { key, .. }
             | Self::ClearExpiry { key }
             | Self::SetValue { key, .. }
+            | Self::StoreResult { key, .. }
             | Self::SetFields { key, .. }
             | Self::DeleteFields { key, .. }
             | Self::SetFieldExpiry { key, .. }

@@ -43,6 +43,7 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             }
             encode_value(key, &value, expiry, out);
         }
+        Effect::StoreResult { command, .. } => write_command(out, command),
         Effect::SetFields { key, fields } => set_fields(out, key, fields),
         Effect::DeleteFields { key, fields } => with_words(out, &[b"HDEL", key], fields),
         Effect::SetFieldExpiry { key, at, fields } => {
@@ -332,6 +333,8 @@ mod tests {
         let elements: &[&[u8]] = &[b"a", b"b"];
         let effect = Effect::PushElements { key: b"l", side: Side::Left, elements };
         assert_eq!(text(&effect), "LPUSH l a b");
+        let command: &[&[u8]] = &[b"ZRANGESTORE", b"to", b"from", b"0", b"9"];
+        assert_eq!(text(&Effect::StoreResult { key: b"to", command }), "ZRANGESTORE to from 0 9");
         let effect = Effect::MoveElement { from: (b"a", Side::Left), to: (b"b", Side::Right) };
         assert_eq!(text(&effect), "LMOVE a b LEFT RIGHT");
         let effect = Effect::RemoveElements { key: b"l", side: Side::Right, count: 2, element: b"a" };

@@ -8,6 +8,7 @@ mod area;
 mod arguments;
 mod cell;
 mod place;
+mod query;
 mod search;
 mod shape;
 mod sphere;
@@ -19,6 +20,8 @@ use crate::command::{Access, Command, Flags, Group, Handler, Keys};
 const READ: Flags = Flags::READONLY;
 /// What writes that may need memory have.
 const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
+/// Those that may store what may be large: they take their locks when they read and when they store.
+const ALONE: Flags = Flags::ALONE;
 
 /// The first key is read, those behind the words STORE and STOREDIST, from an argument on, are written.
 const fn stored_from(after: usize) -> Keys {
@@ -68,7 +71,7 @@ pub(super) const COMMANDS: &[Command] = &[
          [WITHHASH]",
     )
     .history(&[("7.0.0", "Units may be in capitals.")]),
-    row("GEOSEARCHSTORE", -8, GROW, Access::Overwrite, search::geosearchstore)
+    row("GEOSEARCHSTORE", -8, GROW.and(ALONE), Access::Overwrite, search::geosearchstore)
         .event(KeyspaceEvents::SORTED_SET, "geosearchstore")
         .keys(Keys::Pair { first: Access::Overwrite, second: Access::Read })
         .doc(
@@ -81,7 +84,7 @@ pub(super) const COMMANDS: &[Command] = &[
              [STOREDIST]",
         )
         .history(&[("7.0.0", "Units may be in capitals.")]),
-    row("GEORADIUS", -6, GROW, Access::Read, search::georadius)
+    row("GEORADIUS", -6, GROW.and(ALONE), Access::Read, search::georadius)
         .event(KeyspaceEvents::SORTED_SET, "georadiusstore")
         .keys(stored_from(6))
         .doc(
@@ -104,7 +107,7 @@ pub(super) const COMMANDS: &[Command] = &[
         )
         .history(&[("6.2.0", "The option `ANY` of `COUNT`."), ("7.0.0", "Units may be in capitals.")])
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument"),
-    row("GEORADIUSBYMEMBER", -5, GROW, Access::Read, search::georadiusbymember)
+    row("GEORADIUSBYMEMBER", -5, GROW.and(ALONE), Access::Read, search::georadiusbymember)
         .event(KeyspaceEvents::SORTED_SET, "georadiusstore")
         .keys(stored_from(5))
         .doc(

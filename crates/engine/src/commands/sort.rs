@@ -121,7 +121,10 @@ fn under_locks(
     };
     let mut list = list::Builder::new();
     sorting.show(0..count, &mut lookup, &mut |text| list.push(text.unwrap_or_default()));
-    store(ctx, &ctx.key(args, target), list, reply);
+    // What is got for the elements may depend on the time: fields of hashes are due one day.
+    store(ctx, &ctx.key(args, target), list, reply, |ctx, target, list| {
+        ctx.db().set_value(target, list, None)
+    });
     Ok(())
 }
 
@@ -171,14 +174,20 @@ fn with_other_keys(
     ctx.with_shards(&mut all, |ctx| under_locks(ctx, args, options, reply))
 }
 
-/// Puts a result under a key, over whatever is there, or removes that. The key is locked.
-fn store(ctx: &mut Context<'_, '_>, target: &Key<'_>, result: list::Builder, reply: &mut Reply<'_>) {
+/// Puts a result under a key, over whatever is there, as `put` does it, or removes that. The key is locked.
+fn store<'k>(
+    ctx: &mut Context<'_, 'k>,
+    target: &Key<'_>,
+    result: list::Builder,
+    reply: &mut Reply<'_>,
+    put: impl FnOnce(&mut Context<'_, 'k>, &Key<'_>, Value),
+) {
     let list: List = result.finish(ctx.shared.keyspace.settings().list);
     reply.integer(list.as_ref().len() as i64);
     if list.is_empty() {
         ctx.db().delete(target);
     } else {
-        ctx.db().set_value(target, Value::List(list), None);
+        put(ctx, target, Value::List(list));
     }
 }
 
@@ -232,7 +241,8 @@ impl Stored for SortedList {
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         self.sorting.len()?;
         let list = std::mem::take(&mut self.list);
-        store(ctx, &ctx.key(args, self.target), list, reply);
+        let target = ctx.key(args, self.target);
+        store(ctx, &target, list, reply, |ctx, target, list| ctx.store_result(args, target, list));
         Ok(())
     }
 }

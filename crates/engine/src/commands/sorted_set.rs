@@ -14,10 +14,12 @@ mod shown;
 mod walk;
 
 use config::KeyspaceEvents;
-use keyspace::{Db, Key};
+use keyspace::Key;
 use value::{Value, ZSet};
 
+use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
+use crate::context::Context;
 use crate::error::Error;
 use crate::tips;
 
@@ -301,13 +303,14 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-/// Puts a sorted set under a key, over whatever is there; an empty one leaves no key. Returns the number of its members.
-pub(super) fn store(db: &mut Db<'_, '_>, key: &Key<'_>, zset: ZSet) -> usize {
+/// Puts the sorted set that the command has made of others under a key, over whatever is there; an empty one leaves no key.
+/// Returns the number of its members.
+pub(super) fn store(ctx: &mut Context<'_, '_>, args: &Args<'_>, key: &Key<'_>, zset: ZSet) -> usize {
     let length = zset.as_ref().len();
     if length == 0 {
-        db.delete(key);
+        ctx.db().delete(key);
     } else {
-        db.set_value(key, Value::ZSet(zset), None);
+        ctx.store_result(args, key, Value::ZSet(zset));
     }
     length
 }

@@ -196,6 +196,18 @@ impl Db<'_, '_> {
 
     /// Puts a whole value under a key, over whatever is there.
     pub fn set_value(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
+        self.put_value(key, value, expiry);
+        self.record_value(key);
+    }
+
+    /// Puts what a command has made of other keys under a key, over whatever is there. What is recorded is the command, which is
+    /// short where its result is large; see [`Effect::StoreResult`] for what it has to be like.
+    pub fn store_result(&mut self, key: &Key<'_>, value: Value, command: &[&[u8]]) {
+        self.put_value(key, value, None);
+        self.record(&Effect::StoreResult { key: key.bytes, command });
+    }
+
+    fn put_value(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
         let found = self.find(key);
         match value {
             Value::String(blob) if blob.len() < PAGED_FROM => {
@@ -231,7 +243,6 @@ impl Db<'_, '_> {
                 self.put(key, found, NewPayload::Object(Value::Stream(stream)), Kind::Stream, expiry);
             }
         }
-        self.record_value(key);
     }
 
     /// Empties the database. Everything is locked.

@@ -93,6 +93,7 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::RemoveMembers { .. }
         | Effect::MoveMember { .. }
         | Effect::CombineSets { .. }
+        | Effect::StoreResult { .. }
         | Effect::SetScores { .. }
         | Effect::RemoveScored { .. }
         | Effect::PopScored { .. }

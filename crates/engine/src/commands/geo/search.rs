@@ -1,353 +1,378 @@
 //! Searching: GEOSEARCH, GEOSEARCHSTORE, GEORADIUS, GEORADIUSBYMEMBER and their forms that only read.
+//!
+//! ```text
+//!   look   places in the cells around the shape ─► those inside it, and how far they are from the middle
+//!   sort   by that distance, if it matters
+//!   build  the sorted set that is stored, if one is
+//! ```
+//! Each step takes some of them. The source is a clone, so nothing is locked meanwhile; see [`mod@crate::computing`].
 
-use keyspace::Key;
-use stdx::number::parse_i64;
-use value::ZSetRef;
-use value::zset::{Builder, Element, ScoreBound, ScoreRange};
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use stdx::merge_sort::MergeSort;
+use value::zset::{Builder, Element, Rule, ScoreBound, ScoreRange, Settings};
+use value::{ZSet, ZSetRef};
 
 use super::area::cells;
-use super::arguments::{Unit, point, radius, rectangle};
+use super::arguments::Unit;
 use super::cell::place_of;
 use super::place::{write_distance, write_point};
+use super::query::{Form, Query, Sort};
 use super::shape::Shape;
-use super::sphere::Point;
-use crate::args::{Args, Cursor};
-use crate::command::Outcome;
+use crate::args::Args;
+use crate::command::{Access, Outcome};
 use crate::commands::sorted_set::store;
+use crate::computing::{self, Answer, FEW_ELEMENTS, STEP_ELEMENTS, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::{ByPosition, ELEMENT_HEAD, Progress};
 
-/// The fewest corners of a polygon.
-const MIN_VERTICES: usize = 3;
+/// Up to so many places that are shown are chosen while all are looked at.
+const FEW_SHOWN: usize = 1024;
+/// Places that a step brings nearer to where they belong: they are quick.
+const STEP_SORTED: usize = 4 * STEP_ELEMENTS;
+/// Bytes of a distance, a hash and a place in a reply, about.
+const SHOWN_BYTES: [usize; 3] = [16, 20, 50];
 
-/// Which command it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// A circle around a place, as arguments in fixed order; with `stores` options may name a target.
-    Radius { stores: bool },
-    /// The same around a member.
-    RadiusByMember { stores: bool },
-    /// Everything by options.
-    Search,
-    /// The same, and the target is the first argument.
-    SearchStore,
-}
-
-/// Where the middle is.
-#[derive(Debug, Clone, Copy)]
-enum Origin {
-    Place(Point),
-    /// That of a member of a key that is not there; nothing will be found.
-    Nowhere,
-}
-
-/// What is looked for around it.
-#[derive(Debug, Clone)]
-enum Extent {
-    Circle(f64),
-    Box(f64, f64),
-    Polygon(Vec<Point>),
-}
-
-/// In which order what is found is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    None,
-    NearestFirst,
-    FarthestFirst,
-}
-
-/// A search as it was asked for.
-struct Query<'a> {
-    origin: Option<Origin>,
-    extent: Option<(Extent, Unit)>,
-    sort: Sort,
-    /// The most places; 0 = all.
+/// See the module's text.
+#[derive(Debug)]
+struct Searching {
+    query: Query,
+    /// As it was read; `None`: there is no such key.
+    source: Option<ZSet>,
+    /// What is looked for; `None`: nothing can be found.
+    shape: Option<Shape>,
+    unit: Unit,
+    /// The positions of the source that have still to be looked at.
+    rest: VecDeque<Range<usize>>,
+    found: Vec<Found>,
+    /// How many have been found.
     count: usize,
-    /// Whether any so many places will do, not the nearest.
-    any: bool,
-    with_distance: bool,
-    with_hash: bool,
-    with_place: bool,
-    target: Option<&'a [u8]>,
-    stores_distance: bool,
+    /// Those that were found, on their way into order.
+    sort: Option<MergeSort<Found>>,
+    is_sorted: bool,
+    /// What is stored, and how many of those found are in it.
+    result: ZSet,
+    built: usize,
+    settings: Settings,
+    scratch: Vec<u8>,
 }
 
 /// A place that was found.
-struct Found<'a> {
-    element: Element<'a>,
-    place: Point,
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    /// Where in the source.
+    position: usize,
+    /// As the how manieth of all.
+    number: usize,
     /// From the middle, in metres.
     distance: f64,
 }
 
-impl<'a> Query<'a> {
-    fn parse(args: &Args<'a>, form: Form, zset: Option<ZSetRef<'_>>) -> Result<Self, Error> {
-        let mut query = Self {
-            origin: None,
-            extent: None,
-            sort: Sort::None,
+impl Searching {
+    /// Reads the arguments and the source, which is locked.
+    fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>, form: Form) -> Result<Self, Error> {
+        let key = ctx.key(args, if form == Form::SearchStore { 2 } else { 1 });
+        let settings = ctx.shared.keyspace.settings().zset;
+        let mut db = ctx.db();
+        let zset = db.zset(&key)?;
+        let mut query = Query::parse(args, form, zset)?;
+        let (shape, unit) = query.shape().unzip();
+        let rest: VecDeque<_> = match (zset, &shape) {
+            (Some(zset), Some(shape)) => ranges(zset, shape).collect(),
+            _ => VecDeque::new(),
+        };
+        let mut searching = Self {
+            query,
+            source: zset.map(ZSetRef::to_owned),
+            shape,
+            unit: unit.unwrap_or(Unit::METRE),
+            rest,
+            found: Vec::new(),
             count: 0,
-            any: false,
-            with_distance: false,
-            with_hash: false,
-            with_place: false,
-            target: None,
-            stores_distance: false,
+            sort: None,
+            is_sorted: false,
+            result: ZSet::new(),
+            built: 0,
+            settings,
+            scratch: Vec::new(),
         };
-        let mut cursor = args.cursor(2);
-        match form {
-            Form::Radius { .. } => {
-                query.origin = Some(Origin::Place(point(&mut cursor)?));
-                query.set_circle(&mut cursor)?;
-            }
-            Form::RadiusByMember { .. } => {
-                query.origin = Some(origin(zset, cursor.next_required()?)?);
-                // Without the key a radius is not looked at.
-                if zset.is_some() {
-                    query.set_circle(&mut cursor)?;
-                } else {
-                    cursor = args.cursor(5);
-                }
-            }
-            Form::Search => {}
-            Form::SearchStore => {
-                query.target = Some(args.get(1));
-                cursor = args.cursor(3);
-            }
-        }
-        while !cursor.is_done() {
-            if !query.take_option(&mut cursor, form)? && !query.take_shape(&mut cursor, form, zset)? {
-                return Err(Error::Syntax);
-            }
-        }
-        query.check(args, form)?;
-        Ok(query)
+        // Room for all that may be found, so that none of it is moved while more comes.
+        let most = if searching.chooses() { 2 * FEW_SHOWN + STEP_ELEMENTS } else { searching.enough() };
+        searching.found.reserve_exact(most.min(searching.left()));
+        Ok(searching)
     }
 
-    /// Takes an option that is not about the shape.
-    fn take_option(&mut self, cursor: &mut Cursor<'a>, form: Form) -> Result<bool, Error> {
-        let stores = matches!(form, Form::Radius { stores: true } | Form::RadiusByMember { stores: true });
-        let has_more = cursor.left() > 1;
-        if cursor.take("WITHDIST") {
-            self.with_distance = true;
-        } else if cursor.take("WITHHASH") {
-            self.with_hash = true;
-        } else if cursor.take("WITHCOORD") {
-            self.with_place = true;
-        } else if cursor.take("ANY") {
-            self.any = true;
-        } else if cursor.take("ASC") {
-            self.sort = Sort::NearestFirst;
-        } else if cursor.take("DESC") {
-            self.sort = Sort::FarthestFirst;
-        } else if has_more && cursor.take("COUNT") {
-            let count = cursor.integer()?;
-            self.count = usize::try_from(count).ok().filter(|&count| count > 0).ok_or(COUNT_RANGE)?;
-        } else if stores && has_more && cursor.take("STORE") {
-            (self.target, self.stores_distance) = (cursor.next_optional(), false);
-        } else if stores && has_more && cursor.take("STOREDIST") {
-            (self.target, self.stores_distance) = (cursor.next_optional(), true);
-        } else if form == Form::SearchStore && cursor.take("STOREDIST") {
-            self.stores_distance = true;
-        } else {
-            return Ok(false);
-        }
-        Ok(true)
+    /// Places that have still to be looked at.
+    fn left(&self) -> usize {
+        self.rest.iter().map(Range::len).sum()
     }
 
-    /// Takes an option about the shape. What was said already in another way is refused.
-    fn take_shape(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        form: Form,
-        zset: Option<ZSetRef<'_>>,
-    ) -> Result<bool, Error> {
-        if !matches!(form, Form::Search | Form::SearchStore) {
-            return Ok(false);
-        }
-        let left = cursor.left();
-        let (no_origin, no_extent) = (self.origin.is_none(), self.extent.is_none());
-        let is_polygon = matches!(self.extent, Some((Extent::Polygon(_), _)));
-        if left > 1 && no_origin && !is_polygon && cursor.take("FROMMEMBER") {
-            self.origin = Some(origin(zset, cursor.next_required()?)?);
-        } else if left > 2 && no_origin && !is_polygon && cursor.take("FROMLONLAT") {
-            self.origin = Some(Origin::Place(point(cursor)?));
-        } else if left > 2 && no_extent && cursor.take("BYRADIUS") {
-            self.set_circle(cursor)?;
-        } else if left > 3 && no_extent && cursor.take("BYBOX") {
-            let (width, height, unit) = rectangle(cursor)?;
-            self.extent = Some((Extent::Box(width, height), unit));
-        } else if left > 2 && no_extent && no_origin && cursor.take("BYPOLYGON") {
-            self.extent = Some((Extent::Polygon(vertices(cursor)?), Unit::METRE));
-        } else {
-            return Ok(false);
-        }
-        Ok(true)
+    /// Whether it is done at once.
+    fn is_small(&self) -> bool {
+        self.left() <= FEW_ELEMENTS
     }
 
-    fn set_circle(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
-        let (radius, unit) = radius(cursor)?;
-        self.extent = Some((Extent::Circle(radius), unit));
-        Ok(())
+    /// After so many nothing more has to be looked for.
+    fn enough(&self) -> usize {
+        if self.query.any { self.query.count } else { usize::MAX }
     }
 
-    /// What must not be together, and what must not be missing.
-    fn check(&self, args: &Args<'_>, form: Form) -> Result<(), Error> {
-        let shows_more = self.with_distance || self.with_hash || self.with_place;
-        if self.target.is_some() && shows_more {
-            return Err(Error::Static(if form == Form::SearchStore {
-                "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
-            } else {
-                "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
-            }));
-        }
-        if matches!(form, Form::Search | Form::SearchStore) {
-            let name = String::from_utf8_lossy(args.get(0));
-            let is_polygon = matches!(self.extent, Some((Extent::Polygon(_), _)));
-            if self.origin.is_none() && !is_polygon {
-                return Err(Error::Text(format!(
-                    "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}"
-                )));
-            }
-            if self.extent.is_none() {
-                return Err(Error::Text(format!(
-                    "ERR exactly one of BYRADIUS and BYBOX can be specified for {name}"
-                )));
-            }
-        }
-        if self.any && self.count == 0 {
-            return Err(Error::Static("ERR the ANY argument requires COUNT argument"));
-        }
-        Ok(())
-    }
-
-    /// The shape in metres, and the unit of distances; none if nothing can be found.
-    fn shape(&mut self) -> Option<(Shape, Unit)> {
-        let (extent, unit) = self.extent.take()?;
-        let shape = match (extent, self.origin) {
-            (Extent::Polygon(vertices), _) => Shape::polygon(vertices),
-            (Extent::Circle(radius), Some(Origin::Place(centre))) => Shape::circle(centre, radius * unit.0),
-            (Extent::Box(width, height), Some(Origin::Place(centre))) => {
-                Shape::rectangle(centre, width * unit.0, height * unit.0)
-            }
-            (_, Some(Origin::Nowhere) | None) => return None,
-        };
-        Some((shape, unit))
-    }
-
-    /// The places inside the shape, in the order and number in which they are shown.
-    fn run<'z>(&self, zset: ZSetRef<'z>, shape: &Shape) -> Vec<Found<'z>> {
-        let enough = if self.any { self.count } else { usize::MAX };
-        let elements = cells(shape).into_iter().flat_map(|cell| {
-            let (min, max) = cell.scores();
-            let max = ScoreBound { score: max as f64, is_exclusive: true };
-            let range = ScoreRange { min: ScoreBound::inclusive(min as f64), max };
-            zset.range(zset.positions_by_score(&range))
-        });
-        let inside = elements.filter_map(|element| {
-            let place = place_of(element.score);
-            shape.distance_inside(place).map(|distance| Found { element, place, distance })
-        });
-        let mut found: Vec<Found<'z>> = inside.take(enough).collect();
-        let sort = match self.sort {
+    /// The order of what is shown.
+    fn order(&self) -> Sort {
+        match self.query.sort {
             // The nearest are wanted if only so many are, unless any will do.
-            Sort::None if self.count > 0 && !self.any => Sort::NearestFirst,
+            Sort::None if self.query.count > 0 && !self.query.any => Sort::NearestFirst,
+            // A sorted set has an order of its own.
+            _ if self.query.target.is_some() && self.query.count == 0 => Sort::None,
             sort => sort,
-        };
-        match sort {
-            Sort::None => {}
-            Sort::NearestFirst => found.sort_by(|one, other| one.distance.total_cmp(&other.distance)),
-            Sort::FarthestFirst => found.sort_by(|one, other| other.distance.total_cmp(&one.distance)),
         }
-        if self.count > 0 {
-            found.truncate(self.count);
-        }
-        found
     }
 
-    /// Writes places, each alone or with what was asked for besides.
-    fn write(&self, reply: &mut Reply<'_>, found: &[Found<'_>], unit: Unit) {
-        let more = [self.with_distance, self.with_hash, self.with_place];
-        let more = more.into_iter().filter(|&is_shown| is_shown).count();
-        reply.array(found.len());
-        for found in found {
+    /// Whether only the first few are kept.
+    fn chooses(&self) -> bool {
+        self.order() != Sort::None && (1..=FEW_SHOWN).contains(&self.query.count)
+    }
+
+    /// Looks at some places; false when all were looked at.
+    fn look(&mut self) -> bool {
+        let enough = self.enough();
+        let (Some(zset), Some(shape)) = (&self.source, &self.shape) else { return false };
+        let Some(range) = self.rest.front_mut() else { return false };
+        let end = range.end.min(range.start + STEP_ELEMENTS);
+        for (position, element) in (range.start..).zip(zset.as_ref().range(range.start..end)) {
+            if let Some(distance) = shape.distance_inside(place_of(element.score)) {
+                self.found.push(Found { position, number: self.count, distance });
+                self.count += 1;
+            }
+            if self.count == enough {
+                self.rest.clear();
+                return false;
+            }
+        }
+        range.start = end;
+        if range.start == range.end {
+            self.rest.pop_front();
+        }
+        if self.chooses() && self.found.len() > 2 * FEW_SHOWN {
+            let order = self.order();
+            self.found.select_nth_unstable_by(FEW_SHOWN, |one, other| compare(order, one, other));
+            self.found.truncate(FEW_SHOWN);
+        }
+        true
+    }
+
+    /// Brings some of what was found nearer to its place; false when all is in order.
+    fn put_in_order(&mut self) -> bool {
+        let order = self.order();
+        if self.is_sorted {
+            return false;
+        }
+        if order != Sort::None {
+            let found = &mut self.found;
+            let sort = self.sort.get_or_insert_with(|| MergeSort::new(std::mem::take(found)));
+            if sort.step(STEP_SORTED, |one, other| compare(order, one, other)) {
+                return true;
+            }
+            self.found = self.sort.take().map_or_else(Vec::new, MergeSort::finish);
+        }
+        if self.query.count > 0 {
+            self.found.truncate(self.query.count);
+        }
+        self.is_sorted = true;
+        false
+    }
+
+    /// Puts some of what was found into the sorted set that is stored; false when all is in it.
+    fn build(&mut self) -> bool {
+        let Some(zset) = self.source.as_ref().filter(|_| self.query.target.is_some()) else { return false };
+        let end = self.found.len().min(self.built + STEP_ELEMENTS);
+        let (found, unit) = (&self.found[self.built..end], self.stored_unit());
+        self.result.edit(&mut self.scratch, self.settings, |edit| {
+            for (member, score) in found.iter().map(|found| found.scored(zset, unit)) {
+                edit.add(member, score, Rule::default()).expect("a distance is a number");
+            }
+        });
+        self.built = end;
+        end < self.found.len()
+    }
+
+    /// The unit of the distances, if those are stored as scores.
+    fn stored_unit(&self) -> Option<Unit> {
+        self.query.stores_distance.then_some(self.unit)
+    }
+
+    fn advance(&mut self) -> Progress {
+        if self.look() || self.put_in_order() || self.build() { Progress::More } else { Progress::Done }
+    }
+}
+
+/// The positions of the places in the cells around a shape, in the order in which they are looked at.
+fn ranges(zset: ZSetRef<'_>, shape: &Shape) -> impl Iterator<Item = Range<usize>> {
+    let ranges = cells(shape).into_iter().map(move |cell| {
+        let (min, max) = cell.scores();
+        let max = ScoreBound { score: max as f64, is_exclusive: true };
+        zset.positions_by_score(&ScoreRange { min: ScoreBound::inclusive(min as f64), max })
+    });
+    ranges.filter(|range| range.start < range.end)
+}
+
+/// Never equal but for a place and itself.
+fn compare(order: Sort, one: &Found, other: &Found) -> Ordering {
+    let compared = one.distance.total_cmp(&other.distance);
+    let compared = if order == Sort::FarthestFirst { compared.reverse() } else { compared };
+    compared.then(one.number.cmp(&other.number))
+}
+
+impl Found {
+    fn element<'z>(&self, zset: ZSetRef<'z>) -> Element<'z> {
+        zset.get(self.position).expect("it was found there")
+    }
+
+    /// The member and the score with which it is stored: as it is there, or the distance in a unit.
+    fn scored<'z>(&self, zset: &'z ZSet, unit: Option<Unit>) -> (&'z [u8], f64) {
+        let Element { member, score } = self.element(zset.as_ref());
+        (member, unit.map_or(score, |unit| self.distance / unit.0))
+    }
+}
+
+impl Answer for Searching {
+    fn step(&mut self) -> Progress {
+        self.advance()
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        let count = self.found.len();
+        reply.array(count);
+        let Some(zset) = self.source.take() else { return Ok(()) };
+        let Query { with_distance, with_hash, with_place, .. } = self.query;
+        let more = [with_distance, with_hash, with_place];
+        let mut shown = Shown { zset, found: std::mem::take(&mut self.found), more, unit: self.unit };
+        if reply.leaves(count) {
+            let bytes = shown.element_bytes();
+            reply.produce(ByPosition::new(shown, 0..count, bytes, reply.protocol(), Shown::write));
+        } else {
+            shown.write(0..count, reply);
+        }
+        Ok(())
+    }
+}
+
+impl Stored for Searching {
+    fn is_small(&self) -> bool {
+        self.is_small()
+    }
+
+    fn step(&mut self) -> Progress {
+        self.advance()
+    }
+
+    fn complete(&mut self) {
+        while self.look() || self.put_in_order() {}
+        if let Some(zset) = self.source.as_ref().filter(|_| self.built == 0) {
+            let unit = self.stored_unit();
+            let builder: Builder = self.found.iter().map(|found| found.scored(zset, unit)).collect();
+            self.result = builder.finish(self.settings).expect("no cell is looked at twice");
+            self.built = self.found.len();
+        }
+        while self.build() {}
+    }
+
+    fn is_same(&self, now: &Self) -> bool {
+        match (&self.source, &now.source) {
+            (Some(before), Some(now)) => before.is_same(now),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+        let target = ctx.key(args, self.query.target.expect("its handler has looked"));
+        reply.integer(store(ctx, args, &target, std::mem::take(&mut self.result)) as i64);
+        Ok(())
+    }
+}
+
+/// What was found, on its way to the client: each place alone, or with what was asked for besides.
+#[derive(Debug)]
+struct Shown {
+    zset: ZSet,
+    found: Vec<Found>,
+    /// Whether the distance, the hash and the place are asked for.
+    more: [bool; 3],
+    unit: Unit,
+}
+
+impl Shown {
+    /// Bytes of a place, about.
+    fn element_bytes(&self) -> usize {
+        let zset = self.zset.as_ref();
+        let more = self.more.iter().zip(SHOWN_BYTES).filter(|(is_shown, _)| **is_shown);
+        zset.data_bytes() / zset.len().max(1) + ELEMENT_HEAD + more.map(|(_, bytes)| bytes).sum::<usize>()
+    }
+
+    fn write(&mut self, part: Range<usize>, reply: &mut Reply<'_>) {
+        let [with_distance, with_hash, with_place] = self.more;
+        let more = self.more.iter().filter(|is_shown| **is_shown).count();
+        for found in &self.found[part] {
+            let element = found.element(self.zset.as_ref());
             if more > 0 {
                 reply.array(more + 1);
             }
-            reply.bulk(found.element.member);
-            if self.with_distance {
-                write_distance(reply, found.distance / unit.0);
+            reply.bulk(element.member);
+            if with_distance {
+                write_distance(reply, found.distance / self.unit.0);
             }
-            if self.with_hash {
-                reply.integer(found.element.score as i64);
+            if with_hash {
+                reply.integer(element.score as i64);
             }
-            if self.with_place {
-                write_point(reply, found.place);
+            if with_place {
+                write_point(reply, place_of(element.score));
             }
         }
     }
 }
 
-const COUNT_RANGE: Error = Error::Static("ERR COUNT must be > 0");
-
-/// The place of a member.
-fn origin(zset: Option<ZSetRef<'_>>, member: &[u8]) -> Result<Origin, Error> {
-    let Some(zset) = zset else { return Ok(Origin::Nowhere) };
-    let score = zset.score(member).ok_or(Error::Static("ERR could not decode requested zset member"))?;
-    Ok(Origin::Place(place_of(score)))
+/// Shows what is found; the source is locked.
+fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, form: Form) -> Outcome {
+    let searching = Searching::read(ctx, args, form)?;
+    let is_small = searching.is_small();
+    reply.answer(searching, is_small)
 }
 
-/// The corners of a polygon behind their number.
-fn vertices(cursor: &mut Cursor<'_>) -> Result<Vec<Point>, Error> {
-    let count = parse_i64(cursor.next_required()?).and_then(|count| i32::try_from(count).ok());
-    let count = count.ok_or(Error::Static("ERR invalid number of vertices"))?;
-    let count = usize::try_from(count).ok().filter(|&count| count >= MIN_VERTICES);
-    let count = count.filter(|&count| count <= cursor.left() / 2);
-    let count = count.ok_or(Error::Static("ERR GEOSEARCH BYPOLYGON must have at least 3 vertices"))?;
-    (0..count).map(|_| point(cursor)).collect()
-}
-
-fn search(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, form: Form) -> Outcome {
-    let source = ctx.key(args, if form == Form::SearchStore { 2 } else { 1 });
-    let settings = ctx.shared.keyspace.settings().zset;
-    let mut db = ctx.db();
-    let zset = db.zset(&source)?;
-    let mut query = Query::parse(args, form, zset)?;
-    let shape = query.shape();
-    let (found, unit) = match (zset, shape) {
-        (Some(zset), Some((shape, unit))) => (query.run(zset, &shape), unit),
-        _ => (Vec::new(), Unit::METRE),
-    };
-    let Some(target) = query.target else {
-        query.write(reply, &found, unit);
-        return Ok(());
-    };
-    let scores = found.iter().map(|found| {
-        let score = if query.stores_distance { found.distance / unit.0 } else { found.element.score };
-        (found.element.member, score)
-    });
-    let zset = scores.collect::<Builder>().finish(settings).expect("no cell is looked at twice");
-    let target: Key<'_> = ctx.key_of(target);
-    reply.integer(store(&mut ctx.db(), &target, zset) as i64);
-    Ok(())
+/// For the commands that store if an option says so. Nothing is locked.
+fn show_or_store(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    reply: &mut Reply<'_>,
+    (form, read): (Form, computing::Read<Searching>),
+) -> Outcome {
+    let mut stores = false;
+    ctx.row.command.for_each_key(args, |_, access| stores |= access == Access::Overwrite);
+    if stores {
+        return computing::store(ctx, args, reply, read);
+    }
+    ctx.with_key(&ctx.key(args, 1), |ctx| show(ctx, args, reply, form))
 }
 
 pub(super) fn geosearch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    search(ctx, args, reply, Form::Search)
+    show(ctx, args, reply, Form::Search)
 }
 
 pub(super) fn geosearchstore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    search(ctx, args, reply, Form::SearchStore)
+    computing::store(ctx, args, reply, |ctx, args| Searching::read(ctx, args, Form::SearchStore))
 }
 
 pub(super) fn georadius(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    search(ctx, args, reply, Form::Radius { stores: true })
+    const FORM: Form = Form::Radius { stores: true };
+    show_or_store(ctx, args, reply, (FORM, |ctx, args| Searching::read(ctx, args, FORM)))
 }
 
 pub(super) fn georadius_ro(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    search(ctx, args, reply, Form::Radius { stores: false })
+    show(ctx, args, reply, Form::Radius { stores: false })
 }
 
 pub(super) fn georadiusbymember(
@@ -355,7 +380,8 @@ pub(super) fn georadiusbymember(
     args: &Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Outcome {
-    search(ctx, args, reply, Form::RadiusByMember { stores: true })
+    const FORM: Form = Form::RadiusByMember { stores: true };
+    show_or_store(ctx, args, reply, (FORM, |ctx, args| Searching::read(ctx, args, FORM)))
 }
 
 pub(super) fn georadiusbymember_ro(
@@ -363,5 +389,5 @@ pub(super) fn georadiusbymember_ro(
     args: &Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Outcome {
-    search(ctx, args, reply, Form::RadiusByMember { stores: false })
+    show(ctx, args, reply, Form::RadiusByMember { stores: false })
 }

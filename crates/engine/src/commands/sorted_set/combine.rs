@@ -103,7 +103,7 @@ impl Stored for Query {
 
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         let target = ctx.key(args, 1);
-        reply.integer(store(&mut ctx.db(), &target, self.combination.finish()) as i64);
+        reply.integer(store(ctx, args, &target, self.combination.finish()) as i64);
         Ok(())
     }
 }

@@ -238,7 +238,7 @@ impl Stored for Storing {
 
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         let target = ctx.key(args, 1);
-        reply.integer(store(&mut ctx.db(), &target, std::mem::take(&mut self.result)) as i64);
+        reply.integer(store(ctx, args, &target, std::mem::take(&mut self.result)) as i64);
         Ok(())
     }
 }
