@@ -47,6 +47,11 @@ impl Blob {
         self.len == 0
     }
 
+    /// Whether it shares its bytes with another: then the two are clones of one, neither of which has been written since.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.chunks, &other.chunks) && self.len == other.len
+    }
+
     /// The bytes of `range` (cut to the length), piece by piece.
     pub fn chunks(&self, range: Range<usize>) -> impl Iterator<Item = &[u8]> {
         let end = range.end.min(self.len);

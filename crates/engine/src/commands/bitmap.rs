@@ -56,7 +56,7 @@ pub(super) const COMMANDS: &[Command] = &[
     .history(&[("7.0.0", "The unit of the range may be `BYTE` or `BIT`.")]),
     Command::new("BITOP", Group::Bitmap, -4, combine::bitop)
         .event(KeyspaceEvents::STRING, "set")
-        .flags(GROW)
+        .flags(GROW.and(Flags::ALONE))
         .keys(Keys::TargetAndSources { target: 2, access: Access::Overwrite })
         .doc(
             "2.6.0",

@@ -1,4 +1,6 @@
 //! HyperLogLog: PFADD, PFCOUNT, PFMERGE, and what Redis's own tests look inside with, PFDEBUG and PFSELFTEST.
+//!
+//! Many are joined one by one without locks, as clones; see [`mod@crate::computing`].
 
 use std::sync::atomic::Ordering;
 
@@ -8,11 +10,16 @@ use value::hyperloglog::{self, Encoding, Fault, REGISTERS, Registers};
 
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
+use crate::commands::string::Text;
+use crate::computing::{self, Answer, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::Progress;
 
 const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
+/// Up to so many are joined at once: each takes some ten microseconds.
+const FEW_SOURCES: usize = 16;
 
 /// The rows of this group.
 pub(super) const COMMANDS: &[Command] = &[
@@ -35,7 +42,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "key [key ...]",
         ),
     Command::new("PFMERGE", Group::HyperLogLog, -2, pfmerge).event(KeyspaceEvents::STRING, "pfadd")
-        .flags(GROW)
+        .flags(GROW.and(Flags::ALONE))
         .keys(Keys::TargetAndSources { target: 1, access: Access::Absorb })
         .doc(
             "2.8.9",
@@ -90,19 +97,14 @@ fn pfadd(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
 }
 
 fn pfcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let count = if args.len() == 2 {
+    if args.len() == 2 {
         let key = ctx.key(args, 1);
-        count_one(ctx, &key)?
-    } else {
-        let mut registers = Box::new([0; REGISTERS]);
-        for index in 1..args.len() {
-            let key = ctx.key(args, index);
-            join(ctx, &key, &mut registers)?;
-        }
-        hyperloglog::count_registers(&registers)
-    };
-    reply.integer(count as i64);
-    Ok(())
+        reply.integer(count_one(ctx, &key)? as i64);
+        return Ok(());
+    }
+    let joining = Joining::read(ctx, args)?;
+    let is_small = joining.is_small();
+    reply.answer(joining, is_small)
 }
 
 /// The cardinality of one key, counted only if something has changed since it was counted last.
@@ -120,40 +122,136 @@ fn count_one(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Result<u64, Error> {
     Ok(count)
 }
 
-/// Joins what a key holds, if it is there; tells how it is kept.
-fn join(
-    ctx: &mut Context<'_, '_>,
-    key: &Key<'_>,
-    registers: &mut Registers,
-) -> Result<Option<Encoding>, Error> {
-    let mut db = ctx.db();
-    let Some(string) = db.string(key)? else { return Ok(None) };
-    let bytes = string.contiguous();
-    hyperloglog::join(registers, &bytes)?;
-    Ok(Some(hyperloglog::encoding(&bytes)?))
+/// The joined registers of some keys in the making, one key a step.
+#[derive(Debug)]
+struct Joining {
+    /// What the keys hold, as it was read; `None`: there is no such key.
+    sources: Vec<Option<Text>>,
+    /// How many are joined.
+    done: usize,
+    registers: Box<Registers>,
+    /// Whether one of them is dense.
+    is_dense: bool,
+    fault: Option<Fault>,
+}
+
+impl Joining {
+    /// Reads all keys, which are locked.
+    fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
+        let mut sources = Vec::with_capacity(args.len() - 1);
+        for at in 1..args.len() {
+            let source = Text::of_key(ctx, &ctx.key(args, at))?;
+            if let Some(Text::Short(bytes)) = &source {
+                hyperloglog::encoding(bytes)?;
+            }
+            sources.push(source);
+        }
+        Ok(Self { sources, done: 0, registers: Box::new([0; REGISTERS]), is_dense: false, fault: None })
+    }
+
+    fn is_small(&self) -> bool {
+        self.sources.len() <= FEW_SOURCES
+    }
+
+    fn join(&mut self, source: &Text) -> Result<(), Fault> {
+        let bytes = source.as_ref().contiguous();
+        self.is_dense |= hyperloglog::encoding(&bytes)? == Encoding::Dense;
+        hyperloglog::join(&mut self.registers, &bytes)
+    }
+
+    /// Joins the next one; false when there is none.
+    fn advance(&mut self) -> bool {
+        let Some(source) = self.sources.get(self.done).filter(|_| self.fault.is_none()) else { return false };
+        if let Some(source) = source.clone() {
+            self.fault = self.join(&source).err();
+        }
+        self.done += 1;
+        true
+    }
+}
+
+impl Answer for Joining {
+    fn step(&mut self) -> Progress {
+        if self.advance() { Progress::More } else { Progress::Done }
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        if let Some(fault) = self.fault {
+            return Err(fault.into());
+        }
+        reply.integer(hyperloglog::count_registers(&self.registers) as i64);
+        Ok(())
+    }
 }
 
 fn pfmerge(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut registers = Box::new([0; REGISTERS]);
-    let mut dense = false;
-    for index in 1..args.len() {
-        let key = ctx.key(args, index);
-        dense |= join(ctx, &key, &mut registers)? == Some(Encoding::Dense);
+    computing::store(ctx, args, reply, |ctx, args| {
+        let joining = Joining::read(ctx, args)?;
+        let sparse_max = ctx.access.keyspace().limits().hyperloglog_sparse_bytes.load(Ordering::Relaxed);
+        Ok(Merging { joining, sparse_max, merged: None })
+    })
+}
+
+/// The target of PFMERGE in the making. It is the first of what is joined.
+#[derive(Debug)]
+struct Merging {
+    joining: Joining,
+    sparse_max: usize,
+    merged: Option<Vec<u8>>,
+}
+
+impl Merging {
+    fn merge(&self) -> Result<Vec<u8>, Fault> {
+        let Joining { sources, registers, is_dense, .. } = &self.joining;
+        let mut bytes = match sources.first() {
+            Some(Some(target)) => target.as_ref().contiguous().into_owned(),
+            _ => hyperloglog::empty(),
+        };
+        if *is_dense {
+            hyperloglog::make_dense(&mut bytes)?;
+        }
+        hyperloglog::raise_all(&mut bytes, registers, self.sparse_max)?;
+        Ok(bytes)
     }
-    let target = ctx.key(args, 1);
-    let sparse_max = ctx.access.keyspace().limits().hyperloglog_sparse_bytes.load(Ordering::Relaxed);
-    let mut db = ctx.db();
-    let mut bytes = match db.string_to_change(&target)? {
-        Some(string) => string.contiguous().into_owned(),
-        None => hyperloglog::empty(),
-    };
-    if dense {
-        hyperloglog::make_dense(&mut bytes)?;
+}
+
+impl Stored for Merging {
+    fn is_small(&self) -> bool {
+        self.joining.is_small()
     }
-    hyperloglog::raise_all(&mut bytes, &registers, sparse_max)?;
-    db.set_string(&target, &bytes, Expiry::Keep);
-    reply.ok();
-    Ok(())
+
+    fn step(&mut self) -> Progress {
+        if self.joining.advance() {
+            return Progress::More;
+        }
+        if self.joining.fault.is_none() {
+            match self.merge() {
+                Ok(merged) => self.merged = Some(merged),
+                Err(fault) => self.joining.fault = Some(fault),
+            }
+        }
+        Progress::Done
+    }
+
+    fn is_same(&self, now: &Self) -> bool {
+        let mut pairs = self.joining.sources.iter().zip(&now.joining.sources);
+        pairs.all(|pair| match pair {
+            (Some(before), Some(now)) => before.is_same(now),
+            (None, None) => true,
+            _ => false,
+        })
+    }
+
+    fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+        if let Some(fault) = self.joining.fault {
+            return Err(fault.into());
+        }
+        let merged = self.merged.take().expect("the last step has made it");
+        let target = ctx.key(args, 1);
+        ctx.db().set_string(&target, &merged, Expiry::Keep);
+        reply.ok();
+        Ok(())
+    }
 }
 
 fn pfdebug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

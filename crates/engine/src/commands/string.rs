@@ -9,9 +9,12 @@ mod lcs;
 mod many;
 pub(super) mod range;
 mod set;
+mod text;
 
 use config::KeyspaceEvents;
 use std::sync::atomic::Ordering;
+
+pub(crate) use text::Text;
 
 use crate::command::{Access, Command, Flags, Group, Keys};
 use crate::context::Context;

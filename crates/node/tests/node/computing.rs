@@ -30,6 +30,36 @@ fn large_world(threads: usize, parameters: &[(&str, &str)]) -> (World, Peer) {
     (world, peer)
 }
 
+/// The same, and as many places of ten degrees of longitude and one of latitude.
+fn world_with_places() -> (World, Peer) {
+    let (mut world, peer) = large_world(1, &[]);
+    for first in (0..MEMBERS).step_by(1000) {
+        let latitude = first as f64 / 100_000.0;
+        let places: Vec<String> = (0..1000)
+            .map(|at| format!("{} {latitude} p{}", f64::from(at) / 100.0, first + at as usize))
+            .collect();
+        world.ask(peer, &format!("GEOADD {{k}}places {}", places.join(" ")));
+    }
+    (world, peer)
+}
+
+/// Long strings, and two hundred HyperLogLogs, all but one of them dense. Returns the keys of these.
+fn add_strings(world: &mut World, peer: Peer) -> String {
+    for (key, factor) in [("{k}one", 40_503), ("{k}two", 30_011)] {
+        let text: String =
+            (0..6000_u32).map(|at| char::from(b'a' + (at.wrapping_mul(factor) >> 7) as u8 % 3)).collect();
+        world.ask(peer, &format!("SET {key} {text}\r\nSETRANGE {key}-long 3000000 {text}"));
+    }
+    let keys: Vec<String> = (0..200).map(|number| format!("{{k}}hll{number}")).collect();
+    let elements: Vec<String> = (0..200).map(|number| number.to_string()).collect();
+    world.ask(peer, "CONFIG SET hll-sparse-max-bytes 10");
+    for key in &keys {
+        world.ask(peer, &format!("PFADD {key} {key} {}", elements.join(" ")));
+    }
+    world.ask(peer, "CONFIG SET hll-sparse-max-bytes 3000\r\nDEL {k}hll0\r\nPFADD {k}hll0 0");
+    keys.join(" ")
+}
+
 /// The head of a reply: its first line.
 fn head(reply: &str) -> &str {
     reply.split("\r\n").next().unwrap_or_default()
@@ -37,10 +67,14 @@ fn head(reply: &str) -> &str {
 
 #[test]
 fn between_any_two_steps_of_a_large_result_others_are_served() {
-    let (mut world, peer) = large_world(1, &[]);
+    let (mut world, peer) = world_with_places();
     let other = world.connect(0);
     world.ask(other, "SET {k}key value");
+    let merge = format!("PFMERGE {{k}}to {}", add_strings(&mut world, peer));
     for (command, looked_at, reply) in [
+        (merge.as_str(), 200 * STEP, "+OK"),
+        ("BITOP XOR {k}to {k}one-long {k}two-long", 20 * STEP, ":3006000"),
+        ("BITOP NOT {k}to {k}one-long", 10 * STEP, ":3006000"),
         ("SUNIONSTORE {k}to {k}set {k}other", MEMBERS, ":150000"),
         ("SINTERSTORE {k}to {k}set {k}other", MEMBERS, ":50000"),
         ("SDIFFSTORE {k}to {k}set {k}other", MEMBERS, ":50000"),
@@ -49,6 +83,10 @@ fn between_any_two_steps_of_a_large_result_others_are_served() {
         ("ZDIFFSTORE {k}to 2 {k}zset {k}zother", MEMBERS, ":50000"),
         ("SORT {k}list STORE {k}to", 8 * MEMBERS, ":100000"),
         ("SORT {k}set ALPHA DESC STORE {k}to", 8 * MEMBERS, ":100000"),
+        ("ZRANGESTORE {k}to {k}zset 0 49999", MEMBERS / 2, ":50000"),
+        ("GEOSEARCHSTORE {k}to {k}places FROMMEMBER p0 BYBOX 4000 400 km", 2 * MEMBERS, ":100000"),
+        ("GEORADIUS {k}places 0 0 9000 km STOREDIST {k}to COUNT 50000", MEMBERS, ":50000"),
+        ("GEORADIUSBYMEMBER {k}places p7 9000 km STORE {k}to COUNT 3", MEMBERS, ":3"),
     ] {
         world.send(peer, &format!("{command}\r\nPING"));
         let mut steps = 0;
@@ -66,8 +104,13 @@ fn between_any_two_steps_of_a_large_result_others_are_served() {
 
 #[test]
 fn a_large_answer_is_computed_when_its_turn_to_be_sent_comes() {
-    let (mut world, peer) = large_world(1, &[]);
+    let (mut world, peer) = world_with_places();
+    let count = format!("PFCOUNT {}", add_strings(&mut world, peer));
     for (command, looked_at, reply) in [
+        (count.as_str(), 200 * STEP, ":402"),
+        ("LCS {k}one {k}two LEN", 30 * STEP, ":3637"),
+        ("LCS {k}one {k}two", 30 * STEP, "$3637"),
+        ("LCS {k}one {k}two IDX", 30 * STEP, "*4"),
         ("SORT {k}list LIMIT 99998 2", 8 * MEMBERS, "*2"),
         ("SORT {k}list LIMIT 10 2 DESC", MEMBERS, "*2"),
         ("SORT {k}set ALPHA GET #", 8 * MEMBERS, "*100000"),
@@ -79,6 +122,11 @@ fn a_large_answer_is_computed_when_its_turn_to_be_sent_comes() {
         ("ZINTERCARD 2 {k}zset {k}zother", MEMBERS, ":50000"),
         ("ZINTERCARD 2 {k}zset {k}zother LIMIT 20000", MEMBERS / 3, ":20000"),
         ("SINTERCARD 2 {k}set {k}other", MEMBERS, ":50000"),
+        ("GEOSEARCH {k}places FROMLONLAT 0 0 BYRADIUS 9000 km DESC WITHDIST", 2 * MEMBERS, "*100000"),
+        ("GEOSEARCH {k}places FROMLONLAT 0 0 BYRADIUS 9000 km COUNT 10", MEMBERS, "*10"),
+        ("GEORADIUS {k}places 0 0 9000 km WITHCOORD WITHHASH", MEMBERS, "*100000"),
+        ("GEORADIUS_RO {k}places 0 0 9000 km COUNT 30000 ANY", MEMBERS / 4, "*30000"),
+        ("GEORADIUSBYMEMBER_RO {k}places p0 9000 km ASC", 2 * MEMBERS, "*100000"),
     ] {
         world.send(peer, &format!("{command}\r\nPING"));
         let (mut reply_bytes, mut steps) = (Vec::new(), 0);
@@ -134,8 +182,13 @@ fn many_members_that_are_popped_are_gone_and_all_others_stay() {
 
 #[test]
 fn in_steps_or_at_once_the_result_is_the_same() {
-    let (mut world, peer) = large_world(1, &[]);
+    let (mut world, peer) = world_with_places();
+    let merge = format!("PFMERGE {{k}}to {}", add_strings(&mut world, peer));
     for command in [
+        &merge,
+        "BITOP AND {k}to {k}one-long {k}two {k}two-long",
+        "BITOP ONE {k}to {k}one {k}two-long {k}one-long",
+        "BITOP NOT {k}one-long {k}one-long",
         "SUNIONSTORE {k}to {k}set {k}other {k}set",
         "SDIFFSTORE {k}to {k}other {k}set",
         "ZUNIONSTORE {k}to 3 {k}zset {k}zother {k}other WEIGHTS 2 -1 3",
@@ -145,6 +198,10 @@ fn in_steps_or_at_once_the_result_is_the_same() {
         "SORT {k}list ALPHA STORE {k}to",
         "SORT {k}zset BY nosort DESC LIMIT 5 50000 STORE {k}to",
         "SORT {k}set BY nosort GET # GET {k}none STORE {k}to",
+        "GEOSEARCHSTORE {k}to {k}places FROMLONLAT 5 0.5 BYBOX 500 90 km",
+        "GEOSEARCHSTORE {k}to {k}places FROMLONLAT 5 0.5 BYRADIUS 300 km DESC COUNT 20000 STOREDIST",
+        "GEOSEARCHSTORE {k}to {k}places FROMLONLAT 5 0.5 BYRADIUS 300 km ASC COUNT 100",
+        "GEORADIUSBYMEMBER {k}places p500 9000 km COUNT 2000 ANY STORE {k}to",
     ] {
         let digest = |world: &mut World| world.ask(peer, "DEBUG DIGEST-VALUE {k}to\r\nOBJECT ENCODING {k}to");
         world.send(peer, command);
@@ -318,19 +375,22 @@ impl Model {
                 sum
             }
             4 => zone.iter().filter_map(|(m, s)| Some((*m, *s.max(zother.get(m)?)))).collect(),
-            _ => unscored(one.clone()),
+            5 => unscored(one.clone()),
+            _ => zone.clone(),
         }
     }
 }
 
 /// The commands, and what shows their result: members, with scores where they have some.
-const COMMANDS: [(&str, &str); 6] = [
+const COMMANDS: [(&str, &str); 8] = [
     ("SUNIONSTORE {k}to {k}sa {k}sb", "SMEMBERS {k}to"),
     ("SINTERSTORE {k}to {k}sa {k}sb", "SMEMBERS {k}to"),
     ("SDIFFSTORE {k}to {k}sa {k}sb", "SMEMBERS {k}to"),
     ("ZUNIONSTORE {k}to 2 {k}za {k}zb", "ZRANGE {k}to 0 -1 WITHSCORES"),
     ("ZINTERSTORE {k}to 2 {k}za {k}zb AGGREGATE MAX", "ZRANGE {k}to 0 -1 WITHSCORES"),
     ("SORT {k}sa STORE {k}to", "LRANGE {k}to 0 -1"),
+    ("ZRANGESTORE {k}to {k}za 0 -1", "ZRANGE {k}to 0 -1 WITHSCORES"),
+    ("GEOSEARCHSTORE {k}to {k}za FROMLONLAT -180 -85 BYRADIUS 1000 km", "ZRANGE {k}to 0 -1 WITHSCORES"),
 ];
 
 /// The members that a reply shows, with their scores if there are some.
@@ -369,7 +429,7 @@ fn a_result_is_that_of_the_moment_of_its_reply_whatever_changes_meanwhile() {
             let expected = model.result(at);
             assert_eq!(world.read(peer), format!(":{}\r\n", expected.len()), "{command}, seed {seed}");
             assert_eq!(
-                shown(&world.ask(peer, show), (3..5).contains(&at)),
+                shown(&world.ask(peer, show), show.ends_with("WITHSCORES")),
                 expected,
                 "{command}, seed {seed}"
             );
@@ -384,6 +444,29 @@ fn a_result_is_that_of_the_moment_of_its_reply_whatever_changes_meanwhile() {
         }
         replayed.read(loader);
         assert_eq!(replayed.ask(loader, "DEBUG DIGEST"), world.ask(peer, "DEBUG DIGEST"), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_is_recorded_of_a_large_result_is_as_short_as_its_command() {
+    let (mut world, peer) = world_with_places();
+    add_strings(&mut world, peer);
+    world.record();
+    for command in [
+        "SUNIONSTORE {k}to {k}set {k}other",
+        "ZUNIONSTORE {k}to 2 {k}zset {k}zother WEIGHTS 1 2",
+        "ZRANGESTORE {k}to {k}zset 0 60000",
+        "SORT {k}list ALPHA STORE {k}to",
+        "GEOSEARCHSTORE {k}to {k}places FROMMEMBER p0 BYBOX 4000 400 km STOREDIST",
+        "BITOP NOT {k}to {k}one-long",
+    ] {
+        for line in [command.to_owned(), format!("MULTI\r\n{command}\r\nEXEC")] {
+            world.ask(peer, &line);
+            let mut log = Vec::new();
+            let words: Vec<&[u8]> = command.split(' ').map(str::as_bytes).collect();
+            resp::write_command(&mut log, &words);
+            assert_eq!(String::from_utf8_lossy(&world.take_log()), String::from_utf8_lossy(&log), "{line}");
+        }
     }
 }
 

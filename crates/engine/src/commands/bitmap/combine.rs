@@ -1,16 +1,26 @@
 //! BITOP: strings combined bit by bit.
 //!
-//! Sources are folded one after the other into accumulators as long as the longest of them; what a source lacks is
-//! zeros. The loops go over equally long slices, which the compiler turns into vector instructions.
+//! The result is made part by part. For each part those of the sources are folded one after the other into accumulators;
+//! what a source lacks is zeros. The loops go over equally long slices, which the compiler turns into vector instructions.
+//! The sources are clones, so nothing is locked meanwhile; see [`mod@crate::computing`].
 
-use keyspace::Expiry;
-use value::StringRef;
+use std::ops::Range;
+
+use value::{Blob, Value};
 
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::commands::string::Text;
+use crate::computing::{self, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::Progress;
+
+/// Bytes of all sources together that are looked at in one step: some tens of microseconds.
+const STEP_BYTES: usize = 256 * 1024;
+/// The least bytes of a part.
+const LEAST_PART: usize = 1024;
 
 /// What is done with the bits of the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +77,7 @@ impl Operation {
     }
 }
 
-/// What has been seen of the sources so far.
+/// What has been seen of one part of the sources so far.
 struct Accumulator {
     operation: Operation,
     /// The first source.
@@ -91,10 +101,10 @@ impl Accumulator {
         }
     }
 
-    /// Takes in the next source.
-    fn add(&mut self, source: StringRef<'_>) {
+    /// Takes in a part of the next source.
+    fn add(&mut self, source: &Text, part: Range<usize>) {
         let mut at = 0;
-        for piece in source.chunks(0..source.len()) {
+        for piece in source.as_ref().chunks(part) {
             self.add_piece(at, piece);
             at += piece.len();
         }
@@ -144,41 +154,94 @@ fn zip(into: &mut [u8], from: &[u8], each: impl Fn(&mut u8, u8)) {
     into.iter_mut().zip(from).for_each(|(a, b)| each(a, *b));
 }
 
+/// A combination in the making.
+#[derive(Debug)]
+struct Combining {
+    operation: Operation,
+    /// As they were read.
+    sources: Vec<Text>,
+    /// Of the longest of them.
+    length: usize,
+    /// The beginning of the result.
+    result: Blob,
+}
+
+impl Combining {
+    fn new(operation: Operation, sources: Vec<Text>) -> Self {
+        let length = sources.iter().map(|source| source.as_ref().len()).max().unwrap_or(0);
+        Self { operation, sources, length, result: Blob::default() }
+    }
+
+    fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
+        let operation = Operation::parse(args)?;
+        let source = |at| Ok(Text::of_key(ctx, &ctx.key(args, at))?.unwrap_or_default());
+        Ok(Self::new(operation, (3..args.len()).map(source).collect::<Result<_, Error>>()?))
+    }
+}
+
+impl Stored for Combining {
+    fn is_small(&self) -> bool {
+        self.length.saturating_mul(self.sources.len()) <= STEP_BYTES
+    }
+
+    fn step(&mut self) -> Progress {
+        let start = self.result.len();
+        let part = LEAST_PART.max(STEP_BYTES / self.sources.len().max(1));
+        let end = self.length.min(start.saturating_add(part));
+        let mut accumulator = Accumulator::new(self.operation, end - start);
+        self.sources.iter().for_each(|source| accumulator.add(source, start..end));
+        self.result.append(&accumulator.finish());
+        if end < self.length { Progress::More } else { Progress::Done }
+    }
+
+    fn is_same(&self, now: &Self) -> bool {
+        self.sources.iter().zip(&now.sources).all(|(before, now)| before.is_same(now))
+    }
+
+    fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+        let target = ctx.key(args, 2);
+        if self.length == 0 {
+            ctx.db().delete(&target);
+        } else {
+            ctx.store_result(args, &target, Value::String(std::mem::take(&mut self.result)));
+        }
+        reply.integer(self.length as i64);
+        Ok(())
+    }
+}
+
 pub(super) fn bitop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let operation = Operation::parse(args)?;
-    let mut length = 0;
-    for index in 3..args.len() {
-        let key = ctx.key(args, index);
-        length = length.max(ctx.db().string(&key)?.map_or(0, StringRef::len));
-    }
-    let mut accumulator = Accumulator::new(operation, length);
-    for index in 3..args.len() {
-        let key = ctx.key(args, index);
-        let mut db = ctx.db();
-        accumulator.add(db.string_to_change(&key)?.unwrap_or(StringRef::Inline(b"")));
-    }
-    let target = ctx.key(args, 2);
-    if length == 0 {
-        ctx.db().delete(&target);
-    } else {
-        ctx.db().set_string(&target, &accumulator.finish(), Expiry::Clear);
-    }
-    reply.integer(length as i64);
-    Ok(())
+    computing::store(ctx, args, reply, Combining::read)
 }
 
 #[cfg(test)]
 mod tests {
+    use value::StringRef;
+
     use super::*;
 
     #[track_caller]
     fn check(operation: Operation, sources: &[&[u8]], expected: &[u8]) {
-        let length = sources.iter().map(|source| source.len()).max().unwrap_or(0);
-        let mut accumulator = Accumulator::new(operation, length);
-        for source in sources {
-            accumulator.add(StringRef::Inline(source));
-        }
-        assert_eq!(accumulator.finish(), expected, "{operation:?}");
+        let sources = sources.iter().map(|source| Text::of(StringRef::Inline(source))).collect();
+        let mut combining = Combining::new(operation, sources);
+        combining.complete();
+        assert_eq!(
+            combining.result.chunks(0..usize::MAX).collect::<Vec<_>>().concat(),
+            expected,
+            "{operation:?}"
+        );
+    }
+
+    #[test]
+    fn parts_of_long_sources_are_put_together() {
+        let bytes = |length: u32, factor: u32| -> Vec<u8> {
+            (0..length).map(|at| (at.wrapping_mul(factor) >> 9) as u8).collect()
+        };
+        let (one, other) = (bytes(500_000, 40_503), bytes(300_001, 30_011));
+        let expected: Vec<u8> =
+            one.iter().zip(other.iter().chain(std::iter::repeat(&0))).map(|(a, b)| a & !b).collect();
+        check(Operation::Diff, &[&one, &other], &expected);
+        check(Operation::And, &[&other, &[]], &vec![0; other.len()]);
     }
 
     #[test]

@@ -5,20 +5,40 @@
 //! the next row is `(v + (v & m)) | (v & !m)` (Crochemore, Iliopoulos, Pinzon and Reid, 2001). That takes a
 //! thirty-second of the memory of a matrix of counts. The bits are all that the way back needs: where the bytes
 //! differ and the difference is 1, the row above has the greater count.
+//!
+//! Long strings are clones, and all of it is done in steps without locks; see [`mod@crate::computing`]:
+//!
+//! ```text
+//!   copy   both strings, each in one piece
+//!   mark   for each byte of the first the columns that hold it
+//!   rows   one after the other; all are kept, unless only the length is asked for
+//!   back   from the last row and column to the first
+//! ```
 
 use std::ops::Range;
 
+use resp::write::Aggregate;
 use stdx::number::parse_i64;
 
+use super::Text;
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::computing::Answer;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use resp::write::Aggregate;
+use crate::slices::Progress;
 
 /// Bytes that Redis takes for a cell of its matrix; its limit is kept.
 const REDIS_CELL_BYTES: u64 = 4;
+/// Bytes that a step copies.
+const STEP_BYTES: usize = 64 * 1024;
+/// Columns that a step marks, and steps of the way back that it takes.
+const STEP_COLUMNS: usize = 16 * 1024;
+/// Words of rows that a step computes.
+const STEP_WORDS: usize = 16 * 1024;
+/// Up to so many bytes of both strings, and words of all rows, everything is done at once.
+const FEW: usize = 32 * 1024;
 
 /// What is to be told.
 #[derive(Debug, Default)]
@@ -40,35 +60,21 @@ pub(super) fn lcs(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<
     let first = text(ctx, args, 1)?;
     let second = text(ctx, args, 2)?;
     let options = parse(args)?;
-    let cells = (first.len() as u64 + 1) * (second.len() as u64 + 1);
+    let (rows, columns) = (first.as_ref().len(), second.as_ref().len());
+    let cells = (rows as u64 + 1) * (columns as u64 + 1);
     if cells.saturating_mul(REDIS_CELL_BYTES) > super::max_length(ctx) as u64 {
         return Err(Error::Static(
             "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
         ));
     }
-    if options.length {
-        reply.integer(Rows::new(&first, &second).length() as i64);
-        return Ok(());
-    }
-    let rows = Rows::all(&first, &second);
-    let (common, matches) = rows.walk_back(&first, &second);
-    if options.matches {
-        write_matches(reply, &options, &matches, common.len());
-    } else {
-        reply.bulk(common);
-    }
-    Ok(())
+    let is_small = rows + columns <= FEW && rows.saturating_mul(columns.div_ceil(64)) <= FEW;
+    reply.answer(Comparing::new([first, second], options), is_small)
 }
 
-fn text(ctx: &mut Context<'_, '_>, args: &Args<'_>, index: usize) -> Result<Vec<u8>, Error> {
-    let key = ctx.key(args, index);
-    let mut copy = Vec::new();
-    match ctx.db().string(&key) {
-        Ok(Some(value)) => value.append_to(&mut copy),
-        Ok(None) => {}
-        Err(_) => return Err(Error::Static("ERR The specified keys must contain string values")),
-    }
-    Ok(copy)
+fn text(ctx: &mut Context<'_, '_>, args: &Args<'_>, index: usize) -> Result<Text, Error> {
+    let text = Text::of_key(ctx, &ctx.key(args, index));
+    text.map(Option::unwrap_or_default)
+        .map_err(|_| Error::Static("ERR The specified keys must contain string values"))
 }
 
 fn parse(args: &Args<'_>) -> Result<Options, Error> {
@@ -114,111 +120,222 @@ fn write_matches(reply: &mut Reply<'_>, options: &Options, matches: &[Match], le
     reply.integer(length as i64);
 }
 
+/// The subsequence in the making.
+#[derive(Debug)]
+struct Comparing {
+    sources: [Text; 2],
+    options: Options,
+    /// Of each source what has been copied.
+    texts: [Vec<u8>; 2],
+    masks: Masks,
+    /// Columns that are marked.
+    marked: usize,
+    rows: Option<Rows>,
+    back: WayBack,
+}
+
+impl Comparing {
+    fn new(mut sources: [Text; 2], options: Options) -> Self {
+        if sources.iter().any(|source| source.as_ref().is_empty()) {
+            sources = Default::default(); // they have nothing in common, whatever the other is
+        }
+        let texts = sources.each_ref().map(|source| Vec::with_capacity(source.as_ref().len()));
+        Self { sources, options, texts, masks: Masks::new(), marked: 0, rows: None, back: WayBack::default() }
+    }
+
+    /// Copies some bytes; false when all are copied.
+    fn copy(&mut self) -> bool {
+        for (at, (source, text)) in self.sources.iter().zip(&mut self.texts).enumerate() {
+            let (source, start) = (source.as_ref(), text.len());
+            if start < source.len() {
+                source.chunks(start..start + STEP_BYTES).for_each(|piece| text.extend_from_slice(piece));
+                if at == 0 {
+                    self.masks.expect(&text[start..]);
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Marks some columns; false when all are marked.
+    fn mark(&mut self) -> bool {
+        let [first, second] = &self.texts;
+        if self.rows.is_some() {
+            return false;
+        }
+        if self.masks.bits.is_empty() {
+            self.masks.make_room(second.len().div_ceil(64));
+        }
+        let end = second.len().min(self.marked + STEP_COLUMNS);
+        self.masks.mark(self.marked, &second[self.marked..end]);
+        self.marked = end;
+        if end == second.len() {
+            let kept = if self.options.length { 0 } else { first.len() + 1 };
+            self.rows = Some(Rows::new(self.masks.words, kept));
+            self.back = WayBack { row: first.len(), column: second.len(), ..WayBack::default() };
+        }
+        true
+    }
+}
+
+impl Answer for Comparing {
+    fn step(&mut self) -> Progress {
+        if self.copy() || self.mark() {
+            return Progress::More;
+        }
+        let ([first, second], Some(rows)) = (&self.texts, &mut self.rows) else { return Progress::Done };
+        let goes_on = rows.advance(first, &self.masks)
+            || !self.options.length && self.back.advance(rows, first, second);
+        if goes_on { Progress::More } else { Progress::Done }
+    }
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        let Self { options, back, rows, .. } = self;
+        if options.length {
+            reply.integer(rows.as_ref().map_or(0, Rows::length) as i64);
+            return Ok(());
+        }
+        back.common.reverse();
+        if options.matches {
+            write_matches(reply, options, &back.matches, back.common.len());
+        } else {
+            reply.bulk(&back.common);
+        }
+        Ok(())
+    }
+}
+
 /// Rows of inverted differences: bit `j` of row `i` is 0 where column `j + 1` counts one more than column `j`.
+#[derive(Debug)]
 struct Rows {
-    /// All rows one behind the other, or the last one only.
+    /// All rows so far one behind the other, if they are kept.
     bits: Vec<u64>,
-    words: usize,
-    columns: usize,
+    /// The last row.
+    row: Vec<u64>,
+    /// How many there are besides the one before the first.
+    done: usize,
 }
 
 impl Rows {
-    /// The last row: enough for the length.
-    fn new(first: &[u8], second: &[u8]) -> Self {
-        Self::compute(first, second, false)
+    /// The row before the first, and room for so many rows if they are to be kept.
+    fn new(words: usize, kept: usize) -> Self {
+        let row = vec![u64::MAX; words];
+        let mut bits = Vec::with_capacity(kept * words);
+        if kept > 0 {
+            bits.extend_from_slice(&row);
+        }
+        Self { bits, row, done: 0 }
     }
 
-    /// All rows.
-    fn all(first: &[u8], second: &[u8]) -> Self {
-        Self::compute(first, second, true)
-    }
-
-    fn compute(first: &[u8], second: &[u8], keep: bool) -> Self {
-        let words = second.len().div_ceil(64);
-        let masks = Masks::new(first, second, words);
-        let mut bits = vec![u64::MAX; words];
-        let mut row = bits.clone();
-        for &byte in first {
-            let mask = masks.of(byte);
+    /// Computes some rows; false when there is one for each byte of the first string.
+    fn advance(&mut self, first: &[u8], masks: &Masks) -> bool {
+        let end = first.len().min(self.done + (STEP_WORDS / masks.words.max(1)).max(1));
+        for &byte in &first[self.done..end] {
             let mut carry = false;
-            for (bits, &equal) in row.iter_mut().zip(mask) {
+            for (bits, &equal) in self.row.iter_mut().zip(masks.of(byte)) {
                 let (sum, first_carry) = bits.overflowing_add(*bits & equal);
                 let (sum, second_carry) = sum.overflowing_add(u64::from(carry));
                 carry = first_carry | second_carry;
                 *bits = sum | (*bits & !equal);
             }
-            if keep {
-                bits.extend_from_slice(&row);
+            if !self.bits.is_empty() {
+                self.bits.extend_from_slice(&self.row);
             }
         }
-        if !keep {
-            bits = row;
-        }
-        Self { bits, words, columns: second.len() }
+        self.done = end;
+        end < first.len()
     }
 
-    /// Whether the count grows from column `column` to the next one in a row.
+    /// Whether the count grows from column `column` to the next one in a row that is kept.
     fn grows(&self, row: usize, column: usize) -> bool {
-        self.bits[row * self.words + column / 64] >> (column % 64) & 1 == 0
+        self.bits[row * self.row.len() + column / 64] >> (column % 64) & 1 == 0
     }
 
-    /// The length, when only the last row is kept.
+    /// The length, after the last row. Bits behind the last column, which equal nothing, stay 1.
     fn length(&self) -> usize {
-        (0..self.columns).filter(|&column| self.grows(0, column)).count()
+        self.row.iter().map(|bits| bits.count_zeros() as usize).sum()
     }
+}
 
-    /// The subsequence and its matches, the last match first, with Redis's choice among equals.
-    fn walk_back(&self, first: &[u8], second: &[u8]) -> (Vec<u8>, Vec<Match>) {
-        let (mut row, mut column) = (first.len(), second.len());
-        let mut common = Vec::new();
-        let mut matches: Vec<Match> = Vec::new();
-        while row > 0 && column > 0 {
-            if first[row - 1] == second[column - 1] {
-                (row, column) = (row - 1, column - 1);
-                common.push(first[row]);
+/// The way back through the rows, with Redis's choice among equals.
+#[derive(Debug, Default)]
+struct WayBack {
+    row: usize,
+    column: usize,
+    /// The subsequence, from its end.
+    common: Vec<u8>,
+    /// The matches, from the last one.
+    matches: Vec<Match>,
+}
+
+impl WayBack {
+    /// Goes some steps; false at the end.
+    fn advance(&mut self, rows: &Rows, first: &[u8], second: &[u8]) -> bool {
+        let Self { row, column, common, matches } = self;
+        for _ in 0..STEP_COLUMNS {
+            if *row == 0 || *column == 0 {
+                return false;
+            }
+            if first[*row - 1] == second[*column - 1] {
+                (*row, *column) = (*row - 1, *column - 1);
+                common.push(first[*row]);
                 match matches.last_mut() {
-                    Some(last) if last.first.start == row + 1 && last.second.start == column + 1 => {
-                        (last.first.start, last.second.start) = (row, column);
+                    Some(last) if last.first.start == *row + 1 && last.second.start == *column + 1 => {
+                        (last.first.start, last.second.start) = (*row, *column);
                     }
-                    _ => matches.push(Match { first: row..row + 1, second: column..column + 1 }),
+                    _ => matches.push(Match { first: *row..*row + 1, second: *column..*column + 1 }),
                 }
-            } else if self.grows(row, column - 1) {
-                row -= 1;
+            } else if rows.grows(*row, *column - 1) {
+                *row -= 1;
             } else {
-                column -= 1;
+                *column -= 1;
             }
         }
-        common.reverse();
-        (common, matches)
+        true
     }
 }
 
 /// For every byte of the first string, which columns of the second hold it.
+#[derive(Debug)]
 struct Masks {
     place: [u16; 256],
+    /// Bytes that have a place.
+    count: u16,
     bits: Vec<u64>,
     words: usize,
 }
 
 impl Masks {
-    /// Only bytes that the first string has get a mask, so the masks are never larger than the rows.
-    fn new(first: &[u8], second: &[u8], words: usize) -> Self {
-        let mut place = [u16::MAX; 256];
-        let mut count = 0;
-        for &byte in first {
-            if place[usize::from(byte)] == u16::MAX {
-                place[usize::from(byte)] = count;
-                count += 1;
+    fn new() -> Self {
+        Self { place: [u16::MAX; 256], count: 0, bits: Vec::new(), words: 0 }
+    }
+
+    /// Some bytes of the first string. Only those that it has get a mask, so the masks are never larger than the rows.
+    fn expect(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            let place = &mut self.place[usize::from(byte)];
+            if *place == u16::MAX {
+                *place = self.count;
+                self.count += 1;
             }
         }
-        let mut bits = vec![0; usize::from(count) * words];
-        for (column, &byte) in second.iter().enumerate() {
-            let at = place[usize::from(byte)];
+    }
+
+    /// Makes room for so many words of columns.
+    fn make_room(&mut self, words: usize) {
+        self.words = words;
+        self.bits = vec![0; usize::from(self.count) * words];
+    }
+
+    /// Marks columns from one on, which hold these bytes.
+    fn mark(&mut self, from: usize, bytes: &[u8]) {
+        for (column, &byte) in (from..).zip(bytes) {
+            let at = self.place[usize::from(byte)];
             if at != u16::MAX {
-                bits[usize::from(at) * words + column / 64] |= 1 << (column % 64);
+                self.bits[usize::from(at) * self.words + column / 64] |= 1 << (column % 64);
             }
         }
-        Self { place, bits, words }
     }
 
     fn of(&self, byte: u8) -> &[u64] {
@@ -229,8 +346,10 @@ impl Masks {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use stdx::rng::Rng;
+    use value::StringRef;
+
+    use super::*;
 
     /// The textbook matrix, and Redis's way back through it.
     fn reference(first: &[u8], second: &[u8]) -> Vec<u8> {
@@ -257,19 +376,35 @@ mod tests {
         common
     }
 
+    /// The length alone, the subsequence, and its matches from the first on.
+    fn compared(first: &[u8], second: &[u8]) -> (usize, Vec<u8>, Vec<Match>) {
+        let run = |length| {
+            let sources = [first, second].map(|text| Text::of(StringRef::Inline(text)));
+            let mut comparing = Comparing::new(sources, Options { length, ..Options::default() });
+            comparing.complete();
+            comparing
+        };
+        let length = run(true).rows.map_or(0, |rows| rows.length());
+        let WayBack { mut common, mut matches, .. } = run(false).back;
+        common.reverse();
+        matches.reverse();
+        (length, common, matches)
+    }
+
     #[test]
     fn bits_give_what_the_matrix_gives() {
         let mut rng = Rng::from_seed(5);
-        for round in 0..300 {
+        for round in 0..301 {
+            let scale = if round == 300 { 20 } else { 1 };
             let mut text = |limit: u64| -> Vec<u8> {
-                (0..rng.below(limit)).map(|_| b'a' + rng.below(1 + round % 5) as u8).collect()
+                (0..rng.below(limit) * scale).map(|_| b'a' + rng.below(1 + round % 5) as u8).collect()
             };
             let (first, second) = (text(90), text(200));
-            let (common, matches) = Rows::all(&first, &second).walk_back(&first, &second);
+            let (length, common, matches) = compared(&first, &second);
             assert_eq!(common, reference(&first, &second), "{first:?} {second:?}");
-            assert_eq!(Rows::new(&first, &second).length(), common.len());
+            assert_eq!(length, common.len());
             let joined: Vec<u8> =
-                matches.iter().rev().flat_map(|found| &first[found.first.clone()]).copied().collect();
+                matches.iter().flat_map(|found| &first[found.first.clone()]).copied().collect();
             assert_eq!(joined, common);
             assert!(matches.iter().all(|found| first[found.first.clone()] == second[found.second.clone()]));
         }
@@ -277,8 +412,8 @@ mod tests {
 
     #[test]
     fn empty_strings_have_nothing_in_common() {
-        assert_eq!(Rows::new(b"", b"abc").length(), 0);
-        assert_eq!(Rows::new(b"abc", b"").length(), 0);
-        assert_eq!(Rows::all(b"", b"").walk_back(b"", b"").0, b"");
+        for (first, second) in [(&b""[..], &b"abc"[..]), (b"abc", b""), (b"", b"")] {
+            assert_eq!(compared(first, second), (0, Vec::new(), Vec::new()));
+        }
     }
 }
