@@ -5,6 +5,7 @@ mod add;
 mod claim;
 mod delete;
 mod deliver;
+mod gathering;
 mod group;
 mod info;
 mod nack;

@@ -258,11 +258,7 @@ fn what_is_looked_for_in_large_values_is_found_in_steps() {
     let (mut world, peer) = large_world(1, &[]);
     world.ask(peer, "RPUSH {k}list x y x");
     world.ask(peer, "SETBIT {k}bits 40000000 1\r\nSETBIT {k}bits 40000007 1");
-    for first in (0..5000).step_by(100) {
-        let lines: Vec<String> =
-            (first..first + 100).map(|n| format!("XADD {{k}}stream {}-1 f {n}", n + 1)).collect();
-        world.ask(peer, &lines.join("\r\n"));
-    }
+    add_stream(&mut world, peer);
     let positions: String = [MEMBERS, MEMBERS + 2].map(|at| format!(":{at}\r\n")).concat();
     for (command, reply) in [
         ("LPOS {k}list y", format!(":{}\r\n", MEMBERS + 1)),
@@ -281,11 +277,6 @@ fn what_is_looked_for_in_large_values_is_found_in_steps() {
         let queued = world.ask(peer, &format!("MULTI\r\n{command}\r\nEXEC"));
         assert_eq!(queued, format!("+OK\r\n+QUEUED\r\n*1\r\n{reply}"), "{command}");
     }
-    let entry = |n: usize| {
-        let (id, value) = (format!("{}-1", n + 1), n.to_string());
-        let (id_bytes, value_bytes) = (id.len(), value.len());
-        format!("*2\r\n${id_bytes}\r\n{id}\r\n*2\r\n$1\r\nf\r\n${value_bytes}\r\n{value}\r\n")
-    };
     for (command, numbers) in [
         ("XRANGE {k}stream - +", (0..5000).collect::<Vec<_>>()),
         ("XREVRANGE {k}stream + -", (0..5000).rev().collect()),
@@ -293,8 +284,65 @@ fn what_is_looked_for_in_large_values_is_found_in_steps() {
         ("XREVRANGE {k}stream 4000 2 COUNT 3000", (1000..4000).rev().collect()),
         ("XRANGE {k}stream 4990 +", (4989..5000).collect()),
     ] {
-        let expected: String = numbers.iter().map(|&number| entry(number)).collect();
-        assert_eq!(world.ask(peer, command), format!("*{}\r\n{expected}", numbers.len()), "{command}");
+        assert_eq!(world.ask(peer, command), entries(numbers), "{command}");
+    }
+}
+
+/// A stream of 5000 entries.
+fn add_stream(world: &mut World, peer: Peer) {
+    for first in (0..5000).step_by(100) {
+        let lines: Vec<String> =
+            (first..first + 100).map(|n| format!("XADD {{k}}stream {}-1 f {n}", n + 1)).collect();
+        world.ask(peer, &lines.join("\r\n"));
+    }
+}
+
+/// Some of them in a reply.
+fn entries(numbers: impl IntoIterator<Item = usize, IntoIter: ExactSizeIterator>) -> String {
+    let numbers = numbers.into_iter();
+    let head = format!("*{}\r\n", numbers.len());
+    numbers.fold(head, |reply, number| {
+        let (id, value) = (format!("{}-1", number + 1), number.to_string());
+        let (id_bytes, value_bytes) = (id.len(), value.len());
+        reply + &format!("*2\r\n${id_bytes}\r\n{id}\r\n*2\r\n$1\r\nf\r\n${value_bytes}\r\n{value}\r\n")
+    })
+}
+
+#[test]
+fn long_streams_are_read_in_steps_and_shown_as_they_were() {
+    let mut world = World::new(1, &[]);
+    let (peer, other) = (world.connect(0), world.connect(0));
+    add_stream(&mut world, peer);
+    world.ask(peer, "XADD {k}next 1-1 f 0\r\nXGROUP CREATE {k}stream g 0");
+    let whole = "*1\r\n*2\r\n$9\r\n{k}stream\r\n";
+    let next = format!("*2\r\n$7\r\n{{k}}next\r\n{}", entries(0..1));
+    for (command, reply) in [
+        ("XREAD STREAMS {k}stream 0", format!("{whole}{}", entries(0..5000))),
+        ("XREAD BLOCK 0 COUNT 3000 STREAMS {k}stream 1000", format!("{whole}{}", entries(999..3999))),
+        ("XREAD MAXCOUNT 5000 STREAMS {k}stream {k}next 0 0", format!("{whole}{}", entries(0..5000))),
+        (
+            "XREAD STREAMS {k}none {k}next {k}stream 0 0 2500",
+            format!("*2\r\n{next}{}{}", &whole[4..], entries(2499..5000)),
+        ),
+        ("XREADGROUP GROUP g c COUNT 2000 STREAMS {k}stream >", format!("{whole}{}", entries(0..2000))),
+        ("XREADGROUP GROUP g c COUNT 500 STREAMS {k}stream >", format!("{whole}{}", entries(2000..2500))),
+        ("XREADGROUP GROUP g c NOACK STREAMS {k}stream >", format!("{whole}{}", entries(2500..5000))),
+    ] {
+        assert_eq!(world.ask(peer, command), reply, "{command}");
+    }
+    assert!(world.ask(peer, "XPENDING {k}stream g").starts_with("*4\r\n:2500\r\n"));
+    world.ask(peer, "XGROUP SETID {k}stream g 0");
+    for command in ["XREAD STREAMS {k}stream 0", "XREADGROUP GROUP g c STREAMS {k}stream >"] {
+        world.ask(peer, "COPY {k}stream {k}kept REPLACE");
+        world.send(peer, command);
+        world
+            .ask_only(other, "XDEL {k}stream 1-1 7-1\r\nXADD {k}stream * f 5000\r\nRENAME {k}kept {k}stream");
+        assert_eq!(world.read(peer), format!("{whole}{}", entries(0..5000)), "{command}");
+        world.ask(peer, "XGROUP SETID {k}stream g 0");
+        let queued = world.ask(peer, &format!("MULTI\r\n{command}\r\nEXEC"));
+        let reply = format!("+OK\r\n+QUEUED\r\n*1\r\n{whole}{}", entries(0..5000));
+        assert_eq!(queued, reply, "{command}");
+        world.ask(peer, "XGROUP SETID {k}stream g 0");
     }
 }
 

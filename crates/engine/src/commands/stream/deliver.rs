@@ -4,8 +4,9 @@ use keyspace::{Db, Delivery, Key};
 use resp::write::Aggregate;
 use value::stream::{ConsumerNumber, Id, Pending};
 
+use super::gathering::begin_stream;
 use super::portion::Portion;
-use super::read::{From, begin_stream, first_unread};
+use super::read::{From, first_unread};
 use super::wanted::Wanted;
 use super::{write_delivery, write_entry, write_id};
 use crate::command::Outcome;
@@ -29,13 +30,10 @@ impl Reader<'_, '_, '_, '_> {
         place: From,
         reply: &mut Reply<'_>,
     ) -> Result<bool, Error> {
-        let (group, consumer) = self.names;
-        if !self.db.consumer_create(self.key, group, consumer)? {
-            self.db.consumer_note(self.key, group, consumer, false)?;
-        }
+        self.note_consumer()?;
         match place {
             From::Behind(id) => {
-                begin_stream(reply, self.key);
+                begin_stream(reply, self.key.bytes);
                 self.read_pending(id, wanted.count, reply)?;
                 Ok(true)
             }
@@ -43,11 +41,38 @@ impl Reader<'_, '_, '_, '_> {
         }
     }
 
+    /// The consumer is there, and was seen.
+    fn note_consumer(&mut self) -> Outcome {
+        let (group, consumer) = self.names;
+        if !self.db.consumer_create(self.key, group, consumer)? {
+            self.db.consumer_note(self.key, group, consumer, false)?;
+        }
+        Ok(())
+    }
+
+    /// Delivers entries that the group has not had and returns the IDs of the first and the last. Somebody else writes them.
+    pub(super) fn deliver_unwritten(&mut self, wanted: &Wanted<'_>) -> Result<Option<(Id, Id)>, Error> {
+        self.note_consumer()?;
+        let (group, consumer) = self.names;
+        let Some(stream) = self.db.stream_to_change(self.key)? else { return Ok(None) };
+        let Some(first) = first_unread(stream, From::New, Some(group)) else { return Ok(None) };
+        let count = wanted.count.min(self.portion.left());
+        let ids: Vec<Id> = stream.range(first, Id::MAX).take(count).map(|entry| entry.id()).collect();
+        self.portion.took(ids.len());
+        let Some((&first, &last)) = ids.first().zip(ids.last()) else { return Ok(None) };
+        let delivery = Delivery { group, consumer, ids: &ids, is_pending: wanted.is_pending };
+        self.db.stream_deliver(self.key, delivery)?;
+        if wanted.is_pending {
+            self.db.consumer_note(self.key, group, consumer, true)?;
+        }
+        Ok(Some((first, last)))
+    }
+
     /// Writes what was pending for too long and then what is new; false if there is nothing.
     fn read_new(&mut self, wanted: &Wanted<'_>, reply: &mut Reply<'_>) -> Result<bool, Error> {
         let (group, consumer) = self.names;
         let before = reply.buffer().len();
-        begin_stream(reply, self.key);
+        begin_stream(reply, self.key.bytes);
         let deferred = reply.defer();
         let claimed = match wanted.min_idle_ms {
             Some(min_idle_ms) => self.claim(min_idle_ms, wanted.count, reply)?,

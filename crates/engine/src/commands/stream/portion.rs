@@ -26,6 +26,16 @@ impl Portion {
         self.left == 0
     }
 
+    /// How many entries may still come.
+    pub(super) fn left(&self) -> usize {
+        self.left
+    }
+
+    /// So many are there, which somebody else writes.
+    pub(super) fn took(&mut self, count: usize) {
+        self.left -= count;
+    }
+
     /// Writes an entry. False: there is no room for it, nothing was written, and nothing more may come. For the first one
     /// there is room however large it is, so that its reader gets on.
     pub(super) fn add(&mut self, reply: &mut Reply<'_>, write: impl FnOnce(&mut Reply<'_>)) -> bool {

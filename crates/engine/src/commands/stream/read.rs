@@ -10,6 +10,7 @@ use value::stream::Id;
 use value::{Kind, Stream};
 
 use super::deliver::Reader;
+use super::gathering::{Gathering, Reading, Span, begin_stream};
 use super::portion::Portion;
 use super::wanted::Wanted;
 use super::{id, write_entry};
@@ -19,6 +20,7 @@ use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::slices::MANY_ELEMENTS;
 
 /// From where a stream is read.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +50,9 @@ pub(super) fn xreadgroup(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut
 fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, for_group: bool) -> Outcome {
     let wanted = Wanted::parse(args, for_group, ctx.now())?;
     let places = places(ctx, args, &wanted)?;
+    if is_long(ctx, args, &wanted, &places, reply)? {
+        return leave(ctx, args, &wanted, &places, reply);
+    }
     if write(ctx, args, &wanted, &places, reply)? {
         return Ok(());
     }
@@ -76,6 +81,73 @@ fn places(
         }
     }
     Ok(places)
+}
+
+/// Whether there is so much to read that it is better written later. What an entry takes is not known then, and what was
+/// pending is written as it is changed.
+fn is_long(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    wanted: &Wanted<'_>,
+    places: &[(usize, From)],
+    reply: &Reply<'_>,
+) -> Result<bool, Error> {
+    let group = wanted.group_name();
+    let reads_pending = group.is_some() && places.iter().any(|(_, place)| !matches!(place, From::New))
+        || wanted.min_idle_ms.is_some();
+    if !reply.leaves(wanted.count.min(wanted.max_count)) || wanted.max_bytes != usize::MAX || reads_pending {
+        return Ok(false);
+    }
+    let mut found = 0;
+    for &(number, place) in places {
+        let key = ctx.key(args, wanted.first_key + number);
+        let mut db = ctx.db();
+        if let Some(stream) = db.stream_to_change(&key)?
+            && let Some(first) = first_unread(stream, place, group)
+        {
+            found += stream.range(first, Id::MAX).take(wanted.count.min(MANY_ELEMENTS - found)).count();
+        }
+        if reply.leaves(found) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Leaves the entries that there are to an answer; those for a group are delivered now.
+fn leave(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    wanted: &Wanted<'_>,
+    places: &[(usize, From)],
+    reply: &mut Reply<'_>,
+) -> Outcome {
+    let (now_ms, protocol) = (ctx.access.wall().0, reply.protocol());
+    let mut portion = Portion::new(wanted, reply);
+    let mut streams = Vec::new();
+    for &(number, place) in places {
+        let key = ctx.key(args, wanted.first_key + number);
+        let mut db = ctx.db();
+        let span = match wanted.group {
+            None => {
+                let stream = db.stream_to_change(&key)?;
+                let first = stream.and_then(|stream| first_unread(stream, place, None));
+                first.map(|first| (first, Id::MAX))
+            }
+            Some(_) if portion.is_full() => None,
+            Some(names) => {
+                let portion = &mut portion;
+                Reader { db: &mut db, key: &key, names, now_ms, portion }.deliver_unwritten(wanted)?
+            }
+        };
+        if let Some((first, last)) = span
+            && let Some(stream) = db.stream_to_change(&key)?
+        {
+            let span = Span { first, last, is_backward: false };
+            streams.push((key.bytes.to_vec(), Gathering::new(stream, span, wanted.count, protocol)));
+        }
+    }
+    reply.answer(Reading::new(streams, wanted.max_count), false)
 }
 
 /// Writes what there is; false if there is nothing.
@@ -228,14 +300,6 @@ pub(super) fn first_unread(stream: &Stream, place: From, group: Option<&[u8]>) -
     stream.range(first, Id::MAX).next().map(|_| first)
 }
 
-/// The header of one stream's part of the reply.
-pub(super) fn begin_stream(reply: &mut Reply<'_>, key: &Key<'_>) {
-    if reply.protocol() == Protocol::Resp2 {
-        reply.array(2);
-    }
-    reply.bulk(key.bytes);
-}
-
 /// Writes the entries of a stream behind an ID; false if there are none.
 fn read_stream(
     db: &mut Db<'_, '_>,
@@ -247,7 +311,7 @@ fn read_stream(
     let Some(stream) = db.stream_to_change(key)? else { return Ok(false) };
     let Some(first) = first_unread(stream, place, None) else { return Ok(false) };
     let before = reply.buffer().len();
-    begin_stream(reply, key);
+    begin_stream(reply, key.bytes);
     let deferred = reply.defer();
     let entries = stream.range(first, Id::MAX).take(count);
     let written = entries.take_while(|entry| portion.add(reply, |reply| write_entry(reply, entry))).count();
