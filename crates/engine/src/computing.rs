@@ -160,7 +160,9 @@ impl Context<'_, '_> {
 
     /// Puts what the command has made of nothing but the values of its keys under a key, over whatever is there. It is locked.
     pub(crate) fn store_result(&mut self, args: &Args<'_>, key: &Key<'_>, result: Value) {
-        let command: SmallVec<[&[u8]; 16]> = args.from(0).collect();
+        // Under the command's own name: the client may know it by another.
+        let name = self.row.command.name.as_bytes();
+        let command: SmallVec<[&[u8]; 16]> = std::iter::once(name).chain(args.from(1)).collect();
         self.db().store_result(key, result, &command);
     }
 
