@@ -1,7 +1,8 @@
 //! A file system in memory with two images: the live one, and what a power cut is sure to leave.
 //!
-//! Names and contents become durable on their own, as on real disks: a file that was written and not synced may lose any tail,
-//! and of the changes of names since the last sync of the folder any may be lost.
+//! Names and contents become durable on their own, as on real disks: of the pages of a file that were written and not synced each
+//! may be there, missing or torn between two sectors, whatever became of the others; so may the file's length; and of the changes
+//! of names since the last sync of the folder any may be lost.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,6 +10,11 @@ use std::io;
 use stdx::rng::Rng;
 
 use super::storage::Storage;
+
+/// What a system writes at once, unless the power goes in between.
+const PAGE_BYTES: usize = 4096;
+/// What a disk writes at once whatever happens.
+const SECTOR_BYTES: usize = 512;
 
 /// A file without its name.
 #[derive(Debug, Clone, Default)]
@@ -53,14 +59,7 @@ impl Double {
             }
         }
         for node in &mut self.nodes {
-            let common = node.live.len().min(node.durable.len());
-            if node.live[..common] == node.durable[..common] {
-                // Only appended to, or cut: anything between the two images.
-                let kept = common + rng.below((node.live.len() - common) as u64 + 1) as usize;
-                node.live.truncate(kept);
-            } else {
-                node.live.clone_from(&node.durable);
-            }
+            node.live = left_of(node, rng);
             node.durable.clone_from(&node.live);
         }
         self.durable.clone_from(&names);
@@ -95,6 +94,24 @@ impl Double {
         apply(&mut self.live, &change);
         self.changes.push(change);
     }
+}
+
+/// What a power cut leaves of a file.
+fn left_of(node: &Node, rng: &mut Rng) -> Vec<u8> {
+    let (old, new) = (node.durable.len(), node.live.len());
+    let between = old.min(new) + rng.below(old.abs_diff(new) as u64 + 1) as usize;
+    let length = [old, new, between][rng.below(3) as usize];
+    let mut left = node.durable.clone();
+    left.resize(length, 0);
+    for start in (0..length).step_by(PAGE_BYTES) {
+        let sectors = PAGE_BYTES / SECTOR_BYTES;
+        let written = [0, sectors, rng.below(sectors as u64) as usize][rng.below(3) as usize];
+        let end = (start + written * SECTOR_BYTES).min(length).min(new);
+        if start < end {
+            left[start..end].copy_from_slice(&node.live[start..end]);
+        }
+    }
+    left
 }
 
 fn apply(names: &mut BTreeMap<String, usize>, change: &Change) {

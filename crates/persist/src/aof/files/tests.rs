@@ -1,46 +1,85 @@
 //! Every operation of the file system may fail, and the power may be cut after it: what was acknowledged is there.
 //!
-//! The data is a count: command `n` appends the byte `n`, a snapshot is all bytes so far, so loading all files in
+//! The data is a count: command `n` sets the key `n` in a batch of its own, a snapshot is all keys so far, so loading all files in
 //! order must give 0, 1, 2, .. without a gap or a repetition.
 
+use resp::write_command;
 use stdx::rng::Rng;
+use stdx::time::UnixMs;
 
+use super::super::batch::{Chain, Framer};
 use super::super::double::Double;
+use super::super::reader::{Reader, Tail};
 use super::*;
 
 /// A server that does nothing but count.
 struct Counter {
     files: Files,
     increment: String,
+    framer: Framer,
+    /// Bytes of the increment, and those that are on disk.
+    length: u64,
+    synced: u64,
     /// Commands run.
     count: u8,
     /// Commands known to be durable.
     acknowledged: u8,
 }
 
+/// A command, of a length that puts batches across pages.
+fn command(number: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let value = "x".repeat(usize::from(number) * 331 % 2500);
+    write_command(&mut bytes, &[b"SET", &[number][..], value.as_bytes()]);
+    bytes
+}
+
+/// Loads all files, cuts what is torn, and returns how many commands there are and what the next batch follows on.
+fn load(disk: &mut Double, files: &Files) -> Result<(u8, Option<Chain>), FilesError> {
+    let (mut keys, mut chain) = (Vec::new(), None);
+    for entry in files.data().cloned().collect::<Vec<_>>() {
+        let bytes = disk.read(&entry.name).map_err(about(&entry.name))?;
+        let mut reader = Reader::new(0).following(chain);
+        let mut take = |buffer: &[u8], args: &[std::ops::Range<usize>]| {
+            keys.push(buffer[args[1].start]);
+            Ok(())
+        };
+        let read = reader.read(&bytes, &mut take).expect("a power cut damages nothing");
+        if let Tail::Torn(whole) = reader.end(&bytes[read..]).expect("a power cut damages nothing") {
+            assert!(files.may_be_torn(disk, &entry.name).map_err(about(&entry.name))?, "{}", entry.name);
+            disk.truncate(&entry.name, whole).map_err(about(&entry.name))?;
+            disk.sync(&entry.name).map_err(about(&entry.name))?;
+        }
+        chain = reader.chain().filter(|_| entry.kind == FileKind::Increment);
+    }
+    let expected: Vec<u8> = (0..keys.len() as u8).collect();
+    assert_eq!(keys, expected, "{:?}", files.manifest);
+    Ok((keys.len() as u8, chain))
+}
+
 impl Counter {
     fn start(disk: &mut Double) -> Result<Self, FilesError> {
         let mut files = Files::open(disk, "c")?;
-        let mut data = Vec::new();
-        let names: Vec<String> = files.data().map(|entry| entry.name.clone()).collect();
-        for name in &names {
-            data.extend(disk.read(name).map_err(about(name))?);
-        }
-        let expected: Vec<u8> = (0..data.len() as u8).collect();
-        assert_eq!(data, expected, "{:?}", files.manifest);
+        let (count, chain) = load(disk, &files)?;
         let temporary = files.temporary_base();
         if files.is_empty() {
             disk.write(&temporary, b"").map_err(about(&temporary))?;
         }
         let increment = files.start(disk, &temporary, true)?;
-        let count = data.len() as u8;
-        Ok(Self { files, increment, count, acknowledged: count })
+        let length = disk.length(&increment).map_err(about(&increment))?.unwrap_or(0);
+        let framer = Framer::following(chain.unwrap_or_default());
+        Ok(Self { files, increment, framer, length, synced: 0, count, acknowledged: count })
     }
 
     fn run(&mut self, disk: &mut Double, commands: u8) -> Result<(), FilesError> {
         for _ in 0..commands {
             // A command whose append fails was not run.
-            disk.append(&self.increment, &[self.count]).map_err(about(""))?;
+            let mut framer = Framer::following(self.framer.chain());
+            let mut bytes = Vec::new();
+            framer.frame(&command(self.count), UnixMs(0), self.synced, &mut bytes);
+            disk.append(&self.increment, &bytes).map_err(about(""))?;
+            self.framer = framer;
+            self.length += bytes.len() as u64;
             self.count += 1;
         }
         Ok(())
@@ -49,6 +88,7 @@ impl Counter {
     fn sync(&mut self, disk: &mut Double) -> Result<(), FilesError> {
         disk.sync(&self.increment).map_err(about(""))?;
         self.acknowledged = self.count;
+        self.synced = self.length;
         Ok(())
     }
 
@@ -57,7 +97,8 @@ impl Counter {
         self.run(disk, 2)?;
         self.sync(disk)?;
         self.increment = self.files.begin_rewrite(disk)?;
-        let snapshot: Vec<u8> = (0..self.count).collect();
+        (self.length, self.synced) = (0, 0);
+        let snapshot: Vec<u8> = (0..self.count).flat_map(command).collect();
         self.run(disk, 2)?;
         let temporary = self.files.temporary_base();
         let written = disk.write(&temporary, &snapshot).map_err(about(""));
@@ -132,7 +173,7 @@ fn a_rewrite_leaves_the_files_that_redis_would() {
 fn the_single_file_of_redis_6_becomes_the_base() {
     for fuel in 0..8 {
         let mut disk = Double::with_fuel(fuel);
-        disk.outside.insert("c".to_owned(), vec![0, 1, 2]);
+        disk.outside.insert("c".to_owned(), (0..3).flat_map(command).collect());
         let first = Counter::start(&mut disk).map(|counter| counter.count);
         assert!(first.is_err() || first.is_ok_and(|count| count == 3));
         disk.cut_power(&mut Rng::from_seed(fuel as u64));
