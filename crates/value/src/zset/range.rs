@@ -1,4 +1,7 @@
-//! Ranges of scores and of members.
+//! Ranges of scores and of members, and their ends as they are written: `1.5`, `(1.5` and `-inf` for scores; `[a`, `(a`, `-` and
+//! `+` for members.
+
+use stdx::number::parse_f64;
 
 /// An end of a range of scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +48,38 @@ impl ScoreBound {
     pub fn inclusive(score: f64) -> Self {
         Self { score, is_exclusive: false }
     }
+
+    /// Reads a bound: a number, with `(` in front if its score is outside.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let (text, is_exclusive) = match text.strip_prefix(b"(") {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        Some(Self { score: parse_number(text)?, is_exclusive })
+    }
+}
+
+/// A number, less strictly than where it becomes a score: nothing is zero, and what is too large is infinite, as it came
+/// out of C's `strtod` ever since.
+fn parse_number(text: &[u8]) -> Option<f64> {
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let loose = || std::str::from_utf8(text).ok()?.parse::<f64>().ok();
+    parse_f64(text).or_else(loose).filter(|number| !number.is_nan())
+}
+
+impl<'a> LexBound<'a> {
+    /// Reads a bound: `-`, `+`, or a member with `[` or `(` in front.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        match text {
+            b"-" => Some(Self::Lowest),
+            b"+" => Some(Self::Highest),
+            [b'[', member @ ..] => Some(Self::Inclusive(member)),
+            [b'(', member @ ..] => Some(Self::Exclusive(member)),
+            _ => None,
+        }
+    }
 }
 
 impl LexRange<'_> {
@@ -76,6 +111,39 @@ impl LexRange<'_> {
             (Lowest, _) | (_, Highest) => false,
             (Inclusive(min), Inclusive(max)) => min > max,
             (Inclusive(min) | Exclusive(min), Inclusive(max) | Exclusive(max)) => min >= max,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_scores_are_read_as_redis_reads_them() {
+        let read =
+            |text: &str| ScoreBound::parse(text.as_bytes()).map(|bound| (bound.score, bound.is_exclusive));
+        assert_eq!(read("1.5"), Some((1.5, false)));
+        assert_eq!(read("(1.5"), Some((1.5, true)));
+        assert_eq!(read("-inf"), Some((f64::NEG_INFINITY, false)));
+        assert_eq!(read("(+inf"), Some((f64::INFINITY, true)));
+        assert_eq!(read(""), Some((0.0, false)));
+        assert_eq!(read("("), Some((0.0, true)));
+        assert_eq!(read("1e400"), Some((f64::INFINITY, false)));
+        assert_eq!(read("1e-400"), Some((0.0, false)));
+        for text in ["nan", "((1", " 1", "1 ", "1_0", "a", "[1", "(nan"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn ends_of_members_have_a_sign_in_front() {
+        assert_eq!(LexBound::parse(b"-"), Some(LexBound::Lowest));
+        assert_eq!(LexBound::parse(b"+"), Some(LexBound::Highest));
+        assert_eq!(LexBound::parse(b"["), Some(LexBound::Inclusive(b"")));
+        assert_eq!(LexBound::parse(b"(a"), Some(LexBound::Exclusive(b"a")));
+        for text in [&b""[..], b"a", b"+a", b"-1"] {
+            assert_eq!(LexBound::parse(text), None);
         }
     }
 }
