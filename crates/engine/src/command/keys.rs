@@ -102,9 +102,7 @@ impl Command {
             Keys::Migrated => keys_to_migrate(args).for_each(|at| each(at, Access::Take)),
             Keys::Streams { .. } => {
                 let first = word_streams(args).map_or(count, |word| word + 1);
-                if (count - first).is_multiple_of(2) {
-                    (first..first + (count - first) / 2).for_each(|at| each(at, Access::Read));
-                }
+                (first..first + (count - first) / 2).for_each(|at| each(at, Access::Read));
             }
         }
     }
