@@ -59,7 +59,7 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         (b"QUICKLIST", 3..=4) => inside::collection(ctx, args, "quicklist", reply)?,
         (b"SDSLEN", 3) => inside::string_lengths(ctx, args, reply)?,
         (b"CLIENT-EVICTION", 2) => inside::client_classes(ctx, reply)?,
-        (b"DIGEST", 2) => reply.simple(digest::hexadecimal(digest::digest(ctx))),
+        (b"DIGEST", 2) => reply.simple(digest::digest(ctx)),
         (b"DIGEST-VALUE", _) => digest::digest_values(ctx, args, reply),
         (b"MALLCTL" | b"MALLCTL-STR", 3..) => allocator_value(ctx, args, reply)?,
         (b"LEAK", 3) => {
@@ -72,7 +72,6 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
         (b"STRUCTSIZE", 2) => reply.simple(format!("bits:{}", usize::BITS)),
         (
             b"CHANGE-REPL-ID"
-            | b"JMAP"
             | b"REPLYBUFFER"
             | b"DICT-RESIZING"
             | b"PAUSE-CRON"
@@ -99,11 +98,15 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             ctx.host.warn(&format!("DEBUG LOG: {}", String::from_utf8_lossy(args.get(2))));
             reply.ok();
         }
-        (b"HTSTATS", 3..=4) => {
-            args.integer(2)?;
+        (b"HTSTATS", 3..) => {
+            let databases = i64::from(ctx.shared.keyspace.databases());
+            if !(0..databases).contains(&args.integer(2)?) {
+                return Err(Error::Static("ERR Out of range database"));
+            }
             reply.verbatim(*b"txt", "[linear hashing: no rehashing in progress]\n");
         }
-        (b"HTSTATS-KEY", _) => {
+        (b"HTSTATS-KEY", 3..) => {
+            inside::expect_table(ctx, args.get(2))?;
             reply.verbatim(*b"txt", "[linear hashing: no rehashing in progress]\n");
         }
         (b"HELP", 2) => reply.help("DEBUG", HELP),

@@ -44,14 +44,21 @@ fn parse_digits(text: &[u8]) -> Option<u32> {
 
 /// Appends the text of a double as replies show it: `3`, `0.1`, `1e+30`, `inf`, `-inf`, `nan`, `-0`.
 pub fn write_f64(out: &mut Vec<u8>, value: f64) {
+    if value != 0.0 && value.abs() <= INTEGER_LIMIT && value.fract() == 0.0 {
+        super::write_i64(out, value as i64);
+    } else {
+        write_shortest_f64(out, value);
+    }
+}
+
+/// Appends the same, but for whole numbers as well in the form that takes fewest digits: `1.5e+10`.
+pub fn write_shortest_f64(out: &mut Vec<u8>, value: f64) {
     if value.is_nan() {
         out.extend_from_slice(b"nan");
     } else if value.is_infinite() {
         out.extend_from_slice(if value < 0.0 { b"-inf" } else { b"inf" });
     } else if value == 0.0 {
         out.extend_from_slice(if value.is_sign_negative() { b"-0" } else { b"0" });
-    } else if value.abs() <= INTEGER_LIMIT && value.fract() == 0.0 {
-        super::write_i64(out, value as i64);
     } else {
         if value < 0.0 {
             out.push(b'-');
@@ -140,6 +147,16 @@ mod tests {
         let mut out = Vec::new();
         write_f64(&mut out, value);
         String::from_utf8(out).expect("number text is ASCII")
+    }
+
+    #[test]
+    fn large_whole_numbers_have_a_shorter_form() {
+        for (value, text) in [(1.5e10, "1.5e+10"), (1e17, "1e+17"), (300.0, "300"), (0.0, "0"), (0.1, "0.1")]
+        {
+            let mut out = Vec::new();
+            write_shortest_f64(&mut out, value);
+            assert_eq!(String::from_utf8_lossy(&out), text);
+        }
     }
 
     #[test]

@@ -1,85 +1,126 @@
-//! DEBUG DIGEST and DIGEST-VALUE: hashes of data that depend on neither the order in which it is kept nor its encoding.
+//! DEBUG DIGEST and DIGEST-VALUE: hashes of data that depend on neither the order in which it is kept nor its encoding. They are
+//! those of Redis 8, so two servers can be compared. (Redis 7.0 writes scores with seventeen digits.)
+//!
+//! A digest is twenty bytes. What has no order is *added*: the digest is xored with the SHA-1 of it. What has an order is
+//! *appended*: after that, the digest becomes its own SHA-1.
 
 use keyspace::DbIndex;
-use value::{Stream, ValueRef};
+use sha1::{Digest as _, Sha1};
+use stdx::number;
+use stdx::time::UnixMs;
+use value::ValueRef;
 
 use crate::args::Args;
 use crate::context::Context;
 use crate::reply::Reply;
 
-/// A hash of a value that depends on neither the order of fields and members nor the encoding.
-fn digest_value(value: &ValueRef<'_>) -> u64 {
-    match value {
-        ValueRef::String(string) => stdx::checksum::crc64(&string.contiguous()),
-        ValueRef::Hash(hash) => hash.iter().fold(1, |sum, entry| {
-            let mut pair = (entry.field.len() as u64).to_le_bytes().to_vec();
-            pair.extend_from_slice(entry.field);
-            pair.extend_from_slice(entry.value);
-            sum ^ mix(stdx::checksum::crc64(&pair))
-        }),
-        ValueRef::List(list) => {
-            list.iter().fold(2, |sum, element| mix(sum ^ mix(stdx::checksum::crc64(element))))
+#[derive(Default)]
+struct Digest([u8; 20]);
+
+impl Digest {
+    fn add(&mut self, data: &[u8]) {
+        self.0.iter_mut().zip(Sha1::digest(data)).for_each(|(byte, other)| *byte ^= other);
+    }
+
+    fn append(&mut self, data: &[u8]) {
+        self.add(data);
+        self.0 = Sha1::digest(self.0).into();
+    }
+
+    /// Appends a value and whether it has a time to live, whenever that ends.
+    fn append_value(&mut self, value: &ValueRef<'_>, expiry: Option<UnixMs>) {
+        self.append(&number_of_type(value).to_be_bytes());
+        let mut score = Vec::new();
+        match value {
+            ValueRef::String(string) => self.append(&string.contiguous()),
+            ValueRef::Hash(hash) => hash.iter().for_each(|entry| {
+                let mut pair = Self::default();
+                pair.append(entry.field);
+                pair.append(entry.value);
+                if entry.expiry.is_some() {
+                    pair.add(b"!!hexpire!!");
+                }
+                self.add(&pair.0);
+            }),
+            ValueRef::List(list) => list.iter().for_each(|element| self.append(element)),
+            ValueRef::Set(set) => set.iter().for_each(|member| self.add(&member)),
+            ValueRef::ZSet(zset) => zset.iter().for_each(|element| {
+                let mut pair = Self::default();
+                pair.append(element.member);
+                score.clear();
+                // Zero has no sign.
+                number::write_shortest_f64(&mut score, element.score + 0.0);
+                pair.append(&score);
+                self.add(&pair.0);
+            }),
+            // Groups and the past have no part in it.
+            ValueRef::Stream(stream) => stream.iter().for_each(|entry| {
+                let id = entry.id();
+                self.append(format!("{}.{}", id.ms, id.seq).as_bytes());
+                for (name, value) in entry.fields() {
+                    self.append(name);
+                    self.append(value);
+                }
+            }),
         }
-        ValueRef::Set(set) => set.iter().fold(3, |sum, member| sum ^ mix(stdx::checksum::crc64(&member))),
-        ValueRef::ZSet(zset) => zset.iter().fold(4, |sum, element| {
-            let mut pair = element.score.to_le_bytes().to_vec();
-            pair.extend_from_slice(element.member);
-            sum ^ mix(stdx::checksum::crc64(&pair))
-        }),
-        ValueRef::Stream(stream) => digest_stream(stream),
+        if expiry.is_some() {
+            self.add(b"!!expire!!");
+        }
+    }
+
+    fn hexadecimal(&self) -> String {
+        use std::fmt::Write as _;
+        self.0.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 }
 
-/// A hash of a stream's entries, as Redis hashes them: groups and the past have no part in it.
-fn digest_stream(stream: &Stream) -> u64 {
-    stream.iter().fold(5, |sum, entry| {
-        let mut text = entry.id().to_string().into_bytes();
-        for (name, value) in entry.fields() {
-            text.extend_from_slice(&(name.len() as u64).to_le_bytes());
-            text.extend_from_slice(name);
-            text.extend_from_slice(&(value.len() as u64).to_le_bytes());
-            text.extend_from_slice(value);
-        }
-        mix(sum ^ mix(stdx::checksum::crc64(&text)))
-    })
+/// The numbers that Redis gives types.
+fn number_of_type(value: &ValueRef<'_>) -> u32 {
+    match value {
+        ValueRef::String(_) => 0,
+        ValueRef::List(_) => 1,
+        ValueRef::Set(_) => 2,
+        ValueRef::ZSet(_) => 3,
+        ValueRef::Hash(_) => 4,
+        ValueRef::Stream(_) => 6,
+    }
 }
 
-/// Spreads a checksum's bits, so that sums of many do not cancel out.
-fn mix(value: u64) -> u64 {
-    let value = (value ^ value >> 31).wrapping_mul(0x7fb5_d329_728e_a185);
-    (value ^ value >> 27).wrapping_mul(0x81da_def4_bc2d_d44d)
-}
-
-/// A hash of all data that does not depend on the order of keys.
-pub(super) fn digest(ctx: &mut Context<'_, '_>) -> u64 {
-    let mut sum = 0;
+/// The digest of all data.
+pub(super) fn digest(ctx: &mut Context<'_, '_>) -> String {
+    let mut all = Digest::default();
     for index in 0..ctx.shared.keyspace.databases() {
-        ctx.access.for_each_key(DbIndex(index), &mut |seen| {
-            let mut head = index.to_le_bytes().to_vec();
-            head.extend_from_slice(&seen.expiry.map_or(0, |at| at.0).to_le_bytes());
-            head.extend_from_slice(&digest_value(&seen.value).to_le_bytes());
-            head.extend_from_slice(seen.key);
-            sum ^= mix(stdx::checksum::crc64(&head));
+        let database = DbIndex(index);
+        if ctx.shared.keyspace.len(database) == 0 {
+            continue;
+        }
+        all.append(&u32::from(index).to_be_bytes());
+        ctx.access.for_each_key(database, &mut |seen| {
+            let mut pair = Digest::default();
+            pair.append(seen.key);
+            pair.append_value(&seen.value, seen.expiry);
+            all.add(&pair.0);
         });
     }
-    sum
+    all.hexadecimal()
 }
 
-/// Forty digits, as a SHA-1 has; all zeros for no data.
-pub(super) fn hexadecimal(value: u64) -> String {
-    format!(
-        "{:016x}{:016x}{:08x}",
-        value,
-        if value == 0 { 0 } else { mix(value) },
-        if value == 0 { 0 } else { mix(!value) as u32 }
-    )
-}
-
+/// The digests of the values of keys; all zeros for none.
 pub(super) fn digest_values(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) {
     reply.array(args.len() - 2);
     for name in args.from(2) {
         let key = ctx.key_of(name);
-        let digest = ctx.with_key(&key, |ctx| ctx.db().peek(&key).map_or(0, |value| digest_value(&value)));
-        reply.simple(hexadecimal(digest));
+        let digest = ctx.with_key(&key, |ctx| {
+            let expiry = ctx.db().expiry(&key).flatten();
+            let mut digest = Digest::default();
+            if let Some(value) = ctx.db().peek(&key) {
+                digest.append_value(&value, expiry);
+            }
+            digest
+        });
+        reply.simple(digest.hexadecimal());
     }
 }

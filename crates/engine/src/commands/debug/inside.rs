@@ -45,6 +45,18 @@ fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, u
     })
 }
 
+/// HTSTATS-KEY: a value that Redis would keep in a hash table.
+pub(super) fn expect_table(ctx: &mut Context<'_, '_>, name: &[u8]) -> Outcome {
+    let key = ctx.key_of(name);
+    let (encoding, _) = ctx.with_key(&key, |ctx| describe(ctx, &key)).ok_or(Error::NoSuchKey)?;
+    if !matches!(encoding, "hashtable" | "skiplist") {
+        return Err(Error::Static(
+            "ERR The value stored at the specified key is not represented using an hash table",
+        ));
+    }
+    Ok(())
+}
+
 /// LISTPACK and QUICKLIST: what a value of that encoding holds.
 pub(super) fn collection(
     ctx: &mut Context<'_, '_>,
