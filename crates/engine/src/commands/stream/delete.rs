@@ -90,17 +90,20 @@ pub(super) fn delete(
     id: Id,
     references: References,
 ) -> Result<Fate, Error> {
-    let Some(stream) = db.stream_to_change(key)?.filter(|stream| stream.contains(id)) else {
-        return Ok(Fate::Absent);
-    };
-    if references == References::Respect && stream.is_referenced(id) {
+    let Some(stream) = db.stream_to_change(key)? else { return Ok(Fate::Absent) };
+    let is_there = stream.contains(id);
+    if is_there && references == References::Respect && stream.is_referenced(id) {
         return Ok(Fate::Kept);
     }
     if references == References::Remove {
+        // Also those to an entry that has gone already.
         let groups: Vec<Vec<u8>> = stream.pending_in(id).map(<[u8]>::to_vec).collect();
         for group in groups {
             db.stream_acknowledge(key, &group, &[id])?;
         }
+    }
+    if !is_there {
+        return Ok(Fate::Absent);
     }
     db.stream_delete(key, &[id])?;
     Ok(Fate::Deleted)
