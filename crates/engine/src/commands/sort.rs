@@ -123,7 +123,7 @@ fn under_locks(
     sorting.show(0..count, &mut lookup, &mut |text| list.push(text.unwrap_or_default()));
     // What is got for the elements may depend on the time: fields of hashes are due one day.
     store(ctx, &ctx.key(args, target), list, reply, |ctx, target, list| {
-        ctx.db().set_value(target, list, None)
+        ctx.db().set_value(target, list, None);
     });
     Ok(())
 }
