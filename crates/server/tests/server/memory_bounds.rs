@@ -67,7 +67,8 @@ fn elements_of_five_gigabytes_are_cut_off_at_the_limit_of_a_request() {
         assert!(sent < 100 << 20, "{words:?}: {sent} bytes were taken");
         assert_eq!(text(&run(&mut server.connect(), "EXISTS key")), "0", "{words:?}");
     }
-    assert!(used(&server) < used_before + MARGIN);
+    // The buffer of the last one goes a moment after its socket.
+    assert!((0..1000).any(|_| used(&server) < used_before + MARGIN));
     assert!(most_resident(&server) < resident_before + RESIDENT_MARGIN);
 }
 
