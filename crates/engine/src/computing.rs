@@ -123,6 +123,22 @@ pub(crate) trait Stored: Send + fmt::Debug + 'static {
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome;
 }
 
+/// How the log tells what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// By the command, whose words Redis 7.0 knows, and which makes the same of the same values every time.
+    Command,
+    /// As it is.
+    Value,
+}
+
+impl Recorded {
+    /// As it is, if the command has newer words or leaves a choice.
+    pub(crate) fn value_if(is_special: bool) -> Self {
+        if is_special { Self::Value } else { Self::Command }
+    }
+}
+
 /// Reads the sources of a result. All keys of the command are locked.
 pub(crate) type Read<S> = fn(&mut Context<'_, '_>, &Args<'_>) -> Result<S, Error>;
 
@@ -159,8 +175,8 @@ impl Context<'_, '_> {
     }
 
     /// Puts what the command has made of nothing but the values of its keys under a key, over whatever is there. It is locked.
-    pub(crate) fn store_result(&mut self, args: &Args<'_>, key: &Key<'_>, result: Value) {
-        if has_newer_word(args) {
+    pub(crate) fn store_result(&mut self, args: &Args<'_>, key: &Key<'_>, result: Value, recorded: Recorded) {
+        if recorded == Recorded::Value {
             return self.db().set_value(key, result, None);
         }
         // Under the command's own name: the client may know it by another.
@@ -177,13 +193,6 @@ impl Context<'_, '_> {
         });
         shards
     }
-}
-
-/// Whether Redis 7.0, which is to load what is recorded, may not know a word of a command that stores: operations of BITOP,
-/// AGGREGATE COUNT, BYPOLYGON. A key of such a name only makes the record longer.
-fn has_newer_word(args: &Args<'_>) -> bool {
-    const NEWER: [&str; 6] = ["DIFF", "DIFF1", "ANDOR", "ONE", "COUNT", "BYPOLYGON"];
-    args.from(1).any(|argument| NEWER.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(argument)))
 }
 
 /// Makes what is stored: at once if it is small, else in steps.

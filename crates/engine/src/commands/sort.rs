@@ -21,7 +21,7 @@ use value::{List, Value, list};
 
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Handler, Keys, Outcome};
-use crate::computing::{self, Awaited, FEW_ELEMENTS, STEP_ELEMENTS, Stored};
+use crate::computing::{self, Awaited, FEW_ELEMENTS, Recorded, STEP_ELEMENTS, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -242,7 +242,9 @@ impl Stored for SortedList {
         self.sorting.len()?;
         let list = std::mem::take(&mut self.list);
         let target = ctx.key(args, self.target);
-        store(ctx, &target, list, reply, |ctx, target, list| ctx.store_result(args, target, list));
+        store(ctx, &target, list, reply, |ctx, target, list| {
+            ctx.store_result(args, target, list, Recorded::Command);
+        });
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ use value::{Value, ZSet};
 
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Handler, Keys};
+use crate::computing::Recorded;
 use crate::context::Context;
 use crate::error::Error;
 use crate::tips;
@@ -305,12 +306,18 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// Puts the sorted set that the command has made of others under a key, over whatever is there; an empty one leaves no key.
 /// Returns the number of its members.
-pub(super) fn store(ctx: &mut Context<'_, '_>, args: &Args<'_>, key: &Key<'_>, zset: ZSet) -> usize {
+pub(super) fn store(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    key: &Key<'_>,
+    zset: ZSet,
+    recorded: Recorded,
+) -> usize {
     let length = zset.as_ref().len();
     if length == 0 {
         ctx.db().delete(key);
     } else {
-        ctx.store_result(args, key, Value::ZSet(zset));
+        ctx.store_result(args, key, Value::ZSet(zset), recorded);
     }
     length
 }

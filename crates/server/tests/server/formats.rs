@@ -440,6 +440,24 @@ fn check_changes(collection: &Collection, changes: &[&str]) {
     assert_eq!(content(&mut there.connect()), before);
 }
 
+#[test]
+fn a_range_of_members_with_several_scores_is_stored_as_it_was_found() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    let mut client = server.connect();
+    // A large sorted set is searched in another way than a small one, and stays large until it is loaded.
+    for number in 0..200 {
+        must(&mut client, &format!("ZADD mixed {number} member:{number}"));
+    }
+    must(&mut client, "ZADD mixed 1000 z 1001 a 1002 m 1003 c");
+    must(&mut client, "ZREMRANGEBYRANK mixed 0 199");
+    rewrite(&mut client);
+    must(&mut client, "ZRANGESTORE range mixed [b [n BYLEX");
+    let before = content(&mut client);
+    server.kill();
+    assert_eq!(content(&mut Server::start(folder.path(), APPENDING).connect()), before);
+}
+
 /// One of each effect on a set, on small ones and on large ones.
 const SET_CHANGES: &[&str] = &[
     "SADD KEY a b c 1 2 3",

@@ -11,7 +11,7 @@ use value::{Blob, Value};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::commands::string::Text;
-use crate::computing::{self, Stored};
+use crate::computing::{self, Recorded, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -54,6 +54,11 @@ impl Operation {
         ("ANDOR", Self::AndOr),
         ("ONE", Self::One),
     ];
+
+    /// Whether Redis 7.0 does not know it.
+    fn is_new(self) -> bool {
+        matches!(self, Self::Diff | Self::Diff1 | Self::AndOr | Self::One)
+    }
 
     fn parse(args: &Args<'_>) -> Result<Self, Error> {
         let found = Self::WORDS.iter().find(|(word, _)| args.is(1, word));
@@ -203,7 +208,9 @@ impl Stored for Combining {
         if self.length == 0 {
             ctx.db().delete(&target);
         } else {
-            ctx.store_result(args, &target, Value::String(std::mem::take(&mut self.result)));
+            let recorded = Recorded::value_if(self.operation.is_new());
+            let result = Value::String(std::mem::take(&mut self.result));
+            ctx.store_result(args, &target, result, recorded);
         }
         reply.integer(self.length as i64);
         Ok(())

@@ -155,7 +155,7 @@ impl Query {
         }
         let left = cursor.left();
         let (no_origin, no_extent) = (self.origin.is_none(), self.extent.is_none());
-        let is_polygon = matches!(self.extent, Some((Extent::Polygon(_), _)));
+        let is_polygon = self.is_polygon();
         if left > 1 && no_origin && !is_polygon && cursor.take("FROMMEMBER") {
             self.origin = Some(origin(zset, cursor.next_required()?)?);
         } else if left > 2 && no_origin && !is_polygon && cursor.take("FROMLONLAT") {
@@ -196,7 +196,7 @@ impl Query {
         }
         if matches!(form, Form::Search | Form::SearchStore) {
             let name = String::from_utf8_lossy(args.get(0));
-            let is_polygon = matches!(self.extent, Some((Extent::Polygon(_), _)));
+            let is_polygon = self.is_polygon();
             if self.origin.is_none() && !is_polygon {
                 return Err(Error::Text(format!(
                     "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}"
@@ -212,6 +212,11 @@ impl Query {
             return Err(Error::Static("ERR the ANY argument requires COUNT argument"));
         }
         Ok(())
+    }
+
+    /// Whether the places lie in a polygon. Before [`Self::shape`] takes it.
+    pub(super) fn is_polygon(&self) -> bool {
+        matches!(self.extent, Some((Extent::Polygon(_), _)))
     }
 
     /// The shape in metres, and the unit of distances; none if nothing can be found.

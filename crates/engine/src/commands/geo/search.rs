@@ -24,7 +24,7 @@ use super::shape::Shape;
 use crate::args::Args;
 use crate::command::{Access, Outcome};
 use crate::commands::sorted_set::store;
-use crate::computing::{self, Answer, FEW_ELEMENTS, STEP_ELEMENTS, Stored};
+use crate::computing::{self, Answer, FEW_ELEMENTS, Recorded, STEP_ELEMENTS, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -57,6 +57,7 @@ struct Searching {
     /// What is stored, and how many of those found are in it.
     result: ZSet,
     built: usize,
+    recorded: Recorded,
     settings: Settings,
     scratch: Vec<u8>,
 }
@@ -80,6 +81,7 @@ impl Searching {
         let mut db = ctx.db();
         let zset = db.zset(&key)?;
         let mut query = Query::parse(args, form, zset)?;
+        let recorded = Recorded::value_if(query.any || query.is_polygon());
         let (shape, unit) = query.shape().unzip();
         let rest: VecDeque<_> = match (zset, &shape) {
             (Some(zset), Some(shape)) => ranges(zset, shape).collect(),
@@ -97,6 +99,7 @@ impl Searching {
             is_sorted: false,
             result: ZSet::new(),
             built: 0,
+            recorded,
             settings,
             scratch: Vec::new(),
         };
@@ -291,7 +294,8 @@ impl Stored for Searching {
 
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         let target = ctx.key(args, self.query.target.expect("its handler has looked"));
-        reply.integer(store(ctx, args, &target, std::mem::take(&mut self.result)) as i64);
+        let result = std::mem::take(&mut self.result);
+        reply.integer(store(ctx, args, &target, result, self.recorded) as i64);
         Ok(())
     }
 }

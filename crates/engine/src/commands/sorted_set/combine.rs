@@ -10,7 +10,7 @@ use super::shown::Shown;
 use super::store;
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::computing::{self, Answer, Read, Stored};
+use crate::computing::{self, Answer, Read, Recorded, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -103,7 +103,8 @@ impl Stored for Query {
 
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         let target = ctx.key(args, 1);
-        reply.integer(store(ctx, args, &target, self.combination.finish()) as i64);
+        let recorded = Recorded::value_if(self.combination.aggregate == Aggregate::Count);
+        reply.integer(store(ctx, args, &target, self.combination.finish(), recorded) as i64);
         Ok(())
     }
 }

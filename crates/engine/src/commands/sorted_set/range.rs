@@ -12,7 +12,7 @@ use super::{bounds, store};
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::commands::list::positions;
-use crate::computing::{self, FEW_ELEMENTS, STEP_ELEMENTS, Stored};
+use crate::computing::{self, FEW_ELEMENTS, Recorded, STEP_ELEMENTS, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -190,7 +190,9 @@ pub(super) fn zrangestore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mu
         let (source, settings) = (ctx.key(args, 2), ctx.shared.keyspace.settings().zset);
         let zset = ctx.db().zset(&source)?.map_or_else(ZSet::new, ZSetRef::to_owned);
         let positions = query.positions(zset.as_ref());
-        Ok(Storing { zset, positions, result: ZSet::new(), settings, scratch: Vec::new() })
+        // Where members have several scores their order is not that of the range, and what it finds depends on how they are kept.
+        let recorded = Recorded::value_if(matches!(query.ends, Ends::Members(_)));
+        Ok(Storing { zset, positions, result: ZSet::new(), recorded, settings, scratch: Vec::new() })
     })
 }
 
@@ -202,6 +204,7 @@ struct Storing {
     /// What is not in the result yet.
     positions: Range<usize>,
     result: ZSet,
+    recorded: Recorded,
     settings: Settings,
     scratch: Vec<u8>,
 }
@@ -238,7 +241,8 @@ impl Stored for Storing {
 
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
         let target = ctx.key(args, 1);
-        reply.integer(store(ctx, args, &target, std::mem::take(&mut self.result)) as i64);
+        let result = std::mem::take(&mut self.result);
+        reply.integer(store(ctx, args, &target, result, self.recorded) as i64);
         Ok(())
     }
 }
