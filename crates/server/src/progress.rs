@@ -184,11 +184,16 @@ impl Progress {
         Ok(!state.figures.aof_rewrite_scheduled)
     }
 
+    /// A rewrite is to begin as soon as nothing else is in progress.
+    pub fn schedule_rewrite(&self) {
+        self.state.lock().figures.aof_rewrite_scheduled = true;
+    }
+
     /// A rewrite has to follow whatever is in progress. True: it begins now.
     pub fn require_rewrite(&self, now_ns: u64) -> bool {
         let begun = self.begin_rewrite(now_ns);
         if begun.is_err() {
-            self.state.lock().figures.aof_rewrite_scheduled = true;
+            self.schedule_rewrite();
         }
         begun == Ok(true)
     }

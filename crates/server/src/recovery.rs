@@ -94,6 +94,10 @@ fn open_journal(
     let size = append_only.size();
     machine.progress.set_base_size(size);
     machine.journal.open(increment, chain, size);
+    if append_only.files.is_unfinished() {
+        info!("the last rewrite of the append-only file was interrupted; it begins again");
+        machine.progress.schedule_rewrite();
+    }
     Ok(())
 }
 

@@ -146,14 +146,24 @@ impl Files {
         Ok(true)
     }
 
+    /// Whether the last rewrite did not come to its end: what is to be one increment are several.
+    pub fn is_unfinished(&self) -> bool {
+        self.manifest.increments().count() > 1
+    }
+
     /// After loading: the name of the increment to append to. Where there was nothing, the file of the temporary name
     /// becomes the first base.
+    ///
+    /// All that was loaded is durable afterwards. It may have come from the cache of the system, where a server that was
+    /// killed had left it; the increments before the last one will be synced by nobody else, and what is acknowledged from now
+    /// on stands behind them.
     pub fn start(
         &mut self,
         storage: &mut dyn Storage,
         temporary: &str,
         is_rdb: bool,
     ) -> Result<String, FilesError> {
+        self.sync(storage)?;
         let mut manifest = self.manifest.clone();
         if self.is_empty() {
             manifest.entries.push(self.install_base(storage, temporary, is_rdb)?);
@@ -245,6 +255,16 @@ impl Files {
         self.rewrite = None;
         // What stays is removed at the next start.
         let _ = storage.remove(temporary);
+    }
+
+    /// Makes durable what all files hold.
+    fn sync(&self, storage: &mut dyn Storage) -> Result<(), FilesError> {
+        for entry in self.manifest.data() {
+            if storage.length(&entry.name).map_err(about(&entry.name))?.unwrap_or(0) > 0 {
+                storage.sync(&entry.name).map_err(about(&entry.name))?;
+            }
+        }
+        storage.sync_folder().map_err(about(""))
     }
 
     fn manifest_name(&self) -> String {

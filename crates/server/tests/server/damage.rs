@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::disk::{APPENDING, SNAPSHOTS, files, rewrite};
+use crate::disk::{APPENDING, SNAPSHOTS, files, rewrite, wait_for};
 use crate::support::{Server, make_pipe, must, text};
 
 /// Files, each with a byte that is changed or an end that is cut, and what the one line says.
@@ -226,6 +226,25 @@ fn a_batch_in_which_anything_has_changed_stops_the_start_and_is_named() {
         .expect("the file can be written");
     let said = format!("at byte {second}: batch 3: it stands where batch 2 belongs");
     check_refused(folder.path(), &[], &[&said]);
+}
+
+#[test]
+fn a_rewrite_that_was_interrupted_begins_again_at_the_start() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    make_set(folder);
+    let second = "appendonly.aof.2.incr.aof";
+    let manifest = std::fs::read_to_string(folder.join(MANIFEST)).expect("it is there");
+    std::fs::write(folder.join(MANIFEST), format!("{manifest}file {second} seq 2 type i\n"))
+        .expect("the folder can be written");
+    std::fs::write(folder.join("appendonlydir").join(second), WHOLE).expect("the folder can be written");
+    let (_server, mut client) = Server::start(folder, APPENDING).connect_and_keep();
+    wait_for(&mut client, "aof_rewrite_scheduled", "0");
+    wait_for(&mut client, "aof_rewrite_in_progress", "0");
+    let manifest = std::fs::read_to_string(folder.join(MANIFEST)).expect("it is there");
+    let files = "file appendonly.aof.2.base.rdb seq 2 type b\nfile appendonly.aof.3.incr.aof seq 3 type i\n";
+    assert_eq!(manifest, files);
+    assert_eq!(text(&must(&mut client, "GET a")), "1");
 }
 
 /// What stands in the place of a file.

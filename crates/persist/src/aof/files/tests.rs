@@ -142,6 +142,23 @@ fn a_power_cut_after_any_operation_loses_nothing_acknowledged() {
 }
 
 #[test]
+fn what_a_killed_server_had_not_synced_is_durable_when_the_next_one_has_started() {
+    for seed in 0..60 {
+        let mut disk = Double::default();
+        let mut killed = Counter::start(&mut disk).expect("nothing fails");
+        killed.run(&mut disk, 5).expect("nothing fails");
+        // It ends before it syncs the increment that it leaves.
+        killed.files.begin_rewrite(&mut disk).expect("nothing fails");
+        assert!(killed.files.is_unfinished());
+
+        let mut next = Counter::start(&mut disk).expect("all is there");
+        next.run(&mut disk, 3).and_then(|()| next.sync(&mut disk)).expect("nothing fails");
+        disk.cut_power(&mut Rng::from_seed(seed));
+        assert_eq!(Counter::start(&mut disk).expect("all is there").count, 8, "seed {seed}");
+    }
+}
+
+#[test]
 fn one_failing_operation_does_not_stop_later_ones() {
     for failing in 0..60 {
         let mut rng = Rng::from_seed(failing as u64);
