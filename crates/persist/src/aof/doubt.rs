@@ -4,6 +4,10 @@
 //! arrived; the sectors behind them may be there. So what cannot be read is torn if zeros reach up to the end of the file, or
 //! if it has a sector of nothing but zeros and no batch behind it says that this part of the file was on disk. All else is
 //! damage: bytes have changed that somebody may have been told were safe, and they must not be dropped silently.
+//!
+//! Values are what clients want them to be, and so they may look like lines of batches. Therefore lines are looked for only
+//! where no batch is known to be: not in the one in doubt if its length is known, and not in those behind it. If the line of
+//! the batch in doubt is lost, too, what looks like a line may be part of a value; then it has to fit its place at least.
 
 use super::batch::{Head, MAX_HEAD_BYTES};
 use super::reader::Damage;
@@ -20,6 +24,10 @@ pub(super) struct Doubt {
     from: u64,
     /// Where it ends at the latest.
     until: u64,
+    /// Lines before this place are parts of values.
+    lines_from: u64,
+    /// What is behind what is in doubt has a higher number.
+    number: u64,
     /// Whether the file has batches, so that it is known what was on disk.
     has_batches: bool,
     /// The place of the next byte.
@@ -35,13 +43,17 @@ pub(super) struct Doubt {
 }
 
 impl Doubt {
-    /// The bytes from some place on cannot be read, and will be shown. `until` is where a new batch may begin, if that is known.
-    pub(super) fn new(damage: Damage, from: u64, until: Option<u64>, has_batches: bool) -> Self {
+    /// The bytes from where the damage is told cannot be read, and will be shown. `until` is where the batch in doubt ends, if
+    /// that is known, and `number` its own or else that of the batch before, if there was one.
+    pub(super) fn new(damage: Damage, until: Option<u64>, number: Option<u64>) -> Self {
+        let from = damage.offset;
         Self {
             damage,
             from,
             until: until.unwrap_or(u64::MAX),
-            has_batches,
+            lines_from: until.unwrap_or(from),
+            number: number.unwrap_or(0),
+            has_batches: number.is_some(),
             at: from,
             only_zeros: true,
             sector_is_zero: true,
@@ -63,7 +75,9 @@ impl Doubt {
     /// The file has ended. Nothing: it was torn.
     pub(super) fn end(&self) -> Result<(), Damage> {
         let ends_in_hole = self.sector_is_zero && self.at > self.from && self.sector_start() < self.until;
-        let was_torn = self.has_batches && (self.has_hole || ends_in_hole) && !self.was_synced;
+        // A file of Redis may have the line of a batch in a value, but does not end with that batch.
+        let has_batches = self.has_batches || self.lines_from == self.at && self.at > self.from;
+        let was_torn = has_batches && (self.has_hole || ends_in_hole) && !self.was_synced;
         if self.only_zeros || was_torn { Ok(()) } else { Err(self.damage.clone()) }
     }
 
@@ -82,9 +96,9 @@ impl Doubt {
         (last - last % SECTOR_BYTES).max(self.from)
     }
 
-    /// The line of a batch may begin behind any line end and behind any hole.
+    /// The line of a batch may begin behind any line end and behind any hole, but not inside of a batch.
     fn look_for_batch(&mut self, byte: u8) {
-        if byte == 0 {
+        if byte == 0 || self.at < self.lines_from {
             self.line.clear();
             return;
         }
@@ -94,15 +108,21 @@ impl Doubt {
         if byte != b'\n' {
             return;
         }
-        let start = self.at + 1 - self.line.len() as u64;
-        // What is in doubt may begin with a line that is sound itself.
-        if start > self.from
-            && let Some(Ok((head, _))) = Head::parse(&self.line)
-        {
-            self.has_batches = true;
-            self.was_synced |= head.synced > self.from;
-            self.until = self.until.min(start);
+        if let Some(Ok((head, _))) = Head::parse(&self.line) {
+            self.pass(head);
         }
         self.line.clear();
+    }
+
+    /// A line has ended that announces a batch.
+    fn pass(&mut self, head: Head) {
+        let end = self.at + 1;
+        let start = end - self.line.len() as u64;
+        // No more can have been synced than there was.
+        if head.number > self.number && head.synced <= start {
+            self.was_synced |= head.synced > self.from;
+            self.until = self.until.min(start);
+            self.lines_from = end.saturating_add(head.length);
+        }
     }
 }

@@ -301,12 +301,13 @@ impl Reader {
         Damage { offset: self.offset, batch: self.batch, reason }
     }
 
-    /// What follows cannot be read. `length` is that of what is in doubt, if it is known.
+    /// What follows cannot be read. `length` is that of the batch in doubt with its line, if that line is sound.
     fn suspect(&mut self, reason: &str, length: Option<usize>) {
         let expected = self.read_chain.map(|chain| chain.number.wrapping_add(1));
         let damage = Damage { batch: self.batch.or(expected), ..self.damage(reason.to_owned()) };
         let until = length.map(|length| self.offset + length as u64);
-        self.doubt = Some(Doubt::new(damage, self.offset, until, self.read_chain.is_some()));
+        let number = self.batch.or(self.read_chain.map(|chain| chain.number));
+        self.doubt = Some(Doubt::new(damage, until, number));
     }
 }
 

@@ -3,7 +3,7 @@
 use resp::write_command;
 use stdx::time::UnixMs;
 
-use super::super::batch::Framer;
+use super::super::batch::{Framer, Head};
 use super::*;
 
 fn file() -> Vec<u8> {
@@ -239,6 +239,92 @@ fn sectors_that_never_came_to_the_disk_are_torn_unless_they_had_been_synced() {
         let (seen, end) = keys_and_end(&without(&bytes, sector..sector + 1), 100);
         assert!(end.is_err() && seen == keys, "sector {sector}: {seen}, {end:?}");
     }
+}
+
+/// Batches of one key each, `a`, `b` and so on, with these values, when so many bytes were synced. Gives the place of each, too.
+fn batches_of(values: &[&[u8]], synced: u64) -> (Vec<u8>, Vec<usize>) {
+    let (mut bytes, mut places) = (Vec::new(), Vec::new());
+    let mut framer = Framer::following(Chain { number: 6, link: 5 });
+    for (value, key) in values.iter().zip(b'a'..) {
+        places.push(bytes.len());
+        let mut commands = Vec::new();
+        write_command(&mut commands, &[b"SET", &[key][..], value]);
+        framer.frame(&commands, UnixMs(5001), synced.min(bytes.len() as u64), &mut bytes);
+    }
+    (bytes, places)
+}
+
+/// A value of 4 kB with a line in it as batches have it. Nothing seems to follow that line.
+fn value_like_a_batch(number: u64, synced: u64) -> Vec<u8> {
+    let mut value = b"x".repeat(1000);
+    value.push(b'\n');
+    Head { number, time: UnixMs(i64::MAX), synced, length: 0, link: 0, content: 0 }.write(&mut value);
+    value.extend_from_slice(&b"x".repeat(3000));
+    value
+}
+
+/// Loses the sector that begins at or after a place.
+fn without_sector_at(bytes: &[u8], place: usize) -> Vec<u8> {
+    let sector = place.div_ceil(512);
+    without(bytes, sector..sector + 1)
+}
+
+#[test]
+fn a_value_like_a_batch_does_not_make_a_torn_batch_damaged() {
+    for (number, synced) in [(8, 0), (8, 200), (9_999_999_999, 9_999_999_999), (9_999_999_999, 1000)] {
+        let value = value_like_a_batch(number, synced);
+        let (bytes, places) = batches_of(&[b"1", &value, &value, b"2"], 0);
+        // Before that line, and behind it.
+        for (batch, behind, keys) in [(1, 200, "a"), (1, 2000, "a"), (2, 200, "ab"), (2, 2000, "ab")] {
+            let (seen, end) = keys_and_end(&without_sector_at(&bytes, places[batch] + behind), 100);
+            assert_eq!(
+                (&*seen, end),
+                (keys, Ok(Tail::Torn(places[batch] as u64))),
+                "{number} {synced} {behind}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_value_like_a_batch_does_not_hide_what_had_been_synced() {
+    let value = value_like_a_batch(8, 0);
+    let (bytes, places) = batches_of(&[b"1", &value, &value, b"2"], 4000);
+    let (keys, end) = keys_and_end(&without_sector_at(&bytes, places[1] + 2000), 100);
+    assert_eq!((&*keys, end.expect_err("the last batch says that it was on disk").batch), ("a", Some(8)));
+}
+
+#[test]
+fn what_follows_on_a_lost_line_must_fit_its_place() {
+    // The line of the second batch is lost, and what follows in it says of itself that it is older, or that more was
+    // synced than there is.
+    for (number, synced) in [(7, 150), (9_999_999_999, 9_999_999_999)] {
+        let value = [&b"x".repeat(400)[..], &value_like_a_batch(number, synced)].concat();
+        let (bytes, places) = batches_of(&[&b"1".repeat(400), &value, b"2"], 0);
+        assert!((400..512).contains(&places[1]), "its line stands in two sectors");
+        let (keys, end) = keys_and_end(&without(&bytes, 1..2), 100);
+        assert_eq!((&*keys, end), ("a", Ok(Tail::Torn(places[1] as u64))));
+    }
+}
+
+#[test]
+fn a_hole_in_the_first_batch_is_known_as_one() {
+    let (bytes, places) = batches_of(&[&b"1".repeat(2000)], 0);
+    assert_eq!(keys_and_end(&without_sector_at(&bytes, 600), 100).1, Ok(Tail::Torn(places[0] as u64)));
+}
+
+#[test]
+fn a_value_like_a_batch_does_not_make_a_hole_in_a_file_of_redis_torn() {
+    let value = value_like_a_batch(8, 0);
+    let mut bytes = Vec::new();
+    write_command(&mut bytes, &[&b"SET"[..], b"a", &b"1".repeat(512 - 28)[..]]);
+    let hole = bytes.len();
+    assert_eq!(hole, 512);
+    for value in [&b"1".repeat(600)[..], &value, b"2"] {
+        write_command(&mut bytes, &[&b"SET"[..], b"b", value]);
+    }
+    let damage = keys_and_end(&without_sector_at(&bytes, hole), 100).1.expect_err("damaged");
+    assert_eq!((damage.offset, damage.batch), (512, None));
 }
 
 #[test]
