@@ -70,6 +70,8 @@ pub struct Shared {
     pub write_refusals: Mutex<[Option<String>; 2]>,
     /// Whether there is one.
     pub writes_refused: AtomicBool,
+    /// Whether there is one because the log cannot be written.
+    pub log_fails: AtomicBool,
     /// Connections that were accepted, and that were refused.
     pub connections: AtomicU64,
     /// Connections that were refused.
@@ -186,6 +188,7 @@ impl Shared {
             scripts_unbound: AtomicBool::new(false),
             write_refusals: Mutex::default(),
             writes_refused: AtomicBool::new(false),
+            log_fails: AtomicBool::new(false),
             connections: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
             rates: Mutex::default(),
@@ -208,6 +211,7 @@ impl Shared {
     pub fn refuse_writes(&self, reason: WriteBlock, error: Option<String>) {
         let mut refusals = self.write_refusals.lock();
         refusals[reason as usize] = error;
+        self.log_fails.store(refusals[WriteBlock::Log as usize].is_some(), Ordering::Release);
         self.writes_refused.store(refusals.iter().any(Option::is_some), Ordering::Release);
     }
 

@@ -15,9 +15,16 @@ pub struct Counters {
     pub expired_fields: u64,
     /// Changes of data, as `rdb_changes_since_last_save` counts them.
     pub changes: u64,
+    /// Those of them that nobody asked for: what was due went, or memory was needed.
+    pub unasked: u64,
 }
 
 impl Counters {
+    /// Changes that commands were to make.
+    pub fn asked(&self) -> u64 {
+        self.changes - self.unasked
+    }
+
     /// Adds another worker's counts.
     pub fn add(&mut self, other: &Self) {
         self.hits += other.hits;
@@ -26,5 +33,6 @@ impl Counters {
         self.evicted_keys += other.evicted_keys;
         self.expired_fields += other.expired_fields;
         self.changes += other.changes;
+        self.unasked += other.unasked;
     }
 }

@@ -207,6 +207,7 @@ impl Db<'_, '_> {
 
     /// Removes a found key and records it.
     pub(crate) fn remove_at(&mut self, key: &Key<'_>, found: Found, reason: Removal) {
+        self.access.counters.unasked += u64::from(reason != Removal::Deleted);
         if reason == Removal::Expired {
             if self.access.is_attempting() {
                 self.access.note(self.index, key);

@@ -96,6 +96,7 @@ impl Access<'_> {
             });
         }
         self.counters.changes += removed as u64;
+        self.counters.unasked += removed as u64;
         self.counters.expired_keys += removed as u64;
         self.count_partitions(database, (-(removed as isize), -(removed as isize)));
         removed

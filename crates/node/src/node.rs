@@ -364,7 +364,7 @@ impl Node {
 
     /// Whether the log cannot be written, so that writes are refused.
     pub(crate) fn log_fails(&self) -> bool {
-        self.shared.writes_refused.load(Ordering::Acquire)
+        self.shared.log_fails.load(Ordering::Acquire)
     }
 
     /// Whether a connection is owed more than it may be, or has been for too long. That is noted in the log.

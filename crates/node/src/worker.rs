@@ -44,12 +44,13 @@ pub struct Input {
     pub range: Range<usize>,
 }
 
-/// A connection whose replies wait for the log.
+/// A connection whose replies wait for the log; there is one for each.
 struct Held {
     connection: usize,
     /// Where the log has to be.
     position: LogPosition,
-    /// Whether one of its requests changed data. What only showed data need not wait while the log cannot be written.
+    /// Whether one of its requests changed data. What only showed data need not wait while the log cannot be written, even if it
+    /// found something due, which is gone whether the log says so or not.
     has_changed: bool,
 }
 
@@ -301,11 +302,8 @@ impl<'n> Worker<'n> {
     fn release_held(&mut self) {
         let (released, fails) = (self.node.machine.released(), self.node.log_fails());
         let goes = |held: &mut Held| held.position <= released || fails && !held.has_changed;
-        for Held { connection: number, position, .. } in self.held.extract_if(.., goes) {
+        for Held { connection: number, .. } in self.held.extract_if(.., goes) {
             if let Some(connection) = self.connections[number].as_mut() {
-                if connection.output.held() != Some(position) {
-                    continue; // it was answered after a wait meanwhile, and is held for that
-                }
                 connection.output.release();
                 self.resumed.push(number);
                 mark_writable(&mut self.connections, &mut self.writable, number);

@@ -243,6 +243,7 @@ impl Db<'_, '_> {
         let fields: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
         if !fields.is_empty() {
             let effect = Effect::DeleteFields { key: key.bytes, fields: &fields };
+            self.access.counters.unasked += 1;
             self.record_as(Change::FieldsExpired, key, &effect);
         }
         names.len()

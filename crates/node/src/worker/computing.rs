@@ -39,10 +39,10 @@ impl Worker<'_> {
     fn finish_computing(&mut self, now: Now, number: usize) {
         let Some(connection) = self.connections[number].as_mut() else { return };
         self.engine.access.begin(now.unix);
-        let changes = self.engine.access.counters.changes;
+        let changes = self.engine.access.counters.asked();
         let environment = (&*self.node.shared, self.node as &dyn engine::Host);
         self.engine.finish_computing(&mut connection.session, connection.output.buffer(), environment);
-        connection.session.has_changed |= self.engine.access.counters.changes != changes;
+        connection.session.has_changed |= self.engine.access.counters.asked() != changes;
         if !self.engine.slices.is_empty() {
             connection.output.insert(self.engine.slices.take());
         }

@@ -314,7 +314,7 @@ impl<'n> Worker<'n> {
         if connection.session.closing || connection.is_finished {
             return;
         }
-        let changes = self.engine.access.counters.changes;
+        let changes = self.engine.access.counters.asked();
         if gathered.prepared.may_run_scripts(&connection.session) && !self.engine.is_beside_script() {
             self.run_with_others(turn, gathered);
         } else {
@@ -328,7 +328,7 @@ impl<'n> Worker<'n> {
             };
         }
         let Some(connection) = self.connections[number].as_mut() else { return };
-        connection.session.has_changed |= self.engine.access.counters.changes != changes;
+        connection.session.has_changed |= self.engine.access.counters.asked() != changes;
         if !self.engine.slices.is_empty() {
             connection.output.insert(self.engine.slices.take());
         }
@@ -416,11 +416,25 @@ impl<'n> Worker<'n> {
             }
         } else if self.node.exceeds_output_limit(connection, now) {
             self.peer_closed(number);
-        } else if let Some(position) = waits_for {
-            connection.output.hold(position);
-            self.held.push(Held { connection: number, position, has_changed });
+        } else if let Some(position) = waits_for.filter(|_| has_changed || !self.node.log_fails()) {
+            self.hold(number, position, has_changed);
         } else {
             mark_writable(&mut self.connections, &mut self.writable, number);
+        }
+    }
+
+    /// Holds what a connection is owed until the log has come to a position. What it has waited for before counts on: it may
+    /// have been answered after a wait while its earlier replies were held.
+    fn hold(&mut self, number: usize, position: LogPosition, has_changed: bool) {
+        let Some(connection) = self.connections[number].as_mut() else { return };
+        let was_held = connection.output.held().is_some();
+        connection.output.hold(position);
+        let mut earlier = self.held.iter_mut().filter(|held| was_held && held.connection == number);
+        if let Some(held) = earlier.next() {
+            held.position = held.position.max(position);
+            held.has_changed |= has_changed;
+        } else {
+            self.held.push(Held { connection: number, position, has_changed });
         }
     }
 

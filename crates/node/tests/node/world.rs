@@ -159,6 +159,18 @@ impl World {
         self.send_bytes(peer, format!("{line}\r\n").as_bytes());
     }
 
+    /// Connections of one worker send a line each, which it runs in one turn.
+    pub(crate) fn send_together(&mut self, lines: &[(Peer, &str)]) {
+        let (mut bytes, mut inputs) = (Vec::new(), Vec::new());
+        for (peer, line) in lines {
+            let begin = bytes.len();
+            bytes.extend_from_slice(format!("{line}\r\n").as_bytes());
+            inputs.push(Input { connection: peer.number, range: begin..bytes.len() });
+        }
+        let now = self.now;
+        self.workers[lines[0].0.worker].execute(now, &bytes, &inputs, &mut |_| now);
+    }
+
     /// A connection sends bytes, and its worker runs what they complete.
     pub(crate) fn send_bytes(&mut self, peer: Peer, bytes: &[u8]) {
         let worker = &mut self.workers[peer.worker];
@@ -329,6 +341,13 @@ impl World {
     /// The log cannot be written any more, and the workers are told.
     pub(crate) fn fail_log(&mut self) {
         self.node.shared.refuse_writes(engine::shared::WriteBlock::Log, Some("MISCONF it fails".to_owned()));
+        self.tell_released();
+    }
+
+    /// No snapshot can be saved any more.
+    pub(crate) fn fail_save(&mut self) {
+        let refusal = Some("MISCONF it fails".to_owned());
+        self.node.shared.refuse_writes(engine::shared::WriteBlock::Snapshot, refusal);
         self.tell_released();
     }
 
