@@ -165,16 +165,23 @@ impl Journal {
     /// Ends appending; nothing is recorded any more.
     pub fn close(&self, shared: &Shared) {
         let _turn = self.syncing.lock();
-        self.write(&mut self.state.lock(), shared);
+        self.write_at_once(shared);
         self.sync_in_turn(shared);
         let mut state = self.state.lock();
+        let had_trouble = state.trouble.take().is_some();
         state.set_increment(None, 0);
         state.buffer.clear();
-        if state.trouble.take().is_some() {
+        if had_trouble {
             self.accept(&state, shared);
         }
         self.write(&mut state, shared);
         self.tell_synced(&state);
+    }
+
+    fn write_at_once(&self, shared: &Shared) {
+        let mut state = self.state.lock();
+        state.try_at_once();
+        self.write(&mut state, shared);
     }
 
     /// How often syncs are made, and whether times are noted, has changed.
@@ -202,8 +209,9 @@ impl Journal {
     }
 
     /// When [`Journal::advance`] has to be called at the latest, if anything waits for it.
-    pub fn next_sync_ns(&self) -> Option<u64> {
-        self.state.lock().next_sync_ns()
+    pub fn next_advance_ns(&self) -> Option<u64> {
+        let state = self.state.lock();
+        state.next_sync_ns().into_iter().chain(state.next_try()).min()
     }
 
     /// Syncs what has been written. Workers go on writing meanwhile.
@@ -238,11 +246,17 @@ impl Journal {
         self.state.lock().trouble == Some(Trouble::Untrusted)
     }
 
+    /// Whether appends wait for room, so that a rewrite, which takes more of it, is no help.
+    pub fn is_full(&self) -> bool {
+        self.state.lock().trouble == Some(Trouble::Full)
+    }
+
     /// A snapshot is being taken, and no worker is in a batch: what the log holds is in the snapshot.
     pub fn cut(&self, log: &Log) {
         let mut state = self.state.lock();
         state.encode(log);
         state.cut = state.encoded;
+        state.cut_ns = monotonic_ns();
         state.is_switching = true;
         self.show(&state);
     }
@@ -250,13 +264,21 @@ impl Journal {
     /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place.
     pub fn switch(&self, shared: &Shared, increment: Increment) {
         let _turn = self.syncing.lock();
-        self.append(&mut self.state.lock(), shared);
+        {
+            let mut state = self.state.lock();
+            state.try_at_once();
+            self.append(&mut state, shared);
+        }
         self.sync_in_turn(shared);
         let mut state = self.state.lock();
         if !state.buffer.is_empty() {
             // It is in the snapshot; but until that is the base, the files lack it and nothing may follow it.
+            if state.may_write() {
+                let trouble = Trouble::Untrusted;
+                error!("the rewrite went on without {} bytes. {}", state.buffer.len(), trouble.remedy());
+                state.trouble = Some(trouble);
+            }
             state.buffer.clear();
-            state.trouble = Some(Trouble::Untrusted);
         }
         let synced_bytes = increment.length();
         state.set_increment(Some(increment), synced_bytes);
@@ -275,8 +297,7 @@ impl Journal {
         let mut state = self.state.lock();
         self.set_size(size);
         if state.trouble == Some(Trouble::Untrusted) && !state.is_doubted {
-            state.trouble = None;
-            state.catch_up();
+            state.trust();
             self.accept(&state, shared);
             // What has changed since the snapshot.
             self.append(&mut state, shared);
@@ -301,7 +322,7 @@ impl Journal {
     }
 
     fn append(&self, state: &mut State, shared: &Shared) {
-        let may_write = state.may_write();
+        let may_write = state.is_to_append();
         let result = match &mut state.increment {
             Some(increment) if !state.buffer.is_empty() => may_write.then(|| increment.append(&state.buffer)),
             _ => Some(Ok(())),
@@ -344,6 +365,9 @@ impl Journal {
         if is_worse {
             error!("{}. {}", fault.text, trouble.remedy());
             state.trouble = Some(trouble);
+        }
+        if trouble == Trouble::Full {
+            state.put_off();
         }
         state.failures += 1;
         state.is_doubted |= trouble == Trouble::Untrusted;

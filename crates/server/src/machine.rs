@@ -26,7 +26,7 @@ use crate::journal::Journal;
 use crate::listening::Listening;
 use crate::loading;
 use crate::oom_score::OomScore;
-use crate::persistence::{AppendOnly, Task};
+use crate::persistence::{AppendOnly, NO_ROOM, Task};
 use crate::progress::{Progress, SaveEnd};
 use crate::saver::{self, Job};
 use crate::shared::Letter;
@@ -247,6 +247,9 @@ impl Machine for ServerMachine {
     }
 
     fn rewrite_aof(&self) -> Result<bool, String> {
+        if self.journal.is_full() {
+            return Err(NO_ROOM.to_owned());
+        }
         let begun = self.progress.begin_rewrite(clock::monotonic_ns())?;
         if begun {
             self.tell(Task::Rewrite);

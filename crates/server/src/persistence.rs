@@ -28,6 +28,11 @@ const SECOND_NS: u64 = 1_000_000_000;
 const SAVE_RETRY_NS: u64 = 5 * SECOND_NS;
 /// How long a rewrite that failed is not tried again by itself: doubled with every failure, up to this power of two.
 const MAX_REWRITE_BACKOFF: u32 = 10;
+/// The most of that while writes are refused until a rewrite ends well.
+const MAX_PAUSE_IN_TROUBLE_NS: u64 = 10 * SECOND_NS;
+/// What is said of a rewrite while the append-only file waits for room.
+pub const NO_ROOM: &str =
+    "There is no room for the append-only file, and a rewrite needs more: make room first";
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -62,9 +67,9 @@ pub struct Persistence<'n> {
     form: Form,
     /// Whether the manifest leads to all data: not from switching on until the first base.
     is_whole: bool,
-    /// Rewrites that failed in a row, and when the next may begin by itself.
+    /// Rewrites that failed in a row, and when the last one did.
     failed_rewrites: u32,
-    next_rewrite_ns: u64,
+    failed_rewrite_ns: u64,
     next_save_ns: u64,
     next_look_ns: u64,
     finishing: bool,
@@ -104,7 +109,7 @@ impl<'n> Persistence<'n> {
             form,
             is_whole,
             failed_rewrites: 0,
-            next_rewrite_ns: 0,
+            failed_rewrite_ns: 0,
             next_save_ns: 0,
             next_look_ns: 0,
             finishing: false,
@@ -120,8 +125,8 @@ impl<'n> Persistence<'n> {
                 let next_ns = self
                     .machine
                     .journal
-                    .next_sync_ns()
-                    .map_or(self.next_look_ns, |sync| sync.min(self.next_look_ns));
+                    .next_advance_ns()
+                    .map_or(self.next_look_ns, |next| next.min(self.next_look_ns));
                 let left = next_ns.saturating_sub(clock::monotonic_ns());
                 std::thread::park_timeout(Duration::from_nanos(left));
             }
@@ -159,7 +164,7 @@ impl<'n> Persistence<'n> {
         let is_on = self.node.shared.config.read().yes(Param::Appendonly);
         let was_on = self.machine.journal.is_on();
         if is_on && !was_on {
-            self.next_rewrite_ns = 0;
+            self.failed_rewrites = 0;
             self.look_round();
         } else if !is_on && was_on {
             self.machine.journal.close(&self.node.shared);
@@ -176,7 +181,7 @@ impl<'n> Persistence<'n> {
             return;
         }
         if figures.aof_rewrite_scheduled
-            || now_ns >= self.next_rewrite_ns && self.wants_rewrite(figures.aof_base_size)
+            || self.may_rewrite(now_ns) && self.wants_rewrite(figures.aof_base_size)
         {
             if self.machine.progress.begin_rewrite(now_ns) == Ok(true) {
                 self.rewrite();
@@ -184,6 +189,12 @@ impl<'n> Persistence<'n> {
         } else if figures.save_scheduled || now_ns >= self.next_save_ns && self.wants_save(&figures) {
             self.save();
         }
+    }
+
+    /// Whether a rewrite may begin by itself, after those that failed.
+    fn may_rewrite(&self, now_ns: u64) -> bool {
+        let pause_ns = pause_ns(self.failed_rewrites, self.machine.journal.needs_rewrite());
+        now_ns >= self.failed_rewrite_ns.saturating_add(pause_ns)
     }
 
     /// Whether the append-only file has to be written anew: because it was switched on, because it cannot be trusted, or
@@ -196,6 +207,9 @@ impl<'n> Persistence<'n> {
         }
         if !self.is_whole || journal.needs_rewrite() {
             return true;
+        }
+        if journal.is_full() {
+            return false; // it would take more room
         }
         let (size, _) = journal.sizes();
         let percentage = config.integer(Param::AutoAofRewritePercentage) as u64;
@@ -255,6 +269,10 @@ impl<'n> Persistence<'n> {
             (config.yes(Param::Appendonly), Form::base(&config))
         };
         self.form = form;
+        if self.is_whole && self.machine.journal.is_full() {
+            // What waits for room would be given up, and nothing acknowledged before the new base is there.
+            return Err(NO_ROOM.to_owned());
+        }
         // Held until the increment is exchanged, so that nobody reads the files in between. Workers wait for it outside of
         // batches only, and so the gate can be closed.
         let machine = Arc::clone(&self.machine);
@@ -335,14 +353,34 @@ impl<'n> Persistence<'n> {
                 info!("the rewrite of the append-only file was given up, for the file is off");
             }
             SaveEnd::Failed(reason) => {
-                let power = self.failed_rewrites.min(MAX_REWRITE_BACKOFF);
                 self.failed_rewrites += 1;
-                self.next_rewrite_ns = now_ns + (SECOND_NS << power);
+                self.failed_rewrite_ns = now_ns;
                 error!(
                     "rewriting the append-only file failed: {reason}. The files that were there stay in force: make room, or mend the disk"
                 );
             }
         }
         self.look_round();
+    }
+}
+
+/// How long no rewrite begins by itself after so many have failed in a row.
+fn pause_ns(failures: u32, is_in_trouble: bool) -> u64 {
+    let Some(power) = failures.checked_sub(1) else { return 0 };
+    let pause = SECOND_NS << power.min(MAX_REWRITE_BACKOFF);
+    if is_in_trouble { pause.min(MAX_PAUSE_IN_TROUBLE_NS) } else { pause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rewrites_that_fail_are_tried_ever_more_rarely_but_often_while_writes_are_refused() {
+        let pauses = |is_in_trouble| {
+            [0, 1, 2, 4, 5, 100].map(|failures| pause_ns(failures, is_in_trouble) / SECOND_NS)
+        };
+        assert_eq!(pauses(false), [0, 1, 2, 8, 16, 1024]);
+        assert_eq!(pauses(true), [0, 1, 2, 8, 10, 10]);
     }
 }

@@ -13,6 +13,9 @@ const MAX_UNSYNCED_NS: u64 = 1_000_000_000;
 /// When a sync is begun, so that it has ended by then even if the disk takes its time.
 const SYNC_AFTER_NS: u64 = MAX_UNSYNCED_NS / 2;
 
+/// How long an append for which there was no room is not tried again.
+const RETRY_NS: u64 = 1_000_000_000;
+
 /// What has to be changed together.
 pub(super) struct State {
     pub(super) policy: AppendFsync,
@@ -29,8 +32,9 @@ pub(super) struct State {
     pub(super) encoded: LogPosition,
     pub(super) written: LogPosition,
     pub(super) synced: LogPosition,
-    /// The place of the last snapshot.
+    /// The place of the last snapshot, and when it was taken.
     pub(super) cut: LogPosition,
+    pub(super) cut_ns: u64,
     /// How much of the increment is on disk.
     pub(super) synced_bytes: u64,
     /// Since when something has been waiting for the next sync, and for the one that is being made.
@@ -39,6 +43,8 @@ pub(super) struct State {
     /// Between a snapshot and the first write behind it.
     pub(super) is_switching: bool,
     pub(super) trouble: Option<Trouble>,
+    /// When an append for which there was no room is tried again.
+    next_try_ns: u64,
     /// Whether the increment at hand cannot be trusted, so that a rewrite which it follows does not help.
     pub(super) is_doubted: bool,
     /// Failed writes and syncs.
@@ -60,10 +66,12 @@ impl State {
             written: LogPosition(0),
             synced: LogPosition(0),
             cut: LogPosition(0),
+            cut_ns: 0,
             unsynced_since_ns: None,
             syncing_since_ns: None,
             is_switching: false,
             trouble: None,
+            next_try_ns: 0,
             is_doubted: false,
             failures: 0,
         }
@@ -91,6 +99,26 @@ impl State {
     /// Nothing may be written behind what is not safe: what follows would stand behind a gap.
     pub(super) fn may_write(&self) -> bool {
         self.trouble != Some(Trouble::Untrusted)
+    }
+
+    /// Whether an append is to be tried now: a full disk is not asked at every turn.
+    pub(super) fn is_to_append(&self) -> bool {
+        self.may_write() && self.next_try().is_none_or(|next| monotonic_ns() >= next)
+    }
+
+    /// When an append is tried again, if there was no room for it.
+    pub(super) fn next_try(&self) -> Option<u64> {
+        (self.trouble == Some(Trouble::Full)).then_some(self.next_try_ns)
+    }
+
+    /// There was no room.
+    pub(super) fn put_off(&mut self) {
+        self.next_try_ns = monotonic_ns() + RETRY_NS;
+    }
+
+    /// Whether there is room or not is to be seen at once.
+    pub(super) fn try_at_once(&mut self) {
+        self.next_try_ns = 0;
     }
 
     /// How far the log has come, as the policy promises. Without a file it promises nothing.
@@ -139,13 +167,23 @@ impl State {
         }
     }
 
-    /// An increment begins, or there is none any more. What it holds may not be on disk yet.
+    /// An increment begins, or there is none any more. What it holds may not be on disk yet, and what could not be trusted before
+    /// is not until the new base is there.
     pub(super) fn set_increment(&mut self, increment: Option<Increment>, synced_bytes: u64) {
         let has_unsynced = increment.as_ref().is_some_and(|increment| increment.length() > synced_bytes);
-        self.unsynced_since_ns = has_unsynced.then(monotonic_ns);
+        let untrusted = self.unsynced_since_ns.filter(|_| !self.may_write());
+        self.unsynced_since_ns = untrusted.or_else(|| has_unsynced.then(monotonic_ns));
         self.synced_bytes = synced_bytes;
         self.increment = increment;
         self.is_doubted = false;
+    }
+
+    /// The new base holds what could not be trusted; what has changed behind it is no older than it.
+    pub(super) fn trust(&mut self) {
+        self.trouble = None;
+        self.catch_up();
+        let has_more = !self.buffer.is_empty() || self.unsynced().is_some();
+        self.unsynced_since_ns = has_more.then_some(self.cut_ns);
     }
 
     /// Everything up to the last snapshot is on disk, wherever.

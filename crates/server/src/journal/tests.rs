@@ -164,11 +164,11 @@ fn replies_wait_for_a_disk_that_takes_longer_than_a_second() {
     let world = World::new(AppendFsync::EverySecond, "/dev/null");
     let World { shared, journal, .. } = &world;
     world.begin_rewrite(&world.good_file());
-    assert_eq!(journal.next_sync_ns(), None, "nothing waits for one");
+    assert_eq!(journal.next_advance_ns(), None, "nothing waits for one");
     let first = world.write();
     assert!(journal.release(shared, 0, first));
     assert!(journal.wants_timer() && !journal.wants_timer(), "the thread is told once");
-    assert!(journal.next_sync_ns().expect("the write waits for one") <= monotonic_ns() + 500_000_000);
+    assert!(journal.next_advance_ns().expect("the write waits for one") <= monotonic_ns() + 500_000_000);
     // As if it had been written when the machine was started.
     journal.state.lock().unsynced_since_ns = Some(0);
     let second = world.write();
@@ -176,7 +176,7 @@ fn replies_wait_for_a_disk_that_takes_longer_than_a_second() {
     assert!(journal.figures().unsynced_ms > 0);
     journal.advance(shared);
     assert_eq!((journal.released(), journal.synced()), (second, Some(second)));
-    assert_eq!((journal.figures().unsynced_ms, journal.next_sync_ns()), (0, None));
+    assert_eq!((journal.figures().unsynced_ms, journal.next_advance_ns()), (0, None));
 }
 
 #[test]
@@ -191,4 +191,41 @@ fn a_journal_that_is_switched_off_lets_everything_go() {
         assert_eq!(journal.released(), position);
         assert_eq!(shared.write_refusal(), None);
     }
+}
+
+#[test]
+fn a_full_disk_is_not_asked_again_at_every_turn() {
+    let world = World::new(AppendFsync::EverySecond, FULL);
+    let World { shared, journal, .. } = &world;
+    let position = world.write();
+    let before = monotonic_ns();
+    for _ in 0..3 {
+        assert!(!journal.release(shared, 0, position));
+        journal.advance(shared);
+    }
+    assert!(journal.is_full());
+    assert_eq!(journal.figures().failures, 1);
+    assert!(journal.next_advance_ns().expect("it is tried again") >= before + 1_000_000_000);
+    journal.state.lock().try_at_once();
+    journal.advance(shared);
+    assert_eq!(journal.figures().failures, 2, "once more when it is time");
+}
+
+#[test]
+fn what_is_not_on_disk_grows_older_until_the_new_base_is_there() {
+    let world = World::new(AppendFsync::EverySecond, REFUSING);
+    let World { shared, journal, .. } = &world;
+    world.write();
+    journal.advance(shared);
+    // As if it had been written when the machine was started.
+    journal.state.lock().unsynced_since_ns = Some(0);
+    world.begin_rewrite(&world.good_file());
+    let age_ms = journal.figures().unsynced_ms;
+    assert!(age_ms >= journal.state.lock().cut_ns / 1_000_000, "{age_ms} ms");
+    world.write();
+    journal.trust(shared, 0);
+    journal.advance(shared);
+    assert!(journal.figures().unsynced_ms < age_ms, "as old as the snapshot at most");
+    journal.sync(shared);
+    assert_eq!(journal.figures().unsynced_ms, 0);
 }

@@ -130,6 +130,28 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
     }
 }
 
+#[test]
+fn while_the_disk_is_full_no_rewrite_begins() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    limit_files(&server, Some(1));
+    let mut waiting = server.connect();
+    waiting.send(&["SET", "b", "1"]);
+    waiting.flush().expect("the server reads");
+    wait_for(&mut client, "aof_last_write_status", "err");
+    let rewrites = figure(&mut client, "aof_rewrites");
+    must(&mut client, "CONFIG SET auto-aof-rewrite-percentage 1 auto-aof-rewrite-min-size 1");
+    let refused = text(&run(&mut client, "BGREWRITEAOF"));
+    assert!(refused.contains("no room"), "{refused}");
+    // Two more attempts, a second apart.
+    let failures = |client: &mut _| figure(client, "aof_write_failures").parse::<u64>().expect("a number");
+    let before = failures(&mut client);
+    while failures(&mut client) < before + 2 {}
+    assert_eq!(figure(&mut client, "aof_rewrites"), rewrites);
+}
+
 /// Gives a server an increment that takes bytes and cannot be synced.
 fn make_unsynced(folder: &Path) {
     Server::start(folder, APPENDING).kill();
