@@ -98,7 +98,7 @@ struct Server {
     machine: Arc<ServerMachine>,
     workers: Vec<thread::JoinHandle<()>>,
     acceptor: thread::JoinHandle<()>,
-    persistence: thread::JoinHandle<()>,
+    persistence: thread::JoinHandle<Result<(), String>>,
     saver: thread::JoinHandle<()>,
     signals: Waiting,
     /// It goes when all is done.
@@ -197,11 +197,12 @@ impl Server {
             join("worker", worker)?;
         }
         self.machine.tell(Task::Finish);
-        join("persistence", self.persistence)?;
+        let finished = join("persistence", self.persistence)?;
         // What it is writing is given up, and removed.
         self.machine.progress.give_up_all();
         self.machine.end_saver();
         join("saver", self.saver)?;
+        finished?;
         info!("all data is written; bye");
         Ok(())
     }
@@ -264,7 +265,7 @@ fn spawn_worker(index: usize, poll: Poll, shared: &Arc<Shared>) -> Result<thread
 fn spawn_persistence(
     node: &Arc<Node>,
     machine: &Arc<ServerMachine>,
-) -> Result<thread::JoinHandle<()>, String> {
+) -> Result<thread::JoinHandle<Result<(), String>>, String> {
     let (node, own) = (Arc::clone(node), Arc::clone(machine));
     let thread = spawn("persistence", move || Persistence::new(&node, own).run())?;
     machine.set_persistence_thread(thread.thread().clone());
@@ -273,13 +274,16 @@ fn spawn_persistence(
 
 /// Starts a thread that the server cannot do without. If it panics the process ends: clients of a dead worker would wait
 /// for ever, and every acknowledged write is in the log already.
-fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<thread::JoinHandle<()>, String> {
+fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<T>, String> {
     let own_name = name.to_owned();
     let guarded = move || {
-        if catch_unwind(AssertUnwindSafe(body)).is_err() {
+        catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
             error!("the thread {own_name} has failed; the process ends");
             std::process::abort();
-        }
+        })
     };
     thread::Builder::new()
         .name(name.to_owned())
@@ -287,7 +291,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<thread::Joi
         .map_err(|error| format!("the thread {name} cannot be started: {error}; raise the limit of processes (ulimit -u), or lower `threads`"))
 }
 
-fn join(name: &str, thread: thread::JoinHandle<()>) -> Result<(), String> {
+fn join<T>(name: &str, thread: thread::JoinHandle<T>) -> Result<T, String> {
     thread.join().map_err(|_| format!("the thread {name} has failed"))
 }
 

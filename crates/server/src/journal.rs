@@ -178,6 +178,24 @@ impl Journal {
         self.tell_synced(&state);
     }
 
+    /// The server ends: everything is written and synced. `Err`: it is not, and why.
+    pub fn finish(&self, shared: &Shared) -> Result<(), String> {
+        self.write_at_once(shared);
+        self.sync(shared);
+        let state = self.state.lock();
+        match state.trouble {
+            None => Ok(()),
+            Some(Trouble::Full) => Err(format!(
+                "the append-only file lacks the last {} bytes, for which there was no room. They were never acknowledged",
+                state.buffer.len()
+            )),
+            Some(Trouble::Untrusted) => Err("the append-only file may lack the last changes, since it could not be \
+                 written or synced, and no rewrite has ended well after that. What has not been acknowledged may be lost, and unless \
+                 `appendfsync` is `always`, what was acknowledged after the last sync"
+                .to_owned()),
+        }
+    }
+
     fn write_at_once(&self, shared: &Shared) {
         let mut state = self.state.lock();
         state.try_at_once();

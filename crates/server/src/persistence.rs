@@ -116,8 +116,8 @@ impl<'n> Persistence<'n> {
         }
     }
 
-    /// The thread's body.
-    pub fn run(mut self) {
+    /// The thread's body. `Err`: not everything is on disk at its end.
+    pub fn run(mut self) -> Result<(), String> {
         let mut tasks = Vec::new();
         while !self.finishing {
             self.machine.tasks(&mut tasks);
@@ -142,12 +142,7 @@ impl<'n> Persistence<'n> {
                 self.look_round();
             }
         }
-        self.machine.journal.advance(&self.node.shared);
-        self.machine.journal.sync(&self.node.shared);
-        let (_, buffered) = self.machine.journal.sizes();
-        if buffered > 0 {
-            error!("{buffered} bytes of the append-only file could not be written");
-        }
+        self.machine.journal.finish(&self.node.shared)
     }
 
     fn perform(&mut self, task: Task) {

@@ -131,7 +131,7 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
 }
 
 #[test]
-fn while_the_disk_is_full_no_rewrite_begins() {
+fn while_the_disk_is_full_no_rewrite_begins_and_the_end_tells_what_is_lacking() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), APPENDING);
     let mut client = server.connect();
@@ -150,6 +150,11 @@ fn while_the_disk_is_full_no_rewrite_begins() {
     let before = failures(&mut client);
     while failures(&mut client) < before + 2 {}
     assert_eq!(figure(&mut client, "aof_rewrites"), rewrites);
+    let (status, log) = server.stop();
+    assert!(!status.success() && log.contains("for which there was no room"), "{log}");
+    assert!(!log.contains("all data is written"), "{log}");
+    let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+    assert_eq!(text(&must(&mut client, "GET a")), "1");
 }
 
 /// Gives a server an increment that takes bytes and cannot be synced.
