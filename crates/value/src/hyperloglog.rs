@@ -17,7 +17,11 @@ mod dense;
 mod estimate;
 mod sparse;
 
+use std::borrow::Cow;
+
 use estimate::Histogram;
+
+use crate::string::StringRef;
 
 /// The number of registers.
 pub const REGISTERS: usize = 1 << INDEX_BITS;
@@ -31,6 +35,8 @@ const MAGIC: &[u8; 4] = b"HYLL";
 const HEADER: usize = 16;
 const DENSE: u8 = 0;
 const SPARSE: u8 = 1;
+/// The longest whole one: a run takes up to two bytes for at least one register, all registers in six bits take less.
+const LONGEST: usize = HEADER + 2 * REGISTERS;
 const HASH_SEED: u64 = 0xadc8_3b19;
 
 /// Where the registers of several HyperLogLogs are joined: one byte a register.
@@ -69,22 +75,33 @@ pub fn empty() -> Vec<u8> {
     bytes
 }
 
-/// How the registers of a string are kept, if it is a HyperLogLog.
+/// How registers are kept, if these bytes are a HyperLogLog.
 pub fn encoding(bytes: &[u8]) -> Result<Encoding, Fault> {
-    if bytes.len() < HEADER || !bytes.starts_with(MAGIC) {
+    encoding_of(StringRef::Inline(bytes))
+}
+
+/// How the registers of a string are kept, if it is a HyperLogLog. Only its head is looked at, however long it is.
+pub fn encoding_of(string: StringRef<'_>) -> Result<Encoding, Fault> {
+    if string.len() < HEADER || !(0..).zip(MAGIC).all(|(at, byte)| string.byte(at) == *byte) {
         return Err(Fault::Foreign);
     }
-    match bytes[4] {
-        DENSE if bytes.len() == HEADER + dense::BYTES => Ok(Encoding::Dense),
+    match string.byte(4) {
+        DENSE if string.len() == HEADER + dense::BYTES => Ok(Encoding::Dense),
         SPARSE => Ok(Encoding::Sparse),
         _ => Err(Fault::Foreign),
     }
 }
 
 /// The cardinality that was counted last, unless something has changed since.
-pub fn cached(bytes: &[u8]) -> Option<u64> {
-    let cache = u64::from_le_bytes(bytes[8..HEADER].try_into().expect("eight bytes"));
+pub fn cached(string: StringRef<'_>) -> Option<u64> {
+    let cache = u64::from_le_bytes(std::array::from_fn(|at| string.byte(8 + at)));
     (cache >> 63 == 0).then_some(cache)
+}
+
+/// The bytes of a HyperLogLog in one piece; nothing is copied of a string that cannot be a whole one.
+pub fn whole(string: StringRef<'_>) -> Result<Cow<'_, [u8]>, Fault> {
+    encoding_of(string)?;
+    if string.len() > LONGEST { Err(Fault::Corrupt) } else { Ok(string.contiguous()) }
 }
 
 /// Where the cached cardinality stands, and its bytes.
@@ -249,6 +266,7 @@ fn murmur_hash_64a(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blob::Blob;
     use proptest::prelude::*;
 
     /// What Redis promotes at by default.
@@ -315,14 +333,14 @@ mod tests {
     fn the_cached_cardinality_lasts_until_a_register_changes() {
         let mut bytes = empty();
         assert!(add(&mut bytes, b"a", SPARSE_MAX).expect("whole"));
-        assert_eq!(cached(&bytes), None);
+        assert_eq!(cached(StringRef::Inline(&bytes)), None);
         let (at, text) = cache(1);
         bytes[at..at + 8].copy_from_slice(&text);
-        assert_eq!(cached(&bytes), Some(1));
+        assert_eq!(cached(StringRef::Inline(&bytes)), Some(1));
         assert!(!add(&mut bytes, b"a", SPARSE_MAX).expect("whole"));
-        assert_eq!(cached(&bytes), Some(1));
+        assert_eq!(cached(StringRef::Inline(&bytes)), Some(1));
         assert!(add(&mut bytes, b"b", SPARSE_MAX).expect("whole"));
-        assert_eq!(cached(&bytes), None);
+        assert_eq!(cached(StringRef::Inline(&bytes)), None);
     }
 
     proptest! {
@@ -361,6 +379,25 @@ mod tests {
         assert_eq!(count(&long), Err(Fault::Corrupt));
         assert_eq!(make_dense(&mut long), Err(Fault::Corrupt));
         assert_eq!(join(&mut [0; REGISTERS], &long), Err(Fault::Corrupt));
+    }
+
+    #[test]
+    fn no_more_is_copied_than_a_whole_one_has() {
+        let long = |head: &[u8]| {
+            let mut blob = Blob::from_bytes(head);
+            blob.write(LONGEST, b"x");
+            blob
+        };
+        assert_eq!(whole(StringRef::Blob(&long(b"text"))), Err(Fault::Foreign));
+        let broken = long(&empty());
+        assert_eq!(encoding_of(StringRef::Blob(&broken)), Ok(Encoding::Sparse));
+        assert_eq!(whole(StringRef::Blob(&broken)), Err(Fault::Corrupt));
+        let mut longest = header(SPARSE);
+        longest.extend([0x40, 0x00].repeat(REGISTERS));
+        assert_eq!(longest.len(), LONGEST);
+        let blob = Blob::from_bytes(&longest);
+        assert_eq!(whole(StringRef::Blob(&blob)).as_deref(), Ok(&longest[..]));
+        assert_eq!(count(&longest), Ok(0));
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 
 use config::KeyspaceEvents;
 use keyspace::{Expiry, Key, NotAdded};
+use value::StringRef;
 use value::hyperloglog::{self, Encoding, Fault, REGISTERS, Registers};
 
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
-use crate::commands::string::Text;
+use crate::commands::string::Texts;
 use crate::computing::{self, Answer, Stored};
 use crate::context::Context;
 use crate::error::Error;
@@ -111,12 +112,11 @@ fn pfcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
 fn count_one(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Result<u64, Error> {
     let mut db = ctx.db();
     let Some(string) = db.string(key)? else { return Ok(0) };
-    let bytes = string.contiguous();
-    hyperloglog::encoding(&bytes)?;
-    if let Some(count) = hyperloglog::cached(&bytes) {
+    hyperloglog::encoding_of(string)?;
+    if let Some(count) = hyperloglog::cached(string) {
         return Ok(count);
     }
-    let count = hyperloglog::count(&bytes)?;
+    let count = hyperloglog::count(&hyperloglog::whole(string)?)?;
     let (offset, text) = hyperloglog::cache(count);
     db.write_range(key, offset, &text)?;
     Ok(count)
@@ -125,9 +125,9 @@ fn count_one(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Result<u64, Error> {
 /// The joined registers of some keys in the making, one key a step.
 #[derive(Debug)]
 struct Joining {
-    /// What the keys hold, as it was read; `None`: there is no such key.
-    sources: Vec<Option<Text>>,
-    /// How many are joined.
+    /// As they were read. Joining one of them again would change nothing.
+    sources: Texts,
+    /// How many of them are joined, each once.
     done: usize,
     registers: Box<Registers>,
     /// Whether one of them is dense.
@@ -138,36 +138,30 @@ struct Joining {
 impl Joining {
     /// Reads all keys, which are locked.
     fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
-        let mut sources = Vec::with_capacity(args.len() - 1);
-        for at in 1..args.len() {
-            let source = Text::of_key(ctx, &ctx.key(args, at))?;
-            if let Some(Text::Short(bytes)) = &source {
-                hyperloglog::encoding(bytes)?;
-            }
-            sources.push(source);
-        }
+        let sources = Texts::read(ctx, args, 1, |string| Ok(hyperloglog::encoding_of(string).map(drop)?))?;
         Ok(Self { sources, done: 0, registers: Box::new([0; REGISTERS]), is_dense: false, fault: None })
     }
 
     fn is_small(&self) -> bool {
-        self.sources.len() <= FEW_SOURCES
-    }
-
-    fn join(&mut self, source: &Text) -> Result<(), Fault> {
-        let bytes = source.as_ref().contiguous();
-        self.is_dense |= hyperloglog::encoding(&bytes)? == Encoding::Dense;
-        hyperloglog::join(&mut self.registers, &bytes)
+        self.sources.distinct().len() <= FEW_SOURCES
     }
 
     /// Joins the next one; false when there is none.
     fn advance(&mut self) -> bool {
-        let Some(source) = self.sources.get(self.done).filter(|_| self.fault.is_none()) else { return false };
-        if let Some(source) = source.clone() {
-            self.fault = self.join(&source).err();
+        let Self { sources, done, registers, is_dense, fault } = self;
+        let Some(source) = sources.distinct().get(*done).filter(|_| fault.is_none()) else { return false };
+        if let Some(source) = source {
+            *fault = join(registers, is_dense, source.as_ref()).err();
         }
-        self.done += 1;
+        *done += 1;
         true
     }
+}
+
+fn join(registers: &mut Registers, is_dense: &mut bool, source: StringRef<'_>) -> Result<(), Fault> {
+    let bytes = hyperloglog::whole(source)?;
+    *is_dense |= hyperloglog::encoding(&bytes)? == Encoding::Dense;
+    hyperloglog::join(registers, &bytes)
 }
 
 impl Answer for Joining {
@@ -203,7 +197,7 @@ struct Merging {
 impl Merging {
     fn merge(&self) -> Result<Vec<u8>, Fault> {
         let Joining { sources, registers, is_dense, .. } = &self.joining;
-        let mut bytes = match sources.first() {
+        let mut bytes = match sources.distinct().first() {
             Some(Some(target)) => target.as_ref().contiguous().into_owned(),
             _ => hyperloglog::empty(),
         };
@@ -234,12 +228,7 @@ impl Stored for Merging {
     }
 
     fn is_same(&self, now: &Self) -> bool {
-        let mut pairs = self.joining.sources.iter().zip(&now.joining.sources);
-        pairs.all(|pair| match pair {
-            (Some(before), Some(now)) => before.is_same(now),
-            (None, None) => true,
-            _ => false,
-        })
+        self.joining.sources.is_same(&now.joining.sources)
     }
 
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -260,8 +249,8 @@ fn pfdebug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     let Some(string) = db.string_to_change(&key)? else {
         return Err(Error::Static("ERR The specified key does not exist"));
     };
+    let encoding = hyperloglog::encoding_of(string)?;
     let mut bytes = string.contiguous().into_owned();
-    let encoding = hyperloglog::encoding(&bytes)?;
     if args.is(1, "ENCODING") {
         reply.simple(match encoding {
             Encoding::Dense => "dense",

@@ -14,7 +14,8 @@ mod text;
 use config::KeyspaceEvents;
 use std::sync::atomic::Ordering;
 
-pub(crate) use text::Text;
+use text::Text;
+pub(crate) use text::Texts;
 
 use crate::command::{Access, Command, Flags, Group, Keys};
 use crate::context::Context;

@@ -36,16 +36,13 @@ impl Db<'_, '_> {
         let sparse_max = self.access.keyspace.limits().hyperloglog_sparse_bytes.load(Ordering::Relaxed);
         let changed = match self.string_to_change(key)? {
             None => self.add_to_copy(key, hyperloglog::empty(), elements, sparse_max).map(|_| true),
-            Some(string) => {
-                let bytes = string.contiguous();
-                match hyperloglog::encoding(&bytes)? {
-                    Encoding::Dense => Ok(self.add_to_dense(key, elements)),
-                    Encoding::Sparse => {
-                        let copy = bytes.into_owned();
-                        self.add_to_copy(key, copy, elements, sparse_max)
-                    }
+            Some(string) => match hyperloglog::encoding_of(string)? {
+                Encoding::Dense => Ok(self.add_to_dense(key, elements)),
+                Encoding::Sparse => {
+                    let copy = string.contiguous().into_owned();
+                    self.add_to_copy(key, copy, elements, sparse_max)
                 }
-            }
+            },
         }?;
         if changed {
             self.record(&Effect::AddElements { key: key.bytes, elements });

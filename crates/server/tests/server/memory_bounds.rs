@@ -161,6 +161,28 @@ fn a_comparison_that_is_refused_takes_no_memory() {
 }
 
 #[test]
+fn a_key_that_is_named_very_often_is_copied_once() {
+    let (_folder, server) = start(&["--threads", "1"]);
+    let mut client = server.connect();
+    must(&mut client, "PFADD h a b c");
+    must(&mut client, "PFDEBUG TODENSE h");
+    let length = must(&mut client, "STRLEN h");
+    let names = vec!["h"; 100_000].join(" ");
+    let resident_before = most_resident(&server);
+    let three = must(&mut client, "PFCOUNT h");
+    assert_eq!(must(&mut client, &format!("PFCOUNT {names}")), three);
+    must(&mut client, &format!("PFMERGE to {names}"));
+    assert_eq!(must(&mut client, "PFCOUNT to"), three);
+    for operation in ["OR", "XOR"] {
+        assert_eq!(must(&mut client, &format!("BITOP {operation} {operation} {names}")), length);
+    }
+    assert_eq!(text(&must(&mut client, "BITCOUNT XOR")), "0");
+    assert_eq!(must(&mut client, "BITCOUNT OR"), must(&mut client, "BITCOUNT h"));
+    let taken = most_resident(&server) - resident_before;
+    assert!(taken < RESIDENT_MARGIN, "{taken} bytes");
+}
+
+#[test]
 fn refusals_that_nobody_reads_are_not_piled_up() {
     let (_folder, server) = start(&["--requirepass", "secret"]);
     let resident_before = most_resident(&server);

@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use value::{Blob, Value};
+use value::{Blob, StringRef, Value};
 
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::string::Text;
+use crate::commands::string::Texts;
 use crate::computing::{self, Recorded, Stored};
 use crate::context::Context;
 use crate::error::Error;
@@ -107,9 +107,9 @@ impl Accumulator {
     }
 
     /// Takes in a part of the next source.
-    fn add(&mut self, source: &Text, part: Range<usize>) {
+    fn add(&mut self, source: StringRef<'_>, part: Range<usize>) {
         let mut at = 0;
-        for piece in source.as_ref().chunks(part) {
+        for piece in source.chunks(part) {
             self.add_piece(at, piece);
             at += piece.len();
         }
@@ -164,7 +164,7 @@ fn zip(into: &mut [u8], from: &[u8], each: impl Fn(&mut u8, u8)) {
 struct Combining {
     operation: Operation,
     /// As they were read.
-    sources: Vec<Text>,
+    sources: Texts,
     /// Of the longest of them.
     length: usize,
     /// The beginning of the result.
@@ -172,15 +172,14 @@ struct Combining {
 }
 
 impl Combining {
-    fn new(operation: Operation, sources: Vec<Text>) -> Self {
-        let length = sources.iter().map(|source| source.as_ref().len()).max().unwrap_or(0);
+    fn new(operation: Operation, sources: Texts) -> Self {
+        let length = sources.iter().map(StringRef::len).max().unwrap_or(0);
         Self { operation, sources, length, result: Blob::default() }
     }
 
     fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
         let operation = Operation::parse(args)?;
-        let source = |at| Ok(Text::of_key(ctx, &ctx.key(args, at))?.unwrap_or_default());
-        Ok(Self::new(operation, (3..args.len()).map(source).collect::<Result<_, Error>>()?))
+        Ok(Self::new(operation, Texts::read(ctx, args, 3, |_| Ok(()))?))
     }
 }
 
@@ -200,7 +199,7 @@ impl Stored for Combining {
     }
 
     fn is_same(&self, now: &Self) -> bool {
-        self.sources.iter().zip(&now.sources).all(|(before, now)| before.is_same(now))
+        self.sources.is_same(&now.sources)
     }
 
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -223,14 +222,11 @@ pub(super) fn bitop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 
 #[cfg(test)]
 mod tests {
-    use value::StringRef;
-
     use super::*;
 
     #[track_caller]
     fn check(operation: Operation, sources: &[&[u8]], expected: &[u8]) {
-        let sources = sources.iter().map(|source| Text::of(StringRef::Inline(source))).collect();
-        let mut combining = Combining::new(operation, sources);
+        let mut combining = Combining::new(operation, sources.iter().copied().collect());
         combining.complete();
         assert_eq!(
             combining.result.chunks(0..usize::MAX).collect::<Vec<_>>().concat(),
