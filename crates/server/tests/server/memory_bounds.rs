@@ -161,6 +161,20 @@ fn a_comparison_that_is_refused_takes_no_memory() {
 }
 
 #[test]
+fn a_comparison_with_a_single_byte_takes_little_more_than_the_strings() {
+    let (_folder, server) = start(&[]);
+    let mut client = server.connect();
+    must(&mut client, "SETRANGE long 30000000 b");
+    must(&mut client, "SET short b");
+    let resident_before = most_resident(&server);
+    for command in ["LCS long short", "LCS short long"] {
+        assert_eq!(text(&run(&mut client, command)), "b", "{command}");
+    }
+    let taken = most_resident(&server) - resident_before;
+    assert!(taken < RESIDENT_MARGIN, "{taken} bytes");
+}
+
+#[test]
 fn a_key_that_is_named_very_often_is_copied_once() {
     let (_folder, server) = start(&["--threads", "1"]);
     let mut client = server.connect();

@@ -2,9 +2,9 @@
 //!
 //! Row `i` of the usual matrix differs by 0 or 1 from one column to the next, so a row is kept as one bit a column and
 //! computed a word at a time: with `v` a row of inverted differences and `m` the columns that equal the row's byte,
-//! the next row is `(v + (v & m)) | (v & !m)` (Crochemore, Iliopoulos, Pinzon and Reid, 2001). That takes a
-//! thirty-second of the memory of a matrix of counts. The bits are all that the way back needs: where the bytes
-//! differ and the difference is 1, the row above has the greater count.
+//! the next row is `(v + (v & m)) | (v & !m)` (Crochemore, Iliopoulos, Pinzon and Reid, 2001). That takes from a
+//! sixteenth to a thirty-second of the memory of a matrix of counts, so Redis's limit for that one is enough. The bits
+//! are all that the way back needs: where the bytes differ and the difference is 1, the row above has the greater count.
 //!
 //! Long strings are clones, and all of it is done in steps without locks; see [`mod@crate::computing`]:
 //!
@@ -31,6 +31,8 @@ use crate::slices::Progress;
 
 /// Bytes that Redis takes for a cell of its matrix; its limit is kept.
 const REDIS_CELL_BYTES: u64 = 4;
+/// Redis compares no strings of so many bytes.
+const TOO_LONG: usize = u32::MAX as usize - 1;
 /// Bytes that a step copies.
 const STEP_BYTES: usize = 64 * 1024;
 /// Columns that a step marks, and steps of the way back that it takes.
@@ -61,6 +63,9 @@ pub(super) fn lcs(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<
     let second = text(ctx, args, 2)?;
     let options = parse(args)?;
     let (rows, columns) = (first.as_ref().len(), second.as_ref().len());
+    if rows.max(columns) >= TOO_LONG {
+        return Err(Error::Static("ERR String too long for LCS"));
+    }
     let cells = (rows as u64 + 1) * (columns as u64 + 1);
     if cells.saturating_mul(REDIS_CELL_BYTES) > super::max_length(ctx) as u64 {
         return Err(Error::Static(
@@ -139,8 +144,15 @@ impl Comparing {
         if sources.iter().any(|source| source.as_ref().is_empty()) {
             sources = Default::default(); // they have nothing in common, whatever the other is
         }
-        let texts = sources.each_ref().map(|source| Vec::with_capacity(source.as_ref().len()));
-        Self { sources, options, texts, masks: Masks::new(), marked: 0, rows: None, back: WayBack::default() }
+        Self {
+            sources,
+            options,
+            texts: Default::default(),
+            masks: Masks::new(),
+            marked: 0,
+            rows: None,
+            back: WayBack::default(),
+        }
     }
 
     /// Copies some bytes; false when all are copied.
@@ -148,6 +160,7 @@ impl Comparing {
         for (at, (source, text)) in self.sources.iter().zip(&mut self.texts).enumerate() {
             let (source, start) = (source.as_ref(), text.len());
             if start < source.len() {
+                text.reserve_exact(source.len() - start);
                 source.chunks(start..start + STEP_BYTES).for_each(|piece| text.extend_from_slice(piece));
                 if at == 0 {
                     self.masks.expect(&text[start..]);
@@ -171,8 +184,8 @@ impl Comparing {
         self.masks.mark(self.marked, &second[self.marked..end]);
         self.marked = end;
         if end == second.len() {
-            let kept = if self.options.length { 0 } else { first.len() + 1 };
-            self.rows = Some(Rows::new(self.masks.words, kept));
+            let kept = (!self.options.length).then_some(first.len());
+            self.rows = Some(Rows::new(second.len(), kept));
             self.back = WayBack { row: first.len(), column: second.len(), ..WayBack::default() };
         }
         true
@@ -206,55 +219,74 @@ impl Answer for Comparing {
     }
 }
 
-/// Rows of inverted differences: bit `j` of row `i` is 0 where column `j + 1` counts one more than column `j`.
+/// Rows of differences: bit `j` of row `i` is 1 where column `j + 1` counts one more than column `j`. Of the row before the
+/// first all are 0.
 #[derive(Debug)]
 struct Rows {
     /// All rows so far one behind the other, if they are kept.
-    bits: Vec<u64>,
-    /// The last row.
+    kept: Option<Vec<u64>>,
+    /// Bits that a row takes there: whole words, or a part of one that divides it.
+    width: usize,
+    /// The last row; up to `word`, the one that is computed.
     row: Vec<u64>,
-    /// How many there are besides the one before the first.
+    word: usize,
+    /// What goes over into that word.
+    carry: bool,
+    /// How many rows are computed.
     done: usize,
 }
 
 impl Rows {
-    /// The row before the first, and room for so many rows if they are to be kept.
-    fn new(words: usize, kept: usize) -> Self {
-        let row = vec![u64::MAX; words];
-        let mut bits = Vec::with_capacity(kept * words);
-        if kept > 0 {
-            bits.extend_from_slice(&row);
-        }
-        Self { bits, row, done: 0 }
+    /// No rows of so many columns, and room for so many if they are to be kept.
+    fn new(columns: usize, kept: Option<usize>) -> Self {
+        let words = columns.div_ceil(64);
+        let width = if words > 1 { words * 64 } else { columns.next_power_of_two() };
+        let kept = kept.map(|rows| Vec::with_capacity((rows * width).div_ceil(64)));
+        Self { kept, width, row: vec![0; words], word: 0, carry: false, done: 0 }
     }
 
-    /// Computes some rows; false when there is one for each byte of the first string.
+    /// Computes some words; false when there is a row for each byte of the first string.
     fn advance(&mut self, first: &[u8], masks: &Masks) -> bool {
-        let end = first.len().min(self.done + (STEP_WORDS / masks.words.max(1)).max(1));
-        for &byte in &first[self.done..end] {
-            let mut carry = false;
-            for (bits, &equal) in self.row.iter_mut().zip(masks.of(byte)) {
-                let (sum, first_carry) = bits.overflowing_add(*bits & equal);
-                let (sum, second_carry) = sum.overflowing_add(u64::from(carry));
-                carry = first_carry | second_carry;
-                *bits = sum | (*bits & !equal);
+        let mut left = STEP_WORDS;
+        while let Some(&byte) = first.get(self.done).filter(|_| left > 0) {
+            let words = self.word..self.row.len().min(self.word + left);
+            left -= words.len();
+            for (grows, &equal) in self.row[words.clone()].iter_mut().zip(&masks.of(byte)[words.clone()]) {
+                let bits = !*grows;
+                let (sum, first_carry) = bits.overflowing_add(bits & equal);
+                let (sum, second_carry) = sum.overflowing_add(u64::from(self.carry));
+                self.carry = first_carry | second_carry;
+                *grows = !(sum | (bits & !equal));
             }
-            if !self.bits.is_empty() {
-                self.bits.extend_from_slice(&self.row);
+            self.keep(words.clone());
+            self.word = words.end;
+            if self.word == self.row.len() {
+                (self.word, self.carry) = (0, false);
+                self.done += 1;
             }
         }
-        self.done = end;
-        end < first.len()
+        self.done < first.len()
     }
 
-    /// Whether the count grows from column `column` to the next one in a row that is kept.
+    /// Keeps some words of the row that is computed.
+    fn keep(&mut self, words: Range<usize>) {
+        let Some(kept) = &mut self.kept else { return };
+        let shift = self.done * self.width % 64;
+        match kept.last_mut() {
+            Some(last) if shift > 0 => *last |= self.row[0] << shift,
+            _ => kept.extend_from_slice(&self.row[words]),
+        }
+    }
+
+    /// Whether the count grows from column `column` to the next one in row `row`, counted from 1, if the rows are kept.
     fn grows(&self, row: usize, column: usize) -> bool {
-        self.bits[row * self.row.len() + column / 64] >> (column % 64) & 1 == 0
+        let bit = (row - 1) * self.width + column;
+        self.kept.as_ref().is_some_and(|kept| kept[bit / 64] >> (bit % 64) & 1 == 1)
     }
 
-    /// The length, after the last row. Bits behind the last column, which equal nothing, stay 1.
+    /// The length, after the last row.
     fn length(&self) -> usize {
-        self.row.iter().map(|bits| bits.count_zeros() as usize).sum()
+        self.row.iter().map(|bits| bits.count_ones() as usize).sum()
     }
 }
 
@@ -376,11 +408,15 @@ mod tests {
         common
     }
 
+    fn comparing(first: &[u8], second: &[u8], length: bool) -> Comparing {
+        let sources = [first, second].map(|text| Text::of(StringRef::Inline(text)));
+        Comparing::new(sources, Options { length, ..Options::default() })
+    }
+
     /// The length alone, the subsequence, and its matches from the first on.
     fn compared(first: &[u8], second: &[u8]) -> (usize, Vec<u8>, Vec<Match>) {
         let run = |length| {
-            let sources = [first, second].map(|text| Text::of(StringRef::Inline(text)));
-            let mut comparing = Comparing::new(sources, Options { length, ..Options::default() });
+            let mut comparing = comparing(first, second, length);
             comparing.complete();
             comparing
         };
@@ -407,6 +443,32 @@ mod tests {
                 matches.iter().flat_map(|found| &first[found.first.clone()]).copied().collect();
             assert_eq!(joined, common);
             assert!(matches.iter().all(|found| first[found.first.clone()] == second[found.second.clone()]));
+        }
+    }
+
+    #[test]
+    fn a_row_goes_on_where_a_step_has_left_it() {
+        let second =
+            [b"b".as_slice(), &b"x".repeat(64 * STEP_WORDS + 5), b"a", &b"x".repeat(70), b"b"].concat();
+        // In the shorter one the carry of an "ab" goes from the first word to the last.
+        for second in [&second[..], &second[..second.len() - 1]] {
+            for first in [b"ab", b"ba", b"bb"] {
+                let (length, common, _) = compared(first, second);
+                assert_eq!(common, reference(first, second));
+                assert_eq!(length, common.len());
+            }
+        }
+    }
+
+    #[test]
+    fn narrow_rows_share_words() {
+        let first = b"abcd".repeat(1000);
+        for second in [b"d".as_slice(), b"dc", b"acd", b"abcda"] {
+            let mut comparing = comparing(&first, second, false);
+            comparing.complete();
+            let kept = comparing.rows.and_then(|rows| rows.kept).map_or(0, |kept| kept.len());
+            assert_eq!(kept, (first.len() * second.len().next_power_of_two()).div_ceil(64));
+            assert_eq!(compared(&first, second).1, reference(&first, second));
         }
     }
 
