@@ -197,6 +197,21 @@ fn a_key_that_is_named_very_often_is_copied_once() {
 }
 
 #[test]
+fn searches_that_wait_for_others_take_no_room_for_what_they_may_find() {
+    let (_folder, server) = start(&["--threads", "1"]);
+    let mut client = server.connect();
+    let places: Vec<String> = (0..20_000_u64).map(|at| format!("{} {at}", at << 37)).collect();
+    must(&mut client, &format!("ZADD places {}", places.join(" ")));
+    let before = used(&server);
+    let search = b"GEOSEARCH places FROMLONLAT 0 0 BYRADIUS 30000 km ASC\r\n";
+    let mut socket = server.socket();
+    socket.write_all(&search.repeat(1000)).expect("the server reads");
+    // Who asks later is answered later, so all of them have begun.
+    let taken = used(&server).saturating_sub(before);
+    assert!(taken < 4 * MARGIN, "{taken} bytes");
+}
+
+#[test]
 fn refusals_that_nobody_reads_are_not_piled_up() {
     let (_folder, server) = start(&["--requirepass", "secret"]);
     let resident_before = most_resident(&server);

@@ -87,7 +87,7 @@ impl Searching {
             (Some(zset), Some(shape)) => ranges(zset, shape).collect(),
             _ => VecDeque::new(),
         };
-        let mut searching = Self {
+        Ok(Self {
             query,
             source: zset.map(ZSetRef::to_owned),
             shape,
@@ -102,11 +102,16 @@ impl Searching {
             recorded,
             settings,
             scratch: Vec::new(),
-        };
-        // Room for all that may be found, so that none of it is moved while more comes.
-        let most = if searching.chooses() { 2 * FEW_SHOWN + STEP_ELEMENTS } else { searching.enough() };
-        searching.found.reserve_exact(most.min(searching.left()));
-        Ok(searching)
+        })
+    }
+
+    /// Takes room for all that may be found, so that none of it is moved while more comes. The first step does that: of many
+    /// searches that a client has sent one behind the other only one is at work.
+    fn make_room(&mut self) {
+        if self.found.capacity() == 0 {
+            let most = if self.chooses() { 2 * FEW_SHOWN + STEP_ELEMENTS } else { self.enough() };
+            self.found.reserve_exact(most.min(self.left()));
+        }
     }
 
     /// Places that have still to be looked at.
@@ -142,6 +147,7 @@ impl Searching {
 
     /// Looks at some places; false when all were looked at.
     fn look(&mut self) -> bool {
+        self.make_room();
         let enough = self.enough();
         let (Some(zset), Some(shape)) = (&self.source, &self.shape) else { return false };
         let Some(range) = self.rest.front_mut() else { return false };
