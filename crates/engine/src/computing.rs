@@ -19,7 +19,7 @@
 
 use std::fmt;
 
-use keyspace::{Garbage, Key};
+use keyspace::{Counters, Garbage, Key};
 use resp::Protocol;
 use smallvec::SmallVec;
 use value::Value;
@@ -238,9 +238,12 @@ impl<S: Stored> Computation for Attempt<S> {
         reply: &mut Reply<'_>,
     ) -> Result<Progress, Error> {
         let Self { made, read, shards, left } = self;
-        ctx.access.tell_no_misses(); // they were told when the command came
+        ctx.access.tell_no_misses(); // they were told and counted when the command came
         ctx.with_shards(shards, |ctx| {
-            let now = read(ctx, args)?;
+            let Counters { hits, misses, .. } = ctx.access.counters;
+            let now = read(ctx, args);
+            (ctx.access.counters.hits, ctx.access.counters.misses) = (hits, misses);
+            let now = now?;
             if !made.is_same(&now) {
                 let void = std::mem::replace(made, now);
                 ctx.access.free_later(Garbage::other(Box::new(void)));

@@ -170,6 +170,22 @@ fn statistics_that_were_reset_stay_so() {
 }
 
 #[test]
+fn sources_that_are_looked_at_again_are_counted_once() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let pairs: Vec<String> = (0..2000).map(|number| format!("1 {number}")).collect();
+    for key in ["one", "other"] {
+        world.ask(peer, &format!("ZADD {key} {}", pairs.join(" ")));
+    }
+    world.ask(peer, "CONFIG RESETSTAT");
+    assert_eq!(world.ask(peer, "ZUNIONSTORE to 3 one other none"), ":2000\r\n");
+    assert_eq!(
+        (field(&mut world, peer, "keyspace_hits"), field(&mut world, peer, "keyspace_misses")),
+        ("2".into(), "1".into())
+    );
+}
+
+#[test]
 fn memory_is_split_into_what_data_takes_and_the_rest() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);
