@@ -103,7 +103,7 @@ fn pfcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         reply.integer(count_one(ctx, &key)? as i64);
         return Ok(());
     }
-    let joining = Joining::read(ctx, args)?;
+    let joining = Joining::read(ctx, args);
     let is_small = joining.is_small();
     reply.answer(joining, is_small)
 }
@@ -133,13 +133,27 @@ struct Joining {
     /// Whether one of them is dense.
     is_dense: bool,
     fault: Option<Fault>,
+    /// Why the key behind the sources is refused. A source that is corrupt is told first, since it comes first.
+    refusal: Option<Error>,
 }
 
 impl Joining {
-    /// Reads all keys, which are locked.
-    fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
-        let sources = Texts::read(ctx, args, 1, |string| Ok(hyperloglog::encoding_of(string).map(drop)?))?;
-        Ok(Self { sources, done: 0, registers: Box::new([0; REGISTERS]), is_dense: false, fault: None })
+    /// Reads all keys, which are locked, up to one that is refused.
+    fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Self {
+        let mut sources = Texts::default();
+        let check = |string: StringRef<'_>| Ok(hyperloglog::encoding_of(string).map(drop)?);
+        let refusal = sources.read(ctx, args, 1, check).err();
+        let registers = Box::new([0; REGISTERS]);
+        Self { sources, done: 0, registers, is_dense: false, fault: None, refusal }
+    }
+
+    /// What was wrong, when all are joined.
+    fn outcome(&mut self) -> Outcome {
+        match (self.fault, self.refusal.take()) {
+            (Some(fault), _) => Err(fault.into()),
+            (None, Some(refusal)) => Err(refusal),
+            (None, None) => Ok(()),
+        }
     }
 
     fn is_small(&self) -> bool {
@@ -148,7 +162,7 @@ impl Joining {
 
     /// Joins the next one; false when there is none.
     fn advance(&mut self) -> bool {
-        let Self { sources, done, registers, is_dense, fault } = self;
+        let Self { sources, done, registers, is_dense, fault, .. } = self;
         let Some(source) = sources.distinct().get(*done).filter(|_| fault.is_none()) else { return false };
         if let Some(source) = source {
             *fault = join(registers, is_dense, source.as_ref()).err();
@@ -170,9 +184,7 @@ impl Answer for Joining {
     }
 
     fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
-        if let Some(fault) = self.fault {
-            return Err(fault.into());
-        }
+        self.outcome()?;
         reply.integer(hyperloglog::count_registers(&self.registers) as i64);
         Ok(())
     }
@@ -180,7 +192,7 @@ impl Answer for Joining {
 
 fn pfmerge(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     computing::store(ctx, args, reply, |ctx, args| {
-        let joining = Joining::read(ctx, args)?;
+        let joining = Joining::read(ctx, args);
         let sparse_max = ctx.access.keyspace().limits().hyperloglog_sparse_bytes.load(Ordering::Relaxed);
         Ok(Merging { joining, sparse_max, merged: None })
     })
@@ -218,7 +230,7 @@ impl Stored for Merging {
         if self.joining.advance() {
             return Progress::More;
         }
-        if self.joining.fault.is_none() {
+        if self.joining.fault.is_none() && self.joining.refusal.is_none() {
             match self.merge() {
                 Ok(merged) => self.merged = Some(merged),
                 Err(fault) => self.joining.fault = Some(fault),
@@ -232,9 +244,7 @@ impl Stored for Merging {
     }
 
     fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-        if let Some(fault) = self.joining.fault {
-            return Err(fault.into());
-        }
+        self.joining.outcome()?;
         let merged = self.merged.take().expect("the last step has made it");
         let target = ctx.key(args, 1);
         ctx.db().set_string(&target, &merged, Expiry::Keep);

@@ -179,7 +179,9 @@ impl Combining {
 
     fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
         let operation = Operation::parse(args)?;
-        Ok(Self::new(operation, Texts::read(ctx, args, 3, |_| Ok(()))?))
+        let mut sources = Texts::default();
+        sources.read(ctx, args, 3, |_| Ok(()))?;
+        Ok(Self::new(operation, sources))
     }
 }
 

@@ -63,14 +63,15 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// What the keys hold that are named from an argument on, each checked before it is copied. They are locked.
+    /// Reads what the keys hold that are named from an argument on, each checked before it is copied. They are locked. What
+    /// stands before one that is refused has been read.
     pub(crate) fn read(
+        &mut self,
         ctx: &mut Context<'_, '_>,
         args: &Args<'_>,
         from: usize,
         check: impl Fn(StringRef<'_>) -> Result<(), Error>,
-    ) -> Result<Self, Error> {
-        let mut texts = Self::default();
+    ) -> Result<(), Error> {
         let mut known = HashMap::new();
         for at in from..args.len() {
             let key = ctx.key(args, at);
@@ -80,13 +81,13 @@ impl Texts {
                 Entry::Occupied(which) => *which.get(),
                 Entry::Vacant(unknown) => {
                     string.map_or(Ok(()), &check)?;
-                    texts.distinct.push(string.map(Text::of));
-                    *unknown.insert(texts.distinct.len() - 1)
+                    self.distinct.push(string.map(Text::of));
+                    *unknown.insert(self.distinct.len() - 1)
                 }
             };
-            texts.named.push(which);
+            self.named.push(which);
         }
-        Ok(texts)
+        Ok(())
     }
 
     /// Each key once.
@@ -109,11 +110,12 @@ impl Texts {
     /// Whether nothing has changed between two looks at the same keys.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let mut pairs = self.distinct.iter().zip(&other.distinct);
-        pairs.all(|pair| match pair {
-            (Some(one), Some(other)) => one.is_same(other),
-            (None, None) => true,
-            _ => false,
-        })
+        self.distinct.len() == other.distinct.len()
+            && pairs.all(|pair| match pair {
+                (Some(one), Some(other)) => one.is_same(other),
+                (None, None) => true,
+                _ => false,
+            })
     }
 }
 
