@@ -2,18 +2,23 @@
 //!
 //! Only what was not on disk yet can be torn, and of that a power cut leaves whole sectors of zeros where the content had not
 //! arrived; the sectors behind them may be there. So what cannot be read is torn if zeros reach up to the end of the file, or
-//! if it has a sector of nothing but zeros and no batch behind it says that this part of the file was on disk. All else is
-//! damage: bytes have changed that somebody may have been told were safe, and they must not be dropped silently.
+//! if it has a sector of nothing but zeros and no batch behind it says that this part of the file was on disk, or is so much
+//! later that it must have been. All else is damage: bytes have changed that somebody may have been told were safe, and they
+//! must not be dropped silently.
 //!
 //! Values are what clients want them to be, and so they may look like lines of batches. Therefore lines are looked for only
 //! where no batch is known to be: not in the one in doubt if its length is known, and not in those behind it. If the line of
 //! the batch in doubt is lost, too, what looks like a line may be part of a value; then it has to fit its place at least.
 
+use stdx::time::UnixMs;
+
 use super::batch::{Head, MAX_HEAD_BYTES};
-use super::reader::Damage;
+use super::reader::{Damage, LastBatch};
 
 /// What a disk writes as a whole, at least.
 const SECTOR_BYTES: u64 = 512;
+/// Systems write by themselves what is half a minute old; this leaves them as much again.
+const WRITTEN_AFTER_MS: i64 = 60_000;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -36,16 +41,22 @@ pub(super) struct Doubt {
     /// Of the sector at hand, as far as it lies behind `from`.
     sector_is_zero: bool,
     has_hole: bool,
+    /// When it was written, at the latest.
+    time: Option<UnixMs>,
     /// Whether a batch behind it says that it was on disk.
     was_synced: bool,
+    /// The last batch whose line was seen.
+    last: Option<LastBatch>,
     /// The beginning of the line at hand.
     line: Vec<u8>,
 }
 
 impl Doubt {
-    /// The bytes from where the damage is told cannot be read, and will be shown. `until` is where the batch in doubt ends, if
-    /// that is known, and `number` its own or else that of the batch before, if there was one.
-    pub(super) fn new(damage: Damage, until: Option<u64>, number: Option<u64>) -> Self {
+    /// The bytes from where the damage is told cannot be read, and will be shown. `batch` is what its line tells of the batch in
+    /// doubt, and where it ends, if the line is sound; `before` is the number of the batch before it, if there was one.
+    pub(super) fn new(damage: Damage, batch: Option<(Head, u64)>, before: Option<u64>) -> Self {
+        let (head, until) = batch.unzip();
+        let number = head.map(|head| head.number).or(before);
         let from = damage.offset;
         Self {
             damage,
@@ -58,7 +69,9 @@ impl Doubt {
             only_zeros: true,
             sector_is_zero: true,
             has_hole: false,
+            time: head.map(|head| head.time),
             was_synced: false,
+            last: head.as_ref().map(LastBatch::of),
             line: Vec::new(),
         }
     }
@@ -79,6 +92,11 @@ impl Doubt {
         let has_batches = self.has_batches || self.lines_from == self.at && self.at > self.from;
         let was_torn = has_batches && (self.has_hole || ends_in_hole) && !self.was_synced;
         if self.only_zeros || was_torn { Ok(()) } else { Err(self.damage.clone()) }
+    }
+
+    /// The last batch whose line was seen.
+    pub(super) fn last(&self) -> Option<LastBatch> {
+        self.last
     }
 
     fn look_for_hole(&mut self, byte: u8) {
@@ -120,7 +138,11 @@ impl Doubt {
         let start = end - self.line.len() as u64;
         // No more can have been synced than there was.
         if head.number > self.number && head.synced <= start {
-            self.was_synced |= head.synced > self.from;
+            // What is in doubt was written before the first batch behind it.
+            let time = *self.time.get_or_insert(head.time);
+            let is_much_later = head.time.0.saturating_sub(time.0) >= WRITTEN_AFTER_MS;
+            self.was_synced |= head.synced > self.from || is_much_later;
+            self.last = Some(LastBatch::of(&head));
             self.until = self.until.min(start);
             self.lines_from = end.saturating_add(head.length);
         }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::batch::Chain;
-use super::reader::{Damage, Reader, Tail};
+use super::reader::{Damage, LastBatch, Reader, Tail};
 use crate::rdb::{Decoder, Error, Item, ReadOptions};
 
 /// Bytes that tell RDB from commands.
@@ -84,6 +84,14 @@ impl FileReader {
         match &self.stage {
             Stage::Unknown | Stage::Rdb(_) => 0,
             Stage::Commands(reader) => reader.applied(),
+        }
+    }
+
+    /// After a torn end: the last batch whose line stands in what was not handed over.
+    pub fn last_lost(&self) -> Option<LastBatch> {
+        match &self.stage {
+            Stage::Unknown | Stage::Rdb(_) => None,
+            Stage::Commands(reader) => reader.last_lost(&self.pending),
         }
     }
 

@@ -27,6 +27,6 @@ pub(crate) use batch::{BATCH_BYTES, Framer};
 pub use file::{FileReader, Part};
 pub use files::{Files, FilesError};
 pub use manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
-pub use reader::{Apply, Damage, Reader, Tail};
+pub use reader::{Apply, Damage, LastBatch, Reader, Tail};
 pub use storage::Storage;
 pub use writer::Writer;

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use resp::{Decoded, Limits, RequestDecoder};
 use stdx::checksum::crc32c;
+use stdx::time::UnixMs;
 
 use super::batch::{Chain, Head};
 use super::doubt::Doubt;
@@ -51,6 +52,21 @@ pub enum Tail {
     Whole,
     /// Inside one: a crash cut it. What is worth keeping ends at this offset.
     Torn(u64),
+}
+
+/// What is known of the last batch that a crash has cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastBatch {
+    /// Its number.
+    pub number: u64,
+    /// When it was written.
+    pub time: UnixMs,
+}
+
+impl LastBatch {
+    pub(super) fn of(head: &Head) -> Self {
+        Self { number: head.number, time: head.time }
+    }
 }
 
 /// A command of a transaction that is not complete.
@@ -119,12 +135,19 @@ impl Reader {
             return doubt.end().map(|()| Tail::Torn(self.applied));
         }
         // Half a batch may end with whole commands; how long it was to be is known for sure.
-        let is_batch = line_end(rest).is_some_and(|end| matches!(Head::parse(&rest[..end]), Some(Ok(_))));
-        if !is_batch && tail::holds_commands(rest) {
+        if half_batch(rest).is_none() && tail::holds_commands(rest) {
             return Err(self.damage("a command is broken, and whole commands follow it".to_owned()));
         }
         let is_whole = rest.is_empty() && self.transaction.is_none();
         Ok(if is_whole { Tail::Whole } else { Tail::Torn(self.applied) })
+    }
+
+    /// The last batch whose line stands in what was not handed over, of which `rest` was not read.
+    pub fn last_lost(&self, rest: &[u8]) -> Option<LastBatch> {
+        match &self.doubt {
+            Some(doubt) => doubt.last(),
+            None => half_batch(rest).as_ref().map(LastBatch::of),
+        }
     }
 
     /// The end of the last batch, command or transaction that was handed over.
@@ -185,7 +208,7 @@ impl Reader {
             return Ok(None);
         };
         if crc32c(commands) != head.content {
-            self.suspect("its content does not have the checksum that its line tells", Some(end));
+            self.suspect("its content does not have the checksum that its line tells", Some((head, end)));
             return Ok(None);
         }
         self.offset += start as u64;
@@ -301,14 +324,21 @@ impl Reader {
         Damage { offset: self.offset, batch: self.batch, reason }
     }
 
-    /// What follows cannot be read. `length` is that of the batch in doubt with its line, if that line is sound.
-    fn suspect(&mut self, reason: &str, length: Option<usize>) {
-        let expected = self.read_chain.map(|chain| chain.number.wrapping_add(1));
+    /// What follows cannot be read. `batch` is what its line tells of the batch in doubt, and its length with the line, if the line
+    /// is sound.
+    fn suspect(&mut self, reason: &str, batch: Option<(Head, usize)>) {
+        let before = self.read_chain.map(|chain| chain.number);
+        let expected = before.map(|number| number.wrapping_add(1));
         let damage = Damage { batch: self.batch.or(expected), ..self.damage(reason.to_owned()) };
-        let until = length.map(|length| self.offset + length as u64);
-        let number = self.batch.or(self.read_chain.map(|chain| chain.number));
-        self.doubt = Some(Doubt::new(damage, until, number));
+        let batch = batch.map(|(head, length)| (head, self.offset + length as u64));
+        self.doubt = Some(Doubt::new(damage, batch, before));
     }
+}
+
+/// What the line tells that bytes begin with, if they begin with that of a batch.
+fn half_batch(rest: &[u8]) -> Option<Head> {
+    let line = &rest[..line_end(rest)?];
+    Head::parse(line)?.ok().map(|(head, _)| head)
 }
 
 /// Where the first line ends, its end included.

@@ -270,6 +270,49 @@ fn without_sector_at(bytes: &[u8], place: usize) -> Vec<u8> {
 }
 
 #[test]
+fn a_hole_is_damage_if_a_batch_behind_it_is_a_minute_later() {
+    let value = b"1".repeat(700);
+    let mut bytes = Vec::new();
+    let mut framer = Framer::default();
+    for time in [0, 1000, 60_000, 60_999] {
+        let mut commands = Vec::new();
+        write_command(&mut commands, &[b"SET", b"key", &value[..]]);
+        framer.frame(&commands, UnixMs(time), 0, &mut bytes);
+    }
+    let places: Vec<usize> =
+        bytes.windows(7).enumerate().filter(|(_, text)| text == b"#BATCH:").map(|(at, _)| at).collect();
+    let is_damage = |bytes: &[u8], from: usize| {
+        let mut torn = bytes.to_vec();
+        torn[from.next_multiple_of(512)..][..512].fill(0);
+        keys_and_end(&torn, 100).1.is_err()
+    };
+    // The first batch was written a minute before the third, the second one not before the fourth.
+    assert!(is_damage(&bytes, places[0] + 100));
+    assert!(!is_damage(&bytes, places[1] + 200));
+    // Without the line of the first batch nobody knows that it is not of the time of the second one.
+    assert!(!is_damage(&bytes, 0));
+    framer.frame(b"*1\r\n$4\r\nPING\r\n", UnixMs(61_000), 0, &mut bytes);
+    assert!(
+        is_damage(&bytes, 0) && is_damage(&bytes, places[1] + 200) && !is_damage(&bytes, places[2] + 200)
+    );
+}
+
+#[test]
+fn what_is_cut_off_is_told_up_to_its_last_batch() {
+    let (bytes, places) = batches_of(&[b"1", &b"2".repeat(2000), b"3"], 0);
+    let lost = |bytes: &[u8]| {
+        let mut reader = Reader::new(0);
+        let read = reader.read(bytes, &mut |_, _| Ok(())).expect("torn at most");
+        reader.end(&bytes[read..]).expect("torn at most");
+        reader.last_lost(&bytes[read..]).map(|last| (last.number, last.time.0))
+    };
+    assert_eq!(lost(&bytes), None);
+    assert_eq!(lost(&bytes[..places[2] + 10]), None);
+    assert_eq!(lost(&bytes[..places[2] - 1]), Some((8, 5001)));
+    assert_eq!(lost(&without_sector_at(&bytes, 600)), Some((9, 5001)));
+}
+
+#[test]
 fn a_value_like_a_batch_does_not_make_a_torn_batch_damaged() {
     for (number, synced) in [(8, 0), (8, 200), (9_999_999_999, 9_999_999_999), (9_999_999_999, 1000)] {
         let value = value_like_a_batch(number, synced);
