@@ -5,13 +5,16 @@
 //! bytes that are cut are kept beside it.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use chrono::{DateTime, SecondsFormat};
 use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
-use persist::aof::{Chain, Damage, FileKind, FileReader, Files, ManifestEntry, Part, Storage, Tail};
+use persist::aof::{
+    Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Storage, Tail,
+};
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
 use persist::{Loaded, Placement};
 use stdx::time::UnixMs;
@@ -23,6 +26,8 @@ use crate::storage::{Folder, at, open_data};
 const READ_STEP: usize = 1 << 20;
 /// Bytes between two lines about the progress.
 const PROGRESS_STEP: u64 = 256 << 20;
+/// Ends of a file that were cut at one place and are kept.
+const MAX_TAILS: u32 = 1000;
 
 /// How to read RDB.
 pub fn read_options(shared: &engine::Shared) -> ReadOptions {
@@ -62,7 +67,7 @@ pub fn append_only(
         let mut compile = |text: &[u8]| compiler.compile(text);
         let mut placement = Placement::new(None, &mut compile);
         let reader = FileReader::new(options).following(recovered.chain);
-        let (tail, end, chain) = read(&path, reader, &mut |part| match part {
+        let end = read(&path, reader, &mut |part| match part {
             Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
             Part::Command(buffer, args) => {
                 recovered.commands += 1;
@@ -70,11 +75,11 @@ pub fn append_only(
             }
         })?;
         // The batches of a base are counted on their own.
-        recovered.chain = chain.filter(|_| kind == FileKind::Increment);
-        if let Tail::Torn(whole) = tail {
+        recovered.chain = end.chain.filter(|_| kind == FileKind::Increment);
+        if let Tail::Torn(whole) = end.tail {
             let is_last = files.may_be_torn(folder, &name).map_err(|error| at(folder.path(), &error))?;
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
-            cut(folder, &name, whole, end, is_last, allowed)?;
+            cut(folder, &name, whole, &end, is_last, allowed)?;
         }
         tell_more(&path, &placement.loaded);
         recovered.loaded.keys += placement.loaded.keys;
@@ -101,8 +106,8 @@ pub fn rdb(
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
         Part::Command(..) => Err("commands follow the data, as in an append-only file".to_owned()),
     })
-    .and_then(|(tail, length, _)| match tail {
-        Tail::Whole if length > 0 => Ok(()),
+    .and_then(|end| match end.tail {
+        Tail::Whole if end.length > 0 => Ok(()),
         _ => Err(complain(
             path,
             &Damage { offset: 0, batch: None, reason: "this is no RDB file".to_owned() },
@@ -113,12 +118,22 @@ pub fn rdb(
     Ok(Some(placement.loaded))
 }
 
-/// Reads a file and hands its parts over. Returns how it ends, its length, and what the next batch has to follow on.
+/// What is known of a file when it has been read.
+struct End {
+    tail: Tail,
+    length: u64,
+    /// What the next batch has to follow on; none if there was no batch.
+    chain: Option<Chain>,
+    /// The last batch of a torn tail.
+    last_lost: Option<LastBatch>,
+}
+
+/// Reads a file and hands its parts over.
 fn read(
     path: &Path,
     mut reader: FileReader,
     take: &mut dyn FnMut(Part<'_>) -> Result<(), String>,
-) -> Result<(Tail, u64, Option<Chain>), String> {
+) -> Result<End, String> {
     let open = || {
         let file = open_data(path)?;
         let length = file.metadata()?.len();
@@ -136,7 +151,8 @@ fn read(
         };
         let tail = result.map_err(|damage| complain(path, &damage, Some(reader.applied())))?;
         if count == 0 {
-            return Ok((tail, seen, reader.chain()));
+            let (chain, last_lost) = (reader.chain(), reader.last_lost());
+            return Ok(End { tail, length: seen, chain, last_lost });
         }
         seen += count as u64;
         if seen - told >= PROGRESS_STEP {
@@ -173,7 +189,7 @@ fn cut(
     folder: &mut Folder,
     name: &str,
     whole: u64,
-    length: u64,
+    end: &End,
     is_last: bool,
     allowed: bool,
 ) -> Result<(), String> {
@@ -189,24 +205,54 @@ fn cut(
             path.display()
         ));
     }
-    let kept = format!("{name}.torn-{whole}");
-    let keep = |folder: &mut Folder| {
-        let mut tail = Vec::new();
-        let mut file = File::open(&path)?;
-        io::Seek::seek(&mut file, io::SeekFrom::Start(whole))?;
-        file.read_to_end(&mut tail)?;
-        folder.write(&kept, &tail)?;
-        folder.sync(&kept)?;
-        folder.sync_folder()?;
+    let cut = |folder: &mut Folder| {
+        let kept = keep_tail(folder, name, whole)?;
         folder.truncate(name, whole)?;
-        folder.sync(name)
+        folder.sync(name)?;
+        Ok(kept)
     };
-    keep(folder).map_err(|error| at(&path, &error))?;
+    let kept = cut(folder).map_err(|error| at(&path, &error))?;
     warn!(
-        "{}: cut from {length} to {whole} bytes, behind the last whole command; what was cut is in {kept}",
-        path.display()
+        "{}: cut from {} to {whole} bytes, behind the last whole command; {}; what was cut is in {kept}",
+        path.display(),
+        end.length,
+        lost(end, end.length - whole)
     );
     Ok(())
+}
+
+/// Copies the end of a file, from some place on, to a file of its own, and gives its name. Nothing is written over: ends that were
+/// cut at the same place before are kept, too.
+fn keep_tail(folder: &mut Folder, name: &str, from: u64) -> io::Result<String> {
+    let first = format!("{name}.torn-{from}");
+    let others = (2..=MAX_TAILS).map(|number| format!("{first}-{number}"));
+    let kept = std::iter::once(first.clone()).chain(others).find(|name| !folder.file(name).exists());
+    let kept =
+        kept.ok_or_else(|| io::Error::other(format!("there are too many files {first}-*; move them away")))?;
+    let mut source = File::open(folder.file(name))?;
+    source.seek(SeekFrom::Start(from))?;
+    let mut target = File::create_new(folder.file(&kept))?;
+    let copied = io::copy(&mut source, &mut target).and_then(|_| target.sync_all());
+    if let Err(error) = copied {
+        // Half of it is of no use, and would be in the way of room for the next try.
+        let _ = folder.remove(&kept);
+        return Err(error);
+    }
+    folder.sync_folder()?;
+    Ok(kept)
+}
+
+/// What is cut off, as far as it is known.
+fn lost(end: &End, bytes: u64) -> String {
+    let Some(LastBatch { number, time }) = end.last_lost else { return format!("{bytes} bytes are lost") };
+    let time = DateTime::from_timestamp_millis(time.0)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Millis, true);
+    let last = format!("batch {number}, which was written at {time}");
+    match end.chain.map(|chain| chain.number.saturating_add(1)) {
+        Some(first) if first < number => format!("{bytes} bytes are lost, from batch {first} to {last}"),
+        _ => format!("{bytes} bytes are lost, up to {last}"),
+    }
 }
 
 fn tell_more(path: &Path, loaded: &Loaded) {

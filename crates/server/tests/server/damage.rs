@@ -191,11 +191,21 @@ fn a_torn_batch_is_cut_and_kept_and_no_transaction_is_applied_by_half() {
         // It is in the way of no later start.
         let _ = std::fs::remove_file(torn);
     }
-    // A sector of the last batch that never came to the disk.
+    // A sector of the last batch that never came to the disk; twice, and both are kept.
     let sector = bytes.len() / 512 * 512 - 512;
     assert!(sector > third + 100, "the last batch has whole sectors");
     let torn = [&bytes[..sector], &[0; 512], &bytes[sector + 512..]].concat();
+    let first = folder.join(format!("{INCREMENT}.torn-{third}"));
+    std::fs::write(&first, "an older end").expect("the folder can be written");
     assert_eq!(keys_of(folder, &torn), ["a", "b", "c"]);
+    assert_eq!(std::fs::read(&first).expect("it is there"), b"an older end");
+    let second = folder.join(format!("{INCREMENT}.torn-{third}-2"));
+    assert!(std::fs::read(second).expect("what was cut is kept") == torn[third..]);
+    // The log tells how much is lost, and of what time.
+    std::fs::write(folder.join(INCREMENT), &torn).expect("the folder can be written");
+    let log = Server::start(folder, APPENDING).kill_and_read();
+    let said = format!("; {} bytes are lost, up to batch 3, which was written at 20", torn.len() - third);
+    assert!(log.contains(&said), "{said}:\n{log}");
 }
 
 #[test]
