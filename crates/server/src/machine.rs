@@ -399,8 +399,9 @@ impl Machine for ServerMachine {
         crate::logging::configure(new);
         // At once: what is acknowledged after this command's reply is kept as the new policy promises.
         self.journal.configure(new.append_fsync(), new.yes(Param::AofTimestampEnabled));
-        self.tell(Task::Configured);
+        // Before the persistence thread hears of it, which would begin a rewrite of its own.
         self.switch_log(old.yes(Param::Appendonly), new.yes(Param::Appendonly));
+        self.tell(Task::Configured);
         Ok(())
     }
 
