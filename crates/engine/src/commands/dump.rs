@@ -32,14 +32,9 @@ pub(super) const COMMANDS: &[Command] = &[
             "2.6.0",
             "O(1) to create the new key and O(N) to reconstruct the value, where N is its size.",
             "Creates a key from the serialized representation of a value.",
-            "key ttl serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds@5.0.0] [FREQ \
-             frequency@5.0.0]",
+            RESTORE_SYNTAX,
         )
-        .history(&[
-            ("3.0.0", "The option `REPLACE`."),
-            ("5.0.0", "The option `ABSTTL`."),
-            ("5.0.0", "The options `IDLETIME` and `FREQ`."),
-        ]),
+        .history(RESTORE_HISTORY),
     Command::new("RESTORE-ASKING", Group::Server, -4, restore)
         .event(KeyspaceEvents::GENERIC, "restore")
         .flags(RESTORES.and(Flags::ASKING))
@@ -50,14 +45,18 @@ pub(super) const COMMANDS: &[Command] = &[
             "3.0.0",
             "O(1) to create the new key and O(N) to reconstruct the value, where N is its size.",
             "RESTORE behind ASKING, for keys that move between the nodes of a cluster.",
-            "key ttl serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds@5.0.0] [FREQ \
-             frequency@5.0.0]",
+            RESTORE_SYNTAX,
         )
-        .history(&[
-            ("3.0.0", "The option `REPLACE`."),
-            ("5.0.0", "The option `ABSTTL`."),
-            ("5.0.0", "The options `IDLETIME` and `FREQ`."),
-        ]),
+        .history(RESTORE_HISTORY),
+];
+
+const RESTORE_SYNTAX: &str = "key ttl serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds@5.0.0] [FREQ \
+                              frequency@5.0.0]";
+
+const RESTORE_HISTORY: &[(&str, &str)] = &[
+    ("3.0.0", "The option `REPLACE`."),
+    ("5.0.0", "The option `ABSTTL`."),
+    ("5.0.0", "The options `IDLETIME` and `FREQ`."),
 ];
 
 const RESTORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS);

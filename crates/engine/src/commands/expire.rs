@@ -16,6 +16,9 @@ const fn ask_row(name: &'static str, handler: Handler) -> Command {
     Command::new(name, Group::Generic, 2, handler).flags(Flags::READONLY.and(Flags::FAST)).key(Access::Read)
 }
 
+/// When the commands that set a time got conditions.
+const CONDITIONS: &[(&str, &str)] = &[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")];
+
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
     set_row("EXPIRE", |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, true, "expire"))
@@ -25,7 +28,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Sets the expiration time of a key in seconds.",
             "key seconds [NX | XX | GT | LT]@7.0.0",
         )
-        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")]),
+        .history(CONDITIONS),
     set_row("PEXPIRE", |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, true, "pexpire"))
         .doc(
             "2.6.0",
@@ -33,7 +36,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Sets the expiration time of a key in milliseconds.",
             "key milliseconds [NX | XX | GT | LT]@7.0.0",
         )
-        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")]),
+        .history(CONDITIONS),
     set_row("EXPIREAT", |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, false, "expireat"))
         .doc(
             "1.2.0",
@@ -41,7 +44,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Sets the expiration time of a key to a Unix timestamp.",
             "key unix-time-seconds [NX | XX | GT | LT]@7.0.0",
         )
-        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")]),
+        .history(CONDITIONS),
     set_row("PEXPIREAT", |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, false, "pexpireat"))
         .doc(
             "2.6.0",
@@ -49,7 +52,7 @@ pub(super) const COMMANDS: &[Command] = &[
             "Sets the expiration time of a key to a Unix milliseconds timestamp.",
             "key unix-time-milliseconds [NX | XX | GT | LT]@7.0.0",
         )
-        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")]),
+        .history(CONDITIONS),
     Command::new("PERSIST", Group::Generic, 2, persist)
         .flags(Flags::WRITE.and(Flags::FAST))
         .key(Access::Touch)
