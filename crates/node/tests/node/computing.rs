@@ -214,6 +214,22 @@ fn in_steps_or_at_once_the_result_is_the_same() {
     }
 }
 
+#[test]
+fn a_part_of_more_strings_than_a_step_looks_at_is_combined_over_steps() {
+    let (mut world, peer) = world_with_places();
+    add_strings(&mut world, peer);
+    for (operation, count) in [("XOR", 601), ("AND", 600), ("OR", 600)] {
+        let look = "STRLEN {k}to\r\nDEBUG DIGEST-VALUE {k}to";
+        world.ask(peer, "BITOP OR {k}to {k}one");
+        let expected = world.ask(peer, look);
+        world.send(peer, &format!("BITOP {operation} {{k}}to {}", "{k}one ".repeat(count)));
+        assert!(world.is_computing(0), "{operation}");
+        world.compute(0);
+        world.read(peer);
+        assert_eq!(world.ask(peer, look), expected, "{operation}");
+    }
+}
+
 /// Changes of a large collection, in steps and at once, which is how a transaction makes them.
 #[test]
 fn large_collections_are_changed_in_steps_as_at_once() {

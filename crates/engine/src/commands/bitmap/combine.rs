@@ -83,6 +83,7 @@ impl Operation {
 }
 
 /// What has been seen of one part of the sources so far.
+#[derive(Debug)]
 struct Accumulator {
     operation: Operation,
     /// The first source.
@@ -169,12 +170,14 @@ struct Combining {
     length: usize,
     /// The beginning of the result.
     result: Blob,
+    /// The part behind it, of which some sources have been taken in.
+    part: Option<Accumulator>,
 }
 
 impl Combining {
     fn new(operation: Operation, sources: Texts) -> Self {
         let length = sources.iter().map(StringRef::len).max().unwrap_or(0);
-        Self { operation, sources, length, result: Blob::default() }
+        Self { operation, sources, length, result: Blob::default(), part: None }
     }
 
     fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
@@ -192,11 +195,17 @@ impl Stored for Combining {
 
     fn step(&mut self) -> Progress {
         let start = self.result.len();
-        let part = LEAST_PART.max(STEP_BYTES / self.sources.len().max(1));
-        let end = self.length.min(start.saturating_add(part));
-        let mut accumulator = Accumulator::new(self.operation, end - start);
-        self.sources.iter().for_each(|source| accumulator.add(source, start..end));
-        self.result.append(&accumulator.finish());
+        let bytes = LEAST_PART.max(STEP_BYTES / self.sources.len().max(1));
+        let end = self.length.min(start.saturating_add(bytes));
+        let part = self.part.get_or_insert_with(|| Accumulator::new(self.operation, end - start));
+        for source in self.sources.iter().skip(part.sources).take(STEP_BYTES / bytes) {
+            part.add(source, start..end);
+        }
+        if part.sources < self.sources.len() {
+            return Progress::More;
+        }
+        let part = self.part.take().map(Accumulator::finish).unwrap_or_default();
+        self.result.append(&part);
         if end < self.length { Progress::More } else { Progress::Done }
     }
 
