@@ -1,9 +1,10 @@
 //! What must hold for any bytes that claim to be an append-only file: no panic, the same outcome however they arrive in
-//! pieces, and what is said to be worth keeping can be read again as a whole.
+//! pieces, and what is said to be worth keeping can be read again as a whole. What is found by a search for batches can be read
+//! from there on.
 
 use std::ops::Range;
 
-use persist::aof::{Damage, Reader, Tail};
+use persist::aof::{Damage, Reader, Search, Tail};
 
 /// Panics if the reader misbehaves on `bytes`.
 pub(crate) fn check(bytes: &[u8]) {
@@ -14,6 +15,11 @@ pub(crate) fn check(bytes: &[u8]) {
     if let Ok(Tail::Torn(whole)) = end {
         let kept = &bytes[..whole as usize];
         assert_eq!(read(kept, kept.len().max(1)), (commands, Ok(Tail::Whole)));
+    }
+    if let Some(batch) = Search::new(0, 0).look(bytes) {
+        assert!(bytes[batch.offset as usize..].starts_with(b"#BATCH:"));
+        let mut search = Search::new(0, 0);
+        assert_eq!(bytes.chunks(13).find_map(|piece| search.look(piece)), Some(batch));
     }
 }
 

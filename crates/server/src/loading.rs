@@ -73,6 +73,7 @@ pub fn append_only(
                 recovered.commands += 1;
                 loader.apply(buffer, args)
             }
+            Part::Mark(_) => Ok(()),
         })?;
         // The batches of a base are counted on their own.
         recovered.chain = end.chain.filter(|_| kind == FileKind::Increment);
@@ -104,7 +105,9 @@ pub fn rdb(
     let mut placement = Placement::new(Some(now), &mut compile).merges(merges);
     read(path, FileReader::new(options), &mut |part| match part {
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
-        Part::Command(..) => Err("commands follow the data, as in an append-only file".to_owned()),
+        Part::Command(..) | Part::Mark(_) => {
+            Err("commands follow the data, as in an append-only file".to_owned())
+        }
     })
     .and_then(|end| match end.tail {
         Tail::Whole if end.length > 0 => Ok(()),

@@ -14,7 +14,7 @@ use stdx::number::{parse_i64, parse_u64, write_i64, write_u64};
 use stdx::time::UnixMs;
 
 /// A writer ends a batch with the unit that reaches this many bytes, for a reader has to hold all of it.
-pub(crate) const BATCH_BYTES: usize = 256 << 10;
+pub const BATCH_BYTES: usize = 256 << 10;
 /// How the line begins.
 const NAME: &[u8] = b"#BATCH:";
 /// The longest line, its end included: four numbers, three checksums.
@@ -119,24 +119,24 @@ fn parse_hex(text: &[u8]) -> Option<u32> {
 
 /// Puts lines before batches, and links them.
 #[derive(Debug, Default)]
-pub(crate) struct Framer {
+pub struct Framer {
     chain: Chain,
 }
 
 impl Framer {
     /// The first batch follows on this place.
-    pub(super) fn following(chain: Chain) -> Self {
+    pub fn following(chain: Chain) -> Self {
         Self { chain }
     }
 
     /// The place that the next batch follows on.
-    pub(super) fn chain(&self) -> Chain {
+    pub fn chain(&self) -> Chain {
         self.chain
     }
 
     /// Appends the annotation that tells a time to the second, as Redis writes it for recovery to a point in time. It belongs
     /// to no batch.
-    pub(crate) fn annotate_time(&mut self, time: UnixMs, out: &mut Vec<u8>) {
+    pub fn annotate_time(&mut self, time: UnixMs, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(b"#TS:");
         write_i64(out, time.0 / 1000);
@@ -144,8 +144,8 @@ impl Framer {
         self.chain.pass(&out[start..]);
     }
 
-    /// Appends whole commands as a batch.
-    pub(crate) fn frame(&mut self, commands: &[u8], time: UnixMs, synced: u64, out: &mut Vec<u8>) {
+    /// Appends whole commands as a batch. So many bytes of the file are on disk for sure.
+    pub fn frame(&mut self, commands: &[u8], time: UnixMs, synced: u64, out: &mut Vec<u8>) {
         let Chain { number, link } = self.chain;
         let number = number + 1;
         let content = crc32c(commands);

@@ -1,26 +1,13 @@
 //! A whole file of the append-only set, whatever it is made of: RDB, commands, or RDB and then commands, as Redis 4 to
 //! 6 wrote it.
 
-use std::ops::Range;
-
 use super::batch::Chain;
+use super::part::{Part, Take};
 use super::reader::{Damage, LastBatch, Reader, Tail};
-use crate::rdb::{Decoder, Error, Item, ReadOptions};
+use crate::rdb::{Decoder, Error, ReadOptions};
 
 /// Bytes that tell RDB from commands.
 const SIGNATURE_BYTES: usize = 6;
-
-/// One part of a file.
-#[derive(Debug)]
-pub enum Part<'a> {
-    /// A part of the RDB data.
-    Item(Item<'a>),
-    /// A command: a buffer, and where in it the arguments are.
-    Command(&'a [u8], &'a [Range<usize>]),
-}
-
-/// Takes the parts; its error is damage of the file.
-pub type Take<'f> = dyn FnMut(Part<'_>) -> Result<(), String> + 'f;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -31,6 +18,8 @@ pub struct FileReader {
     before: Option<Chain>,
     /// Bytes that came and are not read, except in the stage of RDB, whose decoder keeps its own.
     pending: Vec<u8>,
+    /// Where the commands begin; none before that is known.
+    commands_from: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -43,7 +32,16 @@ enum Stage {
 impl FileReader {
     /// A reader at the beginning of a file.
     pub fn new(options: ReadOptions) -> Self {
-        Self { options, stage: Stage::Unknown, before: None, pending: Vec::new() }
+        Self { options, stage: Stage::Unknown, before: None, pending: Vec::new(), commands_from: None }
+    }
+
+    /// A reader that begins at an offset of a file, with commands. The first batch may follow on anything.
+    pub fn of_commands(options: ReadOptions, offset: u64) -> Self {
+        Self {
+            stage: Stage::Commands(Box::new(Reader::new(offset))),
+            commands_from: Some(offset),
+            ..Self::new(options)
+        }
     }
 
     /// The file's batches follow on those of the file before it.
@@ -79,6 +77,11 @@ impl FileReader {
         }
     }
 
+    /// Where the commands begin, behind the RDB data if there is some; none before that is known.
+    pub fn commands_from(&self) -> Option<u64> {
+        self.commands_from
+    }
+
     /// The end of the last command or transaction that was handed over.
     pub fn applied(&self) -> u64 {
         match &self.stage {
@@ -105,6 +108,7 @@ impl FileReader {
                 decoder.feed(&std::mem::take(&mut self.pending));
                 Stage::Rdb(decoder)
             } else {
+                self.commands_from = Some(0);
                 Stage::Commands(Box::new(Reader::new(0).following(self.before)))
             };
         }
@@ -117,14 +121,14 @@ impl FileReader {
                 return Ok(());
             }
             self.pending = decoder.rest().to_vec();
+            self.commands_from = Some(decoder.offset());
             self.stage = {
                 let reader = Reader::new(decoder.offset()).following(self.before);
                 Stage::Commands(Box::new(reader))
             };
         }
         if let Stage::Commands(reader) = &mut self.stage {
-            let consumed =
-                reader.read(&self.pending, &mut |buffer, args| take(Part::Command(buffer, args)))?;
+            let consumed = reader.visit(&self.pending, take)?;
             self.pending.drain(..consumed);
         }
         Ok(())
@@ -162,7 +166,7 @@ mod tests {
     use value::{Settings, StringRef, ValueRef, hash, list, set, stream, zset};
 
     use super::*;
-    use crate::rdb::{Encoder, Notes, WriteOptions};
+    use crate::rdb::{Encoder, Item, Notes, WriteOptions};
 
     const OPTIONS: ReadOptions = ReadOptions {
         settings: Settings {
@@ -202,7 +206,7 @@ mod tests {
         let mut take = |part: Part<'_>| {
             match part {
                 Part::Item(Item::Entry(entry)) => keys.push_str(&String::from_utf8_lossy(&entry.key)),
-                Part::Item(_) => {}
+                Part::Item(_) | Part::Mark(_) => {}
                 Part::Command(buffer, args) => {
                     keys.push_str(&String::from_utf8_lossy(&buffer[args[1].clone()]));
                 }

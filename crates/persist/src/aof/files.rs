@@ -138,12 +138,7 @@ impl Files {
 
     /// Whether a file may end inside a command: only where nothing follows it.
     pub fn may_be_torn(&self, storage: &mut dyn Storage, name: &str) -> io::Result<bool> {
-        for entry in self.manifest.data().skip_while(|entry| entry.name != name).skip(1) {
-            if storage.length(&entry.name)?.unwrap_or(0) > 0 {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        self.manifest.may_be_torn(name, |name| Ok(storage.length(name)?.unwrap_or(0)))
     }
 
     /// Whether the last rewrite did not come to its end: what is to be one increment are several.

@@ -1,6 +1,7 @@
 //! The manifest: one line a file, `file <name> seq <number> type <b|h|i>`, read and written as Redis 7 does.
 
 use std::fmt::{self, Write};
+use std::io;
 
 /// The longest line, its end included.
 const MAX_LINE_BYTES: usize = 1024;
@@ -110,6 +111,20 @@ impl Manifest {
     /// The files that hold data, in the order in which they are loaded.
     pub fn data(&self) -> impl Iterator<Item = &ManifestEntry> {
         self.base().into_iter().chain(self.increments())
+    }
+
+    /// Whether a file may end inside a command: only where nothing follows it. `length` tells how long a file is.
+    pub fn may_be_torn(
+        &self,
+        name: &str,
+        mut length: impl FnMut(&str) -> io::Result<u64>,
+    ) -> io::Result<bool> {
+        for entry in self.data().skip_while(|entry| entry.name != name).skip(1) {
+            if length(&entry.name)? > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The files that are no longer needed.

@@ -16,6 +16,7 @@ use stdx::time::UnixMs;
 
 use super::batch::{Chain, Head};
 use super::doubt::Doubt;
+use super::part::{Batch, Mark, Part, Take};
 use super::tail;
 
 /// The longest argument that a file may hold is 4 GiB, far above what a client can send.
@@ -107,6 +108,14 @@ impl Reader {
     /// Reads as much of `bytes` as is whole, and returns how many bytes that were. `apply` gets the buffer and the ranges
     /// of the arguments in it; an error of it is damage.
     pub fn read(&mut self, bytes: &[u8], apply: &mut Apply<'_>) -> Result<usize, Damage> {
+        self.visit(bytes, &mut |part| match part {
+            Part::Command(buffer, args) => apply(buffer, args),
+            Part::Item(_) | Part::Mark(_) => Ok(()),
+        })
+    }
+
+    /// As [`Reader::read`], with what stands between the commands.
+    pub fn visit(&mut self, bytes: &[u8], take: &mut Take<'_>) -> Result<usize, Damage> {
         let mut at = 0;
         while at < bytes.len() && self.doubt.is_none() {
             let rest = &bytes[at..];
@@ -115,8 +124,8 @@ impl Reader {
                     self.suspect("zeros stand where a command should begin", None);
                     break;
                 }
-                b'#' => self.line(rest, apply)?,
-                b'*' => self.command(rest, apply)?,
+                b'#' => self.line(rest, take)?,
+                b'*' => self.command(rest, take)?,
                 byte => return Err(self.damage(format!("a command cannot begin with byte {byte:#04x}"))),
             };
             let Some(length) = length else { break };
@@ -166,7 +175,7 @@ impl Reader {
     }
 
     /// Reads an annotation, and the batch behind it if it announces one. Returns its length, if it is all there.
-    fn line(&mut self, rest: &[u8], apply: &mut Apply<'_>) -> Result<Option<usize>, Damage> {
+    fn line(&mut self, rest: &[u8], take: &mut Take<'_>) -> Result<Option<usize>, Damage> {
         let window = &rest[..rest.len().min(MAX_ANNOTATION_BYTES)];
         let end = line_end(window);
         if window[..end.unwrap_or(window.len())].contains(&0) {
@@ -181,14 +190,16 @@ impl Reader {
         };
         match Head::parse(&rest[..end]) {
             None => {
-                self.pass(&rest[..end]);
+                let (offset, line) = (self.offset, &rest[..end]);
+                take(Part::Mark(Mark::Annotation { offset, line })).map_err(|reason| self.damage(reason))?;
+                self.pass(line);
                 Ok(Some(end))
             }
             Some(Err(reason)) => {
                 self.suspect(reason, None);
                 Ok(None)
             }
-            Some(Ok((head, line))) => self.take_batch(rest, end, head, line, apply),
+            Some(Ok((head, line))) => self.take_batch(rest, end, head, line, take),
         }
     }
 
@@ -198,7 +209,7 @@ impl Reader {
         start: usize,
         head: Head,
         line: u32,
-        apply: &mut Apply<'_>,
+        take: &mut Take<'_>,
     ) -> Result<Option<usize>, Damage> {
         self.batch = Some(head.number);
         self.check_place(head)?;
@@ -211,8 +222,10 @@ impl Reader {
             self.suspect("its content does not have the checksum that its line tells", Some((head, end)));
             return Ok(None);
         }
+        let batch = Batch { number: head.number, time: head.time, offset: self.offset, length: end as u64 };
+        take(Part::Mark(Mark::Batch(batch))).map_err(|reason| self.damage(reason))?;
         self.offset += start as u64;
-        self.take_commands(commands, apply)?;
+        self.take_commands(commands, take)?;
         self.read_chain = Some(Chain { number: head.number, link: line });
         self.batch = None;
         self.settle();
@@ -236,10 +249,10 @@ impl Reader {
     }
 
     /// Hands over the commands of a batch.
-    fn take_commands(&mut self, commands: &[u8], apply: &mut Apply<'_>) -> Result<(), Damage> {
+    fn take_commands(&mut self, commands: &[u8], take: &mut Take<'_>) -> Result<(), Damage> {
         let mut at = 0;
         while at < commands.len() {
-            let Some(length) = self.take_next(&commands[at..], apply)? else { break };
+            let Some(length) = self.take_next(&commands[at..], take)? else { break };
             at += length;
             self.offset += length as u64;
         }
@@ -252,8 +265,8 @@ impl Reader {
     }
 
     /// Reads a command that stands in no batch. Returns its length, if it is all there.
-    fn command(&mut self, rest: &[u8], apply: &mut Apply<'_>) -> Result<Option<usize>, Damage> {
-        let length = self.take_next(rest, apply)?;
+    fn command(&mut self, rest: &[u8], take: &mut Take<'_>) -> Result<Option<usize>, Damage> {
+        let length = self.take_next(rest, take)?;
         if let Some(length) = length {
             self.pass(&rest[..length]);
         }
@@ -277,12 +290,12 @@ impl Reader {
         }
     }
 
-    fn take_next(&mut self, bytes: &[u8], apply: &mut Apply<'_>) -> Result<Option<usize>, Damage> {
+    fn take_next(&mut self, bytes: &[u8], take: &mut Take<'_>) -> Result<Option<usize>, Damage> {
         let mut args = std::mem::take(&mut self.args);
         args.clear();
         let result = match self.decoder.decode(bytes, &LIMITS, &mut args) {
             Ok(Decoded::Request { consumed }) => {
-                self.take_command(&bytes[..consumed], &args, apply).map(|()| Some(consumed))
+                self.take_command(&bytes[..consumed], &args, take).map(|()| Some(consumed))
             }
             Ok(Decoded::Incomplete { .. }) => Ok(None),
             Ok(_) => Err(self.damage("an empty command".to_owned())),
@@ -296,7 +309,7 @@ impl Reader {
         &mut self,
         bytes: &[u8],
         args: &[Range<usize>],
-        apply: &mut Apply<'_>,
+        take: &mut Take<'_>,
     ) -> Result<(), Damage> {
         let name = &bytes[args[0].clone()];
         if name.eq_ignore_ascii_case(b"MULTI") {
@@ -307,15 +320,16 @@ impl Reader {
             let Some(queued) = self.transaction.take() else {
                 return Err(self.damage("the end of a transaction that never began".to_owned()));
             };
+            take(Part::Mark(Mark::Transaction(queued.len()))).map_err(|reason| self.damage(reason))?;
             for (bytes, args) in &queued {
-                apply(bytes, args).map_err(|reason| self.damage(reason))?;
+                take(Part::Command(bytes, args)).map_err(|reason| self.damage(reason))?;
             }
         } else if name.eq_ignore_ascii_case(b"DISCARD") && self.transaction.take().is_some() {
             // It never happened.
         } else if let Some(queued) = &mut self.transaction {
             queued.push((bytes.to_vec(), args.to_vec()));
         } else {
-            apply(bytes, args).map_err(|reason| self.damage(reason))?;
+            take(Part::Command(bytes, args)).map_err(|reason| self.damage(reason))?;
         }
         Ok(())
     }

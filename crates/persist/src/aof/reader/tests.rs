@@ -189,6 +189,49 @@ fn no_changed_bit_gives_a_wrong_value_or_costs_a_whole_batch() {
 }
 
 #[test]
+fn what_stands_between_commands_is_told_with_its_place() {
+    let bytes = batches([0; 3]);
+    let mut marks = Vec::new();
+    let mut take = |part: Part<'_>| {
+        marks.push(match part {
+            Part::Mark(Mark::Batch(batch)) => {
+                let line = &bytes[batch.offset as usize..];
+                assert!(line.starts_with(format!("#BATCH:{} {}", batch.number, batch.time.0).as_bytes()));
+                let end = (batch.offset + batch.length) as usize;
+                assert!(end == bytes.len() || bytes[end..].starts_with(b"#TS:"));
+                format!("batch {}", batch.number)
+            }
+            Part::Mark(Mark::Transaction(count)) => format!("transaction of {count}"),
+            Part::Mark(Mark::Annotation { offset, line }) => {
+                assert!(bytes[offset as usize..].starts_with(line));
+                line.trim_ascii_end().escape_ascii().to_string()
+            }
+            Part::Command(buffer, args) => String::from_utf8_lossy(&buffer[args[1].clone()]).into_owned(),
+            Part::Item(item) => panic!("{item:?}"),
+        });
+        Ok(())
+    };
+    assert_eq!(Reader::new(0).visit(&bytes, &mut take), Ok(bytes.len()));
+    let expected = "a, #TS:5, batch 7, b, #TS:5, batch 8, transaction of 2, c, d, #TS:5, batch 9, transaction of 2, e, f";
+    assert_eq!(marks.join(", "), expected);
+}
+
+#[test]
+fn a_mark_that_is_refused_leaves_what_stands_before_it() {
+    let bytes = batches([0; 3]);
+    for number in 7..=9 {
+        let mut reader = Reader::new(0);
+        let read = reader.visit(&bytes, &mut |part| match part {
+            Part::Mark(Mark::Batch(batch)) if batch.number == number => Err("not this one".to_owned()),
+            _ => Ok(()),
+        });
+        let damage = read.expect_err("it is refused");
+        assert_eq!((damage.batch, damage.offset), (Some(number), reader.applied()));
+        assert!(bytes[reader.applied() as usize..].starts_with(format!("#BATCH:{number} ").as_bytes()));
+    }
+}
+
+#[test]
 fn damage_is_told_with_its_batch() {
     let bytes = batches([0; 3]);
     let place =
