@@ -1,7 +1,7 @@
 //! AOF and RDB as formats: bytes out, bytes in.
 //!
-//! Nothing here touches a file: writers append to buffers, readers are shown bytes and say how many they are done
-//! with, and what belongs on disk in which order is told by the functions' texts and done by the server.
+//! Nothing here touches a file by itself: writers append to buffers, readers are shown bytes and say how many they are done with, and
+//! the steps in which the files of an append-only set change are made on a disk that is given ([`aof::Files`]).
 
 pub mod aof;
 pub mod dump;

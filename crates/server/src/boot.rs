@@ -12,6 +12,7 @@ use std::thread;
 
 use acl::Users;
 use config::{Config, Param};
+use disk::Disk;
 use engine::table::Names;
 use keyspace::Access;
 use mio::{Poll, Waker};
@@ -133,6 +134,7 @@ impl Server {
         let (to_reclaimer, dead) = mpsc::channel();
         let background = Background { jobs: to_saver, dead: to_reclaimer };
         let machine = Arc::new(ServerMachine::new(
+            Disk::native(),
             mailboxes.clone(),
             background,
             file.map(Path::to_owned),

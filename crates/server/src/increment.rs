@@ -1,16 +1,16 @@
 //! The increment of the append-only file that is being written.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+
+use disk::{Disk, DiskFile};
 
 use crate::storage::{at, cause};
 
 /// See the module's text.
 #[derive(Debug)]
 pub struct Increment {
-    file: Arc<File>,
+    file: DiskFile,
     /// Bytes that are known to be whole commands.
     length: u64,
     /// Whether half a command may follow them.
@@ -21,7 +21,7 @@ pub struct Increment {
 /// A file that can be synced while others append to it.
 #[derive(Debug, Clone)]
 pub struct SyncHandle {
-    file: Arc<File>,
+    file: DiskFile,
     /// Bytes that will be on disk.
     length: u64,
     path: PathBuf,
@@ -48,21 +48,21 @@ impl Fault {
 
 impl Increment {
     /// Opens the file, which is there, to append to it.
-    pub fn open(path: PathBuf) -> Result<Self, String> {
+    pub fn open(disk: &Disk, path: PathBuf) -> Result<Self, String> {
         let open = || {
-            let file = OpenOptions::new().append(true).open(&path)?;
-            let length = file.metadata()?.len();
+            let file = disk.open_to_append(&path)?;
+            let length = file.length()?;
             Ok((file, length))
         };
         let (file, length) = open().map_err(|error| at(&path, &error))?;
-        Ok(Self { file: Arc::new(file), length, is_torn: false, path })
+        Ok(Self { file, length, is_torn: false, path })
     }
 
     /// Appends whole commands: all of them, or none after an error.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let result = self.mend().and_then(|()| {
             self.is_torn = true;
-            (&*self.file).write_all(bytes)
+            self.file.append(bytes)
         });
         if let Err(error) = result {
             // If this fails too, it is tried again before anything is appended.
@@ -78,7 +78,7 @@ impl Increment {
     /// Cuts off half a command, which must not stay: the next append would follow it.
     fn mend(&mut self) -> io::Result<()> {
         if self.is_torn {
-            self.file.set_len(self.length)?;
+            self.file.truncate(self.length)?;
             self.is_torn = false;
         }
         Ok(())
@@ -91,7 +91,7 @@ impl Increment {
 
     /// For syncing without holding what owns this.
     pub fn sync_handle(&self) -> SyncHandle {
-        SyncHandle { file: Arc::clone(&self.file), length: self.length, path: self.path.clone() }
+        SyncHandle { file: self.file.clone(), length: self.length, path: self.path.clone() }
     }
 }
 
@@ -104,7 +104,7 @@ impl SyncHandle {
     /// Waits until everything appended is on disk.
     pub fn sync(&self) -> Result<(), Fault> {
         let deed = || format!("syncing {} up to byte {}", self.path.display(), self.length);
-        self.file.sync_data().map_err(|error| Fault::new(&deed(), &error))
+        self.file.sync().map_err(|error| Fault::new(&deed(), &error))
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("increment");
         std::fs::write(&path, "whole half").expect("the folder can be written");
-        let mut increment = Increment::open(path.clone()).expect("the file is there");
+        let mut increment = Increment::open(&Disk::native(), path.clone()).expect("the file is there");
         // As after an append that failed and could not be undone.
         increment.length = 6;
         increment.is_torn = true;
@@ -128,7 +128,8 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn what_fails_is_told_with_its_place_and_leaves_the_length() {
-        let mut increment = Increment::open("/dev/full".into()).expect("the device is there");
+        let mut increment =
+            Increment::open(&Disk::native(), "/dev/full".into()).expect("the device is there");
         let fault = increment.append(b"bytes").expect_err("the device is full");
         assert_eq!(
             fault.text,

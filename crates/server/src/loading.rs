@@ -4,23 +4,21 @@
 //! Only the end of the last file of an append-only set may be cut off, if `aof-load-truncated` allows it, and then the
 //! bytes that are cut are kept beside it.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat};
+use disk::{Disk, around};
 use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
-use persist::aof::{
-    Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Storage, Tail,
-};
+use persist::aof::{Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail};
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
 use persist::{Loaded, Placement};
 use stdx::time::UnixMs;
 use tracing::{info, warn};
 
-use crate::storage::{Folder, at, open_data};
+use crate::storage::at;
 
 /// Bytes read at once.
 const READ_STEP: usize = 1 << 20;
@@ -51,7 +49,7 @@ pub struct Recovered {
 
 /// Loads all files of an append-only set.
 pub fn append_only(
-    folder: &mut Folder,
+    disk: &Disk,
     files: &Files,
     node: &Node,
     loader: &mut Loader<'_>,
@@ -60,14 +58,14 @@ pub fn append_only(
     let entries: Vec<ManifestEntry> = files.data().cloned().collect();
     let mut recovered = Recovered::default();
     for ManifestEntry { name, kind, .. } in entries {
-        let path = folder.file(&name);
+        let path = files.path(&name);
         loader.begin_file();
         // Keys that are due count: later commands were recorded when they were not.
         let mut compiler = LibraryCompiler::default();
         let mut compile = |text: &[u8]| compiler.compile(text);
         let mut placement = Placement::new(None, &mut compile);
         let reader = FileReader::new(options).following(recovered.chain);
-        let end = read(&path, reader, &mut |part| match part {
+        let end = read(disk, &path, reader, &mut |part| match part {
             Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
             Part::Command(buffer, args) => {
                 recovered.commands += 1;
@@ -78,9 +76,10 @@ pub fn append_only(
         // The batches of a base are counted on their own.
         recovered.chain = end.chain.filter(|_| kind == FileKind::Increment);
         if let Tail::Torn(whole) = end.tail {
-            let is_last = files.may_be_torn(folder, &name).map_err(|error| at(folder.path(), &error))?;
+            let is_last =
+                files.may_be_torn(&name).map_err(|error| format!("{}/{error}", files.folder().display()))?;
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
-            cut(folder, &name, whole, &end, is_last, allowed)?;
+            cut(disk, &path, whole, &end, is_last, allowed)?;
         }
         tell_more(&path, &placement.loaded);
         recovered.loaded.keys += placement.loaded.keys;
@@ -91,19 +90,20 @@ pub fn append_only(
 
 /// Loads an RDB file, if it is there. Keys that are due are left out. See [`Placement::merges`].
 pub fn rdb(
+    disk: &Disk,
     path: &Path,
     options: ReadOptions,
     now: UnixMs,
     access: &mut Access<'_>,
     merges: bool,
 ) -> Result<Option<Loaded>, String> {
-    if !path.exists() {
+    if disk.length(path).map_err(|error| unreadable(path, 0, &error))?.is_none() {
         return Ok(None);
     }
     let mut compiler = LibraryCompiler::default();
     let mut compile = |text: &[u8]| compiler.compile(text);
     let mut placement = Placement::new(Some(now), &mut compile).merges(merges);
-    read(path, FileReader::new(options), &mut |part| match part {
+    read(disk, path, FileReader::new(options), &mut |part| match part {
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
         Part::Command(..) | Part::Mark(_) => {
             Err("commands follow the data, as in an append-only file".to_owned())
@@ -133,20 +133,21 @@ struct End {
 
 /// Reads a file and hands its parts over.
 fn read(
+    disk: &Disk,
     path: &Path,
     mut reader: FileReader,
     take: &mut dyn FnMut(Part<'_>) -> Result<(), String>,
 ) -> Result<End, String> {
     let open = || {
-        let file = open_data(path)?;
-        let length = file.metadata()?.len();
+        let file = disk.open(path)?;
+        let length = file.length()?;
         Ok((file, length))
     };
-    let (mut file, length) = open().map_err(|error| unreadable(path, 0, &error))?;
+    let (file, length) = open().map_err(|error| unreadable(path, 0, &error))?;
     let mut buffer = vec![0; READ_STEP];
     let (mut seen, mut told) = (0, 0);
     loop {
-        let count = file.read(&mut buffer).map_err(|error| unreadable(path, seen, &error))?;
+        let count = file.read_at(seen, &mut buffer).map_err(|error| unreadable(path, seen, &error))?;
         let result = if count == 0 {
             reader.end(take)
         } else {
@@ -188,15 +189,7 @@ fn complain(path: &Path, damage: &Damage, applied: Option<u64>) -> String {
 
 /// The file ends inside a command or a transaction, as a crash leaves it: what lies behind the last whole one is kept in
 /// a file of its own and cut off.
-fn cut(
-    folder: &mut Folder,
-    name: &str,
-    whole: u64,
-    end: &End,
-    is_last: bool,
-    allowed: bool,
-) -> Result<(), String> {
-    let path = folder.file(name);
+fn cut(disk: &Disk, path: &Path, whole: u64, end: &End, is_last: bool, allowed: bool) -> Result<(), String> {
     if !is_last || !allowed {
         let remedy = if is_last {
             "Set aof-load-truncated yes to cut it there"
@@ -208,13 +201,13 @@ fn cut(
             path.display()
         ));
     }
-    let cut = |folder: &mut Folder| {
-        let kept = keep_tail(folder, name, whole)?;
-        folder.truncate(name, whole)?;
-        folder.sync(name)?;
+    let cut = || {
+        let kept = keep_tail(disk, path, whole)?;
+        disk.truncate(path, whole)?;
+        disk.sync(path)?;
         Ok(kept)
     };
-    let kept = cut(folder).map_err(|error| at(&path, &error))?;
+    let kept = cut().map_err(|error| at(path, &error))?;
     warn!(
         "{}: cut from {} to {whole} bytes, behind the last whole command; {}; what was cut is in {kept}",
         path.display(),
@@ -224,25 +217,46 @@ fn cut(
     Ok(())
 }
 
-/// Copies the end of a file, from some place on, to a file of its own, and gives its name. Nothing is written over: ends that were
-/// cut at the same place before are kept, too.
-fn keep_tail(folder: &mut Folder, name: &str, from: u64) -> io::Result<String> {
-    let first = format!("{name}.torn-{from}");
-    let others = (2..=MAX_TAILS).map(|number| format!("{first}-{number}"));
-    let kept = std::iter::once(first.clone()).chain(others).find(|name| !folder.file(name).exists());
-    let kept =
-        kept.ok_or_else(|| io::Error::other(format!("there are too many files {first}-*; move them away")))?;
-    let mut source = File::open(folder.file(name))?;
-    source.seek(SeekFrom::Start(from))?;
-    let mut target = File::create_new(folder.file(&kept))?;
-    let copied = io::copy(&mut source, &mut target).and_then(|_| target.sync_all());
-    if let Err(error) = copied {
+/// Copies the end of a file, from some place on, to a file of its own beside it, and gives its name. Nothing is written over: ends
+/// that were cut at the same place before are kept, too.
+fn keep_tail(disk: &Disk, path: &Path, from: u64) -> io::Result<String> {
+    let first = format!("{}.torn-{from}", path.file_name().unwrap_or_default().display());
+    let kept = free_name(disk, path, &first)?;
+    let target = path.with_file_name(&kept);
+    let copied = copy(disk, path, from, &target);
+    if copied.is_err() {
         // Half of it is of no use, and would be in the way of room for the next try.
-        let _ = folder.remove(&kept);
-        return Err(error);
+        let _ = disk.remove(&target);
     }
-    folder.sync_folder()?;
+    copied?;
+    disk.sync_folder(around(path))?;
     Ok(kept)
+}
+
+/// A name that no file beside another has: this one, or with a number behind it.
+fn free_name(disk: &Disk, path: &Path, first: &str) -> io::Result<String> {
+    let others = (2..=MAX_TAILS).map(|number| format!("{first}-{number}"));
+    for name in std::iter::once(first.to_owned()).chain(others) {
+        if disk.length(&path.with_file_name(&name))?.is_none() {
+            return Ok(name);
+        }
+    }
+    Err(io::Error::other(format!("there are too many files {first}-*; move them away")))
+}
+
+/// Copies a file from some place on, durably.
+fn copy(disk: &Disk, path: &Path, from: u64, target: &Path) -> io::Result<()> {
+    let (source, target) = (disk.open(path)?, disk.create(target)?);
+    let mut buffer = vec![0; READ_STEP];
+    let mut at = from;
+    loop {
+        let count = source.read_at(at, &mut buffer)?;
+        if count == 0 {
+            return target.sync();
+        }
+        target.append(&buffer[..count])?;
+        at += count as u64;
+    }
 }
 
 /// What is cut off, as far as it is known.

@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use std::thread::Thread;
 
 use config::{Appended, Config, Param};
+use disk::Disk;
 use engine::Shared as EngineShared;
 use engine::migration::{Arrival, Migration};
 use engine::shared::WriteBlock;
@@ -17,6 +18,7 @@ use node::{
     Refusal, Side,
 };
 use parking_lot::Mutex;
+use persist::aof::Files;
 use tracing::{debug, error, info, warn};
 
 use crate::boot::WORKER_NAME;
@@ -26,7 +28,7 @@ use crate::journal::Journal;
 use crate::listening::Listening;
 use crate::loading;
 use crate::oom_score::OomScore;
-use crate::persistence::{AppendOnly, NO_ROOM, Task};
+use crate::persistence::{NO_ROOM, Task};
 use crate::progress::{Progress, SaveEnd};
 use crate::saver::{self, Job};
 use crate::shared::Letter;
@@ -41,10 +43,12 @@ RDB error.";
 /// See the module's text.
 pub struct ServerMachine {
     mailboxes: Vec<Arc<Mailbox<Letter>>>,
+    /// Where all data files are.
+    pub disk: Disk,
     /// The append-only file as the workers see it.
     pub journal: Journal,
     /// The files of the append-only set, once it has been on.
-    pub append_only: Mutex<Option<AppendOnly>>,
+    pub append_only: Mutex<Option<Files>>,
     /// Saving and rewriting.
     pub progress: Progress,
     tasks: Mailbox<Task>,
@@ -77,6 +81,7 @@ pub struct Background {
 impl ServerMachine {
     /// A machine for workers with these mailboxes.
     pub fn new(
+        disk: Disk,
         mailboxes: Vec<Arc<Mailbox<Letter>>>,
         background: Background,
         config_file: Option<PathBuf>,
@@ -86,6 +91,7 @@ impl ServerMachine {
         let persistence = PersistenceThread::default();
         let thread = Arc::clone(&persistence);
         Self {
+            disk,
             journal: Journal::new(mailboxes.clone()),
             mailboxes,
             append_only: Mutex::new(None),
@@ -267,7 +273,7 @@ impl Machine for ServerMachine {
             (Form::dump(&config), dump_path(&config))
         };
         let never = AtomicBool::new(false);
-        let result = saver::write_dump(&self.progress, image, form, &path, "save", &never);
+        let result = saver::write_dump(self, image, form, &path, "save", &never);
         match &result {
             Ok(()) => note_saved(shared, SaveEnd::Saved),
             // Whoever asked for it learns it. Writes go on, since the next save in the background may succeed.
@@ -291,7 +297,14 @@ impl Machine for ServerMachine {
 
     fn load_rdb(&self, shared: &EngineShared, access: &mut Access<'_>, merges: bool) -> Result<(), String> {
         let path = dump_path(&shared.config.read());
-        match loading::rdb(&path, loading::read_options(shared), clock::now().unix, access, merges) {
+        match loading::rdb(
+            &self.disk,
+            &path,
+            loading::read_options(shared),
+            clock::now().unix,
+            access,
+            merges,
+        ) {
             Ok(Some(loaded)) => {
                 self.progress.set_loaded(&loaded);
                 Ok(())
@@ -309,9 +322,9 @@ impl Machine for ServerMachine {
         let mut guard = self.append_only.lock();
         // Under the lock, so that no rewrite is between two increments.
         self.journal.advance(&node.shared);
-        let Some(AppendOnly { folder, files }) = guard.as_mut() else { return Ok(()) };
+        let Some(files) = guard.as_mut() else { return Ok(()) };
         let mut loader = Loader::new(node, Side::Reload, clock::now());
-        match loading::append_only(folder, files, node, &mut loader) {
+        match loading::append_only(&self.disk, files, node, &mut loader) {
             Ok(recovered) => {
                 self.progress.set_loaded(&recovered.loaded);
                 Ok(())

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use config::{Config, Param};
+use disk::Disk;
 use engine::Host;
 use keyspace::Access;
 use node::{Image, Node, PersistenceFigures, Side};
@@ -21,7 +22,6 @@ use crate::machine::{ServerMachine, note_saved};
 use crate::progress::SaveEnd;
 use crate::saver::Job;
 use crate::snapshot_file::Form;
-use crate::storage::Folder;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// How long a save that failed is not tried again by itself.
@@ -49,13 +49,16 @@ pub enum Task {
     Finish,
 }
 
-/// The files of the append-only set.
-#[derive(Debug)]
-pub struct AppendOnly {
-    /// The folder.
-    pub folder: Folder,
-    /// Which of its files count.
-    pub files: Files,
+/// The files of the append-only set: its folder, which is made if need be, and what the manifest in it says.
+pub fn open_files(disk: &Disk, config: &Config) -> Result<Files, String> {
+    let name = config.text_lossy(Param::Appenddirname).into_owned();
+    let path = std::env::current_dir().unwrap_or_default().join(name);
+    disk.make_folder(&path).map_err(|error| {
+        let remedy = "The append-only file needs a folder of this name that the server may write";
+        format!("{}: {error}. {remedy}", path.display())
+    })?;
+    let prefix = config.text_lossy(Param::Appendfilename);
+    Files::open(disk.clone(), path.clone(), &prefix).map_err(|error| format!("{}/{error}", path.display()))
 }
 
 /// See the module's text.
@@ -73,27 +76,6 @@ pub struct Persistence<'n> {
     next_save_ns: u64,
     next_look_ns: u64,
     finishing: bool,
-}
-
-impl AppendOnly {
-    /// Opens the folder and reads the manifest.
-    pub fn open(config: &Config) -> Result<Self, String> {
-        let name = config.text_lossy(Param::Appenddirname).into_owned();
-        let path = std::env::current_dir().unwrap_or_default().join(name);
-        let mut folder = Folder::open(path.clone()).map_err(|error| {
-            let remedy = "The append-only file needs a folder of this name that the server may write";
-            format!("{}: {error}. {remedy}", path.display())
-        })?;
-        let prefix = config.text_lossy(Param::Appendfilename);
-        let files =
-            Files::open(&mut folder, &prefix).map_err(|error| format!("{}/{error}", path.display()))?;
-        Ok(Self { folder, files })
-    }
-
-    /// Bytes of all files.
-    pub fn size(&mut self) -> u64 {
-        self.files.data_bytes(&mut self.folder).unwrap_or(0)
-    }
 }
 
 impl<'n> Persistence<'n> {
@@ -273,13 +255,13 @@ impl<'n> Persistence<'n> {
         let machine = Arc::clone(&self.machine);
         let mut guard = machine.append_only.lock();
         if guard.is_none() {
-            *guard = Some(AppendOnly::open(&shared.config.read())?);
+            *guard = Some(open_files(&machine.disk, &shared.config.read())?);
         }
-        let AppendOnly { folder, files } = guard.as_mut().expect("just opened");
+        let files = guard.as_mut().expect("just opened");
         let begin = if self.is_whole { Files::begin_rewrite } else { Files::begin_anew };
-        let name = begin(files, folder).map_err(|error| format!("{}/{error}", folder.path().display()))?;
-        let increment = Increment::open(folder.file(&name))?;
-        let path = folder.file(&files.temporary_base());
+        let name = begin(files).map_err(|error| format!("{}/{error}", files.folder().display()))?;
+        let increment = Increment::open(&machine.disk, files.path(&name))?;
+        let path = files.path(&files.temporary_base());
         let image = self.image(is_wanted);
         if is_wanted {
             machine.journal.switch(shared, increment);
@@ -306,16 +288,16 @@ impl<'n> Persistence<'n> {
     fn finish_rewrite(&mut self, written: Result<(), String>) {
         let installed = {
             let mut guard = self.machine.append_only.lock();
-            let AppendOnly { folder, files } = guard.as_mut().expect("a rewrite has opened it");
+            let files = guard.as_mut().expect("a rewrite has opened them");
             let temporary = files.temporary_base();
             let installed = written.and_then(|()| {
                 files
-                    .finish_rewrite(folder, &temporary, self.form.is_rdb)
-                    .map_err(|error| format!("{}/{error}", folder.path().display()))
+                    .finish_rewrite(&temporary, self.form.is_rdb)
+                    .map_err(|error| format!("{}/{error}", files.folder().display()))
             });
             match installed {
                 Err(reason) if files.is_rewriting() => {
-                    files.abandon_rewrite(folder, &temporary);
+                    files.abandon_rewrite(&temporary);
                     Err(reason)
                 }
                 // The new base is in force, but what it replaces could not be removed.
@@ -335,7 +317,8 @@ impl<'n> Persistence<'n> {
 
     fn end_rewrite(&mut self, end: SaveEnd) {
         let now_ns = clock::monotonic_ns();
-        let size = self.machine.append_only.lock().as_mut().map_or(0, AppendOnly::size);
+        let size =
+            self.machine.append_only.lock().as_ref().map_or(0, |files| files.data_bytes().unwrap_or(0));
         self.machine.progress.end_rewrite(&end, size, now_ns);
         match end {
             SaveEnd::Saved => {

@@ -5,14 +5,14 @@
 
 use config::Param;
 use node::{Loader, Node, Side};
-use persist::aof::Chain;
+use persist::aof::{Chain, Files};
 use tracing::info;
 
 use crate::clock;
 use crate::increment::Increment;
 use crate::loading::{self, Recovered};
 use crate::machine::{ServerMachine, dump_path};
-use crate::persistence::AppendOnly;
+use crate::persistence::open_files;
 use crate::snapshot_file::{self, Form};
 
 /// Loads what is there, and opens the append-only file if it is on.
@@ -24,15 +24,15 @@ pub fn run(node: &Node, machine: &ServerMachine) -> Result<(), String> {
     };
     let mut loader = Loader::new(node, Side::Main, clock::now());
     if is_on {
-        let mut append_only = AppendOnly::open(&node.shared.config.read())?;
+        let mut files = open_files(&machine.disk, &node.shared.config.read())?;
         let mut chain = None;
-        if append_only.files.is_empty() {
+        if files.is_empty() {
             load_dump(node, machine, &mut loader)?;
         } else {
-            chain = load_append_only(node, machine, &mut loader, &mut append_only)?;
+            chain = load_append_only(node, machine, &mut loader, &files)?;
         }
-        open_journal(node, machine, &mut loader, &mut append_only, chain.unwrap_or_default())?;
-        *machine.append_only.lock() = Some(append_only);
+        open_journal(node, machine, &mut loader, &mut files, chain.unwrap_or_default())?;
+        *machine.append_only.lock() = Some(files);
     } else {
         load_dump(node, machine, &mut loader)?;
     }
@@ -45,7 +45,7 @@ fn load_dump(node: &Node, machine: &ServerMachine, loader: &mut Loader<'_>) -> R
     let started = clock::now();
     let path = dump_path(&node.shared.config.read());
     let options = loading::read_options(&node.shared);
-    if let Some(loaded) = loading::rdb(&path, options, started.unix, loader.access(), false)? {
+    if let Some(loaded) = loading::rdb(&machine.disk, &path, options, started.unix, loader.access(), false)? {
         info!("loaded {} keys of {} in {:.3} seconds", loaded.keys, path.display(), seconds_since(started));
         machine.progress.set_loaded(&loaded);
     }
@@ -57,11 +57,10 @@ fn load_append_only(
     node: &Node,
     machine: &ServerMachine,
     loader: &mut Loader<'_>,
-    append_only: &mut AppendOnly,
+    files: &Files,
 ) -> Result<Option<Chain>, String> {
     let started = clock::now();
-    let AppendOnly { folder, files } = append_only;
-    let Recovered { commands, loaded, chain } = loading::append_only(folder, files, node, loader)?;
+    let Recovered { commands, loaded, chain } = loading::append_only(&machine.disk, files, node, loader)?;
     let (keys, seconds) = (loaded.keys, seconds_since(started));
     machine.progress.set_loaded(&loaded);
     info!(
@@ -75,26 +74,32 @@ fn open_journal(
     node: &Node,
     machine: &ServerMachine,
     loader: &mut Loader<'_>,
-    append_only: &mut AppendOnly,
+    files: &mut Files,
     chain: Chain,
 ) -> Result<(), String> {
     let form = Form::base(&node.shared.config.read());
-    let AppendOnly { folder, files } = &mut *append_only;
     let temporary = files.temporary_base();
     if files.is_empty() {
         let image = node.image(loader.access(), || ());
         let progress = &machine.progress;
         let given_up = &progress.rewrite_given_up;
-        snapshot_file::write(&folder.file(&temporary), image, form, given_up, &progress.written)?;
+        snapshot_file::write(
+            &machine.disk,
+            &files.path(&temporary),
+            image,
+            form,
+            given_up,
+            &progress.written,
+        )?;
     }
     let name = files
-        .start(folder, &temporary, form.is_rdb)
-        .map_err(|error| format!("{}/{error}", folder.path().display()))?;
-    let increment = Increment::open(folder.file(&name))?;
-    let size = append_only.size();
+        .start(&temporary, form.is_rdb)
+        .map_err(|error| format!("{}/{error}", files.folder().display()))?;
+    let increment = Increment::open(&machine.disk, files.path(&name))?;
+    let size = files.data_bytes().unwrap_or(0);
     machine.progress.set_base_size(size);
     machine.journal.open(increment, chain, size);
-    if append_only.files.is_unfinished() {
+    if files.is_unfinished() {
         info!("the last rewrite of the append-only file was interrupted; it begins again");
         machine.progress.schedule_rewrite();
     }

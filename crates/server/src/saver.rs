@@ -9,7 +9,7 @@ use node::Image;
 use crate::clock;
 use crate::machine::ServerMachine;
 use crate::persistence::Task;
-use crate::progress::{Progress, SaveEnd};
+use crate::progress::SaveEnd;
 use crate::snapshot_file::{self, Form};
 
 /// What it is given to do.
@@ -48,6 +48,7 @@ pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
     for job in jobs {
         let task = match job {
             Job::Base { image, form, path } => Task::BaseWritten(snapshot_file::write(
+                &machine.disk,
                 &path,
                 image,
                 form,
@@ -63,7 +64,7 @@ pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
 /// Writes an image into the RDB file: under a temporary name first, which becomes the final one unless the work is given
 /// up or a newer image has that name.
 pub fn write_dump(
-    progress: &Progress,
+    machine: &ServerMachine,
     image: Image,
     form: Form,
     path: &Path,
@@ -72,18 +73,19 @@ pub fn write_dump(
 ) -> Result<(), String> {
     let temporary = snapshot_file::temporary(path, purpose, image.number);
     let identity = (image.number, image.changes);
+    let ServerMachine { disk, progress, .. } = machine;
     let written = &progress.written;
-    let result = snapshot_file::write(&temporary, image, form, given_up, written).and_then(|()| {
+    let result = snapshot_file::write(disk, &temporary, image, form, given_up, written).and_then(|()| {
         progress.install(identity, clock::now().unix, || {
             if given_up.load(Ordering::Acquire) {
                 return Err("newer data has been saved".to_owned());
             }
-            snapshot_file::install(&temporary, path)
+            snapshot_file::install(disk, &temporary, path)
         })
     });
     if result != Ok(true) {
         // What stays is in nobody's way.
-        let _ = std::fs::remove_file(&temporary);
+        let _ = disk.remove(&temporary);
     }
     result.map(drop)
 }
@@ -91,7 +93,7 @@ pub fn write_dump(
 fn dump(machine: &ServerMachine, image: Image, form: Form, path: &Path) -> SaveEnd {
     let progress = &machine.progress;
     let given_up = &progress.save_given_up;
-    let end = match write_dump(progress, image, form, path, "bgsave", given_up) {
+    let end = match write_dump(machine, image, form, path, "bgsave", given_up) {
         Ok(()) => SaveEnd::Saved,
         Err(_) if given_up.load(Ordering::Acquire) => SaveEnd::GivenUp,
         Err(reason) => SaveEnd::Failed(reason),

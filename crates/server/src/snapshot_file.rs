@@ -1,13 +1,13 @@
 //! A snapshot becomes a file: written under a temporary name, synced, renamed, the folder synced. At any moment the
 //! file of the final name is the old one or the new one, whole.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use config::{Config, Param};
+use disk::{Disk, around};
 use keyspace::Snapshot;
 use node::Image;
 use persist::SnapshotWriter;
@@ -15,7 +15,7 @@ use persist::rdb::Notes;
 
 use crate::clock;
 use crate::progress::KeyProgress;
-use crate::storage::{around, at, sync_folder};
+use crate::storage::at;
 
 /// Bytes that are written at once.
 const WRITE_STEP: usize = 1 << 20;
@@ -63,6 +63,7 @@ impl Form {
 /// Writes all data into a file of this path, which is durable then; its name is not yet. Stops early when `given_up`
 /// says so, and tells `progress` how far it is. After an error there is no file.
 pub fn write(
+    disk: &Disk,
     path: &Path,
     image: Image,
     form: Form,
@@ -70,18 +71,20 @@ pub fn write(
     progress: &KeyProgress,
 ) -> Result<(), String> {
     let mut written = 0;
-    let result = write_pieces(path, image, form, given_up, (&mut written, progress));
+    let result = write_pieces(disk, path, image, form, given_up, (&mut written, progress));
     progress.set(0, 0);
     if result.is_err() {
         // It was to be incomplete anyway; if it cannot be removed, the error that is told says why.
-        let _ = fs::remove_file(path);
+        let _ = disk.remove(path);
     }
     result.map_err(|error| format!("{}: at byte {written}: {error}", path.display()))
 }
 
 /// Gives a written file its final name.
-pub fn install(temporary: &Path, path: &Path) -> Result<(), String> {
-    fs::rename(temporary, path).and_then(|()| sync_folder(around(path))).map_err(|error| at(path, &error))
+pub fn install(disk: &Disk, temporary: &Path, path: &Path) -> Result<(), String> {
+    disk.rename(temporary, path)
+        .and_then(|()| disk.sync_folder(around(path)))
+        .map_err(|error| at(path, &error))
 }
 
 /// The name under which an image is written before its file gets its own.
@@ -90,13 +93,14 @@ pub fn temporary(path: &Path, purpose: &str, image: u64) -> PathBuf {
 }
 
 fn write_pieces(
+    disk: &Disk,
     path: &Path,
     image: Image,
     form: Form,
     given_up: &AtomicBool,
     (written, progress): (&mut u64, &KeyProgress),
 ) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let file = disk.create(path)?;
     let mut bytes = Vec::new();
     let Image { mut snapshot, used_memory, .. } = image;
     let mut writer = begin(&snapshot, used_memory, form, &mut bytes);
@@ -106,12 +110,12 @@ fn write_pieces(
         progress.set(total - left, total);
         let has_more = writer.write_next(&mut snapshot, &mut bytes);
         if !has_more || bytes.len() >= WRITE_STEP {
-            file.write_all(&bytes)?;
+            file.append(&bytes)?;
             *written += bytes.len() as u64;
             bytes.clear();
         }
         if !has_more {
-            return file.sync_all();
+            return file.sync();
         }
         let before = std::mem::replace(&mut left, keys(&snapshot));
         wait(form.key_delay * (before - left) as u32, given_up);

@@ -1,14 +1,14 @@
 //! Users at the start: `requirepass`, the `user` lines of the configuration, the ACL file.
 
-use std::io::Read;
 use std::path::Path;
 
 use acl::Users;
 use config::{Config, Param, Place};
+use disk::Disk;
 use engine::accounts::setting;
 use tracing::warn;
 
-use crate::storage::{cause, open_data};
+use crate::storage::cause;
 
 /// A `user` line of the configuration, without its first word, and where it stands.
 pub type UserLine = (Vec<Vec<u8>>, Place);
@@ -51,9 +51,7 @@ pub fn load(config: &Config, lines: &[UserLine]) -> Result<Users, String> {
 
 /// The content of the ACL file.
 pub fn read_file(path: &str) -> Result<Vec<u8>, String> {
-    let mut content = Vec::new();
-    open_data(Path::new(path))
-        .and_then(|mut file| file.read_to_end(&mut content))
-        .map_err(|error| format!("Error loading ACLs, opening file '{path}': {}", cause(&error)))?;
-    Ok(content)
+    Disk::native()
+        .read(Path::new(path))
+        .map_err(|error| format!("Error loading ACLs, opening file '{path}': {}", cause(&error)))
 }

@@ -12,9 +12,12 @@
 
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 
+use disk::Disk;
+
+use super::folder::Folder;
 use super::manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
-use super::storage::Storage;
 
 /// A base that is not larger than this has no key: head and notes only.
 const EMPTY_BASE_MAX_BYTES: u64 = 512;
@@ -37,6 +40,7 @@ pub enum FilesError {
 /// See the module's text.
 #[derive(Debug)]
 pub struct Files {
+    folder: Folder,
     prefix: String,
     manifest: Manifest,
     /// The largest numbers that were given to a base and to an increment.
@@ -83,17 +87,12 @@ impl fmt::Display for FilesError {
 
 impl std::error::Error for FilesError {}
 
-/// An error of the file system about a file.
-fn about(name: &str) -> impl FnOnce(io::Error) -> FilesError {
-    let name = name.to_owned();
-    move |error| FilesError::Io(name, error)
-}
-
 impl Files {
-    /// Reads the manifest, takes over the single file of Redis 6 if that is all there is, sees that all files are
+    /// Reads the manifest in a folder, takes over the single file of Redis 6 if that is all there is, sees that all files are
     /// there, and removes what an interrupted step has left.
-    pub fn open(storage: &mut dyn Storage, prefix: &str) -> Result<Self, FilesError> {
+    pub fn open(disk: Disk, folder: PathBuf, prefix: &str) -> Result<Self, FilesError> {
         let mut files = Self {
+            folder: Folder::new(disk, folder),
             prefix: prefix.to_owned(),
             manifest: Manifest::default(),
             last_base: 0,
@@ -101,24 +100,34 @@ impl Files {
             rewrite: None,
         };
         let name = files.manifest_name();
-        if storage.length(&name).map_err(about(&name))?.is_some() {
-            let bytes = storage.read(&name).map_err(about(&name))?;
+        if files.folder.length(&name)?.is_some() {
+            let bytes = files.folder.read(&name)?;
             let text = String::from_utf8_lossy(&bytes);
             files.manifest =
                 Manifest::parse(&text).map_err(|error| FilesError::Manifest(name.clone(), error))?;
         }
-        files.upgrade(storage)?;
+        files.upgrade()?;
         if files.manifest.entries.is_empty() {
-            files.refuse_orphans(storage)?;
+            files.refuse_orphans()?;
         }
         for entry in files.manifest.data() {
-            let length = storage.length(&entry.name).map_err(about(&entry.name))?;
+            let length = files.folder.length(&entry.name)?;
             length.ok_or_else(|| FilesError::Missing(entry.name.clone()))?;
         }
         files.last_base = files.manifest.last_sequence(FileKind::Base);
         files.last_increment = files.manifest.last_sequence(FileKind::Increment);
-        files.remove_leftovers(storage)?;
+        files.remove_leftovers()?;
         Ok(files)
+    }
+
+    /// Where the files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The path of a file.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.file(name)
     }
 
     /// The files to load, in order.
@@ -132,13 +141,13 @@ impl Files {
     }
 
     /// Bytes of all files that hold data.
-    pub fn data_bytes(&self, storage: &mut dyn Storage) -> io::Result<u64> {
-        self.manifest.data().map(|entry| Ok(storage.length(&entry.name)?.unwrap_or(0))).sum()
+    pub fn data_bytes(&self) -> Result<u64, FilesError> {
+        self.manifest.data().map(|entry| Ok(self.folder.length(&entry.name)?.unwrap_or(0))).sum()
     }
 
     /// Whether a file may end inside a command: only where nothing follows it.
-    pub fn may_be_torn(&self, storage: &mut dyn Storage, name: &str) -> io::Result<bool> {
-        self.manifest.may_be_torn(name, |name| Ok(storage.length(name)?.unwrap_or(0)))
+    pub fn may_be_torn(&self, name: &str) -> Result<bool, FilesError> {
+        self.manifest.may_be_torn(name, |name| Ok(self.folder.length(name)?.unwrap_or(0)))
     }
 
     /// Whether the last rewrite did not come to its end: what is to be one increment are several.
@@ -152,51 +161,46 @@ impl Files {
     /// All that was loaded is durable afterwards. It may have come from the cache of the system, where a server that was
     /// killed had left it; the increments before the last one will be synced by nobody else, and what is acknowledged from now
     /// on stands behind them.
-    pub fn start(
-        &mut self,
-        storage: &mut dyn Storage,
-        temporary: &str,
-        is_rdb: bool,
-    ) -> Result<String, FilesError> {
-        self.sync(storage)?;
+    pub fn start(&mut self, temporary: &str, is_rdb: bool) -> Result<String, FilesError> {
+        self.sync()?;
         let mut manifest = self.manifest.clone();
         if self.is_empty() {
-            manifest.entries.push(self.install_base(storage, temporary, is_rdb)?);
+            manifest.entries.push(self.install_base(temporary, is_rdb)?);
         }
         let last = manifest.increments().last().map(|entry| entry.name.clone());
         let name = if let Some(name) = last {
             name
         } else {
             let entry = self.new_increment();
-            create(storage, &entry.name, b"")?;
+            self.create(&entry.name)?;
             manifest.entries.push(entry.clone());
             entry.name
         };
         if manifest != self.manifest {
-            self.replace(storage, manifest)?;
+            self.replace(manifest)?;
         }
         Ok(name)
     }
 
     /// A snapshot is being taken: the name of the increment that begins behind it. What was appended before must be
     /// durable.
-    pub fn begin_rewrite(&mut self, storage: &mut dyn Storage) -> Result<String, FilesError> {
+    pub fn begin_rewrite(&mut self) -> Result<String, FilesError> {
         let entry = self.new_increment();
-        create(storage, &entry.name, b"")?;
+        self.create(&entry.name)?;
         let mut manifest = self.manifest.clone();
         manifest.entries.push(entry.clone());
-        self.replace(storage, manifest)?;
+        self.replace(manifest)?;
         self.rewrite = Some(Rewrite::Continued(entry.sequence));
         Ok(entry.name)
     }
 
     /// As [`Files::begin_rewrite`], when the append-only file was off until now: what the files hold is old, and the
     /// increment does not follow on it. Until the snapshot is there the manifest stays as it is.
-    pub fn begin_anew(&mut self, storage: &mut dyn Storage) -> Result<String, FilesError> {
+    pub fn begin_anew(&mut self) -> Result<String, FilesError> {
         let name = self.temporary_increment();
         // Somebody may still write to the one of a rewrite that failed.
-        storage.remove(&name).map_err(about(&name))?;
-        create(storage, &name, b"")?;
+        self.folder.remove(&name)?;
+        self.create(&name)?;
         self.rewrite = Some(Rewrite::Anew);
         Ok(name)
     }
@@ -218,14 +222,9 @@ impl Files {
 
     /// The snapshot stands in the file of the temporary name: it becomes the base, and what it holds is deleted. After an
     /// error everything is as it was, and this may be tried again.
-    pub fn finish_rewrite(
-        &mut self,
-        storage: &mut dyn Storage,
-        temporary: &str,
-        is_rdb: bool,
-    ) -> Result<(), FilesError> {
+    pub fn finish_rewrite(&mut self, temporary: &str, is_rdb: bool) -> Result<(), FilesError> {
         let rewrite = self.rewrite.expect("a rewrite has begun");
-        let base = self.install_base(storage, temporary, is_rdb)?;
+        let base = self.install_base(temporary, is_rdb)?;
         let mut manifest = Manifest { entries: vec![base] };
         for entry in &self.manifest.entries {
             let follows = |first| entry.kind == FileKind::Increment && entry.sequence >= first;
@@ -236,30 +235,36 @@ impl Files {
         if matches!(rewrite, Rewrite::Anew) {
             let entry = self.new_increment();
             let from = self.temporary_increment();
-            storage.rename(&from, &entry.name).map_err(about(&entry.name))?;
-            storage.sync_folder().map_err(about(""))?;
+            self.folder.rename(&from, &entry.name)?;
+            self.folder.sync_names()?;
             manifest.entries.push(entry);
         }
-        self.replace(storage, manifest)?;
+        self.replace(manifest)?;
         self.rewrite = None;
-        self.delete_history(storage)
+        self.delete_history()
     }
 
     /// The snapshot could not be written: the increments go on from the old base.
-    pub fn abandon_rewrite(&mut self, storage: &mut dyn Storage, temporary: &str) {
+    pub fn abandon_rewrite(&mut self, temporary: &str) {
         self.rewrite = None;
         // What stays is removed at the next start.
-        let _ = storage.remove(temporary);
+        let _ = self.folder.remove(temporary);
     }
 
     /// Makes durable what all files hold.
-    fn sync(&self, storage: &mut dyn Storage) -> Result<(), FilesError> {
+    fn sync(&self) -> Result<(), FilesError> {
         for entry in self.manifest.data() {
-            if storage.length(&entry.name).map_err(about(&entry.name))?.unwrap_or(0) > 0 {
-                storage.sync(&entry.name).map_err(about(&entry.name))?;
+            if self.folder.length(&entry.name)?.unwrap_or(0) > 0 {
+                self.folder.sync(&entry.name)?;
             }
         }
-        storage.sync_folder().map_err(about(""))
+        self.folder.sync_names()
+    }
+
+    /// Makes an empty file whose name is durable.
+    fn create(&self, name: &str) -> Result<(), FilesError> {
+        self.folder.write(name, b"")?;
+        self.folder.sync_names()
     }
 
     fn manifest_name(&self) -> String {
@@ -267,17 +272,12 @@ impl Files {
     }
 
     /// Gives a finished file the name of the next base, content and name durable.
-    fn install_base(
-        &mut self,
-        storage: &mut dyn Storage,
-        temporary: &str,
-        is_rdb: bool,
-    ) -> Result<ManifestEntry, FilesError> {
-        storage.sync(temporary).map_err(about(temporary))?;
+    fn install_base(&mut self, temporary: &str, is_rdb: bool) -> Result<ManifestEntry, FilesError> {
+        self.folder.sync(temporary)?;
         self.last_base += 1;
         let base = ManifestEntry::base(&self.prefix, self.last_base, is_rdb);
-        storage.rename(temporary, &base.name).map_err(about(&base.name))?;
-        storage.sync_folder().map_err(about(""))?;
+        self.folder.rename(temporary, &base.name)?;
+        self.folder.sync_names()?;
         Ok(base)
     }
 
@@ -287,68 +287,67 @@ impl Files {
     }
 
     /// Puts a manifest in the place of the one on disk.
-    fn replace(&mut self, storage: &mut dyn Storage, manifest: Manifest) -> Result<(), FilesError> {
+    fn replace(&mut self, manifest: Manifest) -> Result<(), FilesError> {
         let name = self.manifest_name();
         let temporary = format!("{TEMPORARY}{name}");
-        storage.write(&temporary, manifest.format().as_bytes()).map_err(about(&temporary))?;
-        storage.sync(&temporary).map_err(about(&temporary))?;
-        storage.rename(&temporary, &name).map_err(about(&name))?;
-        storage.sync_folder().map_err(about(""))?;
+        self.folder.write(&temporary, manifest.format().as_bytes())?;
+        self.folder.rename(&temporary, &name)?;
+        self.folder.sync_names()?;
         self.manifest = manifest;
         Ok(())
     }
 
     /// Deletes files that are history, then the lines that name them.
-    fn delete_history(&mut self, storage: &mut dyn Storage) -> Result<(), FilesError> {
+    fn delete_history(&mut self) -> Result<(), FilesError> {
         let mut manifest = self.manifest.clone();
         for entry in self.manifest.history() {
             // A line may name a file that holds data under another line, if somebody edited the manifest.
             if !self.manifest.data().any(|data| data.name == entry.name) {
-                storage.remove(&entry.name).map_err(about(&entry.name))?;
+                self.folder.remove(&entry.name)?;
             }
         }
         manifest.entries.retain(|entry| entry.kind != FileKind::History);
         if manifest != self.manifest {
-            self.replace(storage, manifest)?;
+            self.replace(manifest)?;
         }
         Ok(())
     }
 
-    fn remove_leftovers(&mut self, storage: &mut dyn Storage) -> Result<(), FilesError> {
-        for name in storage.list().map_err(about(""))? {
+    fn remove_leftovers(&mut self) -> Result<(), FilesError> {
+        for name in self.folder.list()? {
             let is_ours = name.starts_with(&format!("{TEMPORARY}rewriteaof-"))
                 || name == format!("{TEMPORARY}{}", self.manifest_name());
             if is_ours {
-                storage.remove(&name).map_err(about(&name))?;
+                self.folder.remove(&name)?;
             }
         }
-        self.delete_history(storage)
+        self.delete_history()
     }
 
     /// Redis 6 and older had one file beside the folder. It becomes the base: first the manifest names it, then it is
     /// moved; if that is interrupted, it is done again.
-    fn upgrade(&mut self, storage: &mut dyn Storage) -> Result<(), FilesError> {
+    fn upgrade(&mut self) -> Result<(), FilesError> {
         let name = self.prefix.clone();
-        if !storage.exists_outside(&name).map_err(about(&name))? {
+        if !self.folder.exists_outside(&name)? {
             return Ok(());
         }
         let was_interrupted = match self.manifest.entries.as_slice() {
             [only] => only.kind == FileKind::Base && only.name == name,
             _ => false,
         };
-        let is_inside = storage.length(&name).map_err(about(&name))?.is_some();
+        let is_inside = self.folder.length(&name)?.is_some();
         if self.manifest.entries.is_empty() {
             let base = ManifestEntry { name: name.clone(), sequence: 1, kind: FileKind::Base };
-            self.replace(storage, Manifest { entries: vec![base] })?;
+            self.replace(Manifest { entries: vec![base] })?;
         } else if !was_interrupted || is_inside {
             return Ok(());
         }
-        storage.move_inside(&name).map_err(about(&name))
+        self.folder.move_inside(&name)
     }
 
     /// Without a manifest a new base would be written over an old one, so there must be none that holds data.
-    fn refuse_orphans(&self, storage: &mut dyn Storage) -> Result<(), FilesError> {
-        for name in storage.list().map_err(about(""))? {
+    fn refuse_orphans(&self) -> Result<(), FilesError> {
+        for name in self.folder.list()? {
             let Some(rest) = name.strip_prefix(&self.prefix) else { continue };
             let limit = if rest.contains(".base.") {
                 EMPTY_BASE_MAX_BYTES
@@ -357,19 +356,12 @@ impl Files {
             } else {
                 continue;
             };
-            if storage.length(&name).map_err(about(&name))?.unwrap_or(0) > limit {
+            if self.folder.length(&name)?.unwrap_or(0) > limit {
                 return Err(FilesError::Orphan(name));
             }
         }
         Ok(())
     }
-}
-
-/// Makes a file whose name and content are durable.
-fn create(storage: &mut dyn Storage, name: &str, bytes: &[u8]) -> Result<(), FilesError> {
-    storage.write(name, bytes).map_err(about(name))?;
-    storage.sync(name).map_err(about(name))?;
-    storage.sync_folder().map_err(about(""))
 }
 
 #[cfg(test)]

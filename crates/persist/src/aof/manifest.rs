@@ -1,7 +1,6 @@
 //! The manifest: one line a file, `file <name> seq <number> type <b|h|i>`, read and written as Redis 7 does.
 
 use std::fmt::{self, Write};
-use std::io;
 
 /// The longest line, its end included.
 const MAX_LINE_BYTES: usize = 1024;
@@ -114,11 +113,11 @@ impl Manifest {
     }
 
     /// Whether a file may end inside a command: only where nothing follows it. `length` tells how long a file is.
-    pub fn may_be_torn(
+    pub fn may_be_torn<E>(
         &self,
         name: &str,
-        mut length: impl FnMut(&str) -> io::Result<u64>,
-    ) -> io::Result<bool> {
+        mut length: impl FnMut(&str) -> Result<u64, E>,
+    ) -> Result<bool, E> {
         for entry in self.data().skip_while(|entry| entry.name != name).skip(1) {
             if length(&entry.name)? > 0 {
                 return Ok(false);

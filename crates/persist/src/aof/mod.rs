@@ -11,16 +11,14 @@
 //! truth, and a crash at any step leaves a manifest whose files exist.
 
 mod batch;
-#[cfg(test)]
-mod double;
 mod doubt;
 mod file;
 mod files;
+mod folder;
 mod manifest;
 mod part;
 mod reader;
 mod search;
-mod storage;
 mod tail;
 mod writer;
 
@@ -31,5 +29,4 @@ pub use manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
 pub use part::{Batch, Mark, Part, Take};
 pub use reader::{Apply, Damage, LastBatch, Reader, Tail};
 pub use search::Search;
-pub use storage::Storage;
 pub use writer::Writer;

@@ -69,7 +69,7 @@ impl World {
 }
 
 fn open(path: &str) -> Increment {
-    Increment::open(path.into()).expect("the file is there")
+    Increment::open(&disk::Disk::native(), path.into()).expect("the file is there")
 }
 
 #[test]

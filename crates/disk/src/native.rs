@@ -1,0 +1,101 @@
+//! The file system of the machine.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::system::{System, SystemFile};
+
+/// See the module's text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Native;
+
+fn to_append(path: &Path) -> io::Result<Arc<dyn SystemFile>> {
+    Ok(Arc::new(OpenOptions::new().append(true).open(path)?))
+}
+
+impl System for Native {
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+        // A name that is no text is none of ours.
+        Ok(entries.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
+    fn length(&self, path: &Path) -> io::Result<Option<u64>> {
+        match fs::metadata(path) {
+            Ok(data) => Ok(Some(data.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_folder(&self, path: &Path) -> io::Result<bool> {
+        match fs::metadata(path) {
+            Ok(data) => Ok(data.is_dir()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn SystemFile>> {
+        let kind = fs::metadata(path)?.file_type();
+        if kind.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if kind.is_fifo() || kind.is_socket() {
+            return Err(io::Error::other("it is no file"));
+        }
+        Ok(Arc::new(File::open(path)?))
+    }
+
+    fn open_to_append(&self, path: &Path) -> io::Result<Arc<dyn SystemFile>> {
+        to_append(path)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn SystemFile>> {
+        // The standard library does not empty and append at a time.
+        drop(File::create(path)?);
+        to_append(path)
+    }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+}
+
+impl SystemFile for File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, into, offset)
+    }
+
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self).write(bytes)
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        // With everything that is needed to read the content again, its length above all.
+        self.sync_data()
+    }
+}

@@ -1,0 +1,103 @@
+//! The folder of an append-only set: the calls of its disk by the names of files, whose errors tell the name.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use disk::{Disk, around};
+
+use super::files::FilesError;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Folder {
+    disk: Disk,
+    path: PathBuf,
+}
+
+type Result<T> = std::result::Result<T, FilesError>;
+
+/// An error of the file system about a file.
+fn about(name: &str) -> impl FnOnce(io::Error) -> FilesError {
+    let name = name.to_owned();
+    move |error| FilesError::Io(name, error)
+}
+
+impl Folder {
+    pub(super) fn new(disk: Disk, path: PathBuf) -> Self {
+        Self { disk, path }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The names of all files.
+    pub(super) fn list(&self) -> Result<Vec<String>> {
+        self.disk.list(&self.path).map_err(about(""))
+    }
+
+    /// A file's length in bytes; none if there is no such file.
+    pub(super) fn length(&self, name: &str) -> Result<Option<u64>> {
+        self.disk.length(&self.file(name)).map_err(about(name))
+    }
+
+    /// A file that is small.
+    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
+        self.disk.read(&self.file(name)).map_err(about(name))
+    }
+
+    /// Gives a file this content, durably; its name is not durable yet.
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let write = || {
+            let file = self.disk.create(&self.file(name))?;
+            file.append(bytes)?;
+            file.sync()
+        };
+        write().map_err(about(name))
+    }
+
+    /// Makes the content of a file durable.
+    pub(super) fn sync(&self, name: &str) -> Result<()> {
+        self.disk.sync(&self.file(name)).map_err(about(name))
+    }
+
+    /// Gives a file another name, over whatever had that name.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.disk.rename(&self.file(from), &self.file(to)).map_err(about(to))
+    }
+
+    /// Removes a file; it is no error if there is none.
+    pub(super) fn remove(&self, name: &str) -> Result<()> {
+        self.disk.remove(&self.file(name)).map_err(about(name))
+    }
+
+    /// Makes names durable.
+    pub(super) fn sync_names(&self) -> Result<()> {
+        self.disk.sync_folder(&self.path).map_err(about(""))
+    }
+
+    /// Whether there is a file of this name in the folder around this one, where Redis 6 kept it.
+    pub(super) fn exists_outside(&self, name: &str) -> Result<bool> {
+        let path = self.outside(name);
+        let look = || Ok(self.disk.length(&path)?.is_some() && !self.disk.is_folder(&path)?);
+        look().map_err(about(name))
+    }
+
+    /// Moves that file into the folder; both folders' names are durable afterwards.
+    pub(super) fn move_inside(&self, name: &str) -> Result<()> {
+        let go = || {
+            self.disk.rename(&self.outside(name), &self.file(name))?;
+            self.disk.sync_folder(&self.path)?;
+            self.disk.sync_folder(around(&self.path))
+        };
+        go().map_err(about(name))
+    }
+
+    fn outside(&self, name: &str) -> PathBuf {
+        around(&self.path).join(name)
+    }
+}
