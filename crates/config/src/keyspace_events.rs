@@ -3,13 +3,13 @@
 use std::fmt;
 
 /// The letters, each with its bit below. `A` stands for all of [`KeyspaceEvents::ALL`].
-const LETTERS: &[u8] = b"g$lshzxetdKEmnoc";
+const LETTERS: &[u8] = b"g$lshzxetdKEmnocSTIV";
 /// How many of the letters `A` stands for.
 const IN_ALL: usize = 10;
 
-/// A set of event classes: bit `i` is the i-th of `g$lshzxetdKEmnoc`.
+/// A set of event classes: bit `i` is the i-th of `g$lshzxetdKEmnocSTIV`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KeyspaceEvents(pub u16);
+pub struct KeyspaceEvents(pub u32);
 
 impl KeyspaceEvents {
     /// `g`: commands that work on any type.
@@ -46,9 +46,21 @@ impl KeyspaceEvents {
     pub const OVERWRITTEN: Self = Self(1 << 14);
     /// `c`: keys that got a value of another type.
     pub const TYPE_CHANGED: Self = Self(1 << 15);
+    /// `S`: publish subkeys to the channel of the key.
+    pub const SUBKEYSPACE: Self = Self(1 << 16);
+    /// `T`: publish subkeys to the channel of the event.
+    pub const SUBKEYEVENT: Self = Self(1 << 17);
+    /// `I`: publish to the channel of each subkey of the key.
+    pub const SUBKEYSPACEITEM: Self = Self(1 << 18);
+    /// `V`: publish subkeys to the channel of the event on the key.
+    pub const SUBKEYSPACEEVENT: Self = Self(1 << 19);
 
-    /// `KE`: the channels, without which nothing is published.
+    /// `KE`: the channels that tell of keys.
     pub const CHANNELS: Self = Self(Self::KEYSPACE.0 | Self::KEYEVENT.0);
+    /// `STIV`: the channels that tell of subkeys. Without any channel nothing is published.
+    pub const SUBKEY_CHANNELS: Self = Self(0b1111 << 16);
+    /// The bits that a set may have.
+    pub const BITS: u32 = LETTERS.len() as u32;
 
     /// Whether some class of `other` is in this set.
     pub fn overlaps(self, other: Self) -> bool {
@@ -97,6 +109,8 @@ mod tests {
             ("xE", "xE"),
             ("KA", "AK"),
             ("lKg", "glK"),
+            ("VIThS", "hSTIV"),
+            ("VKA", "AKV"),
         ] {
             assert_eq!(
                 KeyspaceEvents::parse(text.as_bytes()).map(|set| set.to_string()).as_deref(),

@@ -188,7 +188,7 @@ impl fmt::Display for Kind {
             Kind::OutputLimits => {
                 f.write_str("groups of class (`normal`, `replica`, `pubsub`), two sizes and seconds")
             }
-            Kind::KeyspaceEvents => f.write_str("letters of `Ag$lshzxetdKEmnoc`"),
+            Kind::KeyspaceEvents => f.write_str("letters of `Ag$lshzxetdKEmnocSTIV`"),
             Kind::Percentiles => f.write_str("numbers from 0 to 100"),
             Kind::ReplicaOf => f.write_str("a host and a port"),
         }

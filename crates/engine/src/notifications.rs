@@ -16,10 +16,11 @@
 //! there and posts the messages, so the mailboxes get them in that order, and before the replies to the commands that
 //! caused them are sent.
 
+mod channel;
 mod name;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use config::KeyspaceEvents;
 use keyspace::{Event, Keyspace, Wanted};
@@ -32,12 +33,13 @@ use crate::table::table;
 #[derive(Debug, Default)]
 pub struct Notifications {
     /// The classes of `notify-keyspace-events`.
-    classes: AtomicU16,
+    classes: AtomicU32,
     /// Held by the one who posts.
     posting: Mutex<()>,
 }
 
 /// What the label of an event says: the classes that were configured, and the row of the command that caused it.
+/// [`KeyspaceEvents::BITS`] bits are for the classes, the others for the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Label {
     classes: KeyspaceEvents,
@@ -45,18 +47,18 @@ struct Label {
 }
 
 /// The row of what no command has caused.
-const NO_ROW: u16 = u16::MAX;
+const NO_ROW: u32 = u32::MAX >> KeyspaceEvents::BITS;
 
 impl Label {
     fn pack(self) -> u32 {
-        let row = self.row.and_then(|row| u16::try_from(row).ok()).unwrap_or(NO_ROW);
-        u32::from(row) << 16 | u32::from(self.classes.0)
+        let row = self.row.and_then(|row| u32::try_from(row).ok()).unwrap_or(NO_ROW).min(NO_ROW);
+        row << KeyspaceEvents::BITS | self.classes.0
     }
 
     fn unpack(label: u32) -> Self {
-        let row = (label >> 16) as u16;
-        let row = (row != NO_ROW).then_some(usize::from(row));
-        Self { classes: KeyspaceEvents(label as u16), row }
+        let row = label >> KeyspaceEvents::BITS;
+        let row = (row != NO_ROW).then_some(row as usize);
+        Self { classes: KeyspaceEvents(label & ((1 << KeyspaceEvents::BITS) - 1)), row }
     }
 }
 
@@ -74,14 +76,18 @@ impl Notifications {
             return Wanted::default();
         }
         let wants = |class| classes.overlaps(class);
-        if !wants(KeyspaceEvents::CHANNELS) {
+        let keys = wants(KeyspaceEvents::CHANNELS);
+        let subkeys = wants(KeyspaceEvents::SUBKEY_CHANNELS) && wants(KeyspaceEvents::HASH);
+        if !keys && !subkeys {
             return Wanted::default();
         }
+        let replaced = KeyspaceEvents(KeyspaceEvents::OVERWRITTEN.0 | KeyspaceEvents::TYPE_CHANGED.0);
         Wanted {
-            changes: wants(KeyspaceEvents::ALL),
-            births: wants(KeyspaceEvents::NEW),
-            replacements: wants(KeyspaceEvents::OVERWRITTEN) || wants(KeyspaceEvents::TYPE_CHANGED),
-            misses: wants(KeyspaceEvents::MISSED),
+            changes: subkeys || keys && wants(KeyspaceEvents::ALL),
+            births: keys && wants(KeyspaceEvents::NEW),
+            replacements: keys && wants(replaced),
+            misses: keys && wants(KeyspaceEvents::MISSED),
+            subkeys,
             label: Label { classes, row }.pack(),
         }
     }
@@ -96,9 +102,9 @@ impl Notifications {
         let _one_at_a_time = self.posting.lock();
         let events = keyspace.events().take();
         let mut messages = Vec::new();
-        let mut channel = Vec::new();
+        let mut buffer = Vec::new();
         for event in &events {
-            publish(event, directory, &mut channel, &mut messages);
+            publish(event, directory, &mut buffer, &mut messages);
         }
         if !messages.is_empty() {
             post(messages);
@@ -106,11 +112,11 @@ impl Notifications {
     }
 }
 
-/// Makes the messages of one event. `channel` is a buffer.
+/// Makes the messages of one event.
 fn publish(
     event: &Event,
     directory: &Directory,
-    channel: &mut Vec<u8>,
+    buffer: &mut Vec<u8>,
     messages: &mut Vec<(usize, Arc<Message>)>,
 ) {
     let Label { classes, row } = Label::unpack(event.label);
@@ -119,18 +125,11 @@ fn publish(
     if !classes.contains(class) {
         return;
     }
-    let ways = [
-        (KeyspaceEvents::KEYSPACE, "keyspace", &*event.key, name.as_bytes()),
-        (KeyspaceEvents::KEYEVENT, "keyevent", name.as_bytes(), &*event.key),
-    ];
-    for (_, kind, subject, payload) in ways.into_iter().filter(|(way, ..)| classes.contains(*way)) {
-        channel.clear();
-        channel.extend_from_slice(format!("__{kind}@{}__:", event.database.0).as_bytes());
-        channel.extend_from_slice(subject);
+    channel::for_each(event, name.as_bytes(), classes, buffer, |channel, payload| {
         directory.address(false, channel, payload, |worker, _, message| {
             messages.push((worker, Arc::clone(message)));
         });
-    }
+    });
 }
 
 #[cfg(test)]
@@ -140,7 +139,8 @@ mod tests {
     #[test]
     fn a_label_holds_classes_and_row() {
         for row in [None, Some(0), Some(400)] {
-            let label = Label { classes: KeyspaceEvents(u16::MAX), row };
+            let classes = KeyspaceEvents((1 << KeyspaceEvents::BITS) - 1);
+            let label = Label { classes, row };
             assert_eq!(Label::unpack(label.pack()), label);
         }
     }

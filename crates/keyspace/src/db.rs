@@ -265,7 +265,10 @@ impl Db<'_, '_> {
     /// Records an effect on a key that is told as another change than it says.
     pub(crate) fn record_as(&mut self, change: Change, key: &Key<'_>, effect: &Effect<'_>) {
         self.record_untold(effect);
-        self.tell(key, change);
+        if self.access.recorder.collector.wanted.changes {
+            let subkeys = self.access.subkeys_of(effect);
+            self.access.tell_of(self.index, key.bytes, change, subkeys);
+        }
     }
 
     /// Records an effect that belongs to the one before, which has been told.

@@ -11,6 +11,8 @@
 //! Like the log, the queue gets what was collected before the locks go, so events of one key stand in the order of its
 //! changes, and undoing an attempt takes its events back. As long as nothing is wanted, an effect costs one branch.
 
+mod subkeys;
+
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use value::list::Side;
@@ -20,6 +22,8 @@ use value::zset::End;
 use crate::access::Access;
 use crate::effect::{Effect, Removal};
 use crate::key::DbIndex;
+
+pub use subkeys::Subkeys;
 
 /// Room for so many events is kept from hold to hold.
 const KEPT_EVENTS: usize = 1024;
@@ -107,6 +111,8 @@ pub struct Event {
     pub key: Box<[u8]>,
     /// What it was.
     pub change: Change,
+    /// The parts of the value that it concerned, if they were wanted and it names some.
+    pub subkeys: Subkeys,
     /// The label that was given when it was wanted.
     pub label: u32,
 }
@@ -122,6 +128,8 @@ pub struct Wanted {
     pub replacements: bool,
     /// Keys that were looked for and are not there.
     pub misses: bool,
+    /// Which parts of its value a change concerned.
+    pub subkeys: bool,
     /// What the one who wants them has to know of who caused them.
     pub label: u32,
 }
@@ -149,7 +157,7 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    fn push(&mut self, database: DbIndex, key: &[u8], change: Change) {
+    fn push(&mut self, database: DbIndex, key: &[u8], change: Change, subkeys: Subkeys) {
         if change.has_steps()
             && self.events[self.command..]
                 .last()
@@ -157,13 +165,13 @@ impl Collector {
         {
             return;
         }
-        self.events.push(Event { database, key: key.into(), change, label: self.wanted.label });
+        self.events.push(Event { database, key: key.into(), change, subkeys, label: self.wanted.label });
     }
 
     /// Tells of a key whose time had come.
     pub(crate) fn note_expired(&mut self, database: DbIndex, key: &[u8]) {
         if self.wanted.changes {
-            self.push(database, key, Change::Expired);
+            self.push(database, key, Change::Expired, Subkeys::default());
         }
     }
 
@@ -226,12 +234,17 @@ impl Access<'_> {
 
     /// Tells of what happened to a key, whose shard is held. If nothing of it is left, that is told as well.
     pub(crate) fn tell(&mut self, database: DbIndex, key: &[u8], change: Change) {
-        self.recorder.collector.push(database, key, change);
+        self.tell_of(database, key, change, Subkeys::default());
+    }
+
+    /// The same of some subkeys.
+    pub(crate) fn tell_of(&mut self, database: DbIndex, key: &[u8], change: Change, subkeys: Subkeys) {
+        self.recorder.collector.push(database, key, change, subkeys);
         if change.may_empty() {
             let name = self.keyspace.key(key);
             let partition = self.partition(database, &name);
             if partition.is_none_or(|partition| partition.table.look_up(name.hash, name.bytes).is_none()) {
-                self.recorder.collector.push(database, key, Change::Deleted);
+                self.recorder.collector.push(database, key, Change::Deleted, Subkeys::default());
             }
         }
     }
@@ -239,7 +252,16 @@ impl Access<'_> {
     /// Tells of what an effect did, which is done.
     #[cold]
     pub(crate) fn tell_effect(&mut self, database: DbIndex, effect: &Effect<'_>) {
-        for_each_change(effect, database, |database, key, change| self.tell(database, key, change));
+        // An effect that names subkeys changes one key.
+        let mut subkeys = self.subkeys_of(effect);
+        for_each_change(effect, database, |database, key, change| {
+            self.tell_of(database, key, change, std::mem::take(&mut subkeys));
+        });
+    }
+
+    /// The subkeys that an effect names, if they are wanted.
+    pub(crate) fn subkeys_of(&self, effect: &Effect<'_>) -> Subkeys {
+        if self.recorder.collector.wanted.subkeys { Subkeys::of_effect(effect) } else { Subkeys::default() }
     }
 }
 

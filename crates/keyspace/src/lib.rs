@@ -43,7 +43,7 @@ pub use counters::Counters;
 pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType, is_set_rebuilt};
 pub use due::DueFigures;
 pub use effect::{Effect, Removal, Touched};
-pub use event::{Change, Event, Events, Wanted};
+pub use event::{Change, Event, Events, Subkeys, Wanted};
 pub use eviction::{Evictor, Order, Rule, Victim};
 pub use expiry::ExpiryBudget;
 pub use frequency::Frequency;

@@ -8,7 +8,8 @@ use value::zset::{Members, Rule, Scores};
 
 const DATABASE: DbIndex = DbIndex(0);
 /// All but what is told of each step of a change.
-const ALL: Wanted = Wanted { changes: true, births: true, replacements: false, misses: true, label: 7 };
+const ALL: Wanted =
+    Wanted { changes: true, births: true, replacements: false, misses: true, subkeys: false, label: 7 };
 
 fn keyspace() -> Keyspace {
     Keyspace::new(Options {
@@ -284,6 +285,49 @@ fn due_keys_and_fields_are_told_when_they_go() {
     told.sort_by(|(one, _), (other, _)| one.cmp(other));
     let expected = [("a", Change::Expired), ("b", Change::FieldsExpired), ("b", Change::Deleted)];
     assert_eq!(told, expected.map(|(key, change)| (key.to_owned(), change)));
+}
+
+#[test]
+fn fields_are_told_as_they_were_given_or_as_they_went() {
+    use value::hash::FieldExpiry;
+    let keyspace = keyspace();
+    let mut access = access(&keyspace, 0);
+    access.want_events(Wanted { changes: true, subkeys: true, ..Wanted::default() });
+    with_keys(&mut access, [b"a", b"b"], |db, [a, b]| {
+        db.hash_set(a, &[(b"f", b"1"), (b"g", b"2"), (b"f", b"3")], FieldExpiry::At(UnixMs(2000)))
+            .expect("a hash");
+        db.hash_delete(a, &[b"none", b"g", b"g"]).expect("a hash");
+        db.hash_clear_expiry(a, &[b"none", b"f"]).expect("a hash");
+        db.hash_set_expiry(a, &[b"f"], UnixMs(3000)).expect("a hash");
+        db.hash_set(a, &[(b"f", b"1"), (b"h", b"2")], FieldExpiry::At(UnixMs(1))).expect("a hash");
+        db.hash_set(b, &[(b"due", b"1")], FieldExpiry::At(UnixMs(1500))).expect("a hash");
+    });
+    access.set_now(UnixMs(1600));
+    with_keys(&mut access, [b"a", b"b"], |db, [_, b]| {
+        db.hash_set(b, &[(b"late", b"1")], FieldExpiry::Clear).expect("a hash");
+    });
+    let told: Vec<(Change, String)> = keyspace
+        .events()
+        .take()
+        .into_iter()
+        .map(|event| (event.change, String::from_utf8_lossy(event.subkeys.text()).into_owned()))
+        .collect();
+    let expected = [
+        (Change::FieldsSet, "1:f,1:g,1:f"),
+        (Change::FieldExpirySet, "1:f,1:g,1:f"),
+        (Change::FieldsDeleted, "1:g"),
+        (Change::FieldExpiryCleared, "1:f"),
+        (Change::FieldExpirySet, "1:f"),
+        (Change::FieldsSet, "1:f,1:h"),
+        (Change::FieldsDeleted, "1:f,1:h"),
+        (Change::Deleted, ""),
+        (Change::FieldsSet, "3:due"),
+        (Change::FieldExpirySet, "3:due"),
+        (Change::FieldsExpired, "3:due"),
+        (Change::Deleted, ""),
+        (Change::FieldsSet, "4:late"),
+    ];
+    assert_eq!(told, expected.map(|(change, text)| (change, text.to_owned())));
 }
 
 #[test]

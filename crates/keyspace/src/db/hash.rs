@@ -12,7 +12,7 @@ use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
 use crate::effect::Effect;
-use crate::event::Change;
+use crate::event::{Change, Subkeys};
 use crate::key::Key;
 
 /// Due fields removed on the way of one change; the rest is left to the next one or to active expiry.
@@ -65,25 +65,46 @@ impl Db<'_, '_> {
         if found.is_none() {
             self.tell_birth(key);
         }
-        self.tell(key, Change::FieldsSet);
         let names: Vec<&[u8]> = fields.iter().map(|(field, _)| *field).collect();
-        let were_there = self.hash_delete(key, &names)?;
-        if !were_there.contains(&true) {
-            self.tell(key, Change::FieldsDeleted);
+        self.tell_fields(key, Change::FieldsSet, &names);
+        let gone = self.remove_fields(key, &names)?.1;
+        if !gone.is_empty() {
+            self.record_untold(&Effect::DeleteFields { key: key.bytes, fields: &gone });
         }
+        self.tell_fields(key, Change::FieldsDeleted, &names);
         Ok(())
     }
 
     /// Removes fields; tells for each whether it was there.
     pub fn hash_delete(&mut self, key: &Key<'_>, fields: &[&[u8]]) -> Result<Vec<bool>, WrongType> {
-        let removed: Vec<bool> =
-            self.edit_hash(key, |edit| fields.iter().map(|field| edit.remove(field)).collect())?;
-        let gone: Vec<&[u8]> =
-            fields.iter().zip(&removed).filter(|(_, removed)| **removed).map(|(field, _)| *field).collect();
+        let (removed, gone) = self.remove_fields(key, fields)?;
         if !gone.is_empty() {
             self.record(&Effect::DeleteFields { key: key.bytes, fields: &gone });
         }
         Ok(removed)
+    }
+
+    /// Removes fields and records nothing; tells for each whether it was there, and which were.
+    fn remove_fields<'f>(
+        &mut self,
+        key: &Key<'_>,
+        fields: &[&'f [u8]],
+    ) -> Result<(Vec<bool>, Vec<&'f [u8]>), WrongType> {
+        let removed: Vec<bool> =
+            self.edit_hash(key, |edit| fields.iter().map(|field| edit.remove(field)).collect())?;
+        let gone = fields.iter().zip(&removed).filter(|(_, removed)| **removed).map(|(field, _)| *field);
+        let gone = gone.collect();
+        Ok((removed, gone))
+    }
+
+    /// Tells of a change of fields that no effect says.
+    fn tell_fields(&mut self, key: &Key<'_>, change: Change, names: &[&[u8]]) {
+        let wanted = self.access.recorder.collector.wanted;
+        if wanted.changes {
+            let subkeys =
+                if wanted.subkeys { Subkeys::of(names.iter().copied()) } else { Subkeys::default() };
+            self.access.tell_of(self.index, key.bytes, change, subkeys);
+        }
     }
 
     /// Sets when fields are due, of those that are there. A time that has passed removes them.

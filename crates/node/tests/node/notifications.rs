@@ -311,6 +311,77 @@ fn what_is_not_configured_is_not_told() {
 }
 
 #[test]
+fn subkeys_are_told_on_channels_of_their_own() {
+    let mut world = World::new(2, &[]);
+    let listener = world.connect(1);
+    world.ask(listener, "PSUBSCRIBE *");
+    let peer = world.connect(0);
+    let mut check = |flags: &str, command: &str, expected: &[&str]| {
+        world.ask(peer, &format!("CONFIG SET notify-keyspace-events {flags}"));
+        assert!(!world.ask(peer, command).starts_with('-'), "{command}");
+        world.settle();
+        let text = world.read(listener);
+        let lines: Vec<&str> = text.trim_end_matches("\r\n").split("\r\n").collect();
+        let told: Vec<String> =
+            lines.chunks_exact(9).map(|lines| format!("{} {}", lines[6], lines[8])).collect();
+        assert_eq!(told, expected, "{flags} {command}");
+    };
+    check("Sh", "HSET a f 1 gg 2 f 3", &["__subkeyspace@0__:a hset|1:f,2:gg,1:f"]);
+    check("Th", "HDEL a none f", &["__subkeyevent@0__:hdel 1:a|1:f"]);
+    check("Ih", "HSET a f 1 h 2", &["__subkeyspaceitem@0__:a\nf hset", "__subkeyspaceitem@0__:a\nh hset"]);
+    check("Vh", "HINCRBY a f 1", &["__subkeyspaceevent@0__:hincrby|a 1:f"]);
+    check(
+        "hVK",
+        "HGETEX a EX 100 FIELDS 2 f none",
+        &["__keyspace@0__:a hexpire", "__subkeyspaceevent@0__:hexpire|a 1:f"],
+    );
+    check(
+        "ShE",
+        "HSETEX a FNX PXAT 1 FIELDS 2 new 1 other 2",
+        &[
+            "__keyevent@0__:hset a",
+            "__subkeyspace@0__:a hset|3:new,5:other",
+            "__keyevent@0__:hdel a",
+            "__subkeyspace@0__:a hdel|3:new,5:other",
+        ],
+    );
+    check("Sh", "HPERSIST a FIELDS 2 f none", &["__subkeyspace@0__:a hpersist|1:f"]);
+    check("Sh", "HINCRBYFLOAT a x 1.5", &["__subkeyspace@0__:a hincrbyfloat|1:x"]);
+    check("Sh", "HGETDEL a FIELDS 2 x y", &["__subkeyspace@0__:a hdel|1:x"]);
+    check("Sh", "HSETNX a f 9", &[]);
+    // A key with a newline has no channels of its subkeys; any other bytes stand as they are.
+    check("Ih", "HSET \"a\\nb\" f 1", &[]);
+    check(
+        "hVT",
+        "HSET \"a\\n|b\" \",|\" 1",
+        &["__subkeyevent@0__:hset 4:a\n|b|2:,|", "__subkeyspaceevent@0__:hset|a\n|b 2:,|"],
+    );
+    // The channels without the class, the class without channels, and what has no subkeys.
+    check("STIV", "HSET a f 1", &[]);
+    check("h", "HSET a f 1", &[]);
+    check("STIVA", "SET s 1 EX 100", &[]);
+    check("STIVn", "HSET new f 1", &[]);
+}
+
+#[test]
+fn fields_that_were_due_are_told_together() {
+    let mut world = World::new(1, &[("notify-keyspace-events", "Sh")]);
+    let listener = world.connect(0);
+    world.ask(listener, "PSUBSCRIBE *");
+    let peer = world.connect(0);
+    world.ask(peer, "HSETEX a PX 100 FIELDS 2 f 1 g 2\r\nHSET a stays 1");
+    world.settle();
+    world.read(listener);
+    world.pass_ms(200);
+    world.ask(peer, "HSET a more 1");
+    world.settle();
+    let text = world.read(listener);
+    let told: Vec<&str> = text.split("\r\n").skip(8).step_by(9).collect();
+    // Which of the two goes first is nobody's business.
+    assert!(matches!(told[..], ["hexpired|1:f,1:g" | "hexpired|1:g,1:f", "hset|4:more"]), "{told:?}");
+}
+
+#[test]
 fn a_transaction_tells_in_the_order_of_its_commands_and_after_a_change_of_the_parameter() {
     let mut world = World::new(2, &[]);
     let listener = listener(&mut world, 1);
