@@ -63,6 +63,7 @@ pub(super) const COMMANDS: &[Command] = &[
         ("6.0.0", "The option `KEEPTTL`."),
         ("6.2.0", "The options `GET`, `EXAT` and `PXAT`."),
         ("7.0.0", "`NX` and `GET` may come together."),
+        ("8.4.0", "The options `IFEQ`, `IFNE`, `IFDEQ` and `IFDNE`."),
     ]),
     row("SETNX", 3, GROW.and(FAST), set::setnx).event(KeyspaceEvents::STRING, "set").key(Access::Create).doc(
         "1.0.0",
@@ -196,8 +197,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "8.8.0",
         "O(1)",
         "Increments the numeric value of a key within bounds and sets its expiry.",
-        "key [BYFLOAT increment | BYINT increment] [LBOUND lowerbound] [UBOUND upperbound] [SATURATE] \
-         [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] [ENX]",
+        "key condition=[NX | XX] increment=[BYFLOAT float(double) | BYINT integer(integer)] [SATURATE] \
+         [LBOUND lowerbound] [UBOUND upperbound] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] [ENX]",
     ),
     row("MGET", -2, READ.and(FAST), many::mget).tips(tips::MULTI_SHARD_REPLIES)
         .keys(Keys::Range { first: 1, last: -1, step: 1, access: Access::Read })

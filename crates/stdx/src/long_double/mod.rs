@@ -39,6 +39,10 @@ impl LongDouble {
     pub const ZERO: Self =
         Self { negative: false, magnitude: Magnitude::Finite { mantissa: 0, exponent: MIN_EXPONENT } };
 
+    /// The largest number.
+    pub const MAX: Self =
+        Self { negative: false, magnitude: Magnitude::Finite { mantissa: u64::MAX, exponent: MAX_EXPONENT } };
+
     /// Whether this is neither infinite nor NaN.
     pub const fn is_finite(self) -> bool {
         matches!(self.magnitude, Magnitude::Finite { .. })

@@ -1,12 +1,13 @@
 //! INCREX: a counter with bounds and an expiry, for rate limits and quotas.
 //!
 //! The reply is the value and what was really added. A sum outside the bounds (or the type) leaves the key and its
-//! expiry alone and adds 0, unless SATURATE asks for the bound itself.
+//! expiry alone and adds 0, unless SATURATE asks for the bound itself. So does a key that is there with NX, or is not with XX.
 
 use keyspace::{Db, Expiry, Key};
 use stdx::long_double::LongDouble;
 use stdx::number::parse_i64;
 
+use super::condition::Condition;
 use super::increment::number;
 use crate::args::Args;
 use crate::command::Outcome;
@@ -18,6 +19,8 @@ use crate::reply::Reply;
 /// The options; numbers are judged once it is known whether they are integers.
 #[derive(Debug, Default)]
 struct Options<'a> {
+    /// NX or XX.
+    presence: Condition<'a>,
     integer: Option<&'a [u8]>,
     float: Option<&'a [u8]>,
     lower: Option<&'a [u8]>,
@@ -55,7 +58,9 @@ impl<'a> Options<'a> {
                 options.saturate = true;
             } else if cursor.take("ENX") {
                 options.only_new_expiry = true;
-            } else if !options.expiry.read(&mut cursor, &[ExpiryOption::Persist])? {
+            } else if !options.presence.read_presence(&mut cursor)?
+                && !options.expiry.read(&mut cursor, &[ExpiryOption::Persist])?
+            {
                 return Err(Error::Syntax);
             }
         }
@@ -101,11 +106,16 @@ fn count_integers(
     if lower > upper {
         return Err(Error::Static("ERR LBOUND can't be greater than UBOUND"));
     }
-    let before = match db.string_to_change(key)? {
+    let value = db.string_to_change(key)?;
+    let before = match value {
         Some(value) => value.integer().ok_or(Error::NotInteger)?,
         None => 0,
     };
-    let sum = add_integers(before, increment, lower, upper, options.saturate);
+    let sum = if options.presence.holds(value) {
+        add_integers(before, increment, lower, upper, options.saturate)?
+    } else {
+        Sum::Refused
+    };
     reply.array(2);
     match sum {
         Sum::Refused => {
@@ -123,15 +133,22 @@ fn count_integers(
     Ok(())
 }
 
-fn add_integers(before: i64, increment: i64, lower: i64, upper: i64, saturate: bool) -> Sum<i64> {
+fn add_integers(
+    before: i64,
+    increment: i64,
+    lower: i64,
+    upper: i64,
+    saturate: bool,
+) -> Result<Sum<i64>, Error> {
     let exact = i128::from(before) + i128::from(increment);
     let held = exact.clamp(i128::from(lower), i128::from(upper));
     if held != exact && !saturate {
-        return Sum::Refused;
+        return Ok(Sum::Refused);
     }
     // A start far outside the bounds may move by more than 64 bits can say.
-    let added = (held - i128::from(before)).clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-    Sum::Stored { value: held as i64, added: added as i64 }
+    let added = i64::try_from(held - i128::from(before))
+        .map_err(|_| Error::Static("ERR applied increment would overflow"))?;
+    Ok(Sum::Stored { value: held as i64, added })
 }
 
 fn count_floats(
@@ -155,12 +172,18 @@ fn count_floats(
     {
         return Err(Error::Static("ERR LBOUND can't be greater than UBOUND"));
     }
-    let before = match db.string_to_change(key)? {
+    let value = db.string_to_change(key)?;
+    let before = match value {
         Some(value) => number(value)?,
         None => LongDouble::ZERO,
     };
+    let sum = if options.presence.holds(value) {
+        add_floats(before, increment, lower, upper, options.saturate)?
+    } else {
+        Sum::Refused
+    };
     reply.array(2);
-    match add_floats(before, increment, lower, upper, options.saturate) {
+    match sum {
         Sum::Refused => {
             reply.long_double(before);
             reply.long_double(LongDouble::ZERO);
@@ -182,20 +205,21 @@ fn add_floats(
     lower: Option<LongDouble>,
     upper: Option<LongDouble>,
     saturate: bool,
-) -> Sum<LongDouble> {
+) -> Result<Sum<LongDouble>, Error> {
     let exact = before.plus(increment);
-    let bound = match (lower, upper) {
-        (Some(lower), _) if is_less(exact, lower) => Some(lower),
-        (_, Some(upper)) if is_less(upper, exact) => Some(upper),
-        _ => None,
-    };
-    match bound {
+    let (lower, upper) = (lower.unwrap_or(-LongDouble::MAX), upper.unwrap_or(LongDouble::MAX));
+    let bound = if is_less(exact, lower) { Some(lower) } else { is_less(upper, exact).then_some(upper) };
+    Ok(match bound {
         None if exact.is_finite() => Sum::Stored { value: exact, added: increment },
         Some(bound) if saturate && bound.is_finite() => {
-            Sum::Stored { value: bound, added: bound.plus(-before) }
+            let added = bound.plus(-before);
+            if !added.is_finite() {
+                return Err(Error::NotFinite);
+            }
+            Sum::Stored { value: bound, added }
         }
         _ => Sum::Refused,
-    }
+    })
 }
 
 fn is_less(left: LongDouble, right: LongDouble) -> bool {
@@ -220,8 +244,9 @@ mod tests {
     #[track_caller]
     fn check(before: i64, increment: i64, bounds: (i64, i64), saturate: bool, expected: Option<(i64, i64)>) {
         let sum = match add_integers(before, increment, bounds.0, bounds.1, saturate) {
-            Sum::Stored { value, added } => Some((value, added)),
-            Sum::Refused => None,
+            Ok(Sum::Stored { value, added }) => Some((value, added)),
+            Ok(Sum::Refused) => None,
+            Err(error) => panic!("{error:?}"),
         };
         assert_eq!(sum, expected);
     }
@@ -235,6 +260,7 @@ mod tests {
         check(99, 5, (0, 100), false, None);
         check(99, 5, (0, 100), true, Some((100, 1)));
         check(5, -10, (0, 100), true, Some((0, -5)));
-        check(i64::MIN, 0, (i64::MAX, i64::MAX), true, Some((i64::MAX, i64::MAX)));
+        check(i64::MIN, 0, (-1, i64::MAX), true, Some((-1, i64::MAX)));
+        assert!(add_integers(i64::MIN, 0, 0, i64::MAX, true).is_err(), "moved by 2^63");
     }
 }
