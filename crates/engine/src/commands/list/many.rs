@@ -127,8 +127,9 @@ impl Wanted {
 }
 
 pub(super) fn lmovem(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    if !Wanted::parse(args, 5)?.run(ctx, args, reply)? {
-        reply.null_array();
+    let wanted = Wanted::parse(args, 5)?;
+    if !wanted.run(ctx, args, reply)? {
+        if wanted.is_exact { reply.null_array() } else { reply.array(0) }
     }
     Ok(())
 }
