@@ -37,7 +37,8 @@ const SUBCOMMANDS: &[Command] = &[
         "8.6.0",
         "O(1)",
         "Begins to look for hot keys.",
-        "METRICS count [CPU] [NET] [COUNT k] [DURATION seconds] [SAMPLE ratio] [SLOTS count slot [slot ...]]",
+        "metrics=<METRICS count [CPU] [NET]> [COUNT k(integer)] [DURATION seconds] [SAMPLE ratio(integer)] [SLOTS count slot \
+         [slot ...]]",
     ),
     Command::new("STOP", Group::Server, 2, stop).flags(FLAGS).doc(
         "8.6.0",

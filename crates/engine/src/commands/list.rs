@@ -132,16 +132,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "8.10.0",
         "O(N) where N is the number of elements moved.",
         "Moves elements at an end of a list to an end of another and returns them.",
-        "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT> [<COUNT count | EXACTLY exactly> <OBO \
-         | BULK>]",
+        "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT> \
+         how-many=[selector=<COUNT count | EXACTLY exactly> ordering=<OBO | BULK>]",
     ),
     row("BLMOVEM", -6, WAIT.and(GROW), Access::Take, many::blmovem).keys(FROM_TO).doc(
         "8.10.0",
         "O(N) where N is the number of elements moved.",
         "Moves elements at an end of a list to an end of another and returns them; waits until there are some, or as many as \
          are wanted, or the time is up.",
-        "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT> timeout [<COUNT count | EXACTLY \
-         exactly> <OBO | BULK>]",
+        "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT> timeout \
+         how-many=[selector=<COUNT count | EXACTLY exactly> ordering=<OBO | BULK>]",
     ),
     row("BRPOPLPUSH", 4, WAIT.and(GROW), Access::Take, block::brpoplpush)
         .keys(FROM_TO)

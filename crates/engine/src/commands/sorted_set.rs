@@ -42,6 +42,9 @@ const COUNTED: Keys = Keys::Counted { at: 1, step: 1, access: Access::Read };
 /// A target, then keys behind their number.
 const TARGET_AND_COUNTED: Keys = Keys::TargetAndCounted { at: 2, access: Access::Overwrite };
 
+/// What came to the commands that combine scores.
+const COUNT_HISTORY: &[(&str, &str)] = &[("8.8.0", "The aggregate `COUNT`.")];
+
 const fn row(name: &'static str, arity: i32, flags: Flags, access: Access, handler: Handler) -> Command {
     Command::new(name, Group::SortedSet, arity, handler).flags(flags).key(access)
 }
@@ -260,21 +263,24 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(N)+O(M*log(M)) where N is the number of members of all sorted sets and M the number of members returned.",
         "Returns the members that are in at least one of several sorted sets.",
         "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
-    ),
+    )
+    .history(COUNT_HISTORY),
     row("ZUNIONSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zunionstore)
         .event(KeyspaceEvents::SORTED_SET, "zunionstore").keys(TARGET_AND_COUNTED).doc(
         "2.0.0",
         "O(N)+O(M*log(M)) where N is the number of members of all sorted sets and M the number of members stored.",
         "Stores the members that are in at least one of several sorted sets in a key.",
         "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]",
-    ),
+    )
+    .history(COUNT_HISTORY),
     row("ZINTER", -3, READ.and(ALONE), Access::Read, combine::zinter).keys(COUNTED).doc(
         "6.2.0",
         "O(N*K*log(N))+O(M*log(M)) where N is the number of members of the smallest sorted set, K the number of sorted \
          sets and M the number of members returned.",
         "Returns the members that are in each of several sorted sets.",
         "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
-    ),
+    )
+    .history(COUNT_HISTORY),
     row("ZINTERSTORE", -4, GROW.and(ALONE), Access::Overwrite, combine::zinterstore)
         .event(KeyspaceEvents::SORTED_SET, "zinterstore").keys(TARGET_AND_COUNTED).doc(
         "2.0.0",
@@ -282,7 +288,8 @@ pub(super) const COMMANDS: &[Command] = &[
          sets and M the number of members stored.",
         "Stores the members that are in each of several sorted sets in a key.",
         "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]",
-    ),
+    )
+    .history(COUNT_HISTORY),
     row("ZINTERCARD", -3, READ.and(ALONE), Access::Read, combine::zintercard).keys(COUNTED).doc(
         "7.0.0",
         "O(N*K*log(N)) where N is the number of members of the smallest sorted set and K the number of sorted sets.",

@@ -83,6 +83,8 @@ pub(super) const COMMANDS: &[Command] = &[
     .history(&[
         ("6.2.0", "The options `NOMKSTREAM`, `MINID` and `LIMIT`."),
         ("7.0.0", "IDs of the form `<ms>-*`."),
+        ("8.2.0", "The options `KEEPREF`, `DELREF` and `ACKED`."),
+        ("8.6.0", "The options `IDMP` and `IDMPAUTO`."),
     ]),
     row("XAUTOCLAIM", -6, WRITE.and(FAST), Access::Shrink, claim::xautoclaim).tips(tips::OUTPUT_VARIES).doc(
         "6.2.0",
@@ -95,7 +97,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "8.6.0",
         "O(1); what was remembered is freed elsewhere.",
         "Says how long, and how many of, the names that producers give to entries of a stream are remembered.",
-        "key [IDMP-DURATION idmp-duration] [IDMP-MAXSIZE idmp-maxsize]",
+        "key [IDMP-DURATION idmp-duration(integer)] [IDMP-MAXSIZE idmp-maxsize(integer)]",
     ),
     row("XCLAIM", -6, WRITE.and(FAST), Access::Touch, claim::xclaim).tips(tips::OUTPUT_VARIES).doc(
         "5.0.0",
@@ -160,14 +162,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the entries of several streams that are behind certain IDs; may wait for some.",
         "[COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK milliseconds] STREAMS key [key ...] id [id \
          ...]",
-    ),
+    )
+    .history(&[("8.10.0", "The options `MAXCOUNT` and `MAXSIZE`.")]),
     row("XREADGROUP", -7, WRITE.and(WAIT), Access::Read, read::xreadgroup).keys(Keys::Streams { from: 4 }).doc(
         "5.0.0",
         "For each stream, O(M) with M being the number of elements returned.",
         "Returns entries of several streams that a group has not had yet, for which it may wait, or what is pending in it.",
         "group-block=GROUP group consumer [COUNT count] [MAXCOUNT maxcount] [MAXSIZE maxsize] [BLOCK \
-         milliseconds] [CLAIM min-idle-time] [NOACK] STREAMS key [key ...] id [id ...]",
-    ),
+         milliseconds] [CLAIM min-idle-time(integer)] [NOACK] STREAMS key [key ...] id [id ...]",
+    )
+    .history(&[("8.4.0", "The option `CLAIM`."), ("8.10.0", "The options `MAXCOUNT` and `MAXSIZE`.")]),
     row("XREVRANGE", -4, READ, Access::Read, range::xrevrange).doc(
         "5.0.0",
         "O(N) with N being the number of elements returned.",
@@ -253,6 +257,8 @@ const INFO_COMMANDS: &[Command] = &[
         ("6.0.0", "The option `FULL`."),
         ("7.0.0", "The fields `max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, `entries-read` and `lag`."),
         ("7.2.0", "The field `active-time`; `seen-time` has another meaning."),
+        ("8.6.0", "What is known of producers, once a stream has some."),
+        ("8.8.0", "The field `nacked-count` of a group with FULL."),
     ]),
     help(info::help),
 ];
