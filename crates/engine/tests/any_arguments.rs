@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use config::{Appended, Config};
 use engine::args::OwnedArgs;
 use engine::client::ClientRecord;
+use engine::execute::Lease;
 use engine::host::{
     AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
     Shutdown,
@@ -230,7 +231,7 @@ fn run_group(
 ) {
     let is_alone = matches!(&group[..], [(only, _)] if only.is_alone());
     if !is_alone {
-        worker.lease().expect("nobody is busy");
+        assert_eq!(worker.lease(), Lease::Together, "nobody else is there");
     }
     for (prepared, request) in group.drain(..) {
         let mut out = Vec::new();
