@@ -57,6 +57,8 @@ pub enum Fault {
     Nothing,
     /// It says that it is done, and has done nothing.
     Lie,
+    /// It says that it is done, but has failed; a sync has lost its pages.
+    Hush,
     /// The power is cut while it is done.
     PowerCut,
 }

@@ -29,7 +29,6 @@ use crate::tracking::Invalidations;
 
 pub(crate) use account::{Written, account, account_called, account_ended, announce};
 pub(crate) use call::call;
-pub use lease::Lease;
 use lease::Wanted;
 pub use prepared::Prepared;
 pub use unasked::Eviction;
@@ -43,8 +42,6 @@ pub struct Worker<'k> {
     pub access: Access<'k>,
     index: usize,
     wanted: Wanted,
-    /// For so many groups yet each request locks its own shards, because a shard has been another worker's.
-    crowded: u8,
     invalidations: Invalidations,
     /// What the worker's clients are subscribed to, and what has been published.
     pub desk: Desk,
@@ -78,7 +75,6 @@ impl<'k> Worker<'k> {
             access,
             index,
             wanted: Wanted::default(),
-            crowded: 0,
             invalidations: Invalidations::default(),
             desk: Desk::default(),
             interpreters: Interpreters::new(seed),

@@ -64,9 +64,8 @@ impl Published {
     }
 }
 
-/// The counts of one worker. Those of two workers share no cache line, nor the pair of lines that some processors fetch together.
+/// The counts of one worker.
 #[derive(Debug)]
-#[repr(align(128))]
 pub struct WorkerStatistics {
     commands: Box<[CommandCounters]>,
     /// Error replies, and how many of each code.

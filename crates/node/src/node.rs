@@ -259,6 +259,13 @@ impl Node {
     /// Saves what has to be saved before the server ends; from then on commands wait for the end. `Err`: that failed, and
     /// the server should go on. Called inside a batch.
     pub fn save_before_end(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String> {
+        if self.machine.is_writing_first_base() && !how.force {
+            self.machine.warn(
+                "the append-only file has been switched on and its first base is being written, so the server does not end \
+                 (SHUTDOWN FORCE ends it)",
+            );
+            return Err(CANNOT_END.to_owned());
+        }
         let saves = how.save.unwrap_or_else(|| !self.shared.config.read().save_points().is_empty());
         if !saves {
             return Ok(());
@@ -272,7 +279,7 @@ impl Node {
             self.machine.warn(&format!("the data cannot be saved, so the server does not end: {reason}"));
             self.shared.clients.unpause();
             engine::Host::wake_all(self);
-            return Err("Errors trying to SHUTDOWN. Check logs.".to_owned());
+            return Err(CANNOT_END.to_owned());
         }
         Ok(())
     }
@@ -395,6 +402,8 @@ impl Node {
     }
 }
 
+/// What who wants to end the server is told when it does not, as Redis says it.
+const CANNOT_END: &str = "Errors trying to SHUTDOWN. Check logs.";
 /// What a client from another machine is told in protected mode.
 const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password \
 is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to \

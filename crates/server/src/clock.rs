@@ -5,6 +5,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+#[cfg(test)]
+pub mod hand;
+
 use node::Now;
 use rustix::time::{ClockId, clock_gettime};
 use stdx::time::UnixMs;
@@ -17,12 +20,20 @@ pub fn now() -> Now {
 /// Nanoseconds since the system's own starting point; never goes back.
 #[inline]
 pub fn monotonic_ns() -> u64 {
+    #[cfg(test)]
+    if let Some(time) = hand::monotonic_ns() {
+        return time;
+    }
     let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// Wall-clock time; before 1970 counts as 1970.
 fn unix_now() -> UnixMs {
+    #[cfg(test)]
+    if let Some(time) = hand::monotonic_ns() {
+        return UnixMs((time / 1_000_000) as i64);
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMs(since.as_millis() as i64)
 }

@@ -80,6 +80,14 @@ impl Listening {
         Ok((listening, poll))
     }
 
+    /// No sockets.
+    #[cfg(test)]
+    pub fn nowhere() -> Self {
+        let poll = Poll::new().expect("a test can wait for events");
+        let registry = poll.registry().try_clone().expect("a test can wait for events");
+        Self { registry, sockets: Mutex::default(), replacing: Mutex::default() }
+    }
+
     /// The sockets of now.
     pub fn sockets(&self) -> MutexGuard<'_, Sockets> {
         self.sockets.lock()

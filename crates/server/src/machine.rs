@@ -336,6 +336,10 @@ impl Machine for ServerMachine {
         }
     }
 
+    fn is_writing_first_base(&self) -> bool {
+        self.journal.is_on() && self.progress.is_writing_first_base()
+    }
+
     fn end(&self) {
         if let Some(ending) = self.ending.lock().take() {
             ending.close();

@@ -10,6 +10,8 @@ mod daemon;
 mod descriptors;
 mod increment;
 mod journal;
+#[cfg(test)]
+mod laboratory;
 mod listening;
 mod loading;
 mod logging;

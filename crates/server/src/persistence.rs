@@ -33,6 +33,9 @@ const MAX_PAUSE_IN_TROUBLE_NS: u64 = 10 * SECOND_NS;
 /// What is said of a rewrite while the append-only file waits for room.
 pub const NO_ROOM: &str =
     "There is no room for the append-only file, and a rewrite needs more: make room first";
+/// What is said at the end while the first base is being written.
+const NO_BASE: &str = "the append-only file has been switched on, but its first base has not been written to its end: a start with \
+`appendonly yes` finds what the file held before. Restart with `appendonly no` from a snapshot, if there is one";
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -68,8 +71,6 @@ pub struct Persistence<'n> {
     access: Access<'n>,
     /// The form of the base that is being written.
     form: Form,
-    /// Whether the manifest leads to all data: not from switching on until the first base.
-    is_whole: bool,
     /// Rewrites that failed in a row, and when the last one did.
     failed_rewrites: u32,
     failed_rewrite_ns: u64,
@@ -83,13 +84,11 @@ impl<'n> Persistence<'n> {
     pub fn new(node: &'n Node, machine: Arc<ServerMachine>) -> Self {
         let access = Access::new(&node.shared.keyspace, node.side(Side::Persistence), clock::entropy());
         let form = Form::base(&node.shared.config.read());
-        let is_whole = machine.journal.is_on();
         Self {
             node,
             machine,
             access,
             form,
-            is_whole,
             failed_rewrites: 0,
             failed_rewrite_ns: 0,
             next_save_ns: 0,
@@ -100,31 +99,48 @@ impl<'n> Persistence<'n> {
 
     /// The thread's body. `Err`: not everything is on disk at its end.
     pub fn run(mut self) -> Result<(), String> {
-        let mut tasks = Vec::new();
-        while !self.finishing {
-            self.machine.tasks(&mut tasks);
-            if tasks.is_empty() {
-                let next_ns = self
-                    .machine
-                    .journal
-                    .next_advance_ns()
-                    .map_or(self.next_look_ns, |next| next.min(self.next_look_ns));
-                let left = next_ns.saturating_sub(clock::monotonic_ns());
-                std::thread::park_timeout(Duration::from_nanos(left));
+        loop {
+            self.turn();
+            if self.finishing {
+                return self.finish();
             }
-            for task in tasks.drain(..) {
-                self.perform(task);
-            }
-            self.machine.journal.advance(&self.node.shared);
-            if clock::monotonic_ns() >= self.next_look_ns {
-                self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
-                self.node.look_at_memory();
-                self.look_round();
-            } else if self.machine.journal.needs_rewrite() {
-                self.look_round();
-            }
+            // Whoever has a task for it ends the pause, or it does not begin.
+            let left = self.next_turn_ns().saturating_sub(clock::monotonic_ns());
+            std::thread::park_timeout(Duration::from_nanos(left));
         }
-        self.machine.journal.finish(&self.node.shared)
+    }
+
+    /// Everything is written and synced. `Err`: it is not, and why.
+    pub fn finish(&mut self) -> Result<(), String> {
+        self.machine.journal.finish(&self.node.shared)?;
+        let is_wanted = self.node.shared.config.read().yes(Param::Appendonly);
+        if is_wanted && !self.machine.progress.is_whole() {
+            return Err(NO_BASE.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Does what there is to do now.
+    pub fn turn(&mut self) {
+        let mut tasks = Vec::new();
+        self.machine.tasks(&mut tasks);
+        for task in tasks {
+            self.perform(task);
+        }
+        self.machine.journal.advance(&self.node.shared);
+        if clock::monotonic_ns() >= self.next_look_ns {
+            self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
+            self.node.look_at_memory();
+            self.look_round();
+        } else if self.machine.journal.needs_rewrite() {
+            self.look_round();
+        }
+    }
+
+    /// When the next turn is due, if nobody has a task.
+    pub fn next_turn_ns(&self) -> u64 {
+        let next = self.machine.journal.next_advance_ns();
+        next.map_or(self.next_look_ns, |next| next.min(self.next_look_ns))
     }
 
     fn perform(&mut self, task: Task) {
@@ -145,7 +161,7 @@ impl<'n> Persistence<'n> {
             self.look_round();
         } else if !is_on && was_on {
             self.machine.journal.close(&self.node.shared);
-            self.is_whole = false;
+            self.machine.progress.set_whole(false);
             info!("the append-only file is off");
         }
     }
@@ -182,7 +198,7 @@ impl<'n> Persistence<'n> {
         if !config.yes(Param::Appendonly) {
             return false;
         }
-        if !self.is_whole || journal.needs_rewrite() {
+        if !self.machine.progress.is_whole() || journal.needs_rewrite() {
             return true;
         }
         if journal.is_full() {
@@ -246,7 +262,8 @@ impl<'n> Persistence<'n> {
             (config.yes(Param::Appendonly), Form::base(&config))
         };
         self.form = form;
-        if self.is_whole && self.machine.journal.is_full() {
+        let is_whole = self.machine.progress.is_whole();
+        if is_whole && self.machine.journal.is_full() {
             // What waits for room would be given up, and nothing acknowledged before the new base is there.
             return Err(NO_ROOM.to_owned());
         }
@@ -258,7 +275,7 @@ impl<'n> Persistence<'n> {
             *guard = Some(open_files(&machine.disk, &shared.config.read())?);
         }
         let files = guard.as_mut().expect("just opened");
-        let begin = if self.is_whole { Files::begin_rewrite } else { Files::begin_anew };
+        let begin = if is_whole { Files::begin_rewrite } else { Files::begin_anew };
         let name = begin(files).map_err(|error| format!("{}/{error}", files.folder().display()))?;
         let increment = Increment::open(&machine.disk, files.path(&name))?;
         let path = files.path(&files.temporary_base());
@@ -323,7 +340,7 @@ impl<'n> Persistence<'n> {
         match end {
             SaveEnd::Saved => {
                 self.failed_rewrites = 0;
-                self.is_whole = self.machine.journal.is_on();
+                self.machine.progress.set_whole(self.machine.journal.is_on());
                 self.machine.journal.trust(&self.node.shared, size);
                 info!("the append-only file has been rewritten");
             }

@@ -19,6 +19,8 @@ pub struct Progress {
     pub rewrite_given_up: AtomicBool,
     /// How much of the file that is being written is there.
     pub written: KeyProgress,
+    /// Whether the append-only set holds all data: not from switching on until the first base.
+    is_whole: AtomicBool,
 }
 
 /// Keys of a file that is being written: those that are in it, and all. Zeros while none is.
@@ -73,7 +75,23 @@ impl Progress {
             save_given_up: AtomicBool::new(false),
             rewrite_given_up: AtomicBool::new(false),
             written: KeyProgress::default(),
+            is_whole: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the append-only set holds all data.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole.load(Ordering::Acquire)
+    }
+
+    /// Whether a rewrite is in progress without which the append-only set does not hold all data.
+    pub fn is_writing_first_base(&self) -> bool {
+        !self.is_whole() && self.state.lock().rewriting_since.is_some()
+    }
+
+    /// The append-only set holds all data from now on, or does not any more.
+    pub fn set_whole(&self, is_whole: bool) {
+        self.is_whole.store(is_whole, Ordering::Release);
     }
 
     /// The figures; those of the journal are not in them.

@@ -99,6 +99,7 @@ fn open_journal(
     let size = files.data_bytes().unwrap_or(0);
     machine.progress.set_base_size(size);
     machine.journal.open(increment, chain, size);
+    machine.progress.set_whole(true);
     if files.is_unfinished() {
         info!("the last rewrite of the append-only file was interrupted; it begins again");
         machine.progress.schedule_rewrite();

@@ -45,20 +45,23 @@ pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
     if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
         tracing::debug!("the saver runs with the priority of the workers: {error}");
     }
-    for job in jobs {
-        let task = match job {
-            Job::Base { image, form, path } => Task::BaseWritten(snapshot_file::write(
-                &machine.disk,
-                &path,
-                image,
-                form,
-                &machine.progress.rewrite_given_up,
-                &machine.progress.written,
-            )),
-            Job::Dump { image, form, path } => Task::Saved(dump(machine, image, form, &path)),
-        };
-        machine.tell(task);
-    }
+    jobs.iter().for_each(|job| perform(machine, job));
+}
+
+/// Does what it is given to do, and tells how that has ended.
+pub fn perform(machine: &ServerMachine, job: Job) {
+    let task = match job {
+        Job::Base { image, form, path } => Task::BaseWritten(snapshot_file::write(
+            &machine.disk,
+            &path,
+            image,
+            form,
+            &machine.progress.rewrite_given_up,
+            &machine.progress.written,
+        )),
+        Job::Dump { image, form, path } => Task::Saved(dump(machine, image, form, &path)),
+    };
+    machine.tell(task);
 }
 
 /// Writes an image into the RDB file: under a temporary name first, which becomes the final one unless the work is given

@@ -54,6 +54,8 @@ pub(super) enum Course {
     Nothing,
     /// It is not done, and nobody is told.
     Lies,
+    /// It fails, and nobody is told.
+    Hushes,
     /// It is not done, and its pages are lost.
     Fails(i32),
     /// Whether it is done before the power goes is not known.
@@ -134,6 +136,7 @@ impl Images {
             Fault::Short => Course::Short,
             Fault::Nothing => Course::Nothing,
             Fault::Lie => Course::Lies,
+            Fault::Hush => Course::Hushes,
             Fault::PowerCut => {
                 self.is_off = true;
                 Course::Dies
@@ -149,7 +152,7 @@ impl Images {
     fn is_done(&mut self, course: Course) -> bool {
         match course {
             Course::Whole | Course::Short | Course::Nothing => true,
-            Course::Lies | Course::Fails(_) => false,
+            Course::Lies | Course::Hushes | Course::Fails(_) => false,
             Course::Dies => self.rng.below(2) == 0,
         }
     }
@@ -262,7 +265,7 @@ impl Images {
             Course::Fails(NO_ROOM) => bytes.len() / 2,
             Course::Dies => self.rng.below(bytes.len() as u64 + 1) as usize,
             Course::Nothing | Course::Fails(_) => 0,
-            Course::Lies => return bytes.len(),
+            Course::Lies | Course::Hushes => return bytes.len(),
         };
         self.nodes[node].append(&bytes[..count]);
         count
@@ -275,7 +278,7 @@ impl Images {
     }
 
     pub(super) fn sync(&mut self, node: usize, course: Course) {
-        if matches!(course, Course::Fails(_)) {
+        if matches!(course, Course::Fails(_) | Course::Hushes) {
             self.nodes[node].lose(&mut self.rng);
         } else if self.is_done(course) {
             self.nodes[node].sync();

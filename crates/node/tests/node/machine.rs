@@ -81,6 +81,9 @@ impl Machine for FakeMachine {
     fn load_aof(&self, _: &Node) -> Result<(), String> {
         Ok(())
     }
+    fn is_writing_first_base(&self) -> bool {
+        false
+    }
     fn end(&self) {}
     fn warn(&self, text: &str) {
         self.warnings.lock().push(text.to_owned());

@@ -202,6 +202,22 @@ fn a_server_that_cannot_save_does_not_end_and_says_so() {
 }
 
 #[test]
+fn a_server_does_not_end_before_the_first_base_is_there_unless_it_is_forced_to() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let slow = ["--rdb-key-save-delay", "10000000"];
+    let server = Server::start(folder.path(), &[SNAPSHOTS, &slow].concat());
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    must(&mut client, "CONFIG SET appendonly yes");
+    wait_for(&mut client, "aof_enabled", "1");
+    assert_eq!(text(&run(&mut client, "SHUTDOWN")), "ERR Errors trying to SHUTDOWN. Check logs.");
+    client.command(&["SHUTDOWN", "FORCE"]).expect_err("the connection ends");
+    let (status, log) = server.wait();
+    assert!(!status.success() && log.contains("its first base has not been written to its end"), "{log}");
+    assert!(!log.contains("all data is written"), "{log}");
+}
+
+#[test]
 fn a_save_point_that_is_reached_saves() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), &["--appendonly", "no", "--save", "1 2"]);

@@ -1,0 +1,112 @@
+//! What a world is built of: a node and a machine on a double, loaded as at a start.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+
+use acl::Users;
+use config::{Config, Param};
+use disk::{Disk, Double};
+use engine::accounts::setting;
+use engine::table::Names;
+use keyspace::Access;
+use node::{Dead, Identity, Machine, Mailbox, Node, Settings, Side};
+use persist::encode_value;
+use signal_hook::iterator::Signals;
+use stdx::time::UnixMs;
+
+use crate::clock;
+use crate::listening::Listening;
+use crate::machine::{Background, ServerMachine};
+use crate::recovery;
+use crate::saver::Job;
+use crate::shared::Letter;
+
+/// See the module's text.
+pub(super) struct Plant {
+    pub(super) node: Arc<Node>,
+    pub(super) machine: Arc<ServerMachine>,
+    pub(super) mailbox: Arc<Mailbox<Letter>>,
+    pub(super) jobs: Receiver<Job>,
+    _dead: Receiver<Dead>,
+}
+
+/// The data of a moment.
+pub(super) type Fingerprint = u64;
+
+/// The folder of all data.
+pub(super) fn folder() -> PathBuf {
+    std::env::current_dir().expect("a test is in a folder")
+}
+
+/// An empty disk.
+pub(super) fn empty_disk(seed: u64) -> Double {
+    Double::new(&folder(), seed)
+}
+
+/// Parameters in place of the defaults.
+pub(super) fn config(parameters: &[(&str, &str)]) -> Config {
+    let mut config = Config::default();
+    config.assign(Param::Databases, &[b"2"]).expect("two will do");
+    for (name, value) in [("save", "")].iter().chain(parameters) {
+        config.set(name, value.as_bytes()).expect("a test gives legal values");
+    }
+    config
+}
+
+impl Plant {
+    /// A server that has started, or why it has not.
+    pub(super) fn start(disk: &Double, config: Config) -> Result<Self, String> {
+        let mailbox = Arc::new(Mailbox::new(|| ()));
+        let (to_saver, jobs) = mpsc::channel();
+        let (to_reclaimer, dead) = mpsc::channel();
+        let no_signals: [i32; 0] = [];
+        let machine = Arc::new(ServerMachine::new(
+            Disk::new(Arc::new(disk.clone())),
+            vec![Arc::clone(&mailbox)],
+            Background { jobs: to_saver, dead: to_reclaimer },
+            None,
+            Signals::new(no_signals).expect("a test can wait for no signal").handle(),
+            Arc::new(Listening::nowhere()),
+        ));
+        let settings = Settings {
+            config,
+            names: Names::default(),
+            users: Users::new(setting(false)),
+            identity: Identity { threads: 1, started: UnixMs(1), ..Identity::default() },
+            seed: 7,
+            clock: clock::monotonic_ns,
+        };
+        let node = Arc::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>));
+        recovery::run(&node, &machine)?;
+        Ok(Self { node, machine, mailbox, jobs, _dead: dead })
+    }
+
+    /// All data.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let mut access = Access::new(&self.node.shared.keyspace, self.node.side(Side::Main), 1);
+        access.begin(clock::now().unix);
+        let snapshot = access.snapshot(|_| ());
+        access.end();
+        let mut content = BTreeMap::new();
+        for database in snapshot.databases() {
+            for shard in 0..snapshot.shards() {
+                snapshot.for_each(shard, database, &mut |seen| {
+                    let mut text = Vec::new();
+                    encode_value(seen.key, &seen.value, seen.expiry, &mut text);
+                    content.insert((database.0, seen.key.to_vec()), text);
+                });
+            }
+        }
+        let mut hasher = DefaultHasher::new();
+        content.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// The path of a file of the append-only set, or of the snapshot.
+pub(super) fn path(name: &str) -> PathBuf {
+    folder().join(Path::new(name))
+}
