@@ -43,6 +43,13 @@ struct Batches {
 }
 
 impl Batches {
+    /// A batch that selects no database is about database 0, as in an increment.
+    fn select(&mut self, database: DbIndex) {
+        let mut number = Vec::new();
+        write_i64(&mut number, database.0.into());
+        write_command(&mut self.commands, &[b"SELECT", &number[..]]);
+    }
+
     fn finish(&mut self, out: &mut Vec<u8>) {
         if !self.commands.is_empty() {
             self.framer.frame(&self.commands, self.created, 0, out);
@@ -121,11 +128,7 @@ impl SnapshotWriter {
                 let (keys, expiring) = snapshot.len(database);
                 encoder.database(database, keys, expiring, out);
             }
-            Form::Commands(batches) => {
-                let mut number = Vec::new();
-                write_i64(&mut number, database.0.into());
-                write_command(&mut batches.commands, &[b"SELECT", &number[..]]);
-            }
+            Form::Commands(batches) => batches.select(database),
             Form::Finished => {}
         }
     }
@@ -142,6 +145,9 @@ impl SnapshotWriter {
                     encode_value(seen.key, &seen.value, seen.expiry, &mut batches.commands);
                     if batches.commands.len() >= BATCH_BYTES {
                         batches.finish(out);
+                        if database != DbIndex(0) {
+                            batches.select(database);
+                        }
                     }
                 });
             }

@@ -144,6 +144,12 @@ impl Framer {
         self.chain.pass(&out[start..]);
     }
 
+    /// Appends what stands in no batch: whole commands and annotations.
+    pub fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(bytes);
+        self.chain.pass(bytes);
+    }
+
     /// Appends whole commands as a batch. So many bytes of the file are on disk for sure.
     pub fn frame(&mut self, commands: &[u8], time: UnixMs, synced: u64, out: &mut Vec<u8>) {
         let Chain { number, link } = self.chain;

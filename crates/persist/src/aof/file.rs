@@ -90,6 +90,14 @@ impl FileReader {
         }
     }
 
+    /// Whether something was read that is torn or damaged; only the end of the file tells which.
+    pub fn is_in_doubt(&self) -> bool {
+        match &self.stage {
+            Stage::Unknown | Stage::Rdb(_) => false,
+            Stage::Commands(reader) => reader.is_in_doubt(),
+        }
+    }
+
     /// After a torn end: the last batch whose line stands in what was not handed over.
     pub fn last_lost(&self) -> Option<LastBatch> {
         match &self.stage {

@@ -22,6 +22,8 @@ pub enum Part<'a> {
 pub enum Mark<'a> {
     /// A batch whose checksums and place are right. Its commands follow.
     Batch(Batch),
+    /// The commands of the batch have all been handed over.
+    EndOfBatch,
     /// So many commands follow that count together or not at all.
     Transaction(usize),
     /// A line that is neither a command nor part of a batch.
@@ -51,7 +53,7 @@ impl Mark<'_> {
     pub fn time(&self) -> Option<UnixMs> {
         match self {
             Self::Batch(batch) => Some(batch.time),
-            Self::Transaction(_) => None,
+            Self::EndOfBatch | Self::Transaction(_) => None,
             Self::Annotation { line, .. } => {
                 let text = std::str::from_utf8(line.strip_prefix(b"#TS:")?).ok()?;
                 text.trim_end().parse().ok().map(UnixMs::from_secs_saturating)

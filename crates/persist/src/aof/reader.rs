@@ -169,6 +169,11 @@ impl Reader {
         self.applied_chain
     }
 
+    /// Whether something was read that is torn or damaged; only the end of the file tells which.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     /// Whether the bytes so far end inside a transaction.
     pub fn is_inside_transaction(&self) -> bool {
         self.transaction.is_some()
@@ -226,6 +231,7 @@ impl Reader {
         take(Part::Mark(Mark::Batch(batch))).map_err(|reason| self.damage(reason))?;
         self.offset += start as u64;
         self.take_commands(commands, take)?;
+        take(Part::Mark(Mark::EndOfBatch)).map_err(|reason| self.damage(reason))?;
         self.read_chain = Some(Chain { number: head.number, link: line });
         self.batch = None;
         self.settle();

@@ -19,6 +19,8 @@ const KEPT_BYTES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Writer {
     selected: Option<DbIndex>,
+    /// Whether another database than 0 has been.
+    has_left_first: bool,
     unit: Option<u64>,
     /// The commands among them that change data, counted up to two.
     commands: usize,
@@ -69,6 +71,7 @@ impl Writer {
             write_i64(&mut number, record.database.0.into());
             write_command(&mut self.pending, &[b"SELECT", &number[..]]);
             self.selected = Some(record.database);
+            self.has_left_first |= record.database != DbIndex(0);
         }
         self.pending.extend_from_slice(text);
         self.commands += commands(text);
@@ -91,6 +94,7 @@ impl Writer {
     fn finish_batch(&mut self, now: UnixMs, synced: u64, out: &mut Vec<u8>) {
         if !self.batch.is_empty() {
             self.framer.frame(&self.batch, now, synced, out);
+            self.selected = self.selected.filter(|_| !self.has_left_first);
         }
         self.batch.clear();
         self.batch.shrink_to(KEPT_BYTES);
@@ -161,6 +165,28 @@ mod tests {
         let batches: Vec<&str> = text.split("#BATCH:").skip(1).collect();
         assert!(batches[0].starts_with("1 9 7 ") && batches[0].ends_with("EXEC\r\n"));
         assert!(batches[1].starts_with("2 9 7 6 ") && batches[1].ends_with("c\r\nd\r\n"));
+    }
+
+    #[test]
+    fn each_batch_selects_its_database_once_another_than_the_first_was_used() {
+        let mut writer = Writer::default();
+        let mut batches = |databases: &[u16]| {
+            let mut run = Run::default();
+            for (unit, &database) in databases.iter().enumerate() {
+                run.bytes.extend_from_slice(b"x\r\n");
+                let unit = unit as u64;
+                run.records.push(Record { unit, database: DbIndex(database), end: run.bytes.len() });
+            }
+            let mut out = Vec::new();
+            writer.push_all(&run, UnixMs(9), 7, &mut out);
+            words(&out)
+        };
+        assert_eq!(batches(&[0, 0]), "SELECT 0 x x");
+        assert_eq!(batches(&[0]), "x");
+        assert_eq!(batches(&[0, 3]), "x SELECT 3 x");
+        assert_eq!(batches(&[3]), "SELECT 3 x");
+        assert_eq!(batches(&[0]), "SELECT 0 x");
+        assert_eq!(batches(&[0, 0]), "SELECT 0 x x");
     }
 
     #[test]

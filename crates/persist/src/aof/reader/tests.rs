@@ -201,6 +201,7 @@ fn what_stands_between_commands_is_told_with_its_place() {
                 assert!(end == bytes.len() || bytes[end..].starts_with(b"#TS:"));
                 format!("batch {}", batch.number)
             }
+            Part::Mark(Mark::EndOfBatch) => "end".to_owned(),
             Part::Mark(Mark::Transaction(count)) => format!("transaction of {count}"),
             Part::Mark(Mark::Annotation { offset, line }) => {
                 assert!(bytes[offset as usize..].starts_with(line));
@@ -212,7 +213,8 @@ fn what_stands_between_commands_is_told_with_its_place() {
         Ok(())
     };
     assert_eq!(Reader::new(0).visit(&bytes, &mut take), Ok(bytes.len()));
-    let expected = "a, #TS:5, batch 7, b, #TS:5, batch 8, transaction of 2, c, d, #TS:5, batch 9, transaction of 2, e, f";
+    let expected = "a, #TS:5, batch 7, b, end, #TS:5, batch 8, transaction of 2, c, d, end, #TS:5, batch 9, \
+                    transaction of 2, e, f, end";
     assert_eq!(marks.join(", "), expected);
 }
 
