@@ -1,0 +1,319 @@
+//! `--to-time`, `--to-batch` and `--truncate-to-timestamp`: the files as they were at a moment, a prefix of whole batches.
+//!
+//! The place of the cut is the first batch or time annotation beyond the moment, or the end of the batch; behind it nothing is
+//! looked at, so that damage there does not matter. A base is all data at one moment and is never cut: what was before it these
+//! files do not tell.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use node::Node;
+use persist::aof::{Damage, FileKind, FileReader, Manifest, Mark, Part, Tail};
+use persist::rdb::{Item, ReadOptions};
+use stdx::time::UnixMs;
+
+use crate::options::{Options, Until};
+use crate::read::{self, Read, WHOLE};
+use crate::target::{self, DataFile, Set, Target};
+use crate::{Failure, Verdict, check, durable, moment, report, world};
+
+/// Where to cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cut {
+    /// The file, by its place.
+    file: usize,
+    /// So many bytes of it are kept.
+    offset: u64,
+}
+
+/// What was found.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    /// What is beyond begins here.
+    Cut(Cut),
+    /// Nothing is beyond.
+    Everything,
+    /// These files do not tell it, for this reason.
+    Nothing(String),
+    /// Before the place is found, a file is damaged.
+    Damaged(usize, Damage),
+}
+
+/// Why reading has stopped.
+#[derive(Debug)]
+enum Stop {
+    /// At what is beyond.
+    Beyond,
+    /// Behind the batch.
+    Behind(u64),
+    /// These files do not tell it.
+    Untold(String),
+}
+
+/// Finds the place, and cuts there, or copies what lies before.
+pub(crate) fn run(
+    options: &Options,
+    target: &Target,
+    until: Until,
+    node: &Node,
+    out: &mut dyn Write,
+) -> Result<Verdict, Failure> {
+    if let Target::Rdb(path) = target {
+        return Err(
+            format!("{}: an RDB file tells of one moment only, and cannot be cut", path.display()).into()
+        );
+    }
+    report::begin(target, out)?;
+    let files = target.files();
+    let found = find(&files, until, world::read_options(node))?;
+    let cut = match found {
+        Found::Cut(cut) => Some(cut),
+        Found::Everything => None,
+        Found::Nothing(reason) => {
+            writeln!(out, "{reason}")?;
+            return Ok(Verdict::Damaged);
+        }
+        Found::Damaged(file, damage) => {
+            let path = files[file].path.display();
+            writeln!(out, "{path}: {damage}")?;
+            writeln!(
+                out,
+                "It is damaged before the place of the cut; --salvage FOLDER saves what can be read"
+            )?;
+            return Ok(Verdict::Damaged);
+        }
+    };
+    match (until, &options.into) {
+        (Until::Timestamp(second), _) => truncate(target, &files, second, cut, out),
+        (_, Some(folder)) => copy(options, target, &files, cut, folder, node, out),
+        (_, None) => cut_in_place(options, target, &files, cut, node, out),
+    }
+}
+
+/// Finds what is beyond a moment.
+fn find(files: &[DataFile], until: Until, options: ReadOptions) -> Result<Found, String> {
+    let mut chain = None;
+    let mut last_batch = None;
+    for (index, file) in files.iter().enumerate() {
+        let is_base = file.kind == Some(FileKind::Base);
+        let mut stop = None;
+        let mut looker = Looker { until, is_base, behind: None, last_batch };
+        let reader = FileReader::new(options).following(chain);
+        let read = read::read(&file.path, reader, WHOLE, &mut |part| {
+            stop = looker.look(&part);
+            // The reader stops at an error, and that is no damage.
+            if stop.is_some() { Err(String::new()) } else { Ok(()) }
+        })?;
+        last_batch = looker.last_batch;
+        chain = read.chain.filter(|_| !is_base);
+        if let Some(found) = place(index, &read, stop, until, is_base) {
+            return Ok(found);
+        }
+    }
+    Ok(match until {
+        Until::Batch(number) => Found::Nothing(match last_batch {
+            Some(last) => format!("There is no batch {number}: {last} is the last one"),
+            None => "There are no batches in these files".to_owned(),
+        }),
+        Until::Time(_) | Until::Timestamp(_) => Found::Everything,
+    })
+}
+
+/// What a file that was read up to some place says; nothing if the next one has to be looked at.
+fn place(index: usize, read: &Read, stop: Option<Stop>, until: Until, is_base: bool) -> Option<Found> {
+    let at = |offset| Some(Found::Cut(Cut { file: index, offset }));
+    match (stop, &read.end) {
+        (Some(Stop::Untold(reason)), _) => Some(Found::Nothing(reason)),
+        (Some(Stop::Beyond), _) if is_base && !matches!(until, Until::Timestamp(_)) => Some(Found::Nothing(
+            "The base was written later than that; what was before it these files do not tell".to_owned(),
+        )),
+        (Some(Stop::Beyond), _) => at(read.whole),
+        (Some(Stop::Behind(offset)), _) => at(offset),
+        (None, Ok(Tail::Whole)) => None,
+        (None, Ok(Tail::Torn(offset))) => at(*offset),
+        (None, Err(damage)) => Some(Found::Damaged(index, damage.clone())),
+    }
+}
+
+/// Looks at parts for what is beyond the moment.
+struct Looker {
+    until: Until,
+    is_base: bool,
+    /// Where the batch ends that is to be the last.
+    behind: Option<u64>,
+    /// The number of the last batch of an increment.
+    last_batch: Option<u64>,
+}
+
+impl Looker {
+    fn look(&mut self, part: &Part<'_>) -> Option<Stop> {
+        match (part, self.until) {
+            (Part::Item(Item::Note { name, value }), Until::Time(time)) if &**name == b"ctime" => {
+                base_is_later(value, time).map(Stop::Untold)
+            }
+            (Part::Mark(mark), Until::Time(time)) => is_later(mark, time),
+            (Part::Mark(mark), Until::Timestamp(second)) => is_later(mark, moment::end_of_second(second)),
+            // The batches of a base are counted on their own.
+            (Part::Mark(mark), Until::Batch(number)) if !self.is_base => self.look_at_number(mark, number),
+            _ => None,
+        }
+    }
+
+    fn look_at_number(&mut self, mark: &Mark<'_>, wanted: u64) -> Option<Stop> {
+        match mark {
+            Mark::Batch(batch) => {
+                let number = batch.number;
+                self.last_batch = Some(number);
+                if number == wanted {
+                    self.behind = Some(batch.offset + batch.length);
+                }
+                match number {
+                    // What stood before the first batch is in the base.
+                    _ if number <= wanted => None,
+                    _ if number - 1 == wanted => Some(Stop::Beyond),
+                    _ => Some(Stop::Untold(format!(
+                        "There is no batch {wanted}: {number} is the first one, and the base holds what was before it"
+                    ))),
+                }
+            }
+            Mark::EndOfBatch => self.behind.take().map(Stop::Behind),
+            Mark::Transaction(_) | Mark::Annotation { .. } => None,
+        }
+    }
+}
+
+fn is_later(mark: &Mark<'_>, time: UnixMs) -> Option<Stop> {
+    mark.time().filter(|&told| told > time).map(|_| Stop::Beyond)
+}
+
+/// RDB data tells the second of its making. It may hold what was written up to the end of that second.
+fn base_is_later(value: &[u8], time: UnixMs) -> Option<String> {
+    let second: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    let made = moment::end_of_second(second);
+    (made > time).then(|| {
+        let (made, time) = (moment::show(made), moment::show(time));
+        format!(
+            "The RDB data holds what was written up to {made}; what was at {time} these files do not tell"
+        )
+    })
+}
+
+/// Cuts the last file as redis-check-aof does, and says what it says; but what is cut off is kept.
+fn truncate(
+    target: &Target,
+    files: &[DataFile],
+    second: i64,
+    cut: Option<Cut>,
+    out: &mut dyn Write,
+) -> Result<Verdict, Failure> {
+    let Some(Cut { file, offset }) = cut else {
+        for file in files {
+            let (what, path) = (report::kind(file), file.path.display());
+            writeln!(out, "Truncate nothing in {what} {path} to timestamp {second}\n{what} {path} is valid")?;
+        }
+        report::end(target, Verdict::Sound, out)?;
+        return Ok(Verdict::Sound);
+    };
+    let DataFile { path, .. } = &files[file];
+    let (what, shown) = (report::kind(&files[file]), path.display());
+    if offset == 0 {
+        writeln!(out, "{what} {shown} has nothing before timestamp {second}, aborting...")?;
+        return Ok(Verdict::Damaged);
+    }
+    if file + 1 < files.len() || target::followed_in(path).is_some() {
+        writeln!(
+            out,
+            "Failed to truncate {what} {shown} to timestamp {second} to offset {offset} because it is not the last file. \
+             --to-time {second} --into FOLDER writes new files"
+        )?;
+        return Ok(Verdict::Damaged);
+    }
+    let kept = cut_file(path, offset)?;
+    writeln!(out, "Successfully truncated {what} {shown} to timestamp {second}{kept}")?;
+    Ok(Verdict::Sound)
+}
+
+/// Cuts the end of a file off and keeps it. Tells where.
+fn cut_file(path: &Path, offset: u64) -> Result<String, String> {
+    let (_, length) = read::open(path)?;
+    if offset == length {
+        return Ok(String::new());
+    }
+    let kept = durable::keep_end(path, offset, length, "cut")?;
+    durable::truncate(path, offset)?;
+    Ok(format!("; what was cut is in {}", kept.display()))
+}
+
+/// Writes what lies before the cut into a new folder, and checks it.
+fn copy(
+    options: &Options,
+    target: &Target,
+    files: &[DataFile],
+    cut: Option<Cut>,
+    folder: &Path,
+    node: &Node,
+    out: &mut dyn Write,
+) -> Result<Verdict, Failure> {
+    durable::new_folder(folder)?;
+    let cut = cut.unwrap_or(Cut { file: files.len().saturating_sub(1), offset: u64::MAX });
+    for (index, file) in files.iter().enumerate().take(cut.file + 1) {
+        let until = if index == cut.file { cut.offset } else { u64::MAX };
+        let mut new = durable::NewFile::create(folder.join(file.name()))?;
+        new.copy(&file.path, 0, until)?;
+        writeln!(out, "{}: {} bytes are in {}", file.path.display(), new.length, folder.display())?;
+        new.finish()?;
+    }
+    let new = match target {
+        Target::Set(set) => {
+            let mut manifest = durable::NewFile::create(folder.join(&set.manifest_name))?;
+            manifest.write(first_files(set, cut.file + 1).format().as_bytes())?;
+            manifest.finish()?;
+            folder.join(&set.manifest_name)
+        }
+        Target::Commands(path) | Target::Rdb(path) => folder.join(path.file_name().unwrap_or_default()),
+    };
+    writeln!(out)?;
+    Ok(check::run(&target::find(&new)?, options, node, out)?.verdict())
+}
+
+/// The manifest of the first files that hold data.
+fn first_files(set: &Set, count: usize) -> Manifest {
+    Manifest { entries: set.manifest.data().take(count).cloned().collect() }
+}
+
+/// Cuts the files themselves. The manifest names what is there at each step, and what is cut off is kept beside.
+fn cut_in_place(
+    options: &Options,
+    target: &Target,
+    files: &[DataFile],
+    cut: Option<Cut>,
+    node: &Node,
+    out: &mut dyn Write,
+) -> Result<Verdict, Failure> {
+    let Some(Cut { file, offset }) = cut else {
+        writeln!(out, "Nothing is to be cut")?;
+        return Ok(check::run(target, options, node, out)?.verdict());
+    };
+    let path = &files[file].path;
+    if let (Target::Commands(_), Some(manifest)) = (target, target::followed_in(path)) {
+        let (path, manifest) = (path.display(), manifest.display());
+        return Err(format!("{path}: other files follow it in {manifest}; name that instead").into());
+    }
+    let rest = &files[file + 1..];
+    if let (Target::Set(set), false) = (target, rest.is_empty()) {
+        let manifest = first_files(set, file + 1).format();
+        durable::replace(&set.folder.join(&set.manifest_name), manifest.as_bytes())?;
+    }
+    writeln!(out, "{}: cut at byte {offset}{}", path.display(), cut_file(path, offset)?)?;
+    for file in rest.iter().filter(|file| fs::symlink_metadata(&file.path).is_ok()) {
+        let kept = durable::set_aside(&file.path, "cut-0")?;
+        writeln!(out, "{}: it lies behind the cut and is now {}", file.path.display(), kept.display())?;
+    }
+    writeln!(out)?;
+    let again = match target {
+        Target::Set(set) => target::find(&set.folder.join(&set.manifest_name))?,
+        Target::Commands(path) | Target::Rdb(path) => target::find(path)?,
+    };
+    Ok(check::run(&again, options, node, out)?.verdict())
+}

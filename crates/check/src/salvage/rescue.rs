@@ -1,0 +1,307 @@
+//! What can be read goes through the commands and into new files.
+
+use std::path::Path;
+
+use engine::scripting::LibraryCompiler;
+use node::{Loader, Node, Side};
+use persist::aof::{BATCH_BYTES, Chain, FileReader, Framer, LastBatch, Mark, Part};
+use persist::rdb::{Notes, ReadOptions};
+use persist::{Placement, SnapshotWriter};
+use resp::write_command;
+
+use super::plan::{Plan, Run};
+use crate::durable::NewFile;
+use crate::read::{self, Span};
+use crate::target::DataFile;
+use crate::{clock, world};
+
+/// Reasons that are kept to be told.
+const MAX_REASONS: usize = 1000;
+
+/// See the module's text.
+pub(super) struct Rescue<'n> {
+    options: ReadOptions,
+    loader: Loader<'n>,
+    compiler: LibraryCompiler,
+    /// The place in the chain of the new increments.
+    chain: Option<Chain>,
+    left_out: LeftOut,
+}
+
+/// What of a file was not taken over.
+#[derive(Debug, Default)]
+pub(super) struct LeftOut {
+    /// Why, for the first ones.
+    pub(super) reasons: Vec<String>,
+    /// Commands and libraries.
+    pub(super) count: u64,
+    /// Keys of damaged RDB data that are saved.
+    pub(super) keys_saved: u64,
+}
+
+impl LeftOut {
+    fn add(&mut self, reason: String) {
+        self.count += 1;
+        if self.reasons.len() < MAX_REASONS {
+            self.reasons.push(reason);
+        }
+    }
+}
+
+impl<'n> Rescue<'n> {
+    /// Nothing is saved yet.
+    pub(super) fn new(node: &'n Node) -> Self {
+        Self {
+            options: world::read_options(node),
+            loader: Loader::new(node, Side::Main, clock::now()),
+            compiler: LibraryCompiler::default(),
+            chain: None,
+            left_out: LeftOut::default(),
+        }
+    }
+
+    /// What was left out of the last file.
+    pub(super) fn take_left_out(&mut self) -> LeftOut {
+        std::mem::take(&mut self.left_out)
+    }
+
+    /// Saves what a plan says into a new file.
+    pub(super) fn file(&mut self, file: &DataFile, plan: &Plan, to: &Path) -> Result<(), String> {
+        let mut new = NewFile::create(to.to_owned())?;
+        // The batches of a base are counted on their own.
+        let is_increment = file.kind == Some(persist::aof::FileKind::Increment);
+        let follows = self.chain.filter(|_| is_increment);
+        let mut commands = Commands::new(follows);
+        let whole = Span { from: 0, until: plan.whole, stops_in_doubt: false };
+        self.options = plan.options;
+        self.loader.begin_file();
+        match plan.commands_from {
+            Some(0) => self.part(&file.path, None, whole, &mut new, &mut commands)?,
+            Some(from) => {
+                self.part(&file.path, None, Span { until: from, ..whole }, &mut new, &mut commands)?;
+                match plan.rdb_problem {
+                    None => new.copy(&file.path, 0, from)?,
+                    Some(_) => self.write_rdb(&mut new)?,
+                }
+                self.part(&file.path, Some(from), Span { from, ..whole }, &mut new, &mut commands)?;
+            }
+            None => {
+                self.part(&file.path, None, Span { until: u64::MAX, ..whole }, &mut new, &mut commands)?;
+                self.write_rdb(&mut new)?;
+            }
+        }
+        for &Run { from, until, .. } in &plan.runs {
+            // A batch that selects no database is about the first one.
+            self.loader.begin_file();
+            commands.begin_run();
+            let span = Span { from, until, stops_in_doubt: false };
+            self.part(&file.path, Some(from), span, &mut new, &mut commands)?;
+        }
+        commands.finish(&mut new)?;
+        self.chain = commands.chain().filter(|_| is_increment).or(self.chain);
+        new.finish()
+    }
+
+    /// Takes over a part of a file: RDB data and commands, or commands from an offset on.
+    fn part(
+        &mut self,
+        path: &Path,
+        commands_from: Option<u64>,
+        span: Span,
+        new: &mut NewFile,
+        commands: &mut Commands,
+    ) -> Result<(), String> {
+        let Self { options, loader, compiler, left_out, .. } = self;
+        let reader = match commands_from {
+            Some(offset) => FileReader::of_commands(*options, offset),
+            None => FileReader::new(*options),
+        };
+        let mut compile = |text: &[u8]| compiler.compile(text);
+        let mut placement = Placement::new(None, &mut compile);
+        // The system's errors stop the work; those of the file are known already.
+        let mut failed = None;
+        read::read(path, reader, span, &mut |part| {
+            let result = match part {
+                Part::Item(item) => {
+                    if let Err(problem) = placement.take(item, loader.access()) {
+                        left_out.add(problem.to_string());
+                    }
+                    Ok(())
+                }
+                Part::Mark(mark) => commands.mark(&mark, new),
+                Part::Command(buffer, args) => match loader.apply(buffer, args) {
+                    Ok(()) => commands.take(
+                        buffer,
+                        &buffer[args[0].clone()],
+                        args.get(1).map(|arg| &buffer[arg.clone()]),
+                        new,
+                    ),
+                    Err(reason) => {
+                        let place =
+                            commands.batch.map_or(String::new(), |batch| format!("batch {}: ", batch.number));
+                        left_out.add(format!("{place}{reason}"));
+                        commands.leave_out(new)
+                    }
+                },
+            };
+            failed = result.err();
+            if failed.is_some() { Err(String::new()) } else { Ok(()) }
+        })?;
+        left_out.keys_saved += placement.loaded.keys;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Writes what is loaded as RDB data.
+    fn write_rdb(&mut self, new: &mut NewFile) -> Result<(), String> {
+        let mut snapshot = self.loader.access().snapshot(|_| ());
+        let notes = Notes {
+            redis_version: engine::REDIS_VERSION,
+            own_version: engine::VERSION,
+            created: clock::now().unix,
+            used_memory: 0,
+            is_aof_base: false,
+        };
+        let mut bytes = Vec::new();
+        let mut writer = SnapshotWriter::rdb(&snapshot, true, true, &notes, &mut bytes);
+        loop {
+            let has_more = writer.write_next(&mut snapshot, &mut bytes);
+            new.write(&bytes)?;
+            bytes.clear();
+            if !has_more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The commands of a new file: batches get lines that fit, what stood in no batch stays in none.
+struct Commands {
+    framer: Framer,
+    /// The batch at hand, as it was.
+    batch: Option<LastBatch>,
+    /// Its commands.
+    bytes: Vec<u8>,
+    /// The commands of a transaction that are still to come; 0 outside of one.
+    unit_left: usize,
+    /// Those that came.
+    unit: Vec<u8>,
+    unit_commands: usize,
+    /// The database that a reader of the new file has selected.
+    selected: Vec<u8>,
+    has_batches: bool,
+}
+
+impl Commands {
+    fn new(follows: Option<Chain>) -> Self {
+        Self {
+            framer: Framer::following(follows.unwrap_or_default()),
+            batch: None,
+            bytes: Vec::new(),
+            unit_left: 0,
+            unit: Vec::new(),
+            unit_commands: 0,
+            selected: b"0".to_vec(),
+            has_batches: follows.is_some(),
+        }
+    }
+
+    /// What the next file follows on, if there were batches.
+    fn chain(&self) -> Option<Chain> {
+        self.has_batches.then(|| self.framer.chain())
+    }
+
+    /// What follows was written when database 0 was selected, or selects its own.
+    fn begin_run(&mut self) {
+        if self.selected != b"0" {
+            self.selected = b"0".to_vec();
+            write_command(&mut self.bytes, &[b"SELECT", &b"0"[..]]);
+        }
+    }
+
+    fn mark(&mut self, mark: &Mark<'_>, new: &mut NewFile) -> Result<(), String> {
+        match mark {
+            Mark::Batch(batch) => {
+                if !self.has_batches {
+                    self.has_batches = true;
+                    let number = batch.number.saturating_sub(1);
+                    self.framer = Framer::following(Chain { number, ..self.framer.chain() });
+                }
+                self.batch = Some(LastBatch { number: batch.number, time: batch.time });
+                Ok(())
+            }
+            Mark::EndOfBatch => self.flush(new),
+            Mark::Transaction(count) => {
+                (self.unit_left, self.unit_commands) = (*count, 0);
+                Ok(())
+            }
+            Mark::Annotation { line, .. } => {
+                let mut out = Vec::new();
+                self.framer.pass(line, &mut out);
+                new.write(&out)
+            }
+        }
+    }
+
+    /// Takes a command that was accepted.
+    fn take(
+        &mut self,
+        command: &[u8],
+        name: &[u8],
+        argument: Option<&[u8]>,
+        new: &mut NewFile,
+    ) -> Result<(), String> {
+        if name.eq_ignore_ascii_case(b"SELECT") {
+            self.selected = argument.unwrap_or_default().to_vec();
+        }
+        if self.unit_left > 0 {
+            self.unit.extend_from_slice(command);
+            self.unit_commands += 1;
+        } else {
+            self.bytes.extend_from_slice(command);
+        }
+        self.leave_out(new)
+    }
+
+    /// A command has come, and may have been left out.
+    fn leave_out(&mut self, new: &mut NewFile) -> Result<(), String> {
+        if self.unit_left > 0 {
+            self.unit_left -= 1;
+            if self.unit_left == 0 {
+                self.end_unit();
+            }
+        }
+        if self.batch.is_none() && self.unit_left == 0 { self.flush(new) } else { Ok(()) }
+    }
+
+    /// A transaction is complete.
+    fn end_unit(&mut self) {
+        if self.unit_commands > 1 {
+            write_command(&mut self.bytes, &[b"MULTI"]);
+            self.bytes.append(&mut self.unit);
+            write_command(&mut self.bytes, &[b"EXEC"]);
+        } else {
+            self.bytes.append(&mut self.unit);
+        }
+    }
+
+    /// What came goes into the file, as a batch or as it is.
+    fn flush(&mut self, new: &mut NewFile) -> Result<(), String> {
+        let batch = self.batch.take();
+        if self.bytes.is_empty() {
+            return Ok(());
+        }
+        let mut out = Vec::new();
+        match batch {
+            // All that stands before it will be on disk when somebody reads it.
+            Some(batch) => self.framer.frame(&self.bytes, batch.time, new.length, &mut out),
+            None => self.framer.pass(&self.bytes, &mut out),
+        }
+        self.bytes.clear();
+        self.bytes.shrink_to(BATCH_BYTES);
+        new.write(&out)
+    }
+
+    fn finish(&mut self, new: &mut NewFile) -> Result<(), String> {
+        self.flush(new)
+    }
+}

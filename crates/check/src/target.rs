@@ -1,0 +1,161 @@
+//! What there is to look at: an append-only set, which a manifest names, or one file.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use persist::aof::{FileKind, Manifest};
+
+use crate::read;
+
+/// Where a server keeps its set, and its RDB file, unless told otherwise.
+const DEFAULT_FOLDER: &str = "appendonlydir";
+const DEFAULT_DUMP: &str = "dump.rdb";
+/// How the name of a manifest ends.
+const MANIFEST: &str = ".manifest";
+/// Manifests are small; a file that is larger is none.
+const MAX_MANIFEST_BYTES: u64 = 16 << 20;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A set.
+    Set(Set),
+    /// A file of commands, perhaps behind RDB data.
+    Commands(PathBuf),
+    /// An RDB file, which stands for itself.
+    Rdb(PathBuf),
+}
+
+/// An append-only set.
+#[derive(Debug)]
+pub(crate) struct Set {
+    /// The folder.
+    pub(crate) folder: PathBuf,
+    /// The manifest's name.
+    pub(crate) manifest_name: String,
+    /// What it says.
+    pub(crate) manifest: Manifest,
+}
+
+/// A file to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct DataFile {
+    /// Its path.
+    pub(crate) path: PathBuf,
+    /// What it is in a set; none if it stands alone.
+    pub(crate) kind: Option<FileKind>,
+    /// Whether commands may not follow the data.
+    pub(crate) is_rdb_alone: bool,
+}
+
+impl Target {
+    /// The files in the order in which they are loaded.
+    pub(crate) fn files(&self) -> Vec<DataFile> {
+        match self {
+            Self::Set(set) => set
+                .manifest
+                .data()
+                .map(|entry| {
+                    let path = set.folder.join(&entry.name);
+                    DataFile { path, kind: Some(entry.kind), is_rdb_alone: false }
+                })
+                .collect(),
+            Self::Commands(path) => vec![DataFile { path: path.clone(), kind: None, is_rdb_alone: false }],
+            Self::Rdb(path) => vec![DataFile { path: path.clone(), kind: None, is_rdb_alone: true }],
+        }
+    }
+}
+
+impl DataFile {
+    /// Its name without the folder.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Finds out what a path means.
+pub(crate) fn find(path: &Path) -> Result<Target, String> {
+    let data = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if data.is_dir() {
+        return in_folder(path);
+    }
+    let (mut file, _) = read::open(path)?;
+    let mut head = Vec::new();
+    file.by_ref().take(6).read_to_end(&mut head).map_err(|error| read::unreadable(path, 0, &error))?;
+    let has_ending = |ending| path.extension().is_some_and(|found| found == ending);
+    let is_rdb = head.starts_with(b"REDIS") || head.starts_with(b"VALKEY");
+    if has_ending("manifest") || head.starts_with(b"file ") {
+        set(path).map(Target::Set)
+    } else if has_ending("rdb") || is_rdb && !has_ending("aof") {
+        Ok(Target::Rdb(path.to_owned()))
+    } else {
+        Ok(Target::Commands(path.to_owned()))
+    }
+}
+
+/// A folder holds a set, or another folder that does, or an RDB file.
+fn in_folder(folder: &Path) -> Result<Target, String> {
+    let inside = folder.join(DEFAULT_FOLDER);
+    let dump = folder.join(DEFAULT_DUMP);
+    match &manifests(folder)?[..] {
+        [only] => set(only).map(Target::Set),
+        [] if inside.is_dir() => in_folder(&inside),
+        [] if dump.is_file() => Ok(Target::Rdb(dump)),
+        [] => Err(format!("{}: there is no manifest and no {DEFAULT_DUMP} in this folder", folder.display())),
+        several => {
+            let names: Vec<_> = several.iter().map(|path| path.display().to_string()).collect();
+            Err(format!("{}: there are several manifests; name one: {}", folder.display(), names.join(", ")))
+        }
+    }
+}
+
+/// The manifests in a folder, but for those of unfinished steps.
+fn manifests(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let complain = |error| format!("{}: {error}", folder.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(complain)? {
+        let path = entry.map_err(complain)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.ends_with(MANIFEST) && !name.starts_with("temp-") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The set that a manifest names.
+fn set(path: &Path) -> Result<Set, String> {
+    let (file, length) = read::open(path)?;
+    if length > MAX_MANIFEST_BYTES {
+        return Err(format!("{}: {length} bytes are too many for a manifest", path.display()));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_MANIFEST_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|error| read::unreadable(path, 0, &error))?;
+    let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
+        format!(
+            "{}: {error}. It names the base first and then the increments in order, one line each, such as \
+             'file appendonly.aof.1.incr.aof seq 1 type i': repair it, or restore it from a backup",
+            path.display()
+        )
+    })?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let manifest_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Set { folder: folder.to_owned(), manifest_name, manifest })
+}
+
+/// Whether a file belongs to a set in which data follows it, so that it must not be cut on its own: the set's manifest.
+pub(crate) fn followed_in(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name()?.to_str()?;
+    manifests(folder).ok()?.into_iter().find(|manifest| {
+        set(manifest).is_ok_and(|set| {
+            let is_named = set.manifest.data().any(|entry| entry.name == name);
+            let length = |name: &str| fs::metadata(folder.join(name)).map(|data| data.len());
+            is_named && !set.manifest.may_be_torn(name, length).unwrap_or(false)
+        })
+    })
+}

@@ -1,0 +1,254 @@
+//! The program in process: every changed bit and every cut of small files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use clap::Parser;
+use keyspace::DbIndex;
+use node::{Loader, Side};
+use persist::Placement;
+use persist::aof::{Chain, FileReader, Framer, Part, Tail};
+use persist::rdb::{Encoder, Notes, WriteOptions};
+use resp::write_command;
+use stdx::time::UnixMs;
+use value::{StringRef, ValueRef};
+
+use crate::options::Options;
+use crate::read::WHOLE;
+use crate::{Verdict, clock, read, world};
+
+/// Runs the program with these words and then paths; gives the verdict, if there is one, and what it said.
+fn run(words: &str, paths: &[&Path]) -> (Option<Verdict>, String) {
+    let words = ["rustypotato-check"].into_iter().chain(words.split_whitespace()).map(Into::into);
+    let paths = paths.iter().map(|path| path.as_os_str().to_owned());
+    let options = Options::try_parse_from(words.chain(paths)).expect("legal options");
+    let mut out = Vec::new();
+    let result = crate::run(&options, &mut out);
+    let said = String::from_utf8(out).expect("text");
+    match result {
+        Ok(verdict) => (Some(verdict), said),
+        Err(failure) => (None, format!("{said}{failure}")),
+    }
+}
+
+/// Batches as a server writes them, of these commands, the first of them of number 7.
+fn batches(batches: &[&[&[&str]]]) -> Vec<u8> {
+    let mut framer = Framer::following(Chain { number: 6, link: 99 });
+    let mut bytes = Vec::new();
+    for (index, batch) in batches.iter().enumerate() {
+        let mut commands = Vec::new();
+        for command in *batch {
+            write_command(&mut commands, command);
+        }
+        let synced = if index > 1 { 40 } else { 0 };
+        framer.frame(&commands, UnixMs(1_700_000_000_000 + 1000 * index as i64), synced, &mut bytes);
+    }
+    bytes
+}
+
+fn sample() -> Vec<u8> {
+    batches(&[
+        &[&["SELECT", "0"], &["SET", "a", "one"]],
+        &[&["MULTI"], &["SET", "b", "two"], &["SET", "c", "three"], &["EXEC"]],
+        &[&["SELECT", "3"], &["SET", "a", "four"]],
+        &[&["SELECT", "3"], &["SET", "d", "five"]],
+        &[&["SELECT", "0"], &["SET", "e", "six"]],
+    ])
+}
+
+/// The strings of a file, by database and name.
+fn content(path: &Path) -> BTreeMap<(u16, String), String> {
+    let node = world::node();
+    let mut loader = Loader::new(&node, Side::Main, clock::now());
+    let mut compile = |_: &[u8]| Err("there are none".to_owned());
+    let mut placement = Placement::new(None, &mut compile);
+    let reader = FileReader::new(world::read_options(&node));
+    let read = read::read(path, reader, WHOLE, &mut |part| match part {
+        Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
+        Part::Command(buffer, args) => loader.apply(buffer, args),
+        Part::Mark(_) => Ok(()),
+    });
+    read.expect("it can be read").end.expect("it is sound");
+    let snapshot = loader.access().snapshot(|_| ());
+    let mut found = BTreeMap::new();
+    for database in snapshot.databases() {
+        for shard in 0..snapshot.shards() {
+            snapshot.for_each(shard, database, &mut |seen| {
+                let ValueRef::String(value) = seen.value else { panic!("strings only") };
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                found.insert((database.0, text(seen.key)), text(&value.contiguous()));
+            });
+        }
+    }
+    found
+}
+
+/// What persist's reader says of bytes, when no command is run.
+fn judgement(bytes: &[u8]) -> Verdict {
+    let node = world::node();
+    let mut reader = FileReader::new(world::read_options(&node));
+    let whole = reader.read(bytes, &mut |_| Ok(())).and_then(|()| reader.end(&mut |_| Ok(())));
+    if whole == Ok(Tail::Whole) { Verdict::Sound } else { Verdict::Damaged }
+}
+
+/// Salvage of one in so many variants is tried: it takes several times as long as a check, and this step meets every byte.
+const SALVAGE_STEP: usize = 5;
+
+/// Every file with one bit changed, and every beginning of it.
+fn variants(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let flipped = (0..8 * bytes.len()).map(|bit| {
+        let mut changed = bytes.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        changed
+    });
+    flipped.chain((0..bytes.len()).map(|end| bytes[..end].to_vec()))
+}
+
+#[test]
+fn every_changed_bit_of_a_file_of_commands_is_judged_as_by_the_reader_and_never_saved_as_a_wrong_value() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file.aof");
+    let bytes = sample();
+    fs::write(&path, &bytes).expect("the file can be written");
+    let all = content(&path);
+    assert_eq!(all.len(), 6);
+    assert_eq!(run("", &[&path]).0, Some(Verdict::Sound));
+    for (index, changed) in variants(&bytes).enumerate() {
+        fs::write(&path, &changed).expect("the file can be written");
+        let expected = judgement(&changed);
+        let (verdict, said) = run("--quick", &[&path]);
+        assert_eq!(verdict, Some(expected), "{said}\n{}", changed.escape_ascii());
+        if !index.is_multiple_of(SALVAGE_STEP) {
+            continue;
+        }
+        let saved = folder.path().join("saved");
+        let (verdict, said) = run("--salvage", &[&saved, &path]);
+        assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+        let found = content(&saved.join("file.aof"));
+        assert!(found.iter().all(|(key, value)| all.get(key) == Some(value)), "{found:?}\n{said}");
+        // One batch is lost at most, which holds two keys at most; a cut costs what was cut off.
+        assert!(found.len() >= all.len() - 2 || changed.len() < bytes.len(), "{found:?}\n{said}");
+        fs::remove_dir_all(&saved).expect("it is there");
+    }
+}
+
+fn sample_rdb() -> Vec<u8> {
+    let notes = Notes {
+        redis_version: "8.0.0",
+        own_version: "0.1.0",
+        created: UnixMs(1_700_000_000_000),
+        used_memory: 0,
+        is_aof_base: false,
+    };
+    let mut out = Vec::new();
+    let options = WriteOptions { compression: true, checksum: true, field_expiry: false };
+    let mut encoder = Encoder::new(options, &notes, &mut out);
+    encoder.database(DbIndex(0), 2, 1, &mut out);
+    encoder.entries(&mut out, |entries| {
+        entries.push(b"a", ValueRef::String(StringRef::Inline(b"one")), None);
+        entries.push(
+            b"b",
+            ValueRef::String(StringRef::Inline(&[b'x'; 100])),
+            Some(UnixMs(1_900_000_000_000)),
+        );
+    });
+    encoder.finish(&mut out);
+    out
+}
+
+#[test]
+fn every_changed_bit_of_an_rdb_file_is_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file.rdb");
+    let bytes = sample_rdb();
+    fs::write(&path, &bytes).expect("the file can be written");
+    let (verdict, said) = run("", &[&path]);
+    assert_eq!(verdict, Some(Verdict::Sound));
+    assert!(said.contains("Keys: 2; with a time to live: 1, of which 0 are due"), "{said}");
+    for (index, changed) in variants(&bytes).enumerate() {
+        fs::write(&path, &changed).expect("the file can be written");
+        let (verdict, said) = run("", &[&path]);
+        assert_eq!(verdict, Some(Verdict::Damaged), "{said}\n{}", changed.escape_ascii());
+        if !index.is_multiple_of(SALVAGE_STEP) {
+            continue;
+        }
+        let saved = folder.path().join("saved");
+        // What is no RDB data at all cannot be saved; the rest can be read then, whatever it is.
+        let (verdict, said) = run("--salvage", &[&saved, &path]);
+        assert!(verdict == Some(Verdict::Sound) || !changed.starts_with(b"REDIS0"), "{said}");
+        fs::remove_dir_all(&saved).expect("it is there");
+    }
+}
+
+#[test]
+fn every_changed_bit_of_a_manifest_gives_a_verdict_or_a_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.manifest");
+    let text = b"file x.1.base.rdb seq 1 type b\nfile x.1.incr.aof seq 1 type i\n";
+    fs::write(folder.path().join("x.1.base.rdb"), sample_rdb()).expect("the file can be written");
+    fs::write(folder.path().join("x.1.incr.aof"), sample()).expect("the file can be written");
+    fs::write(&path, text).expect("the file can be written");
+    assert_eq!(run("", &[&path]).0, Some(Verdict::Sound));
+    for changed in variants(text) {
+        fs::write(&path, &changed).expect("the file can be written");
+        let (verdict, said) = run("--quick", &[&path]);
+        assert!(verdict.is_some() || said.contains("x.manifest"), "{said}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_without_what_is_lost_is_left_out_and_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file.aof");
+    let mut bytes = batches(&[
+        &[&["SET", "a", "one"]],
+        &[&["DEL", "a"]],
+        &[&["MULTI"], &["RPUSH", "a", "x"], &["SET", "b", "two"], &["EXEC"]],
+        &[&["SET", "c", "three"]],
+    ]);
+    let at = bytes.windows(3).position(|window| window == b"DEL").expect("it is there");
+    bytes[at] ^= 1;
+    fs::write(&path, &bytes).expect("the file can be written");
+    let saved = folder.path().join("saved");
+    let (verdict, said) = run("--salvage", &[&saved, &path]);
+    assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+    assert!(
+        said.contains("1 batches are missing, between batch 7 of 2023-11-14T22:13:20.000Z and batch 9"),
+        "{said}"
+    );
+    assert!(said.contains("left out: batch 9: the command 'RPUSH' is refused: WRONGTYPE"), "{said}");
+    let found: Vec<String> = content(&saved.join("file.aof")).into_keys().map(|(_, name)| name).collect();
+    assert_eq!(found, ["a", "b", "c"]);
+}
+
+#[test]
+fn a_value_that_looks_like_batches_is_not_saved_as_some() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file.aof");
+    let mut forged = Vec::new();
+    let mut framer = Framer::following(Chain { number: 7, link: 1 });
+    for _ in 0..3 {
+        framer.frame(b"*1\r\n$8\r\nFLUSHALL\r\n", UnixMs(1), 0, &mut forged);
+    }
+    let forged = String::from_utf8(forged).expect("ASCII");
+    for behind in [&[&["SET", "b", "two"][..]][..], &[]] {
+        let value = [&["SET", "v", &forged][..]];
+        let all = [&[&["SET", "a", "one"][..]][..], &value, behind];
+        let count = if behind.is_empty() { 2 } else { 3 };
+        let bytes = batches(&all[..count]);
+        let line = bytes.windows(8).position(|window| window == b"#BATCH:8").expect("it is there");
+        for damaged in [line + 9, line + 2, line + 100] {
+            let mut bytes = bytes.clone();
+            bytes[damaged] ^= 1;
+            fs::write(&path, &bytes).expect("the file can be written");
+            let saved = folder.path().join("saved");
+            let (verdict, said) = run("--salvage", &[&saved, &path]);
+            assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+            let found = content(&saved.join("file.aof"));
+            let has = |name: &str| found.contains_key(&(0, name.to_owned()));
+            assert!(has("a") && has("b") != behind.is_empty(), "{damaged}: {found:?}\n{said}");
+            fs::remove_dir_all(&saved).expect("it is there");
+        }
+    }
+}
