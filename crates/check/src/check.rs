@@ -100,9 +100,9 @@ pub(crate) fn run(
 fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Failure> {
     let is_last = match target {
         Target::Set(set) => {
-            let length = |name: &str| fs::metadata(set.folder.join(name)).map(|data| data.len());
             // What is missing does not follow.
-            set.manifest.may_be_torn(&file.name(), |name| length(name).or(Ok(0)))?
+            let length = |name: &str| fs::metadata(set.folder.join(name)).map_or(0, |data| data.len());
+            set.manifest.may_be_torn(&file.name(), |name| Ok::<u64, std::io::Error>(length(name)))?
         }
         Target::Commands(_) | Target::Rdb(_) => true,
     };

@@ -10,7 +10,7 @@ use node::Node;
 use crate::check::{self, Checked, Report, State};
 use crate::options::Options;
 use crate::target::{self, Target};
-use crate::{Failure, Verdict, durable, report};
+use crate::{Failure, Verdict, durable};
 
 /// Checks, cuts, and checks again.
 pub(crate) fn run(
@@ -35,8 +35,7 @@ pub(crate) fn run(
     durable::truncate(path, whole)?;
     writeln!(
         out,
-        "Successfully truncated {} {} to {whole} bytes; what was cut is in {}\n",
-        report::kind(&checked.file),
+        "Successfully truncated AOF {} to {whole} bytes; what was cut is in {}\n",
         path.display(),
         kept.display()
     )?;
@@ -51,7 +50,7 @@ fn place(
     checked: &Checked,
     out: &mut dyn Write,
 ) -> Result<Option<u64>, Failure> {
-    let (what, path) = (report::kind(&checked.file), checked.file.path.display());
+    let path = checked.file.path.display();
     let is_only = report.files.iter().filter(|checked| checked.state != State::Sound).count() == 1;
     let followed = match target {
         Target::Set(_) => None,
@@ -59,12 +58,12 @@ fn place(
     };
     match checked.whole.filter(|_| !checked.file.is_rdb_alone && checked.state != State::Missing) {
         None => {
-            writeln!(out, "{path} cannot be fixed by cutting it; --salvage FOLDER saves what can be read")?
+            writeln!(out, "{path} cannot be fixed by cutting it; --salvage FOLDER saves what can be read")?;
         }
         Some(_) if !checked.is_last || !is_only || followed.is_some() => {
             writeln!(
                 out,
-                "Failed to truncate {what} {path}, because it is not the last file; --salvage FOLDER saves what can be read"
+                "Failed to truncate AOF {path} because it is not the last file; --salvage FOLDER saves what can be read"
             )?;
         }
         whole => return Ok(whole),

@@ -55,6 +55,9 @@ impl Machine for Quiet {
     fn load_aof(&self, _: &Node) -> Result<(), String> {
         Err(NOTHING.to_owned())
     }
+    fn is_writing_first_base(&self) -> bool {
+        false
+    }
     fn end(&self) {}
     fn warn(&self, _: &str) {}
     fn log_of_script(&self, _: u8, _: &str) {}

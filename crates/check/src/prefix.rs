@@ -94,25 +94,25 @@ pub(crate) fn run(
 /// Finds what is beyond a moment.
 fn find(files: &[DataFile], until: Until, options: ReadOptions) -> Result<Found, String> {
     let mut chain = None;
-    let mut last_batch = None;
+    let mut looker = Looker { until, is_base: false, base_until: None, behind: None, last_batch: None };
     for (index, file) in files.iter().enumerate() {
         let is_base = file.kind == Some(FileKind::Base);
         let mut stop = None;
-        let mut looker = Looker { until, is_base, behind: None, last_batch };
+        looker.is_base = is_base;
         let reader = FileReader::new(options).following(chain);
         let read = read::read(&file.path, reader, WHOLE, &mut |part| {
             stop = looker.look(&part);
             // The reader stops at an error, and that is no damage.
             if stop.is_some() { Err(String::new()) } else { Ok(()) }
         })?;
-        last_batch = looker.last_batch;
         chain = read.chain.filter(|_| !is_base);
         if let Some(found) = place(index, &read, stop, until, is_base) {
-            return Ok(found);
+            return Ok(looker.untold().filter(|_| matches!(found, Found::Cut(_))).unwrap_or(found));
         }
     }
     Ok(match until {
-        Until::Batch(number) => Found::Nothing(match last_batch {
+        Until::Time(_) if looker.base_until.is_some() => looker.untold().unwrap_or(Found::Everything),
+        Until::Batch(number) => Found::Nothing(match looker.last_batch {
             Some(last) => format!("There is no batch {number}: {last} is the last one"),
             None => "There are no batches in these files".to_owned(),
         }),
@@ -122,7 +122,13 @@ fn find(files: &[DataFile], until: Until, options: ReadOptions) -> Result<Found,
 
 /// What a file that was read up to some place says; nothing if the next one has to be looked at.
 fn place(index: usize, read: &Read, stop: Option<Stop>, until: Until, is_base: bool) -> Option<Found> {
-    let at = |offset| Some(Found::Cut(Cut { file: index, offset }));
+    let at = |offset| match until {
+        Until::Timestamp(_) => Some(Found::Cut(Cut { file: index, offset })),
+        _ if index == 0 && offset == 0 => {
+            Some(Found::Nothing("Nothing in these files lies before that".to_owned()))
+        }
+        _ => Some(Found::Cut(Cut { file: index, offset })),
+    };
     match (stop, &read.end) {
         (Some(Stop::Untold(reason)), _) => Some(Found::Nothing(reason)),
         (Some(Stop::Beyond), _) if is_base && !matches!(until, Until::Timestamp(_)) => Some(Found::Nothing(
@@ -140,6 +146,9 @@ fn place(index: usize, read: &Read, stop: Option<Stop>, until: Until, is_base: b
 struct Looker {
     until: Until,
     is_base: bool,
+    /// RDB data may hold what was written up to this moment, which is beyond the one that is wanted, unless something that was
+    /// written behind it is not.
+    base_until: Option<UnixMs>,
     /// Where the batch ends that is to be the last.
     behind: Option<u64>,
     /// The number of the last batch of an increment.
@@ -150,14 +159,29 @@ impl Looker {
     fn look(&mut self, part: &Part<'_>) -> Option<Stop> {
         match (part, self.until) {
             (Part::Item(Item::Note { name, value }), Until::Time(time)) if &**name == b"ctime" => {
-                base_is_later(value, time).map(Stop::Untold)
+                let second = std::str::from_utf8(value).ok()?.parse().ok()?;
+                self.base_until = Some(moment::end_of_second(second)).filter(|&until| until > time);
+                (UnixMs::from_secs_saturating(second) > time).then_some(Stop::Beyond)
             }
-            (Part::Mark(mark), Until::Time(time)) => is_later(mark, time),
+            (Part::Mark(mark), Until::Time(time)) => {
+                if !self.is_base && mark.time().is_some_and(|told| told <= time) {
+                    self.base_until = None;
+                }
+                is_later(mark, time)
+            }
             (Part::Mark(mark), Until::Timestamp(second)) => is_later(mark, moment::end_of_second(second)),
             // The batches of a base are counted on their own.
             (Part::Mark(mark), Until::Batch(number)) if !self.is_base => self.look_at_number(mark, number),
             _ => None,
         }
+    }
+
+    /// Why these files do not tell what was at the moment, if they do not.
+    fn untold(&self) -> Option<Found> {
+        let until = moment::show(self.base_until?);
+        Some(Found::Nothing(format!(
+            "The RDB data may hold what was written up to {until}; what was before it these files do not tell"
+        )))
     }
 
     fn look_at_number(&mut self, mark: &Mark<'_>, wanted: u64) -> Option<Stop> {
@@ -187,18 +211,6 @@ fn is_later(mark: &Mark<'_>, time: UnixMs) -> Option<Stop> {
     mark.time().filter(|&told| told > time).map(|_| Stop::Beyond)
 }
 
-/// RDB data tells the second of its making. It may hold what was written up to the end of that second.
-fn base_is_later(value: &[u8], time: UnixMs) -> Option<String> {
-    let second: i64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-    let made = moment::end_of_second(second);
-    (made > time).then(|| {
-        let (made, time) = (moment::show(made), moment::show(time));
-        format!(
-            "The RDB data holds what was written up to {made}; what was at {time} these files do not tell"
-        )
-    })
-}
-
 /// Cuts the last file as redis-check-aof does, and says what it says; but what is cut off is kept.
 fn truncate(
     target: &Target,
@@ -210,27 +222,27 @@ fn truncate(
     let Some(Cut { file, offset }) = cut else {
         for file in files {
             let (what, path) = (report::kind(file), file.path.display());
-            writeln!(out, "Truncate nothing in {what} {path} to timestamp {second}\n{what} {path} is valid")?;
+            writeln!(out, "Truncate nothing in AOF {path} to timestamp {second}\n{what} {path} is valid")?;
         }
         report::end(target, Verdict::Sound, out)?;
         return Ok(Verdict::Sound);
     };
     let DataFile { path, .. } = &files[file];
-    let (what, shown) = (report::kind(&files[file]), path.display());
+    let shown = path.display();
     if offset == 0 {
-        writeln!(out, "{what} {shown} has nothing before timestamp {second}, aborting...")?;
+        writeln!(out, "AOF {shown} has nothing before timestamp {second}, aborting...")?;
         return Ok(Verdict::Damaged);
     }
     if file + 1 < files.len() || target::followed_in(path).is_some() {
         writeln!(
             out,
-            "Failed to truncate {what} {shown} to timestamp {second} to offset {offset} because it is not the last file. \
+            "Failed to truncate AOF {shown} to timestamp {second} to offset {offset} because it is not the last file. \
              --to-time {second} --into FOLDER writes new files"
         )?;
         return Ok(Verdict::Damaged);
     }
     let kept = cut_file(path, offset)?;
-    writeln!(out, "Successfully truncated {what} {shown} to timestamp {second}{kept}")?;
+    writeln!(out, "Successfully truncated AOF {shown} to timestamp {second}{kept}")?;
     Ok(Verdict::Sound)
 }
 

@@ -115,7 +115,7 @@ pub(crate) fn line_at(path: &Path, offset: u64) -> Result<u64, String> {
         if count == 0 {
             return Ok(lines);
         }
-        lines += buffer[..count].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        lines += buffer[..count].iter().map(|&byte| u64::from(byte == b'\n')).sum::<u64>();
     }
 }
 

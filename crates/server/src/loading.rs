@@ -177,24 +177,43 @@ fn unreadable(path: &Path, offset: u64, error: &io::Error) -> String {
 
 /// One line about damage; `applied` is where a file of commands could be cut.
 fn complain(path: &Path, damage: &Damage, applied: Option<u64>) -> String {
+    let whole = to_be_checked(path);
     let remedy = match applied.filter(|&applied| applied > 0) {
-        Some(applied) => format!("or cut it at byte {applied} to keep what lies before"),
+        Some(applied) => format!(
+            "or cut it at byte {applied} to keep what lies before, as `rustypotato-check --fix {whole}` does if no file follows"
+        ),
         None => "or move it away to start without it".to_owned(),
     };
     format!(
-        "{}: {damage}. Nothing has been changed. Restore the file from a backup, {remedy}",
+        "{}: {damage}. Nothing has been changed. Restore the file from a backup, {remedy}. \
+         `rustypotato-check --salvage NEW-FOLDER {whole}` saves what can be read, also behind the damage",
         path.display()
     )
+}
+
+/// What rustypotato-check is to look at: the folder of a set, or the one file.
+fn to_be_checked(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_of_set = name.contains(".base.") || name.contains(".incr.");
+    let whole = if is_of_set { around(path) } else { path };
+    // The reader of the log stands elsewhere.
+    std::path::absolute(whole).as_deref().unwrap_or(whole).display().to_string()
 }
 
 /// The file ends inside a command or a transaction, as a crash leaves it: what lies behind the last whole one is kept in
 /// a file of its own and cut off.
 fn cut(disk: &Disk, path: &Path, whole: u64, end: &End, is_last: bool, allowed: bool) -> Result<(), String> {
     if !is_last || !allowed {
+        let set = to_be_checked(path);
         let remedy = if is_last {
-            "Set aof-load-truncated yes to cut it there"
+            format!(
+                "Set aof-load-truncated yes to cut it there, or let `rustypotato-check --fix {set}` do so"
+            )
         } else {
-            "Other files follow it, so it must not be cut: restore it from a backup"
+            format!(
+                "Other files follow it, so it must not be cut: restore it from a backup, or save what can be read with \
+                 `rustypotato-check --salvage NEW-FOLDER {set}`"
+            )
         };
         return Err(format!(
             "{}: at byte {whole}: the file ends inside a command or is damaged there. Nothing has been changed. {remedy}",

@@ -5,7 +5,7 @@ use std::path::Path;
 use engine::scripting::LibraryCompiler;
 use node::{Loader, Node, Side};
 use persist::aof::{BATCH_BYTES, Chain, FileReader, Framer, LastBatch, Mark, Part};
-use persist::rdb::{Notes, ReadOptions};
+use persist::rdb::{Item, Notes, ReadOptions};
 use persist::{Placement, SnapshotWriter};
 use resp::write_command;
 
@@ -79,9 +79,10 @@ impl<'n> Rescue<'n> {
             Some(0) => self.part(&file.path, None, whole, &mut new, &mut commands)?,
             Some(from) => {
                 self.part(&file.path, None, Span { until: from, ..whole }, &mut new, &mut commands)?;
-                match plan.rdb_problem {
-                    None => new.copy(&file.path, 0, from)?,
-                    Some(_) => self.write_rdb(&mut new)?,
+                if plan.rdb_problem.is_none() && self.left_out.count == 0 {
+                    new.copy(&file.path, 0, from)?;
+                } else {
+                    self.write_rdb(&mut new)?;
                 }
                 self.part(&file.path, Some(from), Span { from, ..whole }, &mut new, &mut commands)?;
             }
@@ -120,10 +121,16 @@ impl<'n> Rescue<'n> {
         let mut placement = Placement::new(None, &mut compile);
         // The system's errors stop the work; those of the file are known already.
         let mut failed = None;
+        let mut has_database = true;
         read::read(path, reader, span, &mut |part| {
             let result = match part {
+                // Keys of a database that cannot be belong nowhere.
+                Part::Item(Item::Entry(_)) if !has_database => Ok(()),
                 Part::Item(item) => {
-                    if let Err(problem) = placement.take(item, loader.access()) {
+                    let is_database = matches!(item, Item::Database(_));
+                    let taken = placement.take(item, loader.access());
+                    has_database = if is_database { taken.is_ok() } else { has_database };
+                    if let Err(problem) = taken {
                         left_out.add(problem.to_string());
                     }
                     Ok(())
@@ -183,9 +190,9 @@ struct Commands {
     bytes: Vec<u8>,
     /// The commands of a transaction that are still to come; 0 outside of one.
     unit_left: usize,
-    /// Those that came.
+    /// Those that came and were accepted, and how many.
     unit: Vec<u8>,
-    unit_commands: usize,
+    kept_of_unit: usize,
     /// The database that a reader of the new file has selected.
     selected: Vec<u8>,
     has_batches: bool,
@@ -199,7 +206,7 @@ impl Commands {
             bytes: Vec::new(),
             unit_left: 0,
             unit: Vec::new(),
-            unit_commands: 0,
+            kept_of_unit: 0,
             selected: b"0".to_vec(),
             has_batches: follows.is_some(),
         }
@@ -231,7 +238,7 @@ impl Commands {
             }
             Mark::EndOfBatch => self.flush(new),
             Mark::Transaction(count) => {
-                (self.unit_left, self.unit_commands) = (*count, 0);
+                (self.unit_left, self.kept_of_unit) = (*count, 0);
                 Ok(())
             }
             Mark::Annotation { line, .. } => {
@@ -255,7 +262,7 @@ impl Commands {
         }
         if self.unit_left > 0 {
             self.unit.extend_from_slice(command);
-            self.unit_commands += 1;
+            self.kept_of_unit += 1;
         } else {
             self.bytes.extend_from_slice(command);
         }
@@ -275,7 +282,7 @@ impl Commands {
 
     /// A transaction is complete.
     fn end_unit(&mut self) {
-        if self.unit_commands > 1 {
+        if self.kept_of_unit > 1 {
             write_command(&mut self.bytes, &[b"MULTI"]);
             self.bytes.append(&mut self.unit);
             write_command(&mut self.bytes, &[b"EXEC"]);

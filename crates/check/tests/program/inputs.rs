@@ -40,7 +40,7 @@ fn files_of_every_bad_kind_are_named_with_what_is_wrong() {
         1,
         &["the data ends too early"],
     );
-    let behind = b"REDIS0004\xff*1\r\n$4\r\nPING\r\n";
+    let behind = b"REDIS0004\xff*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
     expect("behind.rdb", behind, 1, &["commands follow the data"]);
     expect("behind.aof", behind, 0, &["RDB preamble is OK, proceeding with AOF tail"]);
     expect(
@@ -92,7 +92,7 @@ fn what_is_no_file_is_told_with_its_path() {
     fs::write(at("y.manifest"), "file inside seq 1 type i\n").expect("the file can be written");
     check(&[], folder.path()).expect(2, &["there are several manifests; name one"]);
     fs::write(at("secret.aof"), "").expect("the file can be written");
-    fs::set_permissions(at("secret.aof"), fs::Permissions::from_mode(0)).expect("it is ours");
+    fs::set_permissions(at("secret.aof"), fs::Permissions::from_mode(0o0)).expect("it is ours");
     // The superuser may read everything.
     if fs::File::open(at("secret.aof")).is_err() {
         refused(&at("secret.aof"), "ermission denied");

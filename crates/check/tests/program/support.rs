@@ -137,7 +137,7 @@ pub(crate) fn keys(client: &mut Client) -> Vec<String> {
 
 /// What the program did.
 pub(crate) struct Outcome {
-    /// Its exit status.
+    /// Its exit status; -1 if a signal has ended it.
     pub(crate) code: i32,
     /// Standard output, then standard error.
     pub(crate) said: String,
@@ -178,10 +178,7 @@ pub(crate) fn run(command: &mut Command, answer: &str) -> Outcome {
     let _ = child.stdin.take().expect("standard input is a pipe").write_all(answer.as_bytes());
     let output = child.wait_with_output().expect("a child can be waited for");
     let said = [output.stdout, output.stderr].concat();
-    Outcome {
-        code: output.status.code().expect("it was not killed"),
-        said: String::from_utf8_lossy(&said).into_owned(),
-    }
+    Outcome { code: output.status.code().unwrap_or(-1), said: String::from_utf8_lossy(&said).into_owned() }
 }
 
 /// Where an append-only set is in the folder of a server.

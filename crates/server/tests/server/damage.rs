@@ -75,7 +75,7 @@ fn check_refused(folder: &Path, options: &[&str], said: &[&str]) {
     let log = Server::refused(folder, &[APPENDING, options].concat());
     let lines: Vec<&str> = log.lines().filter(|line| line.contains(" # ")).collect();
     let [line] = lines[..] else { panic!("not one line:\n{log}") };
-    for said in said {
+    for said in said.iter().chain(&["`rustypotato-check --"]) {
         assert!(line.contains(said), "{said:?} is not said:\n{line}");
     }
     assert!(files(folder) == before, "files have been changed");
