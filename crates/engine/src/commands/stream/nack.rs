@@ -47,12 +47,11 @@ impl Wanted {
         } else {
             return Err(Error::Static("ERR Invalid mode: must be SILENT, FAIL, or FATAL"));
         };
-        if !cursor.take("IDS") {
-            return Err(Error::Syntax);
-        }
-        let mut wanted = Self { mode, ids: counted_ids(&mut cursor)?, deliveries: None, is_forced: false };
+        let mut wanted = Self { mode, ids: Vec::new(), deliveries: None, is_forced: false };
         while !cursor.is_done() {
-            if cursor.take("FORCE") {
+            if wanted.ids.is_empty() && cursor.take("IDS") {
+                wanted.ids = counted_ids(&mut cursor)?;
+            } else if cursor.take("FORCE") {
                 wanted.is_forced = true;
             } else if cursor.left() > 1 && cursor.take("RETRYCOUNT") {
                 const BAD: &str = "ERR Invalid RETRYCOUNT value, must be >= 0";
@@ -62,7 +61,7 @@ impl Wanted {
                 return Err(Error::Syntax);
             }
         }
-        Ok(wanted)
+        if wanted.ids.is_empty() { Err(Error::Syntax) } else { Ok(wanted) }
     }
 
     /// How often an entry counts as delivered from now on.
