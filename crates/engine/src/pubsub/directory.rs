@@ -172,6 +172,7 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use resp::Protocol;
 
     #[test]
     fn a_name_lasts_as_long_as_its_last_subscriber() {
@@ -186,6 +187,23 @@ mod tests {
         }
         assert_eq!(directory.count(Kind::Channel), 0);
         assert!(directory.find(Kind::Channel, b"news").is_none());
+    }
+
+    #[test]
+    fn a_message_is_encoded_once_whoever_hears_it() {
+        let directory = Directory::default();
+        for worker in [0, 0, 1, 2] {
+            directory.add(Kind::Channel, b"news", worker);
+        }
+        let mut messages = Vec::new();
+        directory.address(false, b"news", b"hello", |worker, subscribers, message| {
+            messages.push((worker, subscribers, Arc::clone(message)));
+        });
+        assert_eq!(messages.iter().map(|(_, subscribers, _)| subscribers).sum::<usize>(), 4);
+        for protocol in [Protocol::Resp2, Protocol::Resp3] {
+            let first = messages[0].2.encoded(protocol);
+            assert!(messages.iter().all(|(.., message)| Arc::ptr_eq(message.encoded(protocol), first)));
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod pauses;
 mod permissions;
 mod pipelines;
 mod pubsub;
+mod random_picks;
 mod slices;
 mod sort;
 mod tracking;

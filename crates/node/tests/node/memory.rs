@@ -1,6 +1,6 @@
 //! Memory against its limit: what is refused, which keys go, and who waits.
 
-use crate::world::{Peer, World};
+use crate::world::{Peer, World, slow_down};
 
 const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 /// What is used without data, in the tests' machine.
@@ -161,6 +161,21 @@ fn a_lower_limit_is_reached_without_requests_and_what_needs_memory_waits_for_it(
     assert!(world.idle_ms(0) > 0);
     assert!(figure(&mut world, peer, "used_memory") <= EMPTY + 501_000);
     assert!(figure(&mut world, peer, "total_eviction_exceeded_time") > 0);
+}
+
+#[test]
+fn evicting_ends_when_its_time_is_over_whatever_is_left() {
+    let (mut world, peer) = world("allkeys-random", 2_000_000, &[]);
+    fill(&mut world, peer, "key", 10_000);
+    slow_down(); // the next look at the clock finds the time over
+    world.ask(peer, &format!("CONFIG SET maxmemory {}", EMPTY + 200_000));
+    let mut before = figure(&mut world, peer, "evicted_keys");
+    for _ in 0..20 {
+        let after = figure(&mut world, peer, "evicted_keys");
+        assert!(after > before && after - before <= 16, "a request waits for {} evictions", after - before);
+        before = after;
+    }
+    assert!(figure(&mut world, peer, "used_memory") > EMPTY + 300_000, "there is more to evict");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What users may do, proved for every command of the table: ACL DRYRUN says what execution does, and both what the
 //! table's flags demand.
 
-use engine::command::{Access, Channels, Flags, Keys};
+use engine::command::{Access, Channels, Databases, Flags, Keys};
 use engine::table::{Row, Table, table};
 
 use crate::world::{Peer, World};
@@ -169,5 +169,72 @@ fn a_container_without_a_subcommand_has_the_wrong_number_of_arguments() {
         let reply = judge.ask(judge.admin, &["ACL", "DRYRUN", "u", row.command.name]);
         let name = Table::full_name(row);
         assert_eq!(reply, format!("-ERR wrong number of arguments for '{name}' command\r\n"));
+    }
+}
+
+/// A request as before, but with two keys where some are counted, each with a name of its own; and where they stand.
+fn request_with_own_keys(row: &Row) -> (Vec<String>, Vec<usize>) {
+    let mut words = request(row);
+    if let Keys::Counted { at, step, .. } = row.command.keys {
+        "2".clone_into(&mut words[at]);
+        words.resize(words.len().max(at + 1 + 2 * step), "k".to_owned());
+    }
+    if let Keys::TargetAndCounted { at, .. } = row.command.keys {
+        "2".clone_into(&mut words[at]);
+        words.resize(words.len().max(at + 3), "k".to_owned());
+    }
+    let owned: engine::args::OwnedArgs = words.iter().collect();
+    let mut keys = Vec::new();
+    row.command.for_each_key(&owned.as_args(), |at, _| keys.push(at));
+    keys.iter().for_each(|&at| words[at] = format!("key:{at}"));
+    (words, keys)
+}
+
+#[test]
+fn each_key_of_every_command_is_looked_at() {
+    let mut judge = Judge::new();
+    let mut hidden_keys = 0;
+    for row in table().rows().iter().filter(|row| row.command.subcommands.is_empty()) {
+        let name = Table::full_name(row);
+        let (words, keys) = request_with_own_keys(row);
+        let rules = |hidden: Option<usize>| {
+            let shown = keys.iter().filter(|&&at| Some(at) != hidden);
+            format!("+{name} &*{}", shown.map(|at| format!(" ~key:{at}")).collect::<String>())
+        };
+        assert!(judge.tries(&rules(None), &words), "{words:?} with all its keys");
+        for &at in &keys {
+            assert!(!judge.tries(&rules(Some(at)), &words), "{words:?} without {}", words[at]);
+            hidden_keys += 1;
+        }
+    }
+    assert!(hidden_keys > 250, "only {hidden_keys} keys were looked at");
+}
+
+#[test]
+fn the_databases_of_every_command_are_looked_at() {
+    let mut judge = Judge::new();
+    for row in table().rows().iter().filter(|row| row.command.subcommands.is_empty()) {
+        let name = Table::full_name(row);
+        let (words, keys) = request_with_own_keys(row);
+        let concerns_all = row.command.databases == Databases::All;
+        let own = judge.tries(&format!("+{name} ~* &* resetdbs db=0"), &words);
+        assert_eq!(own, !concerns_all, "{words:?} in its own database");
+        for rules in ["resetdbs", "resetdbs db=1"] {
+            let other = judge.tries(&format!("+{name} ~* &* {rules}"), &words);
+            assert!(!other || keys.is_empty() && !concerns_all, "{words:?} with {rules}");
+        }
+    }
+    for line in [
+        "SELECT 1",
+        "MOVE k 1",
+        "COPY k l DB 1",
+        "COPY k l DB 0 DB 1",
+        "SWAPDB 0 1",
+        "SWAPDB 1 0",
+        "FLUSHALL",
+    ] {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        assert!(!judge.tries("+@all ~* &* resetdbs db=0", &words), "{line}");
+        assert!(judge.tries("+@all ~* &* alldbs", &words), "{line}");
     }
 }
