@@ -25,8 +25,8 @@ type Name = (DbIndex, Vec<u8>);
 pub(crate) struct WatchedKey {
     pub(crate) database: DbIndex,
     pub(crate) key: Vec<u8>,
-    /// Whether it was there at WATCH.
-    pub(crate) was_there: bool,
+    /// Whether it was there at WATCH, unless a busy script kept that from being seen.
+    pub(crate) was_there: Option<bool>,
 }
 
 /// What a connection has begun with MULTI or WATCH.
@@ -109,8 +109,8 @@ impl Transaction {
 #[derive(Debug)]
 struct Watcher {
     touched: Arc<AtomicBool>,
-    /// Whether the key was there at WATCH. What befalls a whole database changes only keys that are there.
-    was_there: bool,
+    /// Whether the key was there at WATCH, if that is known. What befalls a whole database changes only keys that are there.
+    was_there: Option<bool>,
 }
 
 impl Watcher {
@@ -128,7 +128,8 @@ pub struct Watchers {
 }
 
 impl Watchers {
-    /// A connection watches one more key; true if it did not watch it already. The key's shard is locked.
+    /// A connection watches one more key; true if it did not watch it already. The key's shard is locked, or whoever holds it
+    /// tells of all that he touches.
     pub(crate) fn watch(&self, transaction: &mut Transaction, watched: WatchedKey) -> bool {
         let is_same = |other: &WatchedKey| other.database == watched.database && other.key == watched.key;
         if transaction.watched.iter().any(is_same) {
@@ -137,7 +138,7 @@ impl Watchers {
         let watcher = Watcher { touched: Arc::clone(&transaction.touched), was_there: watched.was_there };
         self.keys.lock().entry((watched.database, watched.key.clone())).or_default().push(watcher);
         transaction.watched.push(watched);
-        self.count.fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::SeqCst);
         true
     }
 
@@ -164,19 +165,23 @@ impl Watchers {
     /// Marks the connections that watch what was touched. The shards of the touched keys are locked.
     pub fn notify(&self, touched: &[Touched]) {
         // Whoever watches a key counted it in while its shard was locked, as it is now.
-        if self.count.load(Ordering::Relaxed) == 0 {
+        if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
         let keys = self.keys.lock();
         let mark_present = |watchers: &Vec<Watcher>| {
-            watchers.iter().filter(|watcher| watcher.was_there).for_each(Watcher::mark);
+            watchers.iter().filter(|watcher| watcher.was_there != Some(false)).for_each(Watcher::mark);
         };
         for touched in touched {
             match touched {
                 Touched::Key(database, key) => {
                     keys.get(&(*database, key.clone())).into_iter().flatten().for_each(Watcher::mark);
                 }
-                Touched::Expired(..) => {}
+                // Who knows that the key was there will find that it is not.
+                Touched::Expired(database, key) => {
+                    let watchers = keys.get(&(*database, key.clone())).into_iter().flatten();
+                    watchers.filter(|watcher| watcher.was_there.is_none()).for_each(Watcher::mark);
+                }
                 Touched::Database(database) => {
                     keys.iter()
                         .filter(|(name, _)| name.0 == *database)

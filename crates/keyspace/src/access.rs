@@ -49,6 +49,8 @@ pub struct Access<'k> {
     exclusive: bool,
     /// Whether somebody waits for a key of the shards that are held.
     awaited: bool,
+    /// Whether others need not wait for what is held.
+    is_busy: bool,
     /// Whether it is in the gate; inside a batch it is not if a busy one has kept it out.
     inside: bool,
     /// Whether the place in the gate is another one's; see [`Access::within`].
@@ -90,6 +92,7 @@ impl<'k> Access<'k> {
             places: vec![NOT_HELD; keyspace.shards()].into_boxed_slice(),
             exclusive: false,
             awaited: false,
+            is_busy: false,
             inside: false,
             is_within: false,
             patience: Patience::Endless,

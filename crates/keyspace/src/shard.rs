@@ -1,6 +1,6 @@
 //! A shard: one contiguous range of hash slots, in every database.
 
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -182,6 +182,8 @@ pub(crate) struct Cell {
     next_expiry: AtomicI64,
     /// How often somebody waits for a key of the shard. Grows under the lock, so whoever locks the shard afterwards sees it.
     waiters: AtomicUsize,
+    /// Whether who holds the shard is busy, so that nobody need wait for it.
+    busy: AtomicBool,
 }
 
 impl Cell {
@@ -190,7 +192,18 @@ impl Cell {
             shard: Mutex::new(Shard::default()),
             next_expiry: AtomicI64::new(UnixMs::MAX.0),
             waiters: AtomicUsize::new(0),
+            busy: AtomicBool::new(false),
         }
+    }
+
+    /// Who holds the shard is busy, or not any more.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::SeqCst);
+    }
+
+    /// Whether who holds the shard is busy.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::SeqCst)
     }
 
     /// Whether somebody waits for a key of the shard.

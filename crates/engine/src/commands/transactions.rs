@@ -43,7 +43,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "",
     ),
     Command::new("WATCH", Group::Transactions, -2, watch)
-        .flags(FLAGS.and(Flags::NOT_QUEUED))
+        .flags(FLAGS.and(Flags::ALONE).and(Flags::NOT_QUEUED))
         .keys(Keys::Range { first: 1, last: -1, step: 1, access: Access::Look })
         .doc(
             "2.2.0",
@@ -82,20 +82,29 @@ fn watch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     if ctx.session.transaction.is_open() {
         return Err(Error::Static("ERR WATCH inside MULTI is not allowed"));
     }
-    for index in 1..args.len() {
-        let key = ctx.key(args, index);
-        let watched = WatchedKey {
-            database: ctx.session.database,
-            key: key.bytes.to_vec(),
-            was_there: ctx.db().contains(&key),
-        };
-        if ctx.shared.watchers.watch(&mut ctx.session.transaction, watched) {
-            ctx.shared.keyspace.add_observer();
-        }
-    }
+    (1..args.len()).for_each(|at| watch_key(ctx, args.get(at)));
     ctx.session.record.watching.store(ctx.session.transaction.watched().len(), Ordering::Relaxed);
     reply.ok();
     Ok(())
+}
+
+/// Watches a key, whose shard is locked meanwhile so that no change is missed. A busy script that holds it is not waited for: it
+/// tells of what it changes from now on, and whether the key is there remains unknown.
+fn watch_key(ctx: &mut Context<'_, '_>, name: &[u8]) {
+    let (key, database) = (ctx.shared.keyspace.key(name), ctx.session.database);
+    let shard = ctx.access.shard_of(&key);
+    let is_locked = ctx.access.lock_to_watch(shard);
+    let was_there = is_locked.then(|| ctx.access.db(database).contains(&key));
+    let watched = WatchedKey { database, key: name.to_vec(), was_there };
+    if ctx.shared.watchers.watch(&mut ctx.session.transaction, watched) {
+        ctx.shared.keyspace.add_observer();
+    }
+    // If the script has ended meanwhile, whoever holds the shard now may not know: what he does counts as done before.
+    if is_locked || ctx.access.lock_to_watch(shard) {
+        ctx.tell_observers();
+        ctx.feed();
+        ctx.access.unlock();
+    }
 }
 
 fn unwatch(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -134,7 +143,7 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
         .iter()
         .any(|(row, args)| row.command.needs_everything(&args.as_args()));
     let run = |ctx: &mut Context<'_, '_>, reply: &mut Reply<'_>| {
-        if ctx.session.transaction.is_touched() || a_watched_key_came_or_went(ctx) {
+        if a_watched_key_came_or_went(ctx) || ctx.session.transaction.is_touched() {
             abandon(ctx.session, ctx.shared);
             return false;
         }
@@ -167,13 +176,16 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
     Ok(())
 }
 
-/// Whether a watched key that was there at WATCH is not, or the other way round. Its shard is locked.
+/// Whether a watched key that was there at WATCH is not, or the other way round. Its shard is locked. Of those of which that is
+/// not known it is told if they are due only now.
 fn a_watched_key_came_or_went(ctx: &mut Context<'_, '_>) -> bool {
     let (access, shared) = (&mut *ctx.access, ctx.shared);
-    ctx.session.transaction.watched().iter().any(|watched| {
-        let key = shared.keyspace.key(&watched.key);
-        access.db(watched.database).contains(&key) != watched.was_there
-    })
+    let came_or_went = ctx.session.transaction.watched().iter().any(|watched| {
+        let is_there = access.db(watched.database).contains(&shared.keyspace.key(&watched.key));
+        watched.was_there.is_some_and(|was_there| was_there != is_there)
+    });
+    ctx.tell_observers();
+    came_or_went
 }
 
 /// The shards of all keys of the queued commands and of the watched keys.

@@ -45,9 +45,26 @@ impl<'k> Access<'k> {
         self.patience = Patience::UntilBusy;
     }
 
-    /// Others need not wait any longer for what this access holds, or may again.
+    /// Others need not wait any longer for what this access holds, or have to again. While it is busy it tells of all that it
+    /// touches: others may watch keys that it holds ([`Access::lock_to_watch`]).
     pub fn declare_busy(&mut self, busy: bool) {
+        self.is_busy = busy;
+        self.recorder.observing |= busy;
+        self.held.iter().for_each(|held| self.keyspace.cells[held.index].set_busy(busy));
         self.keyspace.gate.declare_busy(busy);
+    }
+
+    /// Locks a shard to watch a key of it; nothing is locked before. False: somebody busy holds it, who is not waited for and tells
+    /// of all that he touches from now on.
+    pub fn lock_to_watch(&mut self, shard: usize) -> bool {
+        loop {
+            if self.keyspace.cells[shard].is_busy() {
+                return false;
+            }
+            if self.try_lock(&mut [shard]).is_ok() {
+                return true;
+            }
+        }
     }
 
     /// Asks the processor to bring a shard near that will be locked soon.
@@ -84,7 +101,7 @@ impl<'k> Access<'k> {
     /// to wait for it, did so under them, and so before.
     #[inline]
     pub(super) fn look_for_observers(&mut self) {
-        self.recorder.observing = self.awaited | self.keyspace.is_observed();
+        self.recorder.observing = self.is_busy | self.awaited | self.keyspace.is_observed();
     }
 
     /// Locks one more shard if nobody holds it; true if it is held then. It never waits, so it need not keep the order.
@@ -96,6 +113,9 @@ impl<'k> Access<'k> {
         let Some(guard) = cell.shard.try_lock() else { return false };
         self.push_held(shard, guard);
         self.look_for_observers();
+        if self.is_busy {
+            cell.set_busy(true);
+        }
         true
     }
 
@@ -141,6 +161,9 @@ impl<'k> Access<'k> {
     #[inline]
     pub fn unlock(&mut self) {
         self.publish();
+        if self.is_busy {
+            self.declare_busy(false); // a panic has cut it off
+        }
         for held in &self.held {
             self.places[held.index] = NOT_HELD;
         }

@@ -2,7 +2,7 @@
 
 use node::{Input, Worker};
 
-use crate::world::{Peer, World};
+use crate::world::{Peer, World, slow_down};
 
 const BUSY: &str =
     "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n";
@@ -99,4 +99,40 @@ fn a_panic_within_comes_out_when_the_script_has_ended() {
     assert!(outcome.is_ok());
     let replies = world.read(looping);
     assert_eq!(replies, "-ERR internal error; the connection is closed\r\n");
+}
+
+/// A client that watches `k` while a script holds it, and what its transaction is answered after `then` and some time.
+fn watches_beside(script: &str, then: &str) -> String {
+    let (mut world, looping, [watching, other]) = world();
+    let now = world.worker(0).1;
+    world.ask(other, "SET k 1 PX 100");
+    turn(&mut world, &[(looping, &format!("EVAL \"{script}\" 1 k\r\n"))], |worker, turns| {
+        if turns == 0 {
+            send(worker, now, watching, "WATCH k free\r\n");
+        }
+    });
+    assert_eq!(world.read(watching), "+OK\r\n");
+    match then {
+        "wait" => world.pass_ms(200),
+        line => assert!(!world.ask(other, line).starts_with('-')),
+    }
+    world.ask(watching, "MULTI\r\nGET k");
+    world.ask(watching, "EXEC")
+}
+
+#[test]
+fn a_key_that_the_script_holds_is_watched_from_then_on() {
+    const LONG: &str = "for i = 1, 1000000 do end";
+    const TOUCHED: &str = "*-1\r\n";
+    slow_down(); // so that it is busy soon
+    let write = "redis.call('set', KEYS[1], 2)";
+    assert_eq!(watches_beside(&format!("{LONG} {write}"), "PING"), TOUCHED);
+    let exclusive = format!("redis.call('get', 'far') {LONG} {write}");
+    assert_eq!(watches_beside(&exclusive, "PING"), TOUCHED);
+    assert_eq!(watches_beside(LONG, "PING"), "*1\r\n$1\r\n1\r\n");
+    // What the script did before counts as done before, as in Redis.
+    assert_eq!(watches_beside(&format!("{write} {LONG}"), "PING"), "*1\r\n$1\r\n2\r\n");
+    for then in ["SET k 3", "FLUSHALL", "wait", "SET free 1"] {
+        assert_eq!(watches_beside(LONG, then), TOUCHED, "{then}");
+    }
 }

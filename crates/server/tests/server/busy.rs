@@ -76,6 +76,7 @@ fn a_server_with_one_worker_answers_as_redis_does() {
             "AUTH a b",
             "HELLO 9",
             "WATCH free",
+            "WATCH free held",
             "UNWATCH",
             "REPLCONF listening-port 1",
             "DISCARD",
