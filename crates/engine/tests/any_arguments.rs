@@ -4,139 +4,23 @@
 //! The arguments are drawn from what breaks things (extreme numbers, empty and odd words, keys of other types) and
 //! from the words of the command's own syntax, so that options are met in every combination. The seed is fixed.
 
+mod machine;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use config::{Appended, Config};
 use engine::args::OwnedArgs;
-use engine::client::ClientRecord;
-use engine::host::{
-    AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
-    Shutdown,
-};
-use engine::migration::Migration;
-use engine::shared::Identity;
 use engine::table::table;
-use engine::tracking::Place;
 use engine::{Environment, Login, Prepared, Session, Shared, Worker};
-use keyspace::{Access, Effect, Keyspace, Libraries, LogPosition, WorkerId};
-use stdx::hash::HashKey;
+use keyspace::{Access, WorkerId};
+use machine::Nothing;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
-use value::{Value, ValueRef};
 
 /// Pipelines that are sent.
 const PIPELINES: usize = 200_000;
 /// The longest string, so that an extreme offset does not fill the memory.
 const MAX_STRING: i64 = 64 * 1024;
-
-/// A machine that does nothing and says so.
-struct Nothing;
-
-impl Host for Nothing {
-    fn wake_client(&self, _: &ClientRecord) {}
-    fn feed_monitors(&self, _: &[u8]) {}
-    fn log_of_script(&self, _: u8, _: &str) {}
-    fn wake_all(&self) {}
-    fn shutdown(&self, _: &mut Access<'_>, _: Shutdown) -> Result<(), String> {
-        Ok(())
-    }
-    fn rewrite_aof(&self) -> Result<bool, String> {
-        Ok(true)
-    }
-    fn migrate(&self, _: Migration, _: Place, _: u64) {}
-    fn synced(&self) -> Option<LogPosition> {
-        None
-    }
-    fn flushed(&self, _: &mut Access<'_>) {}
-    fn save(&self, _: &mut Access<'_>) -> Result<(), String> {
-        Err("nowhere to save".to_owned())
-    }
-    fn save_in_background(&self, _: &mut Access<'_>, _: bool) -> Result<bool, String> {
-        Ok(true)
-    }
-    fn apply_config(&self, _: &mut Access<'_>, _: &Config, _: &Config) -> Result<(), Refusal> {
-        Ok(())
-    }
-    fn rewrite_config(&self, _: &Config, _: &[Vec<u8>], _: Appended) -> Result<(), String> {
-        Ok(())
-    }
-    fn read_acl_file(&self, _: &str) -> Result<Vec<u8>, String> {
-        Err("there is none".to_owned())
-    }
-    fn write_acl_file(&self, _: &str, _: &[u8]) -> Result<(), String> {
-        Ok(())
-    }
-    fn warn(&self, _: &str) {}
-    fn fill_with_entropy(&self, _: &mut [u8]) -> Result<(), String> {
-        Ok(())
-    }
-    fn unix_us(&self) -> u64 {
-        0
-    }
-    fn memory(&self) -> MemoryFigures {
-        MemoryFigures::default()
-    }
-    fn purge_memory(&self) {}
-    fn allocator_report(&self) -> String {
-        "figures".to_owned()
-    }
-    fn allocator_value(&self, name: &[u8]) -> Option<AllocatorValue> {
-        match name {
-            b"arenas.page" => Some(AllocatorValue::Number(4096)),
-            b"version" => Some(AllocatorValue::Text("5".to_owned())),
-            _ => None,
-        }
-    }
-    fn persistence(&self) -> PersistenceFigures {
-        PersistenceFigures::default()
-    }
-    fn processor_us(&self) -> (u64, u64) {
-        (2_000_000, 3_000_000)
-    }
-    fn workers_us(&self) -> (u64, u64) {
-        (1_000_000, 2_500_000)
-    }
-    fn dump(&self, _: &ValueRef<'_>) -> Vec<u8> {
-        b"payload".to_vec()
-    }
-    fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
-        Err(BadPayload::Format)
-    }
-    fn dump_libraries(&self, _: &Libraries) -> Vec<u8> {
-        b"payload".to_vec()
-    }
-    fn restore_libraries(&self, _: &[u8]) -> Result<Vec<Vec<u8>>, BadLibraries> {
-        Ok(vec![b"#!lua name=l\nredis.register_function('f', redis.call)".to_vec()])
-    }
-    fn reload(&self, _: &mut Access<'_>, _: Reload) -> Result<(), String> {
-        Ok(())
-    }
-    fn load_aof(&self, _: &mut Access<'_>) -> Result<(), String> {
-        Ok(())
-    }
-}
-
-fn shared() -> Shared {
-    let keyspace = Keyspace::new(keyspace::Options {
-        databases: 16,
-        shards: 1024,
-        workers: 1,
-        hash_key: HashKey([1, 2]),
-        encode: |_: &Effect<'_>, out| out.push(b'.'),
-    });
-    keyspace.set_recording(true);
-    let identity = Identity {
-        run_id: "0".repeat(40),
-        process_id: 1,
-        system: "none".to_owned(),
-        threads: 1,
-        ..Identity::default()
-    };
-    let shared = Shared::new(Arc::new(keyspace), Config::default(), identity, 1, || 0);
-    shared.hot.max_bulk_bytes.store(MAX_STRING, Ordering::Relaxed);
-    shared
-}
 
 /// Words that any argument may be.
 const WORDS: &[&[u8]] = &[
@@ -252,7 +136,8 @@ fn run_group(
 
 #[test]
 fn no_command_panics_whatever_its_arguments_and_neighbours() {
-    let shared = shared();
+    let shared = machine::shared();
+    shared.hot.max_bulk_bytes.store(MAX_STRING, Ordering::Relaxed);
     let mut worker = Worker::new(Access::new(&shared.keyspace, WorkerId(0), 7), 0);
     let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
     let mut session = Session::new(record, Login::initial(&shared.accounts));
@@ -272,7 +157,8 @@ fn no_command_panics_whatever_its_arguments_and_neighbours() {
 
 #[test]
 fn a_command_behind_the_end_of_a_transaction_in_one_pipeline_has_its_locks() {
-    let shared = shared();
+    let shared = machine::shared();
+    shared.hot.max_bulk_bytes.store(MAX_STRING, Ordering::Relaxed);
     let mut worker = Worker::new(Access::new(&shared.keyspace, WorkerId(0), 7), 0);
     let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
     for end in ["DISCARD", "RESET"] {

@@ -1,0 +1,124 @@
+//! A machine for tests that have none: it does nothing and says so.
+
+use std::sync::Arc;
+
+use config::{Appended, Config};
+use engine::Shared;
+use engine::client::ClientRecord;
+use engine::host::{
+    AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
+    Shutdown,
+};
+use engine::migration::Migration;
+use engine::shared::Identity;
+use engine::tracking::Place;
+use keyspace::{Access, Effect, Keyspace, Libraries, LogPosition};
+use stdx::hash::HashKey;
+use value::{Value, ValueRef};
+
+/// A machine that does nothing and says so.
+pub(crate) struct Nothing;
+
+impl Host for Nothing {
+    fn wake_client(&self, _: &ClientRecord) {}
+    fn feed_monitors(&self, _: &[u8]) {}
+    fn log_of_script(&self, _: u8, _: &str) {}
+    fn wake_all(&self) {}
+    fn shutdown(&self, _: &mut Access<'_>, _: Shutdown) -> Result<(), String> {
+        Ok(())
+    }
+    fn rewrite_aof(&self) -> Result<bool, String> {
+        Ok(true)
+    }
+    fn migrate(&self, _: Migration, _: Place, _: u64) {}
+    fn synced(&self) -> Option<LogPosition> {
+        None
+    }
+    fn flushed(&self, _: &mut Access<'_>) {}
+    fn save(&self, _: &mut Access<'_>) -> Result<(), String> {
+        Err("nowhere to save".to_owned())
+    }
+    fn save_in_background(&self, _: &mut Access<'_>, _: bool) -> Result<bool, String> {
+        Ok(true)
+    }
+    fn apply_config(&self, _: &mut Access<'_>, _: &Config, _: &Config) -> Result<(), Refusal> {
+        Ok(())
+    }
+    fn rewrite_config(&self, _: &Config, _: &[Vec<u8>], _: Appended) -> Result<(), String> {
+        Ok(())
+    }
+    fn read_acl_file(&self, _: &str) -> Result<Vec<u8>, String> {
+        Err("there is none".to_owned())
+    }
+    fn write_acl_file(&self, _: &str, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+    fn warn(&self, _: &str) {}
+    fn fill_with_entropy(&self, _: &mut [u8]) -> Result<(), String> {
+        Ok(())
+    }
+    fn unix_us(&self) -> u64 {
+        0
+    }
+    fn memory(&self) -> MemoryFigures {
+        MemoryFigures::default()
+    }
+    fn purge_memory(&self) {}
+    fn allocator_report(&self) -> String {
+        "figures".to_owned()
+    }
+    fn allocator_value(&self, name: &[u8]) -> Option<AllocatorValue> {
+        match name {
+            b"arenas.page" => Some(AllocatorValue::Number(4096)),
+            b"version" => Some(AllocatorValue::Text("5".to_owned())),
+            _ => None,
+        }
+    }
+    fn persistence(&self) -> PersistenceFigures {
+        PersistenceFigures::default()
+    }
+    fn processor_us(&self) -> (u64, u64) {
+        (2_000_000, 3_000_000)
+    }
+    fn workers_us(&self) -> (u64, u64) {
+        (1_000_000, 2_500_000)
+    }
+    fn dump(&self, _: &ValueRef<'_>) -> Vec<u8> {
+        b"payload".to_vec()
+    }
+    fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
+        Err(BadPayload::Format)
+    }
+    fn dump_libraries(&self, _: &Libraries) -> Vec<u8> {
+        b"payload".to_vec()
+    }
+    fn restore_libraries(&self, _: &[u8]) -> Result<Vec<Vec<u8>>, BadLibraries> {
+        Ok(vec![b"#!lua name=l\nredis.register_function('f', redis.call)".to_vec()])
+    }
+    fn reload(&self, _: &mut Access<'_>, _: Reload) -> Result<(), String> {
+        Ok(())
+    }
+    fn load_aof(&self, _: &mut Access<'_>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What the workers share, of a server with one of them.
+pub(crate) fn shared() -> Shared {
+    let keyspace = Keyspace::new(keyspace::Options {
+        databases: 16,
+        shards: 1024,
+        workers: 1,
+        hash_key: HashKey([1, 2]),
+        encode: |_: &Effect<'_>, out| out.push(b'.'),
+    });
+    keyspace.set_recording(true);
+    let identity = Identity {
+        run_id: "0".repeat(40),
+        process_id: 1,
+        system: "none".to_owned(),
+        threads: 1,
+        ..Identity::default()
+    };
+    Shared::new(Arc::new(keyspace), Config::default(), identity, 1, || 0)
+}
