@@ -117,16 +117,28 @@ fn counted(args: &Args<'_>, at: usize, step: usize) -> impl ExactSizeIterator<It
     (0..keys.filter(fits).unwrap_or(0)).map(move |key| at + 1 + key * step)
 }
 
-/// Where the keys of MIGRATE stand. What stands behind a word of a login is no option.
+/// Where the keys of MIGRATE stand: behind the word KEYS, or there is but one, in a place of its own. Not both.
 pub(crate) fn keys_to_migrate(args: &Args<'_>) -> std::ops::Range<usize> {
-    if args.get_optional(3).is_some_and(|key| !key.is_empty()) {
-        return 3..4;
+    let behind = (word_keys(args) + 1).min(args.len());
+    match args.get_optional(3) {
+        Some(key) if !key.is_empty() => {
+            if behind < args.len() {
+                3..3
+            } else {
+                3..4
+            }
+        }
+        _ => behind..args.len(),
     }
+}
+
+/// Where the word KEYS stands among the options of MIGRATE, or where they end. What stands behind a word of a login is none.
+fn word_keys(args: &Args<'_>) -> usize {
     let mut at = 6;
     while at < args.len() && !args.is(at, "KEYS") {
         at += if args.is(at, "AUTH2") { 3 } else { 1 + usize::from(args.is(at, "AUTH")) };
     }
-    args.len().min(at + 1)..args.len()
+    at.min(args.len())
 }
 
 /// Where SORT stores its result: behind the last STORE that is no argument of another option.

@@ -198,8 +198,8 @@ fn each_key_of_every_command_is_looked_at() {
         let name = Table::full_name(row);
         let (words, keys) = request_with_own_keys(row);
         let rules = |hidden: Option<usize>| {
-            let shown = keys.iter().filter(|&&at| Some(at) != hidden);
-            format!("+{name} &*{}", shown.map(|at| format!(" ~key:{at}")).collect::<String>())
+            let shown = keys.iter().filter(|&&at| Some(at) != hidden).map(|at| format!("~key:{at}"));
+            [format!("+{name} &*")].into_iter().chain(shown).collect::<Vec<_>>().join(" ")
         };
         assert!(judge.tries(&rules(None), &words), "{words:?} with all its keys");
         for &at in &keys {

@@ -131,6 +131,12 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
         false,
     ),
     (
+        "a count of repeated members with their scores near it",
+        &["ZADD z 1 a", "ZRANDMEMBER z -9223372036854770000 WITHSCORES"],
+        OUT_OF_RANGE,
+        true,
+    ),
+    (
         "a pop of fewer than none",
         &["SADD s a", "SPOP s -1"],
         "ERR value is out of range, must be positive",
@@ -281,6 +287,24 @@ const COMMANDS: &[(&str, &[&str], &str, bool)] = &[
     ("a script's keys beyond its arguments", &["COMMAND GETKEYS EVAL s 1000 k"], "Array([])", true),
     ("a script without keys", &["COMMAND GETKEYS EVAL s 0 k"], "Array([])", false),
     ("a union of more keys than arguments", &["COMMAND GETKEYS ZUNIONSTORE d 1000 a"], NO_KEYS, true),
+    (
+        "a migration of one key and of others",
+        &["COMMAND GETKEYS MIGRATE h 1 k 0 10 KEYS a b"],
+        "ERR Invalid arguments specified for command",
+        true,
+    ),
+    (
+        "slots of databases that the user does not name",
+        &["CLUSTER FLUSHSLOT 0"],
+        "ERR This instance has cluster support disabled",
+        false,
+    ),
+    (
+        "a debugger that would run beside others",
+        &["SCRIPT DEBUG SYNC"],
+        "ERR the Lua debugger is not supported",
+        false,
+    ),
     (
         "a position of a list beyond 32 bits",
         &["RPUSH l a b", "LSET l 4294967296 x"],
