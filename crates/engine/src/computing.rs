@@ -353,6 +353,11 @@ impl<A: Answer> Producer for Deferred<A> {
             written.slices[written.next..].iter().map(|slice| slice.producer.remaining_bytes()).sum();
         written.bytes.len() - written.sent + later
     }
+
+    fn error(&self) -> Option<&[u8]> {
+        let written = self.written.as_ref()?;
+        written.bytes.starts_with(b"-").then_some(&written.bytes)
+    }
 }
 
 /// A client is gone: nobody wants what it computes. What is given back is to be freed where nobody waits.

@@ -55,6 +55,11 @@ pub trait Producer: Send + fmt::Debug {
 
     /// About how many bytes are still to come.
     fn remaining_bytes(&self) -> usize;
+
+    /// The error that it has written in the place of a reply, once it is done: it counts like that of any command.
+    fn error(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// A producer, and where in the output its bytes belong.
@@ -134,6 +139,10 @@ impl Producer for Counted {
 
     fn remaining_bytes(&self) -> usize {
         self.producer.remaining_bytes()
+    }
+
+    fn error(&self) -> Option<&[u8]> {
+        self.producer.error()
     }
 }
 

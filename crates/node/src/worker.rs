@@ -139,7 +139,7 @@ impl<'n> Worker<'n> {
     pub fn close(&mut self, number: usize) {
         if let Some(mut connection) = self.connections[number].take() {
             connection.output.clear();
-            free_spent(self.node, &mut connection.output);
+            free_spent(self.node, self.index, &mut connection.output);
             count_sent(&self.node.shared.statistics[self.index], &mut connection);
             self.uncount(&connection.session.record);
             self.engine.forget(&mut connection.session, &self.node.shared);
@@ -193,7 +193,7 @@ impl<'n> Worker<'n> {
         {
             connection.is_finished = true;
             connection.output.clear();
-            free_spent(self.node, &mut connection.output);
+            free_spent(self.node, self.index, &mut connection.output);
             self.finished.push_back(number);
         }
     }
@@ -206,7 +206,7 @@ impl<'n> Worker<'n> {
     /// Everything a connection was owed has been sent.
     pub fn written(&mut self, number: usize) {
         let Some(connection) = &mut self.connections[number] else { return };
-        free_spent(self.node, &mut connection.output);
+        free_spent(self.node, self.index, &mut connection.output);
         connection.over_soft_limit_since = None;
         let record = &connection.session.record;
         record.output_bytes.store(0, Ordering::Relaxed);
@@ -221,7 +221,7 @@ impl<'n> Worker<'n> {
     /// A connection has more to send and may.
     pub fn retry_write(&mut self, number: usize) {
         if let Some(connection) = &mut self.connections[number] {
-            free_spent(self.node, &mut connection.output);
+            free_spent(self.node, self.index, &mut connection.output);
         }
         mark_writable(&mut self.connections, &mut self.writable, number);
     }
@@ -361,12 +361,17 @@ impl<'n> Worker<'n> {
     }
 }
 
-/// Hands what producers of replies held to the background.
+/// Counts the errors that producers of replies have written, and hands what they held to the background.
 #[inline]
-fn free_spent(node: &Node, output: &mut Output) {
+fn free_spent(node: &Node, worker: usize, output: &mut Output) {
     if output.has_spent() {
-        let garbage = output.take_spent().into_iter().map(|producer| Garbage::other(producer)).collect();
-        node.free(garbage);
+        let statistics = &node.shared.statistics[worker];
+        let spent = output.take_spent();
+        spent
+            .iter()
+            .filter_map(|producer| producer.error())
+            .for_each(|error| statistics.answered_error(error));
+        node.free(spent.into_iter().map(|producer| Garbage::other(producer)).collect());
     }
 }
 

@@ -82,3 +82,19 @@ fn sources_are_remembered_and_targets_are_touched() {
     world.ask(cacher, "MULTI");
     assert_eq!(world.ask(cacher, "EXEC"), "_\r\n");
 }
+
+#[test]
+fn an_error_that_comes_late_is_counted_like_any_other() {
+    let (mut world, peer) = filled(0);
+    for chunk in 0..4 {
+        world.ask(peer, &format!("RPUSH words {}", format!("w{chunk} ").repeat(500)));
+    }
+    let errors = |world: &mut World| {
+        let text = world.ask(peer, "INFO errorstats");
+        text.lines().find(|line| line.starts_with("errorstat_ERR:")).map(str::to_owned)
+    };
+    assert_eq!(errors(&mut world), None);
+    let reply = world.ask(peer, "SORT words");
+    assert_eq!(reply, "-ERR One or more scores can't be converted into double\r\n");
+    assert_eq!(errors(&mut world).as_deref(), Some("errorstat_ERR:count=1"));
+}
