@@ -14,7 +14,7 @@ use reedline::{
     ColumnarMenu, EditCommand, Emacs, ExternalPrinter, KeyCode, KeyModifiers, MenuBuilder, Reedline,
     ReedlineEvent, ReedlineMenu, Signal, default_emacs_keybindings,
 };
-use std::io::{self, BufRead, Read as _, Write};
+use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 
 /// How many messages may wait to be drawn.
@@ -129,15 +129,39 @@ fn read_plain(prompt: &str) -> Result<Read, Failure> {
     let mut output = io::stdout();
     write!(output, "{prompt}")?;
     output.flush()?;
+    read_line(io::stdin().lock())
+}
+
+/// Reads a line of up to [`MAX_LINE`] bytes, its end among them.
+fn read_line(input: impl BufRead) -> Result<Read, Failure> {
     let mut line = Vec::new();
-    let read = io::stdin().lock().take(MAX_LINE).read_until(b'\n', &mut line)?;
-    match read as u64 {
+    match input.take(MAX_LINE + 1).read_until(b'\n', &mut line)? as u64 {
         0 => Ok(Read::End),
-        MAX_LINE => Err(Failure::message("Error: the line is too long")),
-        _ => Ok(Read::Text(String::from_utf8_lossy(&line).into_owned())),
+        1..=MAX_LINE => Ok(Read::Text(String::from_utf8_lossy(&line).into_owned())),
+        _ => Err(Failure::message("Error: the line is too long")),
     }
 }
 
 fn failed(error: &io::Error) -> Failure {
     Failure::message(format!("Error: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_longest_length_that_is_still_taken() {
+        let length =
+            |bytes: usize, end: &str| match read_line(format!("{}{end}rest", "x".repeat(bytes)).as_bytes()) {
+                Ok(Read::Text(line)) => Some(line.len()),
+                _ => None,
+            };
+        let most = MAX_LINE as usize;
+        assert_eq!(length(3, "\n"), Some(4));
+        assert_eq!(length(most - 1, "\n"), Some(most));
+        assert_eq!(length(most, "\n"), None);
+        assert!(matches!(read_line("x".repeat(most).as_bytes()), Ok(Read::Text(_))), "the input ends there");
+        assert!(matches!(read_line(&b""[..]), Ok(Read::End)));
+    }
 }
