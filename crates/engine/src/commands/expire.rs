@@ -8,51 +8,56 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
 
-const fn set_row(name: &'static str, handler: Handler) -> Command {
-    Command::new(name, Group::Generic, -3, handler).flags(Flags::WRITE.and(Flags::FAST)).key(Access::Touch)
+/// A command that sets a time, of a version.
+const fn set_row(
+    name: &'static str,
+    since: &'static str,
+    (summary, syntax): (&'static str, &'static str),
+    handler: Handler,
+) -> Command {
+    Command::new(name, Group::Generic, -3, handler)
+        .flags(Flags::WRITE.and(Flags::FAST))
+        .key(Access::Touch)
+        .doc(since, "O(1)", summary, syntax)
+        .history(&[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")])
 }
 
 const fn ask_row(name: &'static str, handler: Handler) -> Command {
     Command::new(name, Group::Generic, 2, handler).flags(Flags::READONLY.and(Flags::FAST)).key(Access::Read)
 }
 
-/// When the commands that set a time got conditions.
-const CONDITIONS: &[(&str, &str)] = &[("7.0.0", "The conditions `NX`, `XX`, `GT` and `LT`.")];
-
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    set_row("EXPIRE", |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, true, "expire"))
-        .doc(
-            "1.0.0",
-            "O(1)",
-            "Sets the expiration time of a key in seconds.",
-            "key seconds [NX | XX | GT | LT]@7.0.0",
-        )
-        .history(CONDITIONS),
-    set_row("PEXPIRE", |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, true, "pexpire"))
-        .doc(
-            "2.6.0",
-            "O(1)",
-            "Sets the expiration time of a key in milliseconds.",
-            "key milliseconds [NX | XX | GT | LT]@7.0.0",
-        )
-        .history(CONDITIONS),
-    set_row("EXPIREAT", |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, false, "expireat"))
-        .doc(
-            "1.2.0",
-            "O(1)",
+    set_row(
+        "EXPIRE",
+        "1.0.0",
+        ("Sets the expiration time of a key in seconds.", "key seconds [NX | XX | GT | LT]@7.0.0"),
+        |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, true, "expire"),
+    ),
+    set_row(
+        "PEXPIRE",
+        "2.6.0",
+        ("Sets the expiration time of a key in milliseconds.", "key milliseconds [NX | XX | GT | LT]@7.0.0"),
+        |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, true, "pexpire"),
+    ),
+    set_row(
+        "EXPIREAT",
+        "1.2.0",
+        (
             "Sets the expiration time of a key to a Unix timestamp.",
             "key unix-time-seconds [NX | XX | GT | LT]@7.0.0",
-        )
-        .history(CONDITIONS),
-    set_row("PEXPIREAT", |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, false, "pexpireat"))
-        .doc(
-            "2.6.0",
-            "O(1)",
+        ),
+        |ctx, args, reply| expire(ctx, args, reply, Unit::Seconds, false, "expireat"),
+    ),
+    set_row(
+        "PEXPIREAT",
+        "2.6.0",
+        (
             "Sets the expiration time of a key to a Unix milliseconds timestamp.",
             "key unix-time-milliseconds [NX | XX | GT | LT]@7.0.0",
-        )
-        .history(CONDITIONS),
+        ),
+        |ctx, args, reply| expire(ctx, args, reply, Unit::Millis, false, "pexpireat"),
+    ),
     Command::new("PERSIST", Group::Generic, 2, persist)
         .flags(Flags::WRITE.and(Flags::FAST))
         .key(Access::Touch)
