@@ -238,11 +238,21 @@ impl Command {
         if self.arity < 0 { count >= arity } else { count == arity }
     }
 
-    /// Whether it is run with nothing locked, since it takes locks by itself, with a number of arguments (the name included).
+    /// Whether it is run with nothing locked, since it takes locks by itself, with certain arguments. If options may name where it
+    /// stores a result, one has to.
     #[inline]
-    pub fn runs_alone(&self, count: usize) -> bool {
-        let has_more = count > self.arity.unsigned_abs() as usize;
-        self.flags.has(Flags::ALONE) || self.flags.has(Flags::ALONE_WITH_MORE) && has_more
+    pub fn runs_alone(&self, args: &Args<'_>) -> bool {
+        if self.flags.has(Flags::ALONE) {
+            return !matches!(self.keys, Keys::SourceAndOptions { .. }) || self.stores(args);
+        }
+        self.flags.has(Flags::ALONE_WITH_MORE) && args.len() > self.arity.unsigned_abs() as usize
+    }
+
+    /// Whether the arguments name a key whose value it puts another one in the place of.
+    pub fn stores(&self, args: &Args<'_>) -> bool {
+        let mut stores = false;
+        self.for_each_key(args, |_, access| stores |= access == Access::Overwrite);
+        stores
     }
 
     /// Whether it puts a whole value in the place of another one, rather than to change what is there. A command that
@@ -278,5 +288,27 @@ impl Command {
             _ => false,
         };
         self.flags.has(Flags::ALONE) && !names_its_keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::OwnedArgs;
+    use crate::table::table;
+
+    #[test]
+    fn what_only_might_store_something_runs_with_others() {
+        for (line, expected) in [
+            ("GEORADIUS k 1 1 1 m WITHDIST ASC", false),
+            ("GEORADIUS k 1 1 1 m STORE", false),
+            ("GEORADIUS k 1 1 1 m STORE d", true),
+            ("GEORADIUSBYMEMBER k m 1 m DESC storedist d", true),
+            ("SORT k", true),
+            ("GET k", false),
+        ] {
+            let words: OwnedArgs = line.split(' ').collect();
+            let row = table().get(words.as_args().get(0)).expect("a command");
+            assert_eq!(row.command.runs_alone(&words.as_args()), expected, "{line}");
+        }
     }
 }

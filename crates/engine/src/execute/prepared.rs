@@ -28,7 +28,7 @@ impl Prepared {
     #[inline]
     pub fn new(names: &Names, args: &Args<'_>) -> Self {
         let row = names.look_up(args).map_err(Box::new);
-        let alone = row.as_ref().is_ok_and(|row| row.command.runs_alone(args.len()));
+        let alone = row.as_ref().is_ok_and(|row| row.command.runs_alone(args));
         Self { row, first_key: None, alone }
     }
 

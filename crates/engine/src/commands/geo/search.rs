@@ -22,7 +22,7 @@ use super::place::{write_distance, write_point};
 use super::query::{Form, Query, Sort};
 use super::shape::Shape;
 use crate::args::Args;
-use crate::command::{Access, Outcome};
+use crate::command::Outcome;
 use crate::commands::sorted_set::store;
 use crate::computing::{self, Answer, FEW_ELEMENTS, Recorded, STEP_ELEMENTS, Stored};
 use crate::context::Context;
@@ -353,19 +353,18 @@ fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, form:
     reply.answer(searching, is_small)
 }
 
-/// For the commands that store if an option says so. Nothing is locked.
+/// For the commands that store if an option says so: nothing is locked then, else the source.
 fn show_or_store(
     ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
     reply: &mut Reply<'_>,
     (form, read): (Form, computing::Read<Searching>),
 ) -> Outcome {
-    let mut stores = false;
-    ctx.row.command.for_each_key(args, |_, access| stores |= access == Access::Overwrite);
-    if stores {
-        return computing::store(ctx, args, reply, read);
+    if ctx.row.command.stores(args) {
+        computing::store(ctx, args, reply, read)
+    } else {
+        show(ctx, args, reply, form)
     }
-    ctx.with_key(&ctx.key(args, 1), |ctx| show(ctx, args, reply, form))
 }
 
 pub(super) fn geosearch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
