@@ -29,6 +29,7 @@ use crate::tracking::Invalidations;
 
 pub(crate) use account::{Written, account, account_called, account_ended, announce};
 pub(crate) use call::call;
+pub use lease::Lease;
 use lease::Wanted;
 pub use prepared::Prepared;
 pub use unasked::Eviction;
@@ -42,6 +43,8 @@ pub struct Worker<'k> {
     pub access: Access<'k>,
     index: usize,
     wanted: Wanted,
+    /// For so many groups yet each request locks its own shards, because a shard has been another worker's.
+    crowded: u8,
     invalidations: Invalidations,
     /// What the worker's clients are subscribed to, and what has been published.
     pub desk: Desk,
@@ -75,6 +78,7 @@ impl<'k> Worker<'k> {
             access,
             index,
             wanted: Wanted::default(),
+            crowded: 0,
             invalidations: Invalidations::default(),
             desk: Desk::default(),
             interpreters: Interpreters::new(seed),

@@ -64,8 +64,9 @@ impl Published {
     }
 }
 
-/// The counts of one worker.
+/// The counts of one worker. Those of two workers share no cache line, nor the pair of lines that some processors fetch together.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct WorkerStatistics {
     commands: Box<[CommandCounters]>,
     /// Error replies, and how many of each code.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use engine::args::OwnedArgs;
+use engine::execute::Lease;
 use engine::table::table;
 use engine::{Environment, Login, Prepared, Session, Shared, Worker};
 use keyspace::{Access, WorkerId};
@@ -114,7 +115,7 @@ fn run_group(
 ) {
     let is_alone = matches!(&group[..], [(only, _)] if only.is_alone());
     if !is_alone {
-        worker.lease().expect("nobody is busy");
+        assert_eq!(worker.lease(), Lease::Together, "nobody else is there");
     }
     for (prepared, request) in group.drain(..) {
         let mut out = Vec::new();

@@ -31,6 +31,12 @@ impl<'a> Key<'a> {
     /// The index of its shard among `shards`, which divides the number of slots: a contiguous range of slots.
     #[inline]
     pub(crate) fn shard(&self, shards: usize) -> usize {
-        usize::from(self.slot) * shards / usize::from(SLOTS)
+        shard_of_slot(self.slot, shards)
     }
+}
+
+/// Which of so many shards a slot belongs to.
+#[inline]
+pub(crate) fn shard_of_slot(slot: u16, shards: usize) -> usize {
+    usize::from(slot) * shards / usize::from(SLOTS)
 }

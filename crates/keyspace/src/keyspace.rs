@@ -235,6 +235,11 @@ impl Keyspace {
         key.shard(self.cells.len())
     }
 
+    /// The index of a slot's shard.
+    pub fn shard_of_slot(&self, slot: u16) -> usize {
+        crate::key::shard_of_slot(slot, self.cells.len())
+    }
+
     /// Whether somebody waits for a key of a shard; see [`crate::Access::add_waiter`].
     pub fn is_awaited(&self, shard: usize) -> bool {
         self.cells[shard].is_awaited()

@@ -189,3 +189,22 @@ fn a_batch_within_another_gets_what_that_one_has_not_locked() {
     first.unlock();
     first.end();
 }
+
+#[test]
+fn what_is_free_is_locked_and_what_is_not_is_not_waited_for() {
+    let keyspace = keyspace();
+    let (mut one, mut other) =
+        (Access::new(&keyspace, WorkerId(0), 0), Access::new(&keyspace, WorkerId(1), 1));
+    assert!(!one.lock_free(&[1]), "outside of a batch nothing is locked");
+    [&mut one, &mut other].into_iter().for_each(|access| access.begin(UnixMs(1000)));
+    one.lock(&mut [7]);
+    assert!(!other.lock_free(&[9, 7, 3, 9]));
+    assert_eq!([3, 7, 9].map(|shard| other.holds(shard)), [true, false, true]);
+    assert!(!other.holds_only(3));
+    other.unlock();
+    one.unlock();
+    assert!(other.lock_free(&[7, 7]));
+    assert!(other.holds_only(7) && !other.holds_only(3));
+    other.unlock();
+    [one, other].iter_mut().for_each(Access::end);
+}

@@ -21,7 +21,7 @@ mod turns;
 
 use turns::{REQUESTS, node, request, requests, text, turn, worker};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// Different turns of a worker, which it repeats.
 const PREPARED: usize = 64;
 
@@ -43,7 +43,7 @@ fn main() {
         named = vec!["get".into(), "set".into()];
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let counts: Vec<usize> = (0..).map(|power| 1 << power).take_while(|&count| count <= cores).collect();
+    let counts: Vec<usize> = (0..16).map(|power| 1 << power).filter(|&count| count <= cores).collect();
     println!("numbers below {keys}, values of 64 bytes; ns a request of each worker, median of {ROUNDS};");
     println!("million requests a second of all, and how many times those of one worker");
     for name in named {
@@ -80,7 +80,7 @@ fn apart(load: &Load, count: usize) -> f64 {
 /// Runs a worker of each node at the same time; returns ns a request, as the slowest takes.
 fn measure(load: &Load, keys: u64, workers: &[(&Node, usize)]) -> f64 {
     let barrier = Barrier::new(workers.len());
-    let mut rounds = vec![0.0_f64; ROUNDS];
+    let mut rounds = [0.0_f64; ROUNDS];
     std::thread::scope(|scope| {
         let barrier = &barrier;
         let threads: Vec<_> = workers
@@ -90,7 +90,9 @@ fn measure(load: &Load, keys: u64, workers: &[(&Node, usize)]) -> f64 {
                 scope.spawn(move || {
                     let mut worker = worker(node, index);
                     let prepared = prepare(load.command, keys, seed as u64);
-                    (0..ROUNDS).map(|_| round(&mut worker, &prepared, load.turns, barrier)).collect::<Vec<f64>>()
+                    (0..ROUNDS)
+                        .map(|_| round(&mut worker, &prepared, load.turns, barrier))
+                        .collect::<Vec<f64>>()
                 })
             })
             .collect();
@@ -104,7 +106,12 @@ fn measure(load: &Load, keys: u64, workers: &[(&Node, usize)]) -> f64 {
 }
 
 /// The time of some turns that begin when those of the others do, in ns a request.
-fn round(worker: &mut Worker<'_>, prepared: &[(Vec<u8>, Vec<Input>)], turns: usize, barrier: &Barrier) -> f64 {
+fn round(
+    worker: &mut Worker<'_>,
+    prepared: &[(Vec<u8>, Vec<Input>)],
+    turns: usize,
+    barrier: &Barrier,
+) -> f64 {
     barrier.wait();
     let start = Instant::now();
     for (arena, inputs) in prepared.iter().cycle().take(turns) {

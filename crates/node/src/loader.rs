@@ -44,18 +44,15 @@ impl<'n> Loader<'n> {
         if !prepared.is_about_data() {
             return Err(format!("the command '{}' has no place in a file of data", name(&args)));
         }
-        let is_alone = prepared.is_alone();
-        if !is_alone {
-            self.engine.want(&mut prepared, &args, self.session.database, None);
-            self.engine.lease().expect("a loader waits as long as it takes");
-        }
         self.reply.clear();
         let environment = Environment { shared: &self.node.shared, host: self.node, meanwhile: None };
-        self.clock =
-            self.engine.run(&prepared, &args, &mut self.session, &mut self.reply, environment, self.clock);
-        if !is_alone {
-            self.engine.release();
-        }
+        let (session, reply) = (&mut self.session, &mut self.reply);
+        self.clock = if prepared.is_alone() {
+            self.engine.run(&prepared, &args, session, reply, environment, self.clock)
+        } else {
+            self.engine.run_apart(&mut prepared, &args, session, reply, environment, self.clock)
+        };
+        self.engine.release();
         drop(self.engine.access.take_reclaim());
         if self.reply.first() == Some(&b'-') {
             let text = String::from_utf8_lossy(&self.reply[1..]);

@@ -1,4 +1,9 @@
 //! The locks of a group of requests: their keys are gathered, their shards locked in one go and brought near.
+//!
+//! Locking once for a group is cheapest while workers seldom meet. But sixteen shards held for a whole group are met often when there are
+//! many workers, and whoever waits for one of his sixteen holds the others meanwhile: from eight workers on, more of them get
+//! no more done. So nobody waits for a group. If one of its shards is another's, the keys are brought near under the locks that
+//! are free, all are dropped, and each request locks what it needs itself, for as long as it runs; so do the groups that follow, for a while.
 
 use keyspace::{Busy, DbIndex, Target};
 
@@ -8,6 +13,7 @@ use crate::args::Args;
 use crate::command::Flags;
 use crate::error::Error;
 use crate::session::Session;
+use crate::table::Row;
 
 /// The keys of the requests that are leased next.
 #[derive(Debug, Default)]
@@ -15,6 +21,27 @@ pub(super) struct Wanted {
     shards: Vec<usize>,
     /// Those that are brought near.
     targets: Vec<Target>,
+}
+
+impl Wanted {
+    /// Forgets them. A single request may have had a million.
+    fn clear(&mut self) {
+        self.targets.clear();
+        self.shards.clear();
+        self.shards.shrink_to(2 * GROUP);
+    }
+}
+
+/// When a shard of a group was another worker's, the requests of so many groups lock their own.
+const CROWDED_GROUPS: u8 = 64;
+
+/// How the requests of a group find their shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// Their shards are locked.
+    Together,
+    /// They are not: each locks its own.
+    Apart,
 }
 
 impl Worker<'_> {
@@ -28,12 +55,7 @@ impl Worker<'_> {
         database: DbIndex,
         before: Option<(&Prepared, Args<'_>)>,
     ) {
-        let Ok(row) = &prepared.row else { return };
-        let will_be_refused = !row.command.accepts(args.len())
-            || self.beside_script && !row.command.flags.has(Flags::ALLOW_BUSY);
-        if prepared.alone || will_be_refused {
-            return; // it takes what it needs by itself, or nothing
-        }
+        let Some(row) = self.leased_row(prepared, args) else { return };
         // Inside a transaction too: a DISCARD before it in the group may end the transaction before it runs.
         let (access, wanted) = (&self.access, &mut self.wanted);
         let shared = before.filter(|(_, other)| other.get_optional(1) == args.get_optional(1));
@@ -56,24 +78,27 @@ impl Worker<'_> {
         });
     }
 
-    /// Locks the shards of a group and brings their keys near. While a script is busy that may fail: then nothing is locked, and
-    /// each request is leased alone.
-    pub fn lease(&mut self) -> Result<(), Busy> {
+    /// Brings the keys of a group near and locks their shards, if nobody else holds one of them; otherwise each request is to be
+    /// run apart.
+    pub fn lease(&mut self) -> Lease {
         let Wanted { shards, targets } = &mut self.wanted;
         if shards.is_empty() {
-            return Ok(());
+            return Lease::Together;
         }
-        let leased = self.access.try_lock(shards);
-        if leased.is_ok() && targets.len() > 1 {
+        let has_all = self.access.lock_free(shards);
+        if targets.len() > 1 {
             self.access.prefetch(targets);
         }
-        targets.clear();
-        shards.clear();
-        shards.shrink_to(2 * GROUP);
-        leased
+        self.wanted.clear();
+        self.crowded = if has_all { self.crowded.saturating_sub(1) } else { CROWDED_GROUPS };
+        if self.crowded == 0 {
+            return Lease::Together;
+        }
+        self.access.unlock();
+        Lease::Apart
     }
 
-    /// Runs one request of a group whose shards could not be locked together. Its own may be free.
+    /// Runs one request of a group whose shards are not locked together.
     pub fn run_apart(
         &mut self,
         prepared: &mut Prepared,
@@ -83,18 +108,51 @@ impl Worker<'_> {
         environment: Environment<'_>,
         started: u64,
     ) -> u64 {
-        self.want(prepared, args, session.database, None);
-        let ended = if self.lease().is_ok() {
-            self.run(prepared, args, session, out, environment, started)
-        } else {
-            let (shared, begin) = (environment.shared, out.len());
-            let error = Error::Static(shared.running.busy_text());
-            let statistics = &shared.statistics[self.index];
-            refuse(prepared.row.as_ref().ok().copied(), &error, session, out, begin, shared, statistics);
-            started
+        if self.lease_own(prepared, args).is_ok() {
+            return self.run(prepared, args, session, out, environment, started);
+        }
+        let (shared, begin) = (environment.shared, out.len());
+        let error = Error::Static(shared.running.busy_text());
+        let statistics = &shared.statistics[self.index];
+        refuse(prepared.row.as_ref().ok().copied(), &error, session, out, begin, shared, statistics);
+        started
+    }
+
+    /// Locks the shards of one request, unless those of the one before it are the same. It waits for them; while a script is busy
+    /// that may fail.
+    fn lease_own(&mut self, prepared: &mut Prepared, args: &Args<'_>) -> Result<(), Busy> {
+        let Some(row) = self.leased_row(prepared, args) else { return Ok(()) };
+        let (keyspace, shards) = (self.access.keyspace(), &mut self.wanted.shards);
+        let place = |bytes| {
+            let key = keyspace.key(bytes);
+            (key.hash, key.slot)
         };
-        self.release();
-        ended
+        row.command.for_each_key(args, |at, _| {
+            if at == 1 {
+                let first = prepared.first_key.get_or_insert_with(|| place(args.get(at)));
+                shards.push(keyspace.shard_of_slot(first.1));
+            } else {
+                shards.push(keyspace.shard_of_slot(place(args.get(at)).1));
+            }
+        });
+        let is_held = matches!(shards[..], [only] if self.access.holds_only(only));
+        let leased = if is_held || shards.is_empty() {
+            Ok(())
+        } else {
+            self.access.unlock();
+            self.access.try_lock(shards)
+        };
+        self.wanted.clear();
+        leased
+    }
+
+    /// The command of a request that is leased with its group: it neither takes what it needs by itself, nor is it refused.
+    #[inline]
+    fn leased_row(&self, prepared: &Prepared, args: &Args<'_>) -> Option<Row> {
+        let row = prepared.row.as_ref().ok()?;
+        let will_be_refused = !row.command.accepts(args.len())
+            || self.beside_script && !row.command.flags.has(Flags::ALLOW_BUSY);
+        (!prepared.alone && !will_be_refused).then_some(*row)
     }
 
     /// Drops the locks of a group.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
-use stdx::prefetch::prefetch;
+use stdx::prefetch::{prefetch, prefetch_for_write};
 use value::Value;
 use value::table::Path;
 
@@ -67,11 +67,12 @@ impl<'k> Access<'k> {
         }
     }
 
-    /// Asks the processor to bring a shard near that will be locked soon.
+    /// Asks the processor to bring a shard near that will be locked soon: to lock it is to write it, and perhaps it was another
+    /// core that did so last.
     #[inline]
     pub fn prefetch_shard(&self, index: usize) {
         let address = std::ptr::from_ref(&self.keyspace.cells[index]).cast::<u8>();
-        prefetch(address);
+        prefetch_for_write(address);
         prefetch(address.wrapping_add(64));
     }
 
@@ -102,6 +103,34 @@ impl<'k> Access<'k> {
     #[inline]
     pub(super) fn look_for_observers(&mut self) {
         self.recorder.observing = self.is_busy | self.awaited | self.keyspace.is_observed();
+    }
+
+    /// Locks those shards that nobody holds, given in any order and with repetitions; whether these are all. It never waits, so it
+    /// need not keep the order. Nothing is locked before.
+    pub fn lock_free(&mut self, shards: &[usize]) -> bool {
+        debug_assert!(self.held.is_empty(), "one lease at a time");
+        self.awaited = false;
+        if !self.inside {
+            return false;
+        }
+        let mut all = true;
+        for &index in shards {
+            if self.holds(index) {
+                continue;
+            }
+            match self.keyspace.cells[index].shard.try_lock() {
+                Some(guard) => self.push_held(index, guard),
+                None => all = false,
+            }
+        }
+        self.look_for_observers();
+        all
+    }
+
+    /// Whether one shard is locked and no other.
+    #[inline]
+    pub fn holds_only(&self, shard: usize) -> bool {
+        self.held.len() == 1 && self.holds(shard)
     }
 
     /// Locks one more shard if nobody holds it; true if it is held then. It never waits, so it need not keep the order.
@@ -216,12 +245,12 @@ impl<'k> Access<'k> {
     }
 
     /// Brings what a batch of keys needs near, in stages: while one key's memory is on its way, the next key's is asked
-    /// for. Their shards are locked.
+    /// for. Those whose shards are not locked are left out.
     pub fn prefetch(&self, targets: &[Target]) {
         let paths: SmallVec<[Path<'_, Value>; 16]> = targets
             .iter()
             .filter_map(|target| {
-                let shard = &self.held[self.place_of(target.shard)].shard;
+                let shard = &self.held.get(usize::from(self.places[target.shard]))?.shard;
                 Some(shard.partition(target.database)?.table.path(target.hash))
             })
             .collect();

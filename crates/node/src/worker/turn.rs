@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use engine::client::PauseMode;
-use engine::execute::GROUP;
+use engine::execute::{GROUP, Lease};
 use engine::statistics::add;
 use engine::{Args, Environment, Prepared, Reply};
 use keyspace::LogPosition;
@@ -292,7 +292,7 @@ impl<'n> Worker<'n> {
             self.make_room(&mut turn.clock);
         }
         let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
-        let apart = !is_alone && self.engine.lease().is_err();
+        let apart = !is_alone && self.engine.lease() == Lease::Apart;
         for gathered in &mut group {
             self.run_gathered(turn, gathered, apart);
         }

@@ -120,6 +120,11 @@ impl World {
         Peer { worker, number }
     }
 
+    /// What all workers share.
+    pub(crate) fn node(&self) -> &'static Node {
+        self.node
+    }
+
     /// A worker, and the time.
     pub(crate) fn worker(&mut self, index: usize) -> (&mut Worker<'static>, Now) {
         (&mut self.workers[index], self.now)
