@@ -5,12 +5,14 @@
 
 use std::io::{self, BufRead, Write};
 
+use disk::Disk;
 use node::Node;
 
 use crate::check::{self, Checked, Report, State};
+use crate::in_place::Cut;
 use crate::options::Options;
 use crate::target::{self, Target};
-use crate::{Failure, Verdict, durable};
+use crate::{Failure, Verdict};
 
 /// Checks, cuts, and checks again.
 pub(crate) fn run(
@@ -31,14 +33,11 @@ pub(crate) fn run(
     }
     let path = &checked.file.path;
     let ending = if checked.state == State::Torn { "torn" } else { "cut" };
-    let kept = durable::keep_end(path, whole, checked.length, ending)?;
-    durable::truncate(path, whole)?;
-    writeln!(
-        out,
-        "Successfully truncated AOF {} to {whole} bytes; what was cut is in {}\n",
-        path.display(),
-        kept.display()
-    )?;
+    let cut = Cut { file: path.clone(), offset: whole, ending, rest: Vec::new(), manifest: None };
+    for (path, kept) in cut.run(&Disk::native())? {
+        let (path, kept) = (path.display(), kept.display());
+        writeln!(out, "Successfully truncated AOF {path} to {whole} bytes; what was cut is in {kept}\n")?;
+    }
     // Another node, for this one holds what was loaded.
     Ok(check::run(target, options, &crate::world::node(), out)?.verdict())
 }

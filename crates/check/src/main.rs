@@ -16,6 +16,7 @@ mod check;
 mod clock;
 mod durable;
 mod fix;
+mod in_place;
 mod judge;
 mod machine;
 mod moment;

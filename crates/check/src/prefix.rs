@@ -4,10 +4,10 @@
 //! looked at, so that damage there does not matter. A base is all data at one moment and is never cut: what was before it these
 //! files do not tell.
 
-use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use disk::Disk;
 use node::Node;
 use persist::aof::{Damage, FileKind, FileReader, Manifest, Mark, Part, Tail};
 use persist::rdb::{Item, ReadOptions};
@@ -16,7 +16,7 @@ use stdx::time::UnixMs;
 use crate::options::{Options, Until};
 use crate::read::{self, Read, WHOLE};
 use crate::target::{self, DataFile, Set, Target};
-use crate::{Failure, Verdict, check, durable, moment, report, world};
+use crate::{Failure, Verdict, check, durable, in_place, moment, report, world};
 
 /// Where to cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,20 +241,12 @@ fn truncate(
         )?;
         return Ok(Verdict::Damaged);
     }
-    let kept = cut_file(path, offset)?;
+    let cut = in_place::Cut { file: path.clone(), offset, ending: "cut", rest: Vec::new(), manifest: None };
+    let kept = cut.run(&Disk::native())?;
+    let kept =
+        kept.first().map_or(String::new(), |(_, kept)| format!("; what was cut is in {}", kept.display()));
     writeln!(out, "Successfully truncated AOF {shown} to timestamp {second}{kept}")?;
     Ok(Verdict::Sound)
-}
-
-/// Cuts the end of a file off and keeps it. Tells where.
-fn cut_file(path: &Path, offset: u64) -> Result<String, String> {
-    let (_, length) = read::open(path)?;
-    if offset == length {
-        return Ok(String::new());
-    }
-    let kept = durable::keep_end(path, offset, length, "cut")?;
-    durable::truncate(path, offset)?;
-    Ok(format!("; what was cut is in {}", kept.display()))
 }
 
 /// Writes what lies before the cut into a new folder, and checks it.
@@ -267,18 +259,19 @@ fn copy(
     node: &Node,
     out: &mut dyn Write,
 ) -> Result<Verdict, Failure> {
-    durable::new_folder(folder)?;
+    let disk = Disk::native();
+    durable::new_folder(&disk, folder)?;
     let cut = cut.unwrap_or(Cut { file: files.len().saturating_sub(1), offset: u64::MAX });
     for (index, file) in files.iter().enumerate().take(cut.file + 1) {
         let until = if index == cut.file { cut.offset } else { u64::MAX };
-        let mut new = durable::NewFile::create(folder.join(file.name()))?;
+        let mut new = durable::NewFile::create(&disk, folder.join(file.name()))?;
         new.copy(&file.path, 0, until)?;
         writeln!(out, "{}: {} bytes are in {}", file.path.display(), new.length, folder.display())?;
         new.finish()?;
     }
     let new = match target {
         Target::Set(set) => {
-            let mut manifest = durable::NewFile::create(folder.join(&set.manifest_name))?;
+            let mut manifest = durable::NewFile::create(&disk, folder.join(&set.manifest_name))?;
             manifest.write(first_files(set, cut.file + 1).format().as_bytes())?;
             manifest.finish()?;
             folder.join(&set.manifest_name)
@@ -294,7 +287,7 @@ fn first_files(set: &Set, count: usize) -> Manifest {
     Manifest { entries: set.manifest.data().take(count).cloned().collect() }
 }
 
-/// Cuts the files themselves. The manifest names what is there at each step, and what is cut off is kept beside.
+/// Cuts the files themselves.
 fn cut_in_place(
     options: &Options,
     target: &Target,
@@ -312,15 +305,18 @@ fn cut_in_place(
         let (path, manifest) = (path.display(), manifest.display());
         return Err(format!("{path}: other files follow it in {manifest}; name that instead").into());
     }
-    let rest = &files[file + 1..];
-    if let (Target::Set(set), false) = (target, rest.is_empty()) {
-        let manifest = first_files(set, file + 1).format();
-        durable::replace(&set.folder.join(&set.manifest_name), manifest.as_bytes())?;
-    }
-    writeln!(out, "{}: cut at byte {offset}{}", path.display(), cut_file(path, offset)?)?;
-    for file in rest.iter().filter(|file| fs::symlink_metadata(&file.path).is_ok()) {
-        let kept = durable::set_aside(&file.path, "cut-0")?;
-        writeln!(out, "{}: it lies behind the cut and is now {}", file.path.display(), kept.display())?;
+    let rest: Vec<PathBuf> = files[file + 1..].iter().map(|file| file.path.clone()).collect();
+    let manifest = match target {
+        Target::Set(set) if !rest.is_empty() => {
+            Some((set.folder.join(&set.manifest_name), first_files(set, file + 1).format()))
+        }
+        _ => None,
+    };
+    let cut = in_place::Cut { file: path.clone(), offset, ending: "cut", rest, manifest };
+    let kept = cut.run(&Disk::native())?;
+    writeln!(out, "{}: {offset} bytes are left", path.display())?;
+    for (path, kept) in kept {
+        writeln!(out, "{}: what lies behind the cut is in {}", path.display(), kept.display())?;
     }
     writeln!(out)?;
     let again = match target {

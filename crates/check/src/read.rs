@@ -1,9 +1,9 @@
 //! A file, or a part of one, goes through persist's reader piece by piece.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
+use disk::{Disk, DiskFile};
 use persist::aof::{Chain, Damage, FileReader, LastBatch, Tail, Take};
 
 /// Bytes read at once.
@@ -40,17 +40,12 @@ pub(crate) struct Span {
 /// All of it.
 pub(crate) const WHOLE: Span = Span { from: 0, until: u64::MAX, stops_in_doubt: false };
 
-/// Opens a file, and tells its length. A folder is none, and neither is a pipe, which might keep us waiting for ever.
-pub(crate) fn open(path: &Path) -> Result<(File, u64), String> {
+/// Opens a file, and tells its length. A folder is none, and neither is a pipe.
+pub(crate) fn open(path: &Path) -> Result<(DiskFile, u64), String> {
     let opened = || {
-        let data = fs::metadata(path)?;
-        if data.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        if !data.is_file() {
-            return Err(io::Error::other("it is no file"));
-        }
-        Ok((File::open(path)?, data.len()))
+        let file = Disk::native().open(path)?;
+        let length = file.length()?;
+        Ok((file, length))
     };
     opened().map_err(|error| unreadable(path, 0, &error))
 }
@@ -62,9 +57,9 @@ pub(crate) fn read(
     span: Span,
     take: &mut Take<'_>,
 ) -> Result<Read, String> {
-    let (mut file, length) = open(path)?;
+    let (file, length) = open(path)?;
     let until = length.min(span.until);
-    let end = feed(&mut file, &mut reader, Span { until, ..span }, take)
+    let end = feed(&file, &mut reader, Span { until, ..span }, take)
         .map_err(|(offset, error)| unreadable(path, offset, &error))?;
     Ok(Read {
         length,
@@ -77,18 +72,17 @@ pub(crate) fn read(
 }
 
 fn feed(
-    file: &mut File,
+    file: &DiskFile,
     reader: &mut FileReader,
     span: Span,
     take: &mut Take<'_>,
 ) -> Result<Result<Tail, Damage>, (u64, io::Error)> {
     let Span { from, until, stops_in_doubt } = span;
     let mut at = from;
-    file.seek(SeekFrom::Start(from)).map_err(|error| (at, error))?;
     let mut buffer = vec![0; STEP as usize];
     while at < until {
         let step = (until - at).min(STEP) as usize;
-        let count = file.read(&mut buffer[..step]).map_err(|error| (at, error))?;
+        let count = file.read_at(at, &mut buffer[..step]).map_err(|error| (at, error))?;
         if count == 0 {
             break;
         }
@@ -107,16 +101,18 @@ fn feed(
 /// The number of the line behind so many bytes, from 1.
 pub(crate) fn line_at(path: &Path, offset: u64) -> Result<u64, String> {
     let (file, _) = open(path)?;
-    let mut left = file.take(offset);
     let mut buffer = vec![0; STEP as usize];
-    let mut lines = 1;
-    loop {
-        let count = left.read(&mut buffer).map_err(|error| unreadable(path, 0, &error))?;
+    let (mut lines, mut at) = (1, 0);
+    while at < offset {
+        let step = (offset - at).min(STEP) as usize;
+        let count = file.read_at(at, &mut buffer[..step]).map_err(|error| unreadable(path, at, &error))?;
         if count == 0 {
-            return Ok(lines);
+            break;
         }
         lines += buffer[..count].iter().map(|&byte| u64::from(byte == b'\n')).sum::<u64>();
+        at += count as u64;
     }
+    Ok(lines)
 }
 
 /// One line about a file that the system does not give us.

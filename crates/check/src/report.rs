@@ -1,12 +1,11 @@
 //! What is told of files, in the sentences of redis-check-aof where it has some.
 
 use std::io::Write;
-use std::path::Path;
 
 use persist::aof::{FileKind, LastBatch};
 
 use crate::check::{self, Checked, State};
-use crate::target::{DataFile, Target};
+use crate::target::{self, DataFile, Target};
 use crate::{Failure, Verdict, moment};
 
 /// Before all files.
@@ -28,7 +27,7 @@ pub(crate) fn begin_file(
     let is_first_increment = before.is_none_or(|before| before.file.kind == Some(FileKind::Base));
     match file.kind {
         Some(FileKind::Base) => {
-            let form = if is_rdb(&file.path) { "RDB" } else { "RESP" };
+            let form = if target::is_rdb(&file.path) { "RDB" } else { "RESP" };
             writeln!(out, "Start to check BASE AOF ({form} format).")?;
         }
         Some(FileKind::Increment) if is_first_increment => writeln!(out, "Start to check INCR files.")?,
@@ -54,7 +53,7 @@ pub(crate) fn end_file(
         writeln!(out, "{what} {path} is empty")?;
         return Ok(());
     }
-    if !file.is_rdb_alone && *whole > Some(0) && is_rdb(&file.path) {
+    if !file.is_rdb_alone && *whole > Some(0) && target::is_rdb(&file.path) {
         writeln!(out, "RDB preamble is OK, proceeding with AOF tail...")?;
     }
     if let (Some(whole), false) = (whole, file.is_rdb_alone) {
@@ -116,12 +115,4 @@ fn lost(last: Option<LastBatch>) -> String {
     last.map_or(String::new(), |batch| {
         format!("; batch {} of {} is the last that is lost", batch.number, moment::show(batch.time))
     })
-}
-
-/// Whether a file begins with RDB data.
-pub(crate) fn is_rdb(path: &Path) -> bool {
-    use std::io::Read;
-    let mut head = [0; 6];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && (head.starts_with(b"REDIS") || head.starts_with(b"VALKEY"))
 }

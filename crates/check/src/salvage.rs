@@ -40,7 +40,7 @@ pub(crate) fn run(
 ) -> Result<Verdict, Failure> {
     let target = target::find(&options.path)?;
     report::begin(&target, out)?;
-    durable::new_folder(folder)?;
+    durable::new_folder(&disk::Disk::native(), folder)?;
     let mut rescue = Rescue::new(node);
     let mut before = None;
     let mut saved = Vec::new();
@@ -69,7 +69,7 @@ fn finish(target: &Target, saved: &[String], folder: &Path) -> Result<std::path:
     };
     let entries = set.manifest.data().filter(|entry| saved.contains(&entry.name)).cloned().collect();
     let path = folder.join(&set.manifest_name);
-    let mut manifest = durable::NewFile::create(path.clone())?;
+    let mut manifest = durable::NewFile::create(&disk::Disk::native(), path.clone())?;
     manifest.write(Manifest { entries }.format().as_bytes())?;
     manifest.finish()?;
     Ok(path)

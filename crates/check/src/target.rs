@@ -1,9 +1,9 @@
 //! What there is to look at: an append-only set, which a manifest names, or one file.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use disk::{Disk, around};
 use persist::aof::{FileKind, Manifest};
 
 use crate::read;
@@ -13,6 +13,8 @@ const DEFAULT_FOLDER: &str = "appendonlydir";
 const DEFAULT_DUMP: &str = "dump.rdb";
 /// How the name of a manifest ends.
 const MANIFEST: &str = ".manifest";
+/// Bytes that tell what a file is.
+const HEAD_BYTES: usize = 6;
 /// Manifests are small; a file that is larger is none.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 
@@ -80,11 +82,12 @@ pub(crate) fn find(path: &Path) -> Result<Target, String> {
     if data.is_dir() {
         return in_folder(path);
     }
-    let (mut file, _) = read::open(path)?;
-    let mut head = Vec::new();
-    file.by_ref().take(6).read_to_end(&mut head).map_err(|error| read::unreadable(path, 0, &error))?;
+    if !data.is_file() {
+        return Err(format!("{}: it is no file", path.display()));
+    }
+    let head = head(path)?;
     let has_ending = |ending| path.extension().is_some_and(|found| found == ending);
-    let is_rdb = head.starts_with(b"REDIS") || head.starts_with(b"VALKEY");
+    let is_rdb = has_signature(&head);
     if has_ending("manifest") || head.starts_with(b"file ") {
         set(path).map(Target::Set)
     } else if has_ending("rdb") || is_rdb && !has_ending("aof") {
@@ -92,6 +95,24 @@ pub(crate) fn find(path: &Path) -> Result<Target, String> {
     } else {
         Ok(Target::Commands(path.to_owned()))
     }
+}
+
+/// The first bytes of a file.
+fn head(path: &Path) -> Result<Vec<u8>, String> {
+    let (file, _) = read::open(path)?;
+    let mut head = vec![0; HEAD_BYTES];
+    let count = file.read_at(0, &mut head).map_err(|error| read::unreadable(path, 0, &error))?;
+    head.truncate(count);
+    Ok(head)
+}
+
+fn has_signature(head: &[u8]) -> bool {
+    head.starts_with(b"REDIS") || head.starts_with(b"VALKEY")
+}
+
+/// Whether a file begins with RDB data.
+pub(crate) fn is_rdb(path: &Path) -> bool {
+    head(path).is_ok_and(|head| has_signature(&head))
 }
 
 /// A folder holds a set, or another folder that does, or an RDB file.
@@ -127,14 +148,11 @@ fn manifests(folder: &Path) -> Result<Vec<PathBuf>, String> {
 
 /// The set that a manifest names.
 fn set(path: &Path) -> Result<Set, String> {
-    let (file, length) = read::open(path)?;
+    let (_, length) = read::open(path)?;
     if length > MAX_MANIFEST_BYTES {
         return Err(format!("{}: {length} bytes are too many for a manifest", path.display()));
     }
-    let mut bytes = Vec::new();
-    file.take(MAX_MANIFEST_BYTES)
-        .read_to_end(&mut bytes)
-        .map_err(|error| read::unreadable(path, 0, &error))?;
+    let bytes = Disk::native().read(path).map_err(|error| read::unreadable(path, 0, &error))?;
     let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
         format!(
             "{}: {error}. It names the base first and then the increments in order, one line each, such as \
@@ -142,14 +160,14 @@ fn set(path: &Path) -> Result<Set, String> {
             path.display()
         )
     })?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = around(path);
     let manifest_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Set { folder: folder.to_owned(), manifest_name, manifest })
 }
 
 /// Whether a file belongs to a set in which data follows it, so that it must not be cut on its own: the set's manifest.
 pub(crate) fn followed_in(path: &Path) -> Option<PathBuf> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = around(path);
     let name = path.file_name()?.to_str()?;
     manifests(folder).ok()?.into_iter().find(|manifest| {
         set(manifest).is_ok_and(|set| {

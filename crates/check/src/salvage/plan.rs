@@ -69,7 +69,7 @@ impl Plan {
     /// Looks through a file whose batches follow on others.
     pub(crate) fn make(path: &Path, options: ReadOptions, before: Option<Chain>) -> Result<Self, String> {
         let (mut read, mut last) = look(path, options, before)?;
-        let has_rdb = crate::report::is_rdb(path);
+        let has_rdb = crate::target::is_rdb(path);
         let mut rdb_problem = None;
         let mut options = options;
         if let (true, None, Err(damage)) = (has_rdb, read.commands_from, &read.end) {
@@ -159,14 +159,13 @@ fn runs(path: &Path, options: ReadOptions, read: &Read, from: u64, after: u64) -
 
 /// The first line of a batch behind an offset.
 fn search(path: &Path, from: u64, after: u64) -> Result<Option<persist::aof::Batch>, String> {
-    use std::io::{Read as _, Seek, SeekFrom};
-    let (mut file, _) = read::open(path)?;
+    let (file, _) = read::open(path)?;
     let mut search = Search::new(from, after);
     let mut buffer = vec![0; STEP];
-    let unreadable = |error| read::unreadable(path, from, &error);
-    file.seek(SeekFrom::Start(from)).map_err(unreadable)?;
+    let mut at = from;
     loop {
-        let count = file.read(&mut buffer).map_err(unreadable)?;
+        let count = file.read_at(at, &mut buffer).map_err(|error| read::unreadable(path, at, &error))?;
+        at += count as u64;
         match search.look(&buffer[..count]) {
             None if count > 0 => {}
             found => return Ok(found),

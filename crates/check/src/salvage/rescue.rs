@@ -67,7 +67,7 @@ impl<'n> Rescue<'n> {
 
     /// Saves what a plan says into a new file.
     pub(super) fn file(&mut self, file: &DataFile, plan: &Plan, to: &Path) -> Result<(), String> {
-        let mut new = NewFile::create(to.to_owned())?;
+        let mut new = NewFile::create(&disk::Disk::native(), to.to_owned())?;
         // The batches of a base are counted on their own.
         let is_increment = file.kind == Some(persist::aof::FileKind::Increment);
         let follows = self.chain.filter(|_| is_increment);
