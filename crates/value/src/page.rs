@@ -29,6 +29,7 @@ mod entry;
 mod side;
 pub(crate) mod sizes;
 
+use smallvec::SmallVec;
 use stdx::prefetch::prefetch;
 use stdx::time::UnixMs;
 
@@ -158,6 +159,12 @@ impl<V: Clone> Page<V> {
         Some(view.from(view.entry_at(slot)).as_ptr())
     }
 
+    /// The address behind the place of the next new entry, for prefetching.
+    #[inline]
+    pub fn front(&self) -> *const u8 {
+        self.block.view().front()
+    }
+
     /// The entry in a live slot.
     #[inline]
     pub fn entry(&self, slot: usize, options: Options) -> Entry<'_, V> {
@@ -283,11 +290,25 @@ impl<V: Clone> Page<V> {
     /// Moves all entries for whose key `leaves` answers true to a page of their own, which is returned.
     #[must_use]
     pub fn split(&mut self, options: Options, leaves: impl Fn(&[u8]) -> bool) -> Self {
-        let mut stays = Self::default();
-        let mut goes = Self::default();
+        self.prefetch_all();
+        let mut spots: SmallVec<[(Spot, bool); 64]> = SmallVec::new();
+        let mut rooms = [(0, 0); 2];
         for slot in 0..self.count() {
-            let target = if leaves(self.entry(slot, options).key) { &mut goes } else { &mut stays };
-            target.adopt(self, slot, options);
+            let spot = self.spot(slot, options);
+            let goes = leaves(self.key_of(spot));
+            let (bytes, count) = &mut rooms[usize::from(goes)];
+            *bytes += spot.head.length();
+            *count += 1;
+            spots.push((spot, goes));
+        }
+        let [mut stays, mut goes] = rooms.map(|(bytes, count)| {
+            let mut page = Self::default();
+            page.reserve(bytes, count, options);
+            page
+        });
+        for (spot, leaves) in spots {
+            let target = if leaves { &mut goes } else { &mut stays };
+            target.adopt(self, spot, options);
         }
         *self = stays;
         goes
@@ -295,8 +316,17 @@ impl<V: Clone> Page<V> {
 
     /// Takes all entries of another page.
     pub fn absorb(&mut self, other: &Self, options: Options) {
+        let heap = other.block.view().heap() - other.block.view().garbage();
+        self.reserve(heap, other.count(), options);
         for slot in 0..other.count() {
-            self.adopt(other, slot, options);
+            self.adopt(other, other.spot(slot, options), options);
+        }
+    }
+
+    /// Makes room for so many bytes of so many entries to come, so that the block need not grow with each of them.
+    fn reserve(&mut self, bytes: usize, entries: usize, options: Options) {
+        if entries > 0 {
+            self.block.make_room(bytes, self.count() + entries, options);
         }
     }
 
@@ -322,16 +352,22 @@ impl<V: Clone> Page<V> {
     }
 
     /// Copies an entry of another page; side objects are shared, not copied.
-    fn adopt(&mut self, other: &Self, slot: usize, options: Options) {
-        let view = other.block.view();
-        let bytes = view.from(view.entry_at(slot));
-        let head = Head::read(bytes, options);
-        let mut carry = |index: Option<u16>| index.map(|index| self.side.add(other.side.get(index).clone()));
-        let (key_side, value_side) = (carry(head.key_side()), carry(head.value_side()));
+    fn adopt(&mut self, other: &Self, spot: Spot, options: Options) {
+        let (head, bytes, tag) = (spot.head, other.bytes(spot), other.block.view().tag(spot.slot()));
         let meta = head.meta(bytes, options);
+        let (key_side, value_side) = (head.key_side(), head.value_side());
+        if key_side.is_none() && value_side.is_none() {
+            let bytes = &bytes[..head.length()];
+            let mut writer = self.block.make_room(bytes.len(), self.count() + 1, options);
+            let offset = writer.push_copy(bytes, meta.expiry);
+            writer.push_slot(tag, offset);
+            return;
+        }
+        let mut carry = |index: Option<u16>| index.map(|index| self.side.add(other.side.get(index).clone()));
+        let (key_side, value_side) = (carry(key_side), carry(value_side));
         let new =
             NewEntry { key: &bytes[head.key()], key_side, value: &bytes[head.value()], value_side, meta };
-        self.insert_entry(view.tag(slot), &new, options);
+        self.insert_entry(tag, &new, options);
     }
 
     /// Where an entry begins in the block.

@@ -345,13 +345,18 @@ impl<V: Clone> Path<'_, V> {
         self.page.prefetch();
     }
 
-    /// Asks for the entry, as far as a value of 64 bytes reaches; the page's head should be near.
+    /// Asks for the entry, as far as a value of 64 bytes reaches, or for the place where it would be added; the page's head should
+    /// be near.
     #[inline]
     pub fn prefetch_entry(&self) {
         if let Some(address) = self.page.candidate(self.tag) {
             prefetch(address);
             prefetch(address.wrapping_add(64));
             prefetch(address.wrapping_add(128));
+        } else {
+            let front = self.page.front();
+            prefetch(front.wrapping_sub(64));
+            prefetch(front.wrapping_sub(1));
         }
     }
 }

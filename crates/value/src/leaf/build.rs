@@ -10,10 +10,16 @@ pub struct Builder {
     ends: Vec<u16>,
 }
 
+/// Room for the elements of most blocks, so that it is not made step by step.
+const FEW_BYTES: usize = 256;
+const FEW_ELEMENTS: usize = 16;
+
 impl Builder {
     /// Begins a block.
     pub fn new() -> Self {
-        Self { block: EMPTY.to_vec(), ends: Vec::new() }
+        let mut block = Vec::with_capacity(FEW_BYTES);
+        block.extend_from_slice(&EMPTY);
+        Self { block, ends: Vec::with_capacity(FEW_ELEMENTS) }
     }
 
     /// The number of elements so far.

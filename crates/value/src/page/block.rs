@@ -157,6 +157,12 @@ impl<'a> View<'a> {
         self.0.as_ptr().wrapping_sub(sizes::ARC_HEADER)
     }
 
+    /// The address of the newest entry, for prefetching.
+    #[inline]
+    pub(super) fn front(self) -> *const u8 {
+        self.0.as_ptr().wrapping_add(self.0.len() - self.heap())
+    }
+
     /// Where the entry of a live slot begins.
     #[inline]
     pub(super) fn entry_at(self, slot: usize) -> usize {
@@ -195,6 +201,9 @@ impl<'a> View<'a> {
 
     /// Copies header, slots and live entries into a larger or cleaner block.
     fn copy_live_into(self, fresh: &mut Writer<'_>, options: Options) {
+        if self.garbage() == 0 {
+            return self.copy_ends_into(fresh);
+        }
         let mut heap = 0;
         let end = fresh.0.len();
         for slot in 0..self.count() {
@@ -210,6 +219,14 @@ impl<'a> View<'a> {
         set_half(fresh.0, COUNT_AT, self.count());
         set_half(fresh.0, HEAP_AT, heap);
         fresh.set_min_expiry(self.min_expiry());
+    }
+
+    /// The same where all entries live: offsets stay what they are.
+    fn copy_ends_into(self, fresh: &mut Writer<'_>) {
+        let head = HEADER + self.count().div_ceil(GROUP) * GROUP_BYTES;
+        let (heap, end) = (self.heap(), fresh.0.len());
+        fresh.0[..head].copy_from_slice(&self.0[..head]);
+        fresh.0[end - heap..].copy_from_slice(&self.0[self.0.len() - heap..]);
     }
 }
 
@@ -233,6 +250,17 @@ impl<'a> Writer<'a> {
         new.write(&mut self.0[at..at + length], options);
         set_half(self.0, HEAP_AT, offset);
         self.lower_min_expiry(new.meta.expiry);
+        offset
+    }
+
+    /// Writes a copy of an entry at the front of the heap, where there is room; returns its offset.
+    #[inline]
+    pub(super) fn push_copy(&mut self, entry: &[u8], expiry: Option<UnixMs>) -> usize {
+        let offset = half(self.0, HEAP_AT) + entry.len();
+        let at = self.0.len() - offset;
+        self.0[at..at + entry.len()].copy_from_slice(entry);
+        set_half(self.0, HEAP_AT, offset);
+        self.lower_min_expiry(expiry);
         offset
     }
 

@@ -8,6 +8,10 @@ use super::score::{SCORE_BYTES, encode};
 use super::{PACKED_MAX, Settings, ZSet};
 use crate::leaf::{self, ELEMENT_OVERHEAD};
 
+/// Room for most sorted sets, so that it is not made step by step.
+const FEW_BYTES: usize = 256;
+const FEW_ELEMENTS: usize = 16;
+
 /// A sorted set in the making. Elements come in any order; in ascending or descending order they cost least.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -24,7 +28,11 @@ pub struct DuplicateMember;
 impl Builder {
     /// Begins a sorted set.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            bytes: Vec::with_capacity(FEW_BYTES),
+            ends: Vec::with_capacity(FEW_ELEMENTS),
+            ..Self::default()
+        }
     }
 
     /// The number of elements so far.
