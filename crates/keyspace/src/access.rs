@@ -59,7 +59,7 @@ pub struct Access<'k> {
     patience: Patience,
     pub(crate) now: UnixMs,
     /// What the clock says; another time than [`Access::now`] during a replay.
-    wall: UnixMs,
+    pub(crate) wall: UnixMs,
     /// The access clock of [`Access::now`], 24 bits of seconds.
     pub(crate) clock: u32,
     pub(crate) settings: Settings,
@@ -190,8 +190,8 @@ impl<'k> Access<'k> {
         }
         match (self.frequency, before) {
             (None, _) => Some(self.clock),
-            (Some(frequency), Some(before)) => Some(frequency.touched(before, self.now, &mut self.rng)),
-            (Some(_), None) => Some(Frequency::fresh(self.now)),
+            (Some(frequency), Some(before)) => Some(frequency.touched(before, self.wall, &mut self.rng)),
+            (Some(_), None) => Some(Frequency::fresh(self.wall)),
         }
     }
 
@@ -200,7 +200,7 @@ impl<'k> Access<'k> {
     pub(crate) fn noted_on_write(&mut self, before: Option<u32>) -> u32 {
         match (self.frequency, before) {
             (None, _) => self.clock,
-            (Some(_), None) => Frequency::fresh(self.now),
+            (Some(_), None) => Frequency::fresh(self.wall),
             (Some(_), Some(before)) => self.noted_on_read(Some(before)).unwrap_or(before),
         }
     }
@@ -261,6 +261,12 @@ impl<'k> Access<'k> {
     #[inline]
     pub(crate) fn count_keys(&self, database: DbIndex, keys: isize) {
         self.keyspace.population.add_keys(self.worker.0, database, keys);
+    }
+
+    /// Keys that this access has added to a database; those that it has removed count below zero.
+    #[inline]
+    pub fn keys_added(&self, database: DbIndex) -> isize {
+        self.keyspace.population.keys_of(self.worker.0, database)
     }
 
     /// Counts keys of a database that got a time at which they are due, or lost it below zero.

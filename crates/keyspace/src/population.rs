@@ -46,6 +46,12 @@ impl Population {
         self.rows[worker][usize::from(database.0)].keys.fetch_add(keys, Ordering::Relaxed);
     }
 
+    /// Keys that a worker has added, and removed below zero.
+    #[inline]
+    pub(crate) fn keys_of(&self, worker: usize, database: DbIndex) -> isize {
+        self.rows[worker][usize::from(database.0)].keys.load(Ordering::Relaxed)
+    }
+
     /// A worker gave or took from keys a time at which they are due.
     #[inline]
     pub(crate) fn add_expiring(&self, worker: usize, database: DbIndex, keys: isize) {

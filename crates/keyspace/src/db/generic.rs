@@ -70,7 +70,7 @@ impl Db<'_, '_> {
 
     /// Sets how often the key is used, if that is counted (RESTORE with FREQ).
     pub fn set_frequency(&mut self, key: &Key<'_>, count: u8) {
-        let noted = Frequency::counted(count, self.access.now);
+        let noted = Frequency::counted(count, self.access.wall);
         if self.access.frequency.is_some()
             && let Some(found) = self.find(key)
         {
