@@ -1,7 +1,7 @@
 //! What must hold for any bytes that claim to be RDB: no panic, bounded memory, and the same outcome whether the bytes
-//! arrive at once or in pieces.
+//! arrive at once or in pieces, and whether keys are decoded one by one or in runs.
 
-use persist::rdb::{Decoder, Error, ReadOptions};
+use persist::rdb::{Decoder, Entry, Error, Item, Keys, ReadOptions};
 use stdx::hash::HashKey;
 use value::{Settings, hash, list, set, stream, zset};
 
@@ -24,6 +24,44 @@ pub(crate) fn check(bytes: &[u8]) {
     for piece in [1, 13] {
         assert_eq!(decode(bytes, piece), whole, "in pieces of {piece}");
     }
+    for limit in [1, 100, usize::MAX] {
+        assert_eq!(decode_in_runs(bytes, limit), whole, "in runs of {limit}");
+    }
+}
+
+/// The same by runs of keys.
+fn decode_in_runs(bytes: &[u8], limit: usize) -> (Vec<String>, Option<Error>) {
+    let mut decoder = Decoder::new(OPTIONS);
+    let mut items = Vec::new();
+    for piece in bytes.chunks(29) {
+        decoder.feed(piece);
+        if let Some(error) = take_runs(&mut decoder, limit, &mut items) {
+            return (items, Some(error));
+        }
+    }
+    decoder.end_input();
+    let error = take_runs(&mut decoder, limit, &mut items);
+    (items, error)
+}
+
+fn take_runs(decoder: &mut Decoder, limit: usize, items: &mut Vec<String>) -> Option<Error> {
+    loop {
+        if let Some(run) = decoder.next_run(limit) {
+            for entry in Keys::new(run.bytes, run.offset, run.format, OPTIONS) {
+                match entry {
+                    Ok(entry) => items.push(text(&entry)),
+                    Err(error) => return Some(error),
+                }
+            }
+            continue;
+        }
+        match decoder.next_item() {
+            Ok(Some(Item::Entry(entry))) => items.push(text(&entry)),
+            Ok(Some(item)) => items.push(format!("{item:?}")),
+            Ok(None) => return None,
+            Err(error) => return Some(error),
+        }
+    }
 }
 
 /// Items as text (tables of fields have no order, so only their kind), and how it ended.
@@ -44,14 +82,16 @@ fn decode(bytes: &[u8], piece: usize) -> (Vec<String>, Option<Error>) {
 fn take(decoder: &mut Decoder, items: &mut Vec<String>) -> Option<Error> {
     loop {
         match decoder.next_item() {
-            Ok(Some(persist::rdb::Item::Entry(entry))) => {
-                items.push(format!("{:?} {:?} {:?}", entry.key, entry.expiry, size(&entry.value)));
-            }
+            Ok(Some(Item::Entry(entry))) => items.push(text(&entry)),
             Ok(Some(item)) => items.push(format!("{item:?}")),
             Ok(None) => return None,
             Err(error) => return Some(error),
         }
     }
+}
+
+fn text(entry: &Entry<'_>) -> String {
+    format!("{:?} {:?} {:?}", entry.key, entry.expiry, size(&entry.value))
 }
 
 /// Bytes of a string, fields of a hash, elements of a list, or members of a set or a sorted set.

@@ -146,6 +146,7 @@ impl<'n> Judge<'n> {
             Part::Command(..) | Part::Mark(_) if is_rdb_alone => {
                 Err("commands follow the data, as in an append-only file".to_owned())
             }
+            Part::Run(_) => unreachable!("nobody has asked for keys in runs"),
             Part::Command(buffer, args) => {
                 tally.commands += 1;
                 if *runs { loader.apply(buffer, args) } else { Ok(()) }
@@ -155,9 +156,10 @@ impl<'n> Judge<'n> {
                 Ok(())
             }
         })?;
-        tally.libraries += placement.loaded.libraries;
-        tally.empty += placement.loaded.empty;
-        tally.modules.append(&mut placement.loaded.modules);
+        let mut loaded = placement.finish();
+        tally.libraries += loaded.libraries;
+        tally.empty += loaded.empty;
+        tally.modules.append(&mut loaded.modules);
         if is_rdb_alone && read.end.is_ok() && read.length == 0 {
             read.end = Err(Damage { offset: 0, batch: None, reason: "this is no RDB file".to_owned() });
         }

@@ -67,7 +67,7 @@ fn content(path: &Path) -> BTreeMap<(u16, String), String> {
     let read = read::read(path, reader, WHOLE, &mut |part| match part {
         Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
         Part::Command(buffer, args) => loader.apply(buffer, args),
-        Part::Mark(_) => Ok(()),
+        Part::Run(_) | Part::Mark(_) => Ok(()),
     });
     read.expect("it can be read").end.expect("it is sound");
     let snapshot = loader.access().snapshot(|_| ());

@@ -11,5 +11,5 @@ pub mod rdb;
 mod snapshot;
 
 pub use effect::{encode_effect, encode_value};
-pub use load::{Compile, Loaded, Placement};
+pub use load::{Compile, KeyPlacement, Loaded, Placement};
 pub use snapshot::SnapshotWriter;

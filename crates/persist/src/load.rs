@@ -8,10 +8,13 @@
 //! ([`Access::begin_replay`]): `SET k v PXAT t` and, before `t`, `PERSIST k` must leave the key when both are
 //! run after `t`.
 
-use keyspace::{Access, DbIndex, Expiry, Library};
+use keyspace::{Access, DbIndex, Expiry, Key, Library, Target};
 use stdx::time::UnixMs;
 
-use crate::rdb::{Entry, Item, Object, Problem};
+use crate::rdb::{Entry, Error, Item, Keys, Object, Problem};
+
+/// Keys that are placed together: while the memory of one is on its way, the next one's is asked for.
+const GROUP: usize = 16;
 
 /// What came of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,31 +31,198 @@ pub struct Loaded {
     pub modules: Vec<String>,
 }
 
+impl Loaded {
+    /// Counts in what has come of another part.
+    pub fn add(&mut self, other: Self) {
+        self.keys += other.keys;
+        self.expired += other.expired;
+        self.empty += other.empty;
+        self.libraries += other.libraries;
+        for name in other.modules {
+            if !self.modules.contains(&name) {
+                self.modules.push(name);
+            }
+        }
+    }
+}
+
 /// Makes a library of its text, or tells why it is none.
 pub type Compile<'f> = dyn FnMut(&[u8]) -> Result<Library, String> + 'f;
 
-/// Puts items into the keyspace.
-pub struct Placement<'f> {
-    database: DbIndex,
+/// Puts keys into the keyspace. What they are read from need not be one place: several may do it at a time, with an access each.
+#[derive(Debug, Clone, Default)]
+pub struct KeyPlacement {
+    /// The database for the keys to come.
+    pub database: DbIndex,
     leave_out: Option<UnixMs>,
-    compile: &'f mut Compile<'f>,
-    merges: bool,
+    /// Whether keys may be there already.
+    replaces: bool,
     /// What came of it so far.
     pub loaded: Loaded,
+}
+
+/// Puts items into the keyspace.
+pub struct Placement<'f> {
+    keys: KeyPlacement,
+    compile: &'f mut Compile<'f>,
+}
+
+/// See [`GROUP`].
+#[derive(Debug, Default)]
+struct Group<'a> {
+    entries: Vec<Ready<'a>>,
+    shards: Vec<usize>,
+    targets: Vec<Target>,
+}
+
+/// A key that waits for its group.
+#[derive(Debug)]
+struct Ready<'a> {
+    entry: Entry<'a>,
+    /// Where it stands in the data.
+    offset: u64,
+    hash: u64,
+    slot: u16,
+}
+
+impl<'a> Group<'a> {
+    fn push(&mut self, entry: Entry<'a>, offset: u64, database: DbIndex, access: &Access<'_>) {
+        let key = access.keyspace().key(&entry.key);
+        let (hash, slot, shard) = (key.hash, key.slot, access.shard_of(&key));
+        access.prefetch_shard(shard);
+        self.entries.push(Ready { entry, offset, hash, slot });
+        self.shards.push(shard);
+        self.targets.push(Target { database, shard, hash });
+    }
+}
+
+impl KeyPlacement {
+    /// Keys that are due at `leave_out` are left out; with `None` all are taken.
+    pub fn new(leave_out: Option<UnixMs>) -> Self {
+        Self { leave_out, ..Self::default() }
+    }
+
+    /// Takes the keys of a run. Called inside a batch; nothing is locked.
+    pub fn take_all(&mut self, mut keys: Keys<'_>, access: &mut Access<'_>) -> Result<(), Error> {
+        let mut group = Group::default();
+        let outcome = loop {
+            let offset = keys.offset();
+            match keys.next() {
+                Some(Ok(entry)) if self.is_wanted(&entry) => {
+                    group.push(entry, offset, self.database, access);
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => break Err(error),
+                None => break Ok(()),
+            }
+            if group.entries.len() == GROUP {
+                self.put_group(&mut group, access)?;
+            }
+        };
+        self.put_group(&mut group, access)?;
+        outcome
+    }
+
+    fn put_group(&mut self, group: &mut Group<'_>, access: &mut Access<'_>) -> Result<(), Error> {
+        access.lock(&mut group.shards);
+        access.prefetch(&group.targets);
+        let mut outcome = Ok(());
+        for Ready { entry, offset, hash, slot } in group.entries.drain(..) {
+            let bytes = entry.key.clone();
+            let key = Key { bytes: &bytes, hash, slot };
+            if let Err(problem) = self.put(&key, entry, access)
+                && outcome.is_ok()
+            {
+                outcome = Err(Error { offset, key: Some(bytes.into_owned()), problem });
+            }
+        }
+        access.unlock();
+        group.shards.clear();
+        group.targets.clear();
+        outcome
+    }
+
+    /// Whether a key is to be there; one that is not is counted.
+    fn is_wanted(&mut self, entry: &Entry<'_>) -> bool {
+        if entry.value.is_empty_collection() {
+            self.loaded.empty += 1;
+            return false;
+        }
+        let is_due = self.leave_out.zip(entry.expiry).is_some_and(|(now, at)| at <= now);
+        self.loaded.expired += u64::from(is_due);
+        !is_due
+    }
+
+    /// Takes one key. Called inside a batch; nothing is locked, or everything.
+    fn take(&mut self, entry: Entry<'_>, access: &mut Access<'_>) -> Result<(), Problem> {
+        if !self.is_wanted(&entry) {
+            return Ok(());
+        }
+        let bytes = entry.key.clone();
+        let key = access.keyspace().key(&bytes);
+        let locks = !access.is_exclusive();
+        if locks {
+            let shard = access.shard_of(&key);
+            access.lock(&mut [shard]);
+        }
+        let outcome = self.put(&key, entry, access);
+        if locks {
+            access.unlock();
+        }
+        outcome
+    }
+
+    /// Puts one key, whose shard is locked.
+    fn put(&mut self, key: &Key<'_>, entry: Entry<'_>, access: &mut Access<'_>) -> Result<(), Problem> {
+        let before = access.keys_added(self.database);
+        let stays = entry.expiry.is_none_or(|at| at > access.now());
+        let mut db = access.db(self.database);
+        match entry.value {
+            Object::String(text) => {
+                db.set_string(key, &text, entry.expiry.map_or(Expiry::Clear, Expiry::At));
+            }
+            value @ (Object::Hash(_)
+            | Object::List(_)
+            | Object::Set(_)
+            | Object::ZSet(_)
+            | Object::Stream(_)) => {
+                db.set_value(key, value.into_value(), entry.expiry);
+            }
+        }
+        if let Some(seconds) = entry.idle_seconds {
+            db.set_idle_seconds(key, seconds.try_into().unwrap_or(u32::MAX));
+        }
+        if let Some(count) = entry.frequency {
+            db.set_frequency(key, count);
+        }
+        self.loaded.keys += 1;
+        // A key that stands there twice has two values, and nobody knows which is right.
+        let is_new = access.keys_added(self.database) > before;
+        if is_new || !stays || self.replaces { Ok(()) } else { Err(Problem::DuplicateKey) }
+    }
 }
 
 impl<'f> Placement<'f> {
     /// Keys that are due at `leave_out` are left out; with `None` all are taken. `compile` makes libraries of their texts.
     pub fn new(leave_out: Option<UnixMs>, compile: &'f mut Compile<'f>) -> Self {
-        Self { database: DbIndex(0), leave_out, compile, merges: false, loaded: Loaded::default() }
+        Self { keys: KeyPlacement::new(leave_out), compile }
     }
 
-    /// Whether libraries replace those with their names that are there, as keys always do; else a second one of a name is
-    /// refused.
+    /// Whether keys and libraries replace those with their names that are there; else a second one of a name is refused.
     #[must_use]
     pub fn merges(mut self, merges: bool) -> Self {
-        self.merges = merges;
+        self.keys.replaces = merges;
         self
+    }
+
+    /// The database for the keys to come.
+    pub fn database(&self) -> DbIndex {
+        self.keys.database
+    }
+
+    /// What came of it.
+    pub fn finish(self) -> Loaded {
+        self.keys.loaded
     }
 
     /// Takes one item. Called inside a batch; nothing is locked, or everything.
@@ -68,15 +238,13 @@ impl<'f> Placement<'f> {
                     );
                     Problem::Refused(reason)
                 };
-                self.database = DbIndex(index.ok_or_else(refused)?);
+                self.keys.database = DbIndex(index.ok_or_else(refused)?);
             }
             Item::Function(text) => self.put_library(&text, access)?,
             Item::ModuleData(name) => {
-                if !self.loaded.modules.contains(&name) {
-                    self.loaded.modules.push(name);
-                }
+                self.keys.loaded.add(Loaded { modules: vec![name], ..Loaded::default() });
             }
-            Item::Entry(entry) => self.put(entry, access),
+            Item::Entry(entry) => self.keys.take(entry, access)?,
         }
         Ok(())
     }
@@ -86,7 +254,7 @@ impl<'f> Placement<'f> {
             Problem::Refused(format!("a library of functions cannot be loaded: {reason}"))
         })?;
         access.with_everything(|access| {
-            if !self.merges && access.keyspace().libraries().get(&library.name).is_some() {
+            if !self.keys.replaces && access.keyspace().libraries().get(&library.name).is_some() {
                 let name = String::from_utf8_lossy(&library.name);
                 return Err(Problem::Refused(format!("there is a library {name} already")));
             }
@@ -97,44 +265,7 @@ impl<'f> Placement<'f> {
             access.add_library(library);
             Ok(())
         })?;
-        self.loaded.libraries += 1;
+        self.keys.loaded.libraries += 1;
         Ok(())
-    }
-
-    fn put(&mut self, entry: Entry<'_>, access: &mut Access<'_>) {
-        if entry.value.is_empty_collection() {
-            self.loaded.empty += 1;
-            return;
-        }
-        if self.leave_out.zip(entry.expiry).is_some_and(|(now, at)| at <= now) {
-            self.loaded.expired += 1;
-            return;
-        }
-        let key = access.keyspace().key(&entry.key);
-        let locks = !access.is_exclusive();
-        if locks {
-            let shard = access.shard_of(&key);
-            access.lock(&mut [shard]);
-        }
-        let mut db = access.db(self.database);
-        match entry.value {
-            Object::String(text) => {
-                db.set_string(&key, &text, entry.expiry.map_or(Expiry::Clear, Expiry::At));
-            }
-            value @ (Object::Hash(_)
-            | Object::List(_)
-            | Object::Set(_)
-            | Object::ZSet(_)
-            | Object::Stream(_)) => {
-                db.set_value(&key, value.into_value(), entry.expiry);
-            }
-        }
-        if let Some(seconds) = entry.idle_seconds {
-            db.set_idle_seconds(&key, seconds.try_into().unwrap_or(u32::MAX));
-        }
-        if locks {
-            access.unlock();
-        }
-        self.loaded.keys += 1;
     }
 }

@@ -337,7 +337,7 @@ fn load(bytes: &[u8], access: &mut Access<'_>) -> Tail {
     let mut take = |part: Part<'_>| match part {
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
         Part::Command(buffer, args) => run(buffer, args, &mut database, access),
-        Part::Mark(_) => Ok(()),
+        Part::Run(_) | Part::Mark(_) => Ok(()),
     };
     for piece in bytes.chunks(5000) {
         reader.read(piece, &mut take).unwrap();

@@ -135,6 +135,7 @@ impl<'n> Rescue<'n> {
                     }
                     Ok(())
                 }
+                Part::Run(_) => unreachable!("nobody has asked for keys in runs"),
                 Part::Mark(mark) => commands.mark(&mark, new),
                 Part::Command(buffer, args) => match loader.apply(buffer, args) {
                     Ok(()) => commands.take(
@@ -154,7 +155,7 @@ impl<'n> Rescue<'n> {
             failed = result.err();
             if failed.is_some() { Err(String::new()) } else { Ok(()) }
         })?;
-        left_out.keys_saved += placement.loaded.keys;
+        left_out.keys_saved += placement.finish().keys;
         failed.map_or(Ok(()), Err)
     }
 

@@ -20,6 +20,8 @@ pub struct FileReader {
     pending: Vec<u8>,
     /// Where the commands begin; none before that is known.
     commands_from: Option<u64>,
+    /// How long a run of keys is handed over at once; 0: keys are handed over one by one.
+    run_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -32,7 +34,14 @@ enum Stage {
 impl FileReader {
     /// A reader at the beginning of a file.
     pub fn new(options: ReadOptions) -> Self {
-        Self { options, stage: Stage::Unknown, before: None, pending: Vec::new(), commands_from: None }
+        Self {
+            options,
+            stage: Stage::Unknown,
+            before: None,
+            pending: Vec::new(),
+            commands_from: None,
+            run_bytes: 0,
+        }
     }
 
     /// A reader that begins at an offset of a file, with commands. The first batch may follow on anything.
@@ -48,6 +57,12 @@ impl FileReader {
     #[must_use]
     pub fn following(self, before: Option<Chain>) -> Self {
         Self { before, ..self }
+    }
+
+    /// Keys are handed over undecoded, in runs of about so many bytes, where that is possible.
+    #[must_use]
+    pub fn in_runs(self, run_bytes: usize) -> Self {
+        Self { run_bytes, ..self }
     }
 
     /// What the batches of the next file have to follow on; none if there was no batch yet.
@@ -124,7 +139,7 @@ impl FileReader {
             if is_last {
                 decoder.end_input();
             }
-            take_items(decoder, take)?;
+            take_items(decoder, self.run_bytes, take)?;
             if !decoder.is_done() {
                 return Ok(());
             }
@@ -143,26 +158,34 @@ impl FileReader {
     }
 }
 
-fn take_items(decoder: &mut Decoder, take: &mut Take<'_>) -> Result<(), Damage> {
+fn take_items(decoder: &mut Decoder, run_bytes: usize, take: &mut Take<'_>) -> Result<(), Damage> {
     loop {
         let offset = decoder.offset();
+        if run_bytes > 0
+            && let Some(run) = decoder.next_run(run_bytes)
+        {
+            take(Part::Run(run)).map_err(|reason| Damage { offset, batch: None, reason })?;
+            continue;
+        }
         match decoder.next_item() {
             Ok(Some(item)) => {
                 take(Part::Item(item)).map_err(|reason| Damage { offset, batch: None, reason })?;
             }
             Ok(None) => return Ok(()),
-            Err(error) => return Err(damage(&error)),
+            Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// The place is told by the damage; the rest of the text is the problem's.
-fn damage(error: &Error) -> Damage {
-    let reason = match &error.key {
-        Some(key) => format!("key '{}': {}", key.escape_ascii(), error.problem),
-        None => error.problem.to_string(),
-    };
-    Damage { offset: error.offset, batch: None, reason }
+impl From<Error> for Damage {
+    /// The place is told by the damage; the rest of the text is the problem's.
+    fn from(error: Error) -> Self {
+        let reason = match &error.key {
+            Some(key) => format!("key '{}': {}", key.escape_ascii(), error.problem),
+            None => error.problem.to_string(),
+        };
+        Self { offset: error.offset, batch: None, reason }
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +237,7 @@ mod tests {
         let mut take = |part: Part<'_>| {
             match part {
                 Part::Item(Item::Entry(entry)) => keys.push_str(&String::from_utf8_lossy(&entry.key)),
-                Part::Item(_) | Part::Mark(_) => {}
+                Part::Item(_) | Part::Run(_) | Part::Mark(_) => {}
                 Part::Command(buffer, args) => {
                     keys.push_str(&String::from_utf8_lossy(&buffer[args[1].clone()]));
                 }

@@ -4,13 +4,15 @@ use std::ops::Range;
 
 use stdx::time::UnixMs;
 
-use crate::rdb::Item;
+use crate::rdb::{Item, Run};
 
 /// One part of a file.
 #[derive(Debug)]
 pub enum Part<'a> {
     /// A part of the RDB data.
     Item(Item<'a>),
+    /// Keys of the RDB data, if they are wanted undecoded.
+    Run(Run<'a>),
     /// A command: a buffer, and where in it the arguments are.
     Command(&'a [u8], &'a [Range<usize>]),
     /// What stands between commands. Whoever wants only the data may pass it over.

@@ -110,7 +110,7 @@ impl Reader {
     pub fn read(&mut self, bytes: &[u8], apply: &mut Apply<'_>) -> Result<usize, Damage> {
         self.visit(bytes, &mut |part| match part {
             Part::Command(buffer, args) => apply(buffer, args),
-            Part::Item(_) | Part::Mark(_) => Ok(()),
+            Part::Item(_) | Part::Run(_) | Part::Mark(_) => Ok(()),
         })
     }
 

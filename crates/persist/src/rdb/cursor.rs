@@ -132,6 +132,23 @@ impl<'a> Cursor<'a> {
         Ok(Cow::Owned(text))
     }
 
+    /// Passes over a string.
+    pub(crate) fn skip_string(&mut self) -> Result<(), Fault> {
+        let bytes = match self.any_length()? {
+            Length::Plain(length) => self.string_length(length)?,
+            Length::Encoded(tag::COMPRESSED) => {
+                let compressed = self.length()?;
+                self.length()?;
+                self.string_length(compressed)?
+            }
+            Length::Encoded(tag::INT8) => 1,
+            Length::Encoded(tag::INT16) => 2,
+            Length::Encoded(tag::INT32) => 4,
+            Length::Encoded(mark) => return Err(Problem::LengthEncoding(0xc0 | mark).into()),
+        };
+        self.take(bytes).map(drop)
+    }
+
     fn compressed(&mut self) -> Result<Vec<u8>, Fault> {
         let compressed = self.length()?;
         let compressed = self.string_length(compressed)?;

@@ -15,6 +15,7 @@ use super::error::{Error, Problem};
 use super::module;
 use super::object::{self, Object};
 use super::producers;
+use super::run::{self, Extent, Run};
 use super::tag::{self, Format};
 
 /// The longest string to read unless told otherwise, in bytes.
@@ -111,8 +112,8 @@ enum State {
 }
 
 /// A parsed item, and the checksum behind the end.
-struct Parsed<'a> {
-    item: Item<'a>,
+pub(super) struct Parsed<'a> {
+    pub(super) item: Item<'a>,
     checksum: Option<u64>,
 }
 
@@ -202,8 +203,7 @@ impl Decoder {
                 return Ok(Some(parsed.item));
             }
             Err(Fault::Short { needed }) if !self.is_ended => {
-                let doubled = if available >= DOUBLING_FROM { available * 2 } else { 0 };
-                self.needed = needed.max(doubled);
+                self.needed = next_try(available, needed);
                 return Ok(None);
             }
             Err(Fault::Short { .. }) => Problem::Truncated,
@@ -212,10 +212,41 @@ impl Decoder {
         Err(Error { offset, key: key.map(Cow::into_owned), problem })
     }
 
+    /// The keys that lie next, as many as have come and up to about `limit` bytes of them, undecoded. None: what lies next is no
+    /// key, or not whole, or wrong, and [`Decoder::next_item`] has to look at it.
+    pub fn next_run(&mut self, limit: usize) -> Option<Run<'_>> {
+        let State::Items(format) = self.state else { return None };
+        let offset = self.offset();
+        let available = self.buffer.len() - self.at;
+        if available < self.needed {
+            return None;
+        }
+        let cursor = Cursor::new(&self.buffer[self.at..], self.options.max_string_bytes);
+        match run::measure(cursor, limit) {
+            Ok(Some(Extent { length, first_key })) => {
+                let bytes = &self.buffer[self.at..self.at + length];
+                self.at += length;
+                self.needed = 1;
+                Some(Run { bytes, offset, format, first_key })
+            }
+            Err(Fault::Short { needed }) => {
+                self.needed = next_try(available, needed);
+                None
+            }
+            Ok(None) | Err(Fault::Bad(_)) => None,
+        }
+    }
+
     fn sum_up_to(&mut self, end: usize) {
         self.checksum.update(&self.buffer[self.summed..end]);
         self.summed = end;
     }
+}
+
+/// How many bytes have to be there before an item is tried again that needs at least so many, and not all of which has come.
+fn next_try(available: usize, needed: usize) -> usize {
+    let doubled = if available >= DOUBLING_FROM { available * 2 } else { 0 };
+    needed.max(doubled)
 }
 
 /// Compares checksums; a stored zero says that whoever wrote the data computed none.
@@ -243,7 +274,7 @@ fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Parsed<'a>, Fault> {
 }
 
 /// One item, with whatever attributes stand before a key. `key` is left behind for the report of an error.
-fn parse<'a>(
+pub(super) fn parse<'a>(
     cursor: &mut Cursor<'a>,
     format: Format,
     settings: Settings,

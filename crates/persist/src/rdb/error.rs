@@ -28,6 +28,8 @@ pub enum Problem {
     Range(&'static str),
     /// A block in one of the packed encodings breaks its rules; the text names the encoding and the rule.
     Block(&'static str),
+    /// A key stands in the data twice.
+    DuplicateKey,
     /// A hash names a field twice.
     DuplicateField,
     /// A set names a member twice.
@@ -66,6 +68,7 @@ impl fmt::Display for Problem {
             Self::StringTooLong(length) => write!(f, "a string of {length} bytes is too long"),
             Self::Compression => f.write_str("a compressed string is broken"),
             Self::Range(what) | Self::Block(what) => f.write_str(what),
+            Self::DuplicateKey => f.write_str("the key stands in the data twice"),
             Self::DuplicateField => f.write_str("a hash has the same field twice"),
             Self::DuplicateMember => f.write_str("a set has the same member twice"),
             Self::TwoScores => f.write_str("a sorted set has the same member twice"),

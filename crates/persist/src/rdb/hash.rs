@@ -13,10 +13,13 @@ use super::error::Problem;
 use super::output::Output;
 use super::{listpack, tag, ziplist, zipmap};
 
+/// Room for most packed hashes, so that it is not made step by step.
+const FEW_BYTES: usize = 256;
+
 /// Reads the hash that follows a type of hashes.
 pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Result<Hash, Fault> {
     let mut hash = Hash::new();
-    let mut scratch = Vec::new();
+    let mut scratch = Vec::with_capacity(FEW_BYTES);
     hash.edit(&mut scratch, settings, UnixMs::MIN, |edit| match kind {
         tag::HASH => read_pairs(cursor, edit),
         tag::HASH_VALKEY => read_timed_pairs(cursor, edit),

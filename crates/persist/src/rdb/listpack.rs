@@ -33,7 +33,8 @@ fn parse(bytes: &[u8]) -> Option<Vec<Element<'_>>> {
     if total as usize != bytes.len() {
         return None;
     }
-    let mut found = Vec::new();
+    // The shortest element takes two bytes, whatever the count says.
+    let mut found = Vec::with_capacity(usize::from(count).min(bytes.len() / 2));
     while block.peek()? != END {
         let start = block.position();
         found.push(element(&mut block)?);

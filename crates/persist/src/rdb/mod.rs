@@ -25,7 +25,9 @@ mod module;
 mod object;
 mod output;
 mod producers;
+mod run;
 mod set;
+mod skip;
 mod stream;
 mod tag;
 #[cfg(test)]
@@ -38,6 +40,7 @@ pub use decoder::{Decoder, Entry, Item, MAX_STRING_BYTES, ReadOptions};
 pub use encoder::{Encoder, Entries, Notes, WriteOptions};
 pub use error::{Error, Problem};
 pub use object::Object;
+pub use run::{Keys, Run};
 pub use tag::Format;
 
 pub(crate) use cursor::Cursor;

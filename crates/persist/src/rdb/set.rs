@@ -12,10 +12,13 @@ use super::error::Problem;
 use super::output::Output;
 use super::{intset, listpack, tag};
 
+/// Room for most packed sets, so that it is not made step by step.
+const FEW_BYTES: usize = 256;
+
 /// Reads the set that follows a type of sets.
 pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Result<Set, Fault> {
     let mut set = Set::new();
-    set.edit(&mut Vec::new(), settings, |edit| match kind {
+    set.edit(&mut Vec::with_capacity(FEW_BYTES), settings, |edit| match kind {
         tag::SET => read_members(cursor, edit),
         tag::SET_INTSET => {
             for integer in intset::integers(&cursor.string()?)? {

@@ -208,7 +208,7 @@ fn what_stands_between_commands_is_told_with_its_place() {
                 line.trim_ascii_end().escape_ascii().to_string()
             }
             Part::Command(buffer, args) => String::from_utf8_lossy(&buffer[args[1].clone()]).into_owned(),
-            Part::Item(item) => panic!("{item:?}"),
+            part @ (Part::Item(_) | Part::Run(_)) => panic!("{part:?}"),
         });
         Ok(())
     };
