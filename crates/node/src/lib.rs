@@ -27,7 +27,7 @@ mod worker;
 pub use connection::Connection;
 pub use engine::host::{AllocatorValue, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 pub use engine::shared::Identity;
-pub use loader::Loader;
+pub use loader::{Command, Loader, Route};
 pub use machine::{Dead, Image, Machine, Mail};
 pub use mailbox::Mailbox;
 pub use node::{Node, Settings, Side};

@@ -1,5 +1,7 @@
 //! A request that has been looked up, and what is to be known of it before it runs.
 
+use keyspace::Keyspace;
+
 use crate::args::Args;
 use crate::client::PauseMode;
 use crate::command::{Flags, Group, Keys};
@@ -65,6 +67,22 @@ impl Prepared {
         !command.flags.has(Flags::ADMIN)
             && command.group != Group::PubSub
             && (command.group != Group::Connection || command.name == "SELECT")
+    }
+
+    /// The lane of its keys, where `lanes` share the shards among themselves: it changes these keys and looks at nothing but them, so
+    /// it may run beside commands of other lanes. None: its keys are of several lanes, or it concerns more than keys that it names.
+    pub fn lane(&self, args: &Args<'_>, keyspace: &Keyspace, lanes: usize) -> Option<usize> {
+        let command = self.row.as_ref().ok()?.command;
+        if !command.flags.has(Flags::WRITE) || !command.accepts(args.len()) || command.needs_everything(args)
+        {
+            return None;
+        }
+        let (mut lane, mut is_one) = (None, true);
+        command.for_each_key(args, |at, _| {
+            let its = keyspace.shard_of(&keyspace.key(args.get(at))) % lanes;
+            is_one &= lane.replace(its).is_none_or(|other| other == its);
+        });
+        lane.filter(|_| is_one)
     }
 
     /// Whether a pause holds it back: not what is refused at once. Requests before it have run.
