@@ -4,6 +4,8 @@
 //! Only the end of the last file of an append-only set may be cut off, if `aof-load-truncated` allows it, and then the
 //! bytes that are cut are kept beside it.
 
+mod crew;
+
 use std::io;
 use std::path::Path;
 
@@ -19,7 +21,11 @@ use stdx::time::UnixMs;
 use tracing::{info, warn};
 
 use crate::storage::at;
+pub use crew::{Board, Crew};
+use crew::{Failure, PIECE_BYTES};
 
+/// Why keys are decoded.
+const RUNS_ARE_FOR_CREWS: &str = "keys are left undecoded only where there is a crew";
 /// Bytes read at once.
 const READ_STEP: usize = 1 << 20;
 /// Bytes between two lines about the progress.
@@ -47,12 +53,13 @@ pub struct Recovered {
     pub chain: Option<Chain>,
 }
 
-/// Loads all files of an append-only set.
+/// Loads all files of an append-only set, with a crew if there is one.
 pub fn append_only(
     disk: &Disk,
     files: &Files,
     node: &Node,
     loader: &mut Loader<'_>,
+    mut crew: Option<&mut Crew<'_>>,
 ) -> Result<Recovered, String> {
     let options = read_options(&node.shared);
     let entries: Vec<ManifestEntry> = files.data().cloned().collect();
@@ -64,15 +71,23 @@ pub fn append_only(
         let mut compiler = LibraryCompiler::default();
         let mut compile = |text: &[u8]| compiler.compile(text);
         let mut placement = Placement::new(None, &mut compile);
-        let reader = FileReader::new(options).following(recovered.chain);
-        let end = read(disk, &path, reader, &mut |part| match part {
+        let begin = || FileReader::new(options).following(recovered.chain);
+        let result = read(disk, &path, in_runs(begin(), crew.is_some()), &mut |part| match part {
             Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
+            Part::Run(run) => {
+                let crew = crew.as_deref_mut().expect(RUNS_ARE_FOR_CREWS);
+                crew.take_run(&run, loader.access(), placement.database(), None)
+            }
             Part::Command(buffer, args) => {
                 recovered.commands += 1;
-                loader.apply(buffer, args)
+                match crew.as_deref_mut() {
+                    Some(crew) => crew.take_command(loader, buffer, args),
+                    None => loader.apply(buffer, args),
+                }
             }
             Part::Mark(_) => Ok(()),
-        })?;
+        });
+        let (end, loaded) = settle(disk, &path, &begin, result, crew.as_deref_mut(), placement.finish())?;
         // The batches of a base are counted on their own.
         recovered.chain = end.chain.filter(|_| kind == FileKind::Increment);
         if let Tail::Torn(whole) = end.tail {
@@ -81,14 +96,14 @@ pub fn append_only(
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
             cut(disk, &path, whole, &end, is_last, allowed)?;
         }
-        tell_more(&path, &placement.loaded);
-        recovered.loaded.keys += placement.loaded.keys;
-        recovered.loaded.expired += placement.loaded.expired;
+        tell_more(&path, &loaded);
+        recovered.loaded.keys += loaded.keys;
+        recovered.loaded.expired += loaded.expired;
     }
     Ok(recovered)
 }
 
-/// Loads an RDB file, if it is there. Keys that are due are left out. See [`Placement::merges`].
+/// Loads an RDB file, if it is there, with a crew if there is one. Keys that are due are left out. See [`Placement::merges`].
 pub fn rdb(
     disk: &Disk,
     path: &Path,
@@ -96,6 +111,7 @@ pub fn rdb(
     now: UnixMs,
     access: &mut Access<'_>,
     merges: bool,
+    mut crew: Option<&mut Crew<'_>>,
 ) -> Result<Option<Loaded>, String> {
     if disk.length(path).map_err(|error| unreadable(path, 0, &error))?.is_none() {
         return Ok(None);
@@ -103,22 +119,63 @@ pub fn rdb(
     let mut compiler = LibraryCompiler::default();
     let mut compile = |text: &[u8]| compiler.compile(text);
     let mut placement = Placement::new(Some(now), &mut compile).merges(merges);
-    read(disk, path, FileReader::new(options), &mut |part| match part {
+    let begin = || FileReader::new(options);
+    let result = read(disk, path, in_runs(begin(), crew.is_some()), &mut |part| match part {
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
+        Part::Run(run) => {
+            let crew = crew.as_deref_mut().expect(RUNS_ARE_FOR_CREWS);
+            crew.take_run(&run, access, placement.database(), Some(now))
+        }
         Part::Command(..) | Part::Mark(_) => {
             Err("commands follow the data, as in an append-only file".to_owned())
         }
     })
     .and_then(|end| match end.tail {
-        Tail::Whole if end.length > 0 => Ok(()),
+        Tail::Whole if end.length > 0 => Ok(end),
         _ => Err(complain(
             path,
             &Damage { offset: 0, batch: None, reason: "this is no RDB file".to_owned() },
             None,
         )),
-    })?;
-    tell_more(path, &placement.loaded);
-    Ok(Some(placement.loaded))
+    });
+    let (_, loaded) = settle(disk, path, &begin, result, crew, placement.finish())?;
+    tell_more(path, &loaded);
+    Ok(Some(loaded))
+}
+
+fn in_runs(reader: FileReader, are_wanted: bool) -> FileReader {
+    if are_wanted { reader.in_runs(PIECE_BYTES) } else { reader }
+}
+
+/// A file has been read, or not: waits until the crew has done what it got of it. What went wrong there comes before what the reader has
+/// found, as the reader was ahead. `begin` makes a reader at the beginning of the file, `loaded` is what has come of it without the crew.
+fn settle(
+    disk: &Disk,
+    path: &Path,
+    begin: &dyn Fn() -> FileReader,
+    result: Result<End, String>,
+    crew: Option<&mut Crew<'_>>,
+    mut loaded: Loaded,
+) -> Result<(End, Loaded), String> {
+    match crew.map(Crew::end_file) {
+        None => {}
+        Some(Ok(of_crew)) => loaded.add(of_crew),
+        Some(Err(Failure::Key(damage))) => return Err(complain(path, &damage, None)),
+        Some(Err(Failure::Command(number, reason))) => {
+            return Err(place_of_command(disk, path, begin(), number, reason));
+        }
+    }
+    result.map(|end| (end, loaded))
+}
+
+/// One line about a command that is refused. Its place is looked up in the file, because commands do not carry it about.
+fn place_of_command(disk: &Disk, path: &Path, reader: FileReader, number: u64, reason: String) -> String {
+    let mut seen = 0;
+    let result = read(disk, path, reader, &mut |part| {
+        seen += u64::from(matches!(part, Part::Command(..)));
+        if seen == number { Err(reason.clone()) } else { Ok(()) }
+    });
+    result.err().unwrap_or(reason)
 }
 
 /// What is known of a file when it has been read.

@@ -304,6 +304,7 @@ impl Machine for ServerMachine {
             clock::now().unix,
             access,
             merges,
+            None,
         ) {
             Ok(Some(loaded)) => {
                 self.progress.set_loaded(&loaded);
@@ -324,7 +325,7 @@ impl Machine for ServerMachine {
         self.journal.advance(&node.shared);
         let Some(files) = guard.as_mut() else { return Ok(()) };
         let mut loader = Loader::new(node, Side::Reload, clock::now());
-        match loading::append_only(&self.disk, files, node, &mut loader) {
+        match loading::append_only(&self.disk, files, node, &mut loader, None) {
             Ok(recovered) => {
                 self.progress.set_loaded(&recovered.loaded);
                 Ok(())

@@ -3,6 +3,8 @@
 //! With `appendonly yes` the append-only file is the truth. Only where there is none yet, a `dump.rdb` is taken, so that
 //! nothing is lost when the append-only file is switched on at a start; it is the first base then.
 
+use std::thread;
+
 use config::Param;
 use node::{Loader, Node, Side};
 use persist::aof::{Chain, Files};
@@ -10,13 +12,23 @@ use tracing::info;
 
 use crate::clock;
 use crate::increment::Increment;
-use crate::loading::{self, Recovered};
+use crate::loading::{self, Board, Crew, Recovered};
 use crate::machine::{ServerMachine, dump_path};
 use crate::persistence::open_files;
 use crate::snapshot_file::{self, Form};
 
 /// Loads what is there, and opens the append-only file if it is on.
 pub fn run(node: &Node, machine: &ServerMachine) -> Result<(), String> {
+    let board = Board::default();
+    thread::scope(|scope| {
+        let options = loading::read_options(&node.shared);
+        let mut crew = Crew::start(scope, &board, node, options, clock::now())
+            .map_err(|error| format!("the threads that load cannot be started: {error}; lower `threads`"))?;
+        load(node, machine, &mut crew)
+    })
+}
+
+fn load(node: &Node, machine: &ServerMachine, crew: &mut Crew<'_>) -> Result<(), String> {
     let is_on = {
         let config = node.shared.config.read();
         machine.journal.configure(config.append_fsync(), config.yes(Param::AofTimestampEnabled));
@@ -27,25 +39,32 @@ pub fn run(node: &Node, machine: &ServerMachine) -> Result<(), String> {
         let mut files = open_files(&machine.disk, &node.shared.config.read())?;
         let mut chain = None;
         if files.is_empty() {
-            load_dump(node, machine, &mut loader)?;
+            load_dump(node, machine, &mut loader, crew)?;
         } else {
-            chain = load_append_only(node, machine, &mut loader, &files)?;
+            chain = load_append_only(node, machine, &mut loader, crew, &files)?;
         }
         open_journal(node, machine, &mut loader, &mut files, chain.unwrap_or_default())?;
         *machine.append_only.lock() = Some(files);
     } else {
-        load_dump(node, machine, &mut loader)?;
+        load_dump(node, machine, &mut loader, crew)?;
     }
     drop(loader);
     node.shared.keyspace.set_recording(is_on);
     Ok(())
 }
 
-fn load_dump(node: &Node, machine: &ServerMachine, loader: &mut Loader<'_>) -> Result<(), String> {
+fn load_dump(
+    node: &Node,
+    machine: &ServerMachine,
+    loader: &mut Loader<'_>,
+    crew: &mut Crew<'_>,
+) -> Result<(), String> {
     let started = clock::now();
     let path = dump_path(&node.shared.config.read());
     let options = loading::read_options(&node.shared);
-    if let Some(loaded) = loading::rdb(&machine.disk, &path, options, started.unix, loader.access(), false)? {
+    let (disk, access) = (&machine.disk, loader.access());
+    let loaded = loading::rdb(disk, &path, options, started.unix, access, false, Some(crew))?;
+    if let Some(loaded) = loaded {
         info!("loaded {} keys of {} in {:.3} seconds", loaded.keys, path.display(), seconds_since(started));
         machine.progress.set_loaded(&loaded);
     }
@@ -57,10 +76,12 @@ fn load_append_only(
     node: &Node,
     machine: &ServerMachine,
     loader: &mut Loader<'_>,
+    crew: &mut Crew<'_>,
     files: &Files,
 ) -> Result<Option<Chain>, String> {
     let started = clock::now();
-    let Recovered { commands, loaded, chain } = loading::append_only(&machine.disk, files, node, loader)?;
+    let Recovered { commands, loaded, chain } =
+        loading::append_only(&machine.disk, files, node, loader, Some(crew))?;
     let (keys, seconds) = (loaded.keys, seconds_since(started));
     machine.progress.set_loaded(&loaded);
     info!(

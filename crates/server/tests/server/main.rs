@@ -23,6 +23,7 @@ mod hostile_sequences;
 mod isolation;
 mod limits;
 mod listening;
+mod loading;
 mod logs;
 mod memory_bounds;
 mod migrate;
