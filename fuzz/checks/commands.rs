@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use engine::args::OwnedArgs;
+use engine::execute::Lease;
 use engine::{Environment, Login, Prepared, Session, Shared, Worker};
 use keyspace::{Access, WorkerId};
 use stdx::time::UnixMs;
@@ -38,7 +39,7 @@ impl Engine {
         let is_alone = prepared.is_alone();
         self.worker.want(&mut prepared, &args, self.session.database, None);
         if !is_alone {
-            self.worker.lease().expect("nobody is busy");
+            assert_eq!(self.worker.lease(), Lease::Together, "nobody else is there");
         }
         let environment = Environment { shared: self.shared, host: &Nothing, meanwhile: None };
         self.worker.run(&prepared, &args, &mut self.session, &mut out, environment, 0);
