@@ -27,6 +27,10 @@ compat *units:
 bench *arguments:
     cargo run --release -p rustypotato-bench -- versus {{arguments}}
 
+# Instructions of the commands that are run most, against the record: `just instructions --record` writes it anew.
+instructions *arguments:
+    scripts/instructions {{arguments}}
+
 # A fuzz target for a while: `just fuzz resp_request 60`.
 fuzz target seconds="60":
     cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}

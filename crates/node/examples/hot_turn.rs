@@ -5,7 +5,7 @@
 //! cargo run --release -p node --example hot_turn [keys [turns [command ...]]]
 //! valgrind --tool=callgrind --toggle-collect='hot_turn::measured_turn' target/release/examples/hot_turn 100000 200 lpush
 //! ```
-//! Divide what Callgrind counts by the requests that are printed.
+//! Divide what Callgrind counts by the requests that are printed; `scripts/instructions` does so.
 #![allow(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -61,6 +61,7 @@ fn prepare(worker: &mut Worker<'_>, name: &str, keys: u64, turns: usize) {
     let (command, count) = match name {
         "get" | "mset" => ("SET key:# _", keys),
         "rpop" => ("LPUSH mylist _", (ROUNDS * turns * REQUESTS) as u64),
+        "hget" => (text("hset"), keys),
         "lpush" | "xadd" => return,
         _ => (text(name), keys),
     };

@@ -33,6 +33,7 @@ pub(crate) const COMMANDS: &[(&str, &str)] = &[
     ("rpop", "RPOP mylist"),
     ("sadd", "SADD myset element:#"),
     ("hset", "HSET myhash element:# _"),
+    ("hget", "HGET myhash element:#"),
     ("zadd", "ZADD myzset 0 element:#"),
     ("zadd_random", "ZADD myranking # element:#"),
     ("xadd", "XADD mystream * myfield _"),
