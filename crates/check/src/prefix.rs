@@ -106,7 +106,8 @@ fn find(files: &[DataFile], until: Until, options: ReadOptions) -> Result<Found,
             if stop.is_some() { Err(String::new()) } else { Ok(()) }
         })?;
         chain = read.chain.filter(|_| !is_base);
-        if let Some(found) = place(index, &read, stop, until, is_base) {
+        let is_last = index + 1 == files.len();
+        if let Some(found) = place(index, &read, stop, until, (is_base, is_last)) {
             return Ok(looker.untold().filter(|_| matches!(found, Found::Cut(_))).unwrap_or(found));
         }
     }
@@ -121,7 +122,13 @@ fn find(files: &[DataFile], until: Until, options: ReadOptions) -> Result<Found,
 }
 
 /// What a file that was read up to some place says; nothing if the next one has to be looked at.
-fn place(index: usize, read: &Read, stop: Option<Stop>, until: Until, is_base: bool) -> Option<Found> {
+fn place(
+    index: usize,
+    read: &Read,
+    stop: Option<Stop>,
+    until: Until,
+    (is_base, is_last): (bool, bool),
+) -> Option<Found> {
     let at = |offset| match until {
         Until::Timestamp(_) => Some(Found::Cut(Cut { file: index, offset })),
         _ if index == 0 && offset == 0 => {
@@ -137,7 +144,12 @@ fn place(index: usize, read: &Read, stop: Option<Stop>, until: Until, is_base: b
         (Some(Stop::Beyond), _) => at(read.whole),
         (Some(Stop::Behind(offset)), _) => at(offset),
         (None, Ok(Tail::Whole)) => None,
-        (None, Ok(Tail::Torn(offset))) => at(*offset),
+        (None, Ok(Tail::Torn(_))) if is_last && matches!(until, Until::Batch(_)) => None,
+        (None, Ok(Tail::Torn(offset))) if is_last => at(*offset),
+        (None, Ok(Tail::Torn(offset))) => {
+            let reason = "it is torn there, and other files follow it".to_owned();
+            Some(Found::Damaged(index, Damage { offset: *offset, batch: None, reason }))
+        }
         (None, Err(damage)) => Some(Found::Damaged(index, damage.clone())),
     }
 }

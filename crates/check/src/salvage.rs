@@ -38,7 +38,14 @@ pub(crate) fn run(
     node: &Node,
     out: &mut dyn Write,
 ) -> Result<Verdict, Failure> {
-    let target = target::find(&options.path)?;
+    let target = match target::find(&options.path) {
+        Ok(target) => target,
+        Err(reason) => {
+            let set = target::guess(&options.path).map_err(|doubt| format!("{reason}; {doubt}"))?;
+            writeln!(out, "{reason}. The names of the files tell what it should say")?;
+            Target::Set(set)
+        }
+    };
     report::begin(&target, out)?;
     durable::new_folder(&disk::Disk::native(), folder)?;
     let mut rescue = Rescue::new(node);

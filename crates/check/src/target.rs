@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
-use persist::aof::{FileKind, Manifest};
+use persist::aof::{FileKind, Manifest, ManifestEntry};
 
 use crate::read;
 
@@ -97,6 +97,50 @@ pub(crate) fn find(path: &Path) -> Result<Target, String> {
     }
 }
 
+/// The set of a folder whose manifest is missing or cannot be read, as far as the names of files tell it without a doubt: one
+/// base and one increment, or any number of increments alone. Several of them may be what a rewrite was about to delete, and
+/// must not be loaded over a newer base.
+pub(crate) fn guess(path: &Path) -> Result<Set, String> {
+    let inside = path.join(DEFAULT_FOLDER);
+    let is_manifest = path.extension().is_some_and(|ending| ending == "manifest");
+    let folder = match (path.is_dir(), inside.is_dir()) {
+        (true, true) => &inside,
+        (true, false) => path,
+        (false, _) if is_manifest => around(path),
+        (false, _) => return Err("it is no set".to_owned()),
+    };
+    if manifests(folder)?.len() > 1 {
+        return Err("one of them has to be named".to_owned());
+    }
+    let names = Disk::native().list(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut entries: Vec<(&str, ManifestEntry)> = names.iter().filter_map(|name| entry_of(name)).collect();
+    entries.sort_by_key(|(_, entry)| entry.sequence);
+    let is_base = |(_, entry): &&(&str, ManifestEntry)| entry.kind == FileKind::Base;
+    let bases = entries.iter().filter(is_base).count();
+    let increments = entries.len() - bases;
+    let prefix = entries.first().map_or("", |(prefix, _)| *prefix).to_owned();
+    let is_clear = bases == 0 && increments > 0 || bases == 1 && increments <= 1;
+    if !is_clear || entries.iter().any(|(other, _)| *other != prefix) {
+        return Err(format!(
+            "the names in {} do not tell which files belong together: write a manifest that names them",
+            folder.display()
+        ));
+    }
+    let manifest = Manifest { entries: entries.into_iter().map(|(_, entry)| entry).collect() };
+    Ok(Set { folder: folder.to_owned(), manifest_name: format!("{prefix}{MANIFEST}"), manifest })
+}
+
+/// What a manifest says of a file whose name is made as usual, and how the names of its set begin.
+fn entry_of(name: &str) -> Option<(&str, ManifestEntry)> {
+    let (rest, kind) =
+        [(".base.rdb", FileKind::Base), (".base.aof", FileKind::Base), (".incr.aof", FileKind::Increment)]
+            .into_iter()
+            .find_map(|(ending, kind)| Some((name.strip_suffix(ending)?, kind)))?;
+    let (prefix, number) = rest.rsplit_once('.')?;
+    let sequence = number.parse().ok().filter(|&number| number > 0)?;
+    Some((prefix, ManifestEntry { name: name.to_owned(), sequence, kind }))
+}
+
 /// The first bytes of a file.
 fn head(path: &Path) -> Result<Vec<u8>, String> {
     let (file, _) = read::open(path)?;
@@ -176,4 +220,33 @@ pub(crate) fn followed_in(path: &Path) -> Option<PathBuf> {
             is_named && !set.manifest.may_be_torn(name, length).unwrap_or(false)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_without_a_manifest_is_known_only_where_names_leave_no_doubt() {
+        for (names, found) in [
+            (&["a.aof.2.base.rdb", "a.aof.3.incr.aof", "a.aof.3.incr.aof.torn-5", "x"][..], Some("23")),
+            (&["a.aof.10.incr.aof", "a.aof.9.incr.aof"], Some("910")),
+            (&["a.1.base.aof"], Some("1")),
+            (&["a.1.base.rdb", "a.1.incr.aof", "a.2.incr.aof"], None),
+            (&["a.1.base.rdb", "a.2.base.rdb", "a.2.incr.aof"], None),
+            (&["a.1.base.rdb", "b.1.incr.aof"], None),
+            (&["a.0.incr.aof", "a.x.incr.aof", "incr.aof"], None),
+            (&[], None),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            for name in names {
+                fs::write(folder.path().join(name), b"").expect("the folder can be written");
+            }
+            let sequences = |set: Set| -> String {
+                set.manifest.data().map(|entry| entry.sequence.to_string()).collect()
+            };
+            let guessed = guess(folder.path()).ok().map(sequences);
+            assert_eq!(guessed.as_deref(), found, "{names:?}");
+        }
+    }
 }

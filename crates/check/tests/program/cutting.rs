@@ -129,6 +129,9 @@ fn a_set_goes_back_to_a_batch_or_to_a_time_in_new_files_or_in_place() {
             .expect(0, &[said]);
     }
     check(&["--to-batch", "9", "--into", "/nowhere/x"], folder).expect(1, &["batch 6", "--salvage"]);
+    fs::write(&increment, &whole[..whole.len() - 1]).expect("the file can be written");
+    check(&["--to-batch", "6", "--into", "/nowhere/x"], folder)
+        .expect(1, &["There is no batch 6: 5 is the last"]);
     fs::write(&increment, &whole).expect("the file can be written");
     check(&["--to-batch", "9", "--into", "/nowhere/x"], folder)
         .expect(1, &["There is no batch 9: 6 is the last one"]);

@@ -110,6 +110,29 @@ fn keys_of_a_damaged_base_are_saved_with_the_batches_behind_it() {
 }
 
 #[test]
+fn a_set_whose_manifest_is_lost_is_saved_by_the_names_of_its_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    make_set(folder, 3);
+    let manifest = folder.join(SET).join("appendonly.aof.manifest");
+    for text in [Some("file appendonly.aof.1.base.rdb sec"), None] {
+        match text {
+            Some(text) => fs::write(&manifest, text).expect("the file can be written"),
+            None => fs::remove_file(&manifest).expect("it is there"),
+        }
+        assert_eq!(check(&[], folder).code, 2);
+        let said = ["The names of the files tell what it should say", "Keys: 3;"];
+        assert_eq!(saved_keys(folder, &said), ["key:1", "key:2", "key:3"]);
+        fs::remove_dir_all(folder.join("saved")).expect("it is there");
+    }
+    // Two increments may be one too many.
+    fs::write(folder.join(SET).join("appendonly.aof.2.incr.aof"), b"").expect("the file can be written");
+    let into = folder.join("saved");
+    let said = ["do not tell which files belong together: write a manifest"];
+    check(&["--salvage", into.to_str().expect("text")], &folder.join(SET)).expect(2, &said);
+}
+
+#[test]
 fn the_command_that_a_refused_start_names_helps() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
