@@ -15,6 +15,7 @@ mod damage;
 mod differential;
 mod disk;
 mod events;
+mod faults;
 mod figures;
 mod formats;
 mod functions;

@@ -35,20 +35,35 @@ impl Server {
         Self::start_program(env!("CARGO_BIN_EXE_rustypotato-server"), folder, options)
     }
 
+    /// Starts the server under test below strace, which is told what to do with its system calls. `Err`: it ends before it serves; its
+    /// log.
+    pub(crate) fn traced(folder: &Path, options: &[&str], tracing: &[&str]) -> Result<Self, String> {
+        let mut program = vec!["strace", "-f", "-qq", "-o", "/dev/null"];
+        program.extend_from_slice(tracing);
+        program.extend(["--", env!("CARGO_BIN_EXE_rustypotato-server")]);
+        Self::try_program(&program, folder, options)
+    }
+
     /// Starts redis-server as oracle, its data in `folder`.
     pub(crate) fn oracle(folder: &Path, options: &[&str]) -> Self {
         let unsaved = [&["--save", "", "--enable-debug-command", "yes"], options].concat();
         Self::start_program("redis-server", folder, &unsaved)
     }
 
-    /// Tries ports until the program gets hold of one. A first option that is none is a configuration file.
     fn start_program(program: &str, folder: &Path, options: &[&str]) -> Self {
+        Self::try_program(&[program], folder, options).unwrap_or_else(|log| panic!("{program} ended:\n{log}"))
+    }
+
+    /// Tries ports until the program, with its first arguments, gets hold of one. A first option that is none is a configuration file.
+    /// `Err`: it ends for another reason; its log.
+    fn try_program(program: &[&str], folder: &Path, options: &[&str]) -> Result<Self, String> {
         let files = options.first().is_some_and(|first| !first.starts_with("--"));
         let (file, options) = options.split_at(usize::from(files));
         let mut log = String::new();
         for _ in 0..10 {
             let port = free_port();
-            let mut child = without_settings(program)
+            let mut child = without_settings(program[0])
+                .args(&program[1..])
                 .args(file)
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
                 .arg(folder)
@@ -57,20 +72,19 @@ impl Server {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::inherit())
                 .spawn()
-                .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
+                .unwrap_or_else(|error| panic!("{program:?} cannot be started: {error}"));
             let mut lines = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
             if wait_until_ready(&mut lines, &mut log) {
                 let log = std::thread::spawn(move || rest_of(lines, log));
-                return Self { child, port, log: Some(log) };
+                return Ok(Self { child, port, log: Some(log) });
             }
-            let status = child.wait().expect("a child can be waited for");
-            assert!(
-                log.contains("in use") || log.contains("listen"),
-                "{program} ended with {status}:\n{log}"
-            );
+            child.wait().expect("a child can be waited for");
+            if !log.contains("in use") && !log.contains("listen") {
+                return Err(log);
+            }
             log.clear();
         }
-        panic!("{program} found no free port");
+        panic!("{program:?} found no free port");
     }
 
     /// Starts the server under test, which must refuse to run; gives its log.
