@@ -44,6 +44,9 @@ pub(crate) struct Options {
     /// Write new files of everything that can be read, before and behind damage, into this new folder.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["to_time", "to_batch", "truncate_to_timestamp"])]
     pub(crate) salvage: Option<PathBuf>,
+    /// Let --salvage take batches that may be part of a value as well.
+    #[arg(long, requires = "salvage")]
+    pub(crate) doubtful: bool,
     /// Keep what was written up to this time: seconds or milliseconds since 1970, or a date and a time (UTC without a zone).
     #[arg(long, value_name = "TIME", conflicts_with_all = ["to_batch", "truncate_to_timestamp"])]
     pub(crate) to_time: Option<String>,

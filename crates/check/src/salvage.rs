@@ -58,7 +58,8 @@ pub(crate) fn run(
             continue;
         }
         let is_increment = file.kind == Some(FileKind::Increment);
-        let plan = Plan::make(&file.path, world::read_options(node), before.filter(|_| is_increment))?;
+        let follows = before.filter(|_| is_increment);
+        let plan = Plan::make(&file.path, world::read_options(node), follows, options.doubtful)?;
         before = plan.chain.filter(|_| is_increment);
         rescue.file(&file, &plan, &folder.join(file.name()))?;
         tell(&file, &plan, &rescue.take_left_out(), out)?;
@@ -111,7 +112,8 @@ fn tell(file: &DataFile, plan: &Plan, left_out: &LeftOut, out: &mut dyn Write) -
     for run in &plan.doubtful {
         writeln!(
             out,
-            "{path}: batches {} to {}, bytes {} to {}, look whole, but may be part of a value; they are left out",
+            "{path}: batches {} to {}, bytes {} to {}, look whole, but may be part of a value; they are left out \
+             (--doubtful takes them)",
             run.first.number, run.last.number, run.from, run.until
         )?;
     }

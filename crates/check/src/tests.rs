@@ -11,6 +11,7 @@ use persist::Placement;
 use persist::aof::{Chain, FileReader, Framer, Part, Tail};
 use persist::rdb::{Encoder, Notes, WriteOptions};
 use resp::write_command;
+use stdx::rng::Rng;
 use stdx::time::UnixMs;
 use value::{StringRef, ValueRef};
 
@@ -194,6 +195,82 @@ fn every_changed_bit_of_a_manifest_gives_a_verdict_or_a_reason() {
         fs::write(&path, &changed).expect("the file can be written");
         let (verdict, said) = run("--quick", &[&path]);
         assert!(verdict.is_some() || said.contains("x.manifest"), "{said}");
+    }
+}
+
+/// Batches of a key each, some of them long, in several databases.
+fn many_batches(rng: &mut Rng) -> Vec<u8> {
+    let mut framer = Framer::default();
+    let mut bytes = Vec::new();
+    let mut commands = Vec::new();
+    for number in 0..40_u64 {
+        let database = if number > 20 { rng.below(3).to_string() } else { "0".to_owned() };
+        commands.clear();
+        write_command(&mut commands, &["SELECT", &database]);
+        let value = format!("{number}.").repeat(1 + rng.below(400) as usize);
+        write_command(&mut commands, &["SET", &format!("key:{number}"), &value]);
+        framer.frame(&commands, UnixMs(1000 * number as i64), bytes.len() as u64 / 2, &mut bytes);
+    }
+    bytes
+}
+
+/// Something happens to bytes.
+fn spoil(bytes: &mut Vec<u8>, rng: &mut Rng) {
+    let from = rng.below(bytes.len() as u64) as usize;
+    let until = (from + 1 + rng.below(2000) as usize).min(bytes.len());
+    match rng.below(6) {
+        0 => bytes[from] ^= 1 << rng.below(8),
+        1 => drop(bytes.drain(from..until)),
+        2 => bytes[from..until].fill(0),
+        3 => bytes[from..until].fill_with(|| rng.next_u64() as u8),
+        4 => {
+            let copy = bytes[from..until].to_vec();
+            bytes.splice(from..from, copy);
+        }
+        _ => bytes.truncate(until),
+    }
+}
+
+#[test]
+fn whatever_happens_to_a_file_what_is_saved_is_right() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file.aof");
+    for seed in 0..150 {
+        let mut rng = Rng::from_seed(seed);
+        let whole = many_batches(&mut rng);
+        fs::write(&path, &whole).expect("the file can be written");
+        let all = content(&path);
+        let mut bytes = whole.clone();
+        let damages = 1 + rng.below(4);
+        for _ in 0..damages {
+            spoil(&mut bytes, &mut rng);
+        }
+        fs::write(&path, &bytes).expect("the file can be written");
+        assert_eq!(run("--quick", &[&path]).0, Some(judgement(&bytes)), "seed {seed}");
+        let saved = folder.path().join("saved");
+        let (verdict, said) = run("--salvage", &[&saved, &path]);
+        assert_eq!(verdict, Some(Verdict::Sound), "seed {seed}: {said}");
+        let found = content(&saved.join("file.aof"));
+        let is_right = |(key, value): (&(u16, String), &String)| all.get(key) == Some(value);
+        assert!(found.iter().all(is_right), "seed {seed}: {said}");
+        fs::remove_dir_all(&saved).expect("it is there");
+        // No value here looks like batches.
+        let (verdict, said) = run("--doubtful --salvage", &[&saved, &path]);
+        assert_eq!(verdict, Some(Verdict::Sound), "seed {seed}: {said}");
+        let found = content(&saved.join("file.aof"));
+        assert!(found.iter().all(is_right), "seed {seed}: {said}");
+        // What holds as many bytes as 2,000 of a file, and one more at each end; and what was cut off.
+        let is_whole = |key: &&(u16, String)| {
+            let text = format!("\r\n{}\r\n", all[*key]);
+            bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        };
+        let there = all.keys().filter(is_whole).count();
+        assert!(
+            found.len() + 8 * damages as usize >= there,
+            "seed {seed}: {} of {there}\n{said}",
+            found.len()
+        );
+        fs::remove_dir_all(&saved).expect("it is there");
     }
 }
 

@@ -3,13 +3,13 @@
 //! The reader goes up to what it cannot read. Behind it lines of batches are looked for, and from each that is whole the reader
 //! goes on: a *run*. A value may hold what looks like batches, which must not be taken for some. Where the damaged batch has
 //! lost its own line nobody knows where its value ends, so runs are chosen from the end of the file backwards. The last one must
-//! go up to that end, and a run before another must have lower numbers than it: what follows it in the file. A value
-//! can only have numbers of batches that came later by making them up, and then they are those of the runs behind it, unless just
-//! these are lost as well.
+//! go up to that end, but for one batch that is torn or damaged, and a run before another must have lower numbers than it. A value
+//! can have numbers of batches that came later only by making them up, and then they are those of the runs behind it. So
+//! it deceives only if its batch was the last one, or if the line of the next one is lost, too.
 
 use std::path::Path;
 
-use persist::aof::{Chain, FileReader, LastBatch, Mark, Part, Search, Tail};
+use persist::aof::{Batch, Chain, FileReader, LastBatch, Mark, Part, Search, Tail};
 use persist::rdb::ReadOptions;
 
 use crate::read::{self, Read, Span, WHOLE};
@@ -67,7 +67,13 @@ pub(crate) struct Gap {
 
 impl Plan {
     /// Looks through a file whose batches follow on others.
-    pub(crate) fn make(path: &Path, options: ReadOptions, before: Option<Chain>) -> Result<Self, String> {
+    /// With `doubtful` the last run is taken wherever it ends.
+    pub(crate) fn make(
+        path: &Path,
+        options: ReadOptions,
+        before: Option<Chain>,
+        doubtful: bool,
+    ) -> Result<Self, String> {
         let (mut read, mut last) = look(path, options, before)?;
         let has_rdb = crate::target::is_rdb(path);
         let mut rdb_problem = None;
@@ -101,7 +107,7 @@ impl Plan {
         let last_number = last.map(|last: LastBatch| last.number).or(before.map(|chain| chain.number));
         let found = runs(path, options, &read, searched_from, last_number.unwrap_or(0))?;
         let goes_to_end = match found.last() {
-            Some(run) => goes_to_end(path, options, run)?,
+            Some(run) => doubtful || goes_to_end(path, options, run)?,
             None => false,
         };
         (plan.runs, plan.doubtful) = choose(found, goes_to_end);
@@ -158,7 +164,7 @@ fn runs(path: &Path, options: ReadOptions, read: &Read, from: u64, after: u64) -
 }
 
 /// The first line of a batch behind an offset.
-fn search(path: &Path, from: u64, after: u64) -> Result<Option<persist::aof::Batch>, String> {
+fn search(path: &Path, from: u64, after: u64) -> Result<Option<Batch>, String> {
     let (file, _) = read::open(path)?;
     let mut search = Search::new(from, after);
     let mut buffer = vec![0; STEP];
@@ -185,11 +191,15 @@ fn run(path: &Path, options: ReadOptions, from: u64, until: u64) -> Result<Optio
     Ok(batches.map(|(first, last)| Run { from, until: read.whole, first, last }))
 }
 
-/// Whether a run ends with the file, or with what a crash may have left of it.
+/// Whether a run ends with the file, or there is one batch behind it that is torn, or that ends with the file and is damaged.
 fn goes_to_end(path: &Path, options: ReadOptions, run: &Run) -> Result<bool, String> {
     let span = Span { from: run.from, ..WHOLE };
     let read = read::read(path, FileReader::of_commands(options, run.from), span, &mut |_| Ok(()))?;
-    Ok(read.end.is_ok())
+    let is_next = |batch: Batch| {
+        let Batch { number, offset, length, .. } = batch;
+        number == run.last.number + 1 && offset == run.until && offset + length == read.length
+    };
+    Ok(read.end.is_ok() || search(path, run.until, run.last.number)?.is_some_and(is_next))
 }
 
 /// Those runs that can be trusted, and the others. See the module's text.

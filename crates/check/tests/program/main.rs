@@ -6,4 +6,5 @@ mod cutting;
 mod foreign;
 mod inputs;
 mod salvaging;
+mod starting;
 mod support;

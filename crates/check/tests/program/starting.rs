@@ -1,0 +1,101 @@
+//! The verdict is that of a server's start: sound files are loaded, torn ones are cut and loaded, damaged ones are refused.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{INCREMENT, SET, Server, batch, check, make_set};
+
+/// How a start goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Sound,
+    Torn,
+    Refused,
+}
+
+/// Starts a server on a copy of the folder and compares with what the check says of the folder itself.
+#[track_caller]
+fn compare(folder: &Path, expected: Start) {
+    let copy = tempfile::tempdir().expect("a folder");
+    fs::create_dir(copy.path().join(SET)).expect("the folder can be written");
+    for entry in fs::read_dir(folder.join(SET)).expect("it can be read") {
+        let path = entry.expect("it can be read on").path();
+        fs::copy(&path, copy.path().join(SET).join(path.file_name().expect("a name")))
+            .expect("it can be copied");
+    }
+    let outcome = check(&[], folder);
+    assert_eq!(outcome.code, i32::from(expected != Start::Sound), "{}", outcome.said);
+    assert_eq!(
+        outcome.said.contains("it is torn there, as by a crash"),
+        expected == Start::Torn,
+        "{}",
+        outcome.said
+    );
+    if expected == Start::Refused {
+        Server::refused(copy.path(), &[]);
+        return;
+    }
+    Server::start(copy.path()).stop();
+    let is_torn = |path: &Path| path.to_string_lossy().contains(".torn-");
+    let mut entries = fs::read_dir(copy.path().join(SET)).expect("it can be read");
+    let has_torn = entries.any(|entry| is_torn(&entry.expect("it can be read on").path()));
+    assert_eq!(has_torn, expected == Start::Torn);
+    // The fix leaves what the server has left.
+    if expected == Start::Torn {
+        check(&["--fix"], folder).expect(0, &[]);
+        let left = |folder: &Path| fs::read(folder.join(INCREMENT)).expect("it is there");
+        assert!(left(copy.path()).starts_with(&left(folder)));
+    }
+}
+
+#[test]
+fn verdicts_are_those_of_a_start() {
+    use Start::{Refused, Sound, Torn};
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    make_set(folder, 4);
+    let increment = folder.join(INCREMENT);
+    let whole = fs::read(&increment).expect("it is there");
+    let (second, _) = batch(&increment, 2);
+    let (third, _) = batch(&increment, 3);
+    let (last, _) = batch(&increment, 4);
+    let with = |behind: &[u8]| [&whole[..], behind].concat();
+    let changed = |at: usize, bit: u8| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= bit;
+        bytes
+    };
+    for (bytes, expected) in [
+        (whole.clone(), Sound),
+        (Vec::new(), Sound),
+        (whole[..last].to_vec(), Sound),
+        (whole[..last + 5].to_vec(), Torn),
+        (whole[..whole.len() - 1].to_vec(), Torn),
+        (with(&[0; 600]), Torn),
+        (with(b"*3\r\n$3\r\nSET\r\n$1\r\nr\r\n$1\r\n1\r\n"), Sound),
+        (with(b"*3\r\n$3\r\nSET\r\n$1\r\nr"), Torn),
+        (with(b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nr\r\n$1\r\n1\r\n"), Torn),
+        (with(b"#TS:17\r\n"), Sound),
+        (with(b"#TS:17"), Torn),
+        (with(b"!"), Refused),
+        (with(b"*2\r\n$3\r\nFOO\r\n$1\r\na\r\n"), Refused),
+        (with(b"*2\r\n$6\r\nLRANGE\r\n$1\r\na\r\n"), Refused),
+        (with(b"*1\r\n$4\r\nEXEC\r\n"), Refused),
+        (changed(second + 9, 1), Refused),
+        (changed(third - 3, 1), Refused),
+        (changed(last + 60, 1), Refused),
+        (changed(whole.len() - 1, 4), Refused),
+        ([&whole[..second], &whole[third..]].concat(), Refused),
+        ([&whole[..third], &whole[second..]].concat(), Refused),
+        (whole[second..].to_vec(), Sound),
+    ] {
+        fs::write(&increment, &bytes).expect("the file can be written");
+        compare(folder, expected);
+        for entry in fs::read_dir(folder.join(SET)).expect("it can be read") {
+            let path = entry.expect("it can be read on").path();
+            if path.to_string_lossy().contains(".torn-") {
+                fs::remove_file(path).expect("it is there");
+            }
+        }
+    }
+}
