@@ -279,23 +279,25 @@ impl Journal {
         self.show(&state);
     }
 
-    /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place.
-    pub fn switch(&self, shared: &Shared, increment: Increment) {
+    /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place. False: there is no
+    /// room for what lies before it, and the old one goes on, so that writes resume as soon as there is some.
+    pub fn switch(&self, shared: &Shared, increment: Increment) -> bool {
         let _turn = self.syncing.lock();
         {
             let mut state = self.state.lock();
             state.try_at_once();
             self.append(&mut state, shared);
+            if state.trouble == Some(Trouble::Full) {
+                state.is_switching = false;
+                self.show(&state);
+                return false;
+            }
         }
         self.sync_in_turn(shared);
         let mut state = self.state.lock();
         if !state.buffer.is_empty() {
-            // It is in the snapshot; but until that is the base, the files lack it and nothing may follow it.
-            if state.may_write() {
-                let trouble = Trouble::Untrusted;
-                error!("the rewrite went on without {} bytes. {}", state.buffer.len(), trouble.remedy());
-                state.trouble = Some(trouble);
-            }
+            // It could not be written, and is in the snapshot.
+            debug_assert!(!state.may_write(), "nothing follows what the files lack before they hold it");
             state.buffer.clear();
         }
         let synced_bytes = increment.length();
@@ -308,6 +310,7 @@ impl Journal {
         self.show(&state);
         self.write(&mut state, shared);
         self.tell_synced(&state);
+        true
     }
 
     /// A rewrite has ended well: the files hold everything, and can be trusted unless the new increment is in doubt too.

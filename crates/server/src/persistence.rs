@@ -278,10 +278,12 @@ impl<'n> Persistence<'n> {
         let begin = if is_whole { Files::begin_rewrite } else { Files::begin_anew };
         let name = begin(files).map_err(|error| format!("{}/{error}", files.folder().display()))?;
         let increment = Increment::open(&machine.disk, files.path(&name))?;
-        let path = files.path(&files.temporary_base());
+        let temporary = files.temporary_base();
+        let path = files.path(&temporary);
         let image = self.image(is_wanted);
-        if is_wanted {
-            machine.journal.switch(shared, increment);
+        if is_wanted && !machine.journal.switch(shared, increment) {
+            files.abandon_rewrite(&temporary);
+            return Err(NO_ROOM.to_owned());
         }
         machine.begin_job(Job::Base { image, form, path });
         Ok(())

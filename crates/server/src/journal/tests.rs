@@ -1,6 +1,9 @@
 //! The journal on devices that take bytes and cannot be synced, or take none.
 
+use std::path::Path;
+
 use config::Config;
+use disk::{Disk, Double};
 use engine::shared::Identity;
 use keyspace::{Access, DbIndex, Expiry, Keyspace, Options, WorkerId};
 
@@ -22,6 +25,10 @@ struct World {
 impl World {
     /// A journal that appends to this file.
     fn new(policy: AppendFsync, path: &str) -> Self {
+        Self::with(policy, open(path))
+    }
+
+    fn with(policy: AppendFsync, increment: Increment) -> Self {
         let keyspace = Arc::new(Keyspace::new(Options {
             databases: 1,
             shards: 16,
@@ -33,7 +40,7 @@ impl World {
         let shared = Shared::new(keyspace, Config::default(), Identity::default(), 1, monotonic_ns);
         let journal = Journal::new(vec![Arc::new(Mailbox::new(|| ()))]);
         journal.configure(policy, false);
-        journal.open(open(path), Chain::default(), 0);
+        journal.open(increment, Chain::default(), 0);
         Self { shared, journal, folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
@@ -50,10 +57,14 @@ impl World {
         access.last_effect()
     }
 
-    /// A rewrite begins and goes on with this file.
-    fn begin_rewrite(&self, path: &str) {
+    /// A rewrite begins and goes on with this file; false: it does not go on.
+    fn begins_rewrite(&self, path: &str) -> bool {
         self.journal.cut(self.shared.keyspace.log());
-        self.journal.switch(&self.shared, open(path));
+        self.journal.switch(&self.shared, open(path))
+    }
+
+    fn begin_rewrite(&self, path: &str) {
+        assert!(self.begins_rewrite(path));
     }
 
     /// The path of a file that takes bytes and can be synced.
@@ -69,7 +80,7 @@ impl World {
 }
 
 fn open(path: &str) -> Increment {
-    Increment::open(&disk::Disk::native(), path.into()).expect("the file is there")
+    Increment::open(&Disk::native(), path.into()).expect("the file is there")
 }
 
 #[test]
@@ -123,7 +134,12 @@ fn what_was_only_written_is_released_until_a_sync_fails() {
 
 #[test]
 fn what_a_full_disk_does_not_take_is_kept_and_not_released() {
-    let world = World::new(AppendFsync::EverySecond, FULL);
+    let (path, double) = (Path::new("/data/increment"), Double::new(Path::new("/data"), 1));
+    let disk = Disk::new(Arc::new(double.clone()));
+    disk.write(path, b"").expect("nothing fails");
+    double.plan(double.calls()..usize::MAX, disk::Fault::NoRoom);
+    let increment = Increment::open(&disk, path.to_owned()).expect("it is there");
+    let world = World::with(AppendFsync::EverySecond, increment);
     let World { shared, journal, .. } = &world;
     let position = world.write();
     assert!(!journal.release(shared, 0, position));
@@ -132,12 +148,16 @@ fn what_a_full_disk_does_not_take_is_kept_and_not_released() {
     let refusal = shared.write_refusal().expect("writes are refused");
     assert_eq!(refusal, "MISCONF Errors writing to the AOF file: No space left on device");
     assert!(!journal.needs_rewrite(), "there may be room again");
-    // What a rewrite finds in the buffer is in its snapshot.
-    world.begin_rewrite(&world.good_file());
-    assert!(!journal.release(shared, 0, position), "the new base is not there yet");
-    journal.trust(shared, 0);
-    assert_eq!(journal.released(), position);
-    assert_eq!(shared.write_refusal(), None);
+    // A rewrite cannot go on without what waits.
+    assert!(!world.begins_rewrite(&world.good_file()));
+    assert!(journal.is_full() && !journal.release(shared, 0, position));
+    assert!(journal.next_advance_ns().is_some(), "it is tried again");
+    assert_eq!(journal.sizes().1, buffered);
+    double.heal();
+    journal.state.lock().try_at_once();
+    journal.advance(shared);
+    assert_eq!((journal.released(), shared.write_refusal()), (position, None));
+    assert_eq!(disk.length(path).expect("nothing fails"), Some(buffered));
 }
 
 #[test]
