@@ -40,11 +40,14 @@ pub(crate) fn run(
 ) -> Result<Verdict, Failure> {
     let target = match target::find(&options.path) {
         Ok(target) => target,
-        Err(reason) => {
-            let set = target::guess(&options.path).map_err(|doubt| format!("{reason}; {doubt}"))?;
-            writeln!(out, "{reason}. The names of the files tell what it should say")?;
-            Target::Set(set)
-        }
+        Err(reason) => match target::guess(&options.path) {
+            Ok(Some(set)) => {
+                writeln!(out, "{reason}. The names of the files tell what it should say")?;
+                Target::Set(set)
+            }
+            Ok(None) => return Err(reason.into()),
+            Err(doubt) => return Err(format!("{reason}; {doubt}").into()),
+        },
     };
     report::begin(&target, out)?;
     durable::new_folder(&disk::Disk::native(), folder)?;

@@ -99,15 +99,15 @@ pub(crate) fn find(path: &Path) -> Result<Target, String> {
 
 /// The set of a folder whose manifest is missing or cannot be read, as far as the names of files tell it without a doubt: one
 /// base and one increment, or any number of increments alone. Several of them may be what a rewrite was about to delete, and
-/// must not be loaded over a newer base.
-pub(crate) fn guess(path: &Path) -> Result<Set, String> {
+/// must not be loaded over a newer base. None if the path is that of no set.
+pub(crate) fn guess(path: &Path) -> Result<Option<Set>, String> {
     let inside = path.join(DEFAULT_FOLDER);
     let is_manifest = path.extension().is_some_and(|ending| ending == "manifest");
     let folder = match (path.is_dir(), inside.is_dir()) {
         (true, true) => &inside,
         (true, false) => path,
         (false, _) if is_manifest => around(path),
-        (false, _) => return Err("it is no set".to_owned()),
+        (false, _) => return Ok(None),
     };
     if manifests(folder)?.len() > 1 {
         return Err("one of them has to be named".to_owned());
@@ -127,7 +127,7 @@ pub(crate) fn guess(path: &Path) -> Result<Set, String> {
         ));
     }
     let manifest = Manifest { entries: entries.into_iter().map(|(_, entry)| entry).collect() };
-    Ok(Set { folder: folder.to_owned(), manifest_name: format!("{prefix}{MANIFEST}"), manifest })
+    Ok(Some(Set { folder: folder.to_owned(), manifest_name: format!("{prefix}{MANIFEST}"), manifest }))
 }
 
 /// What a manifest says of a file whose name is made as usual, and how the names of its set begin.
@@ -245,7 +245,7 @@ mod tests {
             let sequences = |set: Set| -> String {
                 set.manifest.data().map(|entry| entry.sequence.to_string()).collect()
             };
-            let guessed = guess(folder.path()).ok().map(sequences);
+            let guessed = guess(folder.path()).ok().flatten().map(sequences);
             assert_eq!(guessed.as_deref(), found, "{names:?}");
         }
     }
