@@ -48,6 +48,7 @@ pub enum Change {
     CopiedTo,
     ValueSet,
     StringSet,
+    FloatSet,
     BytesWritten,
     FieldsSet,
     FieldsDeleted,

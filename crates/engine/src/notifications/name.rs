@@ -33,6 +33,7 @@ pub(super) fn of(change: Change, command: Option<&Command>) -> Option<(Class, &'
         Change::MovedFrom => (Class::GENERIC, "move_from"),
         Change::MovedTo => (Class::GENERIC, "move_to"),
         Change::CopiedTo => (Class::GENERIC, "copy_to"),
+        Change::FloatSet => (Class::STRING, "incrbyfloat"),
         Change::FieldsDeleted => (Class::HASH, "hdel"),
         Change::FieldsExpired => (Class::HASH, "hexpired"),
         Change::FieldExpirySet => (Class::HASH, "hexpire"),

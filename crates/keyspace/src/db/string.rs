@@ -55,6 +55,15 @@ impl Db<'_, '_> {
         Ok(())
     }
 
+    /// Gives a key a number that may have a fraction, over another one, and is told as that. Its expiry stays.
+    pub fn set_float(&mut self, key: &Key<'_>, text: &[u8]) {
+        let found = self.find(key);
+        let expiry = found.and_then(|found| found.meta.expiry);
+        self.put_string(key, found, text, Kind::String, expiry);
+        let effect = Effect::SetString { key: key.bytes, value: StringRef::Inline(text), expiry };
+        self.record_as(Change::FloatSet, key, &effect);
+    }
+
     /// What remains of a string whose time has passed: nothing, but it is told as if it had been there for a moment.
     fn set_passed_string(&mut self, key: &Key<'_>) {
         let found = self.find(key);

@@ -53,6 +53,8 @@ const EXAMPLES: &[[&str; 3]] = &[
     ["", "INCRBY a 2", "new a, incrby a"],
     ["", "INCRBYFLOAT a 1.5", "new a, incrbyfloat a"],
     ["", "INCREX a BYINT 2 EX 100", "new a, incrby a, expire a"],
+    ["SET a 1 EX 100", "INCREX a BYFLOAT 0.5 PERSIST", "incrbyfloat a, persist a"],
+    ["SET a 1", "INCREX a PXAT 1", "incrby a, del a"],
     ["RPUSH a x", "LINSERT a BEFORE x y", "linsert a"],
     ["RPUSH a x", "LMOVE a a LEFT RIGHT", "rpush a, lpop a"],
     ["RPUSH a x y z", "LMOVEM a b LEFT RIGHT COUNT 2 OBO", "lpop a, new b, rpush b"],

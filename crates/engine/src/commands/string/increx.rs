@@ -229,11 +229,20 @@ fn is_less(left: LongDouble, right: LongDouble) -> bool {
 /// Writes the counter. A time that has passed leaves no key.
 fn store(db: &mut Db<'_, '_>, key: &Key<'_>, text: &[u8], options: &Options<'_>, wish: Wish) {
     let has_expiry = matches!(db.expiry(key), Some(Some(_)));
-    db.set_string(key, text, if wish == Wish::Persist { Expiry::Clear } else { Expiry::Keep });
-    if let Wish::At(at) = wish
-        && !(options.only_new_expiry && has_expiry)
-    {
-        db.set_expiry(key, at);
+    if options.float.is_some() {
+        db.set_float(key, text);
+    } else {
+        db.set_string(key, text, Expiry::Keep);
+    }
+    match wish {
+        Wish::At(_) if options.only_new_expiry && has_expiry => {}
+        Wish::At(at) => {
+            db.set_expiry(key, at);
+        }
+        Wish::Persist => {
+            db.clear_expiry(key);
+        }
+        Wish::Absent | Wish::Keep => {}
     }
 }
 
