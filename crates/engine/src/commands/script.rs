@@ -64,8 +64,7 @@ fn exists(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
 }
 
 fn show(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let source =
-        find(ctx, args.get(2)).ok_or(Error::Static("NOSCRIPT No matching script. Please use EVAL."))?;
+    let source = find(ctx, args.get(2)).ok_or(Error::Static("NOSCRIPT No matching script."))?;
     reply.bulk(&source.text);
     Ok(())
 }
