@@ -37,6 +37,7 @@ pub mod scripting;
 mod secrets;
 pub mod session;
 pub mod shared;
+mod shortlist;
 pub mod slices;
 pub mod statistics;
 pub mod table;

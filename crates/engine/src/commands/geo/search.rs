@@ -28,10 +28,9 @@ use crate::computing::{self, Answer, FEW_ELEMENTS, Recorded, STEP_ELEMENTS, Stor
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::shortlist;
 use crate::slices::{ByPosition, ELEMENT_HEAD, Progress};
 
-/// Up to so many places that are shown are chosen while all are looked at.
-const FEW_SHOWN: usize = 1024;
 /// Places that a step brings nearer to where they belong: they are quick.
 const STEP_SORTED: usize = 4 * STEP_ELEMENTS;
 /// Bytes of a distance, a hash and a place in a reply, about.
@@ -109,7 +108,7 @@ impl Searching {
     /// searches that a client has sent one behind the other only one is at work.
     fn make_room(&mut self) {
         if self.found.capacity() == 0 {
-            let most = if self.chooses() { 2 * FEW_SHOWN + STEP_ELEMENTS } else { self.enough() };
+            let most = if self.chooses() { shortlist::ROOM } else { self.enough() };
             self.found.reserve_exact(most.min(self.left()));
         }
     }
@@ -142,7 +141,7 @@ impl Searching {
 
     /// Whether only the first few are kept.
     fn chooses(&self) -> bool {
-        self.order() != Sort::None && (1..=FEW_SHOWN).contains(&self.query.count)
+        self.order() != Sort::None && (1..=shortlist::FEW).contains(&self.query.count)
     }
 
     /// Looks at some places; false when all were looked at.
@@ -166,10 +165,9 @@ impl Searching {
         if range.start == range.end {
             self.rest.pop_front();
         }
-        if self.chooses() && self.found.len() > 2 * FEW_SHOWN {
+        if self.chooses() {
             let order = self.order();
-            self.found.select_nth_unstable_by(FEW_SHOWN, |one, other| compare(order, one, other));
-            self.found.truncate(FEW_SHOWN);
+            shortlist::thin_out(&mut self.found, |one, other| compare(order, one, other));
         }
         true
     }

@@ -19,10 +19,9 @@ use super::options::Options;
 use super::pattern::Pattern;
 use crate::computing::STEP_ELEMENTS;
 use crate::error::Error;
+use crate::shortlist;
 use crate::slices::Progress;
 
-/// Up to so many shown elements are chosen while all are gathered.
-const FEW_SHOWN: usize = 1024;
 /// Items that a step merges: they are quick.
 const STEP_ITEMS: usize = 4 * STEP_ELEMENTS;
 /// The sign of a number.
@@ -110,7 +109,7 @@ impl Sorting {
         if self.rule == Rule::Weights {
             self.weights.expect(gathered);
         }
-        let kept = if self.chooses() { 2 * FEW_SHOWN + STEP_ELEMENTS } else { gathered };
+        let kept = if self.chooses() { shortlist::ROOM } else { gathered };
         if let Phase::Gather { items, .. } = &mut self.phase {
             items.reserve_exact(kept.min(gathered));
         }
@@ -118,7 +117,7 @@ impl Sorting {
 
     /// Whether only the first few items are kept.
     fn chooses(&self) -> bool {
-        self.rule != Rule::Place && self.shown.end <= FEW_SHOWN
+        self.rule != Rule::Place && self.shown.end <= shortlist::FEW
     }
 
     /// Looks at some elements, or brings some items nearer to their places.
@@ -210,10 +209,9 @@ impl Sorting {
         let chooses = self.chooses();
         let Self { options, shown, rule, elements, weights, phase, is_refused, .. } = self;
         let Phase::Gather { items, cursor, .. } = phase else { return };
-        if chooses && items.len() > 2 * FEW_SHOWN {
+        if chooses {
             let comparison = Comparison { rule: *rule, elements, weights, descends: options.descends };
-            items.select_nth_unstable_by(FEW_SHOWN, |one, other| comparison.of(one, other));
-            items.truncate(FEW_SHOWN);
+            shortlist::thin_out(items, |one, other| comparison.of(one, other));
         }
         if *is_refused {
             self.phase = Phase::Done(Vec::new());
