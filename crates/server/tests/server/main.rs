@@ -28,6 +28,7 @@ mod loading;
 mod logs;
 mod memory_bounds;
 mod migrate;
+mod newer_commands;
 mod pipelines;
 mod pubsub;
 mod renaming;
