@@ -24,6 +24,8 @@ pub mod tree;
 mod unshare;
 pub mod zset;
 
+use stdx::time::UnixMs;
+
 pub use blob::Blob;
 pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
@@ -51,6 +53,18 @@ pub enum Value {
 }
 
 impl Value {
+    /// The value as it is seen at a time.
+    pub fn at(&self, now: UnixMs) -> ValueRef<'_> {
+        match self {
+            Self::String(blob) => ValueRef::String(StringRef::Blob(blob)),
+            Self::Hash(hash) => ValueRef::Hash(hash.at(now)),
+            Self::List(list) => ValueRef::List(list.as_ref()),
+            Self::Set(set) => ValueRef::Set(set.as_ref()),
+            Self::ZSet(zset) => ValueRef::ZSet(zset.as_ref()),
+            Self::Stream(stream) => ValueRef::Stream(stream),
+        }
+    }
+
     /// About how many bytes it takes, told without looking at all of it.
     pub fn weight(&self) -> usize {
         match self {
@@ -79,6 +93,21 @@ pub enum ValueRef<'a> {
     ZSet(ZSetRef<'a>),
     /// A stream.
     Stream(&'a Stream),
+}
+
+impl ValueRef<'_> {
+    /// A value of its own: a counter for what lies beside the page of its key, and a copy of what lies in it.
+    pub fn to_owned(self) -> Value {
+        match self {
+            Self::String(StringRef::Blob(blob)) => Value::String(blob.clone()),
+            Self::String(StringRef::Inline(bytes)) => Value::String(Blob::from_bytes(bytes)),
+            Self::Hash(hash) => Value::Hash(hash.to_owned()),
+            Self::List(list) => Value::List(list.to_owned()),
+            Self::Set(set) => Value::Set(set.to_owned()),
+            Self::ZSet(zset) => Value::ZSet(zset.to_owned()),
+            Self::Stream(stream) => Value::Stream(stream.clone()),
+        }
+    }
 }
 
 /// The tag of an entry in the directory of keys: the type of its value.

@@ -1,8 +1,13 @@
 //! DUMP and RESTORE: a value as a payload that carries its own version and checksum. The format is the host's.
+//!
+//! What takes long is done with nothing locked, so that other workers need not wait for it: DUMP works on a clone of the value, and
+//! RESTORE makes the value before it locks the key.
 
 use config::KeyspaceEvents;
+use keyspace::Garbage;
 use stdx::number::parse_i64;
 use stdx::time::UnixMs;
+use value::{Value, ValueRef};
 
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Outcome};
@@ -16,7 +21,7 @@ use crate::tips;
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("DUMP", Group::Generic, 2, dump)
         .tips(tips::OUTPUT_VARIES)
-        .flags(Flags::READONLY)
+        .flags(Flags::READONLY.and(Flags::ALONE))
         .key(Access::Read)
         .doc(
             "2.6.0",
@@ -59,7 +64,10 @@ const RESTORE_HISTORY: &[(&str, &str)] = &[
     ("5.0.0", "The options `IDLETIME` and `FREQ`."),
 ];
 
-const RESTORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS);
+const RESTORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS).and(Flags::ALONE);
+
+/// Values and payloads of fewer bytes are worked on under the lock, which is cheaper than to lock twice.
+const SHORT_BYTES: usize = 16 * 1024;
 
 /// The options of RESTORE.
 #[derive(Debug, Default)]
@@ -102,17 +110,45 @@ impl Options {
 }
 
 fn dump(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key(args, 1);
     let host = ctx.host;
-    match ctx.db().get(&key) {
-        Some(value) => reply.bulk(host.dump(&value)),
-        None => reply.null(),
+    let mut shards = ctx.shards_of(args);
+    let value = ctx.with_shards(&mut shards, |ctx| {
+        let key = ctx.key(args, 1);
+        ctx.db().get(&key).map(ValueRef::to_owned)
+    });
+    let Some(value) = value else {
+        reply.null();
+        return Ok(());
+    };
+    reply.bulk(host.dump(&value.at(ctx.now())));
+    if value.weight() >= SHORT_BYTES {
+        // Somebody may have removed the key meanwhile, and then all of the value goes with the clone.
+        ctx.access.free_later(Garbage::other(Box::new(value)));
     }
     Ok(())
 }
 
 fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let options = Options::parse(args)?;
+    let mut shards = ctx.shards_of(args);
+    if args.get(3).len() < SHORT_BYTES {
+        return ctx.with_shards(&mut shards, |ctx| {
+            let ttl = check(ctx, args, &options)?;
+            let value = value_of(ctx, args)?;
+            install(ctx, args, &options, ttl, value, reply)
+        });
+    }
+    ctx.with_shards(&mut shards, |ctx| check(ctx, args, &options))?;
+    let value = value_of(ctx, args)?;
+    ctx.with_shards(&mut shards, |ctx| {
+        // The key may have come meanwhile.
+        let ttl = check(ctx, args, &options)?;
+        install(ctx, args, &options, ttl, value, reply)
+    })
+}
+
+/// Whether the key, which is locked, may get a value; returns the time to live.
+fn check(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: &Options) -> Result<i64, Error> {
     let key = ctx.key(args, 1);
     if !options.replace && ctx.db().contains(&key) {
         return Err(Error::Static("BUSYKEY Target key name already exists."));
@@ -121,10 +157,27 @@ fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     if ttl < 0 {
         return Err(Error::Static("ERR Invalid TTL value, must be >= 0"));
     }
-    let value = ctx.host.restore(args.get(3)).map_err(|bad| match bad {
+    Ok(ttl)
+}
+
+/// The value that the payload holds.
+fn value_of(ctx: &Context<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    ctx.host.restore(args.get(3)).map_err(|bad| match bad {
         BadPayload::Checksum => Error::Static("ERR DUMP payload version or checksum are wrong"),
         BadPayload::Format => Error::Static("ERR Bad data format"),
-    })?;
+    })
+}
+
+/// Puts the value under its key, which is locked.
+fn install(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    options: &Options,
+    ttl: i64,
+    value: Value,
+    reply: &mut Reply<'_>,
+) -> Outcome {
+    let key = ctx.key(args, 1);
     let now = ctx.now();
     let expiry = match (ttl, options.absolute) {
         (0, _) => None,

@@ -1,5 +1,6 @@
 //! A machine for tests that have none: it does nothing and says so.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use config::{Appended, Config};
@@ -15,6 +16,15 @@ use engine::tracking::Place;
 use keyspace::{Access, Effect, Keyspace, Libraries, LogPosition};
 use stdx::hash::HashKey;
 use value::{Value, ValueRef};
+
+thread_local! {
+    /// What looks round while a payload is worked on.
+    pub(crate) static AT_WORK: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
+}
+
+fn work_on_payload() {
+    AT_WORK.with_borrow(|look| look.iter().for_each(|look| look()));
+}
 
 /// A machine that does nothing and says so.
 pub(crate) struct Nothing;
@@ -84,9 +94,11 @@ impl Host for Nothing {
         (1_000_000, 2_500_000)
     }
     fn dump(&self, _: &ValueRef<'_>) -> Vec<u8> {
+        work_on_payload();
         b"payload".to_vec()
     }
     fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
+        work_on_payload();
         Err(BadPayload::Format)
     }
     fn dump_libraries(&self, _: &Libraries) -> Vec<u8> {
@@ -103,12 +115,12 @@ impl Host for Nothing {
     }
 }
 
-/// What the workers share, of a server with one of them.
+/// What the workers share, of a server with one of them. There may be another access.
 pub(crate) fn shared() -> Shared {
     let keyspace = Keyspace::new(keyspace::Options {
         databases: 16,
         shards: 1024,
-        workers: 1,
+        workers: 2,
         hash_key: HashKey([1, 2]),
         encode: |_: &Effect<'_>, out| out.push(b'.'),
     });
