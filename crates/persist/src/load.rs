@@ -123,17 +123,28 @@ impl KeyPlacement {
         outcome
     }
 
+    /// Puts the keys of a group. Where another lane has one of their shards, it is not waited for with the others locked: each key
+    /// locks its own.
     fn put_group(&mut self, group: &mut Group<'_>, access: &mut Access<'_>) -> Result<(), Error> {
-        access.lock(&mut group.shards);
+        let together = access.lock_free(&group.shards);
         access.prefetch(&group.targets);
+        if !together {
+            access.unlock();
+        }
         let mut outcome = Ok(());
-        for Ready { entry, offset, hash, slot } in group.entries.drain(..) {
+        for (Ready { entry, offset, hash, slot }, shard) in group.entries.drain(..).zip(&group.shards) {
+            if !together {
+                access.lock(&mut [*shard]);
+            }
             let bytes = entry.key.clone();
             let key = Key { bytes: &bytes, hash, slot };
             if let Err(problem) = self.put(&key, entry, access)
                 && outcome.is_ok()
             {
                 outcome = Err(Error { offset, key: Some(bytes.into_owned()), problem });
+            }
+            if !together {
+                access.unlock();
             }
         }
         access.unlock();
