@@ -34,15 +34,30 @@ pub struct Fault {
     pub text: String,
     /// What the system said alone: for clients.
     pub cause: String,
-    /// Whether there was no room, and nothing else is wrong.
-    pub is_full: bool,
+    /// Of what kind it was.
+    pub kind: FaultKind,
+}
+
+/// What is the matter with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// There was no room, and nothing else is wrong.
+    NoRoom,
+    /// This file must not grow any more; others may.
+    TooLong,
+    /// Nobody knows.
+    Unknown,
 }
 
 impl Fault {
     fn new(deed: &str, error: &io::Error) -> Self {
         use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        let is_full = matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge);
-        Self { text: format!("{deed} failed: {error}"), cause: cause(error), is_full }
+        let kind = match error.kind() {
+            StorageFull | QuotaExceeded => FaultKind::NoRoom,
+            FileTooLarge => FaultKind::TooLong,
+            _ => FaultKind::Unknown,
+        };
+        Self { text: format!("{deed} failed: {error}"), cause: cause(error), kind }
     }
 }
 

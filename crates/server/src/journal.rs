@@ -13,7 +13,7 @@
 //! written, so workers leave the writing to the persistence thread for the time of that one sync.
 //!
 //! If there is no room, the append is tried again every second; meanwhile writes are refused and nothing that was acknowledged
-//! is given up, because it stays in the buffer. After any other failed append, and after a failed sync, the file cannot be
+//! is given up, because it stays in the buffer. If only the file must not grow any more, a rewrite makes shorter ones. After any other failed append, and after a failed sync, the file cannot be
 //! trusted: nothing more is written to it or acknowledged until a rewrite that began after it has put all data into new
 //! files. What changes meanwhile waits in the buffer, for in the new increment it would stand behind a gap as long as the old base is
 //! in force.
@@ -38,7 +38,7 @@ use persist::aof::{Chain, Writer};
 use tracing::{error, info};
 
 use crate::clock::monotonic_ns;
-use crate::increment::{Fault, Increment};
+use crate::increment::{Fault, FaultKind, Increment};
 use crate::shared::Letter;
 use promises::Promises;
 use state::{State, Trouble};
@@ -185,7 +185,7 @@ impl Journal {
         let state = self.state.lock();
         match state.trouble {
             None => Ok(()),
-            Some(Trouble::Full) => Err(format!(
+            Some(Trouble::Full | Trouble::TooLong) => Err(format!(
                 "the append-only file lacks the last {} bytes, for which there was no room. They were never acknowledged",
                 state.buffer.len()
             )),
@@ -259,9 +259,9 @@ impl Journal {
         self.tell_synced(&state);
     }
 
-    /// Whether the files cannot be trusted, so that a rewrite is needed.
+    /// Whether only new files help.
     pub fn needs_rewrite(&self) -> bool {
-        self.state.lock().trouble == Some(Trouble::Untrusted)
+        matches!(self.state.lock().trouble, Some(Trouble::TooLong | Trouble::Untrusted))
     }
 
     /// Whether appends wait for room, so that a rewrite, which takes more of it, is no help.
@@ -296,8 +296,8 @@ impl Journal {
         self.sync_in_turn(shared);
         let mut state = self.state.lock();
         if !state.buffer.is_empty() {
-            // It could not be written, and is in the snapshot.
-            debug_assert!(!state.may_write(), "nothing follows what the files lack before they hold it");
+            // It is in the snapshot; but until that is the base, the files lack it and nothing may follow it.
+            state.trouble = Some(Trouble::Untrusted);
             state.buffer.clear();
         }
         let synced_bytes = increment.length();
@@ -356,13 +356,17 @@ impl Journal {
                 state.buffer.clear();
                 state.buffer.shrink_to(KEPT_BYTES);
                 state.written = state.encoded;
-                if state.trouble == Some(Trouble::Full) {
+                if state.is_waiting() {
                     state.trouble = None;
                     self.accept(state, shared);
                 }
             }
             Err(fault) => {
-                let trouble = if fault.is_full { Trouble::Full } else { Trouble::Untrusted };
+                let trouble = match fault.kind {
+                    FaultKind::NoRoom => Trouble::Full,
+                    FaultKind::TooLong => Trouble::TooLong,
+                    FaultKind::Unknown => Trouble::Untrusted,
+                };
                 self.refuse(state, shared, trouble, &fault);
             }
         }
@@ -382,12 +386,11 @@ impl Journal {
     }
 
     fn refuse(&self, state: &mut State, shared: &Shared, trouble: Trouble, fault: &Fault) {
-        let is_worse = state.trouble.is_none_or(|before| before != trouble && trouble == Trouble::Untrusted);
-        if is_worse {
+        if state.may_write() && state.trouble != Some(trouble) {
             error!("{}. {}", fault.text, trouble.remedy());
             state.trouble = Some(trouble);
         }
-        if trouble == Trouble::Full {
+        if state.is_waiting() {
             state.put_off();
         }
         state.failures += 1;

@@ -106,9 +106,14 @@ impl State {
         self.may_write() && self.next_try().is_none_or(|next| monotonic_ns() >= next)
     }
 
-    /// When an append is tried again, if there was no room for it.
+    /// Whether an append that failed may be tried again.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.trouble, Some(Trouble::Full | Trouble::TooLong))
+    }
+
+    /// When that is done.
     pub(super) fn next_try(&self) -> Option<u64> {
-        (self.trouble == Some(Trouble::Full)).then_some(self.next_try_ns)
+        self.is_waiting().then_some(self.next_try_ns)
     }
 
     /// There was no room.
@@ -198,6 +203,8 @@ impl State {
 pub(super) enum Trouble {
     /// There is no room.
     Full,
+    /// The increment must not grow any more: a new generation of files is shorter.
+    TooLong,
     /// An append or a sync failed, so that nobody knows what is on disk: only a new generation of files helps.
     Untrusted,
 }
@@ -209,6 +216,10 @@ impl Trouble {
             Self::Full => {
                 "Writes are refused, and what could not be written is kept and tried again every second: make room, or mend \
                  the disk"
+            }
+            Self::TooLong => {
+                "Writes are refused until a rewrite has made shorter files, or the limit of file sizes (ulimit -f, or that of the file \
+                 system) is raised"
             }
             Self::Untrusted => {
                 "Writes are refused, and nothing is acknowledged until all data is in new files, which are being written: \

@@ -1,6 +1,6 @@
 //! The journal on devices that take bytes and cannot be synced, or take none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::Config;
 use disk::{Disk, Double};
@@ -74,7 +74,7 @@ impl World {
         path.to_str().expect("the path is text").to_owned()
     }
 
-    fn good_file_path(&self) -> std::path::PathBuf {
+    fn good_file_path(&self) -> PathBuf {
         self.folder.path().join("increment")
     }
 }
@@ -132,14 +132,42 @@ fn what_was_only_written_is_released_until_a_sync_fails() {
     assert_eq!(journal.released(), first);
 }
 
+/// A journal with `everysec` whose increment takes no bytes.
+fn failing(fault: disk::Fault) -> (Double, Disk, PathBuf, World) {
+    let (path, double) = (PathBuf::from("/data/increment"), Double::new(Path::new("/data"), 1));
+    let disk = Disk::new(Arc::new(double.clone()));
+    disk.write(&path, b"").expect("nothing fails");
+    let increment = Increment::open(&disk, path.clone()).expect("it is there");
+    double.spoil(disk::Call::Append, fault);
+    (double, disk, path, World::with(AppendFsync::EverySecond, increment))
+}
+
+#[test]
+fn a_file_that_must_not_grow_any_more_is_replaced_by_a_rewrite() {
+    const TOO_LARGE: i32 = 27;
+    let (_, _, _, world) = failing(disk::Fault::Error(TOO_LARGE));
+    let World { shared, journal, .. } = &world;
+    let position = world.write();
+    assert!(!journal.release(shared, 0, position));
+    assert!(journal.needs_rewrite() && !journal.is_full() && journal.next_advance_ns().is_some());
+    world.begin_rewrite(&world.good_file());
+    assert!(!journal.release(shared, 0, position), "the new base is not there yet");
+    journal.trust(shared, 0);
+    assert_eq!((journal.released(), shared.write_refusal()), (position, None));
+    // Or the limit is raised.
+    let (double, _, _, world) = failing(disk::Fault::Error(TOO_LARGE));
+    let World { shared, journal, .. } = &world;
+    let position = world.write();
+    journal.advance(shared);
+    double.heal();
+    journal.state.lock().try_at_once();
+    journal.advance(shared);
+    assert_eq!((journal.released(), journal.needs_rewrite()), (position, false));
+}
+
 #[test]
 fn what_a_full_disk_does_not_take_is_kept_and_not_released() {
-    let (path, double) = (Path::new("/data/increment"), Double::new(Path::new("/data"), 1));
-    let disk = Disk::new(Arc::new(double.clone()));
-    disk.write(path, b"").expect("nothing fails");
-    double.plan(double.calls()..usize::MAX, disk::Fault::NoRoom);
-    let increment = Increment::open(&disk, path.to_owned()).expect("it is there");
-    let world = World::with(AppendFsync::EverySecond, increment);
+    let (double, disk, path, world) = failing(disk::Fault::NoRoom);
     let World { shared, journal, .. } = &world;
     let position = world.write();
     assert!(!journal.release(shared, 0, position));
@@ -157,7 +185,7 @@ fn what_a_full_disk_does_not_take_is_kept_and_not_released() {
     journal.state.lock().try_at_once();
     journal.advance(shared);
     assert_eq!((journal.released(), shared.write_refusal()), (position, None));
-    assert_eq!(disk.length(path).expect("nothing fails"), Some(buffered));
+    assert_eq!(disk.length(&path).expect("nothing fails"), Some(buffered));
 }
 
 #[test]

@@ -18,16 +18,19 @@ const CUTS: u64 = 3;
 
 const EIO: i32 = 5;
 const EINTR: i32 = 4;
+const EFBIG: i32 = 27;
 const ENOSPC: i32 = 28;
 
 /// What may go wrong, and whether it goes on to.
-const FAULTS: [(Fault, bool); 10] = [
+const FAULTS: [(Fault, bool); 12] = [
     (Fault::Error(EIO), false),
     (Fault::Error(EIO), true),
     (Fault::Error(ENOSPC), false),
     (Fault::NoRoom, true),
     (Fault::Error(EINTR), false),
     (Fault::Error(EINTR), true),
+    (Fault::Error(EFBIG), false),
+    (Fault::Error(EFBIG), true),
     (Fault::Short, false),
     (Fault::Short, true),
     (Fault::Nothing, false),

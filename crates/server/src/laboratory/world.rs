@@ -130,7 +130,7 @@ pub(super) struct World<'s> {
     events: Receiver<Event>,
     goes_on: Sender<()>,
     next_turn_ns: u64,
-    /// Whether the append-only file holds everything, as far as INFO tells.
+    /// Whether the append-only file holds everything, as the server believes.
     is_whole: bool,
     /// A save in the background: its state, and how many saves had ended before.
     saving: Option<(usize, u64)>,
@@ -410,11 +410,17 @@ impl World<'_> {
     fn look_at_files(&mut self) {
         let machine = &self.plant.machine;
         let figures = machine.progress.figures(0);
-        let is_written = !figures.aof_rewriting && !figures.aof_rewrite_scheduled && figures.aof_rewrite_ok;
         let is_wanted = self.plant.node.shared.config.read().yes(Param::Appendonly);
-        if !self.is_whole && is_wanted && is_written && machine.journal.is_on() {
+        let journal = &machine.journal;
+        let has_caught_up = journal.is_on()
+            && !journal.figures().has_trouble
+            && journal.released() >= self.plant.node.shared.keyspace.position();
+        if !self.is_whole && is_wanted && machine.progress.is_whole() && has_caught_up {
             self.is_whole = true;
-            self.record.acknowledged.append(&mut self.record.unprotected);
+            // From now on it is as if they had just been acknowledged.
+            let now = self.hand.now_ns();
+            let unprotected = std::mem::take(&mut self.record.unprotected);
+            self.record.acknowledged.extend(unprotected.into_iter().map(|(_, state)| (now, state)));
         }
         if let Some((state, before)) = self.saving
             && figures.saves > before

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use client::Client;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::disk::wait_for;
+use crate::disk::{APPENDING, figure, wait_for};
 use crate::support::{Server, must, run, text};
 
 /// Transactions in a run.
@@ -173,7 +173,7 @@ fn fill(mut client: Client, is_enough: &AtomicBool) -> u64 {
     let value = "x".repeat(50_000);
     let mut taken = 0;
     while !is_enough.load(Ordering::Relaxed) {
-        let reply = client.command(&["SET", &format!("key:{taken}"), &value]).expect("a reply");
+        let Ok(reply) = client.command(&["SET", &format!("key:{taken}"), &value]) else { break };
         if reply.is_error() {
             break;
         }
@@ -211,4 +211,28 @@ fn on_a_disk_that_gets_full_nothing_acknowledged_is_lost_and_writes_resume() {
         let (_server, mut client) = Server::start(&disk.place, &["--appendonly", "yes"]).connect_and_keep();
         assert_eq!(text(&must(&mut client, "DBSIZE")), keys, "{policy}");
     }
+}
+
+#[test]
+fn while_the_disk_is_full_no_rewrite_begins_and_the_end_tells_what_is_lacking() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let server = Server::start(&disk.place, APPENDING);
+    let (mut client, filling, is_enough) = (server.connect(), server.connect(), AtomicBool::new(false));
+    let (status, log) = std::thread::scope(|scope| {
+        scope.spawn(|| fill(filling, &is_enough));
+        wait_for(&mut client, "aof_last_write_status", "err");
+        let rewrites = figure(&mut client, "aof_rewrites");
+        must(&mut client, "CONFIG SET auto-aof-rewrite-percentage 1 auto-aof-rewrite-min-size 1");
+        let refused = text(&run(&mut client, "BGREWRITEAOF"));
+        assert!(refused.contains("no room"), "{refused}");
+        // Two more attempts, a second apart.
+        let failures =
+            |client: &mut _| figure(client, "aof_write_failures").parse::<u64>().expect("a number");
+        let before = failures(&mut client);
+        while failures(&mut client) < before + 2 {}
+        assert_eq!(figure(&mut client, "aof_rewrites"), rewrites);
+        server.stop()
+    });
+    assert!(!status.success() && log.contains("for which there was no room"), "{log}");
+    assert!(!log.contains("all data is written"), "{log}");
 }
