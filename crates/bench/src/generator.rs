@@ -11,6 +11,7 @@ use stdx::rng::Rng;
 
 use crate::clock::now_ns;
 use crate::connection::{Address, Connection, Socket};
+use crate::keys::Keys;
 use crate::options::Load;
 use crate::replies::Errors;
 use crate::workload::Workload;
@@ -138,6 +139,7 @@ struct Thread {
     poll: Poll,
     connections: Vec<Connection>,
     rng: Rng,
+    keys: Keys,
     share: Share,
     /// Open loop: when each connection's next batch is due, and the time between its batches.
     schedule: Option<Schedule>,
@@ -166,6 +168,7 @@ impl Thread {
             poll,
             connections,
             rng: Rng::from_seed(job.load.seed.wrapping_add(index as u64)),
+            keys: Keys::new(job.load.distribution, job.load.keyspacelen.unwrap_or(1).max(1)),
             share: Share { latencies, errors: Errors::default(), ended_ns: 0 },
             schedule,
         })
@@ -217,11 +220,11 @@ impl Thread {
                 break;
             }
             idle.pop();
-            let (rng, keyspace) = (&mut self.rng, job.load.keyspacelen.unwrap_or(1).max(1));
+            let (rng, keys) = (&mut self.rng, &self.keys);
             let connection = &mut self.connections[number];
             connection.begin(count, job.workload.replies, started_ns, |out| {
                 for _ in 0..count {
-                    job.workload.append(out, || rng.below(keyspace));
+                    job.workload.append(out, || keys.draw(rng));
                 }
             });
             connection.flush()?;

@@ -5,6 +5,8 @@ mod clock;
 mod connection;
 mod generator;
 mod interference;
+mod keys;
+mod matrix;
 mod options;
 mod process;
 mod replies;
@@ -29,6 +31,9 @@ fn main() -> ExitCode {
     let result = match &options.mode {
         Some(Mode::Versus(versus)) => compare(versus),
         Some(Mode::Interference(options)) => interfere(options),
+        Some(Mode::Matrix(options)) => {
+            matrix::run(options, &narrate).and_then(|text| say(format_args!("{text}")))
+        }
         None => options.run.target.apply_uri().map_err(io::Error::other).and_then(|()| measure(&options.run)),
     };
     match result {

@@ -1,10 +1,13 @@
 //! The command line: redis-benchmark's flags, ours beside them, and the `versus` referee.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::Uri;
+
+use crate::keys::Distribution;
 
 /// The most connections: as many as one address can have to another.
 const MAX_CLIENTS: u64 = 65_535;
@@ -46,6 +49,8 @@ pub enum Mode {
     Versus(VersusOptions),
     /// Measure how much one client's heavy commands delay another's light ones. The servers lose their data.
     Interference(InterferenceOptions),
+    /// Start servers and compare them over all combinations of pipelines, values, keys and persistence.
+    Matrix(MatrixOptions),
 }
 
 /// Where the server is and how to log in.
@@ -112,6 +117,9 @@ pub struct Load {
     /// Draw keys from this many; without it one key is used.
     #[arg(short = 'r', long)]
     pub keyspacelen: Option<u64>,
+    /// How often each key is drawn.
+    #[arg(long, value_enum, default_value_t)]
+    pub distribution: Distribution,
     /// Requests in flight on each connection.
     #[arg(short = 'P', long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub pipeline: u64,
@@ -208,6 +216,122 @@ pub struct InterferenceOptions {
     /// Print CSV.
     #[arg(long)]
     pub csv: bool,
+}
+
+/// Comparing servers over a matrix.
+#[derive(Debug, Args)]
+pub struct MatrixOptions {
+    /// A server to start: `NAME=PROGRAM [ARGUMENT]...`. It gets a port, an empty folder and the persistence of the row. Ratios are
+    /// against the first.
+    #[arg(long = "server", required = true)]
+    pub servers: Vec<String>,
+    /// Tests to run, by redis-benchmark's names.
+    #[arg(short, long, value_delimiter = ',', default_value = "set,get")]
+    pub tests: Vec<String>,
+    /// Requests in flight on each connection.
+    #[arg(short = 'P', long, value_delimiter = ',', default_value = "1,16,64", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub pipelines: Vec<u64>,
+    /// Bytes of a value.
+    #[arg(short = 'd', long, value_delimiter = ',', default_value = "16,64,1024,65536", value_parser = between(0, MAX_VALUE_BYTES))]
+    pub values: Vec<usize>,
+    /// Which keys are asked for.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "uniform,zipfian,one")]
+    pub keys: Vec<KeyChoice>,
+    /// The append-only file: none, or synced every second.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "off,everysec")]
+    pub persistence: Vec<Persistence>,
+    /// Keys; fewer where their values would be more than 512 MB.
+    #[arg(short = 'r', long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub keyspacelen: u64,
+    /// Requests of a measurement; fewer where their values would be more than 512 MB.
+    #[arg(short = 'n', long, default_value_t = 200_000)]
+    pub requests: u64,
+    /// Parallel connections.
+    #[arg(short, long, default_value_t = 50, value_parser = between(1, MAX_CLIENTS))]
+    pub clients: usize,
+    /// Threads that generate the load.
+    #[arg(long, default_value_t = 1, value_parser = between(1, 500))]
+    pub threads: usize,
+    /// Rounds; each measures every server once, in turn.
+    #[arg(long, default_value_t = 5, value_parser = between(1, 10_000))]
+    pub rounds: usize,
+    /// The servers' cores, such as 0,2-4.
+    #[arg(long)]
+    pub server_cores: Option<String>,
+    /// The load's cores.
+    #[arg(long)]
+    pub client_cores: Option<String>,
+    /// Write the report here, too.
+    #[arg(long)]
+    pub report: Option<PathBuf>,
+}
+
+impl MatrixOptions {
+    /// The load, as far as it is the same in all of the matrix.
+    pub fn load(&self) -> Load {
+        Load {
+            clients: self.clients,
+            requests: self.requests,
+            datasize: 0,
+            keyspacelen: None,
+            distribution: Distribution::Uniform,
+            pipeline: 1,
+            threads: self.threads,
+            tests: Vec::new(),
+            rate: None,
+            keepalive: 1,
+            seed: 42,
+        }
+    }
+}
+
+/// Which keys a row of the matrix asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyChoice {
+    /// Any of them.
+    Uniform,
+    /// A few of them most of the time.
+    Zipfian,
+    /// A single one.
+    One,
+}
+
+/// Whether a row of the matrix has an append-only file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Persistence {
+    /// It has none.
+    Off,
+    /// It is synced every second.
+    Everysec,
+}
+
+impl Persistence {
+    /// The value of `appendonly`.
+    pub fn appendonly(self) -> &'static str {
+        match self {
+            Self::Off => "no",
+            Self::Everysec => "yes",
+        }
+    }
+}
+
+impl fmt::Display for KeyChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Uniform => "uniform",
+            Self::Zipfian => "zipfian",
+            Self::One => "one",
+        })
+    }
+}
+
+impl fmt::Display for Persistence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Everysec => "everysec",
+        })
+    }
 }
 
 #[cfg(test)]

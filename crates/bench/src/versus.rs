@@ -10,7 +10,7 @@ use client::Client;
 
 use crate::connection::Address;
 use crate::generator::{self, Job};
-use crate::options::{Target, VersusOptions};
+use crate::options::{Load, Target, VersusOptions};
 use crate::process::Process;
 use crate::target;
 use crate::workload::{self, Shape, Workload};
@@ -52,34 +52,41 @@ pub fn run(options: &VersusOptions, say: &dyn Fn(&str)) -> io::Result<Vec<Row>> 
     if let Some(keys) = options.memory {
         rows.extend(memory_rows(&peers, options, keys, say)?);
     }
-    for workload in &workloads {
+    rows.extend(compare(&peers, &workloads, &options.load, options.rounds, say)?);
+    Ok(rows)
+}
+
+/// Measures every workload on every server in so many rounds.
+pub fn compare(
+    peers: &[Peer],
+    workloads: &[Workload],
+    load: &Load,
+    rounds: usize,
+    say: &dyn Fn(&str),
+) -> io::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for workload in workloads {
         let mut series = vec![Series::default(); peers.len()];
-        for round in 0..options.rounds {
+        for round in 0..rounds {
             for step in 0..peers.len() {
                 let index = (round + step) % peers.len();
-                say(&format!(
-                    "{} round {}/{}: {}",
-                    workload.name,
-                    round + 1,
-                    options.rounds,
-                    peers[index].name
-                ));
-                measure(&peers[index], workload, options, &mut series[index])?;
+                say(&format!("{} round {}/{rounds}: {}", workload.name, round + 1, peers[index].name));
+                measure(&peers[index], workload, load, &mut series[index])?;
             }
         }
         let medians: Vec<_> = series.iter().map(Series::medians).collect();
-        rows.extend(compared(&workload.name, &peers, &medians));
+        rows.extend(compared(&workload.name, peers, &medians));
     }
     Ok(rows)
 }
 
 /// One measurement of one server.
-fn measure(peer: &Peer, workload: &Workload, options: &VersusOptions, series: &mut Series) -> io::Result<()> {
+fn measure(peer: &Peer, workload: &Workload, load: &Load, series: &mut Series) -> io::Result<()> {
     let job = Job {
         address: peer.address.clone(),
         greeting: target::greeting(&peer.target),
         workload: workload.clone(),
-        load: options.load.clone(),
+        load: load.clone(),
     };
     let cpu = || peer.process.map(Process::cpu_ns).transpose();
     let before = cpu()?;

@@ -1,0 +1,146 @@
+//! Servers that are started for a measurement, and the cores that they and the load run on.
+
+use std::io;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::options::Persistence;
+use crate::versus::Peer;
+
+/// How often a server is asked whether it is there, and the pause between.
+const ATTEMPTS: usize = 1500;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A server that runs until this value is dropped.
+pub(super) struct Server {
+    name: String,
+    port: u16,
+    folder: PathBuf,
+    process: Child,
+}
+
+impl Server {
+    /// Starts `NAME=PROGRAM ARGUMENT...` with an empty folder of its own.
+    pub(super) fn start(text: &str, persistence: Persistence, cores: &Cores) -> io::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let bad = || io::Error::other(format!("'{text}' is not NAME=PROGRAM [ARGUMENT]..."));
+        let (name, command) = text.split_once('=').ok_or_else(bad)?;
+        let mut words = command.split_whitespace();
+        let program = words.next().ok_or_else(bad)?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("rustypotato-bench-{}-{number}", std::process::id()));
+        std::fs::create_dir(&folder)?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        cores.take_server()?;
+        let process = Command::new(program)
+            .args(words)
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--appendonly", persistence.appendonly(), "--appendfsync", "everysec", "--dir"])
+            .arg(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
+        let mut server = Self { name: name.to_owned(), port, folder, process };
+        server.wait(program)?;
+        Ok(server)
+    }
+
+    /// Waits until it takes connections.
+    fn wait(&mut self, program: &str) -> io::Result<()> {
+        for _ in 0..ATTEMPTS {
+            if self.peer().is_ok() {
+                return Ok(());
+            }
+            if let Some(status) = self.process.try_wait()? {
+                return Err(io::Error::other(format!("{program} ended at once: {status}")));
+            }
+            std::thread::park_timeout(PAUSE);
+        }
+        Err(io::Error::other(format!("{program} takes no connections")))
+    }
+
+    /// How it is talked to.
+    pub(super) fn peer(&self) -> io::Result<Peer> {
+        Peer::parse(&format!("{}=127.0.0.1:{}:{}", self.name, self.port, self.process.id()))
+            .and_then(|peer| crate::target::connect(&peer.target).map(|_| peer))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nothing that it holds is wanted any more, and it may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The cores of the servers and those of the load; none: wherever the system likes.
+pub(super) struct Cores {
+    server: Option<Vec<usize>>,
+    client: Option<Vec<usize>>,
+}
+
+impl Cores {
+    pub(super) fn parse(server: Option<&str>, client: Option<&str>) -> io::Result<Self> {
+        Ok(Self { server: server.map(numbers).transpose()?, client: client.map(numbers).transpose()? })
+    }
+
+    /// From now on this thread, and what it starts, runs on the servers' cores.
+    fn take_server(&self) -> io::Result<()> {
+        take(self.server.as_deref())
+    }
+
+    /// From now on this thread, and what it starts, runs on the load's cores.
+    pub(super) fn take_client(&self) -> io::Result<()> {
+        take(self.client.as_deref())
+    }
+}
+
+/// The numbers of a list such as `0,2-4`.
+fn numbers(text: &str) -> io::Result<Vec<usize>> {
+    let bad = || io::Error::other(format!("'{text}' is no list of cores such as 0,2-4"));
+    let mut all = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let [first, last] = [first, last].map(|word| word.parse::<usize>().map_err(|_| bad()));
+        all.extend(first?..=last?);
+    }
+    Ok(all)
+}
+
+#[cfg(target_os = "linux")]
+fn take(cores: Option<&[usize]>) -> io::Result<()> {
+    let Some(cores) = cores else { return Ok(()) };
+    let mut set = rustix::thread::CpuSet::new();
+    for &core in cores.iter().filter(|&&core| core < rustix::thread::CpuSet::MAX_CPU) {
+        set.set(core);
+    }
+    rustix::thread::sched_setaffinity(None, &set).map_err(io::Error::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn take(cores: Option<&[usize]>) -> io::Result<()> {
+    match cores {
+        None => Ok(()),
+        Some(_) => Err(io::Error::other("this system does not let a program choose its cores")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_cores_are_read() {
+        assert_eq!(numbers("0,2-4").expect("a list"), [0, 2, 3, 4]);
+        for text in ["", "a", "1-", "1,,2"] {
+            assert!(numbers(text).is_err(), "{text}");
+        }
+    }
+}
