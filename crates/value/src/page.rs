@@ -101,12 +101,13 @@ impl<V: Clone> Page<V> {
         self.block.allocated_bytes() + self.side.allocated_bytes()
     }
 
-    /// Asks for the block's counter and head.
+    /// Asks for the block's counter and head, and for the list of what lives beside it.
     #[inline]
     pub fn prefetch(&self) {
         let address = self.block.view().address();
         prefetch(address);
         prefetch(address.wrapping_add(64));
+        self.side.prefetch();
     }
 
     /// Asks for the whole block; its head should be near.
@@ -157,6 +158,34 @@ impl<V: Clone> Page<V> {
         let view = self.block.view();
         let slot = view.candidates(tag).next()?;
         Some(view.from(view.entry_at(slot)).as_ptr())
+    }
+
+    /// Whether anything lives beside the page.
+    #[inline]
+    pub fn has_side(&self) -> bool {
+        !self.side.is_empty()
+    }
+
+    /// Asks for the place of what lives beside the page for the first entry whose tag matches, which should be near.
+    #[inline]
+    pub fn prefetch_side(&self, tag: u8, options: Options) {
+        if let Some(index) = self.candidate_side(tag, options) {
+            self.side.prefetch_place(index);
+        }
+    }
+
+    /// Asks for what lives there.
+    #[inline]
+    pub fn prefetch_value(&self, tag: u8, options: Options) {
+        if let Some(index) = self.candidate_side(tag, options) {
+            self.side.prefetch_value(index);
+        }
+    }
+
+    fn candidate_side(&self, tag: u8, options: Options) -> Option<u16> {
+        let view = self.block.view();
+        let slot = view.candidates(tag).next()?;
+        Head::read(view.from(view.entry_at(slot)), options).value_side()
     }
 
     /// The address behind the place of the next new entry, for prefetching.
@@ -211,6 +240,14 @@ impl<V: Clone> Page<V> {
         options: Options,
     ) -> Replaced<V> {
         let (at, old) = (self.at(spot), spot.head);
+        if let Some(index) = old.value_side()
+            && old.has_room_for(meta.expiry)
+            && !self.takes(&payload)
+        {
+            let replaced = self.side.replace(index, payload);
+            self.write_meta(at, old, meta, options);
+            return replaced;
+        }
         let replaced = self.take_side(old.value_side());
         let (value_side, value) = self.place(payload);
         let fits = value_side.is_none()
@@ -218,11 +255,7 @@ impl<V: Clone> Page<V> {
             && value.len() == old.value().len()
             && old.has_room_for(meta.expiry);
         if fits {
-            let mut writer = self.block.writer();
-            let bytes = writer.from(at);
-            old.write_meta(bytes, meta, options);
-            bytes[old.value()].copy_from_slice(value);
-            writer.lower_min_expiry(meta.expiry);
+            self.write_meta(at, old, meta, options)[old.value()].copy_from_slice(value);
         } else {
             self.rewrite(spot.slot(), old, value, value_side, meta, options);
         }
@@ -235,9 +268,7 @@ impl<V: Clone> Page<V> {
         let at = view.entry_at(slot);
         let old = Head::read(view.from(at), options);
         if old.has_room_for(meta.expiry) {
-            let mut writer = self.block.writer();
-            old.write_meta(writer.from(at), meta, options);
-            writer.lower_min_expiry(meta.expiry);
+            self.write_meta(at, old, meta, options);
             return;
         }
         let mut value = [0; INLINE_MAX];
@@ -395,16 +426,29 @@ impl<V: Clone> Page<V> {
         }
     }
 
-    /// Decides where a payload lives.
+    /// Whether a payload lives inside the page.
+    #[inline]
+    fn takes(&self, payload: &NewPayload<'_, V>) -> bool {
+        matches!(payload, NewPayload::Inline(bytes) if bytes.len() <= INLINE_MAX) && self.live_bytes() <= CROWDED
+    }
+
+    /// Puts a payload where it lives.
     #[inline]
     fn place<'p>(&mut self, payload: NewPayload<'p, V>) -> (Option<u16>, &'p [u8]) {
         match payload {
-            NewPayload::Inline(bytes) if bytes.len() <= INLINE_MAX && self.live_bytes() <= CROWDED => {
-                (None, bytes)
-            }
-            NewPayload::Inline(bytes) => (Some(self.side.add(Side::Bytes(bytes.into()))), &[]),
-            NewPayload::Object(object) => (Some(self.side.add(Side::Object(object))), &[]),
+            NewPayload::Inline(bytes) if self.takes(&payload) => (None, bytes),
+            payload => (Some(self.side.add(payload.into())), &[]),
         }
+    }
+
+    /// Writes a meta over that of the entry at a place, whose expiry has room; returns the bytes from the entry on.
+    #[inline]
+    fn write_meta(&mut self, at: usize, head: Head, meta: Meta, options: Options) -> &mut [u8] {
+        let mut writer = self.block.writer();
+        writer.lower_min_expiry(meta.expiry);
+        let bytes = writer.into_from(at);
+        head.write_meta(bytes, meta, options);
+        bytes
     }
 
     #[inline]

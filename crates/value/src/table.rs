@@ -94,7 +94,7 @@ impl<V: Clone> Table<V> {
         let (chunk, page) = self.root.path(self.root.page_of(hash));
         prefetch(chunk);
         prefetch(std::ptr::from_ref(page).cast());
-        Path { page, tag: tag(hash) }
+        Path { page, tag: tag(hash), options: self.options }
     }
 
     /// Where a key is.
@@ -336,6 +336,7 @@ impl<V: Clone> Table<V> {
 pub struct Path<'a, V> {
     page: &'a Page<V>,
     tag: u8,
+    options: Options,
 }
 
 impl<V: Clone> Path<'_, V> {
@@ -358,6 +359,24 @@ impl<V: Clone> Path<'_, V> {
             prefetch(front.wrapping_sub(64));
             prefetch(front.wrapping_sub(1));
         }
+    }
+
+    /// Whether anything lives beside the page, so that two more stages are worth their time.
+    #[inline]
+    pub fn has_side(&self) -> bool {
+        self.page.has_side()
+    }
+
+    /// Asks for the place of what lives beside the page for the entry, which should be near.
+    #[inline]
+    pub fn prefetch_side(&self) {
+        self.page.prefetch_side(self.tag, self.options);
+    }
+
+    /// Asks for what lives there.
+    #[inline]
+    pub fn prefetch_value(&self) {
+        self.page.prefetch_value(self.tag, self.options);
     }
 }
 

@@ -256,6 +256,10 @@ impl<'k> Access<'k> {
             .collect();
         paths.iter().for_each(Path::prefetch_page);
         paths.iter().for_each(Path::prefetch_entry);
+        if paths.iter().any(Path::has_side) {
+            paths.iter().for_each(Path::prefetch_side);
+            paths.iter().for_each(Path::prefetch_value);
+        }
     }
 
     #[inline]

@@ -1,9 +1,14 @@
 //! What lives beside a page: long keys, long values and objects, each behind a counted pointer.
 
+use stdx::prefetch::prefetch;
 use triomphe::Arc;
 
+use super::NewPayload;
 use super::sizes;
 use crate::unshare::unshared;
+
+/// How many lines of a value are asked for; the processor goes on by itself then.
+const LINES_AHEAD: usize = 4;
 
 /// One thing beside a page.
 #[derive(Debug, Clone)]
@@ -14,6 +19,15 @@ pub(super) enum Side<V> {
     Bytes(Arc<[u8]>),
     /// An object.
     Object(V),
+}
+
+impl<V> From<NewPayload<'_, V>> for Side<V> {
+    fn from(payload: NewPayload<'_, V>) -> Self {
+        match payload {
+            NewPayload::Inline(bytes) => Self::Bytes(bytes.into()),
+            NewPayload::Object(object) => Self::Object(object),
+        }
+    }
 }
 
 /// What an operation took out of a table.
@@ -75,6 +89,53 @@ impl<V: Clone> SideList<V> {
             list.len() - 1
         };
         u16::try_from(index).expect("a page has fewer entries than 16 bits count")
+    }
+
+    /// Puts a payload in the place of what is there, in its memory if that is of the same length and nobody else's.
+    pub(super) fn replace(&mut self, index: u16, payload: NewPayload<'_, V>) -> Replaced<V> {
+        let place = &mut self.list()[usize::from(index)];
+        if let (Side::Bytes(old), NewPayload::Inline(new)) = (&mut *place, &payload)
+            && old.len() == new.len()
+            && let Some(bytes) = Arc::get_mut(old)
+        {
+            bytes.copy_from_slice(new);
+            return Replaced::Inline;
+        }
+        match std::mem::replace(place, payload.into()) {
+            Side::Object(object) => Replaced::Object(object),
+            Side::Bytes(_) | Side::Free => Replaced::Inline,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Asks for the list.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        if let Some(list) = &self.0 {
+            prefetch(Arc::as_ptr(list).cast());
+        }
+    }
+
+    /// Asks for a place in the list, which should be near.
+    #[inline]
+    pub(super) fn prefetch_place(&self, index: u16) {
+        if let Some(list) = &self.0 {
+            prefetch(list.as_slice().as_ptr().wrapping_add(usize::from(index)).cast());
+        }
+    }
+
+    /// Asks for the bytes at a place, which should be near.
+    #[inline]
+    pub(super) fn prefetch_value(&self, index: u16) {
+        if let Some(list) = &self.0
+            && let Some(Side::Bytes(bytes)) = list.get(usize::from(index))
+        {
+            let address = bytes[..].as_ptr().wrapping_sub(sizes::ARC_HEADER);
+            (0..LINES_AHEAD).for_each(|line| prefetch(address.wrapping_add(64 * line)));
+        }
     }
 
     /// Takes a thing out; the list itself goes with the last one.

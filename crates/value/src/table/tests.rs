@@ -320,3 +320,24 @@ fn a_table_that_shrinks_its_pages_follows_its_content_down() {
     }
     assert!(table.is_empty() && table.allocated_bytes() < 2000, "{}", table.allocated_bytes());
 }
+
+#[test]
+fn a_long_payload_is_replaced_in_its_place_unless_a_clone_holds_it() {
+    let mut table = Table::<Object>::new(SEED, OPTIONS);
+    let meta = Meta { kind: 0, expiry: None, access: Some(7) };
+    let set = |table: &mut Table<Object>, byte: u8| {
+        table.set(table.hash(b"k"), b"k", NewPayload::Inline(&[byte; 1000]), meta);
+    };
+    let bytes = |table: &Table<Object>| {
+        let at = table.find(table.hash(b"k"), b"k").expect("it was set");
+        let Payload::Inline(bytes) = table.entry(at).payload else { panic!("bytes were set") };
+        (bytes.as_ptr(), bytes[999])
+    };
+    set(&mut table, b'a');
+    let (place, _) = bytes(&table);
+    set(&mut table, b'b');
+    assert_eq!(bytes(&table), (place, b'b'));
+    let clone = table.clone();
+    set(&mut table, b'c');
+    assert_eq!((bytes(&table).1, bytes(&clone)), (b'c', (place, b'b')));
+}
