@@ -429,7 +429,8 @@ impl<V: Clone> Page<V> {
     /// Whether a payload lives inside the page.
     #[inline]
     fn takes(&self, payload: &NewPayload<'_, V>) -> bool {
-        matches!(payload, NewPayload::Inline(bytes) if bytes.len() <= INLINE_MAX) && self.live_bytes() <= CROWDED
+        matches!(payload, NewPayload::Inline(bytes) if bytes.len() <= INLINE_MAX)
+            && self.live_bytes() <= CROWDED
     }
 
     /// Puts a payload where it lives.

@@ -7,8 +7,8 @@ use super::NewPayload;
 use super::sizes;
 use crate::unshare::unshared;
 
-/// How many lines of a value are asked for; the processor goes on by itself then.
-const LINES_AHEAD: usize = 4;
+/// How many bytes of a value are asked for; the processor goes on by itself then.
+const BYTES_AHEAD: usize = 1024;
 
 /// One thing beside a page.
 #[derive(Debug, Clone)]
@@ -134,7 +134,8 @@ impl<V: Clone> SideList<V> {
             && let Some(Side::Bytes(bytes)) = list.get(usize::from(index))
         {
             let address = bytes[..].as_ptr().wrapping_sub(sizes::ARC_HEADER);
-            (0..LINES_AHEAD).for_each(|line| prefetch(address.wrapping_add(64 * line)));
+            let length = bytes.len().min(BYTES_AHEAD) + sizes::ARC_HEADER;
+            (0..length).step_by(64).for_each(|at| prefetch(address.wrapping_add(at)));
         }
     }
 
