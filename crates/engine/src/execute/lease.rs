@@ -32,6 +32,10 @@ impl Wanted {
     }
 }
 
+/// A group with so many keys is run: more would push each other out of the cache before they are used.
+const ENOUGH: usize = 64;
+/// Of a single request that names more keys, so many are brought near.
+const MOST_NEAR: usize = 1024;
 /// When a shard of a group was another worker's, the requests of so many groups lock their own.
 const CROWDED_GROUPS: u8 = 64;
 
@@ -72,10 +76,16 @@ impl Worker<'_> {
             let shard = access.shard_of(&key);
             access.prefetch_shard(shard);
             wanted.shards.push(shard);
-            if wanted.targets.len() < GROUP {
+            if wanted.targets.len() < MOST_NEAR {
                 wanted.targets.push(Target { database, shard, hash: key.hash });
             }
         });
+    }
+
+    /// Whether a group has as many keys as it should.
+    #[inline]
+    pub fn has_enough(&self) -> bool {
+        self.wanted.shards.len() >= ENOUGH
     }
 
     /// Brings the keys of a group near and locks their shards, if nobody else holds one of them; otherwise each request is to be

@@ -18,6 +18,9 @@ use crate::shard::{Partition, Shard};
 const SLICE: Duration = Duration::from_millis(20);
 const BUSY_SLICE: Duration = Duration::from_millis(2);
 
+/// Keys that are brought near together: about as many lines as a processor waits for at a time.
+const STAGED: usize = 16;
+
 /// The place of a shard that is not held.
 pub(super) const NOT_HELD: u16 = u16::MAX;
 
@@ -247,7 +250,11 @@ impl<'k> Access<'k> {
     /// Brings what a batch of keys needs near, in stages: while one key's memory is on its way, the next key's is asked
     /// for. Those whose shards are not locked are left out.
     pub fn prefetch(&self, targets: &[Target]) {
-        let paths: SmallVec<[Path<'_, Value>; 16]> = targets
+        targets.chunks(STAGED).for_each(|targets| self.prefetch_some(targets));
+    }
+
+    fn prefetch_some(&self, targets: &[Target]) {
+        let paths: SmallVec<[Path<'_, Value>; STAGED]> = targets
             .iter()
             .filter_map(|target| {
                 let shard = &self.held.get(usize::from(self.places[target.shard]))?.shard;

@@ -1,6 +1,6 @@
 //! One turn: all complete requests of all connections that sent something.
 //!
-//! They run in groups of up to 16: look up and hash, lock the shards of the group, bring the keys near, run in order,
+//! They run in groups of up to 16, fewer if they name many keys: look up and hash, lock the shards of the group, bring the keys near, run in order,
 //! unlock. A group is cut short before a command that must run alone, and while a client has still to log in, because the
 //! log-in decides how the next bytes may be decoded.
 
@@ -270,7 +270,7 @@ impl<'n> Worker<'n> {
         let before = turn.group.last().map(|last| (&last.prepared, turn.buffers.args_of(last)));
         self.engine.want(&mut prepared, &turn.buffers.args(source, begin, &args), database, before);
         turn.group.push(Gathered { connection: number, prepared, source, begin, args });
-        if is_last || turn.group.len() == GROUP {
+        if is_last || turn.group.len() == GROUP || self.engine.has_enough() {
             self.run_group(turn);
         }
         Some(())
