@@ -309,11 +309,15 @@ pub(super) fn parse<'a>(
             }
             tag::SELECT_DB => Item::Database(cursor.length()?),
             tag::RESIZE_DB => Item::Sizes { keys: cursor.length()?, expiring: cursor.length()? },
-            tag::SLOT_INFO if matches!(format, Format::Redis(_)) => {
+            tag::SLOT_INFO => {
                 for _ in ["slot", "keys", "expiring"] {
                     cursor.length()?;
                 }
                 Item::SlotSizes
+            }
+            tag::SLOT_IMPORT if matches!(format, Format::Valkey(_)) => {
+                let what = "slots that a node of Valkey was taking over";
+                return Err(Problem::Unsupported(what, tag::SLOT_IMPORT).into());
             }
             tag::FUNCTION2 => Item::Function(cursor.string()?),
             tag::FUNCTION_OLD => {

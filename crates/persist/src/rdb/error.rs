@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::tag::{LAST_REDIS_VERSION, VALKEY_VERSION};
+
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -38,6 +40,8 @@ pub enum Problem {
     TwoScores,
     /// A type of values that this server does not have, by its name and number.
     Unsupported(&'static str, u8),
+    /// A value of a module, by the module's own name for the type and the number that stands before it.
+    ModuleValue(String, u8),
     /// A byte that is neither a type nor an opcode.
     UnknownType(u8),
     /// Whoever takes what was read refuses it.
@@ -59,7 +63,11 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signature => f.write_str("the signature is not that of an RDB file"),
-            Self::Version(version) => write!(f, "RDB version {version} is not known here"),
+            Self::Version(version) => write!(
+                f,
+                "RDB version {version} is not known here: those up to {LAST_REDIS_VERSION} of Redis and \
+                 {VALKEY_VERSION} of Valkey are"
+            ),
             Self::Truncated => f.write_str("the data ends too early"),
             Self::Checksum { stored, computed } => {
                 write!(f, "the checksum is {computed:016x}, but {stored:016x} was stored")
@@ -74,6 +82,12 @@ impl fmt::Display for Problem {
             Self::TwoScores => f.write_str("a sorted set has the same member twice"),
             Self::Unsupported(name, number) => {
                 write!(f, "values of type {name} (RDB type {number}) are not supported by this server")
+            }
+            Self::ModuleValue(name, number) => {
+                write!(
+                    f,
+                    "values of the module type {name} (RDB type {number}) are not supported by this server"
+                )
             }
             Self::UnknownType(byte) => write!(f, "there is no type or opcode {byte}"),
             Self::Refused(reason) => f.write_str(reason),

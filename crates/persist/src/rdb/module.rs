@@ -20,7 +20,7 @@ const STRING: u64 = 5;
 
 /// Passes over what a module keeps beside the keys; returns the module's name.
 pub(crate) fn skip_data(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
-    let module = cursor.length()?;
+    let name = read_name(cursor)?;
     // When it was written, before or after the keys, stands in front as a number of its own.
     if cursor.length()? != UNSIGNED {
         return Err(Problem::Range("a module's data does not begin with a number").into());
@@ -28,7 +28,7 @@ pub(crate) fn skip_data(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
     cursor.length()?;
     loop {
         match cursor.length()? {
-            END => return Ok(name(module)),
+            END => return Ok(name),
             SIGNED | UNSIGNED => drop(cursor.length()?),
             FLOAT => drop(cursor.take(size_of::<f32>())?),
             DOUBLE => drop(cursor.take(size_of::<f64>())?),
@@ -38,9 +38,11 @@ pub(crate) fn skip_data(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
     }
 }
 
-fn name(module: u64) -> String {
+/// The name that stands in front of everything a module has written: of the module's type of values.
+pub(crate) fn read_name(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
+    let module = cursor.length()?;
     let letter = |index| LETTERS[(module >> (VERSION_BITS + 6 * index)) as usize & 63];
-    (0..NAME_LETTERS).rev().map(|index| char::from(letter(index))).collect()
+    Ok((0..NAME_LETTERS).rev().map(|index| char::from(letter(index))).collect())
 }
 
 #[cfg(test)]

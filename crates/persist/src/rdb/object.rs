@@ -11,7 +11,7 @@ use super::error::Problem;
 use super::hash::{self, Outline};
 use super::output::Output;
 use super::tag::{self, Format};
-use super::{list, set, stream, zset};
+use super::{list, module, set, stream, zset};
 
 /// A value that was read.
 #[derive(Debug, Clone)]
@@ -81,6 +81,9 @@ pub(crate) fn read<'a>(
         }
         (tag::STREAM | tag::STREAM_2 | tag::STREAM_3, _) => {
             stream::read(kind, cursor, settings.stream).map(Object::Stream)
+        }
+        (tag::MODULE_OLD | tag::MODULE, _) => {
+            Err(Problem::ModuleValue(module::read_name(cursor)?, kind).into())
         }
         _ => Err(match tag::missing_type(kind, format) {
             Some(name) => Problem::Unsupported(name, kind).into(),

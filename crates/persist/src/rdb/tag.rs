@@ -24,6 +24,10 @@ pub(crate) const ZSET: u8 = 3;
 pub(crate) const HASH: u8 = 4;
 /// Redis 4.0: scores as they are in memory.
 pub(crate) const ZSET_2: u8 = 5;
+/// Candidates of Redis 4.0: what a module wrote, of which only the module knows the form.
+pub(crate) const MODULE_OLD: u8 = 6;
+/// Redis 4.0: what a module wrote, in parts.
+pub(crate) const MODULE: u8 = 7;
 pub(crate) const HASH_ZIPMAP: u8 = 9;
 pub(crate) const LIST_ZIPLIST: u8 = 10;
 pub(crate) const SET_INTSET: u8 = 11;
@@ -50,6 +54,8 @@ pub(crate) const HASH_METADATA: u8 = 24;
 /// Redis 7.4: the earliest time, then a listpack of fields, values and absolute times.
 pub(crate) const HASH_LISTPACK_EX: u8 = 25;
 
+/// Valkey 9: slots that a node of a cluster was taking over.
+pub(crate) const SLOT_IMPORT: u8 = 243;
 pub(crate) const SLOT_INFO: u8 = 244;
 pub(crate) const FUNCTION2: u8 = 245;
 pub(crate) const FUNCTION_OLD: u8 = 246;
@@ -69,9 +75,9 @@ pub(crate) const PLAIN_VERSION: u32 = 10;
 /// The version written when a field of a hash expires: Redis 7.4.
 pub(crate) const FIELD_EXPIRY_VERSION: u32 = 12;
 /// The last version of Redis that is read.
-const LAST_REDIS_VERSION: u32 = 14;
+pub(crate) const LAST_REDIS_VERSION: u32 = 14;
 /// The version of Valkey 9.
-const VALKEY_VERSION: u32 = 80;
+pub(crate) const VALKEY_VERSION: u32 = 80;
 /// From this version on a checksum ends the data.
 const CHECKSUM_VERSION: u32 = 5;
 
@@ -110,7 +116,6 @@ impl Format {
 /// The type of values behind a number that this server knows but does not have.
 pub(crate) fn missing_type(number: u8, format: Format) -> Option<&'static str> {
     Some(match (number, format) {
-        (6 | 7, _) => "module",
         (22 | 23, Format::Redis(_)) => "hash as release candidates of Redis 7.4 wrote it",
         _ => return None,
     })

@@ -9,6 +9,8 @@ use keyspace::DbIndex;
 
 use super::*;
 
+mod forms;
+
 const HASH: hash::Settings =
     hash::Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([3, 4]) };
 const SETTINGS: Settings = Settings {
@@ -80,9 +82,7 @@ fn line(item: Item<'_>) -> String {
                         |element: zset::Element<'_>| format!("{}:{}", text(element.member), element.score);
                     zset.as_ref().iter().map(pair).collect::<Vec<_>>().join(" ")
                 }
-                Object::Stream(stream) => {
-                    stream.iter().map(|entry| entry.id().to_string()).collect::<Vec<_>>().join(" ")
-                }
+                Object::Stream(stream) => stream_line(&stream),
             };
             let expiry = entry.expiry.map_or(String::new(), |at| format!(" @{at}"));
             let idle = entry.idle_seconds.map_or(String::new(), |idle| format!(" idle {idle}"));
@@ -91,6 +91,30 @@ fn line(item: Item<'_>) -> String {
         }
         other => format!("{other:?}"),
     }
+}
+
+/// Entries, what is known of those that are gone, and groups with what is pending and whom they serve.
+fn stream_line(stream: &value::Stream) -> String {
+    let mut line = String::new();
+    for entry in stream.iter() {
+        let fields: Vec<String> = entry
+            .fields()
+            .map(|(name, value)| format!("{}={}", name.escape_ascii(), value.escape_ascii()))
+            .collect();
+        line += &format!("{} {}; ", entry.id(), fields.join(","));
+    }
+    let facts = stream.facts();
+    line += &format!("added {} last {} deleted {}", facts.entries_added, facts.last_id, facts.max_deleted_id);
+    for (name, group) in stream.groups() {
+        line += &format!("; {} at {} read {:?}", name.escape_ascii(), group.last_id, group.entries_read);
+        for one in group.pending.from(stream::Id::MIN) {
+            line += &format!(", {} {}*{}", one.id, one.delivered_ms, one.deliveries);
+        }
+        for one in group.consumers() {
+            line += &format!(", {} {} {}", one.name.escape_ascii(), one.seen_ms, one.active_ms);
+        }
+    }
+    line
 }
 
 fn sample(field_expiry: bool) -> Vec<u8> {
