@@ -23,13 +23,27 @@ use value::{StringRef, ValueRef};
 const ROUNDS: usize = 7;
 const KEYS: usize = 200_000;
 
+/// A checksum of a block.
+type Sum = fn(&[u8]) -> u64;
+
 fn main() {
     let mut rng = Rng::from_seed(1);
     let mut noise = vec![0; 64 << 20];
     rng.fill(&mut noise);
-    report("CRC-64 of one block", noise.len(), || {
-        black_box(stdx::checksum::crc64(&noise));
-    });
+    // What is summed has mostly just been made or read, and lies in the cache.
+    let cached = &noise[..256 << 10];
+    let sums: [(&str, Sum); 2] =
+        [("CRC-64", stdx::checksum::crc64), ("CRC-32C", |bytes| stdx::checksum::crc32c(bytes).into())];
+    for (name, sum) in sums {
+        report(&format!("{name} of one block"), noise.len(), || {
+            black_box(sum(&noise));
+        });
+        report(&format!("{name} of 256 kB in the cache"), noise.len(), || {
+            for _ in 0..noise.len() / cached.len() {
+                black_box(sum(black_box(cached)));
+            }
+        });
+    }
     let entries: Vec<(Vec<u8>, &[u8])> = (0..KEYS)
         .map(|number| (format!("key:{number:012}").into_bytes(), &noise[number * 64..][..64]))
         .collect();
