@@ -81,6 +81,117 @@ fn a_save_waits_for_a_rewrite_only_if_it_may() {
 }
 
 #[test]
+fn a_save_that_is_scheduled_begins_when_the_rewrite_is_done() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let slow = ["--rdb-key-save-delay", "300000"];
+    let server = Server::start(folder.path(), &[APPENDING, &slow].concat());
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    client.send(&["BGREWRITEAOF"]);
+    client.send(&["BGSAVE", "SCHEDULE"]);
+    client.flush().expect("the server reads");
+    assert_eq!(text(&client.receive().expect("a reply")), "Background append only file rewriting started");
+    assert_eq!(text(&client.receive().expect("a reply")), "Background saving scheduled");
+    wait_for(&mut client, "rdb_saves", "1");
+    assert_eq!(figure(&mut client, "aof_rewrites"), "1");
+    assert_eq!(figure(&mut client, "rdb_last_bgsave_status"), "ok");
+    // Where nothing is in the way, there is nothing to wait for.
+    assert_eq!(text(&must(&mut client, "BGSAVE SCHEDULE")), "Background saving started");
+    wait_for(&mut client, "rdb_saves", "2");
+}
+
+#[test]
+fn the_time_of_the_last_save_is_that_of_the_last_good_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), SNAPSHOTS);
+    let mut client = server.connect();
+    let last = |client: &mut Client| must(client, "LASTSAVE").integer().expect("a time");
+    let started = last(&mut client);
+    assert_eq!(figure(&mut client, "rdb_last_save_time"), started.to_string());
+    while text(&must(&mut client, "TIME").elements().expect("two numbers")[0]) == started.to_string() {}
+    let obstacle = folder.path().join("dump.rdb");
+    std::fs::create_dir(&obstacle).expect("the folder can be written");
+    assert!(run(&mut client, "SAVE").is_error());
+    must(&mut client, "BGSAVE");
+    wait_for(&mut client, "rdb_last_bgsave_status", "err");
+    assert_eq!(last(&mut client), started);
+    std::fs::remove_dir(&obstacle).expect("the folder can be written");
+    must(&mut client, "BGSAVE");
+    wait_for(&mut client, "rdb_saves", "1");
+    assert!(last(&mut client) > started);
+    assert_eq!(figure(&mut client, "rdb_last_save_time"), last(&mut client).to_string());
+}
+
+#[test]
+fn save_points_hold_from_the_moment_they_are_set() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), SNAPSHOTS);
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    let refused = client.command(&["CONFIG", "SET", "save", "1"]).expect("a reply");
+    assert!(refused.is_error(), "{refused:?}");
+    let set = client.command(&["CONFIG", "SET", "save", "3600 5 1 1"]).expect("a reply");
+    assert_eq!(text(&set), "OK");
+    wait_for(&mut client, "rdb_saves", "1");
+    assert_eq!(figure(&mut client, "rdb_changes_since_last_save"), "0");
+}
+
+#[test]
+fn a_signal_to_end_saves_if_there_are_save_points() {
+    for (save, is_saved) in [("", false), ("3600 1", true)] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = Server::start(folder.path(), &["--appendonly", "no", "--save", save]);
+        must(&mut server.connect(), "SET a 1");
+        let (status, log) = server.stop();
+        assert!(status.success(), "{log}");
+        assert_eq!(folder.path().join("dump.rdb").exists(), is_saved, "save '{save}'");
+    }
+}
+
+#[test]
+fn snapshots_have_checksums_that_count_unless_they_are_not_wanted() {
+    const UNCHECKED: &[&str] = &["--appendonly", "no", "--save", "", "--rdbchecksum", "no"];
+    for (options, has_checksum) in [(SNAPSHOTS, true), (UNCHECKED, false)] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (server, mut client) = Server::start(folder.path(), options).connect_and_keep();
+        assert!(run(&mut client, "CONFIG SET rdbchecksum yes").is_error(), "it holds from the start");
+        must(&mut client, "SET a 1");
+        must(&mut client, "SAVE");
+        server.kill();
+        let path = folder.path().join("dump.rdb");
+        let mut bytes = std::fs::read(&path).expect("it was saved");
+        assert_eq!(!bytes.ends_with(&[0; 8]), has_checksum);
+        for start in [Server::start, Server::oracle] {
+            let (_server, mut client) = start(folder.path(), SNAPSHOTS).connect_and_keep();
+            assert_eq!(text(&must(&mut client, "GET a")), "1");
+        }
+        *bytes.last_mut().expect("it is not empty") ^= 1;
+        std::fs::write(&path, &bytes).expect("the folder can be written");
+        assert!(Server::refused(folder.path(), SNAPSHOTS).contains("checksum"));
+        let (_server, mut client) = Server::start(folder.path(), UNCHECKED).connect_and_keep();
+        assert_eq!(text(&must(&mut client, "GET a")), "1");
+    }
+}
+
+#[test]
+fn a_broken_payload_is_refused_whatever_is_said_about_sanitizing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (_server, mut client) = Server::start(folder.path(), SNAPSHOTS).connect_and_keep();
+    // A hash whose listpack says that it is longer than it is; the checksum of the payload is right.
+    let mut payload = b"\x10\x0c\x0d\x00\x00\x00\x02\x00\x81f\x02\x07\x01\xff\x0a\x00".to_vec();
+    let checksum = stdx::checksum::crc64(&payload);
+    payload.extend_from_slice(&checksum.to_le_bytes());
+    for choice in ["no", "yes", "clients"] {
+        must(&mut client, &format!("CONFIG SET sanitize-dump-payload {choice}"));
+        for user in ["sanitize-payload", "skip-sanitize-payload"] {
+            must(&mut client, &format!("ACL SETUSER default {user}"));
+            let reply = client.command(&[b"RESTORE", &b"h"[..], b"0", &payload]).expect("a reply");
+            assert_eq!(text(&reply), "ERR Bad data format", "{choice} {user}");
+        }
+    }
+}
+
+#[test]
 fn a_save_in_the_background_is_given_up_when_all_keys_are_removed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let slow = ["--rdb-key-save-delay", "10000000"];
