@@ -32,6 +32,7 @@ mod newer_commands;
 mod pipelines;
 mod pubsub;
 mod renaming;
+mod round_trips;
 mod saving;
 mod scripts;
 mod starts;

@@ -46,8 +46,13 @@ impl Server {
 
     /// Starts redis-server as oracle, its data in `folder`.
     pub(crate) fn oracle(folder: &Path, options: &[&str]) -> Self {
+        Self::other("redis-server", folder, options)
+    }
+
+    /// Starts another server of that family, its data in `folder`.
+    pub(crate) fn other(program: &str, folder: &Path, options: &[&str]) -> Self {
         let unsaved = [&["--save", "", "--enable-debug-command", "yes"], options].concat();
-        Self::start_program("redis-server", folder, &unsaved)
+        Self::start_program(program, folder, &unsaved)
     }
 
     fn start_program(program: &str, folder: &Path, options: &[&str]) -> Self {
