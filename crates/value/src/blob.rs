@@ -32,9 +32,14 @@ pub struct Blob {
 impl Blob {
     /// A blob of these bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let mut blob = Self::default();
-        blob.write(0, bytes);
-        blob
+        let page =
+            |bytes: &[u8]| if bytes.len() == PAGE { Arc::from(bytes) } else { resized(bytes, bytes.len()) };
+        let chunk = |bytes: &[u8]| {
+            let mut chunk = [const { None }; FAN];
+            chunk.iter_mut().zip(bytes.chunks(PAGE)).for_each(|(place, bytes)| *place = Some(page(bytes)));
+            Some(Arc::new(chunk))
+        };
+        Self { chunks: Arc::new(bytes.chunks(PAGE * FAN).map(chunk).collect()), len: bytes.len() }
     }
 
     /// Its length in bytes.
@@ -45,6 +50,16 @@ impl Blob {
     /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether no clone was taken of it, or those are gone; pages may still be shared with one of before a write.
+    pub fn is_sole(&self) -> bool {
+        self.chunks.is_unique()
+    }
+
+    /// How many pages it has, absent ones included.
+    pub fn pages(&self) -> usize {
+        self.len.div_ceil(PAGE)
     }
 
     /// Whether it shares its bytes with another: then the two are clones of one, neither of which has been written since.
@@ -202,6 +217,17 @@ mod tests {
         assert_eq!(blob.byte(536_870_911), 1);
         assert_eq!(blob.byte(12_345), 0);
         assert!(blob.allocated_bytes() < 30_000, "{}", blob.allocated_bytes());
+    }
+
+    #[test]
+    fn bytes_of_every_length_are_what_they_would_be_if_they_were_written() {
+        for length in [0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, FAN * PAGE, FAN * PAGE + 1] {
+            let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            let (blob, mut written) = (Blob::from_bytes(&bytes), Blob::default());
+            written.write(0, &bytes);
+            assert_eq!(content(&blob), bytes);
+            assert_eq!(blob.allocated_bytes(), written.allocated_bytes(), "{length}");
+        }
     }
 
     #[test]

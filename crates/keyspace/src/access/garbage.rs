@@ -58,8 +58,10 @@ impl Access<'_> {
         self.reclaim.extend(partitions.into_iter().map(|partition| Garbage(Gone::Partition(partition))));
     }
 
-    /// Puts a value aside to be freed later.
+    /// Puts a value aside to be freed later, unless that is soon done.
     pub(crate) fn reclaim(&mut self, value: Value) {
-        self.reclaim.push(Garbage::value(value));
+        if !value.is_light() {
+            self.reclaim.push(Garbage::value(value));
+        }
     }
 }

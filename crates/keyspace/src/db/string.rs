@@ -135,10 +135,29 @@ impl Db<'_, '_> {
         expiry: Option<UnixMs>,
     ) {
         if value.len() >= PAGED_FROM {
-            let blob = Value::String(Blob::from_bytes(value));
-            self.put(key, found, NewPayload::Object(blob), kind, expiry);
+            let used = found.and_then(|found| self.take_pages(key, found, value.len()));
+            let blob = used.map_or_else(
+                || Blob::from_bytes(value),
+                |mut blob| {
+                    blob.write(0, value);
+                    blob
+                },
+            );
+            self.put(key, found, NewPayload::Object(Value::String(blob)), kind, expiry);
         } else {
             self.put(key, found, NewPayload::Inline(value), kind, expiry);
+        }
+    }
+
+    /// Takes the pages of a string that is to be replaced by one of the same length, if nobody else holds them.
+    fn take_pages(&mut self, key: &Key<'_>, found: Found, length: usize) -> Option<Blob> {
+        if !matches!(self.string_at(key, found), Ok(StringRef::Blob(blob)) if blob.len() == length) {
+            return None;
+        }
+        // A snapshot that holds the page, and with it the string, gets its clone of both here.
+        match self.partition_mut(key).table.object_mut(found.at) {
+            Value::String(blob) if blob.is_sole() => Some(std::mem::take(blob)),
+            _ => None,
         }
     }
 

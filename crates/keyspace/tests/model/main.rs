@@ -10,10 +10,11 @@ mod world;
 use std::sync::atomic::Ordering;
 
 use keyspace::log::Run;
-use keyspace::{Access, DbIndex, ExpiryBudget, Keyspace, Options, Snapshot, WorkerId};
+use keyspace::{Access, DbIndex, Expiry, ExpiryBudget, Keyspace, Options, Snapshot, WorkerId};
 use proptest::prelude::*;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
+use value::{StringRef, ValueRef};
 
 use operation::{Operation, operations};
 use world::{Content, Item, World};
@@ -189,4 +190,42 @@ fn content_of_every_length_survives_a_copy_and_a_rename() {
         ]);
         assert_eq!(Content::string(length).len(), length);
     }
+}
+
+#[test]
+fn long_strings_are_replaced_in_their_pages_unless_a_snapshot_holds_them() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    let key = keyspace.key(b"long");
+    access.lock(&mut [keyspace.shard_of(&key)]);
+    let place = |access: &mut Access<'_>| {
+        let mut db = access.db(DbIndex(0));
+        let Ok(Some(StringRef::Blob(blob))) = db.string(&key) else {
+            panic!("a long string")
+        };
+        let first = blob.chunks(0..40_000).next().expect("it has bytes");
+        (first.as_ptr(), first[0], blob.byte(39_999))
+    };
+    let set = |access: &mut Access<'_>, byte: u8| {
+        access.db(DbIndex(0)).set_string(&key, &[byte; 40_000], Expiry::Clear);
+    };
+    set(&mut access, b'a');
+    let (pages, ..) = place(&mut access);
+    set(&mut access, b'b');
+    assert_eq!(place(&mut access), (pages, b'b', b'b'));
+    access.unlock();
+    let snapshot = access.snapshot(|_| ());
+    access.lock(&mut [keyspace.shard_of(&key)]);
+    set(&mut access, b'c');
+    let (elsewhere, ..) = place(&mut access);
+    assert_ne!(pages, elsewhere);
+    access.unlock();
+    access.end();
+    let mut seen = Vec::new();
+    snapshot.for_each(keyspace.shard_of(&key), DbIndex(0), &mut |entry| {
+        let ValueRef::String(StringRef::Blob(blob)) = entry.value else { panic!("a long string") };
+        seen.push((blob.byte(0), blob.byte(39_999)));
+    });
+    assert_eq!(seen, [(b'b', b'b')]);
 }
