@@ -44,7 +44,7 @@ pub struct Worker<'k> {
     index: usize,
     wanted: Wanted,
     /// For so many groups yet each request locks its own shards, because a shard has been another worker's.
-    crowded: u8,
+    groups_apart: u8,
     invalidations: Invalidations,
     /// What the worker's clients are subscribed to, and what has been published.
     pub desk: Desk,
@@ -78,7 +78,7 @@ impl<'k> Worker<'k> {
             access,
             index,
             wanted: Wanted::default(),
-            crowded: 0,
+            groups_apart: 0,
             invalidations: Invalidations::default(),
             desk: Desk::default(),
             interpreters: Interpreters::new(seed),

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use keyspace::Key;
+use keyspace::{Access, Key};
 use parking_lot::Mutex;
 
 pub use notice::{Delivery, Invalidations, Notice, Writer, deliver};
@@ -171,9 +171,9 @@ impl Tracking {
 }
 
 /// CLIENT TRACKING ON: a session tracks in this mode from now on.
-pub fn enable(shared: &Shared, session: &mut Session, mode: Mode) {
+pub fn enable(access: &mut Access<'_>, shared: &Shared, session: &mut Session, mode: Mode) {
     if session.tracking.is_none() {
-        shared.keyspace.add_observer();
+        access.add_observer();
     }
     let member = Member { place: Place::of(&session.record), no_loop: mode.no_loop };
     shared.tracking.change(|registry| {

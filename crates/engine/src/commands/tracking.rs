@@ -123,7 +123,7 @@ pub(super) fn tracking(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut R
     let options = Options::parse(ctx, args)?;
     if args.is(2, "ON") {
         let mode = options.check(ctx.session.tracking.as_deref())?;
-        tracking::enable(ctx.shared, ctx.session, mode);
+        tracking::enable(ctx.access, ctx.shared, ctx.session, mode);
     } else if args.is(2, "OFF") {
         tracking::disable(ctx.shared, ctx.session);
     } else {

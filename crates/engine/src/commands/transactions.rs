@@ -97,7 +97,7 @@ fn watch_key(ctx: &mut Context<'_, '_>, name: &[u8]) {
     let was_there = is_locked.then(|| ctx.access.db(database).contains(&key));
     let watched = WatchedKey { database, key: name.to_vec(), was_there };
     if ctx.shared.watchers.watch(&mut ctx.session.transaction, watched) {
-        ctx.shared.keyspace.add_observer();
+        ctx.access.add_observer();
     }
     // If the script has ended meanwhile, whoever holds the shard now may not know: what he does counts as done before.
     if is_locked || ctx.access.lock_to_watch(shard) {

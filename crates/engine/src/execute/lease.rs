@@ -37,7 +37,7 @@ const ENOUGH: usize = 64;
 /// Of a single request that names more keys, so many are brought near.
 const MOST_NEAR: usize = 1024;
 /// When a shard of a group was another worker's, the requests of so many groups lock their own.
-const CROWDED_GROUPS: u8 = 64;
+const GROUPS_APART: u8 = 64;
 
 /// How the requests of a group find their shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,16 +92,18 @@ impl Worker<'_> {
     /// run apart.
     pub fn lease(&mut self) -> Lease {
         let Wanted { shards, targets } = &mut self.wanted;
-        if shards.is_empty() {
-            return Lease::Together;
-        }
+        let Some(&first) = shards.first() else { return Lease::Together };
+        let is_one = shards.iter().all(|&shard| shard == first);
         let has_all = self.access.lock_free(shards);
         if targets.len() > 1 {
             self.access.prefetch(targets);
         }
         self.wanted.clear();
-        self.crowded = if has_all { self.crowded.saturating_sub(1) } else { CROWDED_GROUPS };
-        if self.crowded == 0 {
+        if !is_one {
+            self.groups_apart = if has_all { self.groups_apart.saturating_sub(1) } else { GROUPS_APART };
+        }
+        // Whoever holds one shard holds no other while he waits.
+        if has_all && (is_one || self.groups_apart == 0) {
             return Lease::Together;
         }
         self.access.unlock();

@@ -108,6 +108,12 @@ impl<'k> Access<'k> {
         self.recorder.observing = self.is_busy | self.awaited | self.keyspace.is_observed();
     }
 
+    /// One more wants to know what is touched, from the next command on, also of what is locked already.
+    pub fn add_observer(&mut self) {
+        self.keyspace.add_observer();
+        self.recorder.observing = true;
+    }
+
     /// Locks those shards that nobody holds, given in any order and with repetitions; whether these are all. It never waits, so it
     /// need not keep the order. Nothing is locked before.
     pub fn lock_free(&mut self, shards: &[usize]) -> bool {

@@ -201,9 +201,7 @@ fn long_strings_are_replaced_in_their_pages_unless_a_snapshot_holds_them() {
     access.lock(&mut [keyspace.shard_of(&key)]);
     let place = |access: &mut Access<'_>| {
         let mut db = access.db(DbIndex(0));
-        let Ok(Some(StringRef::Blob(blob))) = db.string(&key) else {
-            panic!("a long string")
-        };
+        let Ok(Some(StringRef::Blob(blob))) = db.string(&key) else { panic!("a long string") };
         let first = blob.chunks(0..40_000).next().expect("it has bytes");
         (first.as_ptr(), first[0], blob.byte(39_999))
     };

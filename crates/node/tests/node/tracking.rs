@@ -37,6 +37,25 @@ fn a_key_that_was_read_is_invalidated_once_whichever_worker_changes_it() {
 }
 
 #[test]
+fn whoever_tracks_hears_of_what_comes_behind_in_one_piece_of_a_pipeline_or_transaction() {
+    for (first, last) in [("CLIENT TRACKING ON", ""), ("MULTI\r\nCLIENT TRACKING ON", "EXEC")] {
+        let mut world = World::new(1, &[]);
+        let (peer, other) = (world.connect(0), world.connect(0));
+        world.ask(peer, "HELLO 3");
+        let request = format!("{first}\r\nGET k\r\nSET k 1\r\n{last}");
+        let reply = world.ask(peer, request.trim_end());
+        assert!(reply.ends_with(&invalidate(&["k"])), "{reply}");
+        world.ask(peer, "CLIENT TRACKING OFF");
+        // The first to track again, in one turn with another client's change.
+        world.send_together(&[(peer, "CLIENT TRACKING ON\r\nGET k"), (other, "SET k 2")]);
+        world.turn(0);
+        world.settle();
+        let told = world.read(peer);
+        assert!(told.ends_with(&invalidate(&["k"])), "{told}");
+    }
+}
+
+#[test]
 fn own_changes_follow_the_reply_of_their_command_and_noloop_leaves_them_out() {
     let mut world = World::new(1, &[]);
     let (loops, silent) = (tracker(&mut world, 0, ""), tracker(&mut world, 0, "NOLOOP"));

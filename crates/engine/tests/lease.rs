@@ -1,0 +1,84 @@
+//! When the requests of a group find their shards locked together, and when each locks its own.
+
+mod machine;
+
+use engine::args::OwnedArgs;
+use engine::execute::Lease;
+use engine::{Environment, Login, Prepared, Session, Shared, Worker};
+use keyspace::{Access, WorkerId};
+use machine::Nothing;
+use stdx::time::UnixMs;
+
+/// A worker, and another access that holds what it wants.
+struct Two<'k> {
+    shared: &'k Shared,
+    worker: Worker<'k>,
+    other: Access<'k>,
+    session: Session,
+}
+
+impl<'k> Two<'k> {
+    fn new(shared: &'k Shared) -> Self {
+        let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
+        let mut two = Self {
+            shared,
+            worker: Worker::new(Access::new(&shared.keyspace, WorkerId(0), 7), 0),
+            other: Access::new(&shared.keyspace, WorkerId(1), 8),
+            session: Session::new(record, Login::initial(&shared.accounts)),
+        };
+        two.worker.access.begin(UnixMs(1));
+        two.other.begin(UnixMs(1));
+        two
+    }
+
+    /// A group that appends to some keys, while the other access holds those of `taken`, which it gives up before they run.
+    fn append(&mut self, keys: &[&str], taken: &[&str]) -> (Lease, String) {
+        let keyspace = &self.shared.keyspace;
+        let mut shards: Vec<usize> =
+            taken.iter().map(|name| keyspace.shard_of(&keyspace.key(name.as_bytes()))).collect();
+        self.other.lock(&mut shards);
+        let requests: Vec<OwnedArgs> = keys.iter().map(|key| ["APPEND", key, "x"].iter().collect()).collect();
+        let mut group: Vec<(Prepared, &OwnedArgs)> = requests
+            .iter()
+            .map(|request| {
+                let mut prepared = Prepared::new(&self.shared.names, &request.as_args());
+                self.worker.want(&mut prepared, &request.as_args(), self.session.database, None);
+                (prepared, request)
+            })
+            .collect();
+        let lease = self.worker.lease();
+        self.other.unlock();
+        let mut out = Vec::new();
+        for (prepared, request) in &mut group {
+            let environment = Environment { shared: self.shared, host: &Nothing, meanwhile: None };
+            let (args, session) = (request.as_args(), &mut self.session);
+            match lease {
+                Lease::Together => self.worker.run(prepared, &args, session, &mut out, environment, 0),
+                Lease::Apart => self.worker.run_apart(prepared, &args, session, &mut out, environment, 0),
+            };
+        }
+        self.worker.release();
+        (lease, String::from_utf8_lossy(&out).into_owned())
+    }
+}
+
+#[test]
+fn a_group_that_met_another_worker_and_those_behind_it_lock_for_each_request() {
+    let shared = machine::shared();
+    let mut two = Two::new(&shared);
+    assert_eq!(two.append(&["a", "b", "a"], &[]), (Lease::Together, ":1\r\n:1\r\n:2\r\n".to_owned()));
+    assert_eq!(two.append(&["a", "b", "a"], &["b"]), (Lease::Apart, ":3\r\n:2\r\n:4\r\n".to_owned()));
+    for _ in 0..63 {
+        assert_eq!(two.append(&["c", "d"], &[]).0, Lease::Apart);
+        assert_eq!(two.append(&["c", "c"], &[]).0, Lease::Together, "one shard is locked as a whole");
+    }
+    assert_eq!(two.append(&["a", "b"], &[]), (Lease::Together, ":5\r\n:3\r\n".to_owned()));
+}
+
+#[test]
+fn a_group_of_one_shard_that_is_taken_says_nothing_of_others() {
+    let shared = machine::shared();
+    let mut two = Two::new(&shared);
+    assert_eq!(two.append(&["a", "a"], &["a"]), (Lease::Apart, ":1\r\n:2\r\n".to_owned()));
+    assert_eq!(two.append(&["a", "b"], &[]), (Lease::Together, ":3\r\n:1\r\n".to_owned()));
+}
