@@ -206,7 +206,7 @@ fn long_strings_are_replaced_in_their_pages_unless_a_snapshot_holds_them() {
         (first.as_ptr(), first[0], blob.byte(39_999))
     };
     let set = |access: &mut Access<'_>, byte: u8| {
-        access.db(DbIndex(0)).set_string(&key, &[byte; 40_000], Expiry::Clear);
+        access.db(DbIndex(0)).set_string(&key, &vec![byte; 40_000], Expiry::Clear);
     };
     set(&mut access, b'a');
     let (pages, ..) = place(&mut access);
