@@ -53,10 +53,14 @@ impl MaxmemoryPolicy {
         matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
     }
 
+    /// Whether it goes by when keys were last used.
+    pub fn evicts_by_time(self) -> bool {
+        matches!(self, Self::VolatileLru | Self::AllkeysLru)
+    }
+
     /// Whether each key has to have a note of its own of when or how often it was used.
     pub fn notes_accesses(self) -> bool {
-        let by_time = matches!(self, Self::VolatileLru | Self::AllkeysLru);
-        by_time || self.counts_accesses() || self.notes_writes_only()
+        self.evicts_by_time() || self.counts_accesses() || self.notes_writes_only()
     }
 
     /// Whether it goes by when keys were last changed rather than used.

@@ -22,7 +22,7 @@ use crate::counters::Counters;
 use crate::db::Db;
 use crate::effect::{Effect, Touched};
 use crate::event::Wanted;
-use crate::frequency::Frequency;
+use crate::frequency::{Frequency, Noted};
 use crate::gate::Patience;
 use crate::key::{DbIndex, Key};
 use crate::keyspace::Keyspace;
@@ -202,6 +202,15 @@ impl<'k> Access<'k> {
             (None, _) => self.clock,
             (Some(_), None) => Frequency::fresh(self.wall),
             (Some(_), Some(before)) => self.noted_on_read(Some(before)).unwrap_or(before),
+        }
+    }
+
+    /// What keys have noted of their use, as far as the policy goes by it.
+    pub(crate) fn noted(&self) -> Noted {
+        match self.frequency {
+            Some(frequency) => Noted::Counts(frequency, self.wall),
+            None if self.keyspace.limits().evicts_by_time.load(Ordering::Relaxed) => Noted::Times(self.clock),
+            None => Noted::Nothing,
         }
     }
 

@@ -20,6 +20,39 @@ pub struct Frequency {
     pub decay_minutes: u32,
 }
 
+/// How a key has been used, in the terms of the policy by which it is evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usage {
+    /// Seconds since it was last used (policies with LRU).
+    IdleSeconds(u32),
+    /// Its counter (policies with LFU).
+    Count(u8),
+}
+
+/// What the keys of a snapshot have noted of their use, and when it was taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Noted {
+    /// Nothing that anybody goes by.
+    Nothing,
+    /// The access clock, which stood here.
+    Times(u32),
+    /// Counters.
+    Counts(Frequency, UnixMs),
+}
+
+impl Noted {
+    /// What the bits of a key say.
+    pub(crate) fn usage(self, access: Option<u32>) -> Option<Usage> {
+        match self {
+            Self::Nothing => None,
+            Self::Times(clock) => {
+                access.map(|then| Usage::IdleSeconds(clock.wrapping_sub(then) & 0x00ff_ffff))
+            }
+            Self::Counts(frequency, now) => access.map(|bits| Usage::Count(frequency.count(bits, now) as u8)),
+        }
+    }
+}
+
 impl Frequency {
     /// The bits of a new key.
     pub fn fresh(now: UnixMs) -> u32 {

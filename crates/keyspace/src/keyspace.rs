@@ -71,6 +71,8 @@ pub struct Limits {
     pub stream_names: AtomicU32,
     /// Whether keys note how often they are used rather than when (policies with LFU), and how that is counted.
     pub counts_accesses: AtomicBool,
+    /// Whether keys are evicted by when they were last used (policies with LRU).
+    pub evicts_by_time: AtomicBool,
     /// Whether only writes set the access clock of a key (policies with LRM).
     pub notes_writes_only: AtomicBool,
     /// See [`Frequency::log_factor`].
@@ -134,6 +136,7 @@ impl Keyspace {
                 stream_name_duration_s: AtomicU32::new(100),
                 stream_names: AtomicU32::new(100),
                 counts_accesses: AtomicBool::new(false),
+                evicts_by_time: AtomicBool::new(false),
                 notes_writes_only: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),
                 frequency_decay_minutes: AtomicU32::new(1),

@@ -46,7 +46,7 @@ pub use effect::{Effect, Removal, Touched};
 pub use event::{Change, Event, Events, Subkeys, Wanted};
 pub use eviction::{Evictor, Order, Rule, Victim};
 pub use expiry::ExpiryBudget;
-pub use frequency::Frequency;
+pub use frequency::{Frequency, Usage};
 pub use gate::Busy;
 pub use key::{DbIndex, Key};
 pub use keyspace::{Keyspace, Limits, Options, SHARDS};

@@ -10,6 +10,7 @@ use value::{Kind, Value, ValueRef};
 
 use crate::access::Access;
 use crate::db::value_of;
+use crate::frequency::Usage;
 use crate::key::DbIndex;
 use crate::shard::Partition;
 
@@ -24,6 +25,8 @@ pub struct Seen<'a> {
     pub value: ValueRef<'a>,
     /// When it is due.
     pub expiry: Option<UnixMs>,
+    /// How it has been used; known in snapshots only, and only if the policy goes by it.
+    pub usage: Option<Usage>,
 }
 
 impl<'a> Seen<'a> {
@@ -35,6 +38,7 @@ impl<'a> Seen<'a> {
             kind: Kind::of_tag(entry.meta.kind),
             value: value_of(entry, now),
             expiry: entry.meta.expiry,
+            usage: None,
         })
     }
 }

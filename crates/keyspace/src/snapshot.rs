@@ -12,6 +12,7 @@ use value::{Kind, Value, ValueRef};
 
 use crate::access::Access;
 use crate::db::value_of;
+use crate::frequency::Noted;
 use crate::key::{DbIndex, Key};
 use crate::library::Libraries;
 use crate::log::LogPosition;
@@ -26,6 +27,7 @@ pub struct Snapshot {
     libraries: Arc<Libraries>,
     position: LogPosition,
     taken: UnixMs,
+    noted: Noted,
 }
 
 /// The keys of one database at one moment, to be visited page by page by any thread.
@@ -67,7 +69,7 @@ impl Access<'_> {
                 .collect();
             cut(position);
             let libraries = access.keyspace().libraries();
-            Snapshot { shards, libraries, position, taken: access.now() }
+            Snapshot { shards, libraries, position, taken: access.now(), noted: access.noted() }
         })
     }
 }
@@ -148,7 +150,8 @@ impl Snapshot {
             for entry in partition.table.iter() {
                 let kind = Kind::of_tag(entry.meta.kind);
                 let value: ValueRef<'_> = value_of(&entry, self.taken);
-                each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry });
+                let usage = self.noted.usage(entry.meta.access);
+                each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry, usage });
             }
         }
     }

@@ -172,6 +172,7 @@ impl Node {
         limits.zset_packed_value.store(config.size(Param::ZsetMaxListpackValue) as usize, Ordering::Relaxed);
         let policy = config.maxmemory_policy();
         limits.counts_accesses.store(policy.counts_accesses(), Ordering::Relaxed);
+        limits.evicts_by_time.store(policy.evicts_by_time(), Ordering::Relaxed);
         limits.notes_writes_only.store(policy.notes_writes_only(), Ordering::Relaxed);
         let samples = config.integer(Param::MaxmemorySamples) as usize;
         self.limit_memory(config.size(Param::Maxmemory), eviction::rule(policy, samples));

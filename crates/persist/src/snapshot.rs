@@ -137,7 +137,7 @@ impl SnapshotWriter {
         match &mut self.form {
             Form::Rdb(encoder) => encoder.entries(out, |entries| {
                 snapshot.for_each(self.shard, database, &mut |seen| {
-                    entries.push(seen.key, seen.value, seen.expiry);
+                    entries.push_used(seen.key, seen.value, seen.expiry, seen.usage);
                 });
             }),
             Form::Commands(batches) => {

@@ -4,7 +4,7 @@
 //! ([`WriteOptions::field_expiry`]); without that the file has the oldest version that holds everything else, and Redis
 //! 7.0 reads it.
 
-use keyspace::DbIndex;
+use keyspace::{DbIndex, Usage};
 use stdx::checksum::Crc64;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
@@ -115,8 +115,19 @@ pub struct Entries<'o, 'a> {
 }
 
 impl Entries<'_, '_> {
-    /// Writes a key. A hash whose fields are all due is no key any more and not written.
+    /// Writes a key of whose use nothing is told.
     pub fn push(&mut self, key: &[u8], value: ValueRef<'_>, expiry: Option<UnixMs>) {
+        self.push_used(key, value, expiry, None);
+    }
+
+    /// Writes a key. A hash whose fields are all due is no key any more and not written.
+    pub fn push_used(
+        &mut self,
+        key: &[u8],
+        value: ValueRef<'_>,
+        expiry: Option<UnixMs>,
+        usage: Option<Usage>,
+    ) {
         let plan = Plan::of(value);
         if plan.is_empty() {
             return;
@@ -131,6 +142,17 @@ impl Entries<'_, '_> {
         if let Some(at) = expiry {
             self.output.tag(tag::EXPIRE_MS);
             self.output.bytes(&at.0.to_le_bytes());
+        }
+        match usage {
+            None => {}
+            Some(Usage::IdleSeconds(seconds)) => {
+                self.output.tag(tag::IDLE);
+                self.output.length(seconds.into());
+            }
+            Some(Usage::Count(count)) => {
+                self.output.tag(tag::FREQUENCY);
+                self.output.bytes(&[count]);
+            }
         }
         self.output.tag(plan.tag());
         self.output.string(key);

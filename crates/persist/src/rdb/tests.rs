@@ -5,7 +5,7 @@ use stdx::time::UnixMs;
 use value::hash::{self, FieldExpiry, Hash};
 use value::{Settings, StringRef, ValueRef, list, set, stream, zset};
 
-use keyspace::DbIndex;
+use keyspace::{DbIndex, Usage};
 
 use super::*;
 
@@ -167,6 +167,28 @@ fn a_file_says_what_was_written_however_it_comes_in_pieces() {
         assert_eq!(lines(&file, piece).unwrap(), expected, "pieces of {piece}");
     }
     assert_eq!(&sample(false)[..9], b"REDIS0010");
+}
+
+#[test]
+fn how_a_key_was_used_stands_before_it_and_before_no_other() {
+    let mut emptied = Hash::new();
+    emptied.edit(&mut Vec::new(), HASH, UnixMs::MIN, |edit| {
+        edit.set(b"gone", b"x", FieldExpiry::At(UnixMs(5)));
+    });
+    let mut out = Vec::new();
+    let options = WriteOptions { compression: true, checksum: true, field_expiry: false };
+    let mut encoder = Encoder::new(options, &NOTES, &mut out);
+    encoder.entries(&mut out, |entries| {
+        let text = ValueRef::String(StringRef::Inline(b"v"));
+        entries.push_used(b"a", text, Some(UnixMs(9)), Some(Usage::IdleSeconds(100_000)));
+        entries.push_used(b"b", ValueRef::Hash(emptied.at(UnixMs(5))), None, Some(Usage::Count(7)));
+        entries.push(b"c", text, None);
+        entries.push_used(b"d", text, None, Some(Usage::Count(255)));
+    });
+    encoder.finish(&mut out);
+    let mut lines = lines(&out, 5).expect("a good file");
+    lines.retain(|line| line.contains("->"));
+    assert_eq!(lines, ["a -> v @9 idle 100000", "c -> v", "d -> v freq 255"]);
 }
 
 #[test]

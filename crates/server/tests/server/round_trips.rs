@@ -321,25 +321,32 @@ fn check(what: &str, writer: Start<'_>, reader: Start<'_>, both: &Abilities) -> 
 const USES: [(&str, &str, &str); 2] =
     [("allkeys-lfu", "FREQ", "OBJECT FREQ used"), ("volatile-lru", "IDLETIME", "OBJECT IDLETIME used")];
 
+/// Saves with one server, loads with another, and asks how a key was used.
+fn check_usage(what: &str, writer: Start<'_>, reader: Start<'_>) {
+    for (policy, option, question) in USES {
+        let options = [SNAPSHOTS, &["--maxmemory-policy", policy, "--lfu-decay-time", "0"]].concat();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = writer(folder.path(), &options);
+        let mut client = server.connect();
+        must(&mut client, "SET value v");
+        let payload = must(&mut client, "DUMP value");
+        let payload = payload.bytes().expect("a payload");
+        let words: [&[u8]; 6] = [b"RESTORE", b"used", b"0", payload, option.as_bytes(), b"200"];
+        assert_eq!(text(&client.command(&words).expect("a reply")), "OK");
+        must(&mut client, "SAVE");
+        assert!(server.stop().0.success());
+        let server = reader(folder.path(), &options);
+        let told = must(&mut server.connect(), question).integer().expect("a number");
+        assert!((200..260).contains(&told), "{what}: {question} says {told}");
+    }
+}
+
 #[test]
-fn how_keys_were_used_is_taken_over_from_snapshots_of_others() {
+fn how_keys_were_used_goes_both_ways_in_snapshots() {
     for program in peers() {
-        for (policy, option, question) in USES {
-            let options = [SNAPSHOTS, &["--maxmemory-policy", policy, "--lfu-decay-time", "0"]].concat();
-            let folder = tempfile::tempdir().expect("a temporary folder");
-            let server = Server::other(&program, folder.path(), &options);
-            let mut client = server.connect();
-            must(&mut client, "SET value v");
-            let payload = must(&mut client, "DUMP value");
-            let payload = payload.bytes().expect("a payload");
-            let words: [&[u8]; 6] = [b"RESTORE", b"used", b"0", payload, option.as_bytes(), b"200"];
-            assert_eq!(text(&client.command(&words).expect("a reply")), "OK");
-            must(&mut client, "SAVE");
-            assert!(server.stop().0.success());
-            let server = Server::start(folder.path(), &options);
-            let told = must(&mut server.connect(), question).integer().expect("a number");
-            assert!((200..260).contains(&told), "{program}: {question} says {told}");
-        }
+        let peer = |folder: &Path, options: &[&str]| Server::other(&program, folder, options);
+        check_usage(&format!("{program} to here"), &peer, &Server::start);
+        check_usage(&format!("here to {program}"), &Server::start, &peer);
     }
 }
 
