@@ -109,7 +109,11 @@ fn numbers(text: &str) -> io::Result<Vec<usize>> {
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let [first, last] = [first, last].map(|word| word.parse::<usize>().map_err(|_| bad()));
-        all.extend(first?..=last?);
+        let range = first?..=last?;
+        if range.is_empty() {
+            return Err(bad());
+        }
+        all.extend(range);
     }
     Ok(all)
 }
@@ -139,7 +143,7 @@ mod tests {
     #[test]
     fn lists_of_cores_are_read() {
         assert_eq!(numbers("0,2-4").expect("a list"), [0, 2, 3, 4]);
-        for text in ["", "a", "1-", "1,,2"] {
+        for text in ["", "a", "1-", "1,,2", "4-2"] {
             assert!(numbers(text).is_err(), "{text}");
         }
     }
