@@ -53,7 +53,7 @@ fn place(
     let is_only = report.files.iter().filter(|checked| checked.state != State::Sound).count() == 1;
     let followed = match target {
         Target::Set(_) => None,
-        Target::Commands(path) | Target::Rdb(path) => target::followed_in(path),
+        Target::Commands(path) | Target::Rdb(path) => target::followed_in(path)?,
     };
     match checked.whole.filter(|_| !checked.file.is_rdb_alone && checked.state != State::Missing) {
         None => {

@@ -98,11 +98,12 @@ fn main() -> ExitCode {
 
 fn run(options: &Options, out: &mut dyn Write) -> Result<Verdict, Failure> {
     let node = world::node();
+    let until = options.until()?;
     if let Some(folder) = &options.salvage {
         return salvage::run(options, folder, &node, out);
     }
     let target = target::find(&options.path)?;
-    if let Some(until) = options.until()? {
+    if let Some(until) = until {
         return prefix::run(options, &target, until, &node, out);
     }
     if options.fix {

@@ -50,6 +50,9 @@ pub(crate) struct Options {
     /// Keep what was written up to this time: seconds or milliseconds since 1970, or a date and a time (UTC without a zone).
     #[arg(long, value_name = "TIME", conflicts_with_all = ["to_batch", "truncate_to_timestamp"])]
     pub(crate) to_time: Option<String>,
+    /// Let --to-time keep commands of which nothing tells when they were written.
+    #[arg(long, requires = "to_time")]
+    pub(crate) untimed: bool,
     /// Keep what was written up to this batch.
     #[arg(long, value_name = "NUMBER", conflicts_with = "truncate_to_timestamp")]
     pub(crate) to_batch: Option<u64>,
@@ -126,6 +129,9 @@ mod tests {
             "--truncate-to-timestamp 5 --into y x",
             "--into y x",
             "--fix --salvage y x",
+            "--salvage y --into z x",
+            "--salvage y --in-place x",
+            "--untimed x",
             "--fix --to-batch 5 --in-place x",
             "--quick",
         ] {

@@ -66,7 +66,7 @@ pub(crate) fn run(
     }
     report::begin(target, out)?;
     let files = target.files();
-    let found = find(&files, until, world::read_options(node))?;
+    let found = find(&files, until, options.untimed, world::read_options(node))?;
     let cut = match found {
         Found::Cut(cut) => Some(cut),
         Found::Everything => None,
@@ -92,13 +92,28 @@ pub(crate) fn run(
 }
 
 /// Finds what is beyond a moment.
-fn find(files: &[DataFile], until: Until, options: ReadOptions) -> Result<Found, String> {
+fn find(
+    files: &[DataFile],
+    until: Until,
+    keeps_untimed: bool,
+    options: ReadOptions,
+) -> Result<Found, String> {
     let mut chain = None;
-    let mut looker = Looker { until, is_base: false, base_until: None, behind: None, last_batch: None };
+    let mut looker = Looker {
+        until,
+        is_base: false,
+        base_until: None,
+        keeps_untimed,
+        is_timed: false,
+        has_untimed: false,
+        behind: None,
+        last_batch: None,
+    };
     for (index, file) in files.iter().enumerate() {
         let is_base = file.kind == Some(FileKind::Base);
         let mut stop = None;
         looker.is_base = is_base;
+        looker.is_timed = false;
         let reader = FileReader::new(options).following(chain);
         let read = read::read(&file.path, reader, WHOLE, &mut |part| {
             stop = looker.look(&part);
@@ -112,12 +127,12 @@ fn find(files: &[DataFile], until: Until, options: ReadOptions) -> Result<Found,
         }
     }
     Ok(match until {
-        Until::Time(_) if looker.base_until.is_some() => looker.untold().unwrap_or(Found::Everything),
+        Until::Time(_) => looker.untold().unwrap_or(Found::Everything),
         Until::Batch(number) => Found::Nothing(match looker.last_batch {
             Some(last) => format!("There is no batch {number}: {last} is the last one"),
             None => "There are no batches in these files".to_owned(),
         }),
-        Until::Time(_) | Until::Timestamp(_) => Found::Everything,
+        Until::Timestamp(_) => Found::Everything,
     })
 }
 
@@ -161,6 +176,12 @@ struct Looker {
     /// RDB data may hold what was written up to this moment, which is beyond the one that is wanted, unless something that was
     /// written behind it is not.
     base_until: Option<UnixMs>,
+    /// Whether commands are kept of which nothing tells when they were written.
+    keeps_untimed: bool,
+    /// Whether something tells when the command at hand was written.
+    is_timed: bool,
+    /// Whether there were commands without a time, and nothing behind them that is not beyond the moment.
+    has_untimed: bool,
     /// Where the batch ends that is to be the last.
     behind: Option<u64>,
     /// The number of the last batch of an increment.
@@ -176,10 +197,21 @@ impl Looker {
                 (UnixMs::from_secs_saturating(second) > time).then_some(Stop::Beyond)
             }
             (Part::Mark(mark), Until::Time(time)) => {
-                if !self.is_base && mark.time().is_some_and(|told| told <= time) {
-                    self.base_until = None;
+                match mark {
+                    Mark::EndOfBatch => self.is_timed = false,
+                    _ => self.is_timed |= mark.time().is_some(),
+                }
+                if mark.time().is_some_and(|told| told <= time) {
+                    self.has_untimed = false;
+                    if !self.is_base {
+                        self.base_until = None;
+                    }
                 }
                 is_later(mark, time)
+            }
+            (Part::Command(..), Until::Time(_)) => {
+                self.has_untimed |= !self.is_timed && !self.keeps_untimed;
+                None
             }
             (Part::Mark(mark), Until::Timestamp(second)) => is_later(mark, moment::end_of_second(second)),
             // The batches of a base are counted on their own.
@@ -190,6 +222,12 @@ impl Looker {
 
     /// Why these files do not tell what was at the moment, if they do not.
     fn untold(&self) -> Option<Found> {
+        if self.has_untimed {
+            return Some(Found::Nothing(
+                "There are commands of which nothing tells whether they were written before that or later; --untimed keeps them"
+                    .to_owned(),
+            ));
+        }
         let until = moment::show(self.base_until?);
         Some(Found::Nothing(format!(
             "The RDB data may hold what was written up to {until}; what was before it these files do not tell"
@@ -245,7 +283,7 @@ fn truncate(
         writeln!(out, "AOF {shown} has nothing before timestamp {second}, aborting...")?;
         return Ok(Verdict::Damaged);
     }
-    if file + 1 < files.len() || target::followed_in(path).is_some() {
+    if file + 1 < files.len() || target::followed_in(path)?.is_some() {
         writeln!(
             out,
             "Failed to truncate AOF {shown} to timestamp {second} to offset {offset} because it is not the last file. \
@@ -313,7 +351,7 @@ fn cut_in_place(
         return Ok(check::run(target, options, node, out)?.verdict());
     };
     let path = &files[file].path;
-    if let (Target::Commands(_), Some(manifest)) = (target, target::followed_in(path)) {
+    if let (Target::Commands(_), Some(manifest)) = (target, target::followed_in(path)?) {
         let (path, manifest) = (path.display(), manifest.display());
         return Err(format!("{path}: other files follow it in {manifest}; name that instead").into());
     }

@@ -6,8 +6,9 @@ use std::path::Path;
 use disk::{Disk, DiskFile};
 use persist::aof::{Chain, Damage, FileReader, LastBatch, Tail, Take};
 
-/// Bytes read at once.
+/// Bytes read at once: few at first, for whoever tries many places.
 const STEP: u64 = 1 << 20;
+const FIRST_STEP: u64 = 1 << 12;
 
 /// What came of a file.
 #[derive(Debug)]
@@ -80,8 +81,10 @@ fn feed(
     let Span { from, until, stops_in_doubt } = span;
     let mut at = from;
     let mut buffer = vec![0; STEP as usize];
+    let mut most = FIRST_STEP;
     while at < until {
-        let step = (until - at).min(STEP) as usize;
+        let step = (until - at).min(most) as usize;
+        most = (most * 2).min(STEP);
         let count = file.read_at(at, &mut buffer[..step]).map_err(|error| (at, error))?;
         if count == 0 {
             break;

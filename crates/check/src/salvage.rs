@@ -54,6 +54,7 @@ pub(crate) fn run(
     let mut rescue = Rescue::new(node);
     let mut before = None;
     let mut saved = Vec::new();
+    let mut verdict = Verdict::Sound;
     for file in target.files() {
         if fs::symlink_metadata(&file.path).is_err() {
             writeln!(out, "{}: it is missing, and with it all that it held", file.path.display())?;
@@ -66,11 +67,15 @@ pub(crate) fn run(
         before = plan.chain.filter(|_| is_increment);
         rescue.file(&file, &plan, &folder.join(file.name()))?;
         tell(&file, &plan, &rescue.take_left_out(), out)?;
+        if plan.given_up.is_some() {
+            verdict = Verdict::Damaged;
+        }
         saved.push(file.name());
     }
     let new = finish(&target, &saved, folder)?;
     writeln!(out, "\nThe new files are in {}\n", folder.display())?;
-    Ok(check::run(&target::find(&new)?, options, &world::node(), out)?.verdict())
+    let checked = check::run(&target::find(&new)?, options, &world::node(), out)?.verdict();
+    Ok(if checked == Verdict::Sound { verdict } else { checked })
 }
 
 /// Writes the manifest, if there is to be one, and gives what is to be checked.
@@ -98,13 +103,16 @@ fn tell(file: &DataFile, plan: &Plan, left_out: &LeftOut, out: &mut dyn Write) -
         )?;
     }
     for Gap { from, until, reason, after, before } in &plan.gaps {
-        writeln!(out, "{path}: bytes {from} to {until} are missing ({}): {reason}", until - from)?;
+        if from < until {
+            writeln!(out, "{path}: bytes {from} to {until} are missing ({}): {reason}", until - from)?;
+        }
         let show = |batch: &persist::aof::LastBatch| {
             format!("batch {} of {}", batch.number, moment::show(batch.time))
         };
         match (after, before) {
             (Some(after), Some(before)) => {
                 let count = before.number.saturating_sub(after.number).saturating_sub(1);
+                let count = if count == 0 { "no".to_owned() } else { count.to_string() };
                 writeln!(out, "  {count} batches are missing, between {} and {}", show(after), show(before))?;
             }
             (Some(after), None) => writeln!(out, "  what came behind {} is missing", show(after))?,
@@ -112,13 +120,23 @@ fn tell(file: &DataFile, plan: &Plan, left_out: &LeftOut, out: &mut dyn Write) -
             (None, None) => {}
         }
     }
-    for run in &plan.doubtful {
+    if let Some(offset) = plan.given_up {
+        writeln!(
+            out,
+            "{path}: at byte {offset}: the search for batches was given up, since too much looks like batches and is none. What is \
+             whole behind it is not saved: cut off what lies before by hand and save the rest"
+        )?;
+    }
+    for run in plan.doubtful.iter().take(TOLD) {
         writeln!(
             out,
             "{path}: batches {} to {}, bytes {} to {}, look whole, but may be part of a value; they are left out \
              (--doubtful takes them)",
             run.first.number, run.last.number, run.from, run.until
         )?;
+    }
+    if plan.doubtful.len() > TOLD {
+        writeln!(out, "{path}: {} such runs of batches altogether", plan.doubtful.len())?;
     }
     if plan.gaps.is_empty() && plan.rdb_problem.is_none() {
         writeln!(out, "{path}: everything can be read")?;

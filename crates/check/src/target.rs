@@ -209,17 +209,26 @@ fn set(path: &Path) -> Result<Set, String> {
     Ok(Set { folder: folder.to_owned(), manifest_name, manifest })
 }
 
-/// Whether a file belongs to a set in which data follows it, so that it must not be cut on its own: the set's manifest.
-pub(crate) fn followed_in(path: &Path) -> Option<PathBuf> {
-    let folder = around(path);
-    let name = path.file_name()?.to_str()?;
-    manifests(folder).ok()?.into_iter().find(|manifest| {
-        set(manifest).is_ok_and(|set| {
-            let is_named = set.manifest.data().any(|entry| entry.name == name);
-            let length = |name: &str| fs::metadata(folder.join(name)).map(|data| data.len());
-            is_named && !set.manifest.may_be_torn(name, length).unwrap_or(false)
-        })
-    })
+/// Whether a file belongs to a set in which data follows it, so that it must not be cut on its own: the set's manifest. Where
+/// that cannot be known for sure nothing may be cut, and that is an error.
+pub(crate) fn followed_in(path: &Path) -> Result<Option<PathBuf>, String> {
+    let path = fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let folder = around(&path);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for manifest in manifests(folder)? {
+        let set = set(&manifest)?;
+        let is_named = set.manifest.data().any(|entry| entry.name == name);
+        // What is missing does not follow.
+        let length = |name: &str| match fs::metadata(folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            found => Ok(found.map_or(0, |data| data.len())),
+        };
+        let complain = |error| format!("{}: {error}", manifest.display());
+        if is_named && !set.manifest.may_be_torn(&name, length).map_err(complain)? {
+            return Ok(Some(manifest));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

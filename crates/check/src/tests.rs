@@ -329,3 +329,120 @@ fn a_value_that_looks_like_batches_is_not_saved_as_some() {
         }
     }
 }
+
+#[test]
+fn a_value_with_the_number_of_its_own_batch_is_not_saved_as_that_batch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file.aof");
+    let saved = folder.path().join("saved");
+    for number in [6, 7, 8, 9] {
+        let mut forged = b"x\r\n".to_vec();
+        let mut framer = Framer::following(Chain { number, link: 1 });
+        framer.frame(b"*3\r\n$3\r\nSET\r\n$5\r\nowned\r\n$3\r\nyes\r\n", UnixMs(1), 0, &mut forged);
+        let forged = String::from_utf8(forged).expect("ASCII");
+        let value = ["SET", "v", &forged];
+        let mut bytes =
+            batches(&[&[&["SET", "a", "1"]], &[&value], &[&["SET", "b", "2"]], &[&["SET", "c", "3"]]]);
+        let line = bytes.windows(8).position(|window| window == b"#BATCH:8").expect("it is there");
+        bytes[line + 9] ^= 1;
+        fs::write(&path, &bytes).expect("the file can be written");
+        let (verdict, said) = run("--salvage", &[&saved, &path]);
+        assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+        let found: Vec<String> = content(&saved.join("file.aof")).into_keys().map(|(_, name)| name).collect();
+        assert_eq!(found, ["a", "b", "c"], "{said}");
+        fs::remove_dir_all(&saved).expect("it is there");
+    }
+}
+
+/// A batch with these bytes of a value is damaged, and long batches follow it: how many of their keys are saved.
+fn saved_behind(value: &[u8]) -> (Option<Verdict>, usize, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file.aof");
+    let value = std::str::from_utf8(value).expect("ASCII");
+    let long = "x".repeat(20_000);
+    let names: Vec<String> = (0..40).map(|number| format!("k{number}")).collect();
+    let sets: Vec<[&str; 3]> = names.iter().map(|name| ["SET", name, &long]).collect();
+    let sets: Vec<[&[&str]; 1]> = sets.iter().map(|set| [&set[..]]).collect();
+    let damaged = ["SET", "v", value];
+    let damaged = [&damaged[..]];
+    let all: Vec<&[&[&str]]> = std::iter::once(&damaged[..]).chain(sets.iter().map(|set| &set[..])).collect();
+    let mut bytes = batches(&[&[&[&["SET", "a", "1"][..]][..]][..], &all].concat());
+    let line = bytes.windows(8).position(|window| window == b"#BATCH:8").expect("it is there");
+    bytes[line + 9] ^= 1;
+    fs::write(&path, &bytes).expect("the file can be written");
+    let saved = folder.path().join("saved");
+    let (verdict, said) = run("--salvage", &[&saved, &path]);
+    (verdict, content(&saved.join("file.aof")).len(), said)
+}
+
+#[test]
+fn lines_without_their_content_do_not_end_the_search_for_batches_or_that_is_told() {
+    let lines = |length: usize| {
+        let mut lines = Vec::new();
+        for number in 100..3100 {
+            let mut batch = Vec::new();
+            let content = "y".repeat(length);
+            Framer::following(Chain { number, link: 0 }).frame(content.as_bytes(), UnixMs(1), 0, &mut batch);
+            lines.extend_from_slice(&batch[..batch.len() - length]);
+        }
+        lines
+    };
+    let (verdict, keys, said) = saved_behind(&lines(60));
+    assert_eq!((verdict, keys), (Some(Verdict::Sound), 41), "{said}");
+    // Each claims so much that it costs as much to look at as the file.
+    let (verdict, keys, said) = saved_behind(&lines(500_000));
+    assert_eq!((verdict, keys), (Some(Verdict::Damaged), 1), "{said}");
+    assert!(said.contains("the search for batches was given up"), "{said}");
+}
+
+#[test]
+fn a_time_does_not_keep_commands_of_which_nothing_tells_when_they_were_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file.aof");
+    let mut untimed = Vec::new();
+    write_command(&mut untimed, &["SET", "a", "b"]);
+    write_command(&mut untimed, &["FLUSHALL"]);
+    let into = folder.path().join("into");
+    for (bytes, is_told) in [
+        (untimed.clone(), false),
+        ([&batches(&[&[&["SET", "c", "d"]]])[..], &untimed].concat(), false),
+        ([&untimed[..], &batches(&[&[&["SET", "c", "d"]]])].concat(), true),
+        ([b"#TS:1700000001\r\n", &untimed[..]].concat(), true),
+    ] {
+        fs::write(&path, &bytes).expect("the file can be written");
+        let (verdict, said) = run("--to-time 1800000000 --into", &[&into, &path]);
+        let expected = if is_told { Verdict::Sound } else { Verdict::Damaged };
+        assert_eq!(verdict, Some(expected), "{said}");
+        assert_eq!(said.contains("--untimed keeps them"), !is_told, "{said}");
+        assert_eq!(into.exists(), is_told);
+        let _ = fs::remove_dir_all(&into);
+        let (verdict, said) = run("--untimed --to-time 1800000000 --into", &[&into, &path]);
+        assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+        fs::remove_dir_all(&into).expect("it is there");
+    }
+}
+
+#[test]
+fn a_file_is_not_cut_where_nobody_knows_whether_others_follow_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = folder.path().join("set");
+    fs::create_dir(&set).expect("a folder can be made");
+    let (first, manifest) = (set.join("x.1.incr.aof"), set.join("x.manifest"));
+    let bytes = sample();
+    let torn = &bytes[..bytes.len() - 3];
+    fs::write(&first, torn).expect("the file can be written");
+    fs::write(set.join("x.2.incr.aof"), &bytes).expect("the file can be written");
+    fs::write(&manifest, "file x.1.incr.aof seq 1 type i\nfile x.2.in").expect("the file can be written");
+    let (verdict, said) = run("--fix", &[&first]);
+    assert_eq!(verdict, None, "{said}");
+    assert!(said.contains("x.manifest"), "{said}");
+    // By a link from another folder.
+    let whole = "file x.1.incr.aof seq 1 type i\nfile x.2.incr.aof seq 2 type i\n";
+    fs::write(&manifest, whole).expect("the file can be written");
+    let link = folder.path().join("link.aof");
+    std::os::unix::fs::symlink(&first, &link).expect("a link can be made");
+    let (verdict, said) = run("--fix", &[&link]);
+    assert_eq!(verdict, Some(Verdict::Damaged), "{said}");
+    assert!(said.contains("because it is not the last file"), "{said}");
+    assert_eq!(fs::read(&first).expect("it is there"), torn);
+}

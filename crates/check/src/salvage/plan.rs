@@ -4,8 +4,10 @@
 //! goes on: a *run*. A value may hold what looks like batches, which must not be taken for some. Where the damaged batch has
 //! lost its own line nobody knows where its value ends, so runs are chosen from the end of the file backwards. The last one must
 //! go up to that end, but for one batch that is torn or damaged, and a run before another must have lower numbers than it. A value
-//! can have numbers of batches that came later only by making them up, and then they are those of the runs behind it. So
-//! it deceives only if its batch was the last one, or if the line of the next one is lost, too.
+//! can have numbers of batches that came later only by making them up, and then they are those of the runs behind it. It may
+//! also claim the number of its own batch, the first one that cannot be read: so no run but the last may begin with that, and
+//! where that number is not known no run but the last is trusted. So a value deceives only if its batch was the last one, or if
+//! the line of the next one is lost, too.
 
 use std::path::Path;
 
@@ -15,10 +17,11 @@ use persist::rdb::ReadOptions;
 use crate::read::{self, Read, Span, WHOLE};
 
 /// Places where a run may begin that are tried, and bytes looked at for that, as a multiple of the file's.
-const MAX_TRIES: u32 = 100_000;
+const MAX_TRIES: u32 = 1_000_000;
 const MAX_PASSES: u64 = 16;
-/// Bytes looked at once in the search for a line.
+/// Bytes looked at once in the search for a line: few at first, for the next one may be near.
 const STEP: usize = 1 << 16;
+const FIRST_STEP: usize = 1 << 12;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) doubtful: Vec<Run>,
     /// What cannot be read.
     pub(crate) gaps: Vec<Gap>,
+    /// Where the search for batches was given up, because too much looks like some.
+    pub(crate) given_up: Option<u64>,
     /// What the next file's first batch follows on, if nothing is missing at the end.
     pub(crate) chain: Option<Chain>,
 }
@@ -92,6 +97,7 @@ impl Plan {
             runs: Vec::new(),
             doubtful: Vec::new(),
             gaps: Vec::new(),
+            given_up: None,
             chain: read.chain,
         };
         let reason = match &read.end {
@@ -105,12 +111,14 @@ impl Plan {
             read.whole
         };
         let last_number = last.map(|last: LastBatch| last.number).or(before.map(|chain| chain.number));
-        let found = runs(path, options, &read, searched_from, last_number.unwrap_or(0))?;
+        let (found, given_up) = runs(path, options, &read, searched_from, last_number.unwrap_or(0))?;
+        plan.given_up = given_up;
         let goes_to_end = match found.last() {
             Some(run) => doubtful || goes_to_end(path, options, run)?,
             None => false,
         };
-        (plan.runs, plan.doubtful) = choose(found, goes_to_end);
+        let before = if doubtful { Before::Any } else { Before::Batch(last_number, searched_from) };
+        (plan.runs, plan.doubtful) = choose(found, goes_to_end, before);
         plan.gaps = gaps(&plan, &read, reason, last);
         // What follows in the next file cannot be told from what is missing.
         plan.chain = None;
@@ -141,26 +149,32 @@ fn note(part: &Part<'_>, (first, last): &mut (&mut Option<LastBatch>, &mut Optio
     }
 }
 
-/// All runs behind an offset, in order, whether or not they can be trusted.
-fn runs(path: &Path, options: ReadOptions, read: &Read, from: u64, after: u64) -> Result<Vec<Run>, String> {
+/// All runs behind an offset, in order, whether or not they can be trusted, and where the search was given up.
+fn runs(
+    path: &Path,
+    options: ReadOptions,
+    read: &Read,
+    from: u64,
+    after: u64,
+) -> Result<(Vec<Run>, Option<u64>), String> {
     let length = read.length;
     let mut budget = length.saturating_mul(MAX_PASSES);
     let (mut found, mut from) = (Vec::new(), from);
     for _ in 0..MAX_TRIES {
-        let Some(batch) = search(path, from, after)? else { break };
+        let Some(batch) = search(path, from, after)? else { return Ok((found, None)) };
         let is_there = batch.offset.checked_add(batch.length).is_some_and(|end| end <= length);
         let run = if is_there { run(path, options, batch.offset, length)? } else { None };
         let until = run.map_or(batch.offset + 1, |run| run.until);
         found.extend(run);
         // What was looked at in vain is looked at again.
-        let again = if run.is_some() { 0 } else { batch.length.max(STEP as u64).min(length - batch.offset) };
+        let again = if run.is_none() && is_there { batch.length } else { 0 };
         match budget.checked_sub(until - from + again) {
             Some(left) => budget = left,
             None => break,
         }
         from = until;
     }
-    Ok(found)
+    Ok((found, Some(from)))
 }
 
 /// The first line of a batch behind an offset.
@@ -168,9 +182,11 @@ fn search(path: &Path, from: u64, after: u64) -> Result<Option<Batch>, String> {
     let (file, _) = read::open(path)?;
     let mut search = Search::new(from, after);
     let mut buffer = vec![0; STEP];
-    let mut at = from;
+    let (mut at, mut step) = (from, FIRST_STEP);
     loop {
-        let count = file.read_at(at, &mut buffer).map_err(|error| read::unreadable(path, at, &error))?;
+        let count =
+            file.read_at(at, &mut buffer[..step]).map_err(|error| read::unreadable(path, at, &error))?;
+        step = (step * 2).min(STEP);
         at += count as u64;
         match search.look(&buffer[..count]) {
             None if count > 0 => {}
@@ -202,20 +218,45 @@ fn goes_to_end(path: &Path, options: ReadOptions, run: &Run) -> Result<bool, Str
     Ok(read.end.is_ok() || search(path, run.until, run.last.number)?.is_some_and(is_next))
 }
 
+/// What stands before all runs.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    /// That does not matter.
+    Any,
+    /// The last batch, if its number is known; it ends there.
+    Batch(Option<u64>, u64),
+}
+
 /// Those runs that can be trusted, and the others. See the module's text.
-fn choose(found: Vec<Run>, goes_to_end: bool) -> (Vec<Run>, Vec<Run>) {
-    let (mut trusted, mut doubtful) = (Vec::new(), Vec::new());
+fn choose(found: Vec<Run>, goes_to_end: bool, before: Before) -> (Vec<Run>, Vec<Run>) {
+    let (mut ordered, mut doubtful) = (Vec::new(), Vec::new());
     let mut below = if goes_to_end { Some(u64::MAX) } else { None };
     for run in found.into_iter().rev() {
         if below.is_some_and(|below| run.last.number < below) {
             below = Some(run.first.number);
-            trusted.push(run);
+            ordered.push(run);
         } else {
             doubtful.push(run);
         }
     }
-    trusted.reverse();
-    doubtful.reverse();
+    ordered.reverse();
+    let count = ordered.len();
+    let mut trusted: Vec<Run> = Vec::new();
+    for (index, run) in ordered.into_iter().enumerate() {
+        let (last, end) = match (trusted.last(), before) {
+            (_, Before::Any) => (Some(0), run.from),
+            (Some(run), _) => (Some(run.last.number), run.until),
+            (None, Before::Batch(last, end)) => (last, end),
+        };
+        // The batch that cannot be read has the next number.
+        let may_be_own = last.is_none_or(|last| run.first.number == last.saturating_add(1));
+        if index + 1 < count && end < run.from && may_be_own {
+            doubtful.push(run);
+        } else {
+            trusted.push(run);
+        }
+    }
+    doubtful.sort_by_key(|run| run.from);
     (trusted, doubtful)
 }
 
@@ -244,7 +285,7 @@ mod tests {
 
     fn run(first: u64, last: u64) -> Run {
         let batch = |number| LastBatch { number, time: UnixMs(0) };
-        Run { from: 0, until: 0, first: batch(first), last: batch(last) }
+        Run { from: 9, until: 8, first: batch(first), last: batch(last) }
     }
 
     fn numbers(runs: &[Run]) -> Vec<(u64, u64)> {
@@ -265,7 +306,22 @@ mod tests {
             (&[(5, 6), (900, 901), (10, 30)], true, &[(5, 6), (10, 30)]),
         ] {
             let found = found.iter().map(|&(first, last)| run(first, last)).collect();
-            assert_eq!(numbers(&choose(found, goes_to_end).0), trusted);
+            assert_eq!(numbers(&choose(found, goes_to_end, Before::Batch(Some(3), 0)).0), trusted);
         }
+    }
+    #[test]
+    fn a_run_with_the_number_of_the_batch_that_cannot_be_read_is_part_of_it() {
+        let chosen = |found: &[(u64, u64)], last, doubtful| {
+            let found = found.iter().map(|&(first, last)| run(first, last)).collect();
+            let before = if doubtful { Before::Any } else { Before::Batch(last, 0) };
+            numbers(&choose(found, true, before).0)
+        };
+        assert_eq!(chosen(&[(2, 2), (3, 9)], Some(1), false), [(3, 9)]);
+        assert_eq!(chosen(&[(2, 2), (3, 9)], Some(1), true), [(2, 2), (3, 9)]);
+        assert_eq!(chosen(&[(3, 5), (6, 6), (7, 9)], Some(1), false), [(3, 5), (7, 9)]);
+        // Any number may be that of the damaged batch, or one before it.
+        assert_eq!(chosen(&[(2, 2), (7, 9)], None, false), [(7, 9)]);
+        // Bytes between batches were damaged.
+        assert_eq!(chosen(&[(2, 9)], Some(1), false), [(2, 9)]);
     }
 }
