@@ -129,19 +129,19 @@ fn rdb(keys: usize, more: &[u8]) -> Vec<u8> {
 fn keys_that_are_wrong_in_an_rdb_file_are_named_with_their_place() {
     // 13 bytes each behind a head of 11.
     let (keys, end) = (20_000, 11 + 13 * 20_000);
-    for (more, said) in [
-        (
-            &b"\x00\x07k000005\x01x"[..],
-            format!("at byte {end}: key 'k000005': the key stands in the data twice"),
-        ),
-        (b"\x02\x01s\x02\x01x\x01x", format!("at byte {end}: key 's': a set has the same member twice")),
-        (b"\x10\x01h\x03abc", format!("at byte {end}: key 'h': a listpack is broken")),
-        (b"\x63\x01k", format!("at byte {end}: key 'k': there is no type or opcode 99")),
+    // Of a key that stands there twice either place may be found to be the second.
+    let fifth = 11 + 13 * 5;
+    for (more, places, said) in [
+        (&b"\x00\x07k000005\x01x"[..], &[end, fifth][..], "key 'k000005': the key stands in the data twice"),
+        (b"\x02\x01s\x02\x01x\x01x", &[end], "key 's': a set has the same member twice"),
+        (b"\x10\x01h\x03abc", &[end], "key 'h': a listpack is broken"),
+        (b"\x63\x01k", &[end], "key 'k': there is no type or opcode 99"),
     ] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("dump.rdb"), rdb(keys, more)).expect("the folder can be written");
         let log = Server::refused(folder.path(), SNAPSHOTS);
-        assert!(log.contains(&said), "{said}\n{log}");
+        let is_said = places.iter().any(|place| log.contains(&format!("at byte {place}: {said}")));
+        assert!(is_said, "{said}\n{log}");
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("dump.rdb"), rdb(keys, b"")).expect("the folder can be written");
