@@ -108,6 +108,11 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
     };
     let state = match &read.end {
         Ok(Tail::Whole) => State::Sound,
+        Ok(Tail::Torn(offset)) if file.is_rdb_alone => State::Damaged(Damage {
+            offset: *offset,
+            batch: None,
+            reason: "something follows the data, as in an append-only file".to_owned(),
+        }),
         Ok(Tail::Torn(_)) if is_last => State::Torn,
         Ok(Tail::Torn(offset)) => State::Damaged(Damage {
             offset: *offset,

@@ -43,7 +43,7 @@ pub(crate) struct NewFile {
 impl NewFile {
     /// Makes it; there must be none of this name.
     pub(crate) fn create(disk: &Disk, path: PathBuf) -> Result<Self, String> {
-        if disk.length(&path).map_err(about(&path))?.is_some() {
+        if has_name(disk, &path)? {
             return Err(format!("{}: it is there already", path.display()));
         }
         let file = disk.create(&path).map_err(about(&path))?;
@@ -93,6 +93,13 @@ pub(crate) fn keep_end(disk: &Disk, path: &Path, from: u64, ending: &str) -> Res
     copied.map(|()| kept)
 }
 
+/// Whether a folder has this name; it may be that of a link which leads nowhere.
+fn has_name(disk: &Disk, path: &Path) -> Result<bool, String> {
+    let names = disk.list(around(path)).map_err(about(path))?;
+    let name = path.file_name().unwrap_or_default();
+    Ok(names.iter().any(|other| other.as_str() == name))
+}
+
 /// A name beside a file that nothing has.
 fn free_name(disk: &Disk, path: &Path, ending: &str) -> Result<PathBuf, String> {
     let named = |ending: &str| {
@@ -102,7 +109,7 @@ fn free_name(disk: &Disk, path: &Path, ending: &str) -> Result<PathBuf, String> 
     };
     for number in 1..=MAX_KEPT {
         let path = named(&if number == 1 { ending.to_owned() } else { format!("{ending}-{number}") });
-        if disk.length(&path).map_err(about(&path))?.is_none() {
+        if !has_name(disk, &path)? {
             return Ok(path);
         }
     }

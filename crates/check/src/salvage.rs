@@ -49,6 +49,14 @@ pub(crate) fn run(
             Err(doubt) => return Err(format!("{reason}; {doubt}").into()),
         },
     };
+    let is_missing = |file: &DataFile| fs::symlink_metadata(&file.path).is_err();
+    if target.files().iter().all(is_missing) {
+        return Err(format!(
+            "{}: none of its files is there, so nothing can be saved",
+            options.path.display()
+        )
+        .into());
+    }
     report::begin(&target, out)?;
     durable::new_folder(&disk::Disk::native(), folder)?;
     let mut rescue = Rescue::new(node);
@@ -56,7 +64,7 @@ pub(crate) fn run(
     let mut saved = Vec::new();
     let mut verdict = Verdict::Sound;
     for file in target.files() {
-        if fs::symlink_metadata(&file.path).is_err() {
+        if is_missing(&file) {
             writeln!(out, "{}: it is missing, and with it all that it held", file.path.display())?;
             before = None;
             continue;

@@ -206,6 +206,12 @@ fn set(path: &Path) -> Result<Set, String> {
     })?;
     let folder = around(path);
     let manifest_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut names: Vec<&str> = manifest.entries.iter().map(|entry| entry.name.as_str()).collect();
+    names.push(&manifest_name);
+    names.sort_unstable();
+    if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
+        return Err(format!("{}: it names {name} more than once, or itself: repair it", path.display()));
+    }
     Ok(Set { folder: folder.to_owned(), manifest_name, manifest })
 }
 

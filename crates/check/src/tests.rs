@@ -446,3 +446,58 @@ fn a_file_is_not_cut_where_nobody_knows_whether_others_follow_it() {
     assert!(said.contains("because it is not the last file"), "{said}");
     assert_eq!(fs::read(&first).expect("it is there"), torn);
 }
+
+#[test]
+fn a_manifest_that_names_a_file_twice_or_itself_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.manifest");
+    fs::write(folder.path().join("a"), sample()).expect("the file can be written");
+    for text in ["file x.manifest seq 1 type i\n", "file a seq 1 type i\nfile a seq 2 type i\n"] {
+        fs::write(&path, text).expect("the file can be written");
+        let (verdict, said) = run("--fix --yes", &[&path]);
+        assert_eq!(verdict, None, "{said}");
+        assert!(said.contains("more than once, or itself"), "{said}");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), text);
+    }
+}
+
+#[test]
+fn what_is_saved_is_sound_and_something() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let saved = folder.path().join("saved");
+    let path = folder.path().join("x.rdb");
+    fs::write(&path, [sample_rdb(), sample()].concat()).expect("the file can be written");
+    assert_eq!(run("", &[&path]).0, Some(Verdict::Damaged));
+    let (verdict, said) = run("--salvage", &[&saved, &path]);
+    assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+    assert!(said.contains("left out: the commands behind the data"), "{said}");
+    assert_eq!(fs::read(saved.join("x.rdb")).expect("it is there"), sample_rdb());
+    fs::remove_dir_all(&saved).expect("it is there");
+    fs::write(&path, [sample_rdb(), vec![0; 9]].concat()).expect("the file can be written");
+    let (verdict, said) = run("", &[&path]);
+    assert_eq!(verdict, Some(Verdict::Damaged), "{said}");
+    assert!(said.contains("something follows the data") && !said.contains("--fix"), "{said}");
+    let manifest = folder.path().join("x.manifest");
+    for text in ["# nothing\n", "file gone seq 1 type i\n"] {
+        fs::write(&manifest, text).expect("the file can be written");
+        let (verdict, said) = run("--salvage", &[&saved, &manifest]);
+        assert_eq!(verdict, None, "{said}");
+        assert!(!saved.exists());
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.aof");
+    let bytes = sample();
+    fs::write(&path, &bytes[..bytes.len() - 3]).expect("the file can be written");
+    let last = bytes.windows(9).position(|window| window == b"#BATCH:11").expect("it is there");
+    let target = folder.path().join("elsewhere");
+    let link = folder.path().join(format!("x.aof.torn-{last}"));
+    std::os::unix::fs::symlink(&target, &link).expect("a link can be made");
+    let (verdict, said) = run("--fix", &[&path]);
+    assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+    assert!(!target.exists(), "{said}");
+    assert!(folder.path().join(format!("x.aof.torn-{last}-2")).exists());
+}

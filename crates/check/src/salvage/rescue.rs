@@ -84,6 +84,13 @@ impl<'n> Rescue<'n> {
                 } else {
                     self.write_rdb(&mut new)?;
                 }
+                if file.is_rdb_alone {
+                    if from < plan.whole || !plan.runs.is_empty() {
+                        let reason = "the commands behind the data, which no RDB file may have";
+                        self.left_out.add(reason.to_owned());
+                    }
+                    return new.finish();
+                }
                 self.part(&file.path, Some(from), Span { from, ..whole }, &mut new, &mut commands)?;
             }
             None => {
