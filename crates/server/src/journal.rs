@@ -12,10 +12,11 @@
 //! While a rewrite switches to its increment, what lies before the snapshot must be on disk before anything behind it is
 //! written, so workers leave the writing to the persistence thread for the time of that one sync.
 //!
-//! If there is no room, the append is tried again every second; meanwhile writes are refused and nothing that was acknowledged
-//! is given up, because it stays in the buffer. If only the file must not grow any more, a rewrite makes shorter ones. After any other failed append, and after a failed sync, the file cannot be
-//! trusted: nothing more is written to it or acknowledged until a rewrite that began after it has put all data into new
-//! files. What changes meanwhile waits in the buffer, for in the new increment it would stand behind a gap as long as the old base is
+//! If there is no room, the append is tried again every second; meanwhile writes are refused and nothing that was
+//! acknowledged is given up, because it stays in the buffer. If only the file must not grow any more, a rewrite makes shorter ones: it
+//! goes on with them when its base is there, and if that fails, with what there was. After any other failed append, and
+//! after a failed sync, the file cannot be trusted: nothing more is written to it or acknowledged until a rewrite that began
+//! after it has put all data into new files. What changes meanwhile waits in the buffer, for in the new increment it would stand behind a gap as long as the old base is
 //! in force.
 //!
 //! With `everysec` a sync begins half a second after the oldest effect that waits for one, and if the disk does not answer within the other
@@ -41,7 +42,7 @@ use crate::clock::monotonic_ns;
 use crate::increment::{Fault, FaultKind, Increment};
 use crate::shared::Letter;
 use promises::Promises;
-use state::{State, Trouble};
+use state::{NextIncrement, State, Trouble};
 
 /// Buffers that grew beyond this many bytes are given back once they are written.
 const KEPT_BYTES: usize = 1 << 20;
@@ -170,6 +171,7 @@ impl Journal {
         let mut state = self.state.lock();
         let had_trouble = state.trouble.take().is_some();
         state.set_increment(None, 0);
+        state.next = None;
         state.buffer.clear();
         if had_trouble {
             self.accept(&state, shared);
@@ -180,6 +182,7 @@ impl Journal {
 
     /// The server ends: everything is written and synced. `Err`: it is not, and why.
     pub fn finish(&self, shared: &Shared) -> Result<(), String> {
+        self.abandon_switch();
         self.write_at_once(shared);
         self.sync(shared);
         let state = self.state.lock();
@@ -280,7 +283,8 @@ impl Journal {
     }
 
     /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place. False: there is no
-    /// room for what lies before it, and the old one goes on, so that writes resume as soon as there is some.
+    /// room for what lies before it, and the old one goes on, so that writes resume as soon as there is some. If the old one
+    /// must not grow any more, the new one waits for [`Journal::trust`] or [`Journal::abandon_switch`].
     pub fn switch(&self, shared: &Shared, increment: Increment) -> bool {
         let _turn = self.syncing.lock();
         {
@@ -291,6 +295,13 @@ impl Journal {
                 state.is_switching = false;
                 self.show(&state);
                 return false;
+            }
+            if state.trouble == Some(Trouble::TooLong) {
+                let covered = state.buffer.len();
+                state.next = Some(NextIncrement { increment, covered });
+                state.writer.restart();
+                state.is_switching = false;
+                return true;
             }
         }
         self.sync_in_turn(shared);
@@ -313,10 +324,17 @@ impl Journal {
         true
     }
 
+    /// A rewrite has failed. True: nothing will be written to its increment.
+    pub fn abandon_switch(&self) -> bool {
+        let mut state = self.state.lock();
+        state.next.take().is_some() || !state.may_write()
+    }
+
     /// A rewrite has ended well: the files hold everything, and can be trusted unless the new increment is in doubt too.
     pub fn trust(&self, shared: &Shared, size: u64) {
         let mut state = self.state.lock();
         self.set_size(size);
+        state.take_next();
         if state.trouble == Some(Trouble::Untrusted) && !state.is_doubted {
             state.trust();
             self.accept(&state, shared);

@@ -277,12 +277,13 @@ impl<'n> Persistence<'n> {
         let files = guard.as_mut().expect("just opened");
         let begin = if is_whole { Files::begin_rewrite } else { Files::begin_anew };
         let name = begin(files).map_err(|error| format!("{}/{error}", files.folder().display()))?;
-        let increment = Increment::open(&machine.disk, files.path(&name))?;
         let temporary = files.temporary_base();
+        let increment = Increment::open(&machine.disk, files.path(&name))
+            .inspect_err(|_| files.abandon_rewrite(&temporary, true))?;
         let path = files.path(&temporary);
         let image = self.image(is_wanted);
         if is_wanted && !machine.journal.switch(shared, increment) {
-            files.abandon_rewrite(&temporary);
+            files.abandon_rewrite(&temporary, true);
             return Err(NO_ROOM.to_owned());
         }
         machine.begin_job(Job::Base { image, form, path });
@@ -316,7 +317,7 @@ impl<'n> Persistence<'n> {
             });
             match installed {
                 Err(reason) if files.is_rewriting() => {
-                    files.abandon_rewrite(&temporary);
+                    files.abandon_rewrite(&temporary, self.machine.journal.abandon_switch());
                     Err(reason)
                 }
                 // The new base is in force, but what it replaces could not be removed.

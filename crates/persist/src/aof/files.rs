@@ -185,11 +185,13 @@ impl Files {
     /// A snapshot is being taken: the name of the increment that begins behind it. What was appended before must be
     /// durable.
     pub fn begin_rewrite(&mut self) -> Result<String, FilesError> {
-        let entry = self.new_increment();
+        // If this fails, the next try takes the same name, so that no files pile up.
+        let entry = ManifestEntry::increment(&self.prefix, self.last_increment + 1);
         self.create(&entry.name)?;
         let mut manifest = self.manifest.clone();
         manifest.entries.push(entry.clone());
         self.replace(manifest)?;
+        self.last_increment = entry.sequence;
         self.rewrite = Some(Rewrite::Continued(entry.sequence));
         Ok(entry.name)
     }
@@ -244,11 +246,27 @@ impl Files {
         self.delete_history()
     }
 
-    /// The snapshot could not be written: the increments go on from the old base.
-    pub fn abandon_rewrite(&mut self, temporary: &str) {
-        self.rewrite = None;
+    /// The snapshot could not be written: the increments go on from the old base. If nobody has written or will write to the
+    /// one that began with it, that is removed, so that rewrites that fail leave no more files each time.
+    pub fn abandon_rewrite(&mut self, temporary: &str, is_unused: bool) {
+        let rewrite = self.rewrite.take();
         // What stays is removed at the next start.
         let _ = self.folder.remove(temporary);
+        if let (Some(Rewrite::Continued(sequence)), true) = (rewrite, is_unused) {
+            // An empty file does no harm.
+            let _ = self.remove_empty_increment(sequence);
+        }
+    }
+
+    fn remove_empty_increment(&mut self, sequence: u64) -> Result<(), FilesError> {
+        let Some(entry) = self.manifest.increments().last().cloned() else { return Ok(()) };
+        if entry.sequence == sequence && self.folder.length(&entry.name)? == Some(0) {
+            let mut manifest = self.manifest.clone();
+            manifest.entries.retain(|other| *other != entry);
+            self.replace(manifest)?;
+            self.folder.remove(&entry.name)?;
+        }
+        Ok(())
     }
 
     /// Makes durable what all files hold.

@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) notes_times: bool,
     /// None while the append-only file is off.
     pub(super) increment: Option<Increment>,
+    /// What takes the place of that when the new base is there, if it must not grow until then.
+    pub(super) next: Option<NextIncrement>,
     /// Effects that were just taken from the log; kept for its memory.
     pub(super) taken: Run,
     pub(super) writer: Writer,
@@ -58,6 +60,7 @@ impl State {
             policy: AppendFsync::EverySecond,
             notes_times: false,
             increment: None,
+            next: None,
             taken: Run::default(),
             writer: Writer::default(),
             synced_bytes: 0,
@@ -90,7 +93,8 @@ impl State {
             if self.notes_times {
                 self.writer.note_time(now, &mut self.buffer);
             }
-            self.writer.push_all(&self.taken, now, self.synced_bytes, &mut self.buffer);
+            let synced_bytes = if self.next.is_some() { 0 } else { self.synced_bytes };
+            self.writer.push_all(&self.taken, now, synced_bytes, &mut self.buffer);
             self.unsynced_since_ns.get_or_insert_with(monotonic_ns);
         }
         self.taken.clear();
@@ -103,7 +107,7 @@ impl State {
 
     /// Whether an append is to be tried now: a full disk is not asked at every turn.
     pub(super) fn is_to_append(&self) -> bool {
-        self.may_write() && self.next_try().is_none_or(|next| monotonic_ns() >= next)
+        self.may_write() && self.next.is_none() && self.next_try().is_none_or(|next| monotonic_ns() >= next)
     }
 
     /// Whether an append that failed may be tried again.
@@ -111,9 +115,9 @@ impl State {
         matches!(self.trouble, Some(Trouble::Full | Trouble::TooLong))
     }
 
-    /// When that is done.
+    /// When that is done; a rewrite that goes on is waited for.
     pub(super) fn next_try(&self) -> Option<u64> {
-        self.is_waiting().then_some(self.next_try_ns)
+        (self.is_waiting() && self.next.is_none()).then_some(self.next_try_ns)
     }
 
     /// There was no room.
@@ -191,11 +195,28 @@ impl State {
         self.unsynced_since_ns = has_more.then_some(self.cut_ns);
     }
 
+    /// The new base is there: the increment begins that has waited for it.
+    pub(super) fn take_next(&mut self) {
+        if let Some(NextIncrement { increment, covered }) = self.next.take() {
+            self.buffer.drain(..covered);
+            let synced_bytes = increment.length();
+            self.set_increment(Some(increment), synced_bytes);
+            self.trouble = Some(Trouble::Untrusted); // until what is in the buffer follows
+        }
+    }
+
     /// Everything up to the last snapshot is on disk, wherever.
     pub(super) fn catch_up(&mut self) {
         self.written = self.written.max(self.cut);
         self.synced = self.synced.max(self.cut);
     }
+}
+
+/// An increment for what lies behind a snapshot, while what lies before it cannot be appended.
+pub(super) struct NextIncrement {
+    pub(super) increment: Increment,
+    /// So many bytes of the buffer are in the snapshot.
+    pub(super) covered: usize,
 }
 
 /// Why writes are refused.

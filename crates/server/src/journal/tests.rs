@@ -154,15 +154,34 @@ fn a_file_that_must_not_grow_any_more_is_replaced_by_a_rewrite() {
     assert!(!journal.release(shared, 0, position), "the new base is not there yet");
     journal.trust(shared, 0);
     assert_eq!((journal.released(), shared.write_refusal()), (position, None));
-    // Or the limit is raised.
+    // What comes while the base is written follows in the new file, once.
+    let (_, _, _, world) = failing(disk::Fault::Error(TOO_LARGE));
+    let World { shared, journal, .. } = &world;
+    world.write();
+    journal.advance(shared);
+    world.begin_rewrite(&world.good_file());
+    let behind = world.write();
+    journal.advance(shared);
+    assert_eq!(journal.next_advance_ns(), None, "the rewrite is waited for");
+    journal.trust(shared, 0);
+    assert_eq!(journal.released(), behind);
+    let written = std::fs::read(world.good_file_path()).expect("it is there");
+    assert_eq!(written.windows(3).filter(|bytes| bytes == b"SET").count(), 1);
+    assert!(written.windows(6).any(|bytes| bytes == b"SELECT"), "a file begins with the database");
+    // Or the base is too long as well, and the limit is raised.
     let (double, _, _, world) = failing(disk::Fault::Error(TOO_LARGE));
     let World { shared, journal, .. } = &world;
-    let position = world.write();
+    world.write();
     journal.advance(shared);
+    world.begin_rewrite(&world.good_file());
+    let position = world.write();
+    assert!(journal.abandon_switch(), "nothing is written to the new increment");
+    assert!(journal.next_advance_ns().is_some(), "it is tried again");
     double.heal();
     journal.state.lock().try_at_once();
     journal.advance(shared);
     assert_eq!((journal.released(), journal.needs_rewrite()), (position, false));
+    assert_eq!(std::fs::read(world.good_file_path()).expect("it is there"), b"");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use config::{Config, Param};
 use disk::{Call, Double, Fault};
 use stdx::rng::Rng;
 
-use super::plant::{Plant, config, empty_disk};
+use super::plant::{Plant, config, empty_disk, path};
 use super::script::{APPENDS, EVERYTHING, Step, steps};
 use super::world::{Found, Promise, Record, Speed, World, live, start};
 use crate::clock::hand::Hand;
@@ -155,6 +155,26 @@ fn recover(world: &mut World<'_>, place: &str) {
     assert_eq!(world.record.refused, refused, "{place}: writes are still refused");
     let acknowledged = world.record.states[world.record.least(Promise::All)];
     assert_eq!(acknowledged, world.record.states[world.record.last()], "{place}: not all is acknowledged");
+}
+
+#[test]
+fn rewrites_that_fail_for_long_do_not_pile_up_files() {
+    for (number, error) in [EFBIG, EIO].into_iter().enumerate() {
+        let (hand, disk) = (Hand::new(), empty_disk(number as u64));
+        hand.take();
+        let plant = Plant::start(&disk, parameters("everysec", "yes")).expect("nothing fails");
+        let script = steps(APPENDS);
+        live(&plant, &disk, &hand, (&script, number as u64, FAST), |world| {
+            world.run();
+            disk.spoil(Call::Append, Fault::Error(error));
+            world.ask(&[["SET", "late", "1"].map(str::to_owned).to_vec()]);
+            world.pass(120_000);
+            disk.heal();
+            let files = plant.machine.disk.list(&path("appendonlydir")).expect("nothing fails");
+            assert!(files.len() <= 6, "{error}: {files:?}");
+            recover(world, &format!("error {error}"));
+        });
+    }
 }
 
 fn sweep_faults(policy: &str, ordinary: usize) {

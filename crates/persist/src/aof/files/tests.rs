@@ -137,7 +137,7 @@ impl Counter {
         self.sync(disk)?;
         let finished = written.and_then(|()| self.files.finish_rewrite(&temporary, true));
         if finished.is_err() && self.files.is_rewriting() {
-            self.files.abandon_rewrite(&temporary);
+            self.files.abandon_rewrite(&temporary, false);
         }
         self.run(disk, 1)?;
         finished
@@ -285,4 +285,27 @@ fn only_a_file_behind_which_nothing_stands_may_be_torn() {
     let files = open(&disk).unwrap();
     let torn = ["a", "b", "d"].map(|name| files.may_be_torn(name).unwrap());
     assert_eq!(torn, [false, true, true]);
+}
+
+#[test]
+fn rewrites_that_fail_leave_no_more_files_each_time() {
+    let (double, disk) = world(1);
+    let mut counter = Counter::start(&disk).expect("nothing fails");
+    counter.run(&disk, 3).and_then(|()| counter.sync(&disk)).expect("nothing fails");
+    let before = names(&disk);
+    for _ in 0..5 {
+        counter.files.begin_rewrite().expect("nothing fails");
+        let temporary = counter.files.temporary_base();
+        counter.files.abandon_rewrite(&temporary, true);
+        assert_eq!(names(&disk), before);
+    }
+    // Where even the manifest cannot be replaced, every try takes the same name.
+    double.spoil(Call::Rename, Fault::Error(5));
+    for _ in 0..5 {
+        counter.files.begin_rewrite().expect_err("it has no name yet");
+    }
+    assert!(names(&disk).len() <= before.len() + 2, "{:?}", names(&disk));
+    double.heal();
+    counter.rewrite(&disk).and_then(|()| counter.sync(&disk)).expect("nothing fails any more");
+    assert_eq!(Counter::start(&disk).expect("all is there").count, counter.count);
 }
