@@ -55,7 +55,7 @@ impl Machine for Quiet {
     fn load_aof(&self, _: &Node) -> Result<(), String> {
         Err(NOTHING.to_owned())
     }
-    fn is_writing_first_base(&self) -> bool {
+    fn lacks_first_base(&self) -> bool {
         false
     }
     fn end(&self) {}

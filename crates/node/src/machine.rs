@@ -132,8 +132,8 @@ pub trait Machine: Send + Sync {
     fn load_rdb(&self, shared: &Shared, access: &mut Access<'_>, merges: bool) -> Result<(), String>;
     /// Loads the append-only file, which everything recorded has reached, into an empty keyspace.
     fn load_aof(&self, node: &Node) -> Result<(), String>;
-    /// Whether the append-only file has been switched on and its first base is being written: a start would not find the data yet.
-    fn is_writing_first_base(&self) -> bool;
+    /// Whether the append-only file does not hold all data: until its first base is there, a start would not find it.
+    fn lacks_first_base(&self) -> bool;
     /// Begins to end the server.
     fn end(&self);
     /// Notes a warning in the log.

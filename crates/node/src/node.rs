@@ -260,9 +260,11 @@ impl Node {
     /// Saves what has to be saved before the server ends; from then on commands wait for the end. `Err`: that failed, and
     /// the server should go on. Called inside a batch.
     pub fn save_before_end(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String> {
-        if self.machine.is_writing_first_base() && !how.force {
+        // Also between two tries, if the first one has failed.
+        let is_wanted = self.shared.config.read().yes(Param::Appendonly);
+        if is_wanted && self.machine.lacks_first_base() && !how.force {
             self.machine.warn(
-                "the append-only file has been switched on and its first base is being written, so the server does not end \
+                "the append-only file has been switched on and its first base is not written yet, so the server does not end \
                  (SHUTDOWN FORCE ends it)",
             );
             return Err(CANNOT_END.to_owned());

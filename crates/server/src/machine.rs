@@ -337,8 +337,8 @@ impl Machine for ServerMachine {
         }
     }
 
-    fn is_writing_first_base(&self) -> bool {
-        self.journal.is_on() && self.progress.is_writing_first_base()
+    fn lacks_first_base(&self) -> bool {
+        !self.progress.is_whole()
     }
 
     fn end(&self) {

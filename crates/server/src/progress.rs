@@ -84,11 +84,6 @@ impl Progress {
         self.is_whole.load(Ordering::Acquire)
     }
 
-    /// Whether a rewrite is in progress without which the append-only set does not hold all data.
-    pub fn is_writing_first_base(&self) -> bool {
-        !self.is_whole() && self.state.lock().rewriting_since.is_some()
-    }
-
     /// The append-only set holds all data from now on, or does not any more.
     pub fn set_whole(&self, is_whole: bool) {
         self.is_whole.store(is_whole, Ordering::Release);

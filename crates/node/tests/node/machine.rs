@@ -81,7 +81,7 @@ impl Machine for FakeMachine {
     fn load_aof(&self, _: &Node) -> Result<(), String> {
         Ok(())
     }
-    fn is_writing_first_base(&self) -> bool {
+    fn lacks_first_base(&self) -> bool {
         false
     }
     fn end(&self) {}

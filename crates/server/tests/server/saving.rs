@@ -329,6 +329,22 @@ fn a_server_does_not_end_before_the_first_base_is_there_unless_it_is_forced_to()
 }
 
 #[test]
+fn a_server_does_not_end_between_two_tries_of_its_first_base() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), SNAPSHOTS);
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    // It is no folder, so no base can be written.
+    std::fs::write(folder.path().join("appendonlydir"), "").expect("the folder can be written");
+    must(&mut client, "CONFIG SET appendonly yes");
+    wait_for(&mut client, "aof_last_bgrewrite_status", "err");
+    assert_eq!(text(&run(&mut client, "SHUTDOWN")), "ERR Errors trying to SHUTDOWN. Check logs.");
+    must(&mut client, "CONFIG SET appendonly no");
+    client.command(&["SHUTDOWN"]).expect_err("the connection ends");
+    assert!(server.wait().0.success());
+}
+
+#[test]
 fn a_save_point_that_is_reached_saves() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), &["--appendonly", "no", "--save", "1 2"]);
