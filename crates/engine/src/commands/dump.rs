@@ -66,7 +66,8 @@ const RESTORE_HISTORY: &[(&str, &str)] = &[
 
 const RESTORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS).and(Flags::ALONE);
 
-/// Values and payloads of fewer bytes are worked on under the lock, which is cheaper than to lock twice.
+/// Payloads of fewer bytes are worked on under the lock, which is cheaper than to lock twice; values of fewer are dropped
+/// at once.
 const SHORT_BYTES: usize = 16 * 1024;
 
 /// The options of RESTORE.
@@ -140,11 +141,15 @@ fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     }
     ctx.with_shards(&mut shards, |ctx| check(ctx, args, &options))?;
     let value = value_of(ctx, args)?;
-    ctx.with_shards(&mut shards, |ctx| {
-        // The key may have come meanwhile.
-        let ttl = check(ctx, args, &options)?;
-        install(ctx, args, &options, ttl, value, reply)
-    })
+    let (outcome, unused) = ctx.with_shards(&mut shards, |ctx| match check(ctx, args, &options) {
+        Ok(ttl) => (install(ctx, args, &options, ttl, value, reply), None),
+        // The key has come meanwhile.
+        Err(error) => (Err(error), Some(value)),
+    });
+    if let Some(value) = unused {
+        ctx.access.free_later(Garbage::other(Box::new(value)));
+    }
+    outcome
 }
 
 /// Whether the key, which is locked, may get a value; returns the time to live.
