@@ -226,9 +226,9 @@ impl<'f> Placement<'f> {
         self
     }
 
-    /// The database for the keys to come.
-    pub fn database(&self) -> DbIndex {
-        self.keys.database
+    /// What places the keys of a run that comes now.
+    pub fn for_run(&self) -> KeyPlacement {
+        KeyPlacement { loaded: Loaded::default(), ..self.keys.clone() }
     }
 
     /// What came of it.

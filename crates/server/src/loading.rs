@@ -24,7 +24,7 @@ use crate::storage::at;
 pub use crew::{Board, Crew};
 use crew::{Failure, PIECE_BYTES};
 
-/// Why keys are decoded.
+/// Why there is a crew where keys come undecoded.
 const RUNS_ARE_FOR_CREWS: &str = "keys are left undecoded only where there is a crew";
 /// Bytes read at once.
 const READ_STEP: usize = 1 << 20;
@@ -76,7 +76,7 @@ pub fn append_only(
             Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
             Part::Run(run) => {
                 let crew = crew.as_deref_mut().expect(RUNS_ARE_FOR_CREWS);
-                crew.take_run(&run, loader.access(), placement.database(), None)
+                crew.take_run(&run, loader.access(), placement.for_run())
             }
             Part::Command(buffer, args) => {
                 recovered.commands += 1;
@@ -119,19 +119,25 @@ pub fn rdb(
     let mut compiler = LibraryCompiler::default();
     let mut compile = |text: &[u8]| compiler.compile(text);
     let mut placement = Placement::new(Some(now), &mut compile).merges(merges);
-    let begin = || FileReader::new(options);
+    let begin = || FileReader::new(options).of_snapshot();
     let result = read(disk, path, in_runs(begin(), crew.is_some()), &mut |part| match part {
         Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
         Part::Run(run) => {
             let crew = crew.as_deref_mut().expect(RUNS_ARE_FOR_CREWS);
-            crew.take_run(&run, access, placement.database(), Some(now))
+            crew.take_run(&run, access, placement.for_run())
         }
         Part::Command(..) | Part::Mark(_) => {
             Err("commands follow the data, as in an append-only file".to_owned())
         }
     })
     .and_then(|end| match end.tail {
-        Tail::Whole if end.length > 0 => Ok(end),
+        Tail::Whole if end.length > 0 => {
+            let behind = end.length - end.rdb_length.unwrap_or(end.length);
+            if behind > 0 {
+                warn!("{}: {behind} bytes behind the end of the data are passed over", path.display());
+            }
+            Ok(end)
+        }
         _ => Err(complain(
             path,
             &Damage { offset: 0, batch: None, reason: "this is no RDB file".to_owned() },
@@ -182,6 +188,8 @@ fn place_of_command(disk: &Disk, path: &Path, reader: FileReader, number: u64, r
 struct End {
     tail: Tail,
     length: u64,
+    /// The length of the RDB data at its beginning, if it has been read to its end.
+    rdb_length: Option<u64>,
     /// What the next batch has to follow on; none if there was no batch.
     chain: Option<Chain>,
     /// The last batch of a torn tail.
@@ -213,7 +221,8 @@ fn read(
         let tail = result.map_err(|damage| complain(path, &damage, Some(reader.applied())))?;
         if count == 0 {
             let (chain, last_lost) = (reader.chain(), reader.last_lost());
-            return Ok(End { tail, length: seen, chain, last_lost });
+            let rdb_length = reader.commands_from();
+            return Ok(End { tail, length: seen, rdb_length, chain, last_lost });
         }
         seen += count as u64;
         if seen - told >= PROGRESS_STEP {

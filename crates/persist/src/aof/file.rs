@@ -22,6 +22,7 @@ pub struct FileReader {
     commands_from: Option<u64>,
     /// How long a run of keys is handed over at once; 0: keys are handed over one by one.
     run_bytes: usize,
+    is_snapshot: bool,
 }
 
 #[derive(Debug)]
@@ -29,6 +30,8 @@ enum Stage {
     Unknown,
     Rdb(Box<Decoder>),
     Commands(Box<Reader>),
+    /// Behind a snapshot.
+    PassedOver,
 }
 
 impl FileReader {
@@ -41,7 +44,14 @@ impl FileReader {
             pending: Vec::new(),
             commands_from: None,
             run_bytes: 0,
+            is_snapshot: false,
         }
+    }
+
+    /// The file is a snapshot: what lies behind the end of its RDB data is passed over, unless commands seem to begin there.
+    #[must_use]
+    pub fn of_snapshot(self) -> Self {
+        Self { is_snapshot: true, ..self }
     }
 
     /// A reader that begins at an offset of a file, with commands. The first batch may follow on anything.
@@ -68,7 +78,7 @@ impl FileReader {
     /// What the batches of the next file have to follow on; none if there was no batch yet.
     pub fn chain(&self) -> Option<Chain> {
         match &self.stage {
-            Stage::Unknown | Stage::Rdb(_) => self.before,
+            Stage::Unknown | Stage::Rdb(_) | Stage::PassedOver => self.before,
             Stage::Commands(reader) => reader.chain(),
         }
     }
@@ -80,6 +90,9 @@ impl FileReader {
         } else {
             self.pending.extend_from_slice(bytes);
         }
+        if matches!(self.stage, Stage::PassedOver) {
+            self.pending.clear();
+        }
         self.advance(false, take)
     }
 
@@ -88,7 +101,7 @@ impl FileReader {
         self.advance(true, take)?;
         match &self.stage {
             Stage::Commands(reader) => reader.end(&self.pending),
-            Stage::Unknown | Stage::Rdb(_) => Ok(Tail::Whole),
+            Stage::Unknown | Stage::Rdb(_) | Stage::PassedOver => Ok(Tail::Whole),
         }
     }
 
@@ -100,7 +113,7 @@ impl FileReader {
     /// The end of the last command or transaction that was handed over.
     pub fn applied(&self) -> u64 {
         match &self.stage {
-            Stage::Unknown | Stage::Rdb(_) => 0,
+            Stage::Unknown | Stage::Rdb(_) | Stage::PassedOver => 0,
             Stage::Commands(reader) => reader.applied(),
         }
     }
@@ -108,7 +121,7 @@ impl FileReader {
     /// Whether something was read that is torn or damaged; only the end of the file tells which.
     pub fn is_in_doubt(&self) -> bool {
         match &self.stage {
-            Stage::Unknown | Stage::Rdb(_) => false,
+            Stage::Unknown | Stage::Rdb(_) | Stage::PassedOver => false,
             Stage::Commands(reader) => reader.is_in_doubt(),
         }
     }
@@ -116,7 +129,7 @@ impl FileReader {
     /// After a torn end: the last batch whose line stands in what was not handed over.
     pub fn last_lost(&self) -> Option<LastBatch> {
         match &self.stage {
-            Stage::Unknown | Stage::Rdb(_) => None,
+            Stage::Unknown | Stage::Rdb(_) | Stage::PassedOver => None,
             Stage::Commands(reader) => reader.last_lost(&self.pending),
         }
     }
@@ -151,6 +164,15 @@ impl FileReader {
             };
         }
         if let Stage::Commands(reader) = &mut self.stage {
+            let is_behind = self.commands_from.is_some_and(|from| from > 0 && reader.applied() == from);
+            if self.is_snapshot && is_behind && !self.pending.is_empty() {
+                if self.pending[0] != b'*' {
+                    self.pending.clear();
+                    self.stage = Stage::PassedOver;
+                    return Ok(());
+                }
+                self.is_snapshot = false;
+            }
             let consumed = reader.visit(&self.pending, take)?;
             self.pending.drain(..consumed);
         }
@@ -264,6 +286,27 @@ mod tests {
             assert_eq!(keys(&bytes, piece), Ok(("abc".to_owned(), Tail::Whole)));
             let torn = &bytes[..length as usize + 5];
             assert_eq!(keys(torn, piece), Ok(("a".to_owned(), Tail::Torn(length))));
+        }
+    }
+
+    #[test]
+    fn what_lies_behind_a_snapshot_is_passed_over_unless_it_is_commands() {
+        let length = preamble().len() as u64;
+        for (behind, is_taken) in
+            [(&b"\0\0\0\0"[..], true), (b"garbage", true), (b"*1\r\n$4\r\nPING\r\n", false)]
+        {
+            for piece in [1, 7, 1000] {
+                let mut reader = FileReader::new(OPTIONS).of_snapshot();
+                let mut take = |part: Part<'_>| match part {
+                    Part::Command(..) => Err("a command".to_owned()),
+                    Part::Item(_) | Part::Run(_) | Part::Mark(_) => Ok(()),
+                };
+                let bytes = [&preamble(), behind].concat();
+                let read = bytes.chunks(piece).try_for_each(|piece| reader.read(piece, &mut take));
+                let end = read.and_then(|()| reader.end(&mut take));
+                assert_eq!(end == Ok(Tail::Whole), is_taken, "{end:?}");
+                assert_eq!(reader.commands_from(), Some(length));
+            }
         }
     }
 

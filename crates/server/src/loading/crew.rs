@@ -25,13 +25,14 @@ use parking_lot::{Condvar, Mutex};
 use persist::aof::Damage;
 use persist::rdb::{Format, Keys, ReadOptions, Run};
 use persist::{KeyPlacement, Loaded};
-use stdx::time::UnixMs;
 use tracing::error;
 
 /// Bytes of a piece of work, about: it takes some hundred microseconds.
 pub const PIECE_BYTES: usize = 128 << 10;
 /// Bytes that may wait for a lane before the reader waits; one piece may wait however large it is.
 const WAITING_BYTES: usize = 4 << 20;
+/// The same for all lanes together.
+const ALL_WAITING_BYTES: usize = 64 << 20;
 
 /// See the module's text: the reader's side.
 pub struct Crew<'s> {
@@ -75,6 +76,12 @@ struct State {
     loaded: Loaded,
 }
 
+impl State {
+    fn bytes(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.bytes).sum()
+    }
+}
+
 #[derive(Default)]
 struct Lane {
     tasks: VecDeque<Task>,
@@ -83,7 +90,7 @@ struct Lane {
 }
 
 enum Task {
-    Run { bytes: Vec<u8>, offset: u64, format: Format, database: DbIndex, leave_out: Option<UnixMs> },
+    Run { bytes: Vec<u8>, offset: u64, format: Format, placement: KeyPlacement },
     Commands(Commands),
 }
 
@@ -106,20 +113,23 @@ struct Place {
 }
 
 impl Task {
+    /// What it takes up, about.
     fn bytes(&self) -> usize {
         match self {
             Self::Run { bytes, .. } => bytes.len(),
-            Self::Commands(commands) => commands.bytes.len(),
+            Self::Commands(commands) => {
+                commands.bytes.len() + size_of_val(&*commands.args) + size_of_val(&*commands.list)
+            }
         }
     }
 }
 
 impl Failure {
-    /// Where it stands among those of its kind.
-    fn place(&self) -> u64 {
+    /// Where it stands in the file: the commands follow the keys.
+    fn place(&self) -> (bool, u64) {
         match self {
-            Self::Key(damage) => damage.offset,
-            Self::Command(number, _) => *number,
+            Self::Key(damage) => (false, damage.offset),
+            Self::Command(number, _) => (true, *number),
         }
     }
 }
@@ -155,17 +165,16 @@ impl<'s> Crew<'s> {
         Ok(crew)
     }
 
-    /// Takes undecoded keys of a database; see [`KeyPlacement::new`] for `leave_out`.
+    /// Takes undecoded keys, and what is to place them.
     pub fn take_run(
         &mut self,
         run: &Run<'_>,
         access: &Access<'_>,
-        database: DbIndex,
-        leave_out: Option<UnixMs>,
+        placement: KeyPlacement,
     ) -> Result<(), String> {
         let shard = access.shard_of(&access.keyspace().key(&run.first_key));
         let bytes = run.bytes.to_vec();
-        let task = Task::Run { bytes, offset: run.offset, format: run.format, database, leave_out };
+        let task = Task::Run { bytes, offset: run.offset, format: run.format, placement };
         let lane = match self.last_run {
             Some((last, lane)) if last == shard => lane,
             _ => self.board.idlest(),
@@ -186,6 +195,7 @@ impl<'s> Crew<'s> {
         self.commands += 1;
         if mem::take(&mut self.has_runs) {
             self.wait();
+            self.go_on()?;
         }
         match loader.route(buffer, args, self.collected.len())? {
             Route::Lane(lane, database) => {
@@ -269,7 +279,7 @@ impl Board {
     /// Gives a lane work, when it has not too much.
     fn send(&self, lane: usize, task: Task) {
         let mut state = self.state.lock();
-        while state.lanes[lane].bytes >= WAITING_BYTES {
+        while state.lanes[lane].bytes >= WAITING_BYTES || state.bytes() >= ALL_WAITING_BYTES {
             self.progress.wait(&mut state);
         }
         let its = &mut state.lanes[lane];
@@ -322,9 +332,7 @@ fn work(board: &Board, lane: usize, mut loader: Loader<'_>, options: ReadOptions
     while let Some(task) = board.next(lane) {
         let bytes = task.bytes();
         let (loaded, outcome) = match task {
-            Task::Run { bytes, offset, format, database, leave_out } => {
-                let mut placement = KeyPlacement::new(leave_out);
-                placement.database = database;
+            Task::Run { bytes, offset, format, mut placement } => {
                 let keys = Keys::new(&bytes, offset, format, options);
                 let outcome = loader.batch(|access| placement.take_all(keys, access));
                 (placement.loaded, outcome.map_err(|error| Failure::Key(error.into())))
@@ -337,5 +345,21 @@ fn work(board: &Board, lane: usize, mut loader: Loader<'_>, options: ReadOptions
             }
         };
         board.done(lane, bytes, loaded, outcome.err());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_errors_the_first_in_the_file_counts() {
+        let board = Board::default();
+        board.state.lock().lanes.resize_with(2, Lane::default);
+        let key = |offset| Failure::Key(Damage { offset, batch: None, reason: "broken".to_owned() });
+        for failure in [Failure::Command(1, "refused".to_owned()), key(300), key(200), key(400)] {
+            board.done(0, 0, Loaded::default(), Some(failure));
+        }
+        assert_eq!(board.state.lock().failure, Some(key(200)));
     }
 }
