@@ -226,7 +226,7 @@ mod tests {
             let (blob, mut written) = (Blob::from_bytes(&bytes), Blob::default());
             written.write(0, &bytes);
             assert_eq!(content(&blob), bytes);
-            assert_eq!(blob.allocated_bytes(), written.allocated_bytes(), "{length}");
+            assert!(blob.allocated_bytes() <= written.allocated_bytes(), "{length}");
         }
     }
 
