@@ -90,7 +90,13 @@ pub struct WorkerStatistics {
     pub expiry_ns: AtomicU64,
     /// Searches for due keys that ended because they had done enough for once.
     pub expiry_cut_short: AtomicU64,
-    /// Look-ups that found a key, and that did not.
+    /// Blocks that a sweep has moved.
+    pub blocks_moved: AtomicU64,
+    /// Blocks that a sweep has looked at and left where they were.
+    pub blocks_left: AtomicU64,
+    /// Nanoseconds spent on sweeps.
+    pub sweep_ns: AtomicU64,
+    /// Look-ups that found a key.
     pub hits: Published,
     /// Look-ups that did not.
     pub misses: Published,
@@ -125,6 +131,9 @@ impl Default for WorkerStatistics {
             turn_ns: AtomicU64::new(0),
             expiry_ns: AtomicU64::new(0),
             expiry_cut_short: AtomicU64::new(0),
+            blocks_moved: AtomicU64::new(0),
+            blocks_left: AtomicU64::new(0),
+            sweep_ns: AtomicU64::new(0),
             hits: Published::default(),
             misses: Published::default(),
             expired_keys: Published::default(),
@@ -232,6 +241,9 @@ impl WorkerStatistics {
             &self.turn_ns,
             &self.expiry_ns,
             &self.expiry_cut_short,
+            &self.blocks_moved,
+            &self.blocks_left,
+            &self.sweep_ns,
         ] {
             counter.store(0, Ordering::Relaxed);
         }

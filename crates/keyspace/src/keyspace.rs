@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 use stdx::hash::HashKey;
-use value::table::SweepCursor;
+use value::sweep::Sweeper;
 use value::{Settings, hash, list, set, stream, zset};
 
 use crate::effect::Effect;
@@ -308,17 +308,10 @@ impl Keyspace {
         })
     }
 
-    /// Moves a few pages of a shard to fresh memory; see [`value::table::Table::sweep`]. Returns whether the shard's
-    /// sweep has come round; one that is held has its turn later.
-    pub fn sweep_shard(&self, shard: usize, pages: usize) -> bool {
-        let Some(mut guard) = self.cells[shard].shard.try_lock() else { return true };
-        let mut cursor = guard.sweep;
-        let mut round = true;
-        for (_, partition) in guard.partitions_mut() {
-            round &= partition.table.sweep(&mut cursor, pages);
-        }
-        guard.sweep = if round { SweepCursor::default() } else { cursor };
-        round
+    /// Goes on with a sweep of a shard; see [`value::sweep`]. Returns whether it has come round; a shard that is held has its turn
+    /// in the next round.
+    pub fn sweep_shard(&self, shard: usize, sweeper: &mut Sweeper<'_>) -> bool {
+        self.cells[shard].shard.try_lock().is_none_or(|mut shard| shard.sweep(sweeper))
     }
 
     fn sum(&self, of: impl Fn(&Cell) -> usize) -> usize {

@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::packed::Packed;
-use value::table::{Entry, NewPayload, Options, Payload, Position, SweepCursor, Table};
+use value::sweep::{Cursor, Sweeper};
+use value::table::{Entry, NewPayload, Options, Payload, Position, Table};
 use value::{Kind, Value};
 
 use crate::field_times::FieldTimes;
@@ -103,7 +104,15 @@ pub(crate) fn field_due_of_new(kind: Kind, payload: &NewPayload<'_, Value>) -> O
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     partitions: SmallVec<[(DbIndex, Partition); 1]>,
-    pub(crate) sweep: SweepCursor,
+    swept: Swept,
+}
+
+/// How far a sweep has come.
+#[derive(Debug, Default)]
+struct Swept {
+    /// The place of a database in the list.
+    partition: usize,
+    cursor: Cursor,
 }
 
 impl Shard {
@@ -157,15 +166,23 @@ impl Shard {
         self.partitions.iter().map(|(index, partition)| (*index, partition))
     }
 
-    pub(crate) fn partitions_mut(&mut self) -> impl Iterator<Item = (DbIndex, &mut Partition)> {
-        self.partitions.iter_mut().map(|(index, partition)| (*index, partition))
-    }
-
     /// A database, out of the shard.
     pub(crate) fn take_partition(&mut self, database: DbIndex) -> Option<Partition> {
         let (_, partition) = self.find(database).ok().map(|at| self.partitions.remove(at))?;
         self.partitions.shrink_to_fit();
         Some(partition)
+    }
+
+    /// Goes on with a sweep over all databases; returns whether it has come round.
+    pub(crate) fn sweep(&mut self, sweeper: &mut Sweeper<'_>) -> bool {
+        while let Some((_, partition)) = self.partitions.get_mut(self.swept.partition) {
+            if !partition.table.sweep_at(&mut self.swept.cursor, sweeper) {
+                return false;
+            }
+            self.swept.partition += 1;
+        }
+        self.swept = Swept::default();
+        true
     }
 
     /// The earliest time at which something here may be due.

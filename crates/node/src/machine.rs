@@ -144,6 +144,8 @@ pub trait Machine: Send + Sync {
     fn unix_us(&self) -> u64;
     /// Memory now.
     fn memory(&self) -> MemoryFigures;
+    /// Whether the allocator's memory around a block is so sparse that moving the block helps to give it back.
+    fn is_sparse(&self, block: *const u8) -> bool;
     /// Asks the allocator to give back what it can.
     fn purge_memory(&self);
     /// All that the allocator tells of itself, as its own text.

@@ -4,10 +4,11 @@
 //! thread cache (up to 32 kB objects) such blocks rest in per-thread caches and pin sparse slabs, so that
 //! the sweep, which re-allocates pages in order to empty such slabs, has no effect. `lg_tcache_max:9`
 //! keeps only objects up to 512 bytes in thread caches. A thread of the allocator gives unused pages back, also while no
-//! request comes.
+//! request comes. Which blocks the sweep moves is decided by what the allocator tells of their slabs.
 #![allow(unsafe_code, reason = "an allocator's settings are a symbol that its C code looks up")]
 
 use std::ffi::c_char;
+use std::sync::LazyLock;
 
 use node::{AllocatorValue, MemoryFigures};
 use tikv_jemalloc_ctl::thread::{self, ThreadLocal};
@@ -133,6 +134,66 @@ fn resident_set() -> Option<usize> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size())
+}
+
+/// What the allocator tells of the slab around an address, in its order.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+struct Slab {
+    /// The slab out of which the next block of this size comes.
+    current: usize,
+    free: usize,
+    places: usize,
+    bytes: usize,
+    /// Free places of all slabs of this size in the arena.
+    all_free: usize,
+    all_places: usize,
+}
+
+impl Slab {
+    /// Where the allocator answers questions about slabs.
+    const NAME: &[u8] = b"experimental.utilization.query\0";
+    /// Slabs of a size are left alone if less than one in so many of their places is free.
+    const FULL_ENOUGH: usize = 32;
+
+    /// The slab of an address, or zeros.
+    fn around(mut address: *const u8) -> Self {
+        static PATH: LazyLock<[usize; 3]> = LazyLock::new(|| {
+            let mut path = [0; 3];
+            match raw::name_to_mib(Slab::NAME, &mut path) {
+                Ok(()) => path,
+                Err(_) => [0; 3],
+            }
+        });
+        let (mut slab, mut length) = (Self::default(), size_of::<Self>());
+        // SAFETY: the path has the three parts that it is said to have. The allocator checks that the sizes are those of the six
+        // words that it writes and of the pointer that it reads, and only looks up whose memory the address is.
+        let refused = unsafe {
+            tikv_jemalloc_sys::mallctlbymib(
+                PATH.as_ptr(),
+                PATH.len(),
+                (&raw mut slab).cast(),
+                &raw mut length,
+                (&raw mut address).cast(),
+                size_of::<*const u8>(),
+            )
+        };
+        if refused == 0 { slab } else { Self::default() }
+    }
+
+    /// Whether a block in it would come to lie in a fuller one if it were copied.
+    fn is_sparse(&self, address: *const u8) -> bool {
+        let is_current = (self.current..self.current + self.bytes).contains(&address.addr());
+        !is_current
+            && self.all_free > self.all_places / Self::FULL_ENOUGH
+            && self.free * self.all_places > self.all_free * self.places
+    }
+}
+
+/// Whether a block lies in a slab with more free places than slabs of its size have on average, so that it pays to move it. Slabs of
+/// the average are left as they are: if all are, there is no better place for any.
+pub fn is_sparse(block: *const u8) -> bool {
+    Slab::around(block).is_sparse(block)
 }
 
 /// Gives unused pages of all arenas back to the system.

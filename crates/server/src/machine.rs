@@ -367,6 +367,10 @@ impl Machine for ServerMachine {
         crate::allocator::figures()
     }
 
+    fn is_sparse(&self, block: *const u8) -> bool {
+        crate::allocator::is_sparse(block)
+    }
+
     fn purge_memory(&self) {
         crate::allocator::purge();
     }

@@ -11,6 +11,7 @@ use std::ops::Range;
 use triomphe::Arc;
 
 use crate::page::sizes;
+use crate::sweep::{Sweep, Sweeper};
 use crate::unshare::unshared;
 
 /// Bytes of a full page: with the counter of its `Arc` it fills an 8 kB block.
@@ -164,6 +165,31 @@ impl Blob {
             let place = Arc::make_mut(chunk)[last % FAN].as_mut().expect("the page is stored");
             *place = resized(place, PAGE);
         }
+    }
+}
+
+/// Counts the pages.
+impl Sweep for Blob {
+    fn sweep(&mut self, page: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        let Some(chunks) = Arc::get_mut(&mut self.chunks) else { return true };
+        while let Some(place) = chunks.get_mut(*page / FAN) {
+            if sweeper.is_tired() {
+                return false;
+            }
+            let Some(chunk) = place.as_mut().filter(|chunk| chunk.is_unique()) else {
+                sweeper.pass();
+                *page = (*page / FAN + 1) * FAN;
+                continue;
+            };
+            if page.is_multiple_of(FAN) && sweeper.is_worth(chunk.as_ptr().cast(), size_of::<Chunk>()) {
+                *chunk = Arc::new((**chunk).clone());
+            }
+            if let Some(bytes) = Arc::get_mut(chunk).and_then(|chunk| chunk[*page % FAN].as_mut()) {
+                sweeper.renew(bytes);
+            }
+            *page += 1;
+        }
+        true
     }
 }
 

@@ -22,6 +22,7 @@ pub use edit::{Edited, HashEdit};
 pub use read::{Encoding, HashRef};
 
 use crate::packed::{self, Packed};
+use crate::sweep::{Sweep, Sweeper};
 use crate::table::Table;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -104,6 +105,18 @@ impl Hash {
         match self {
             Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
             Self::Table(fields) => fields.allocated_bytes(),
+        }
+    }
+}
+
+impl Sweep for Hash {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        match self {
+            Self::Packed(block) => {
+                sweeper.renew_packed(block);
+                true
+            }
+            Self::Table(fields) => fields.sweep(within, sweeper),
         }
     }
 }

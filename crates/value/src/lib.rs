@@ -19,6 +19,7 @@ pub mod page;
 pub mod set;
 pub mod stream;
 pub mod string;
+pub mod sweep;
 pub mod table;
 pub mod tree;
 mod unshare;
@@ -32,6 +33,7 @@ pub use list::{List, ListRef};
 pub use set::{Set, SetRef};
 pub use stream::Stream;
 pub use string::StringRef;
+use sweep::{Sweep, Sweeper};
 pub use unshare::copied_bytes;
 pub use zset::{ZSet, ZSetRef};
 
@@ -82,6 +84,19 @@ impl Value {
             Self::Set(set) => set.weight(),
             Self::ZSet(zset) => zset.allocated_bytes(),
             Self::Stream(stream) => stream.allocated_bytes(),
+        }
+    }
+}
+
+impl Sweep for Value {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        match self {
+            Self::String(blob) => blob.sweep(within, sweeper),
+            Self::Hash(hash) => hash.sweep(within, sweeper),
+            Self::List(list) => list.sweep(within, sweeper),
+            Self::Set(set) => set.sweep(within, sweeper),
+            Self::ZSet(zset) => zset.sweep(within, sweeper),
+            Self::Stream(stream) => stream.sweep(within, sweeper),
         }
     }
 }

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use crate::leaf::{self, Leaf};
 use crate::page::INLINE_MAX;
+use crate::sweep::{Sweep, Sweeper};
 use crate::tree::Sequence;
 pub use crate::tree::Side;
 
@@ -147,6 +148,18 @@ impl List {
         match self {
             Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
             Self::Large(large) => large.elements.allocated_bytes(),
+        }
+    }
+}
+
+impl Sweep for List {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        match self {
+            Self::Packed(block) => {
+                sweeper.renew_packed(block);
+                true
+            }
+            Self::Large(large) => large.elements.sweep(within, sweeper),
         }
     }
 }

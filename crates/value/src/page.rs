@@ -33,6 +33,7 @@ use smallvec::SmallVec;
 use stdx::prefetch::prefetch;
 use stdx::time::UnixMs;
 
+use crate::sweep::{Beside, Sweep, Sweeper};
 use block::Block;
 pub use entry::{Entry, Meta, NewPayload, Options, Payload};
 use entry::{Head, NewEntry};
@@ -366,9 +367,17 @@ impl<V: Clone> Page<V> {
         self.block.shrink(options);
     }
 
-    /// Re-allocates an unshared block, so that the allocator can empty the slab it lay in.
-    pub fn relocate(&mut self) {
-        self.block.relocate();
+    /// Goes on with a sweep of the block and of what lives beside it; returns whether it is done.
+    pub(crate) fn sweep(&mut self, beside: &mut Beside, sweeper: &mut Sweeper<'_>) -> bool
+    where
+        V: Sweep,
+    {
+        if beside.place == 0 {
+            self.block.sweep(sweeper);
+            self.side.sweep_list(sweeper);
+            beside.place = 1;
+        }
+        self.side.sweep(beside, sweeper)
     }
 
     /// Writes the exact minimum of the expiry times, after due entries went.

@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use stdx::hash::HashKey;
 
+use crate::sweep::{Sweep, Sweeper};
 use crate::table::{Meta, NewPayload, Options, Table};
 
 /// The longest block: what the thresholds of Redis allow, 128 texts of 64 bytes.
@@ -161,6 +162,18 @@ impl Set {
         match self {
             Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
             Self::Large(large) => large.members.allocated_bytes(),
+        }
+    }
+}
+
+impl Sweep for Set {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        match self {
+            Self::Packed(block) => {
+                sweeper.renew_packed(block);
+                true
+            }
+            Self::Large(large) => large.members.sweep(within, sweeper),
         }
     }
 }

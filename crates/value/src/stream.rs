@@ -47,6 +47,7 @@ pub use producers::{Limits, Named, Producers};
 pub use read::{Entries, EntriesBack};
 pub use references::References;
 
+use crate::sweep::{Sweep, Sweeper};
 use crate::tree::Ordered;
 use names::NameSets;
 
@@ -204,5 +205,12 @@ impl Stream {
 
     fn root_mut(&mut self) -> &mut Root {
         Arc::make_mut(&mut self.root)
+    }
+}
+
+/// Counts the nodes of the tree.
+impl Sweep for Stream {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        Arc::get_mut(&mut self.root).is_none_or(|root| root.content.nodes.sweep(within, sweeper))
     }
 }

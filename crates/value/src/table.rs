@@ -22,6 +22,8 @@ mod root;
 mod sample;
 mod walk;
 
+use std::convert::Infallible;
+
 use triomphe::Arc;
 
 use stdx::hash::{HashKey, sip13};
@@ -31,6 +33,7 @@ use stdx::time::UnixMs;
 
 pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
 use crate::page::{Page, Spot};
+use crate::sweep::{Beside, Cursor, Sweep, Sweeper};
 use root::Root;
 pub use walk::Iter;
 
@@ -46,10 +49,6 @@ pub struct Position {
     page: usize,
     spot: Spot,
 }
-
-/// How far a sweep has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SweepCursor(usize);
 
 /// A table from byte strings to bytes or objects `V`.
 #[derive(Debug, Clone)]
@@ -302,24 +301,6 @@ impl<V: Clone> Table<V> {
         self.root.allocated_bytes()
     }
 
-    /// Moves a few unshared pages to fresh memory, so that the allocator can give back slabs that became sparse.
-    /// Returns whether the sweep has come round.
-    pub fn sweep(&mut self, cursor: &mut SweepCursor, pages: usize) -> bool {
-        let Some(root) = Arc::get_mut(&mut self.root) else {
-            *cursor = SweepCursor::default();
-            return true;
-        };
-        for _ in 0..pages {
-            if cursor.0 >= root.pages {
-                *cursor = SweepCursor::default();
-                return true;
-            }
-            root.relocate(cursor.0);
-            cursor.0 += 1;
-        }
-        false
-    }
-
     /// Whether two clones have not been changed since they were one.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.root, &other.root)
@@ -328,6 +309,34 @@ impl<V: Clone> Table<V> {
     /// The seed of the table's hashes.
     pub fn seed(&self) -> HashKey {
         self.seed
+    }
+}
+
+impl<V: Clone + Sweep> Table<V> {
+    /// Goes on with a sweep over the pages, what lives beside them, and objects; returns whether it has come round.
+    pub fn sweep_at(&mut self, cursor: &mut Cursor, sweeper: &mut Sweeper<'_>) -> bool {
+        if let Some(root) = Arc::get_mut(&mut self.root) {
+            while cursor.page < root.pages {
+                if sweeper.is_tired() || !root.sweep(cursor, sweeper) {
+                    return false;
+                }
+                *cursor = Cursor { page: cursor.page + 1, beside: Beside::default() };
+            }
+        }
+        *cursor = Cursor::default();
+        true
+    }
+}
+
+/// A table that is a part of a value counts its pages and what lives beside each.
+impl Sweep for Table<Infallible> {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        const PLACES: usize = 1 << 16;
+        let beside = Beside { place: *within % PLACES, within: 0 };
+        let mut cursor = Cursor { page: *within / PLACES, beside };
+        let is_round = self.sweep_at(&mut cursor, sweeper);
+        *within = cursor.page * PLACES + cursor.beside.place;
+        is_round
     }
 }
 

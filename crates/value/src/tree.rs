@@ -47,6 +47,7 @@ pub use walk::Iter;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use crate::sweep::{Sweep, Sweeper};
 use node::Node;
 
 /// An end of a sequence.
@@ -80,10 +81,6 @@ pub struct Tree<O> {
     data_bytes: usize,
     order: PhantomData<O>,
 }
-
-/// How far a sweep has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SweepCursor(usize);
 
 impl Order for ByPosition {
     const HAS_SEPARATORS: bool = false;
@@ -175,18 +172,17 @@ impl<O: Order> Tree<O> {
     pub fn allocated_bytes(&self) -> usize {
         self.root.allocated_bytes()
     }
+}
 
-    /// Moves a few unshared leaves to fresh memory, so that the allocator can give back slabs that became sparse.
-    /// Returns whether the sweep has come round.
-    pub fn sweep(&mut self, cursor: &mut SweepCursor, leaves: usize) -> bool {
-        for _ in 0..leaves {
-            if cursor.0 >= self.len {
-                *cursor = SweepCursor::default();
-                return true;
+impl<O: Order> Sweep for Tree<O> {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        while *within < self.len {
+            if sweeper.is_tired() {
+                return false;
             }
-            cursor.0 += self.root.relocate(cursor.0);
+            *within += self.root.sweep(*within, sweeper);
         }
-        false
+        true
     }
 }
 

@@ -38,6 +38,7 @@ use std::sync::Arc;
 use stdx::hash::HashKey;
 
 use crate::leaf;
+use crate::sweep::{Sweep, Sweeper};
 
 /// The longest block of a small sorted set, whatever the configured thresholds say, so that the cost of a write (a copy
 /// of the block) stays bounded.
@@ -123,6 +124,18 @@ impl ZSet {
         match self {
             Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
             Self::Large(large) => large.allocated_bytes(),
+        }
+    }
+}
+
+impl Sweep for ZSet {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        match self {
+            Self::Packed(block) => {
+                sweeper.renew_packed(block);
+                true
+            }
+            Self::Large(large) => large.sweep(within, sweeper),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use engine::Host;
 use engine::statistics::add;
 use keyspace::ExpiryBudget;
+use value::sweep::Sweeper;
 
 use super::Worker;
 use crate::Now;
@@ -16,11 +17,14 @@ const TICK_MS: u64 = 50;
 const EXPIRE_MS: u64 = 5;
 /// Due keys removed in one search, about; a flood is removed over several turns with requests in between.
 const EXPIRE_KEYS: usize = 2000;
-/// Pages moved under one lock, and locks taken in a row. A page takes some microseconds.
-const SWEEP_PAGES: usize = 8;
-const SWEEP_STEPS: usize = 4;
-/// Milliseconds between two rows, unless there have been requests: then there is one a tick.
+/// Blocks looked at under one lock, fewer if they are moved, and locks taken in a row. A look takes a tenth of a microsecond.
+const SWEEP_BLOCKS: usize = 64;
+const SWEEP_STEPS: usize = 8;
+/// Milliseconds between two rows, while there are no requests and while there are.
 const IDLE_SWEEP_MS: u64 = 5;
+const BUSY_SWEEP_MS: u64 = 20;
+/// Milliseconds between two rounds of which the first has moved nothing.
+const SWEEP_REST_MS: u64 = 10_000;
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -31,6 +35,8 @@ pub(super) struct Upkeep {
     next_expiry_ns: u64,
     /// The next shard of the sweep.
     sweep: usize,
+    /// Blocks that were moved in this round of it.
+    swept: usize,
     next_sweep_ns: u64,
     next_tick_ns: u64,
     next_second_ns: u64,
@@ -44,12 +50,23 @@ impl Upkeep {
             expiry: ExpiryBudget::new(shards.clone(), EXPIRE_KEYS),
             next_expiry_ns: 0,
             sweep: shards.start,
+            swept: 0,
             shards,
             next_sweep_ns: 0,
             next_tick_ns: 0,
             next_second_ns: 0,
             was_busy: false,
         }
+    }
+
+    /// The sweep goes on with the next shard; returns whether that is the first one again.
+    fn next_shard(&mut self) -> bool {
+        self.sweep += 1;
+        let is_round = self.sweep >= self.shards.end;
+        if is_round {
+            self.sweep = self.shards.start;
+        }
+        is_round
     }
 }
 
@@ -168,16 +185,27 @@ impl Worker<'_> {
         }
     }
 
-    /// Moves a few pages, shard by shard, so that sparse memory can go back.
+    /// Moves a few blocks, shard by shard, so that sparse memory can go back.
     fn sweep_some(&mut self, now: Now) {
-        let upkeep = &mut self.upkeep;
-        let pause_ms = if std::mem::take(&mut upkeep.was_busy) { TICK_MS } else { IDLE_SWEEP_MS };
-        upkeep.next_sweep_ns = now.monotonic_ns + pause_ms * NS_PER_MS;
+        let (node, upkeep) = (self.node, &mut self.upkeep);
+        let statistics = &node.shared.statistics[self.index];
+        let mut pause_ms = if std::mem::take(&mut upkeep.was_busy) { BUSY_SWEEP_MS } else { IDLE_SWEEP_MS };
+        let started = (node.shared.clock)();
+        let is_sparse = |block: *const u8| node.machine.is_sparse(block);
         for _ in 0..SWEEP_STEPS {
-            if self.node.shared.keyspace.sweep_shard(upkeep.sweep, SWEEP_PAGES) {
-                let next = upkeep.sweep + 1;
-                upkeep.sweep = if next >= upkeep.shards.end { upkeep.shards.start } else { next };
+            let mut sweeper = Sweeper::new(&is_sparse, SWEEP_BLOCKS);
+            let is_round = node.shared.keyspace.sweep_shard(upkeep.sweep, &mut sweeper);
+            add(&statistics.blocks_moved, sweeper.moved as u64);
+            add(&statistics.blocks_left, sweeper.left as u64);
+            upkeep.swept += sweeper.moved;
+            if is_round && upkeep.next_shard() {
+                if std::mem::take(&mut upkeep.swept) == 0 {
+                    pause_ms = SWEEP_REST_MS;
+                }
+                break;
             }
         }
+        upkeep.next_sweep_ns = now.monotonic_ns + pause_ms * NS_PER_MS;
+        add(&statistics.sweep_ns, (node.shared.clock)().saturating_sub(started));
     }
 }

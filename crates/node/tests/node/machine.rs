@@ -28,6 +28,8 @@ pub(crate) struct FakeMachine {
     pub(crate) dead: Mutex<Vec<Dead>>,
     /// The data whose memory is counted, if a test wants that: all of it as the first worker's.
     pub(crate) data: OnceLock<Arc<Shared>>,
+    /// Bytes that the allocator has beside what is used.
+    pub(crate) waste: AtomicUsize,
     /// Bytes that a worker holds only while it is at work.
     pub(crate) held_at_work: AtomicUsize,
 }
@@ -97,11 +99,14 @@ impl Machine for FakeMachine {
     fn memory(&self) -> MemoryFigures {
         MemoryFigures {
             allocated: 4_000_000 + self.data_bytes() + self.held_at_work.load(Ordering::Relaxed),
-            active: 5_000_000,
+            active: 5_000_000 + self.waste.load(Ordering::Relaxed),
             resident: 6_000_000,
             rss: 7_000_000,
             ..MemoryFigures::default()
         }
+    }
+    fn is_sparse(&self, _: *const u8) -> bool {
+        true
     }
     fn purge_memory(&self) {}
     fn allocator_report(&self) -> String {

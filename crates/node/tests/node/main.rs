@@ -26,6 +26,7 @@ mod pubsub;
 mod random_picks;
 mod slices;
 mod sort;
+mod sweeping;
 mod tracking;
 mod transcripts;
 mod world;

@@ -130,6 +130,12 @@ impl World {
         (&mut self.workers[index], self.now)
     }
 
+    /// So much of the allocator's memory lies waste, which the node learns.
+    pub(crate) fn waste(&self, bytes: usize) {
+        self.machine.waste.store(bytes, Ordering::Relaxed);
+        self.node.look_at_memory();
+    }
+
     /// Turns the clock, and lets every worker do what is due.
     pub(crate) fn pass_ms(&mut self, milliseconds: u64) {
         self.now.unix = UnixMs(self.now.unix.0 + milliseconds as i64);

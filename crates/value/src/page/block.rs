@@ -8,6 +8,7 @@ use triomphe::Arc;
 
 use super::entry::{Head, NewEntry, Options};
 use super::sizes;
+use crate::sweep::Sweeper;
 use crate::unshare::{note_copy, unshared};
 
 pub(super) const HEADER: usize = 16;
@@ -72,12 +73,11 @@ impl Block {
         self.0.as_ref().map_or(0, |block| block.len() + sizes::ARC_HEADER)
     }
 
-    /// Moves an unshared block to fresh memory.
-    pub(super) fn relocate(&mut self) {
-        if let Some(block) = &mut self.0
-            && block.is_unique()
-        {
-            *block = Arc::from(&block[..]);
+    /// Moves the block if a sweep finds that worth while.
+    pub(super) fn sweep(&mut self, sweeper: &mut Sweeper<'_>) {
+        match &mut self.0 {
+            Some(block) => sweeper.renew(block),
+            None => sweeper.pass(),
         }
     }
 

@@ -5,6 +5,7 @@ use triomphe::Arc;
 
 use super::NewPayload;
 use super::sizes;
+use crate::sweep::{Beside, Sweep, Sweeper};
 use crate::unshare::unshared;
 
 /// How many bytes of a value are asked for; the processor goes on by itself then.
@@ -150,6 +151,37 @@ impl<V: Clone> SideList<V> {
             self.0 = None;
         }
         taken
+    }
+
+    /// Moves the list itself if a sweep finds that worth while.
+    pub(super) fn sweep_list(&mut self, sweeper: &mut Sweeper<'_>) {
+        if let Some(list) = self.0.as_mut().and_then(Arc::get_mut) {
+            sweeper.renew_list(list);
+        }
+    }
+
+    /// Goes on with a sweep of what is in the list; returns whether it is done.
+    pub(super) fn sweep(&mut self, beside: &mut Beside, sweeper: &mut Sweeper<'_>) -> bool
+    where
+        V: Sweep,
+    {
+        let Some(list) = self.0.as_mut().and_then(Arc::get_mut) else { return true };
+        while let Some(side) = list.get_mut(beside.place - 1) {
+            if sweeper.is_tired() {
+                return false;
+            }
+            match side {
+                Side::Free => {}
+                Side::Bytes(bytes) => sweeper.renew(bytes),
+                Side::Object(object) => {
+                    if !object.sweep(&mut beside.within, sweeper) {
+                        return false;
+                    }
+                }
+            }
+            *beside = Beside { place: beside.place + 1, within: 0 };
+        }
+        true
     }
 
     pub(super) fn allocated_bytes(&self) -> usize {

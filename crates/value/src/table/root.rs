@@ -8,6 +8,7 @@ use stdx::time::UnixMs;
 use super::{Due, Position};
 use crate::linear;
 use crate::page::{Entry, Options, Page, sizes};
+use crate::sweep::{Cursor, Sweep, Sweeper};
 
 /// Pages a chunk. A write after a snapshot copies one chunk's counters, so it is small; the root holds one
 /// pointer a chunk, so it is not tiny.
@@ -143,10 +144,17 @@ impl<V: Clone> Root<V> {
         }
     }
 
-    pub(super) fn relocate(&mut self, page: usize) {
-        if let Some(chunk) = Arc::get_mut(&mut self.chunks[page / CHUNK]) {
-            chunk.pages[page % CHUNK].relocate();
-        }
+
+    /// Goes on with a sweep of one page; see [`super::Table::sweep_at`].
+    pub(super) fn sweep(&mut self, cursor: &mut Cursor, sweeper: &mut Sweeper<'_>) -> bool
+    where
+        V: Sweep,
+    {
+        let Some(chunk) = Arc::get_mut(&mut self.chunks[cursor.page / CHUNK]) else {
+            sweeper.pass();
+            return true;
+        };
+        chunk.pages[cursor.page % CHUNK].sweep(&mut cursor.beside, sweeper)
     }
 
     /// Visits due entries page by page; see [`super::Table::visit_due`].

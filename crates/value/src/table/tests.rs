@@ -16,6 +16,15 @@ type Model = BTreeMap<Vec<u8>, (Vec<u8>, bool, u8, Option<i64>)>;
 const SEED: HashKey = HashKey([1, 2]);
 const OPTIONS: Options = Options { access: true };
 
+/// An object of three blocks.
+impl Sweep for Object {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        sweeper.pass();
+        *within += 1;
+        *within == 3
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Operation {
     Set { key: Vec<u8>, value: Vec<u8>, object: bool, kind: u8, expiry: Option<i64> },
@@ -137,7 +146,8 @@ fn apply(table: &mut Table<Object>, model: &mut Model, operation: Operation) {
         Operation::Clone | Operation::DropClones => {}
         Operation::Shrink { key } => table.shrink(table.hash(&key)),
         Operation::Sweep => {
-            table.sweep(&mut SweepCursor::default(), 1000);
+            let mut cursor = Cursor::default();
+            while !table.sweep_at(&mut cursor, &mut Sweeper::new(&|_| true, 7)) {}
         }
     }
 }

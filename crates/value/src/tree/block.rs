@@ -7,6 +7,7 @@ use triomphe::Arc;
 use super::Side;
 use crate::leaf::{self, ELEMENT_OVERHEAD, Leaf, room};
 use crate::page::sizes;
+use crate::sweep::Sweeper;
 use crate::unshare::unshared;
 
 /// The longest block: with the counter of its `Arc` it fills 2 kB. Longer ones waste less on their counters and are
@@ -136,11 +137,9 @@ impl Block {
         self.0.len() + sizes::ARC_HEADER
     }
 
-    /// Moves an unshared block to fresh memory.
-    pub(super) fn relocate(&mut self) {
-        if self.0.is_unique() {
-            self.0 = Arc::from(&self.0[..]);
-        }
+    /// Moves the block if a sweep finds that worth while.
+    pub(super) fn sweep(&mut self, sweeper: &mut Sweeper<'_>) {
+        sweeper.renew(&mut self.0);
     }
 
     fn of_range(leaf: Leaf<'_>, range: Range<usize>) -> Self {

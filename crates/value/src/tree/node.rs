@@ -6,6 +6,7 @@ use super::block::{self, Block};
 use super::inner::Inner;
 use crate::leaf::Leaf;
 use crate::page::sizes;
+use crate::sweep::Sweeper;
 
 /// A node and what is below it.
 #[derive(Debug, Clone)]
@@ -133,16 +134,19 @@ impl Node {
         }
     }
 
-    /// Moves the leaf of a position to fresh memory if nothing on the way is shared; returns how many of its elements stand
-    /// at or behind the position.
-    pub(super) fn relocate(&mut self, index: usize) -> usize {
-        if let Self::Inner(inner) = self {
-            let (child, rest) = inner.child_at(index);
-            if let Some(inner) = Arc::get_mut(inner) {
-                return inner.nodes[child].relocate(rest);
+    /// Shows a sweep the leaf of a position if nothing on the way is shared; returns how many of its elements stand at or
+    /// behind the position.
+    pub(super) fn sweep(&mut self, index: usize, sweeper: &mut Sweeper<'_>) -> usize {
+        match self {
+            Self::Inner(inner) => {
+                let (child, rest) = inner.child_at(index);
+                if let Some(inner) = Arc::get_mut(inner) {
+                    return inner.nodes[child].sweep(rest, sweeper);
+                }
+                sweeper.pass();
             }
-        } else if let Self::Leaf(block) = self {
-            block.relocate();
+            Self::Leaf(block) => block.sweep(sweeper),
+            Self::Large(element) => sweeper.renew(element),
         }
         let (run, offset) = self.run_at(index);
         run.len() - offset

@@ -13,6 +13,7 @@ use triomphe::Arc;
 
 use crate::linear;
 use crate::page::sizes;
+use crate::sweep::{Sweep, Sweeper};
 use crate::unshare::unshared;
 
 /// Buckets a chunk, and for the same reasons as of the pages of a table.
@@ -127,6 +128,24 @@ impl Index {
             + root.chunks.capacity() * size_of::<Arc<Chunk>>()
             + size_of::<Root>()
             + sizes::ARC_HEADER
+    }
+}
+
+impl Sweep for Index {
+    fn sweep(&mut self, bucket: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        let Some(root) = Arc::get_mut(&mut self.root) else { return true };
+        while *bucket < root.buckets {
+            if sweeper.is_tired() {
+                return false;
+            }
+            let chunk = Arc::get_mut(&mut root.chunks[*bucket / CHUNK]);
+            match chunk.and_then(|chunk| chunk[*bucket % CHUNK].0.as_mut()) {
+                Some(words) => sweeper.renew(words),
+                None => sweeper.pass(),
+            }
+            *bucket += 1;
+        }
+        true
     }
 }
 

@@ -8,6 +8,7 @@ use super::build::DuplicateMember;
 use super::index::Index;
 use super::score::{element, split};
 use crate::leaf::Leaf;
+use crate::sweep::{Sweep, Sweeper};
 use crate::tree::{self, Ordered};
 
 /// The elements of a large sorted set. Every element of the tree has one slot of the index.
@@ -110,5 +111,19 @@ impl Large {
     /// Bytes of memory.
     pub(super) fn allocated_bytes(&self) -> usize {
         self.elements.allocated_bytes() + self.index.allocated_bytes()
+    }
+}
+
+/// Counts the elements, and behind them the buckets of the index.
+impl Sweep for Large {
+    fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
+        if !self.elements.sweep(within, sweeper) {
+            return false;
+        }
+        let elements = self.elements.len();
+        let mut bucket = *within - elements;
+        let is_done = self.index.sweep(&mut bucket, sweeper);
+        *within = elements + bucket;
+        is_done
     }
 }

@@ -31,11 +31,11 @@ pub(super) fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "latest_fork_usec", shared.snapshot_us.load(Relaxed));
     line(out, "total_forks", shared.snapshots.load(Relaxed));
     zeros(out, &["migrate_cached_sockets", "slave_expires_tracked_keys"]);
-    zeros(
-        out,
-        &["active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses"],
-    );
-    zeros(out, &["total_active_defrag_time", "current_active_defrag_time"]);
+    line(out, "active_defrag_hits", total(ctx, |worker| &worker.blocks_moved));
+    line(out, "active_defrag_misses", total(ctx, |worker| &worker.blocks_left));
+    zeros(out, &["active_defrag_key_hits", "active_defrag_key_misses"]);
+    line(out, "total_active_defrag_time", total(ctx, |worker| &worker.sweep_ns) / 1_000_000);
+    zeros(out, &["current_active_defrag_time"]);
     let tracked = shared.tracking.totals();
     line(out, "tracking_total_keys", tracked.keys);
     line(out, "tracking_total_items", tracked.items);
