@@ -198,7 +198,7 @@ parameters! {
         MaxmemoryClients, "maxmemory-clients", "", MEMORY_OR_PERCENT, "0", Runtime, Acts, "Most memory for all client connections together, absolute or in percent of `maxmemory`; 0 sets no limit.";
         LfuLogFactor, "lfu-log-factor", "", integer(0, INT_MAX), "10", Runtime, Acts, "How slowly access counters grow.";
         LfuDecayTime, "lfu-decay-time", "", integer(0, INT_MAX), "1", Runtime, Acts, "Minutes after which an access counter is decreased.";
-        Activedefrag, "activedefrag", "", YES_NO, "no", Runtime, Accepted, "Move data to give sparse memory back; a sweep of pages does this always here.";
+        Activedefrag, "activedefrag", "", YES_NO, "no", Runtime, Accepted, "Move data to give sparse memory back; a sweep does this always here.";
         ActiveDefragCycleMin, "active-defrag-cycle-min", "", integer(1, 99), "1", Runtime, Accepted, "Least percent of time for defragmentation.";
         ActiveDefragCycleMax, "active-defrag-cycle-max", "", integer(1, 99), "25", Runtime, Accepted, "Most percent of time for defragmentation.";
         ActiveDefragIgnoreBytes, "active-defrag-ignore-bytes", "", memory(1, LONG_MAX_BYTES), "104857600", Runtime, Accepted, "Waste below which nothing is defragmented.";
