@@ -179,7 +179,9 @@ mod tests {
         hash.edit(&mut scratch, settings, UnixMs::MIN, |edit| {
             texts().for_each(|text| _ = edit.set(&text, &text.repeat(40), FieldExpiry::Clear));
         });
-        set.edit(&mut scratch, set::Settings::of_redis(seed), |edit| texts().for_each(|text| _ = edit.add(&text)));
+        set.edit(&mut scratch, set::Settings::of_redis(seed), |edit| {
+            texts().for_each(|text| _ = edit.add(&text));
+        });
         let (mut list, mut zset, mut stream) = (list::Builder::new(), zset::Builder::new(), Stream::new());
         for (text, number) in texts().zip(1u32..) {
             list.push(&text);
@@ -189,7 +191,7 @@ mod tests {
         }
         let zset = zset.finish(zset::Settings::of_redis(seed)).expect("each member is there once");
         [
-            Value::String(Blob::from_bytes(&[7; 1_000_000])),
+            Value::String(Blob::from_bytes(&vec![7; 1_000_000])),
             Value::Hash(hash),
             Value::List(list.finish(list::Settings::of_parameter(-2))),
             Value::Set(set),

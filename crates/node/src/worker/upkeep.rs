@@ -24,7 +24,7 @@ const SWEEP_STEPS: usize = 8;
 const IDLE_SWEEP_MS: u64 = 5;
 const BUSY_SWEEP_MS: u64 = 20;
 /// Milliseconds between two rounds of which the first has moved nothing.
-const SWEEP_REST_MS: u64 = 10_000;
+const SWEEP_REST_MS: u64 = 1000;
 
 const NS_PER_MS: u64 = 1_000_000;
 

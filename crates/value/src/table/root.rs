@@ -144,7 +144,6 @@ impl<V: Clone> Root<V> {
         }
     }
 
-
     /// Goes on with a sweep of one page; see [`super::Table::sweep_at`].
     pub(super) fn sweep(&mut self, cursor: &mut Cursor, sweeper: &mut Sweeper<'_>) -> bool
     where

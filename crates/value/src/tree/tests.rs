@@ -126,7 +126,7 @@ fn apply(tree: &mut Sequence, model: &mut Model, operation: Operation) {
         Operation::Sweep => {
             let mut within = 0;
             while !tree.sweep(&mut within, &mut Sweeper::new(&|_| true, 3)) {}
-        },
+        }
         _ => {}
     }
 }
