@@ -328,7 +328,7 @@ impl Written {
         let until = slice.as_ref().map_or(self.bytes.len(), |slice| slice.at);
         out.extend_from_slice(&self.bytes[self.sent..until]);
         self.sent = until;
-        if slice.is_some_and(|slice| slice.producer.produce(out) == Progress::Done) {
+        if slice.is_some_and(|slice| slice.part.produce(out) == Progress::Done) {
             self.next += 1;
         }
         let is_done = self.next == self.slices.len() && self.sent == self.bytes.len();
@@ -350,7 +350,7 @@ impl<A: Answer> Producer for Deferred<A> {
     fn remaining_bytes(&self) -> usize {
         let Some(written) = &self.written else { return 0 };
         let later: usize =
-            written.slices[written.next..].iter().map(|slice| slice.producer.remaining_bytes()).sum();
+            written.slices[written.next..].iter().map(|slice| slice.part.remaining_bytes()).sum();
         written.bytes.len() - written.sent + later
     }
 

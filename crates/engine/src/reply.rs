@@ -6,7 +6,7 @@ use resp::{Encoder, Protocol};
 use value::{Blob, StringRef};
 
 use crate::execute::Written;
-use crate::slices::{Bytes, MANY_BYTES, MANY_ELEMENTS, Producer, Progress, Slices};
+use crate::slices::{Excerpt, MANY_BYTES, MANY_ELEMENTS, Part, Producer, Progress, Slices};
 
 /// A reply in the making: an encoder, and what values need.
 pub struct Reply<'a> {
@@ -70,7 +70,7 @@ impl<'a> Reply<'a> {
     pub(crate) fn produce(&mut self, mut producer: impl Producer + 'static) {
         let out = self.encoder.buffer();
         match &mut self.slices {
-            Some(slices) => slices.push(out.len(), producer),
+            Some(slices) => slices.push(out.len(), Part::Later(Box::new(producer))),
             None => while producer.produce(out) == Progress::More {},
         }
     }
@@ -84,18 +84,21 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// A part of a long string.
+    /// A part of a long string: not copied if it is long itself, unless the bytes are needed at once.
     pub(crate) fn blob(&mut self, blob: &Blob, range: Range<usize>) {
         let out = self.encoder.buffer();
         out.push(b'$');
         stdx::number::write_u64(out, range.len() as u64);
         out.extend_from_slice(b"\r\n");
-        if range.len() >= MANY_BYTES && self.slices.is_some() {
-            self.produce(Bytes::new(blob.clone(), range));
-            return;
+        match &mut self.slices {
+            Some(slices) if range.len() >= MANY_BYTES => {
+                slices.push(out.len(), Part::Excerpt(Excerpt::new(blob.clone(), range)));
+            }
+            _ => {
+                out.reserve(range.len() + 2);
+                blob.chunks(range).for_each(|piece| out.extend_from_slice(piece));
+            }
         }
-        out.reserve(range.len() + 2);
-        blob.chunks(range).for_each(|piece| out.extend_from_slice(piece));
         out.extend_from_slice(b"\r\n");
     }
 

@@ -1,4 +1,4 @@
-//! Long replies, written in slices between the turns of other clients.
+//! Long replies, written in slices between the turns of other clients, and long strings, which are not copied.
 //!
 //! A handler whose reply would be long writes its head and leaves the rest to a [`Producer`], which owns a clone of the
 //! value: one counter, since values are copied on write. The locks are dropped as after any other command, the reply
@@ -10,6 +10,9 @@
 //! ```
 //! What a producer writes stands at one place of the output, so replies keep their order, whatever runs behind it, and a
 //! transaction may hold several. A script reads its replies itself and gets none.
+//!
+//! A string of some length is there already, in pages that no later write changes while somebody else holds them: an
+//! [`Excerpt`] stands in its place, and the socket reads the pages themselves.
 
 use std::fmt;
 use std::ops::Range;
@@ -23,8 +26,10 @@ use crate::reply::Reply;
 
 /// From so many elements on a reply is written in slices: up to here it takes some tens of microseconds.
 pub const MANY_ELEMENTS: usize = 1024;
-/// From so many bytes on a single string is written in slices.
-pub const MANY_BYTES: usize = 128 * 1024;
+/// From so many bytes on a part of a paged string is not copied: it takes an entry of a list, and pieces of its own in a write.
+pub const MANY_BYTES: usize = 4 * 1024;
+/// Pages that are soon freed.
+const FEW_PAGES: usize = 64;
 /// A slice ends when it has so many bytes.
 const SLICE_BYTES: usize = 32 * 1024;
 /// A slice ends when so many steps have written less.
@@ -62,16 +67,95 @@ pub trait Producer: Send + fmt::Debug {
     }
 }
 
-/// A producer, and where in the output its bytes belong.
+/// A part of a long string, as it was when it was asked for.
+#[derive(Debug)]
+pub struct Excerpt {
+    blob: value::Blob,
+    rest: Range<usize>,
+}
+
+impl Excerpt {
+    /// The bytes of `range`, which lies within the string.
+    pub fn new(blob: value::Blob, range: Range<usize>) -> Self {
+        Self { blob, rest: range }
+    }
+
+    /// How many bytes are left of it.
+    pub fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Whether nothing is left of it.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// What is left, piece by piece.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.blob.chunks(self.rest.clone())
+    }
+
+    /// The first `count` bytes of what is left are not needed any more.
+    pub fn skip(&mut self, count: usize) {
+        debug_assert!(count <= self.rest.len(), "no more can be skipped than there is");
+        self.rest.start += count;
+    }
+
+    /// Gives it up. If that would take long, since nobody else holds the string, it comes back to be freed where nobody waits.
+    pub fn release(self) -> Option<Self> {
+        if self.blob.pages() <= FEW_PAGES {
+            return None;
+        }
+        let Self { blob, rest } = self;
+        blob.into_sole().map(|blob| Self { blob, rest })
+    }
+
+    /// Copies a slice of it to the end of `out`.
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        let next = self.rest.start + SLICE_BYTES.min(self.rest.len());
+        self.blob.chunks(self.rest.start..next).for_each(|piece| out.extend_from_slice(piece));
+        self.rest.start = next;
+        if self.rest.is_empty() { Progress::Done } else { Progress::More }
+    }
+}
+
+/// What stands in an output besides the bytes that were written to it.
+#[derive(Debug)]
+pub enum Part {
+    /// Bytes that are there already.
+    Excerpt(Excerpt),
+    /// Bytes that are not made yet.
+    Later(Box<dyn Producer>),
+}
+
+impl Part {
+    /// Works for some tens of microseconds, and appends what comes of it.
+    pub(crate) fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        match self {
+            Self::Excerpt(excerpt) => excerpt.produce(out),
+            Self::Later(producer) => producer.produce(out),
+        }
+    }
+
+    /// About how many bytes are still to come.
+    pub(crate) fn remaining_bytes(&self) -> usize {
+        match self {
+            Self::Excerpt(excerpt) => excerpt.len(),
+            Self::Later(producer) => producer.remaining_bytes(),
+        }
+    }
+}
+
+/// A part, and where in the output its bytes belong.
 #[derive(Debug)]
 pub struct Slice {
     /// The offset in the buffer that the reply was written to.
     pub at: usize,
-    /// Who writes them.
-    pub producer: Box<dyn Producer>,
+    /// What belongs there.
+    pub part: Part,
 }
 
-/// The producers of one command, in the order of their places.
+/// The parts of the reply of one command, in the order of their places.
 #[derive(Debug, Default)]
 pub struct Slices {
     list: Vec<Slice>,
@@ -85,11 +169,11 @@ impl Slices {
     }
 
     /// What belongs at an offset of the output, behind the head of its reply, comes from here.
-    pub(crate) fn push(&mut self, at: usize, producer: impl Producer + 'static) {
-        self.list.push(Slice { at, producer: Box::new(producer) });
+    pub(crate) fn push(&mut self, at: usize, part: Part) {
+        self.list.push(Slice { at, part });
     }
 
-    /// The output was cut to `length`: what belonged behind it is not wanted. A producer stands behind the head of its
+    /// The output was cut to `length`: what belonged behind it is not wanted. A part stands behind the head of its
     /// reply, so one at the cut itself belongs to a reply before it.
     pub(crate) fn truncate(&mut self, length: usize) {
         self.list.retain(|slice| slice.at <= length);
@@ -100,16 +184,30 @@ impl Slices {
         self.list.len()
     }
 
-    /// About how many bytes those from the first on will write.
-    pub(crate) fn remaining_bytes(&self, first: usize) -> usize {
-        self.list[first..].iter().map(|slice| slice.producer.remaining_bytes()).sum()
+    /// How many bytes of those from the first on are there already.
+    pub(crate) fn made_bytes(&self, first: usize) -> usize {
+        let made = self.list[first..].iter().filter(|slice| matches!(slice.part, Part::Excerpt(_)));
+        made.map(|slice| slice.part.remaining_bytes()).sum()
     }
 
-    /// Counts for an entry of the command log what those from the first on write.
+    /// How many from the first on have still to be made.
+    pub(crate) fn producers(&self, first: usize) -> usize {
+        self.list[first..].iter().filter(|slice| matches!(slice.part, Part::Later(_))).count()
+    }
+
+    /// About how many bytes the producers from the first on will write.
+    pub(crate) fn remaining_bytes(&self, first: usize) -> usize {
+        let all: usize = self.list[first..].iter().map(|slice| slice.part.remaining_bytes()).sum();
+        all - self.made_bytes(first)
+    }
+
+    /// Counts for an entry of the command log what the producers from the first on write.
     pub(crate) fn count(&mut self, first: usize, entry: &Arc<Unfinished>) {
         for slice in &mut self.list[first..] {
-            let producer = std::mem::replace(&mut slice.producer, Box::new(Pieces::default()));
-            slice.producer = Box::new(Counted { producer, entry: Arc::clone(entry) });
+            if let Part::Later(producer) = &mut slice.part {
+                let counted = std::mem::replace(producer, Box::new(Pieces::default()));
+                *producer = Box::new(Counted { producer: counted, entry: Arc::clone(entry) });
+            }
         }
     }
 
@@ -302,37 +400,6 @@ impl Selection {
     }
 }
 
-/// Writes a part of a long string.
-#[derive(Debug)]
-pub(crate) struct Bytes {
-    blob: value::Blob,
-    rest: Range<usize>,
-}
-
-impl Bytes {
-    /// The bytes of `range` and the end of a bulk string.
-    pub(crate) fn new(blob: value::Blob, range: Range<usize>) -> Self {
-        Self { blob, rest: range }
-    }
-}
-
-impl Producer for Bytes {
-    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
-        let next = self.rest.start + SLICE_BYTES.min(self.rest.len());
-        self.blob.chunks(self.rest.start..next).for_each(|piece| out.extend_from_slice(piece));
-        self.rest.start = next;
-        if self.rest.is_empty() {
-            out.extend_from_slice(b"\r\n");
-            return Progress::Done;
-        }
-        Progress::More
-    }
-
-    fn remaining_bytes(&self) -> usize {
-        self.rest.len() + 2
-    }
-}
-
 /// Bytes that are made already, in pieces of about a slice.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
@@ -414,13 +481,29 @@ mod tests {
     }
 
     #[test]
-    fn a_string_comes_in_slices_and_ends_as_a_bulk() {
+    fn an_excerpt_is_what_the_string_was() {
         let bytes: Vec<u8> = (0..100_000u32).map(|at| at as u8).collect();
-        let mut producer = Bytes::new(Blob::from_bytes(&bytes), 10..90_000);
-        assert_eq!(producer.remaining_bytes(), 89_992);
-        let (written, slices) = drain(&mut producer);
-        assert_eq!(written, [&bytes[10..90_000], b"\r\n"].concat());
-        assert_eq!((slices, producer.remaining_bytes()), (3, 2));
+        let mut blob = Blob::from_bytes(&bytes);
+        let mut excerpt = Excerpt::new(blob.clone(), 10..90_000);
+        blob.write(0, &[b'x'; 50_000]);
+        let content = |excerpt: &Excerpt| excerpt.pieces().flatten().copied().collect::<Vec<u8>>();
+        assert_eq!((content(&excerpt), excerpt.len()), (bytes[10..90_000].to_vec(), 89_990));
+        excerpt.skip(20_000);
+        assert_eq!(content(&excerpt), &bytes[20_010..90_000]);
+        let (mut copied, mut slices) = (Vec::new(), 1);
+        while excerpt.produce(&mut copied) == Progress::More {
+            slices += 1;
+        }
+        assert_eq!((&copied[..], slices, excerpt.is_empty()), (&bytes[20_010..90_000], 3, true));
+    }
+
+    #[test]
+    fn only_the_last_holder_of_a_long_string_has_much_to_free() {
+        let blob = Blob::from_bytes(&vec![b'x'; 1_000_000]);
+        let (one, other) = (Excerpt::new(blob.clone(), 0..10), Excerpt::new(blob, 0..10));
+        assert!(one.release().is_none());
+        assert!(other.release().is_some());
+        assert!(Excerpt::new(Blob::from_bytes(&[b'x'; 20_000]), 0..10).release().is_none());
     }
 
     #[test]
@@ -446,7 +529,7 @@ mod tests {
         let mut out = b"*2\r\n".to_vec();
         for _ in 0..2 {
             Reply::new(&mut out, Protocol::Resp2).array(2000);
-            slices.push(out.len(), Bytes::new(Blob::default(), 0..0));
+            slices.push(out.len(), Part::Excerpt(Excerpt::new(Blob::default(), 0..0)));
         }
         assert_eq!(slices.list.iter().map(|slice| slice.at).collect::<Vec<_>>(), [11, 18]);
         slices.truncate(11);

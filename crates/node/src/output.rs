@@ -1,16 +1,19 @@
 //! The bytes that a connection is owed, and when they may go.
 //!
-//! Replies are appended at the end and sent from the front. A buffer that was sent completely is given up
+//! Replies are appended at the end of one buffer and sent from its front. A buffer that was sent completely is given up
 //! unless it is small, so an idle connection holds almost nothing.
 //!
-//! What many connections are owed alike, a large message, is not copied: it stands between the connection's own bytes as a
-//! counted pointer. Small ones are copied, which is cheaper than a write of their own.
+//! What is long and exists already is not copied: a message that many connections are owed alike, or a part of a long string.
+//! It is noted with its place among the connection's own bytes, as a counted pointer, and the socket is given the pieces of both.
+//! What is short is copied, which is cheaper.
 //!
 //! The rest of a long reply is not made before its turn comes: a producer stands in its place and writes a slice whenever
 //! everything before it has gone ([`Output::advance`]).
 //!
 //! ```text
-//!   sent from here ─► [own bytes] [shared] [own bytes] [producer] │ buffer ◄─ appended here
+//!                           shared    excerpt  producer
+//!                             │          │        │
+//!   sent from here ─► own bytes ──── own bytes ── own bytes ◄─ appended here
 //! ```
 //!
 //! While `held` names a log position, nothing is sent: the replies depend on writes that have not reached
@@ -19,11 +22,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use engine::slices::{Producer, Progress, Slice};
+use engine::slices::{Excerpt, Part, Producer, Progress, Slice};
 use keyspace::LogPosition;
 
 /// A drained buffer larger than this is freed rather than kept for the next reply.
 const KEEP: usize = 4 * 1024;
+
+/// As many places for inserts are kept.
+const KEEP_INSERTS: usize = 4;
 
 /// From this length on bytes are shared rather than copied.
 const SHARE: usize = 8 * 1024;
@@ -31,39 +37,82 @@ const SHARE: usize = 8 * 1024;
 /// Replies that wait to be sent.
 #[derive(Debug, Default)]
 pub struct Output {
-    /// What goes before the buffer.
-    chunks: VecDeque<Chunk>,
-    /// Bytes in all chunks that are made.
-    chunk_bytes: usize,
+    /// The connection's own bytes.
+    buffer: Vec<u8>,
+    /// How many of them have been sent.
+    sent: usize,
+    /// How many own bytes have left the buffer since there was nothing to be sent; places count from there.
+    gone: usize,
+    /// What stands between the own bytes, in the order of its places.
+    inserts: VecDeque<Insert>,
+    /// Bytes left to send of those inserts that are made.
+    insert_bytes: usize,
     /// Bytes that producers have still to make, about.
     remaining: usize,
-    buffer: Vec<u8>,
-    /// Bytes sent of the first chunk, or of the buffer if there is none.
-    sent: usize,
-    /// Producers that are not needed any more; what they hold may take long to free.
-    spent: Vec<Box<dyn Producer>>,
-    /// The memory of the slice that was sent last, for the next one.
+    /// What a producer has made. It goes before everything else.
     slice: Vec<u8>,
+    /// How much of it has been sent.
+    slice_sent: usize,
+    /// What is not needed any more, and may take long to free.
+    spent: Vec<Part>,
     /// Bytes sent that nobody has counted yet.
     uncounted: u64,
     held: Option<LogPosition>,
 }
 
-/// A part that will not be appended to any more. None that holds bytes is empty.
+/// Something that stands between the own bytes.
 #[derive(Debug)]
-enum Chunk {
-    Own(Vec<u8>),
-    Shared(Arc<[u8]>),
+struct Insert {
+    /// How many own bytes go before it.
+    at: usize,
+    body: Body,
+}
+
+/// None that holds bytes is empty.
+#[derive(Debug)]
+enum Body {
+    /// Bytes that other connections are owed as well, and how many of them have been sent.
+    Shared(Arc<[u8]>, usize),
+    /// What is left of a part of a long string.
+    Excerpt(Excerpt),
     /// Bytes that are not made yet.
     Later(Box<dyn Producer>),
 }
 
-impl Chunk {
-    fn bytes(&self) -> &[u8] {
+impl Body {
+    /// Bytes that are made and not sent.
+    fn len(&self) -> usize {
         match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
-            Self::Later(_) => &[],
+            Self::Shared(bytes, sent) => bytes.len() - sent,
+            Self::Excerpt(excerpt) => excerpt.len(),
+            Self::Later(_) => 0,
+        }
+    }
+
+    /// Their pieces.
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let (shared, excerpt) = match self {
+            Self::Shared(bytes, sent) => (Some(&bytes[*sent..]), None),
+            Self::Excerpt(excerpt) => (None, Some(excerpt.pieces())),
+            Self::Later(_) => (None, None),
+        };
+        shared.into_iter().chain(excerpt.into_iter().flatten())
+    }
+
+    fn skip(&mut self, count: usize) {
+        match self {
+            Self::Shared(_, sent) => *sent += count,
+            Self::Excerpt(excerpt) => excerpt.skip(count),
+            Self::Later(_) => {}
+        }
+    }
+
+    /// What of it may take long to free.
+    fn release(self) -> Option<Part> {
+        match self {
+            Self::Shared(..) => None,
+            Self::Excerpt(excerpt) => excerpt.release().map(Part::Excerpt),
+            Self::Later(producer) => Some(Part::Later(producer)),
         }
     }
 }
@@ -78,15 +127,12 @@ impl Output {
     pub fn push(&mut self, bytes: &Arc<[u8]>) {
         if bytes.len() < SHARE {
             self.buffer.extend_from_slice(bytes);
-            return;
+        } else {
+            self.put(self.buffer.len(), Body::Shared(Arc::clone(bytes), 0));
         }
-        let own = std::mem::take(&mut self.buffer);
-        self.push_own(own);
-        self.chunk_bytes += bytes.len();
-        self.chunks.push_back(Chunk::Shared(Arc::clone(bytes)));
     }
 
-    /// Appends a reply that was written elsewhere, with the parts of it that are written later.
+    /// Appends a reply that was written elsewhere, with the parts of it that were not.
     pub fn append(&mut self, reply: &[u8], mut slices: Vec<Slice>) {
         let begin = self.buffer.len();
         self.buffer.extend_from_slice(reply);
@@ -94,48 +140,47 @@ impl Output {
         self.insert(slices);
     }
 
-    /// Puts the parts that are written later into their places in the buffer.
+    /// Notes parts whose places are behind all that were noted before, each as an offset in the buffer.
     pub fn insert(&mut self, slices: Vec<Slice>) {
-        if self.chunks.is_empty() {
-            // Of what has been sent nothing is needed, and a chunk of nothing else would be empty.
-            self.buffer.drain(..self.sent);
-        }
-        let mut taken = if self.chunks.is_empty() { std::mem::take(&mut self.sent) } else { 0 };
-        for Slice { at, producer } in slices {
-            let rest = self.buffer.split_off(at - taken);
-            taken = at;
-            let own = std::mem::replace(&mut self.buffer, rest);
-            self.push_own(own);
-            self.remaining += producer.remaining_bytes();
-            self.chunks.push_back(Chunk::Later(producer));
+        for Slice { at, part } in slices {
+            match part {
+                Part::Excerpt(excerpt) if excerpt.is_empty() => {}
+                Part::Excerpt(excerpt) => self.put(at, Body::Excerpt(excerpt)),
+                Part::Later(producer) => {
+                    self.remaining += producer.remaining_bytes();
+                    self.put(at, Body::Later(producer));
+                }
+            }
         }
     }
 
-    fn push_own(&mut self, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
-            self.chunk_bytes += bytes.len();
-            self.chunks.push_back(Chunk::Own(bytes));
-        }
+    fn put(&mut self, at: usize, body: Body) {
+        self.insert_bytes += body.len();
+        self.inserts.push_back(Insert { at: self.gone + at, body });
     }
 
-    /// Lets the producer whose turn it is, if it is one's, write a slice; before [`Output::bytes`].
+    /// Lets the producer whose turn it is, if it is one's, write a slice; before [`Output::pieces`].
     pub fn advance(&mut self) {
-        let Some(Chunk::Later(producer)) = self.chunks.front_mut() else { return };
-        let mut bytes = std::mem::take(&mut self.slice);
+        if !self.is_being_made() {
+            return;
+        }
+        let Some(Insert { body: Body::Later(producer), .. }) = self.inserts.front_mut() else { return };
+        self.slice.clear();
+        self.slice_sent = 0;
         let before = producer.remaining_bytes();
-        let progress = producer.produce(&mut bytes);
+        let progress = producer.produce(&mut self.slice);
         self.remaining -= before;
         if progress == Progress::More {
             self.remaining += producer.remaining_bytes();
-        } else if let Some(Chunk::Later(producer)) = self.chunks.pop_front() {
-            self.spent.push(producer);
+        } else {
+            self.drop_first();
         }
-        if bytes.is_empty() && progress == Progress::More {
-            self.slice = bytes;
-        } else if !bytes.is_empty() {
-            self.chunk_bytes += bytes.len();
-            self.chunks.push_front(Chunk::Own(bytes));
-        }
+    }
+
+    /// The first insert has been sent, or made.
+    fn drop_first(&mut self) {
+        let first = self.inserts.pop_front();
+        self.spent.extend(first.and_then(|first| first.body.release()));
     }
 
     /// Whether [`Output::take_spent`] has something to give.
@@ -144,71 +189,118 @@ impl Output {
         !self.spent.is_empty()
     }
 
-    /// Producers that are not needed any more, to be freed where nobody waits.
-    pub fn take_spent(&mut self) -> Vec<Box<dyn Producer>> {
+    /// What is not needed any more, to be freed where nobody waits.
+    pub fn take_spent(&mut self) -> Vec<Part> {
         std::mem::take(&mut self.spent)
     }
 
-    /// What is to be sent next: all that is left, unless some of it is shared or not made yet.
+    /// All that can be sent now, in order, none of it empty: what is left up to the first part that is not made yet.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let slice = &self.slice[self.slice_sent..];
+        let end = self.gone + self.buffer.len();
+        let mut from = self.gone + self.sent;
+        let between = self.inserts.iter().map(|insert| (insert.at, Some(&insert.body)));
+        let mut is_made = true;
+        let rest = between.chain([(end, None)]).map_while(move |(at, body)| {
+            let own = is_made.then(|| &self.buffer[from - self.gone..at - self.gone])?;
+            from = at;
+            is_made = !matches!(body, Some(Body::Later(_)));
+            Some(std::iter::once(own).chain(body.into_iter().flat_map(Body::pieces)))
+        });
+        std::iter::once(slice).chain(rest.flatten()).filter(|piece| !piece.is_empty())
+    }
+
+    /// The first of [`Output::pieces`]; nothing if there is none.
     pub fn bytes(&self) -> &[u8] {
-        let first = self.chunks.front().map_or(&self.buffer[..], Chunk::bytes);
-        &first[self.sent..]
+        self.pieces().next().unwrap_or_default()
+    }
+
+    /// Whether there is but one piece, and nothing to be made.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.inserts.is_empty() && self.is_slice_sent()
+    }
+
+    #[inline]
+    fn is_slice_sent(&self) -> bool {
+        self.slice_sent == self.slice.len()
     }
 
     /// Whether nothing is left to send.
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty() && self.sent == self.buffer.len()
+        self.is_plain() && self.sent == self.buffer.len()
     }
 
     /// Whether what is to be sent next is not made yet.
     pub fn is_being_made(&self) -> bool {
-        matches!(self.chunks.front(), Some(Chunk::Later(_)))
+        let is_next = |insert: &Insert| {
+            matches!(insert.body, Body::Later(_)) && insert.at == self.gone + self.sent
+        };
+        self.inserts.front().is_some_and(is_next) && self.is_slice_sent()
     }
 
     /// Bytes left to send, those that are not made yet by estimate.
     pub fn len(&self) -> usize {
-        self.chunk_bytes + self.remaining + self.buffer.len() - self.sent
+        let slice = self.slice.len() - self.slice_sent;
+        slice + self.buffer.len() - self.sent + self.insert_bytes + self.remaining
     }
 
     /// Bytes of memory that they take, shared ones included.
     pub fn capacity(&self) -> usize {
-        self.chunk_bytes + self.slice.capacity() + self.buffer.capacity()
+        let list = self.inserts.capacity() * size_of::<Insert>();
+        self.buffer.capacity() + self.slice.capacity() + self.insert_bytes + list
     }
 
-    /// The first `count` of [`Output::bytes`] have been sent.
+    /// The first `count` bytes of [`Output::pieces`] have been sent.
     pub fn consume(&mut self, count: usize) {
-        if count == 0 {
-            return; // a producer at the front has made nothing yet
-        }
-        self.sent += count;
         self.uncounted += count as u64;
-        if let Some(first) = self.chunks.front() {
-            let length = first.bytes().len();
-            debug_assert!(self.sent <= length, "no more can be sent than there is");
-            if self.sent == length {
-                self.chunk_bytes -= self.sent;
-                self.sent = 0;
-                let sent = self.chunks.pop_front();
-                if let (Some(Chunk::Own(mut bytes)), true) = (sent, self.is_being_made()) {
-                    bytes.clear();
-                    self.slice = bytes;
-                }
-            }
-            return;
+        if self.is_plain() {
+            self.sent += count;
+        } else {
+            self.consume_mixed(count);
         }
         debug_assert!(self.sent <= self.buffer.len(), "no more can be sent than there is");
         if self.is_empty() {
             self.sent = 0;
+            self.gone = 0;
             if self.buffer.capacity() > KEEP {
                 self.buffer = Vec::new();
             } else {
                 self.buffer.clear();
             }
+            self.inserts.shrink_to(KEEP_INSERTS);
         } else if self.sent > self.buffer.len() / 2 {
             // A slow reader: drop what it has, so the buffer holds at most twice what it is owed.
             self.buffer.drain(..self.sent);
+            self.gone += self.sent;
             self.sent = 0;
         }
+    }
+
+    /// The same where not all is own bytes.
+    fn consume_mixed(&mut self, mut count: usize) {
+        let made = count.min(self.slice.len() - self.slice_sent);
+        self.slice_sent += made;
+        count -= made;
+        while let Some(first) = self.inserts.front_mut() {
+            let own = count.min(first.at - self.gone - self.sent);
+            self.sent += own;
+            count -= own;
+            let inserted = count.min(first.body.len());
+            first.body.skip(inserted);
+            self.insert_bytes -= inserted;
+            count -= inserted;
+            let is_sent = first.at == self.gone + self.sent && first.body.len() == 0;
+            if !is_sent || matches!(first.body, Body::Later(_)) {
+                break;
+            }
+            self.drop_first();
+        }
+        if self.is_slice_sent() && !self.is_being_made() {
+            self.slice = Vec::new();
+            self.slice_sent = 0;
+        }
+        self.sent += count;
     }
 
     /// Holds everything until the log has passed `position`.
@@ -234,10 +326,7 @@ impl Output {
     /// Forgets everything but what was sent: the peer is gone.
     pub fn clear(&mut self) {
         let mut spent = self.take_spent();
-        spent.extend(self.chunks.drain(..).filter_map(|chunk| match chunk {
-            Chunk::Later(producer) => Some(producer),
-            Chunk::Own(_) | Chunk::Shared(_) => None,
-        }));
+        spent.extend(self.inserts.drain(..).filter_map(|insert| insert.body.release()));
         *self = Self { uncounted: self.uncounted, spent, ..Self::default() };
     }
 }
@@ -298,7 +387,12 @@ mod tests {
     }
 
     fn slice(at: usize, pieces: &[&'static str]) -> Slice {
-        Slice { at, producer: Box::new(Pieces(pieces.to_vec())) }
+        Slice { at, part: Part::Later(Box::new(Pieces(pieces.to_vec()))) }
+    }
+
+    fn excerpt(at: usize, text: &str) -> Slice {
+        let blob = value::Blob::from_bytes(format!("<{text}>").as_bytes());
+        Slice { at, part: Part::Excerpt(Excerpt::new(blob, 1..text.len() + 1)) }
     }
 
     /// Sends everything, `count` bytes at a time at most.
@@ -306,9 +400,11 @@ mod tests {
         let mut sent = Vec::new();
         while !output.is_empty() {
             output.advance();
-            let count = output.bytes().len().min(count);
-            sent.extend_from_slice(&output.bytes()[..count]);
-            output.consume(count);
+            let (before, made) = (output.len(), output.pieces().map(<[u8]>::len).sum::<usize>());
+            let first: Vec<u8> = output.pieces().flatten().copied().take(count).collect();
+            output.consume(first.len());
+            assert_eq!((output.len(), made >= first.len()), (before - first.len(), true));
+            sent.extend(first);
         }
         String::from_utf8(sent).expect("text")
     }
@@ -321,10 +417,29 @@ mod tests {
             output.consume(2);
             output.insert(vec![slice(3, &["1", "", "23"]), slice(3, &["4"]), slice(6, &["", "56"])]);
             output.buffer().extend_from_slice(b"gh");
-            output.insert(vec![slice(2, &["7"])]);
+            let at = output.buffer().len();
+            output.insert(vec![slice(at, &["7"])]);
             assert_eq!(output.len(), 4 + 6 + 2 + 1);
             assert_eq!(send_all(&mut output, count), "c1234def56gh7");
             assert_eq!((output.len(), output.take_spent().len(), output.take_sent()), (0, 4, 15));
+        }
+    }
+
+    #[test]
+    fn excerpts_go_with_what_stands_around_them() {
+        for count in 1..30 {
+            let mut output = Output::default();
+            output.buffer().extend_from_slice(b"ab");
+            output.insert(vec![excerpt(2, "long"), excerpt(2, ""), excerpt(2, "er")]);
+            output.consume(5);
+            output.buffer().extend_from_slice(b"cd");
+            let at = output.buffer().len();
+            output.insert(vec![excerpt(at - 2, "[]"), slice(at - 1, &["1", "2"]), excerpt(at, "end")]);
+            output.buffer().extend_from_slice(b".");
+            assert_eq!(output.len(), 1 + 2 + 2 + 2 + 2 + 3 + 1);
+            assert_eq!(output.bytes(), b"g");
+            assert_eq!(send_all(&mut output, count), "ger[]c12dend.");
+            assert_eq!((output.is_empty(), output.take_sent()), (true, 18));
         }
     }
 

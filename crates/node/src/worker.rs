@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use engine::blocking::Answer;
+use engine::slices::Part;
 use engine::statistics::{WorkerStatistics, add};
 use engine::{Login, Reply, Session};
 use keyspace::{Garbage, LogPosition, WorkerId};
@@ -361,17 +362,20 @@ impl<'n> Worker<'n> {
     }
 }
 
-/// Counts the errors that producers of replies have written, and hands what they held to the background.
+/// Counts the errors that producers of replies have written, and hands what was held for replies to the background.
 #[inline]
 fn free_spent(node: &Node, worker: usize, output: &mut Output) {
     if output.has_spent() {
         let statistics = &node.shared.statistics[worker];
         let spent = output.take_spent();
-        spent
-            .iter()
-            .filter_map(|producer| producer.error())
-            .for_each(|error| statistics.answered_error(error));
-        node.free(spent.into_iter().map(|producer| Garbage::other(producer)).collect());
+        let garbage = spent.into_iter().map(|part| match part {
+            Part::Later(producer) => {
+                producer.error().into_iter().for_each(|error| statistics.answered_error(error));
+                Garbage::other(producer)
+            }
+            Part::Excerpt(excerpt) => Garbage::other(Box::new(excerpt)),
+        });
+        node.free(garbage.collect());
     }
 }
 

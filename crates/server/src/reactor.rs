@@ -15,7 +15,7 @@
 //! While a script is busy, the node calls back out of `execute` and the loop goes round once within its turn: it is the same turn,
 //! with an arena of its own, and the node does with it what is allowed then. New connections go to workers that are free.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +35,11 @@ const READ_BUDGET: usize = 16 * 1024;
 const ARENA: usize = 256 * 1024;
 /// Nanoseconds for which a turn sends what is long, or has still to be made, before others get theirs.
 const WRITE_NS: u64 = 200_000;
-/// Bytes of one write: some tens of microseconds.
-const WRITE_PIECE: usize = 64 * 1024;
+/// Bytes of one write: some tens of microseconds, and no more of them than it takes. A write that leaves a little to the next
+/// one costs the receiver a second time.
+const WRITE_PIECE: usize = 256 * 1024;
+/// Pieces of one write: more than come to [`WRITE_PIECE`] where they are long.
+const MOST_PIECES: usize = 64;
 /// A connection that is owed no more does not wait for those that are, unless it has to be made.
 const SHORT: usize = 16 * 1024;
 /// Connections taken from the mailbox in one turn.
@@ -382,19 +385,39 @@ enum Sent {
 fn write_some(stream: &mut Stream, output: &mut node::Output, time: &mut Time) -> io::Result<Sent> {
     while !output.is_empty() {
         output.advance();
-        let bytes = output.bytes();
-        if !bytes.is_empty() {
-            match stream.write(&bytes[..bytes.len().min(WRITE_PIECE)]) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => output.consume(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Blocked),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            }
+        match write_once(stream, output) {
+            Ok(count) => output.consume(count),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Sent::Blocked),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
         }
         if !output.is_empty() && time.is_over() {
             return Ok(Sent::TimeIsOver);
         }
     }
     Ok(Sent::All)
+}
+
+/// One write of what can be sent now, which may be nothing.
+fn write_once(stream: &mut Stream, output: &node::Output) -> io::Result<usize> {
+    let count = if output.is_plain() {
+        let bytes = output.bytes();
+        stream.write(&bytes[..bytes.len().min(WRITE_PIECE)])?
+    } else {
+        let mut pieces = [IoSlice::new(&[]); MOST_PIECES];
+        let (mut count, mut room) = (0, WRITE_PIECE);
+        for (place, piece) in pieces.iter_mut().zip(output.pieces()) {
+            *place = IoSlice::new(&piece[..piece.len().min(room)]);
+            room -= place.len();
+            count += 1;
+            if room == 0 {
+                break;
+            }
+        }
+        if count == 0 {
+            return Ok(0);
+        }
+        stream.write_vectored(&pieces[..count])?
+    };
+    if count == 0 { Err(ErrorKind::WriteZero.into()) } else { Ok(count) }
 }

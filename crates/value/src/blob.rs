@@ -58,6 +58,12 @@ impl Blob {
         self.chunks.is_unique()
     }
 
+    /// Gives it up; to the last one that does so with one of its clones it comes back.
+    pub fn into_sole(self) -> Option<Self> {
+        let chunks = Arc::into_unique(self.chunks)?;
+        Some(Self { chunks: chunks.shareable(), len: self.len })
+    }
+
     /// How many pages it has, absent ones included.
     pub fn pages(&self) -> usize {
         self.len.div_ceil(PAGE)

@@ -25,11 +25,15 @@ pub(crate) struct Written<'s> {
 }
 
 impl<'s> Written<'s> {
-    /// What was written from `begin` to `end`, and what the slices from the first on will write.
+    /// What was written from `begin` to `end`, and the slices from the first on.
     #[inline]
     pub(crate) fn since(begin: usize, end: usize, slices: &'s mut Slices, first: usize) -> Self {
-        let later = (slices.len() > first).then_some((slices, first));
-        Self { bytes: end.saturating_sub(begin), later }
+        let bytes = end.saturating_sub(begin);
+        if slices.len() <= first {
+            return Self::whole(bytes);
+        }
+        let bytes = bytes + slices.made_bytes(first);
+        Self { bytes, later: (slices.producers(first) > 0).then_some((slices, first)) }
     }
 
     /// All that is written at once.
@@ -146,7 +150,7 @@ fn note(
         Some((slices, first)) => {
             slices.count(
                 first,
-                &Unfinished::new(&shared.command_log, written.bytes, slices.len() - first, noted()),
+                &Unfinished::new(&shared.command_log, written.bytes, slices.producers(first), noted()),
             );
         }
     }

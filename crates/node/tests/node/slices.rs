@@ -38,6 +38,53 @@ fn a_long_list_is_shown_as_it_was_and_later_replies_come_behind() {
 }
 
 #[test]
+fn a_long_string_is_shown_as_it_was_by_every_command_that_shows_it() {
+    let (mut world, peer) = long_world();
+    let before = "\0".repeat(299_999) + "z";
+    let after = "\0".repeat(100_000) + "xyz" + &before[100_003..];
+    world.send(
+        peer,
+        "GET string\r\nSETRANGE string 100000 xyz\r\nMGET string none string\r\nGETRANGE string 99999 199999\r\n\
+         MULTI\r\nGET string\r\nSTRLEN string\r\nEXEC\r\nGETEX string PERSIST\r\nSET string short GET\r\nGETDEL string",
+    );
+    let (before, after, part) = (bulk(&before), bulk(&after), bulk(&after[99_999..200_000]));
+    let expected = [
+        &before[..],
+        ":300000\r\n*3\r\n",
+        &after,
+        "$-1\r\n",
+        &after,
+        &part,
+        "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n",
+        &after,
+        ":300000\r\n",
+        &after,
+        &after,
+        "$5\r\nshort\r\n",
+    ];
+    assert!(world.read(peer) == expected.concat());
+}
+
+#[test]
+fn what_a_slow_reader_holds_of_a_string_counts_as_his() {
+    let (mut world, slow) = long_world();
+    let watcher = world.connect(0);
+    world.send(slow, "GET string\r\nDEL string");
+    let mut omem = || -> usize {
+        let line = world.ask(watcher, "CLIENT LIST ID 1");
+        let field = line.split(' ').find_map(|field| field.strip_prefix("omem="));
+        field.and_then(|bytes| bytes.parse().ok()).expect("a number of bytes")
+    };
+    assert!((300_000..301_000).contains(&omem()), "{}", omem());
+    assert_eq!(world.read(slow).len(), 300_000 + 11 + 4);
+    assert!(world.ask(watcher, "CLIENT LIST ID 1").contains(" oll=0 "));
+    world.ask(watcher, "CONFIG SET client-output-buffer-limit 'normal 500000 0 0'");
+    world.ask(watcher, "SETRANGE string 299999 z");
+    world.send(slow, "GET string\r\nGET string");
+    assert!(!world.ask(watcher, "CLIENT LIST").contains("id=1 "), "it is owed more than it may be");
+}
+
+#[test]
 fn a_long_hash_shows_each_field_once_although_it_is_gone_before_it_is_read() {
     let (mut world, peer) = long_world();
     world.send(peer, "HGETALL hash\r\nHKEYS hash\r\nHVALS hash\r\nDEL hash");
@@ -227,7 +274,7 @@ fn long_replies_are_noted_with_all_their_bytes_when_they_have_been_made() {
     world.send(peer, "MULTI\r\nLRANGE list 0 1999\r\nGET string\r\nLRANGE list 0 500\r\nEXEC");
     world.read(peer);
     let list = format!("*2000\r\n{}", numbers(0..2000)).len();
-    assert_eq!(large_replies(&mut world, peer), [300_000 + 11, list]);
+    assert_eq!(large_replies(&mut world, peer), [list, 300_000 + 11], "the string was there already");
     world.ask(peer, "COMMANDLOG RESET large-reply");
     world.ask(peer, "CLIENT REPLY SKIP\r\nLRANGE list 0 -1\r\nPING");
     assert_eq!(large_replies(&mut world, peer), []);
