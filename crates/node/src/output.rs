@@ -233,9 +233,8 @@ impl Output {
 
     /// Whether what is to be sent next is not made yet.
     pub fn is_being_made(&self) -> bool {
-        let is_next = |insert: &Insert| {
-            matches!(insert.body, Body::Later(_)) && insert.at == self.gone + self.sent
-        };
+        let is_next =
+            |insert: &Insert| matches!(insert.body, Body::Later(_)) && insert.at == self.gone + self.sent;
         self.inserts.front().is_some_and(is_next) && self.is_slice_sent()
     }
 
