@@ -68,7 +68,7 @@ impl Tally {
                     self.noted = Some((self.noted.map_or(time, |(first, _)| first), time));
                 }
             }
-            Mark::EndOfBatch | Mark::Transaction(_) => {}
+            Mark::EndOfBatch | Mark::Transaction(_) | Mark::Announcement => {}
         }
     }
 

@@ -252,7 +252,7 @@ impl Looker {
                 }
             }
             Mark::EndOfBatch => self.behind.take().map(Stop::Behind),
-            Mark::Transaction(_) | Mark::Annotation { .. } => None,
+            Mark::Transaction(_) | Mark::Announcement | Mark::Annotation { .. } => None,
         }
     }
 }

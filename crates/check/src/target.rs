@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
-use persist::aof::{FileKind, Manifest, ManifestEntry};
+use persist::aof::{FileKind, Manifest, ManifestEntry, holds_data};
 
 use crate::read;
 
@@ -225,12 +225,9 @@ pub(crate) fn followed_in(path: &Path) -> Result<Option<PathBuf>, String> {
         let set = set(&manifest)?;
         let is_named = set.manifest.data().any(|entry| entry.name == name);
         // What is missing does not follow.
-        let length = |name: &str| match fs::metadata(folder.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            found => Ok(found.map_or(0, |data| data.len())),
-        };
+        let holds_data = |name: &str| holds_data(&Disk::native(), &folder.join(name));
         let complain = |error| format!("{}: {error}", manifest.display());
-        if is_named && !set.manifest.may_be_torn(&name, length).map_err(complain)? {
+        if is_named && !set.manifest.may_be_torn(&name, holds_data).map_err(complain)? {
             return Ok(Some(manifest));
         }
     }

@@ -51,6 +51,8 @@ pub struct Recovered {
     pub loaded: Loaded,
     /// What the next batch has to follow on; none if there was no batch.
     pub chain: Option<Chain>,
+    /// Whether the last file says that it has batches.
+    pub is_announced: bool,
 }
 
 /// Loads all files of an append-only set, with a crew if there is one.
@@ -90,6 +92,7 @@ pub fn append_only(
         let (end, loaded) = settle(disk, &path, &begin, result, crew.as_deref_mut(), placement.finish())?;
         // The batches of a base are counted on their own.
         recovered.chain = end.chain.filter(|_| kind == FileKind::Increment);
+        recovered.is_announced = end.is_announced;
         if let Tail::Torn(whole) = end.tail {
             let is_last =
                 files.may_be_torn(&name).map_err(|error| format!("{}/{error}", files.folder().display()))?;
@@ -192,6 +195,8 @@ struct End {
     rdb_length: Option<u64>,
     /// What the next batch has to follow on; none if there was no batch.
     chain: Option<Chain>,
+    /// Whether it says that it has batches.
+    is_announced: bool,
     /// The last batch of a torn tail.
     last_lost: Option<LastBatch>,
 }
@@ -220,9 +225,14 @@ fn read(
         };
         let tail = result.map_err(|damage| complain(path, &damage, Some(reader.applied())))?;
         if count == 0 {
-            let (chain, last_lost) = (reader.chain(), reader.last_lost());
-            let rdb_length = reader.commands_from();
-            return Ok(End { tail, length: seen, rdb_length, chain, last_lost });
+            return Ok(End {
+                tail,
+                length: seen,
+                rdb_length: reader.commands_from(),
+                chain: reader.chain(),
+                is_announced: reader.is_announced(),
+                last_lost: reader.last_lost(),
+            });
         }
         seen += count as u64;
         if seen - told >= PROGRESS_STEP {

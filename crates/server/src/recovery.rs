@@ -7,8 +7,8 @@ use std::thread;
 
 use config::Param;
 use node::{Loader, Node, Side};
-use persist::aof::{Chain, Files};
-use tracing::info;
+use persist::aof::{ANNOUNCEMENT, FileKind, Files};
+use tracing::{info, warn};
 
 use crate::clock;
 use crate::increment::Increment;
@@ -37,13 +37,13 @@ fn load(node: &Node, machine: &ServerMachine, crew: &mut Crew<'_>) -> Result<(),
     let mut loader = Loader::new(node, Side::Main, clock::now());
     if is_on {
         let mut files = open_files(&machine.disk, &node.shared.config.read())?;
-        let mut chain = None;
+        let mut recovered = Recovered::default();
         if files.is_empty() {
             load_dump(node, machine, &mut loader, crew)?;
         } else {
-            chain = load_append_only(node, machine, &mut loader, crew, &files)?;
+            recovered = load_append_only(node, machine, &mut loader, crew, &files)?;
         }
-        open_journal(node, machine, &mut loader, &mut files, chain.unwrap_or_default())?;
+        open_journal(node, machine, &mut loader, &mut files, &recovered)?;
         *machine.append_only.lock() = Some(files);
     } else {
         load_dump(node, machine, &mut loader, crew)?;
@@ -71,23 +71,21 @@ fn load_dump(
     Ok(())
 }
 
-/// Returns what the next batch has to follow on, if there was one.
 fn load_append_only(
     node: &Node,
     machine: &ServerMachine,
     loader: &mut Loader<'_>,
     crew: &mut Crew<'_>,
     files: &Files,
-) -> Result<Option<Chain>, String> {
+) -> Result<Recovered, String> {
     let started = clock::now();
-    let Recovered { commands, loaded, chain } =
-        loading::append_only(&machine.disk, files, node, loader, Some(crew))?;
-    let (keys, seconds) = (loaded.keys, seconds_since(started));
-    machine.progress.set_loaded(&loaded);
+    let recovered = loading::append_only(&machine.disk, files, node, loader, Some(crew))?;
+    let (commands, keys, seconds) = (recovered.commands, recovered.loaded.keys, seconds_since(started));
+    machine.progress.set_loaded(&recovered.loaded);
     info!(
         "loaded {keys} keys of the append-only file's base and {commands} commands in {seconds:.3} seconds"
     );
-    Ok(chain)
+    Ok(recovered)
 }
 
 /// Opens the increment to go on with. Where there are no files yet, what has been loaded becomes the first base.
@@ -96,7 +94,7 @@ fn open_journal(
     machine: &ServerMachine,
     loader: &mut Loader<'_>,
     files: &mut Files,
-    chain: Chain,
+    recovered: &Recovered,
 ) -> Result<(), String> {
     let form = Form::base(&node.shared.config.read());
     let temporary = files.temporary_base();
@@ -113,19 +111,33 @@ fn open_journal(
             &progress.written,
         )?;
     }
+    let goes_on = files.data().any(|entry| entry.kind == FileKind::Increment);
     let name = files
         .start(&temporary, form.is_rdb)
         .map_err(|error| format!("{}/{error}", files.folder().display()))?;
-    let increment = Increment::open(&machine.disk, files.path(&name))?;
+    let mut increment = Increment::open(&machine.disk, files.path(&name))?;
+    if goes_on && !recovered.is_announced {
+        announce(&mut increment)?;
+    }
     let size = files.data_bytes().unwrap_or(0);
     machine.progress.set_base_size(size);
-    machine.journal.open(increment, chain, size);
+    machine.journal.open(increment, recovered.chain.unwrap_or_default(), size);
     machine.progress.set_whole(true);
     if files.is_unfinished() {
         info!("the last rewrite of the append-only file was interrupted; it begins again");
         machine.progress.schedule_rewrite();
     }
     Ok(())
+}
+
+/// Has an increment, which Redis has begun, say that batches will follow: else nobody would know what a power cut leaves of the first one.
+fn announce(increment: &mut Increment) -> Result<(), String> {
+    if let Err(fault) = increment.append(ANNOUNCEMENT) {
+        // If there is no room for it, there will be none for batches either; reads can go on.
+        warn!("{}", fault.text);
+        return Ok(());
+    }
+    increment.sync_handle().sync().map_err(|fault| fault.text)
 }
 
 fn seconds_since(started: node::Now) -> f64 {

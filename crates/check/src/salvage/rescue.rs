@@ -4,7 +4,7 @@ use std::path::Path;
 
 use engine::scripting::LibraryCompiler;
 use node::{Loader, Node, Side};
-use persist::aof::{BATCH_BYTES, Chain, FileReader, Framer, LastBatch, Mark, Part};
+use persist::aof::{ANNOUNCEMENT, BATCH_BYTES, Chain, FileReader, Framer, LastBatch, Mark, Part};
 use persist::rdb::{Item, Notes, ReadOptions};
 use persist::{Placement, SnapshotWriter};
 use resp::write_command;
@@ -249,6 +249,7 @@ impl Commands {
                 (self.unit_left, self.kept_of_unit) = (*count, 0);
                 Ok(())
             }
+            Mark::Announcement => new.write(ANNOUNCEMENT),
             Mark::Annotation { line, .. } => {
                 let mut out = Vec::new();
                 self.framer.pass(line, &mut out);

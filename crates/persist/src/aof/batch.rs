@@ -8,6 +8,10 @@
 //! before this one; annotations and commands that stand between the two are counted in, as if they followed that line. So
 //! each line can be trusted on its own, and none can be missing, repeated or from another file. `synced` is how many bytes
 //! of this file were known to be on disk when the batch was written: what is damaged before that place was not torn by a crash.
+//!
+//! A file says that it has batches before it has any, by the line [`ANNOUNCEMENT`]. It is on disk before the first batch is written, so
+//! that what a power cut leaves of that is known as what it is. Since a file begins before anybody knows which batch will be its first, the
+//! line belongs to no chain.
 
 use stdx::checksum::{crc32c, crc32c_of_more};
 use stdx::number::{parse_i64, parse_u64, write_i64, write_u64};
@@ -15,10 +19,20 @@ use stdx::time::UnixMs;
 
 /// A writer ends a batch with the unit that reaches this many bytes, for a reader has to hold all of it.
 pub const BATCH_BYTES: usize = 256 << 10;
-/// How the line begins.
+/// Says that batches follow, of the form that is told here.
+pub const ANNOUNCEMENT: &[u8] = b"#BATCHES:1\r\n";
+/// How the line of any form begins.
+const ANNOUNCEMENT_NAME: &[u8] = b"#BATCHES:";
+/// How the line of a batch begins.
 const NAME: &[u8] = b"#BATCH:";
 /// The longest line, its end included: four numbers, three checksums.
 pub(super) const MAX_HEAD_BYTES: usize = NAME.len() + 4 * 21 + 3 * 9 + 2;
+
+/// Whether a line announces batches; `None` if it is another one, and an error if they are of another form.
+pub(super) fn announces(line: &[u8]) -> Option<Result<(), &'static str>> {
+    line.starts_with(ANNOUNCEMENT_NAME)
+        .then(|| (line == ANNOUNCEMENT).then_some(()).ok_or("it announces batches of a form that is not known here"))
+}
 
 /// The place in the chain of batches that the next one follows on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -53,7 +53,8 @@ pub(super) struct Doubt {
 
 impl Doubt {
     /// The bytes from where the damage is told cannot be read, and will be shown. `batch` is what its line tells of the batch in
-    /// doubt, and where it ends, if the line is sound; `before` is the number of the batch before it, if there was one.
+    /// doubt, and where it ends, if the line is sound; `before` is the number of the batch before it, if there was one, or 0 if batches were
+    /// announced.
     pub(super) fn new(damage: Damage, batch: Option<(Head, u64)>, before: Option<u64>) -> Self {
         let (head, until) = batch.unzip();
         let number = head.map(|head| head.number).or(before);

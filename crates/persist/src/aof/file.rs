@@ -83,6 +83,14 @@ impl FileReader {
         }
     }
 
+    /// Whether the file has announced batches.
+    pub fn is_announced(&self) -> bool {
+        match &self.stage {
+            Stage::Unknown | Stage::Rdb(_) | Stage::PassedOver => false,
+            Stage::Commands(reader) => reader.is_announced(),
+        }
+    }
+
     /// Takes bytes that were read from the file and hands over all parts that are whole.
     pub fn read(&mut self, bytes: &[u8], take: &mut Take<'_>) -> Result<(), Damage> {
         if let Stage::Rdb(decoder) = &mut self.stage {

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use disk::Disk;
 
+use super::batch::ANNOUNCEMENT;
 use super::folder::Folder;
 use super::manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
 
@@ -147,7 +148,7 @@ impl Files {
 
     /// Whether a file may end inside a command: only where nothing follows it.
     pub fn may_be_torn(&self, name: &str) -> Result<bool, FilesError> {
-        self.manifest.may_be_torn(name, |name| Ok(self.folder.length(name)?.unwrap_or(0)))
+        self.manifest.may_be_torn(name, |name| self.folder.holds_data(name))
     }
 
     /// Whether the last rewrite did not come to its end: what is to be one increment are several.
@@ -260,7 +261,7 @@ impl Files {
 
     fn remove_empty_increment(&mut self, sequence: u64) -> Result<(), FilesError> {
         let Some(entry) = self.manifest.increments().last().cloned() else { return Ok(()) };
-        if entry.sequence == sequence && self.folder.length(&entry.name)? == Some(0) {
+        if entry.sequence == sequence && !self.folder.holds_data(&entry.name)? {
             let mut manifest = self.manifest.clone();
             manifest.entries.retain(|other| *other != entry);
             self.replace(manifest)?;
@@ -279,9 +280,9 @@ impl Files {
         self.folder.sync_names()
     }
 
-    /// Makes an empty file whose name is durable.
+    /// Makes an increment that holds nothing but says that batches will come; content and name are durable.
     fn create(&self, name: &str) -> Result<(), FilesError> {
-        self.folder.write(name, b"")?;
+        self.folder.write(name, ANNOUNCEMENT)?;
         self.folder.sync_names()
     }
 
@@ -367,14 +368,12 @@ impl Files {
     fn refuse_orphans(&self) -> Result<(), FilesError> {
         for name in self.folder.list()? {
             let Some(rest) = name.strip_prefix(&self.prefix) else { continue };
-            let limit = if rest.contains(".base.") {
-                EMPTY_BASE_MAX_BYTES
-            } else if rest.ends_with(".incr.aof") {
-                0
+            let holds_data = if rest.contains(".base.") {
+                self.folder.length(&name)?.unwrap_or(0) > EMPTY_BASE_MAX_BYTES
             } else {
-                continue;
+                rest.ends_with(".incr.aof") && self.folder.holds_data(&name)?
             };
-            if self.folder.length(&name)?.unwrap_or(0) > limit {
+            if holds_data {
                 return Err(FilesError::Orphan(name));
             }
         }

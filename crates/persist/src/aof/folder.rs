@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
 
+use super::batch::ANNOUNCEMENT;
 use super::files::FilesError;
 
 /// See the module's text.
@@ -15,6 +16,19 @@ pub(super) struct Folder {
 }
 
 type Result<T> = std::result::Result<T, FilesError>;
+
+/// Whether an increment holds more than the announcement of what is to come, or what a power cut has left of that. One that is not there
+/// holds nothing.
+pub fn holds_data(disk: &Disk, path: &Path) -> io::Result<bool> {
+    match disk.length(path)?.unwrap_or(0) {
+        0 => Ok(false),
+        length if length <= ANNOUNCEMENT.len() as u64 => {
+            let bytes = disk.read(path)?;
+            Ok(!ANNOUNCEMENT.starts_with(&bytes) && bytes.iter().any(|&byte| byte != 0))
+        }
+        _ => Ok(true),
+    }
+}
 
 /// An error of the file system about a file.
 fn about(name: &str) -> impl FnOnce(io::Error) -> FilesError {
@@ -43,6 +57,11 @@ impl Folder {
     /// A file's length in bytes; none if there is no such file.
     pub(super) fn length(&self, name: &str) -> Result<Option<u64>> {
         self.disk.length(&self.file(name)).map_err(about(name))
+    }
+
+    /// See [`holds_data`].
+    pub(super) fn holds_data(&self, name: &str) -> Result<bool> {
+        holds_data(&self.disk, &self.file(name)).map_err(about(name))
     }
 
     /// A file that is small.

@@ -112,14 +112,14 @@ impl Manifest {
         self.base().into_iter().chain(self.increments())
     }
 
-    /// Whether a file may end inside a command: only where nothing follows it. `length` tells how long a file is.
+    /// Whether a file may end inside a command: only where nothing follows it. `holds_data` is asked of the files behind it.
     pub fn may_be_torn<E>(
         &self,
         name: &str,
-        mut length: impl FnMut(&str) -> Result<u64, E>,
+        mut holds_data: impl FnMut(&str) -> Result<bool, E>,
     ) -> Result<bool, E> {
         for entry in self.data().skip_while(|entry| entry.name != name).skip(1) {
-            if length(&entry.name)? > 0 {
+            if holds_data(&entry.name)? {
                 return Ok(false);
             }
         }

@@ -22,9 +22,10 @@ mod search;
 mod tail;
 mod writer;
 
-pub use batch::{BATCH_BYTES, Chain, Framer};
+pub use batch::{ANNOUNCEMENT, BATCH_BYTES, Chain, Framer};
 pub use file::FileReader;
 pub use files::{Files, FilesError};
+pub use folder::holds_data;
 pub use manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
 pub use part::{Batch, Mark, Part, Take};
 pub use reader::{Apply, Damage, LastBatch, Reader, Tail};

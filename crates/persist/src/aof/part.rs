@@ -28,6 +28,8 @@ pub enum Mark<'a> {
     EndOfBatch,
     /// So many commands follow that count together or not at all.
     Transaction(usize),
+    /// The line [`super::ANNOUNCEMENT`].
+    Announcement,
     /// A line that is neither a command nor part of a batch.
     Annotation {
         /// Where it begins.
@@ -55,7 +57,7 @@ impl Mark<'_> {
     pub fn time(&self) -> Option<UnixMs> {
         match self {
             Self::Batch(batch) => Some(batch.time),
-            Self::EndOfBatch | Self::Transaction(_) => None,
+            Self::EndOfBatch | Self::Transaction(_) | Self::Announcement => None,
             Self::Annotation { line, .. } => {
                 let text = std::str::from_utf8(line.strip_prefix(b"#TS:")?).ok()?;
                 text.trim_end().parse().ok().map(UnixMs::from_secs_saturating)

@@ -14,7 +14,7 @@ use resp::{Decoded, Limits, RequestDecoder};
 use stdx::checksum::crc32c;
 use stdx::time::UnixMs;
 
-use super::batch::{Chain, Head};
+use super::batch::{self, Chain, Head};
 use super::doubt::Doubt;
 use super::part::{Batch, Mark, Part, Take};
 use super::tail;
@@ -85,6 +85,8 @@ pub struct Reader {
     /// The chain of batches at these two places; none before the first batch, which may follow on anything.
     read_chain: Option<Chain>,
     applied_chain: Option<Chain>,
+    /// Whether it is known that there are batches.
+    is_announced: bool,
     /// The batch that is being handed over.
     batch: Option<u64>,
     transaction: Option<Vec<Queued>>,
@@ -164,6 +166,11 @@ impl Reader {
         self.applied
     }
 
+    /// Whether batches were announced, so that what a power cut leaves of the first one is known as what it is.
+    pub fn is_announced(&self) -> bool {
+        self.is_announced
+    }
+
     /// What the next batch behind that place has to follow on; none if there was no batch.
     pub fn chain(&self) -> Option<Chain> {
         self.applied_chain
@@ -194,18 +201,32 @@ impl Reader {
             };
         };
         match Head::parse(&rest[..end]) {
-            None => {
-                let (offset, line) = (self.offset, &rest[..end]);
-                take(Part::Mark(Mark::Annotation { offset, line })).map_err(|reason| self.damage(reason))?;
-                self.pass(line);
-                Ok(Some(end))
-            }
+            None => self.annotation(&rest[..end], take).map(|()| Some(end)),
             Some(Err(reason)) => {
                 self.suspect(reason, None);
                 Ok(None)
             }
             Some(Ok((head, line))) => self.take_batch(rest, end, head, line, take),
         }
+    }
+
+    /// Takes a line that is not that of a batch.
+    fn annotation(&mut self, line: &[u8], take: &mut Take<'_>) -> Result<(), Damage> {
+        let (offset, announced) = (self.offset, batch::announces(line));
+        let mark = match announced {
+            Some(Ok(())) => Mark::Announcement,
+            Some(Err(reason)) => return Err(self.damage(reason.to_owned())),
+            None => Mark::Annotation { offset, line },
+        };
+        take(Part::Mark(mark)).map_err(|reason| self.damage(reason))?;
+        if announced.is_none() {
+            self.pass(line);
+            return Ok(());
+        }
+        self.is_announced = true;
+        self.offset += line.len() as u64;
+        self.settle();
+        Ok(())
     }
 
     fn take_batch(
@@ -351,6 +372,7 @@ impl Reader {
         let expected = before.map(|number| number.wrapping_add(1));
         let damage = Damage { batch: self.batch.or(expected), ..self.damage(reason.to_owned()) };
         let batch = batch.map(|(head, length)| (head, self.offset + length as u64));
+        let before = before.or(self.is_announced.then_some(0));
         self.doubt = Some(Doubt::new(damage, batch, before));
     }
 }

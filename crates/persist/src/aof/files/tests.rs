@@ -10,7 +10,7 @@ use resp::write_command;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
-use super::super::batch::{Chain, Framer};
+use super::super::batch::{ANNOUNCEMENT, Chain, Framer};
 use super::super::reader::{Reader, Tail};
 use super::*;
 
@@ -128,7 +128,8 @@ impl Counter {
         self.run(disk, 2)?;
         self.sync(disk)?;
         self.increment = self.files.begin_rewrite()?;
-        (self.length, self.synced) = (0, 0);
+        self.length = ANNOUNCEMENT.len() as u64;
+        self.synced = self.length;
         let snapshot: Vec<u8> = (0..self.count).flat_map(command).collect();
         self.run(disk, 2)?;
         let temporary = self.files.temporary_base();
@@ -281,10 +282,16 @@ fn files_that_do_not_fit_are_told() {
 #[test]
 fn only_a_file_behind_which_nothing_stands_may_be_torn() {
     let manifest = b"file a seq 1 type i\nfile b seq 2 type i\nfile d seq 3 type i\n";
-    let disk = files(&[("c.manifest", manifest), ("a", b"x"), ("b", b"y"), ("d", b"")]);
-    let files = open(&disk).unwrap();
-    let torn = ["a", "b", "d"].map(|name| files.may_be_torn(name).unwrap());
-    assert_eq!(torn, [false, true, true]);
+    for (last, may_be_torn) in [
+        (&b""[..], [false, true, true]),
+        (ANNOUNCEMENT, [false, true, true]),
+        (b"#BATCHES:0\r\n", [false, false, true]),
+        (b"z", [false, false, true]),
+    ] {
+        let disk = files(&[("c.manifest", manifest), ("a", b"x"), ("b", b"y"), ("d", last)]);
+        let files = open(&disk).unwrap();
+        assert_eq!(["a", "b", "d"].map(|name| files.may_be_torn(name).unwrap()), may_be_torn);
+    }
 }
 
 #[test]

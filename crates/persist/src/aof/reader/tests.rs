@@ -3,7 +3,7 @@
 use resp::write_command;
 use stdx::time::UnixMs;
 
-use super::super::batch::{Framer, Head};
+use super::super::batch::{ANNOUNCEMENT, Framer, Head};
 use super::*;
 
 fn file() -> Vec<u8> {
@@ -202,6 +202,7 @@ fn what_stands_between_commands_is_told_with_its_place() {
                 format!("batch {}", batch.number)
             }
             Part::Mark(Mark::EndOfBatch) => "end".to_owned(),
+            Part::Mark(Mark::Announcement) => "announcement".to_owned(),
             Part::Mark(Mark::Transaction(count)) => format!("transaction of {count}"),
             Part::Mark(Mark::Annotation { offset, line }) => {
                 assert!(bytes[offset as usize..].starts_with(line));
@@ -431,4 +432,51 @@ fn redis_may_go_on_where_batches_end_and_batches_where_redis_ends() {
     let at = bytes.windows(3).position(|window| window == b"\ng\r").expect("it is there");
     bytes[at + 1] = b'G';
     assert_eq!(keys_and_end(&bytes, 100).1.expect_err("damaged").batch, Some(10));
+}
+
+/// A first batch of three sectors and a second one, behind the line that announces them or not.
+fn announced(is_announced: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if is_announced {
+        bytes.extend_from_slice(ANNOUNCEMENT);
+    }
+    let mut framer = Framer::default();
+    for key in ["a", "b"] {
+        let mut commands = Vec::new();
+        write_command(&mut commands, &["SET", key, &key.repeat(1400)]);
+        framer.frame(&commands, UnixMs(1), 0, &mut bytes);
+    }
+    bytes
+}
+
+#[test]
+fn what_is_left_of_a_first_batch_is_known_where_it_was_announced() {
+    let start = ANNOUNCEMENT.len();
+    let whole = announced(true);
+    assert_eq!(keys_and_end(&whole, 100), ("ab".to_owned(), Ok(Tail::Whole)));
+    for (lost, keys) in [(0, ""), (1, ""), (2, ""), (4, "a")] {
+        // Of the first sector the line is left, which had been on disk before.
+        let mut torn = without(&whole, lost..lost + 1);
+        torn[..start].copy_from_slice(ANNOUNCEMENT);
+        for length in [torn.len(), 5 * 512 + 1] {
+            let (seen, end) = keys_and_end(&torn[..length], 100);
+            let kept = if keys.is_empty() { start } else { whole.len() - (whole.len() - start) / 2 };
+            assert_eq!((&*seen, end), (keys, Ok(Tail::Torn(kept as u64))), "sector {lost}, {length} bytes");
+        }
+    }
+    // Without the line this may be a file of Redis that has been damaged.
+    let unknown = without(&announced(false), 0..1);
+    assert!(keys_and_end(&unknown[..1300], 100).1.is_err());
+}
+
+#[test]
+fn an_announcement_stands_in_no_chain_and_tells_the_form() {
+    let mut bytes = announced(false);
+    let second = bytes.len() / 2;
+    assert!(bytes[second..].starts_with(b"#BATCH:2"));
+    bytes.splice(second..second, ANNOUNCEMENT.iter().copied());
+    assert_eq!(keys_and_end(&bytes, 7), ("ab".to_owned(), Ok(Tail::Whole)));
+    let other = [&b"#BATCHES:2\r\n"[..], &bytes].concat();
+    let damage = keys_and_end(&other, 7).1.expect_err("it is not known");
+    assert_eq!(damage.to_string(), "at byte 0: it announces batches of a form that is not known here");
 }
