@@ -13,7 +13,7 @@
 //! written, so workers leave the writing to the persistence thread for the time of that one sync.
 //!
 //! If there is no room, the append is tried again every second; meanwhile writes are refused and nothing that was
-//! acknowledged is given up, because it stays in the buffer. If only the file must not grow any more, a rewrite makes shorter ones: it
+//! acknowledged is given up, because it stays in the buffer. What gathers there is bounded: if it becomes too much, it is as after a failed sync. If only the file must not grow any more, a rewrite makes shorter ones: it
 //! goes on with them when its base is there, and if that fails, with what there was. After any other failed append, and
 //! after a failed sync, the file cannot be trusted: nothing more is written to it or acknowledged until a rewrite that began
 //! after it has put all data into new files. What changes meanwhile waits in the buffer, for in the new increment it would stand behind a gap as long as the old base is
@@ -308,8 +308,8 @@ impl Journal {
         let mut state = self.state.lock();
         if !state.buffer.is_empty() {
             // It is in the snapshot; but until that is the base, the files lack it and nothing may follow it.
-            state.trouble = Some(Trouble::Untrusted);
             state.buffer.clear();
+            state.begin_trouble(Trouble::Untrusted);
         }
         let synced_bytes = increment.length();
         state.set_increment(Some(increment), synced_bytes);
@@ -352,6 +352,12 @@ impl Journal {
         if !state.is_switching {
             let had_timer = state.next_sync_ns().is_some();
             state.encode(shared.keyspace.log());
+            if state.forgets_what_gathered() {
+                error!(
+                    "what has changed while the append-only file could not be written is too much to be kept for it. {}",
+                    Trouble::Untrusted.remedy()
+                );
+            }
             self.append(state, shared);
             self.publish(state);
             if !had_timer && state.next_sync_ns().is_some() {
@@ -406,7 +412,7 @@ impl Journal {
     fn refuse(&self, state: &mut State, shared: &Shared, trouble: Trouble, fault: &Fault) {
         if state.may_write() && state.trouble != Some(trouble) {
             error!("{}. {}", fault.text, trouble.remedy());
-            state.trouble = Some(trouble);
+            state.begin_trouble(trouble);
         }
         if state.is_waiting() {
             state.put_off();

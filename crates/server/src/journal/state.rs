@@ -15,6 +15,9 @@ const SYNC_AFTER_NS: u64 = MAX_UNSYNCED_NS / 2;
 
 /// How long an append for which there was no room is not tried again.
 const RETRY_NS: u64 = 1_000_000_000;
+/// Bytes that may gather while nothing can be written. Commands that write are refused then, but keys and fields that are due go,
+/// and so do those that are evicted.
+const MAX_GATHERED_BYTES: usize = 64 << 20;
 
 /// What has to be changed together.
 pub(super) struct State {
@@ -45,6 +48,9 @@ pub(super) struct State {
     /// Between a snapshot and the first write behind it.
     pub(super) is_switching: bool,
     pub(super) trouble: Option<Trouble>,
+    /// Bytes that waited when it began, and how many more may.
+    waited_bytes: usize,
+    pub(super) max_gathered_bytes: usize,
     /// When an append for which there was no room is tried again.
     next_try_ns: u64,
     /// Whether the increment at hand cannot be trusted, so that a rewrite which it follows does not help.
@@ -74,6 +80,8 @@ impl State {
             syncing_since_ns: None,
             is_switching: false,
             trouble: None,
+            waited_bytes: 0,
+            max_gathered_bytes: MAX_GATHERED_BYTES,
             next_try_ns: 0,
             is_doubted: false,
             failures: 0,
@@ -98,6 +106,26 @@ impl State {
             self.unsynced_since_ns.get_or_insert_with(monotonic_ns);
         }
         self.taken.clear();
+    }
+
+    /// What could not be written has been so much that it is not kept any longer: only a new generation of files holds it, one
+    /// that begins from now on. True if it was.
+    pub(super) fn forgets_what_gathered(&mut self) -> bool {
+        let gathered = self.buffer.len().saturating_sub(self.waited_bytes);
+        if self.trouble.is_none() || gathered <= self.max_gathered_bytes {
+            return false;
+        }
+        self.buffer = Vec::new();
+        self.next = None;
+        self.begin_trouble(Trouble::Untrusted);
+        self.is_doubted = true;
+        true
+    }
+
+    /// From now on writes are refused.
+    pub(super) fn begin_trouble(&mut self, trouble: Trouble) {
+        self.trouble = Some(trouble);
+        self.waited_bytes = self.buffer.len();
     }
 
     /// Nothing may be written behind what is not safe: what follows would stand behind a gap.
@@ -201,7 +229,7 @@ impl State {
             self.buffer.drain(..covered);
             let synced_bytes = increment.length();
             self.set_increment(Some(increment), synced_bytes);
-            self.trouble = Some(Trouble::Untrusted); // until what is in the buffer follows
+            self.begin_trouble(Trouble::Untrusted); // until what is in the buffer follows
         }
     }
 

@@ -143,6 +143,47 @@ fn failing(fault: disk::Fault) -> (Double, Disk, PathBuf, World) {
 }
 
 #[test]
+fn what_gathers_while_nothing_can_be_written_is_bounded() {
+    const MOST: usize = 1000;
+    for fault in [disk::Fault::NoRoom, disk::Fault::Error(27), disk::Fault::Error(5)] {
+        let (double, _, _, world) = failing(fault);
+        let World { shared, journal, .. } = &world;
+        world.write();
+        journal.advance(shared);
+        let waited = journal.sizes().1 as usize;
+        journal.state.lock().max_gathered_bytes = MOST;
+        let gather = |bytes: usize| {
+            let mut last = LogPosition(0);
+            for _ in 0..bytes / 20 {
+                last = world.write();
+                journal.advance(shared);
+                assert!(journal.sizes().1 as usize <= waited + MOST, "{fault:?}");
+            }
+            last
+        };
+        gather(100);
+        assert!(journal.sizes().1 as usize > waited, "a little is kept");
+        // Beyond the limit before a rewrite, and while one goes on that therefore does not help.
+        gather(3 * MOST);
+        assert!(journal.needs_rewrite() && !journal.is_full());
+        world.begin_rewrite(&world.good_file());
+        gather(3 * MOST);
+        journal.trust(shared, 0);
+        assert!(
+            journal.needs_rewrite() && shared.write_refusal().is_some(),
+            "{fault:?}: it lacks some of it"
+        );
+        double.heal();
+        world.begin_rewrite(&world.good_file());
+        let last = gather(100);
+        journal.trust(shared, 0);
+        assert_eq!((journal.released(), shared.write_refusal()), (last, None), "{fault:?}");
+        let written = std::fs::read(world.good_file_path()).expect("it is there");
+        assert_eq!(written.windows(3).filter(|bytes| bytes == b"SET").count(), 5);
+    }
+}
+
+#[test]
 fn a_file_that_must_not_grow_any_more_is_replaced_by_a_rewrite() {
     const TOO_LARGE: i32 = 27;
     let (_, _, _, world) = failing(disk::Fault::Error(TOO_LARGE));
