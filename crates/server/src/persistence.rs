@@ -71,6 +71,8 @@ pub struct Persistence<'n> {
     access: Access<'n>,
     /// The form of the base that is being written.
     form: Form,
+    /// Whether that is only to see whether it can be written.
+    is_trial: bool,
     /// Rewrites that failed in a row, and when the last one did.
     failed_rewrites: u32,
     failed_rewrite_ns: u64,
@@ -89,6 +91,7 @@ impl<'n> Persistence<'n> {
             machine,
             access,
             form,
+            is_trial: false,
             failed_rewrites: 0,
             failed_rewrite_ns: 0,
             next_save_ns: 0,
@@ -256,12 +259,53 @@ impl<'n> Persistence<'n> {
     }
 
     fn try_rewrite(&mut self) -> Result<(), String> {
-        let shared = &self.node.shared;
         let (is_wanted, form) = {
-            let config = shared.config.read();
+            let config = self.node.shared.config.read();
             (config.yes(Param::Appendonly), Form::base(&config))
         };
         self.form = form;
+        self.is_trial = is_wanted && self.wants_trial();
+        if self.is_trial { self.begin_trial() } else { self.begin_rewrite(is_wanted) }
+    }
+
+    /// After a rewrite that failed, while the log itself is well: then each rewrite begins with a trial, since it cannot be undone, and
+    /// one that fails leaves an increment behind.
+    fn wants_trial(&self) -> bool {
+        let is_well = self.machine.progress.is_whole() && !self.machine.journal.needs_rewrite();
+        is_well && (self.failed_rewrites > 0 || self.machine.progress.was_unfinished.load(Ordering::Relaxed))
+    }
+
+    /// Writes the base of a rewrite that does not begin yet.
+    fn begin_trial(&mut self) -> Result<(), String> {
+        if self.machine.journal.is_full() {
+            return Err(NO_ROOM.to_owned());
+        }
+        let path = {
+            let guard = self.machine.append_only.lock();
+            let files = guard.as_ref().expect("a set that is whole is open");
+            files.path(&files.temporary_base())
+        };
+        let image = self.image(false);
+        self.machine.begin_job(Job::Base { image, form: self.form, path });
+        Ok(())
+    }
+
+    /// The trial has ended: the rewrite begins, or has failed.
+    fn finish_trial(&mut self, written: Result<(), String>) -> Result<(), String> {
+        {
+            let guard = self.machine.append_only.lock();
+            if let Some(files) = guard.as_ref() {
+                // What stays will be written over.
+                let _ = self.machine.disk.remove(&files.path(&files.temporary_base()));
+            }
+        }
+        written?;
+        let is_wanted = self.node.shared.config.read().yes(Param::Appendonly);
+        self.begin_rewrite(is_wanted)
+    }
+
+    fn begin_rewrite(&mut self, is_wanted: bool) -> Result<(), String> {
+        let (shared, form) = (&self.node.shared, self.form);
         let is_whole = self.machine.progress.is_whole();
         if is_whole && self.machine.journal.is_full() {
             // What waits for room would be given up, and nothing acknowledged before the new base is there.
@@ -306,6 +350,12 @@ impl<'n> Persistence<'n> {
 
     /// The new base is there: from now on the manifest names it.
     fn finish_rewrite(&mut self, written: Result<(), String>) {
+        if std::mem::take(&mut self.is_trial) {
+            if let Err(reason) = self.finish_trial(written) {
+                self.end_rewrite(self.end_of_failed(reason));
+            }
+            return;
+        }
         let installed = {
             let mut guard = self.machine.append_only.lock();
             let files = guard.as_mut().expect("a rewrite has opened them");
@@ -330,9 +380,14 @@ impl<'n> Persistence<'n> {
         };
         self.end_rewrite(match installed {
             Ok(()) => SaveEnd::Saved,
-            Err(_) if self.machine.progress.rewrite_given_up.load(Ordering::Acquire) => SaveEnd::GivenUp,
-            Err(reason) => SaveEnd::Failed(reason),
+            Err(reason) => self.end_of_failed(reason),
         });
+    }
+
+    /// How a rewrite has ended that did not end well.
+    fn end_of_failed(&self, reason: String) -> SaveEnd {
+        let is_given_up = self.machine.progress.rewrite_given_up.load(Ordering::Acquire);
+        if is_given_up { SaveEnd::GivenUp } else { SaveEnd::Failed(reason) }
     }
 
     fn end_rewrite(&mut self, end: SaveEnd) {
@@ -343,6 +398,7 @@ impl<'n> Persistence<'n> {
         match end {
             SaveEnd::Saved => {
                 self.failed_rewrites = 0;
+                self.machine.progress.was_unfinished.store(false, Ordering::Relaxed);
                 self.machine.progress.set_whole(self.machine.journal.is_on());
                 self.machine.journal.trust(&self.node.shared, size);
                 info!("the append-only file has been rewritten");

@@ -19,6 +19,8 @@ pub struct Progress {
     pub rewrite_given_up: AtomicBool,
     /// How much of the file that is being written is there.
     pub written: KeyProgress,
+    /// Whether a rewrite before the start did not come to its end, and none has since.
+    pub was_unfinished: AtomicBool,
     /// Whether the append-only set holds all data: not from switching on until the first base.
     is_whole: AtomicBool,
 }
@@ -75,6 +77,7 @@ impl Progress {
             save_given_up: AtomicBool::new(false),
             rewrite_given_up: AtomicBool::new(false),
             written: KeyProgress::default(),
+            was_unfinished: AtomicBool::new(false),
             is_whole: AtomicBool::new(false),
         }
     }

@@ -3,6 +3,7 @@
 //! With `appendonly yes` the append-only file is the truth. Only where there is none yet, a `dump.rdb` is taken, so that
 //! nothing is lost when the append-only file is switched on at a start; it is the first base then.
 
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use config::Param;
@@ -125,6 +126,7 @@ fn open_journal(
     machine.progress.set_whole(true);
     if files.is_unfinished() {
         info!("the last rewrite of the append-only file was interrupted; it begins again");
+        machine.progress.was_unfinished.store(true, Ordering::Relaxed);
         machine.progress.schedule_rewrite();
     }
     Ok(())

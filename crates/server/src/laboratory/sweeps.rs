@@ -178,6 +178,39 @@ fn rewrites_that_fail_for_long_do_not_pile_up_files() {
     }
 }
 
+#[test]
+fn rewrites_that_fail_while_the_log_is_well_do_not_pile_up_files() {
+    let (hand, disk) = (Hand::new(), empty_disk(1));
+    hand.take();
+    let plant = Plant::start(&disk, parameters("everysec", "yes")).expect("nothing fails");
+    let mut files = Vec::new();
+    let record = live(&plant, &disk, &hand, (&steps(APPENDS), 1, FAST), |world| {
+        world.run();
+        world.saver_fault = Some(Fault::Error(EIO));
+        for round in 0..8 {
+            world.ask(&[["SET", "late", &round.to_string()].map(str::to_owned).to_vec()]);
+            world.ask(&[vec!["BGREWRITEAOF".to_owned()]]);
+            world.pass(3000);
+            files.push(plant.machine.disk.list(&path("appendonlydir")).expect("nothing fails"));
+            // The log goes on meanwhile.
+            let copy = disk.copy();
+            copy.cut_power(&mut Rng::from_seed(round));
+            let found = start(&copy, parameters("everysec", "yes"), &world.record, world.record.last());
+            assert_eq!(found, Ok(Found::State(world.record.last())), "round {round}");
+        }
+        world.saver_fault = None;
+        world.ask(&[vec!["BGREWRITEAOF".to_owned()]]);
+        world.pass(3000);
+        files.push(plant.machine.disk.list(&path("appendonlydir")).expect("nothing fails"));
+        std::mem::take(&mut world.record)
+    });
+    let counts: Vec<usize> = files.iter().map(Vec::len).collect();
+    assert_eq!(counts, [4, 4, 4, 4, 4, 4, 4, 4, 3], "{files:?}");
+    // A start with what such a rewrite has left tries it out, too.
+    let found = start(&disk.copy(), parameters("everysec", "yes"), &record, record.last());
+    assert_eq!(found, Ok(Found::State(record.last())));
+}
+
 fn sweep_faults(policy: &str, ordinary: usize) {
     let script = steps(EVERYTHING);
     let mut tally = Tally::default();

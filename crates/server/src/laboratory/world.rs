@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use config::{Config, Param};
-use disk::{Call, Double};
+use disk::{Call, Double, Fault};
 use node::{Input, Worker};
 use parking_lot::Mutex;
 use resp::write_command;
@@ -132,6 +132,8 @@ pub(super) struct World<'s> {
     next_turn_ns: u64,
     /// Whether the append-only file holds everything, as the server believes.
     is_whole: bool,
+    /// Whatever the saver appends fails, and nothing else.
+    pub(super) saver_fault: Option<Fault>,
     /// A save in the background: its state, and how many saves had ended before.
     saving: Option<(usize, u64)>,
     pub(super) record: Record,
@@ -182,6 +184,7 @@ pub(super) fn live<T>(
             goes_on,
             next_turn_ns: 0,
             is_whole,
+            saver_fault: None,
             saving: None,
             record: Record::new(plant.fingerprint()),
         };
@@ -314,7 +317,14 @@ impl World<'_> {
     /// The saver does what it has to.
     fn save(&mut self) {
         while let Ok(job) = self.plant.jobs.try_recv() {
+            // Nobody else has a turn meanwhile.
+            if let Some(fault) = self.saver_fault {
+                self.disk.spoil(Call::Append, fault);
+            }
             saver::perform(&self.plant.machine, job);
+            if self.saver_fault.is_some() {
+                self.disk.heal();
+            }
         }
         self.look();
     }
