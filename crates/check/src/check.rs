@@ -5,8 +5,8 @@
 use std::fs;
 use std::io::Write;
 
-use node::Node;
 use disk::Disk;
+use node::Node;
 use persist::aof::{Damage, FileKind, LastBatch, Tail, holds_data};
 
 use crate::judge::{Judge, Tally};
@@ -102,7 +102,8 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
     let is_last = match target {
         Target::Set(set) => {
             // What is missing does not follow.
-            let holds_data = |name: &str| holds_data(&Disk::native(), &set.folder.join(name)).unwrap_or(false);
+            let holds_data =
+                |name: &str| holds_data(&Disk::native(), &set.folder.join(name)).unwrap_or(false);
             set.manifest.may_be_torn(&file.name(), |name| Ok::<bool, std::io::Error>(holds_data(name)))?
         }
         Target::Commands(_) | Target::Rdb(_) => true,

@@ -115,6 +115,15 @@ pub struct Shutdown {
     pub force: bool,
 }
 
+/// What a payload of DUMP holds.
+#[derive(Debug)]
+pub struct Restored {
+    /// The value.
+    pub value: Value,
+    /// Whether the payload, as it is, can stand in a file: whoever reads our files reads it, too.
+    pub is_for_files: bool,
+}
+
 /// Why a payload of DUMP cannot be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadPayload {
@@ -195,7 +204,7 @@ pub trait Host {
     /// The payload of DUMP.
     fn dump(&self, value: &ValueRef<'_>) -> Vec<u8>;
     /// The value of a payload.
-    fn restore(&self, payload: &[u8]) -> Result<Value, BadPayload>;
+    fn restore(&self, payload: &[u8]) -> Result<Restored, BadPayload>;
     /// The payload of FUNCTION DUMP.
     fn dump_libraries(&self, libraries: &Libraries) -> Vec<u8>;
     /// The texts in such a payload.

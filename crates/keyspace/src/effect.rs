@@ -54,6 +54,8 @@ pub enum Effect<'a> {
     /// The key holds what this command, in words, makes of other keys, and is never due. What it makes depends on nothing but
     /// their values: not on the time, and not on chance.
     StoreResult { key: &'a [u8], command: &'a [&'a [u8]] },
+    /// The key holds the value, with the expiry, that this command tells in words.
+    Restore { key: &'a [u8], command: &'a [&'a [u8]] },
     /// The fields of the hash have these values and are never due.
     SetFields { key: &'a [u8], fields: &'a [(&'a [u8], &'a [u8])] },
     /// The fields are gone, and with the last one the key.
@@ -157,6 +159,7 @@ impl Effect<'_> {
             | Self::ClearExpiry { key }
             | Self::SetValue { key, .. }
             | Self::StoreResult { key, .. }
+            | Self::Restore { key, .. }
             | Self::SetFields { key, .. }
             | Self::DeleteFields { key, .. }
             | Self::SetFieldExpiry { key, .. }

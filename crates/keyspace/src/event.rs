@@ -295,7 +295,9 @@ fn for_each_change(effect: &Effect<'_>, database: DbIndex, mut each: impl FnMut(
             each(to, key, Change::MovedTo);
         }
         E::Copy { to, database, .. } => each(database, to, Change::CopiedTo),
-        E::SetValue { key, .. } | E::StoreResult { key, .. } => on(key, Change::ValueSet),
+        E::SetValue { key, .. } | E::StoreResult { key, .. } | E::Restore { key, .. } => {
+            on(key, Change::ValueSet);
+        }
         E::SetFields { key, .. } => on(key, Change::FieldsSet),
         E::DeleteFields { key, .. } => on(key, Change::FieldsDeleted),
         E::SetFieldExpiry { key, .. } => on(key, Change::FieldExpirySet),

@@ -4,7 +4,7 @@ use config::{Appended, Config, Param};
 use engine::client::ClientRecord;
 use engine::host::{
     AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
-    Shutdown,
+    Restored, Shutdown,
 };
 use engine::migration::Migration;
 use engine::tracking::Place;
@@ -12,7 +12,7 @@ use keyspace::{Access, DbIndex, Libraries, LogPosition};
 use persist::dump::{LibrariesError, RestoreError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use value::{Value, ValueRef};
+use value::ValueRef;
 
 use crate::machine::Mail;
 use crate::node::Node;
@@ -155,14 +155,15 @@ impl Host for Node {
         persist::dump::encode(*value)
     }
 
-    fn restore(&self, payload: &[u8]) -> Result<Value, BadPayload> {
+    fn restore(&self, payload: &[u8]) -> Result<Restored, BadPayload> {
         let settings = self.shared.keyspace.settings();
         let skipped = self.shared.checksums_skipped.load(Ordering::Relaxed);
         let decode = if skipped { persist::dump::decode_unverified } else { persist::dump::decode };
-        decode(payload, settings).map_err(|error| match error {
+        let value = decode(payload, settings).map_err(|error| match error {
             RestoreError::Foot => BadPayload::Checksum,
             RestoreError::Format => BadPayload::Format,
-        })
+        })?;
+        Ok(Restored { value, is_for_files: !skipped && persist::dump::is_plain(payload) })
     }
 
     fn dump_libraries(&self, libraries: &Libraries) -> Vec<u8> {

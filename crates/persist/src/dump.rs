@@ -90,6 +90,13 @@ pub fn decode(payload: &[u8], settings: Settings) -> Result<Value, RestoreError>
     decode_unverified(payload, settings)
 }
 
+/// Whether Redis 7.0 can read the value of a payload that can be read here, too.
+pub fn is_plain(payload: &[u8]) -> bool {
+    split(payload).is_some_and(|(format, body)| {
+        format.version() <= rdb::PLAIN_VERSION && body.first().is_some_and(|&kind| kind <= rdb::STREAM_2)
+    })
+}
+
 /// The value of a payload whose checksum may be wrong, for tests with damaged payloads.
 pub fn decode_unverified(payload: &[u8], settings: Settings) -> Result<Value, RestoreError> {
     let (format, body) = split(payload).ok_or(RestoreError::Foot)?;
@@ -354,5 +361,18 @@ mod tests {
             payload.extend_from_slice(&crc64(&payload).to_le_bytes());
             let _ = decode(&payload, SETTINGS);
         }
+    }
+
+    #[test]
+    fn what_redis_7_0_reads_is_plain() {
+        let footed = |kind: u8, version: u16| {
+            let mut payload = vec![kind, b'x'];
+            payload.extend_from_slice(&version.to_le_bytes());
+            payload.extend_from_slice(&[0; CHECKSUM_BYTES]);
+            payload
+        };
+        assert!(is_plain(&footed(0, 6)) && is_plain(&footed(19, 10)));
+        assert!(!is_plain(&footed(0, 11)) && !is_plain(&footed(0, 80)) && !is_plain(&footed(20, 10)));
+        assert!(!is_plain(b"") && !is_plain(&[0; FOOT_BYTES]));
     }
 }

@@ -43,7 +43,7 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             }
             encode_value(key, &value, expiry, out);
         }
-        Effect::StoreResult { command, .. } => write_command(out, command),
+        Effect::StoreResult { command, .. } | Effect::Restore { command, .. } => write_command(out, command),
         Effect::SetFields { key, fields } => set_fields(out, key, fields),
         Effect::DeleteFields { key, fields } => with_words(out, &[b"HDEL", key], fields),
         Effect::SetFieldExpiry { key, at, fields } => {

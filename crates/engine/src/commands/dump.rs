@@ -1,19 +1,20 @@
 //! DUMP and RESTORE: a value as a payload that carries its own version and checksum. The format is the host's.
 //!
 //! What takes long is done with nothing locked, so that other workers need not wait for it: DUMP works on a clone of the value, and
-//! RESTORE makes the value before it locks the key.
+//! RESTORE makes the value before it locks the key, and has the command itself recorded.
 
 use config::KeyspaceEvents;
 use keyspace::Garbage;
-use stdx::number::parse_i64;
+use smallvec::SmallVec;
+use stdx::number::{parse_i64, write_i64};
 use stdx::time::UnixMs;
-use value::{Value, ValueRef};
+use value::ValueRef;
 
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
-use crate::host::BadPayload;
+use crate::host::{BadPayload, Restored};
 use crate::reply::Reply;
 use crate::tips;
 
@@ -146,7 +147,7 @@ fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         // The key has come meanwhile.
         Err(error) => (Err(error), Some(value)),
     });
-    if let Some(value) = unused {
+    if let Some(Restored { value, .. }) = unused {
         ctx.access.free_later(Garbage::other(Box::new(value)));
     }
     outcome
@@ -166,7 +167,7 @@ fn check(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: &Options) -> Resul
 }
 
 /// The value that the payload holds.
-fn value_of(ctx: &Context<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+fn value_of(ctx: &Context<'_, '_>, args: &Args<'_>) -> Result<Restored, Error> {
     ctx.host.restore(args.get(3)).map_err(|bad| match bad {
         BadPayload::Checksum => Error::Static("ERR DUMP payload version or checksum are wrong"),
         BadPayload::Format => Error::Static("ERR Bad data format"),
@@ -179,7 +180,7 @@ fn install(
     args: &Args<'_>,
     options: &Options,
     ttl: i64,
-    value: Value,
+    Restored { value, is_for_files }: Restored,
     reply: &mut Reply<'_>,
 ) -> Outcome {
     let key = ctx.key(args, 1);
@@ -193,7 +194,9 @@ fn install(
     if expiry.is_some_and(|at| at <= now) {
         db.delete(&key); // a time that has passed leaves no key
     } else {
-        db.restore(&key, value, expiry);
+        let words = Words::of(options, expiry);
+        let command = words.command(args);
+        db.restore(&key, value, expiry, is_for_files.then_some(&command));
         if let Some(seconds) = options.idle_seconds {
             db.set_idle_seconds(&key, seconds.min(i64::from(u32::MAX)) as u32);
         }
@@ -203,4 +206,31 @@ fn install(
     }
     reply.ok();
     Ok(())
+}
+
+/// What is recorded of a RESTORE, apart from the key and the payload: with an absolute time, over whatever is there.
+struct Words {
+    time: Vec<u8>,
+    /// The option that tells when or how often the key was used, and its value.
+    used: Option<(&'static [u8], Vec<u8>)>,
+}
+
+impl Words {
+    fn of(options: &Options, expiry: Option<UnixMs>) -> Self {
+        let idle = options.idle_seconds.map(|seconds| (&b"IDLETIME"[..], text(seconds)));
+        let frequency = options.frequency.map(|count| (&b"FREQ"[..], text(count)));
+        Self { time: text(expiry.map_or(0, |at| at.0)), used: idle.or(frequency) }
+    }
+
+    fn command<'a>(&'a self, args: &Args<'a>) -> SmallVec<[&'a [u8]; 8]> {
+        let words: [&[u8]; 6] = [b"RESTORE", args.get(1), &self.time, args.get(3), b"REPLACE", b"ABSTTL"];
+        let used = self.used.iter().flat_map(|(option, value)| [*option, value]);
+        words.into_iter().chain(used).collect()
+    }
+}
+
+fn text(number: i64) -> Vec<u8> {
+    let mut text = Vec::new();
+    write_i64(&mut text, number);
+    text
 }

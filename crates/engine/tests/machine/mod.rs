@@ -8,14 +8,14 @@ use engine::Shared;
 use engine::client::ClientRecord;
 use engine::host::{
     AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
-    Shutdown,
+    Restored, Shutdown,
 };
 use engine::migration::Migration;
 use engine::shared::Identity;
 use engine::tracking::Place;
 use keyspace::{Access, Effect, Keyspace, Libraries, LogPosition};
 use stdx::hash::HashKey;
-use value::{Value, ValueRef};
+use value::ValueRef;
 
 thread_local! {
     /// What looks round while a payload is worked on.
@@ -97,7 +97,7 @@ impl Host for Nothing {
         work_on_payload();
         b"payload".to_vec()
     }
-    fn restore(&self, _: &[u8]) -> Result<Value, BadPayload> {
+    fn restore(&self, _: &[u8]) -> Result<Restored, BadPayload> {
         work_on_payload();
         Err(BadPayload::Format)
     }

@@ -185,10 +185,23 @@ impl Db<'_, '_> {
         true
     }
 
-    /// Puts a whole value under a key that begins anew: what was there goes first.
-    pub fn restore(&mut self, key: &Key<'_>, value: Value, expiry: Option<UnixMs>) {
+    /// Puts a whole value under a key that begins anew: what was there goes first. What is recorded is the command that tells value and
+    /// expiry, if there is one that can be read wherever the log is; else the value is written anew, which takes long if it is large.
+    pub fn restore(
+        &mut self,
+        key: &Key<'_>,
+        value: Value,
+        expiry: Option<UnixMs>,
+        command: Option<&[&[u8]]>,
+    ) {
         let before = self.take(key);
-        self.set_value(key, value, expiry);
+        match command {
+            Some(command) => {
+                self.put_value(key, value, expiry);
+                self.record(&Effect::Restore { key: key.bytes, command });
+            }
+            None => self.set_value(key, value, expiry),
+        }
         if let (Some(before), Some(found)) = (before, self.find(key)) {
             self.tell_replaced(key, before, found.kind());
         }

@@ -94,6 +94,7 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::MoveMember { .. }
         | Effect::CombineSets { .. }
         | Effect::StoreResult { .. }
+        | Effect::Restore { .. }
         | Effect::SetScores { .. }
         | Effect::RemoveScored { .. }
         | Effect::PopScored { .. }

@@ -30,8 +30,9 @@ pub(super) const MAX_HEAD_BYTES: usize = NAME.len() + 4 * 21 + 3 * 9 + 2;
 
 /// Whether a line announces batches; `None` if it is another one, and an error if they are of another form.
 pub(super) fn announces(line: &[u8]) -> Option<Result<(), &'static str>> {
-    line.starts_with(ANNOUNCEMENT_NAME)
-        .then(|| (line == ANNOUNCEMENT).then_some(()).ok_or("it announces batches of a form that is not known here"))
+    line.starts_with(ANNOUNCEMENT_NAME).then(|| {
+        (line == ANNOUNCEMENT).then_some(()).ok_or("it announces batches of a form that is not known here")
+    })
 }
 
 /// The place in the chain of batches that the next one follows on.

@@ -46,4 +46,4 @@ pub use tag::Format;
 pub(crate) use cursor::Cursor;
 pub(crate) use object::{Plan, read};
 pub(crate) use output::Output;
-pub(crate) use tag::{FUNCTION2, PLAIN_VERSION};
+pub(crate) use tag::{FUNCTION2, PLAIN_VERSION, STREAM_2};
