@@ -35,11 +35,11 @@ use keyspace::LogPosition;
 use keyspace::log::Log;
 use node::Mailbox;
 use parking_lot::Mutex;
-use persist::aof::{Chain, Writer};
+use persist::aof::{ANNOUNCEMENT, Chain, Writer};
 use tracing::{error, info};
 
 use crate::clock::monotonic_ns;
-use crate::increment::{Fault, FaultKind, Increment};
+use crate::increment::{Fault, Increment};
 use crate::shared::Letter;
 use promises::Promises;
 use state::{NextIncrement, State, Trouble};
@@ -62,6 +62,17 @@ pub struct Journal {
     buffered: AtomicU64,
     /// Whether the persistence thread has to learn when the next sync is due.
     timer_wanted: AtomicBool,
+}
+
+/// Where an increment goes on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place {
+    /// What its first batch follows on.
+    pub chain: Chain,
+    /// How much of it is known to be on disk.
+    pub synced_bytes: u64,
+    /// Whether it says that it has batches; that of Redis does not.
+    pub is_announced: bool,
 }
 
 /// What INFO tells.
@@ -148,12 +159,13 @@ impl Journal {
 
 /// Interface of the persistence thread.
 impl Journal {
-    /// Begins to append to an increment of files that have so many bytes. Its batches follow on a place in their chain. What it
-    /// holds may not be on disk, if a killed process has written it, and is synced with what follows.
-    pub fn open(&self, increment: Increment, chain: Chain, size: u64) {
+    /// Begins to append to an increment of files that have so many bytes. What of it may not be on disk is synced with what follows.
+    pub fn open(&self, increment: Increment, place: Place, size: u64) {
         let mut state = self.state.lock();
-        state.set_increment(Some(increment), 0);
-        state.writer = Writer::new(chain);
+        state.set_increment(Some(increment), place.synced_bytes);
+        state.is_announced = place.is_announced;
+        state.writer = Writer::new(place.chain);
+        self.show(&state);
         self.tell_synced(&state);
         self.set_size(size);
     }
@@ -166,7 +178,7 @@ impl Journal {
     /// Ends appending; nothing is recorded any more.
     pub fn close(&self, shared: &Shared) {
         let _turn = self.syncing.lock();
-        self.write_at_once(shared);
+        self.write_at_once_in_turn(shared);
         self.sync_in_turn(shared);
         let mut state = self.state.lock();
         let had_trouble = state.trouble.take().is_some();
@@ -183,8 +195,11 @@ impl Journal {
     /// The server ends: everything is written and synced. `Err`: it is not, and why.
     pub fn finish(&self, shared: &Shared) -> Result<(), String> {
         self.abandon_switch();
-        self.write_at_once(shared);
-        self.sync(shared);
+        {
+            let _turn = self.syncing.lock();
+            self.write_at_once_in_turn(shared);
+            self.sync_in_turn(shared);
+        }
         let state = self.state.lock();
         match state.trouble {
             None => Ok(()),
@@ -199,10 +214,10 @@ impl Journal {
         }
     }
 
-    fn write_at_once(&self, shared: &Shared) {
-        let mut state = self.state.lock();
-        state.try_at_once();
-        self.write(&mut state, shared);
+    fn write_at_once_in_turn(&self, shared: &Shared) {
+        self.state.lock().try_at_once();
+        self.announce_in_turn(shared);
+        self.write(&mut self.state.lock(), shared);
     }
 
     /// How often syncs are made, and whether times are noted, has changed.
@@ -215,6 +230,10 @@ impl Journal {
 
     /// Writes what is there and syncs it if that is due.
     pub fn advance(&self, shared: &Shared) {
+        if !self.state.lock().is_announced {
+            let _turn = self.syncing.lock();
+            self.announce_in_turn(shared);
+        }
         let is_due = {
             let mut state = self.state.lock();
             self.write(&mut state, shared);
@@ -262,6 +281,33 @@ impl Journal {
         self.tell_synced(&state);
     }
 
+    /// Has an increment that Redis has begun say that batches follow, before the first one: else nobody would know what a power cut
+    /// leaves of that. Until then nothing else is written. Whoever calls it has the turn to sync.
+    fn announce_in_turn(&self, shared: &Shared) {
+        let (handle, policy) = {
+            let mut state = self.state.lock();
+            if !state.is_switching {
+                state.encode(shared.keyspace.log());
+            }
+            if !state.is_to_announce() {
+                return;
+            }
+            let Some(increment) = &mut state.increment else { return };
+            if let Err(fault) = increment.append(ANNOUNCEMENT) {
+                return self.refuse(&mut state, shared, Trouble::of(fault.kind), &fault);
+            }
+            (increment.sync_handle(), state.policy)
+        };
+        // Workers go on meanwhile.
+        let result = if policy == AppendFsync::Never { Ok(()) } else { handle.sync() };
+        let mut state = self.state.lock();
+        match result {
+            Ok(()) => state.is_announced = true,
+            Err(fault) => self.refuse(&mut state, shared, Trouble::Untrusted, &fault),
+        }
+        self.show(&state);
+    }
+
     /// Whether only new files help.
     pub fn needs_rewrite(&self) -> bool {
         matches!(self.state.lock().trouble, Some(Trouble::TooLong | Trouble::Untrusted))
@@ -287,9 +333,10 @@ impl Journal {
     /// must not grow any more, the new one waits for [`Journal::trust`] or [`Journal::abandon_switch`].
     pub fn switch(&self, shared: &Shared, increment: Increment) -> bool {
         let _turn = self.syncing.lock();
+        self.state.lock().try_at_once();
+        self.announce_in_turn(shared);
         {
             let mut state = self.state.lock();
-            state.try_at_once();
             self.append(&mut state, shared);
             if state.trouble == Some(Trouble::Full) {
                 state.is_switching = false;
@@ -385,14 +432,7 @@ impl Journal {
                     self.accept(state, shared);
                 }
             }
-            Err(fault) => {
-                let trouble = match fault.kind {
-                    FaultKind::NoRoom => Trouble::Full,
-                    FaultKind::TooLong => Trouble::TooLong,
-                    FaultKind::Unknown => Trouble::Untrusted,
-                };
-                self.refuse(state, shared, trouble, &fault);
-            }
+            Err(fault) => self.refuse(state, shared, Trouble::of(fault.kind), &fault),
         }
         self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
     }

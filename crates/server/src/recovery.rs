@@ -8,11 +8,12 @@ use std::thread;
 
 use config::Param;
 use node::{Loader, Node, Side};
-use persist::aof::{ANNOUNCEMENT, FileKind, Files};
-use tracing::{info, warn};
+use persist::aof::{FileKind, Files};
+use tracing::info;
 
 use crate::clock;
 use crate::increment::Increment;
+use crate::journal::Place;
 use crate::loading::{self, Board, Crew, Recovered};
 use crate::machine::{ServerMachine, dump_path};
 use crate::persistence::open_files;
@@ -116,13 +117,21 @@ fn open_journal(
     let name = files
         .start(&temporary, form.is_rdb)
         .map_err(|error| format!("{}/{error}", files.folder().display()))?;
-    let mut increment = Increment::open(&machine.disk, files.path(&name))?;
-    if goes_on && !recovered.is_announced {
-        announce(&mut increment)?;
-    }
+    let increment = Increment::open(&machine.disk, files.path(&name))?;
     let size = files.data_bytes().unwrap_or(0);
     machine.progress.set_base_size(size);
-    machine.journal.open(increment, recovered.chain.unwrap_or_default(), size);
+    let place = if goes_on {
+        // Somebody may have killed the server that has written it.
+        Place {
+            chain: recovered.chain.unwrap_or_default(),
+            synced_bytes: 0,
+            is_announced: recovered.is_announced,
+        }
+    } else {
+        let synced_bytes = increment.length();
+        Place { chain: recovered.chain.unwrap_or_default(), synced_bytes, is_announced: true }
+    };
+    machine.journal.open(increment, place, size);
     machine.progress.set_whole(true);
     if files.is_unfinished() {
         info!("the last rewrite of the append-only file was interrupted; it begins again");
@@ -130,16 +139,6 @@ fn open_journal(
         machine.progress.schedule_rewrite();
     }
     Ok(())
-}
-
-/// Has an increment, which Redis has begun, say that batches will follow: else nobody would know what a power cut leaves of the first one.
-fn announce(increment: &mut Increment) -> Result<(), String> {
-    if let Err(fault) = increment.append(ANNOUNCEMENT) {
-        // If there is no room for it, there will be none for batches either; reads can go on.
-        warn!("{}", fault.text);
-        return Ok(());
-    }
-    increment.sync_handle().sync().map_err(|fault| fault.text)
 }
 
 fn seconds_since(started: node::Now) -> f64 {

@@ -6,7 +6,7 @@ use keyspace::log::{Log, Run};
 use persist::aof::Writer;
 
 use crate::clock::{monotonic_ns, now};
-use crate::increment::Increment;
+use crate::increment::{FaultKind, Increment};
 
 /// With `everysec`, how old an effect may become before it is on disk: nothing more is acknowledged then.
 const MAX_UNSYNCED_NS: u64 = 1_000_000_000;
@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) notes_times: bool,
     /// None while the append-only file is off.
     pub(super) increment: Option<Increment>,
+    /// Whether it says that it has batches.
+    pub(super) is_announced: bool,
     /// What takes the place of that when the new base is there, if it must not grow until then.
     pub(super) next: Option<NextIncrement>,
     /// Effects that were just taken from the log; kept for its memory.
@@ -66,6 +68,7 @@ impl State {
             policy: AppendFsync::EverySecond,
             notes_times: false,
             increment: None,
+            is_announced: true,
             next: None,
             taken: Run::default(),
             writer: Writer::default(),
@@ -90,7 +93,10 @@ impl State {
 
     /// Whether workers write; else the persistence thread does.
     pub(super) fn workers_write(&self) -> bool {
-        self.policy != AppendFsync::Always && !self.is_switching && self.trouble.is_none()
+        self.policy != AppendFsync::Always
+            && !self.is_switching
+            && self.trouble.is_none()
+            && self.is_announced
     }
 
     /// Encodes what the log holds, behind what could not be written.
@@ -135,6 +141,15 @@ impl State {
 
     /// Whether an append is to be tried now: a full disk is not asked at every turn.
     pub(super) fn is_to_append(&self) -> bool {
+        self.is_announced && self.may_try()
+    }
+
+    /// Whether the announcement of batches is to be appended now, since there are some.
+    pub(super) fn is_to_announce(&self) -> bool {
+        !self.is_announced && !self.buffer.is_empty() && self.may_try()
+    }
+
+    fn may_try(&self) -> bool {
         self.may_write() && self.next.is_none() && self.next_try().is_none_or(|next| monotonic_ns() >= next)
     }
 
@@ -212,6 +227,7 @@ impl State {
         self.unsynced_since_ns = untrusted.or_else(|| has_unsynced.then(monotonic_ns));
         self.synced_bytes = synced_bytes;
         self.increment = increment;
+        self.is_announced = true; // all that are made here do
         self.is_doubted = false;
     }
 
@@ -259,6 +275,15 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
+    /// What a failed append leads to.
+    pub(super) fn of(kind: FaultKind) -> Self {
+        match kind {
+            FaultKind::NoRoom => Self::Full,
+            FaultKind::TooLong => Self::TooLong,
+            FaultKind::Unknown => Self::Untrusted,
+        }
+    }
+
     /// What follows from it, and what to do.
     pub(super) fn remedy(self) -> &'static str {
         match self {

@@ -40,7 +40,7 @@ impl World {
         let shared = Shared::new(keyspace, Config::default(), Identity::default(), 1, monotonic_ns);
         let journal = Journal::new(vec![Arc::new(Mailbox::new(|| ()))]);
         journal.configure(policy, false);
-        journal.open(increment, Chain::default(), 0);
+        journal.open(increment, Place { is_announced: true, ..Place::default() }, 0);
         Self { shared, journal, folder: tempfile::tempdir().expect("a temporary folder") }
     }
 

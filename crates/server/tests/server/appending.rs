@@ -217,7 +217,7 @@ fn what_is_written_is_soon_on_disk() {
     let file = file.expect("the file is text");
     let synced: Vec<&str> =
         file.lines().filter_map(|line| line.strip_prefix("#BATCH:")?.split(' ').nth(2)).collect();
-    assert!(synced[0] == "0" && synced[1] == file.rfind("#BATCH").expect("a batch").to_string(), "{file}");
+    assert!(synced[0] == "12" && synced[1] == file.rfind("#BATCH").expect("a batch").to_string(), "{file}");
 }
 
 #[test]
