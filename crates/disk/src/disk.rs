@@ -73,6 +73,16 @@ impl Disk {
         whole(|| self.0.create(path)).map(DiskFile)
     }
 
+    /// Makes an empty file to append to it, where there was none.
+    pub fn create_new(&self, path: &Path) -> io::Result<DiskFile> {
+        whole(|| self.0.create_new(path)).map(DiskFile)
+    }
+
+    /// Gives a file the owner and the mode of another.
+    pub fn take_after(&self, path: &Path, model: &Path) -> io::Result<()> {
+        whole(|| self.0.take_after(path, model))
+    }
+
     /// The content of a file that is small.
     pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         const STEP: usize = 64 * 1024;

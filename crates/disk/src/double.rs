@@ -207,6 +207,21 @@ impl System for Double {
         self.call(Call::Create, |images, course| images.create(path, course)).map(|node| self.file(node))
     }
 
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn SystemFile>> {
+        self.call(Call::Create, |images, course| {
+            if images.find(path).is_some() || images.is_folder(path) {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            images.create(path, course)
+        })
+        .map(|node| self.file(node))
+    }
+
+    /// Nobody owns what is in memory.
+    fn take_after(&self, path: &Path, model: &Path) -> io::Result<()> {
+        self.call(Call::Look, |images, _| images.node(model).and_then(|_| images.node(path)).map(drop))
+    }
+
     fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.call(Call::Create, |images, course| images.create_folder(path, course))
     }

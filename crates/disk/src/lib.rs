@@ -11,11 +11,13 @@
 
 mod disk;
 mod double;
+mod kept;
 mod native;
 mod system;
 
 pub use disk::{Disk, DiskFile};
 pub use double::{Call, Double, Fault};
+pub use kept::{copy, create_beside, keep_end};
 pub use native::Native;
 pub use system::{System, SystemFile};
 

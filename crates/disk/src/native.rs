@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,6 +58,21 @@ impl System for Native {
         // The standard library does not empty and append at a time.
         drop(File::create(path)?);
         to_append(path)
+    }
+
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn SystemFile>> {
+        Ok(Arc::new(OpenOptions::new().append(true).create_new(true).open(path)?))
+    }
+
+    fn take_after(&self, path: &Path, model: &Path) -> io::Result<()> {
+        let (old, new) = (fs::metadata(path)?, fs::metadata(model)?);
+        if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+            chown(path, Some(new.uid()), Some(new.gid())).map_err(|error| {
+                io::Error::new(error.kind(), format!("its owner cannot be kept: {error}"))
+            })?;
+        }
+        // The other way round the owner would take some bits with him.
+        fs::set_permissions(path, new.permissions())
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {

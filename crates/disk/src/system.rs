@@ -19,6 +19,10 @@ pub trait System: fmt::Debug + Send + Sync {
     fn open_to_append(&self, path: &Path) -> io::Result<Arc<dyn SystemFile>>;
     /// Makes an empty file, or empties the one that is there, to append to it.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn SystemFile>>;
+    /// Makes an empty file to append to it; an error if something has its name already.
+    fn create_new(&self, path: &Path) -> io::Result<Arc<dyn SystemFile>>;
+    /// Gives a file the owner and the mode of another.
+    fn take_after(&self, path: &Path, model: &Path) -> io::Result<()>;
     /// Makes a folder.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
     /// Gives a file another path, at once and over whatever was there.

@@ -7,7 +7,7 @@
 mod crew;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat};
 use disk::{Disk, around};
@@ -30,8 +30,6 @@ const RUNS_ARE_FOR_CREWS: &str = "keys are left undecoded only where there is a 
 const READ_STEP: usize = 1 << 20;
 /// Bytes between two lines about the progress.
 const PROGRESS_STEP: u64 = 256 << 20;
-/// Ends of a file that were cut at one place and are kept.
-const MAX_TAILS: u32 = 1000;
 
 /// How to read RDB.
 pub fn read_options(shared: &engine::Shared) -> ReadOptions {
@@ -297,12 +295,13 @@ fn cut(disk: &Disk, path: &Path, whole: u64, end: &End, is_last: bool, allowed: 
         ));
     }
     let cut = || {
-        let kept = keep_tail(disk, path, whole)?;
+        let kept = disk::keep_end(disk, path, whole, "torn")?;
         disk.truncate(path, whole)?;
         disk.sync(path)?;
         Ok(kept)
     };
-    let kept = cut().map_err(|error| at(path, &error))?;
+    let kept: PathBuf = cut().map_err(|error| at(path, &error))?;
+    let kept = kept.file_name().unwrap_or_default().display();
     warn!(
         "{}: cut from {} to {whole} bytes, behind the last whole command; {}; what was cut is in {kept}",
         path.display(),
@@ -310,48 +309,6 @@ fn cut(disk: &Disk, path: &Path, whole: u64, end: &End, is_last: bool, allowed: 
         lost(end, end.length - whole)
     );
     Ok(())
-}
-
-/// Copies the end of a file, from some place on, to a file of its own beside it, and gives its name. Nothing is written over: ends
-/// that were cut at the same place before are kept, too.
-fn keep_tail(disk: &Disk, path: &Path, from: u64) -> io::Result<String> {
-    let first = format!("{}.torn-{from}", path.file_name().unwrap_or_default().display());
-    let kept = free_name(disk, path, &first)?;
-    let target = path.with_file_name(&kept);
-    let copied = copy(disk, path, from, &target);
-    if copied.is_err() {
-        // Half of it is of no use, and would be in the way of room for the next try.
-        let _ = disk.remove(&target);
-    }
-    copied?;
-    disk.sync_folder(around(path))?;
-    Ok(kept)
-}
-
-/// A name that no file beside another has: this one, or with a number behind it.
-fn free_name(disk: &Disk, path: &Path, first: &str) -> io::Result<String> {
-    let others = (2..=MAX_TAILS).map(|number| format!("{first}-{number}"));
-    for name in std::iter::once(first.to_owned()).chain(others) {
-        if disk.length(&path.with_file_name(&name))?.is_none() {
-            return Ok(name);
-        }
-    }
-    Err(io::Error::other(format!("there are too many files {first}-*; move them away")))
-}
-
-/// Copies a file from some place on, durably.
-fn copy(disk: &Disk, path: &Path, from: u64, target: &Path) -> io::Result<()> {
-    let (source, target) = (disk.open(path)?, disk.create(target)?);
-    let mut buffer = vec![0; READ_STEP];
-    let mut at = from;
-    loop {
-        let count = source.read_at(at, &mut buffer)?;
-        if count == 0 {
-            return target.sync();
-        }
-        target.append(&buffer[..count])?;
-        at += count as u64;
-    }
 }
 
 /// What is cut off, as far as it is known.
