@@ -174,7 +174,7 @@ impl FileReader {
         if let Stage::Commands(reader) = &mut self.stage {
             let is_behind = self.commands_from.is_some_and(|from| from > 0 && reader.applied() == from);
             if self.is_snapshot && is_behind && !self.pending.is_empty() {
-                if self.pending[0] != b'*' {
+                if !matches!(self.pending[0], b'*' | b'#') {
                     self.pending.clear();
                     self.stage = Stage::PassedOver;
                     return Ok(());
@@ -300,9 +300,12 @@ mod tests {
     #[test]
     fn what_lies_behind_a_snapshot_is_passed_over_unless_it_is_commands() {
         let length = preamble().len() as u64;
-        for (behind, is_taken) in
-            [(&b"\0\0\0\0"[..], true), (b"garbage", true), (b"*1\r\n$4\r\nPING\r\n", false)]
-        {
+        for (behind, is_taken) in [
+            (&b"\0\0\0\0"[..], true),
+            (b"garbage", true),
+            (b"*1\r\n$4\r\nPING\r\n", false),
+            (b"#TS:1\r\n*1\r\n$4\r\nPING\r\n", false),
+        ] {
             for piece in [1, 7, 1000] {
                 let mut reader = FileReader::new(OPTIONS).of_snapshot();
                 let mut take = |part: Part<'_>| match part {

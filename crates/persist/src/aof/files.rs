@@ -320,10 +320,7 @@ impl Files {
     fn delete_history(&mut self) -> Result<(), FilesError> {
         let mut manifest = self.manifest.clone();
         for entry in self.manifest.history() {
-            // A line may name a file that holds data under another line, if somebody edited the manifest.
-            if !self.manifest.data().any(|data| data.name == entry.name) {
-                self.folder.remove(&entry.name)?;
-            }
+            self.folder.remove(&entry.name)?;
         }
         manifest.entries.retain(|entry| entry.kind != FileKind::History);
         if manifest != self.manifest {

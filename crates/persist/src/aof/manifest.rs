@@ -74,6 +74,9 @@ impl Manifest {
     }
 
     fn add(&mut self, entry: ManifestEntry) -> Result<(), &'static str> {
+        if self.entries.iter().any(|other| other.name == entry.name) {
+            return Err("Found a file that is named twice");
+        }
         match entry.kind {
             FileKind::Base if self.base().is_some() => return Err("Found duplicate base file information"),
             FileKind::Increment if entry.sequence <= self.last_sequence(FileKind::Increment) => {
@@ -264,6 +267,10 @@ mod tests {
             (
                 "file ../a seq 2 type i\n",
                 "line 1: File can't be a path, just a filename: 'file ../a seq 2 type i'".to_owned(),
+            ),
+            (
+                "file a seq 1 type b\nfile a seq 1 type i\n",
+                "line 2: Found a file that is named twice: 'file a seq 1 type i'".to_owned(),
             ),
             ("file a seq 2 type x\n", "line 1: Unknown AOF file type: 'file a seq 2 type x'".to_owned()),
             (
