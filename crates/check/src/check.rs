@@ -38,7 +38,7 @@ pub(crate) struct Checked {
     pub(crate) state: State,
     /// Its bytes.
     pub(crate) length: u64,
-    /// What can be kept ends here; none if not even its RDB data can be kept.
+    /// What can be kept ends here, of an RDB file its data; none if not even its RDB data can be kept.
     pub(crate) whole: Option<u64>,
     /// Whether nothing follows it.
     pub(crate) is_last: bool,
@@ -123,7 +123,11 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
         }),
         Err(damage) => State::Damaged(damage.clone()),
     };
-    let whole = read.commands_from.map(|_| read.whole).or((read.length == 0).then_some(0));
+    let whole = if file.is_rdb_alone {
+        read.commands_from
+    } else {
+        read.commands_from.map(|_| read.whole).or((read.length == 0).then_some(0))
+    };
     Ok(Checked { file, state, length: read.length, whole, is_last })
 }
 

@@ -120,6 +120,7 @@ impl<'n> Judge<'n> {
         is_rdb_alone: bool,
     ) -> Result<Read, String> {
         let reader = FileReader::new(self.options).following(before);
+        let reader = if is_rdb_alone { reader.of_snapshot() } else { reader };
         let Self { loader, compiler, loads, runs, tally, counted, .. } = self;
         loader.begin_file();
         let mut compile = |text: &[u8]| compiler.compile(text);

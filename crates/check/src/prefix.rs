@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use disk::Disk;
 use node::Node;
-use persist::aof::{Damage, FileKind, FileReader, Manifest, Mark, Part, Tail};
+use persist::aof::{ANNOUNCEMENT, Damage, FileKind, FileReader, Manifest, Mark, Part, Tail};
 use persist::rdb::{Item, ReadOptions};
 use stdx::time::UnixMs;
 
@@ -136,6 +136,11 @@ fn find(
     })
 }
 
+/// Whether so many bytes of a file without a base are nothing but the announcement of what was to come: no command is shorter.
+fn is_nothing(offset: u64) -> bool {
+    offset <= ANNOUNCEMENT.len() as u64
+}
+
 /// What a file that was read up to some place says; nothing if the next one has to be looked at.
 fn place(
     index: usize,
@@ -146,7 +151,7 @@ fn place(
 ) -> Option<Found> {
     let at = |offset| match until {
         Until::Timestamp(_) => Some(Found::Cut(Cut { file: index, offset })),
-        _ if index == 0 && offset == 0 => {
+        _ if index == 0 && is_nothing(offset) => {
             Some(Found::Nothing("Nothing in these files lies before that".to_owned()))
         }
         _ => Some(Found::Cut(Cut { file: index, offset })),
@@ -279,7 +284,7 @@ fn truncate(
     };
     let DataFile { path, .. } = &files[file];
     let shown = path.display();
-    if offset == 0 {
+    if is_nothing(offset) {
         writeln!(out, "AOF {shown} has nothing before timestamp {second}, aborting...")?;
         return Ok(Verdict::Damaged);
     }

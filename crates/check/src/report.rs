@@ -63,6 +63,15 @@ pub(crate) fn end_file(
             "AOF analyzed: filename={path}, size={length}, ok_up_to={whole}, ok_up_to_line={line}, diff={rest}"
         )?;
     }
+    if let (State::Sound, true, Some(whole)) = (state, file.is_rdb_alone, whole)
+        && whole < length
+    {
+        writeln!(
+            out,
+            "{path}: at byte {whole}: {} bytes follow the end of the data; a server passes over them",
+            length - whole
+        )?;
+    }
     match state {
         State::Sound => writeln!(out, "{what} {path} is valid")?,
         State::Torn => {

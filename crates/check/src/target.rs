@@ -11,6 +11,10 @@ use crate::read;
 /// Where a server keeps its set, and its RDB file, unless told otherwise.
 const DEFAULT_FOLDER: &str = "appendonlydir";
 const DEFAULT_DUMP: &str = "dump.rdb";
+/// Where Redis 6 and older kept theirs, beside the folder. A server takes it over.
+const OLD_FILE: &str = "appendonly.aof";
+/// A base that is not larger holds no key.
+const EMPTY_BASE_MAX_BYTES: u64 = 512;
 /// How the name of a manifest ends.
 const MANIFEST: &str = ".manifest";
 /// Bytes that tell what a file is.
@@ -159,20 +163,72 @@ pub(crate) fn is_rdb(path: &Path) -> bool {
     head(path).is_ok_and(|head| has_signature(&head))
 }
 
-/// A folder holds a set, or another folder that does, or an RDB file.
+/// What a server with `appendonly yes` loads whose data is in this folder, or whose set is: the set, the file of commands of an older
+/// Redis, or the RDB file, whichever is there first.
 fn in_folder(folder: &Path) -> Result<Target, String> {
     let inside = folder.join(DEFAULT_FOLDER);
-    let dump = folder.join(DEFAULT_DUMP);
-    match &manifests(folder)?[..] {
-        [only] => set(only).map(Target::Set),
-        [] if inside.is_dir() => in_folder(&inside),
-        [] if dump.is_file() => Ok(Target::Rdb(dump)),
-        [] => Err(format!("{}: there is no manifest and no {DEFAULT_DUMP} in this folder", folder.display())),
-        several => {
-            let names: Vec<_> = several.iter().map(|path| path.display().to_string()).collect();
-            Err(format!("{}: there are several manifests; name one: {}", folder.display(), names.join(", ")))
+    let (old, dump) = (folder.join(OLD_FILE), folder.join(DEFAULT_DUMP));
+    if let Some(only) = only_manifest(folder)? {
+        return set(&only).map(Target::Set);
+    }
+    if inside.is_dir()
+        && let Some(only) = only_manifest(&inside)?
+    {
+        return set(&only).map(Target::Set);
+    }
+    if old.is_file() {
+        return Ok(Target::Commands(old));
+    }
+    for folder in [folder, &inside] {
+        if let Some(orphan) = orphan(folder)? {
+            return Err(format!(
+                "{}: the file holds data, but there is no manifest that names it. Restore the manifest, or move the file away",
+                orphan.display()
+            ));
         }
     }
+    if dump.is_file() {
+        return Ok(Target::Rdb(dump));
+    }
+    Err(format!(
+        "{}: there is no manifest, no {OLD_FILE} and no {DEFAULT_DUMP} in this folder",
+        folder.display()
+    ))
+}
+
+/// The manifest in a folder, if there is one.
+fn only_manifest(folder: &Path) -> Result<Option<PathBuf>, String> {
+    let mut found = manifests(folder)?;
+    if found.len() < 2 {
+        return Ok(found.pop());
+    }
+    let names: Vec<_> = found.iter().map(|path| path.display().to_string()).collect();
+    Err(format!("{}: there are several manifests; name one: {}", folder.display(), names.join(", ")))
+}
+
+/// A file in a folder without a manifest that holds data of a set.
+fn orphan(folder: &Path) -> Result<Option<PathBuf>, String> {
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    let disk = Disk::native();
+    let complain = |error| format!("{}: {error}", folder.display());
+    let mut names = disk.list(folder).map_err(complain)?;
+    names.sort();
+    for name in names {
+        let path = folder.join(&name);
+        let holds_data = match entry_of(&name).map(|(_, entry)| entry.kind) {
+            Some(FileKind::Base) => {
+                disk.length(&path).map_err(complain)?.is_some_and(|length| length > EMPTY_BASE_MAX_BYTES)
+            }
+            Some(_) => holds_data(&disk, &path).map_err(complain)?,
+            None => false,
+        };
+        if holds_data {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// The manifests in a folder, but for those of unfinished steps.
@@ -206,11 +262,8 @@ fn set(path: &Path) -> Result<Set, String> {
     })?;
     let folder = around(path);
     let manifest_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut names: Vec<&str> = manifest.entries.iter().map(|entry| entry.name.as_str()).collect();
-    names.push(&manifest_name);
-    names.sort_unstable();
-    if let Some([name, _]) = names.array_windows().find(|[one, other]| one == other) {
-        return Err(format!("{}: it names {name} more than once, or itself: repair it", path.display()));
+    if manifest.entries.iter().any(|entry| entry.name == manifest_name) {
+        return Err(format!("{}: it names itself: repair it", path.display()));
     }
     Ok(Set { folder: folder.to_owned(), manifest_name, manifest })
 }

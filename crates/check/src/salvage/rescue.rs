@@ -8,6 +8,7 @@ use persist::aof::{ANNOUNCEMENT, BATCH_BYTES, Chain, FileReader, Framer, LastBat
 use persist::rdb::{Item, Notes, ReadOptions};
 use persist::{Placement, SnapshotWriter};
 use resp::write_command;
+use stdx::time::UnixMs;
 
 use super::plan::{Plan, Run};
 use crate::durable::NewFile;
@@ -25,6 +26,8 @@ pub(super) struct Rescue<'n> {
     compiler: LibraryCompiler,
     /// The place in the chain of the new increments.
     chain: Option<Chain>,
+    /// When the RDB data at hand was made, as it says itself: what goes back to a moment looks at it.
+    made: Option<UnixMs>,
     left_out: LeftOut,
 }
 
@@ -56,6 +59,7 @@ impl<'n> Rescue<'n> {
             loader: Loader::new(node, Side::Main, clock::now()),
             compiler: LibraryCompiler::default(),
             chain: None,
+            made: None,
             left_out: LeftOut::default(),
         }
     }
@@ -69,11 +73,13 @@ impl<'n> Rescue<'n> {
     pub(super) fn file(&mut self, file: &DataFile, plan: &Plan, to: &Path) -> Result<(), String> {
         let mut new = NewFile::create(&disk::Disk::native(), to.to_owned())?;
         // The batches of a base are counted on their own.
+        let is_base = file.kind == Some(persist::aof::FileKind::Base);
         let is_increment = file.kind == Some(persist::aof::FileKind::Increment);
         let follows = self.chain.filter(|_| is_increment);
         let mut commands = Commands::new(follows);
         let whole = Span { from: 0, until: plan.whole, stops_in_doubt: false };
         self.options = plan.options;
+        self.made = None;
         self.loader.begin_file();
         match plan.commands_from {
             Some(0) => self.part(&file.path, None, whole, &mut new, &mut commands)?,
@@ -82,7 +88,7 @@ impl<'n> Rescue<'n> {
                 if plan.rdb_problem.is_none() && self.left_out.count == 0 {
                     new.copy(&file.path, 0, from)?;
                 } else {
-                    self.write_rdb(&mut new)?;
+                    self.write_rdb(is_base, &mut new)?;
                 }
                 if file.is_rdb_alone {
                     if from < plan.whole || !plan.runs.is_empty() {
@@ -95,7 +101,7 @@ impl<'n> Rescue<'n> {
             }
             None => {
                 self.part(&file.path, None, Span { until: u64::MAX, ..whole }, &mut new, &mut commands)?;
-                self.write_rdb(&mut new)?;
+                self.write_rdb(is_base, &mut new)?;
             }
         }
         for &Run { from, until, .. } in &plan.runs {
@@ -119,7 +125,7 @@ impl<'n> Rescue<'n> {
         new: &mut NewFile,
         commands: &mut Commands,
     ) -> Result<(), String> {
-        let Self { options, loader, compiler, left_out, .. } = self;
+        let Self { options, loader, compiler, made, left_out, .. } = self;
         let reader = match commands_from {
             Some(offset) => FileReader::of_commands(*options, offset),
             None => FileReader::new(*options),
@@ -135,6 +141,7 @@ impl<'n> Rescue<'n> {
                 Part::Item(Item::Entry(_)) if !has_database => Ok(()),
                 Part::Item(item) => {
                     let is_database = matches!(item, Item::Database(_));
+                    *made = made.or(ctime(&item));
                     let taken = placement.take(item, loader.access());
                     has_database = if is_database { taken.is_ok() } else { has_database };
                     if let Err(problem) = taken {
@@ -167,14 +174,14 @@ impl<'n> Rescue<'n> {
     }
 
     /// Writes what is loaded as RDB data.
-    fn write_rdb(&mut self, new: &mut NewFile) -> Result<(), String> {
+    fn write_rdb(&mut self, is_base: bool, new: &mut NewFile) -> Result<(), String> {
         let mut snapshot = self.loader.access().snapshot(|_| ());
         let notes = Notes {
             redis_version: engine::REDIS_VERSION,
             own_version: engine::VERSION,
-            created: clock::now().unix,
+            created: self.made.unwrap_or(clock::now().unix),
             used_memory: 0,
-            is_aof_base: false,
+            is_aof_base: is_base,
         };
         let mut bytes = Vec::new();
         let mut writer = SnapshotWriter::rdb(&snapshot, true, true, &notes, &mut bytes);
@@ -187,6 +194,13 @@ impl<'n> Rescue<'n> {
             }
         }
     }
+}
+
+/// When RDB data was made, if an item of it says so.
+fn ctime(item: &Item<'_>) -> Option<UnixMs> {
+    let Item::Note { name, value } = item else { return None };
+    let second = std::str::from_utf8(value).ok().filter(|_| &**name == b"ctime")?;
+    second.parse().ok().map(UnixMs::from_secs_saturating)
 }
 
 /// The commands of a new file: batches get lines that fit, what stood in no batch stays in none.

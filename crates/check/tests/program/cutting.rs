@@ -1,6 +1,7 @@
 //! Files are cut: torn ends, damage, moments.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::{
@@ -172,10 +173,15 @@ fn files_behind_a_cut_in_place_are_kept_under_other_names() {
     fs::write(&first, &bytes[..third]).expect("the file can be written");
     let into = folder.join("earlier");
     check(&["--to-batch", "3", "--into", into.to_str().expect("text")], folder).expect(0, &["Batches: 3,"]);
+    let readable = |mode| fs::Permissions::from_mode(mode);
+    fs::set_permissions(&manifest, readable(0o640)).expect("it is ours");
+    fs::set_permissions(&second, readable(0o604)).expect("it is ours");
     check(&["--to-batch", "1", "--in-place"], folder)
         .expect(0, &["what lies behind the cut is in", "Batches: 1,"]);
     assert_eq!(fs::read_to_string(&manifest).expect("it is there"), before);
     let kept = folder.join(SET).join("appendonly.aof.2.incr.aof.cut-0");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode(&manifest), mode(&kept)), (0o640, 0o604));
     assert_eq!(fs::read(kept).expect("it is kept"), bytes[third..]);
     assert!(!second.exists());
     let server = Server::start(folder);

@@ -42,6 +42,8 @@ fn files_of_every_bad_kind_are_named_with_what_is_wrong() {
     );
     let behind = b"REDIS0004\xff*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
     expect("behind.rdb", behind, 1, &["commands follow the data"]);
+    let passed_over = "at byte 10: 7 bytes follow the end of the data; a server passes over them";
+    expect("rubbish.rdb", b"REDIS0004\xffrubbish", 0, &[passed_over, "rubbish.rdb is valid"]);
     expect("behind.aof", behind, 0, &["RDB preamble is OK, proceeding with AOF tail"]);
     expect(
         "shutdown.aof",
@@ -73,7 +75,7 @@ fn what_is_no_file_is_told_with_its_path() {
     let at = |name: &str| folder.path().join(name);
     let refused = |path: &Path, said: &str| check(&[], path).expect(2, &[&path.display().to_string(), said]);
     refused(&at("missing"), "No such file or directory");
-    refused(folder.path(), "there is no manifest and no dump.rdb in this folder");
+    refused(folder.path(), "there is no manifest, no appendonly.aof and no dump.rdb in this folder");
     symlink(at("loop"), at("loop")).expect("a link can be made");
     refused(&at("loop"), "symbolic links");
     rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
@@ -128,4 +130,28 @@ fn wrong_command_lines_are_told_and_exit_with_2() {
     check(&["--fix"], &rdb).expect(0, &["There is nothing to fix"]);
     fs::write(&rdb, b"REDIS0004").expect("the file can be written");
     check(&["--fix", "--yes"], &rdb).expect(1, &["cannot be fixed by cutting it; --salvage FOLDER"]);
+}
+
+#[test]
+fn a_folder_is_looked_into_as_a_server_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let write = |name: &str, bytes: &[u8]| fs::write(at(name), bytes).expect("the folder can be written");
+    let command = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
+    let checked = |code, said: &str| check(&[], folder.path()).expect(code, &[said]);
+    fs::create_dir(at("appendonlydir")).expect("the folder can be written");
+    // The other way round: what comes later here comes first.
+    write("dump.rdb", b"REDIS0004\xff");
+    checked(0, "Start checking RDB file");
+    write("appendonlydir/appendonly.aof.1.incr.aof", b"");
+    write("appendonlydir/appendonly.aof.1.base.rdb", b"REDIS0004\xff");
+    checked(0, "Start checking RDB file");
+    write("appendonlydir/appendonly.aof.1.incr.aof", command);
+    checked(2, "appendonly.aof.1.incr.aof: the file holds data, but there is no manifest");
+    write("appendonly.aof", command);
+    checked(0, "Start checking Old-Style AOF");
+    let manifest =
+        "file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n";
+    write("appendonlydir/appendonly.aof.manifest", manifest.as_bytes());
+    checked(0, "Start checking Multi Part AOF");
 }
