@@ -8,9 +8,11 @@ use config::Config;
 use disk::{Disk, Double};
 
 use super::plant::{Plant, config, empty_disk, path};
+use super::record::{Found, Record, start};
 use super::script::{APPENDS, steps};
+use super::servant::Speed;
 use super::sweeps::is_whole;
-use super::world::{Found, Record, Speed, live, start};
+use super::world::live;
 use crate::clock::hand::Hand;
 
 /// The least size of the files.

@@ -14,6 +14,7 @@ use engine::table::Names;
 use keyspace::Access;
 use node::{Dead, Identity, Machine, Mailbox, Node, Settings, Side};
 use persist::encode_value;
+use resp::write_command;
 use signal_hook::iterator::Signals;
 use stdx::time::UnixMs;
 
@@ -28,10 +29,13 @@ use crate::shared::Letter;
 pub(super) struct Plant {
     pub(super) node: Arc<Node>,
     pub(super) machine: Arc<ServerMachine>,
-    pub(super) mailbox: Arc<Mailbox<Letter>>,
+    pub(super) mailboxes: Vec<Arc<Mailbox<Letter>>>,
     pub(super) jobs: Receiver<Job>,
     _dead: Receiver<Dead>,
 }
+
+/// Workers of a server; as many threads load what it finds at its start.
+pub(super) const WORKERS: usize = 2;
 
 /// The data of a moment.
 pub(super) type Fingerprint = u64;
@@ -44,6 +48,29 @@ pub(super) fn folder() -> PathBuf {
 /// An empty disk.
 pub(super) fn empty_disk(seed: u64) -> Double {
     Double::new(&folder(), seed)
+}
+
+/// A disk with the files of a redis-server that has run some commands.
+pub(super) fn disk_of_redis(seed: u64) -> Double {
+    let double = empty_disk(seed);
+    let disk = Disk::new(Arc::new(double.clone()));
+    let mut commands = Vec::new();
+    for command in [&["SELECT", "0"][..], &["SET", "a", "1"], &["INCR", "count"]] {
+        write_command(&mut commands, command);
+    }
+    let write = || {
+        disk.make_folder(&path("appendonlydir"))?;
+        for (name, bytes) in [
+            ("appendonlydir/appendonly.aof.1.incr.aof", &commands[..]),
+            ("appendonlydir/appendonly.aof.manifest", b"file appendonly.aof.1.incr.aof seq 1 type i\n"),
+        ] {
+            disk.write(&path(name), bytes)?;
+            disk.sync(&path(name))?;
+        }
+        disk.sync_folder(&path("appendonlydir"))
+    };
+    write().expect("nothing fails");
+    double
 }
 
 /// Parameters in place of the defaults.
@@ -59,13 +86,13 @@ pub(super) fn config(parameters: &[(&str, &str)]) -> Config {
 impl Plant {
     /// A server that has started, or why it has not.
     pub(super) fn start(disk: &Double, config: Config) -> Result<Self, String> {
-        let mailbox = Arc::new(Mailbox::new(|| ()));
+        let mailboxes: Vec<_> = (0..WORKERS).map(|_| Arc::new(Mailbox::new(|| ()))).collect();
         let (to_saver, jobs) = mpsc::channel();
         let (to_reclaimer, dead) = mpsc::channel();
         let no_signals: [i32; 0] = [];
         let machine = Arc::new(ServerMachine::new(
             Disk::new(Arc::new(disk.clone())),
-            vec![Arc::clone(&mailbox)],
+            mailboxes.clone(),
             Background { jobs: to_saver, dead: to_reclaimer },
             None,
             Signals::new(no_signals).expect("a test can wait for no signal").handle(),
@@ -75,13 +102,13 @@ impl Plant {
             config,
             names: Names::default(),
             users: Users::new(setting(false)),
-            identity: Identity { threads: 1, started: UnixMs(1), ..Identity::default() },
+            identity: Identity { threads: WORKERS, started: UnixMs(1), ..Identity::default() },
             seed: 7,
             clock: clock::monotonic_ns,
         };
         let node = Arc::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>));
         recovery::run(&node, &machine)?;
-        Ok(Self { node, machine, mailbox, jobs, _dead: dead })
+        Ok(Self { node, machine, mailboxes, jobs, _dead: dead })
     }
 
     /// All data.

@@ -3,8 +3,8 @@
 use disk::{Call, Fault};
 
 use super::script::{EVERYTHING, steps};
+use super::servant::Speed;
 use super::sweeps::{Life, Tally, cut};
-use super::world::Speed;
 
 /// Power cuts in lives in which all calls of a kind go wrong: what was found to be wrong.
 fn check(policy: &str, call: Call, fault: Fault) {

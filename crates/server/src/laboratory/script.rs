@@ -25,6 +25,7 @@ pub(super) const EVERYTHING: &str = "
     SET large @6000
     SELECT 1 | RPUSH list #
     EVAL redis.call('SET',KEYS[1],ARGV[1]);redis.call('INCR',KEYS[2]) 2 {s}x {s}y #
+    EVAL redis.call('SET',KEYS[1],ARGV[1]);redis.call('SET',KEYS[2],ARGV[1]);redis.call('RPUSH',KEYS[3],ARGV[1]) 3 left right both #
     (turn)
     BGREWRITEAOF
     INCR count
