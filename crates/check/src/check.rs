@@ -10,11 +10,11 @@ use node::Node;
 use persist::aof::{Damage, FileKind, LastBatch, Tail, holds_data};
 
 use crate::judge::{Judge, Tally};
-use crate::moment;
 use crate::options::Options;
 use crate::read::{self, Read};
 use crate::target::{DataFile, Target};
 use crate::{Failure, Verdict, report};
+use backup::moment;
 
 /// How a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,8 @@ use stdx::time::UnixMs;
 
 use crate::read::{self, Read, WHOLE};
 use crate::summary::{Counted, Size, Summary};
-use crate::{clock, moment, world};
+use crate::{clock, world};
+use backup::moment;
 
 /// See the module's text.
 pub(crate) struct Judge<'n> {

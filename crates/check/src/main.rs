@@ -19,7 +19,6 @@ mod fix;
 mod in_place;
 mod judge;
 mod machine;
-mod moment;
 mod options;
 mod prefix;
 mod read;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use stdx::time::UnixMs;
 
-use crate::moment;
+use backup::moment;
 
 const HELP: &str = "\
 PATH is a folder with an append-only set, its manifest, one file of commands, or an RDB file; of this server, of Redis or of \

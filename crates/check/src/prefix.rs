@@ -16,7 +16,8 @@ use stdx::time::UnixMs;
 use crate::options::{Options, Until};
 use crate::read::{self, Read, WHOLE};
 use crate::target::{self, DataFile, Set, Target};
-use crate::{Failure, Verdict, check, durable, in_place, moment, report, world};
+use crate::{Failure, Verdict, check, durable, in_place, report, world};
+use backup::moment;
 
 /// Where to cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use persist::aof::{FileKind, LastBatch};
 
 use crate::check::{self, Checked, State};
 use crate::target::{self, DataFile, Target};
-use crate::{Failure, Verdict, moment};
+use crate::{Failure, Verdict};
+use backup::moment;
 
 /// Before all files.
 pub(crate) fn begin(target: &Target, out: &mut dyn Write) -> Result<(), Failure> {

@@ -24,7 +24,8 @@ use persist::aof::{FileKind, Manifest};
 
 use crate::options::Options;
 use crate::target::{self, DataFile, Target};
-use crate::{Failure, Verdict, check, durable, moment, report, world};
+use crate::{Failure, Verdict, check, durable, report, world};
+use backup::moment;
 use plan::{Gap, Plan};
 use rescue::{LeftOut, Rescue};
 

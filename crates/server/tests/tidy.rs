@@ -11,9 +11,9 @@ const LEVELS: &[&[&str]] = &[
     &["stdx"],
     &["resp", "value", "config", "acl", "disk"],
     &["keyspace", "script", "client"],
-    &["engine", "persist", "cli", "bench", "transcript"],
-    &["node"],
-    &["server", "check"],
+    &["engine", "persist", "bench", "transcript"],
+    &["node", "backup"],
+    &["server", "check", "cli"],
 ];
 
 /// Crates that are shells: they may use the clock, sockets, threads and files.

@@ -66,7 +66,11 @@ impl FileReader {
     /// The file's batches follow on those of the file before it.
     #[must_use]
     pub fn following(self, before: Option<Chain>) -> Self {
-        Self { before, ..self }
+        let stage = match self.stage {
+            Stage::Commands(reader) => Stage::Commands(Box::new(reader.following(before))),
+            stage => stage,
+        };
+        Self { before, stage, ..self }
     }
 
     /// Keys are handed over undecoded, in runs of about so many bytes, where that is possible.

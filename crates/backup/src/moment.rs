@@ -10,7 +10,7 @@ const REST_OF_SECOND_MS: i64 = 999;
 
 /// The last millisecond that a text means: seconds or milliseconds since 1970, or a date and a time, in UTC if it names no
 /// zone.
-pub(crate) fn parse(text: &str) -> Result<UnixMs, String> {
+pub fn parse(text: &str) -> Result<UnixMs, String> {
     if let Ok(number) = text.parse::<i64>() {
         return Ok(if number.abs() < SECONDS_BELOW { end_of_second(number) } else { UnixMs(number) });
     }
@@ -30,14 +30,20 @@ pub(crate) fn parse(text: &str) -> Result<UnixMs, String> {
 }
 
 /// The last millisecond of a second.
-pub(crate) fn end_of_second(second: i64) -> UnixMs {
+pub fn end_of_second(second: i64) -> UnixMs {
     UnixMs(UnixMs::from_secs_saturating(second).0.saturating_add(REST_OF_SECOND_MS))
 }
 
 /// A moment in UTC.
-pub(crate) fn show(time: UnixMs) -> String {
+pub fn show(time: UnixMs) -> String {
     DateTime::from_timestamp_millis(time.0)
         .map_or_else(|| format!("{} ms", time.0), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// A moment in UTC, to the second and for names of files.
+pub(crate) fn compact(time: UnixMs) -> String {
+    DateTime::from_timestamp_millis(time.0)
+        .map_or_else(|| time.0.to_string(), |time| time.format("%Y%m%dT%H%M%SZ").to_string())
 }
 
 #[cfg(test)]
@@ -70,6 +76,7 @@ mod tests {
     #[test]
     fn moments_are_shown_in_utc() {
         assert_eq!(show(UnixMs(1_628_217_473_250)), "2021-08-06T02:37:53.250Z");
+        assert_eq!(compact(UnixMs(1_628_217_473_250)), "20210806T023753Z");
         assert_eq!(show(UnixMs::MAX), "9223372036854775807 ms");
     }
 }

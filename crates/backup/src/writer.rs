@@ -1,0 +1,197 @@
+//! A backup is written: first its files, each durable when it ends, then the list under a name that does not count, and when all
+//! names are durable, too, the list gets its final name. A power cut before that leaves no backup, and one after it a whole one.
+
+use std::path::{Path, PathBuf};
+
+use disk::{Disk, around};
+use stdx::time::UnixMs;
+
+use crate::compression::Compression;
+use crate::inspector::Inspector;
+use crate::list::{ENDING, File, Kind, List, Place, Role};
+use crate::moment;
+use crate::series::{Backup, stored_name};
+use crate::stored::StoredWriter;
+
+/// Backups that are begun within a second, at most.
+const MAX_WITHIN_SECOND: u32 = 1000;
+
+/// Where the files come from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The version of the server.
+    pub server: String,
+    /// The name of the folder of its files, and how their names begin.
+    pub set: (String, String),
+    /// What time it is.
+    pub now: UnixMs,
+}
+
+/// See the module's text. What has been written is removed again if it is dropped before it is finished.
+pub struct Writer {
+    disk: Disk,
+    folder: PathBuf,
+    id: String,
+    list: List,
+    inspector: Inspector,
+    open: Option<StoredWriter>,
+    /// What to remove if nothing comes of it.
+    written: Vec<PathBuf>,
+}
+
+impl Writer {
+    /// Begins a backup in a folder, which is made if need be. An incremental one follows on a place.
+    pub fn begin(
+        disk: &Disk,
+        folder: &Path,
+        kind: Kind,
+        origin: Origin,
+        compression: Compression,
+        after: Option<Place>,
+    ) -> Result<Self, String> {
+        make_folders(disk, folder)?;
+        let names = disk.list(folder).map_err(about(folder))?;
+        let id = free_id(kind, origin.now, &names)
+            .ok_or_else(|| format!("{}: there are too many backups of this second", folder.display()))?;
+        Ok(Self {
+            disk: disk.clone(),
+            folder: folder.to_owned(),
+            id,
+            inspector: Inspector::new(after.as_ref().and_then(Place::before), None),
+            list: List {
+                kind,
+                made: origin.now,
+                server: origin.server,
+                set: origin.set,
+                compression,
+                base: None,
+                after,
+                batches: None,
+                end: None,
+                files: Vec::new(),
+            },
+            open: None,
+            written: Vec::new(),
+        })
+    }
+
+    /// A file follows, from an offset on.
+    pub fn begin_file(&mut self, role: Role, sequence: u64, name: &str, offset: u64) -> Result<(), String> {
+        debug_assert!(self.open.is_none(), "the file before it has ended");
+        let file = File {
+            role,
+            sequence,
+            name: name.to_owned(),
+            offset,
+            length: 0,
+            stored_length: 0,
+            sha256: String::new(),
+        };
+        // Before its name becomes a path.
+        file.check()?;
+        let path = self.folder.join(stored_name(&self.id, name, &self.list));
+        self.list.files.push(file);
+        self.written.push(path.clone());
+        let open = StoredWriter::create(&self.disk, &path, self.list.compression);
+        self.open = Some(open.map_err(about(&path))?);
+        self.inspector.begin(role, offset);
+        Ok(())
+    }
+
+    /// Bytes of the file follow.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.inspector.read(bytes).map_err(|reason| self.damage(&reason))?;
+        let path = self.path();
+        self.open.as_mut().expect("a file has begun").write(bytes).map_err(about(&path))
+    }
+
+    /// The file ends.
+    pub fn end_file(&mut self) -> Result<(), String> {
+        self.inspector.end().map_err(|reason| self.damage(&reason))?;
+        let path = self.path();
+        let open = self.open.take().expect("a file has begun");
+        let length = open.length;
+        let (stored_length, sha256) = open.finish().map_err(about(&path))?;
+        let file = self.list.files.last_mut().expect("a file has begun");
+        *file = File { length, stored_length, sha256, ..file.clone() };
+        Ok(())
+    }
+
+    /// Whether there was a batch.
+    pub fn has_batches(&self) -> bool {
+        self.inspector.has_batches()
+    }
+
+    /// Makes a backup of it.
+    pub fn finish(mut self) -> Result<Backup, String> {
+        self.list.batches = self.inspector.take_batches();
+        self.list.base = self.inspector.base_until();
+        let last = self.list.files.last().filter(|file| file.role == Role::Increment);
+        self.list.end = last.map(|file| Place {
+            chain: self.inspector.chain(),
+            sequence: file.sequence,
+            offset: file.offset + file.length,
+            name: file.name.clone(),
+        });
+        let text = self.list.format();
+        List::parse(text.as_bytes()).map_err(|reason| format!("{}: {reason}", self.id))?;
+        let path = self.folder.join(format!("{}{ENDING}", self.id));
+        let unfinished = self.folder.join(format!("{}{ENDING}.unfinished", self.id));
+        self.written.push(unfinished.clone());
+        let prepare = || {
+            self.disk.write(&unfinished, text.as_bytes())?;
+            self.disk.sync(&unfinished)?;
+            self.disk.sync_folder(&self.folder)
+        };
+        prepare().map_err(about(&unfinished))?;
+        self.disk.rename(&unfinished, &path).map_err(about(&path))?;
+        // From here on it is there; nobody knows whether a power cut would leave it if this fails.
+        self.written.clear();
+        self.disk.sync_folder(&self.folder).map_err(about(&self.folder))?;
+        Ok(Backup { id: self.id.clone(), list: self.list.clone() })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.written.last().cloned().unwrap_or_default()
+    }
+
+    /// What comes from the server cannot be loaded.
+    fn damage(&self, reason: &str) -> String {
+        let name = self.list.files.last().map_or("", |file| &file.name);
+        format!("{name} of the server is damaged: {reason}. Look at it with rustypotato-check")
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.open = None;
+        for path in &self.written {
+            // What stays is no backup.
+            let _ = self.disk.remove(path);
+        }
+    }
+}
+
+/// An error with its file.
+pub(crate) fn about(path: &Path) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("{}: {error}", path.display())
+}
+
+/// Sees that there is a folder, and those around it.
+pub(crate) fn make_folders(disk: &Disk, path: &Path) -> Result<(), String> {
+    if !disk.is_folder(path).map_err(about(path))? {
+        if around(path) != path && !disk.is_folder(around(path)).map_err(about(path))? {
+            make_folders(disk, around(path))?;
+        }
+        disk.make_folder(path).map_err(about(path))?;
+    }
+    Ok(())
+}
+
+/// How the names of the files are to begin: with the time, so that they stand in order.
+fn free_id(kind: Kind, now: UnixMs, names: &[String]) -> Option<String> {
+    let begin = format!("{}-{}", moment::compact(now), kind.name());
+    (1..=MAX_WITHIN_SECOND)
+        .map(|number| if number == 1 { begin.clone() } else { format!("{begin}-{number}") })
+        .find(|id| !names.iter().any(|name| name.starts_with(&format!("{id}."))))
+}
