@@ -340,7 +340,7 @@ fn copy(
 
 /// The manifest of the first files that hold data.
 fn first_files(set: &Set, count: usize) -> Manifest {
-    Manifest { entries: set.manifest.data().take(count).cloned().collect() }
+    Manifest { entries: set.manifest.data().take(count).cloned().collect(), ..Manifest::default() }
 }
 
 /// Cuts the files themselves.

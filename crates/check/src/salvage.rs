@@ -95,7 +95,7 @@ fn finish(target: &Target, saved: &[String], folder: &Path) -> Result<std::path:
     let entries = set.manifest.data().filter(|entry| saved.contains(&entry.name)).cloned().collect();
     let path = folder.join(&set.manifest_name);
     let mut manifest = durable::NewFile::create(&disk::Disk::native(), path.clone())?;
-    manifest.write(Manifest { entries }.format().as_bytes())?;
+    manifest.write(Manifest { entries, ..Manifest::default() }.format().as_bytes())?;
     manifest.finish()?;
     Ok(path)
 }

@@ -130,7 +130,8 @@ pub(crate) fn guess(path: &Path) -> Result<Option<Set>, String> {
             folder.display()
         ));
     }
-    let manifest = Manifest { entries: entries.into_iter().map(|(_, entry)| entry).collect() };
+    let entries = entries.into_iter().map(|(_, entry)| entry).collect();
+    let manifest = Manifest { entries, ..Manifest::default() };
     Ok(Some(Set { folder: folder.to_owned(), manifest_name: format!("{prefix}{MANIFEST}"), manifest }))
 }
 

@@ -70,7 +70,7 @@ impl FileReader {
             Stage::Commands(reader) => Stage::Commands(Box::new(reader.following(before))),
             stage => stage,
         };
-        Self { before, stage, ..self }
+        Self { stage, before, ..self }
     }
 
     /// Keys are handed over undecoded, in runs of about so many bytes, where that is possible.

@@ -1,6 +1,11 @@
 //! The manifest: one line a file, `file <name> seq <number> type <b|h|i>`, read and written as Redis 7 does.
+//!
+//! Behind them stand leases, `#keep <name> until <unix milliseconds> from <number>`: Redis and Valkey take them for comments, and delete
+//! what is history. A line that looks like one and is none is a comment here as well.
 
 use std::fmt::{self, Write};
+
+use stdx::time::UnixMs;
 
 /// The longest line, its end included.
 const MAX_LINE_BYTES: usize = 1024;
@@ -27,12 +32,28 @@ pub struct ManifestEntry {
     pub kind: FileKind,
 }
 
+/// Somebody who makes backups comes back for the increments from a number on, although they are history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Who it is.
+    pub name: String,
+    /// Until when they are kept for him.
+    pub until: UnixMs,
+    /// The number of the first one.
+    pub from: u64,
+}
+
 /// The files in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// In the order of the lines.
     pub entries: Vec<ManifestEntry>,
+    /// Who wants what is history; not more than [`MAX_LEASES`].
+    pub leases: Vec<Lease>,
 }
+
+/// Leases at a time.
+pub const MAX_LEASES: usize = 16;
 
 /// Why a manifest cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +84,7 @@ impl Manifest {
         }
         for (index, line) in text.split_inclusive('\n').enumerate() {
             if line.starts_with('#') {
+                manifest.leases.extend(parse_lease(line).filter(|_| manifest.leases.len() < MAX_LEASES));
                 continue;
             }
             let entry = parse_line(line).and_then(|entry| manifest.add(entry));
@@ -88,7 +110,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// Its text: the base, what is history, the increments.
+    /// Its text: the base, what is history, the increments, leases.
     pub fn format(&self) -> String {
         let mut text = String::new();
         for (kind, letter) in [(FileKind::Base, 'b'), (FileKind::History, 'h'), (FileKind::Increment, 'i')] {
@@ -96,6 +118,9 @@ impl Manifest {
                 writeln!(text, "file {} seq {} type {letter}", quote(&entry.name), entry.sequence)
                     .expect("writing to a string");
             }
+        }
+        for Lease { name, until, from } in &self.leases {
+            writeln!(text, "#keep {} until {until} from {from}", quote(name)).expect("writing to a string");
         }
         text
     }
@@ -156,6 +181,20 @@ impl ManifestEntry {
     pub fn base(prefix: &str, sequence: u64, is_rdb: bool) -> Self {
         let ending = if is_rdb { "rdb" } else { "aof" };
         Self { name: format!("{prefix}.{sequence}.base.{ending}"), sequence, kind: FileKind::Base }
+    }
+}
+
+fn parse_lease(line: &str) -> Option<Lease> {
+    let mut ranges = Vec::new();
+    let text = resp::request::split_args(line.strip_prefix("#keep ")?.trim_end().as_bytes(), &mut ranges)?;
+    let words: Option<Vec<&str>> =
+        ranges.into_iter().map(|range| std::str::from_utf8(&text[range]).ok()).collect();
+    match words?[..] {
+        [name, "until", until, "from", from] if line.len() <= MAX_LINE_BYTES => {
+            let (until, from) = (UnixMs(until.parse().ok()?), from.parse().ok()?);
+            Some(Lease { name: name.to_owned(), until, from })
+        }
+        _ => None,
     }
 }
 
@@ -248,6 +287,20 @@ mod tests {
     }
 
     #[test]
+    fn leases_are_comments_to_others() {
+        let text = format!("{TEXT}#keep nightly until 1700000000000 from 1\n#keep \"a b\" until -1 from 5\n");
+        let manifest = Manifest::parse(&text).expect("valid");
+        assert_eq!(manifest.format(), text);
+        assert_eq!(manifest.leases[1], Lease { name: "a b".to_owned(), until: UnixMs(-1), from: 5 });
+        for line in ["#keep", "#keep a until 1", "#keep a until x from 1", "#keep \"a until 1 from 1"] {
+            let manifest = Manifest::parse(&format!("{TEXT}{line}\n")).expect("a comment");
+            assert_eq!(manifest.leases, []);
+        }
+        let many = format!("{TEXT}{}", "#keep a until 1 from 1\n".repeat(100));
+        assert_eq!(Manifest::parse(&many).expect("valid").leases.len(), MAX_LEASES);
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_its_line() {
         const INVALID: &str = "Invalid AOF manifest file format";
         for (text, reason) in [
@@ -287,7 +340,8 @@ mod tests {
         #[test]
         fn any_name_comes_back(name in "[^/\\\\]{1,20}", sequence in 1_u64..) {
             let entry = ManifestEntry { name, sequence, kind: FileKind::Increment };
-            let manifest = Manifest { entries: vec![entry] };
+            let lease = Lease { name: entry.name.clone(), until: UnixMs(7), from: sequence };
+            let manifest = Manifest { entries: vec![entry], leases: vec![lease] };
             prop_assert_eq!(Manifest::parse(&manifest.format()), Ok(manifest));
         }
 

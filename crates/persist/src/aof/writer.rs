@@ -101,6 +101,12 @@ impl Writer {
         self.pending.shrink_to(KEPT_BYTES);
     }
 
+    /// What follows does not follow on what was written: no batch fits behind it any more.
+    pub fn break_chain(&mut self) {
+        // A byte that no file has there.
+        self.framer.pass(b"\0", &mut Vec::new());
+    }
+
     /// A new file begins: its reader has selected nothing, but the chain of batches goes on.
     pub fn restart(&mut self) {
         debug_assert!(self.pending.is_empty(), "a unit does not span two files");

@@ -316,3 +316,58 @@ fn rewrites_that_fail_leave_no_more_files_each_time() {
     counter.rewrite(&disk).and_then(|()| counter.sync(&disk)).expect("nothing fails any more");
     assert_eq!(Counter::start(&disk).expect("all is there").count, counter.count);
 }
+
+#[test]
+fn history_is_kept_for_those_who_have_a_lease_and_no_longer() {
+    let (_, disk) = world(1);
+    let mut files = open(&disk).expect("nothing fails");
+    disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
+    files.start(&files.temporary_base(), true).expect("nothing fails");
+    let rewrite = |files: &mut Files| {
+        files.begin_rewrite().expect("nothing fails");
+        disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
+        files.finish_rewrite(&files.temporary_base(), true).expect("nothing fails");
+    };
+    let kept = |files: &Files| -> Vec<u64> { files.history().iter().map(|entry| entry.sequence).collect() };
+    rewrite(&mut files);
+    assert_eq!(kept(&files), [0; 0]);
+    assert!(files.keep("slow", UnixMs(100)).expect("nothing fails"));
+    rewrite(&mut files);
+    assert!(files.keep("quick", UnixMs(200)).expect("nothing fails"));
+    rewrite(&mut files);
+    assert_eq!(kept(&files), [2, 3]);
+    assert!(
+        names(&disk).contains(&"c.2.incr.aof".to_owned())
+            && !names(&disk).contains(&"c.1.incr.aof".to_owned())
+    );
+    // A lease that goes on keeps what it had, and a start changes nothing.
+    assert!(files.keep("slow", UnixMs(150)).expect("nothing fails"));
+    files = open(&disk).expect("nothing fails");
+    assert_eq!(kept(&files), [2, 3]);
+    files.pass_on("slow", 4).expect("nothing fails");
+    assert_eq!(kept(&files), [3]);
+    assert_eq!(files.end_leases(Some(UnixMs(150))).expect("nothing fails"), [""; 0]);
+    assert_eq!(files.end_leases(Some(UnixMs(201))).expect("nothing fails"), ["slow", "quick"]);
+    assert_eq!(kept(&files), [0; 0]);
+    assert!(!names(&disk).contains(&"c.3.incr.aof".to_owned()));
+    for number in 0..MAX_LEASES {
+        assert!(files.keep(&number.to_string(), UnixMs(1)).expect("nothing fails"));
+    }
+    assert!(!files.keep("one more", UnixMs(1)).expect("nothing fails"));
+    // What a file holds that was off does not follow on what was before.
+    rewrite(&mut files);
+    assert_eq!(kept(&files), [4]);
+    files.begin_anew().expect("nothing fails");
+    disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
+    files.finish_rewrite(&files.temporary_base(), true).expect("nothing fails");
+    assert_eq!(kept(&files), [0; 0]);
+    assert!(files.end_leases(None).expect("nothing fails").is_empty());
+    assert!(files.keep("me", UnixMs(1)).expect("nothing fails"));
+    rewrite(&mut files);
+    assert_eq!(files.end_leases(None).expect("nothing fails"), ["me"]);
+    assert_eq!(
+        (kept(&files), names(&disk).len()),
+        (vec![], 3),
+        "a manifest, a base and an increment are left"
+    );
+}
