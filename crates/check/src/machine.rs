@@ -2,6 +2,7 @@
 
 use config::{Appended, Config};
 use engine::Shared;
+use engine::errand::Errand;
 use engine::migration::Migration;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
@@ -24,6 +25,7 @@ impl Machine for Quiet {
     fn released(&self) -> LogPosition {
         LogPosition(u64::MAX)
     }
+    fn run_errand(&self, _: Errand, _: Place, _: u64) {}
     fn migrate(&self, _: Migration, _: Place, _: u64) {}
     fn synced(&self) -> Option<LogPosition> {
         None

@@ -108,6 +108,8 @@ pub enum Late {
     NullArray,
     /// Nobody has acknowledged anything (WAIT).
     Zero,
+    /// The machine has not come back yet (BACKUP).
+    Errand,
     /// Another server does not answer (MIGRATE).
     Migrated,
     /// Whether the log has been synced, and how many replicas have told that theirs has (WAITAOF): none.
@@ -231,7 +233,7 @@ impl Waiter {
     pub fn awaits_log(&self) -> Option<Synced> {
         match self.wait.late {
             Late::Synced(awaited) => Some(awaited),
-            Late::NullArray | Late::Zero | Late::Migrated => None,
+            Late::Errand | Late::NullArray | Late::Zero | Late::Migrated => None,
         }
     }
 
@@ -260,19 +262,17 @@ impl Waiter {
     /// Writes the answer to a command that something outside has carried out, and counts it.
     pub fn write_answer(
         &self,
-        answer: Result<(), Error>,
+        answer: impl FnOnce(&mut Reply<'_>) -> Result<(), Error>,
         out: &mut Vec<u8>,
         shared: &Shared,
         statistics: &WorkerStatistics,
     ) {
         let begin = out.len();
         let mut reply = Reply::new(out, self.facts.protocol);
-        let failed = answer.is_err();
-        match answer {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error.to_string()),
-        }
-        if failed {
+        let result = answer(&mut reply);
+        let failed = result.is_err();
+        if let Err(error) = result {
+            reply.error(error.to_string());
             statistics.answered_error(&out[begin..]);
         }
         statistics.ran(self.row.index, 0, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
@@ -287,6 +287,7 @@ impl Waiter {
             (Some(End::Refused), _) => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
             (Some(End::LogIsOff), _) => reply.error(LOG_IS_OFF),
             (_, Late::Synced(awaited)) => awaited.write(synced, &mut reply),
+            (_, Late::Errand) => reply.error("ERR it goes on, but nobody waits for it any more"),
             (_, Late::Migrated) => reply.error(Failure::Read.to_error().to_string()),
             (_, Late::NullArray) => reply.null_array(),
             (_, Late::Zero) => reply.integer(0),

@@ -3,6 +3,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "all handlers have one signature")]
 
 mod acl;
+mod backup;
 mod bitmap;
 mod client;
 mod client_filter;
@@ -56,6 +57,7 @@ pub(crate) use transactions::abandon;
 /// The rows of all groups.
 pub const ALL: &[&[Command]] = &[
     acl::COMMANDS,
+    backup::COMMANDS,
     bitmap::COMMANDS,
     client::COMMANDS,
     cluster::COMMANDS,

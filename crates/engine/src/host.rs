@@ -9,6 +9,7 @@ use stdx::time::UnixMs;
 use value::{Value, ValueRef};
 
 use crate::client::ClientRecord;
+use crate::errand::Errand;
 use crate::migration::Migration;
 use crate::tracking::Place;
 
@@ -161,6 +162,8 @@ pub trait Host {
     fn shutdown(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String>;
     /// Begins to rewrite the append-only file. `Ok(true)`: it has begun; `Ok(false)`: it will.
     fn rewrite_aof(&self) -> Result<bool, String>;
+    /// Begins to do something with files. The client's worker is told how it has ended.
+    fn run_errand(&self, errand: Errand, to: Place, waiter: u64);
     /// Begins to bring keys to another server. The client's worker is told what has become of it.
     fn migrate(&self, migration: Migration, to: Place, waiter: u64);
     /// How far the append-only file has been synced; `None` while there is none.

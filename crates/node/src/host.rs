@@ -2,6 +2,7 @@
 
 use config::{Appended, Config, Param};
 use engine::client::ClientRecord;
+use engine::errand::Errand;
 use engine::host::{
     AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
     Restored, Shutdown,
@@ -48,6 +49,10 @@ impl Host for Node {
 
     fn rewrite_aof(&self) -> Result<bool, String> {
         self.machine.rewrite_aof()
+    }
+
+    fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
+        self.machine.run_errand(errand, to, waiter);
     }
 
     fn migrate(&self, migration: Migration, to: Place, waiter: u64) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use config::{Appended, Config};
 use engine::Shared;
 use engine::blocking::Answer;
+use engine::errand::{Ended, Errand};
 use engine::host::{AllocatorValue, MemoryFigures, PersistenceFigures, Refusal};
 use engine::migration::{Arrival, Migration};
 use engine::pubsub::Message;
@@ -42,6 +43,8 @@ pub enum Mail {
     Monitor(Arc<[u8]>),
     /// The log has reached its promised place up to a new position, or cannot be written any more.
     Released,
+    /// How something that a command has asked the machine for has ended.
+    Errand(Box<Ended>),
     /// What has become of keys that were brought to another server.
     Migrated(Box<Arrival>),
     /// More of the append-only file has been synced, or it has been switched off.
@@ -104,6 +107,8 @@ pub trait Machine: Send + Sync {
     fn write_log(&self, shared: &Shared, worker: usize, position: LogPosition) -> bool;
     /// The place up to which the log has reached what `appendfsync` promises.
     fn released(&self) -> LogPosition;
+    /// Begins to do something with files; the client's worker will be sent [`Mail::Errand`].
+    fn run_errand(&self, errand: Errand, to: Place, waiter: u64);
     /// Begins to bring keys to another server; the client's worker will be sent [`Mail::Migrated`].
     fn migrate(&self, migration: Migration, to: Place, waiter: u64);
     /// How far the append-only file has been synced; `None` while there is none.

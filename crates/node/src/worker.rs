@@ -273,6 +273,7 @@ impl<'n> Worker<'n> {
             Mail::Messages(messages) => self.deliver_letter(now, &messages),
             Mail::Monitor(line) => self.feed_monitors(now, &line),
             Mail::Released => self.release_held(),
+            Mail::Errand(ended) => self.end_errand(now, &ended),
             Mail::Migrated(arrival) => self.end_migration(now, arrival),
             Mail::Synced => self.end_awaited_syncs(now),
             Mail::Unpaused => self.resume_paused(now),

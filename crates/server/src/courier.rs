@@ -1,5 +1,5 @@
-//! The courier: brings values to other servers for MIGRATE, each transfer on a thread of its own, so that a server which does
-//! not answer holds up nobody but the client that named it.
+//! The courier: brings values to other servers for MIGRATE, and bytes of files for BACKUP, each on a thread of its own, so that a
+//! server which does not answer, or a disk, holds up nobody but the client that named it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,15 +53,26 @@ impl Courier {
             let delivered = (vec![false; migration.parcels.len()], Some(Failure::Connect));
             return answer(migration, delivered);
         };
-        // Without a thread, or if it panics, the client waits until it gives up, and the log tells why.
-        let spawned = std::thread::Builder::new().name("courier".to_owned()).spawn(move || {
-            let _place = place;
+        go(place, move || {
             let delivered = deliver(&migration, own_port);
             answer(migration, delivered);
         });
-        if let Err(error) = spawned {
-            tracing::error!("a transfer to another server cannot begin: {error}");
-        }
+    }
+
+    /// Does something that may take its time, and returns at once. False: too much is under way.
+    pub fn run(&self, work: impl FnOnce() + Send + 'static) -> bool {
+        Place::take(&self.under_way).map(|place| go(place, work)).is_some()
+    }
+}
+
+fn go(place: Place, work: impl FnOnce() + Send + 'static) {
+    // Without a thread, or if it panics, the client waits until it gives up, and the log tells why.
+    let spawned = std::thread::Builder::new().name("courier".to_owned()).spawn(move || {
+        let _place = place;
+        work();
+    });
+    if let Err(error) = spawned {
+        tracing::error!("a transfer cannot begin: {error}");
     }
 }
 

@@ -189,6 +189,8 @@ impl Journal {
             self.accept(&state, shared);
         }
         self.write(&mut state, shared);
+        // What changes while it is off stands nowhere.
+        state.writer.break_chain();
         self.tell_synced(&state);
     }
 
@@ -258,6 +260,23 @@ impl Journal {
     pub fn sync(&self, shared: &Shared) {
         let _turn = self.syncing.lock();
         self.sync_in_turn(shared);
+    }
+
+    /// Writes and syncs everything. Gives how many bytes of the increment are on disk then, all of them whole batches.
+    pub fn settle(&self, shared: &Shared) -> Result<u64, String> {
+        const TROUBLE: &str = "the append-only file cannot be written now, so it does not hold all data: see the log of the server";
+        let _turn = self.syncing.lock();
+        let length = {
+            let mut state = self.state.lock();
+            state.try_at_once();
+            self.write(&mut state, shared);
+            let is_written = state.trouble.is_none() && state.buffer.is_empty();
+            state.increment.as_ref().filter(|_| is_written).map(Increment::length).ok_or(TROUBLE)?
+        };
+        self.sync_in_turn(shared);
+        let state = self.state.lock();
+        let is_synced = state.trouble.is_none() && state.synced_bytes >= length;
+        if is_synced { Ok(length) } else { Err(TROUBLE.to_owned()) }
     }
 
     fn sync_in_turn(&self, shared: &Shared) {

@@ -9,6 +9,7 @@ use std::thread::Thread;
 use config::{Appended, Config, Param};
 use disk::Disk;
 use engine::Shared as EngineShared;
+use engine::errand::{Done, Ended, Errand};
 use engine::migration::{Arrival, Migration};
 use engine::shared::WriteBlock;
 use engine::tracking::Place;
@@ -23,6 +24,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::boot::WORKER_NAME;
 use crate::clock;
+use crate::copies::{Copies, UNKNOWN};
 use crate::courier::Courier;
 use crate::journal::Journal;
 use crate::listening::Listening;
@@ -57,6 +59,10 @@ pub struct ServerMachine {
     jobs: Mutex<Option<Sender<Job>>>,
     dead: Mutex<Sender<Dead>>,
     courier: Courier,
+    /// Files that are held open to be copied.
+    pub copies: Copies,
+    /// Reads them.
+    reader: Courier,
     /// Where the configuration came from.
     config_file: Option<PathBuf>,
     /// Where clients connect.
@@ -101,6 +107,8 @@ impl ServerMachine {
             jobs: Mutex::new(Some(background.jobs)),
             dead: Mutex::new(background.dead),
             courier: Courier::default(),
+            copies: Copies::default(),
+            reader: Courier::default(),
             config_file,
             listening,
             oom_score: OomScore::new(),
@@ -224,6 +232,22 @@ impl Machine for ServerMachine {
 
     fn released(&self) -> LogPosition {
         self.journal.released()
+    }
+
+    fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
+        let Errand::Read { token, file, offset, length } = errand else {
+            return self.tell(Task::Errand { errand, to, waiter });
+        };
+        let Some(mailbox) = self.mailboxes.get(to.worker).cloned() else { return };
+        let tell =
+            move |result| mailbox.send(Letter::Node(Mail::Errand(Box::new(Ended { result, to, waiter }))));
+        let Some(file) = self.copies.file(token, file, clock::monotonic_ns()) else {
+            return tell(Err(UNKNOWN.to_owned()));
+        };
+        let refuse = tell.clone();
+        if !self.reader.run(move || tell(file.read(offset, length).map(Done::Bytes))) {
+            refuse(Err("too many files are being read: try again".to_owned()));
+        }
     }
 
     fn migrate(&self, migration: Migration, to: Place, waiter: u64) {

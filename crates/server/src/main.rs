@@ -5,6 +5,7 @@ mod allocator;
 mod boot;
 mod clock;
 mod configuration;
+mod copies;
 mod courier;
 mod daemon;
 mod descriptors;
@@ -12,6 +13,7 @@ mod increment;
 mod journal;
 #[cfg(test)]
 mod laboratory;
+mod lending;
 mod listening;
 mod loading;
 mod logging;

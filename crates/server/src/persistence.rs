@@ -11,6 +11,8 @@ use std::time::Duration;
 use config::{Config, Param};
 use disk::Disk;
 use engine::Host;
+use engine::errand::Errand;
+use engine::tracking::Place;
 use keyspace::Access;
 use node::{Image, Node, PersistenceFigures, Side};
 use persist::aof::Files;
@@ -18,6 +20,7 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::increment::Increment;
+use crate::lending;
 use crate::machine::{ServerMachine, note_saved};
 use crate::progress::SaveEnd;
 use crate::saver::Job;
@@ -46,6 +49,15 @@ pub enum Task {
     BaseWritten(Result<(), String>),
     /// The saver has ended a save.
     Saved(SaveEnd),
+    /// A client waits for something that is done with files.
+    Errand {
+        /// What.
+        errand: Errand,
+        /// Who waits, and the number of the wait.
+        to: Place,
+        /// See there.
+        waiter: u64,
+    },
     /// Parameters have changed.
     Configured,
     /// Write everything, sync it and end.
@@ -134,6 +146,7 @@ impl<'n> Persistence<'n> {
         if clock::monotonic_ns() >= self.next_look_ns {
             self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
             self.node.look_at_memory();
+            lending::clear_up(&self.machine);
             self.look_round();
         } else if self.machine.journal.needs_rewrite() {
             self.look_round();
@@ -151,6 +164,9 @@ impl<'n> Persistence<'n> {
             Task::Rewrite => self.rewrite(),
             Task::BaseWritten(result) => self.finish_rewrite(result),
             Task::Saved(result) => self.finish_save(result),
+            Task::Errand { errand, to, waiter } => {
+                lending::perform(self.node, &self.machine, errand, to, waiter);
+            }
             Task::Configured => self.configure(),
             Task::Finish => self.finishing = true,
         }

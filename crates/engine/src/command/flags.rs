@@ -65,6 +65,8 @@ impl Flags {
     pub const NOT_QUEUED: Self = Self(1 << 27);
     /// Leaves a trace on its keys, whatever the client wants of its commands (CLIENT NO-TOUCH).
     pub const TOUCHES: Self = Self(1 << 28);
+    /// Has something done elsewhere, and its connection waits for that; clients are not told that it blocks.
+    pub const ERRAND: Self = Self(1 << 29);
 
     /// Both sets together.
     #[must_use]

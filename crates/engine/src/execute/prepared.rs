@@ -54,9 +54,10 @@ impl Prepared {
 
     /// Whether its connection may have to wait behind it.
     pub fn may_wait(&self) -> bool {
-        self.row
-            .as_ref()
-            .is_ok_and(|row| row.command.flags.has(Flags::BLOCKING) || row.command.keys == Keys::Migrated)
+        self.row.as_ref().is_ok_and(|row| {
+            let waits = |flag| row.command.flags.has(flag);
+            waits(Flags::BLOCKING) || waits(Flags::ERRAND) || row.command.keys == Keys::Migrated
+        })
     }
 
     /// Whether it may come out of a file: it is about data, and not about the server or the connection. What is unknown is

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use config::{Appended, Config};
 use engine::Shared;
 use engine::client::ClientRecord;
+use engine::errand::Errand;
 use engine::host::{
     AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
     Restored, Shutdown,
@@ -40,6 +41,7 @@ impl Host for Nothing {
     fn rewrite_aof(&self) -> Result<bool, String> {
         Ok(true)
     }
+    fn run_errand(&self, _: Errand, _: Place, _: u64) {}
     fn migrate(&self, _: Migration, _: Place, _: u64) {}
     fn synced(&self) -> Option<LogPosition> {
         None

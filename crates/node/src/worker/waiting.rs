@@ -2,8 +2,12 @@
 //! commands have served.
 
 use config::Param;
+use engine::Error;
+use engine::Reply;
 use engine::blocking::{Answer, End, leave};
+use engine::errand::Ended;
 use engine::migration::Arrival;
+use engine::tracking::Place;
 use stdx::time::UnixMs;
 
 use super::{Input, Worker};
@@ -74,10 +78,28 @@ impl Worker<'_> {
             self.node.machine.post(self.index, Mail::Migrated(arrival));
             return;
         };
-        let number = arrival.to.number;
+        self.answer_waiter(arrival.to, arrival.waiter, |reply| answer.map(|()| reply.ok()));
+        self.feed_between(now);
+    }
+
+    /// The machine has done what a client has asked it for, or not.
+    pub(super) fn end_errand(&mut self, now: Now, ended: &Ended) {
+        self.answer_waiter(ended.to, ended.waiter, |reply| ended.write(reply));
+        self.feed_between(now);
+    }
+
+    /// Answers a client whose command something outside has carried out, if it still waits for that.
+    fn answer_waiter(
+        &mut self,
+        to: Place,
+        id: u64,
+        answer: impl FnOnce(&mut Reply<'_>) -> Result<(), Error>,
+    ) {
+        let shared = &self.node.shared;
+        let number = to.number;
         if let Some(connection) = self.connections.get_mut(number).and_then(Option::as_mut)
             && let Some(waiter) = connection.session.waiting.clone()
-            && waiter.id == arrival.waiter
+            && waiter.id == id
             && waiter.claim(End::Served)
         {
             connection.session.has_changed = true;
@@ -85,7 +107,6 @@ impl Worker<'_> {
             waiter.write_answer(answer, out, shared, statistics);
             self.go_on(number);
         }
-        self.feed_between(now);
     }
 
     /// More of the append-only file has been synced, or it has been switched off.

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use config::{Appended, Config, Param};
 use engine::Shared;
+use engine::errand::Errand;
 use engine::migration::Migration;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
@@ -20,6 +21,8 @@ pub(crate) struct FakeMachine {
     pub(crate) acl_file: Mutex<Option<Vec<u8>>>,
     /// The log does not get to its promised place.
     pub(crate) log_waits: AtomicBool,
+    /// What is to be done with files.
+    pub(crate) errands: Mutex<Vec<(Errand, Place, u64)>>,
     /// What is to be brought to other servers.
     pub(crate) migrations: Mutex<Vec<(Migration, Place, u64)>>,
     /// How far the append-only file has been synced.
@@ -49,6 +52,9 @@ impl Machine for FakeMachine {
     }
     fn released(&self) -> LogPosition {
         LogPosition(if self.log_waits.load(Ordering::Relaxed) { 0 } else { u64::MAX })
+    }
+    fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
+        self.errands.lock().push((errand, to, waiter));
     }
     fn migrate(&self, migration: Migration, to: Place, waiter: u64) {
         self.migrations.lock().push((migration, to, waiter));

@@ -12,6 +12,7 @@ mod computing;
 mod configuration;
 mod documentation;
 mod due_keys;
+mod errands;
 mod held;
 mod info;
 mod machine;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use acl::Users;
 use config::{Config, Param};
 use engine::accounts::setting;
+use engine::errand::{Ended, Errand};
 use engine::migration::{Arrival, Migration};
 use engine::table::Names;
 use engine::tracking::Place;
@@ -328,6 +329,18 @@ impl World {
         self.node.shared.keyspace.set_recording(true);
         self.machine.log_waits.store(waits, Ordering::Relaxed);
         self.tell_released();
+    }
+
+    /// What is to be done with files, the first of all that was not asked for.
+    pub(crate) fn take_errand(&mut self) -> Option<(Errand, Place, u64)> {
+        let mut errands = self.machine.errands.lock();
+        (!errands.is_empty()).then(|| errands.remove(0))
+    }
+
+    /// It has come to its end.
+    pub(crate) fn end_errand(&mut self, ended: Ended) {
+        let worker = ended.to.worker;
+        self.workers[worker].receive(self.now, Mail::Errand(Box::new(ended)));
     }
 
     /// What is to be brought to another server, the first of all that was not asked for.

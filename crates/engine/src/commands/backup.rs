@@ -1,0 +1,131 @@
+//! BACKUP: data files are copied over the connection while the server goes on.
+//!
+//! OPEN, READ and CLOSE are the server's own. The files are held open, so that a rewrite, which deletes them, takes nothing from
+//! whoever copies them, and what is read never changes: it ends where the append-only file was synced.
+
+use crate::args::{Args, OwnedArgs};
+use crate::blocking::{Late, Wait};
+use crate::command::{Command, Flags, Group, Outcome};
+use crate::context::Context;
+use crate::errand::{Errand, Keep};
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::tracking::Place;
+
+const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::ERRAND);
+
+/// The longest time for which history is kept: a month.
+const MAX_KEEP_S: i64 = 31 * 24 * 3600;
+/// The longest name of somebody for whom it is.
+const MAX_NAME_BYTES: usize = 64;
+/// The most that is read at once.
+const MAX_READ_BYTES: i64 = 4 << 20;
+
+/// The rows of this file.
+pub(super) const COMMANDS: &[Command] = &[Command::new("BACKUP", Group::Server, -2, container)
+    .doc("8.10.0", "Depends on subcommand.", "A container for commands about backups.", "")
+    .subcommands(SUBCOMMANDS)];
+
+const SUBCOMMANDS: &[Command] = &[
+    Command::new("OPEN", Group::Server, -2, open).flags(FLAGS).doc(
+        "8.10.0",
+        "O(N) where N is the number of data files, and a sync.",
+        "Syncs the data files and holds them open to be copied.",
+        "[KEEP name seconds(integer)]",
+    ),
+    Command::new("READ", Group::Server, 6, read).flags(FLAGS).doc(
+        "8.10.0",
+        "O(N) where N is the number of bytes.",
+        "Returns bytes of a data file that is held open.",
+        "token(integer) file(integer) offset(integer) length(integer)",
+    ),
+    Command::new("CLOSE", Group::Server, -3, close).flags(FLAGS).doc(
+        "8.10.0",
+        "O(N) where N is the number of data files.",
+        "Holds data files open no longer.",
+        "token(integer) [DONE]",
+    ),
+    Command::new("HELP", Group::Server, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
+        "8.10.0",
+        "O(1)",
+        "Returns the subcommands.",
+        "",
+    ),
+];
+
+const HELP: &[&str] = &[
+    "OPEN [KEEP <name> <seconds>]",
+    "    Sync the data files, hold them open and return a token, and the role, number, name",
+    "    and length of each. With KEEP, what is appended from now on is kept for <name> to",
+    "    copy later, even if a rewrite replaces it meanwhile.",
+    "READ <token> <file> <offset> <length>",
+    "    Return bytes of the file at this place of the list, which begins with 0.",
+    "CLOSE <token> [DONE]",
+    "    Hold the files open no longer. With DONE, what they held needs not be kept.",
+];
+
+fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    Err(Error::WrongArity("backup".into()))
+}
+
+fn open(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    let keep = match args.len() {
+        2 => None,
+        5 if args.is(2, "KEEP") => Some(keep(args)?),
+        _ => return Err(Error::Syntax),
+    };
+    run(ctx, args, Errand::Open { keep })
+}
+
+fn keep(args: &Args<'_>) -> Result<Keep, Error> {
+    let name = String::from_utf8_lossy(args.get(3)).into_owned();
+    let is_fit = !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.contains(char::is_control);
+    let seconds = args.integer(4)?;
+    if !is_fit || !(1..=MAX_KEEP_S).contains(&seconds) {
+        return Err(Error::Static(
+            "ERR KEEP takes a name of up to 64 bytes and a number of seconds of up to 31 days",
+        ));
+    }
+    Ok(Keep { name, seconds: seconds.unsigned_abs() })
+}
+
+fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    let number =
+        |at| args.integer(at).and_then(|number| u64::try_from(number).map_err(|_| Error::NotInteger));
+    let file = usize::try_from(number(3)?).unwrap_or(usize::MAX);
+    let length = args.integer(5)?;
+    if !(1..=MAX_READ_BYTES).contains(&length) {
+        return Err(Error::Static("ERR length must be between 1 and 4194304"));
+    }
+    let errand =
+        Errand::Read { token: number(2)?, file, offset: number(4)?, length: length.unsigned_abs() as usize };
+    run(ctx, args, errand)
+}
+
+fn close(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    let is_done = match args.len() {
+        3 => false,
+        4 if args.is(3, "DONE") => true,
+        _ => return Err(Error::Syntax),
+    };
+    let token = u64::try_from(args.integer(2)?).map_err(|_| Error::NotInteger)?;
+    run(ctx, args, Errand::Close { token, is_done })
+}
+
+/// Lets the machine do it, and the client wait.
+fn run(ctx: &mut Context<'_, '_>, args: &Args<'_>, errand: Errand) -> Outcome {
+    if !ctx.may_wait() {
+        // Everybody would wait for the disk.
+        return Err(Error::Static("ERR BACKUP cannot be run inside a transaction or a script"));
+    }
+    ctx.wait(OwnedArgs::copy(args), Wait::without_keys(0, Late::Errand));
+    if let Some(waiter) = &ctx.session.waiting {
+        ctx.host.run_errand(errand, Place::of(&ctx.session.record), waiter.id);
+    }
+    Ok(())
+}
+
+fn help(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    reply.help("BACKUP", HELP);
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! What a command asks the machine to do with files, and what comes back: the client waits, its worker does not.
+//!
+//! ```text
+//!   BACKUP ─► Errand ─► the machine, on another thread ─► Errand's end ─► the client's worker: the reply
+//! ```
+
+use crate::error::Error;
+use crate::reply::Reply;
+use crate::tracking::Place;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Errand {
+    /// Hold all data files open as they are, up to what is synced now.
+    Open {
+        /// Somebody who will come back for what is appended from now on.
+        keep: Option<Keep>,
+    },
+    /// Read a part of a file that is held open.
+    Read {
+        /// Who holds it.
+        token: u64,
+        /// Its place among the files.
+        file: usize,
+        /// Where the part begins.
+        offset: u64,
+        /// Its length, unless the file ends before.
+        length: usize,
+    },
+    /// Hold them no longer.
+    Close {
+        /// Who holds them.
+        token: u64,
+        /// Whether what they hold is safe elsewhere, so that nobody has to come back for it.
+        is_done: bool,
+    },
+}
+
+/// Increments are kept although they are history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// For whom.
+    pub name: String,
+    /// For how long.
+    pub seconds: u64,
+}
+
+/// Files that are held open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Whoever knows it may read them.
+    pub token: u64,
+    /// The name of their folder, and how their names begin.
+    pub folder: String,
+    /// See there.
+    pub prefix: String,
+    /// In the order in which they were written: what is history first.
+    pub files: Vec<OpenFile>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenFile {
+    /// What it is: `history`, `base`, `increment` or `snapshot`.
+    pub role: &'static str,
+    /// Its number.
+    pub sequence: u64,
+    /// Its name.
+    pub name: String,
+    /// So many bytes of it are on disk.
+    pub length: u64,
+}
+
+/// What has been done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// What was asked for.
+    Ok,
+    /// Files are held open.
+    Opened(Opened),
+    /// Bytes were read.
+    Bytes(Vec<u8>),
+}
+
+/// How it has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What has been done, or why it has not.
+    pub result: Result<Done, String>,
+    /// The client that waits.
+    pub to: Place,
+    /// The number of its wait.
+    pub waiter: u64,
+}
+
+impl Ended {
+    /// Writes what the client is told.
+    pub fn write(&self, reply: &mut Reply<'_>) -> Result<(), Error> {
+        match &self.result {
+            Ok(done) => {
+                done.write(reply);
+                Ok(())
+            }
+            Err(reason) => Err(Error::Text(format!("ERR {reason}"))),
+        }
+    }
+}
+
+impl Done {
+    fn write(&self, reply: &mut Reply<'_>) {
+        match self {
+            Self::Ok => reply.ok(),
+            Self::Bytes(bytes) => reply.bulk(bytes),
+            Self::Opened(opened) => opened.write(reply),
+        }
+    }
+}
+
+impl Opened {
+    fn write(&self, reply: &mut Reply<'_>) {
+        reply.map(5);
+        reply.bulk("token");
+        reply.integer(self.token.cast_signed());
+        for (name, value) in [("version", crate::VERSION), ("folder", &self.folder), ("prefix", &self.prefix)]
+        {
+            reply.bulk(name);
+            reply.bulk(value);
+        }
+        reply.bulk("files");
+        reply.array(self.files.len());
+        for file in &self.files {
+            reply.array(4);
+            reply.bulk(file.role);
+            reply.integer(file.sequence.cast_signed());
+            reply.bulk(&file.name);
+            reply.integer(file.length.cast_signed());
+        }
+    }
+}

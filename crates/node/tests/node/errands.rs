@@ -1,0 +1,55 @@
+//! BACKUP: the machine does what is asked for, and the client and what he has sent behind it wait for that.
+
+use engine::errand::{Done, Ended, Errand, OpenFile, Opened};
+
+use crate::world::World;
+
+#[test]
+fn what_stands_behind_an_errand_waits_for_its_end() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    assert_eq!(world.ask(peer, "BACKUP READ 7 1 2 3\r\nBACKUP CLOSE 7 DONE\r\nPING"), "");
+    let (errand, to, waiter) = world.take_errand().expect("it was asked for");
+    assert_eq!(errand, Errand::Read { token: 7, file: 1, offset: 2, length: 3 });
+    assert!(world.take_errand().is_none(), "the next one waits");
+    world.end_errand(Ended { result: Ok(Done::Bytes(b"abc".to_vec())), to, waiter });
+    assert_eq!(world.read(peer), "$3\r\nabc\r\n");
+    world.turn(0);
+    let (errand, to, waiter) = world.take_errand().expect("it was asked for");
+    assert_eq!(errand, Errand::Close { token: 7, is_done: true });
+    world.end_errand(Ended { result: Err("no".to_owned()), to, waiter });
+    assert_eq!(world.read(peer), "-ERR no\r\n");
+    world.turn(0);
+    assert_eq!(world.read(peer), "+PONG\r\n");
+}
+
+#[test]
+fn open_files_are_told_as_a_map() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    assert_eq!(world.ask(peer, "BACKUP OPEN KEEP me 60"), "");
+    let (errand, to, waiter) = world.take_errand().expect("it was asked for");
+    let Errand::Open { keep: Some(keep) } = errand else { panic!("it is kept") };
+    assert_eq!((&*keep.name, keep.seconds), ("me", 60));
+    let file = OpenFile { role: "base", sequence: 2, name: "a.rdb".to_owned(), length: 9 };
+    let opened = Opened { token: 5, folder: "d".to_owned(), prefix: "a".to_owned(), files: vec![file] };
+    world.end_errand(Ended { result: Ok(Done::Opened(opened)), to, waiter });
+    let told = world.read(peer);
+    assert!(told.starts_with("*10\r\n$5\r\ntoken\r\n:5\r\n$7\r\nversion\r\n"), "{told}");
+    assert!(told.ends_with("$5\r\nfiles\r\n*1\r\n*4\r\n$4\r\nbase\r\n:2\r\n$5\r\na.rdb\r\n:9\r\n"), "{told}");
+}
+
+#[test]
+fn whoever_is_unblocked_does_not_get_it() {
+    let mut world = World::new(1, &[]);
+    let (peer, other) = (world.connect(0), world.connect(0));
+    let id = world.ask(peer, "CLIENT ID");
+    assert_eq!(world.ask(peer, "BACKUP OPEN"), "");
+    let (_, to, waiter) = world.take_errand().expect("it was asked for");
+    let unblock = format!("CLIENT UNBLOCK {}", id.trim().trim_start_matches(':'));
+    assert_eq!(world.ask(other, &unblock), ":1\r\n");
+    world.turn(0);
+    assert_eq!(world.read(peer), "-ERR it goes on, but nobody waits for it any more\r\n");
+    world.end_errand(Ended { result: Ok(Done::Ok), to, waiter });
+    assert_eq!(world.read(peer), "");
+}
