@@ -19,6 +19,7 @@ pub mod moment;
 mod reading;
 mod series;
 mod stored;
+mod verify;
 mod writer;
 
 #[cfg(test)]
@@ -28,4 +29,5 @@ pub use compression::Compression;
 pub use list::{ENDING, File, Kind, List, Place, Role};
 pub use reading::{Outcome, Reading, Until};
 pub use series::{Backup, Series};
+pub use verify::{Finding, verify};
 pub use writer::{Origin, Writer};

@@ -134,7 +134,7 @@ impl List {
             return Err("it is no list of a backup".to_owned());
         }
         let at = text.rfind("sha256 ").ok_or(CHANGED)?;
-        if text[at..] != format!("sha256 {}\n", sha256(text[..at].as_bytes())) {
+        if text[at..] != format!("sha256 {}\n", sha256(&text.as_bytes()[..at])) {
             return Err(CHANGED.to_owned());
         }
         if text.lines().next() != Some(HEAD) {
@@ -329,7 +329,7 @@ fn parse_lines(text: &str) -> Option<List> {
                 list.kind = kinds.into_iter().find(|kind| kind.name() == *name)?;
             }
             ["made", time] => list.made = UnixMs(time.parse().ok()?),
-            ["server", version] => list.server = (*version).to_owned(),
+            ["server", version] => (*version).clone_into(&mut list.server),
             ["set", folder, prefix] => list.set = ((*folder).to_owned(), (*prefix).to_owned()),
             ["compression", name] => list.compression = Compression::of_name(name)?,
             ["base", time] => list.base = Some(UnixMs(time.parse().ok()?)),

@@ -227,10 +227,8 @@ impl Target {
             {
                 return Err(format!("{}: it is no folder", folder.display()));
             }
-            let names = match disk.is_folder(folder).map_err(about(folder))? {
-                true => disk.list(folder).map_err(about(folder))?,
-                false => Vec::new(),
-            };
+            let is_there = disk.is_folder(folder).map_err(about(folder))?;
+            let names = if is_there { disk.list(folder).map_err(about(folder))? } else { Vec::new() };
             // What an attempt before this one has left is no data.
             if names.iter().any(|name| folder != data || *name != list.set.0) {
                 return Err(format!(

@@ -1,6 +1,7 @@
 //! The backups in a folder, and which follows on which. Names and times of files do not matter: a backup follows on another if the
 //! place in the log where it begins is the one where the other ends.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use disk::Disk;
@@ -22,6 +23,23 @@ impl Backup {
     /// The name of a file on disk.
     pub fn stored_name(&self, file: &File) -> String {
         stored_name(&self.id, &file.name, &self.list)
+    }
+}
+
+impl fmt::Display for Backup {
+    /// A line about it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = &self.list;
+        write!(f, "{}: ", self.id)?;
+        match list.batches {
+            Some((first, last)) => {
+                let (from, to) = (moment::show(first.time), moment::show(last.time));
+                write!(f, "batches {} to {}, written {from} to {to}", first.number, last.number)?;
+            }
+            None => write!(f, "data of {}", moment::show(list.made))?,
+        }
+        let (bytes, stored) = (list.bytes(), list.stored_bytes());
+        write!(f, "; {bytes} bytes, {stored} on disk ({})", list.compression.name())
     }
 }
 

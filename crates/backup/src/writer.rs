@@ -37,6 +37,7 @@ pub struct Writer {
     open: Option<StoredWriter>,
     /// What to remove if nothing comes of it.
     written: Vec<PathBuf>,
+    has_found_damage: bool,
 }
 
 impl Writer {
@@ -72,6 +73,7 @@ impl Writer {
             },
             open: None,
             written: Vec::new(),
+            has_found_damage: false,
         })
     }
 
@@ -100,14 +102,16 @@ impl Writer {
 
     /// Bytes of the file follow.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.inspector.read(bytes).map_err(|reason| self.damage(&reason))?;
+        let read = self.inspector.read(bytes);
+        read.map_err(|reason| self.damage(&reason))?;
         let path = self.path();
         self.open.as_mut().expect("a file has begun").write(bytes).map_err(about(&path))
     }
 
     /// The file ends.
     pub fn end_file(&mut self) -> Result<(), String> {
-        self.inspector.end().map_err(|reason| self.damage(&reason))?;
+        let end = self.inspector.end();
+        end.map_err(|reason| self.damage(&reason))?;
         let path = self.path();
         let open = self.open.take().expect("a file has begun");
         let length = open.length;
@@ -120,6 +124,11 @@ impl Writer {
     /// Whether there was a batch.
     pub fn has_batches(&self) -> bool {
         self.inspector.has_batches()
+    }
+
+    /// Whether what was to be written cannot be loaded, or does not follow on what it was to follow on.
+    pub fn has_found_damage(&self) -> bool {
+        self.has_found_damage
     }
 
     /// Makes a backup of it.
@@ -156,7 +165,8 @@ impl Writer {
     }
 
     /// What comes from the server cannot be loaded.
-    fn damage(&self, reason: &str) -> String {
+    fn damage(&mut self, reason: &str) -> String {
+        self.has_found_damage = true;
         let name = self.list.files.last().map_or("", |file| &file.name);
         format!("{name} of the server is damaged: {reason}. Look at it with rustypotato-check")
     }

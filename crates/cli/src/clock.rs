@@ -1,8 +1,10 @@
 //! The only place of this program that reads a clock or waits for time to pass.
 
-#![expect(clippy::disallowed_types, reason = "latency is measured here and nowhere below")]
+#![expect(clippy::disallowed_types, reason = "time is read here and nowhere below")]
 
 use std::time::Duration;
+
+use stdx::time::UnixMs;
 
 /// A point in time to measure from.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +22,12 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.start.elapsed()
     }
+}
+
+/// The time of the day.
+pub(crate) fn now() -> UnixMs {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    UnixMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Waits, for the interval that the user asked for.

@@ -6,8 +6,9 @@
 //!
 //! Its flags and its texts are those of redis-cli, so that it can take its place in scripts. `options` parses to plain
 //! data, `session` speaks to the server, `output` lays replies out and `printer` prints them, `modes` are what the program can
-//! do with them, and `interactive` is the mode for people.
+//! do with them, `backups` is what it does with backups, and `interactive` is the mode for people.
 
+mod backups;
 mod clock;
 mod failure;
 mod interactive;

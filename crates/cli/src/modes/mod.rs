@@ -9,6 +9,7 @@ mod sample;
 mod scan;
 mod stat;
 
+use crate::backups;
 use crate::failure::Failure;
 use crate::interactive;
 use crate::options::{Mode, Options};
@@ -26,6 +27,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
             let args = command::complete(args, &input, &mut std::io::stdin().lock())?;
             command::run(&options, &args)
         }
+        Mode::Backups(work) => backups::run(&options, &work),
         Mode::Eval { path, args } => command::run(&options, &eval::command(&path, args)?),
         Mode::Batch | Mode::Interactive => batch::run(&options, std::io::stdin().lock()),
         Mode::Pipe { timeout } => pipe::run(&options, timeout),

@@ -13,6 +13,9 @@ Examples:
   rustypotato-cli --eval script.lua key1 key2 , arg1
   rustypotato-cli --scan --pattern 'user:*'
   rustypotato-cli --pipe < commands.resp
+  rustypotato-cli backup --dir /backup --incremental
+  rustypotato-cli verify --dir /backup
+  rustypotato-cli restore --from /backup --dir /tmp/new --to-time '2031-05-07 14:30:00'
 
 Without a command it reads commands: from a prompt when standard input is a terminal, else line by line.";
 

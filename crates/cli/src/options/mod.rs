@@ -1,6 +1,9 @@
 //! What the user asked for, as plain data: flags, environment and terminal are looked at here and nowhere else.
 
 mod flags;
+mod work;
+
+pub(crate) use work::{Backup, Compress, Restore, Verify, Work};
 
 use crate::failure::Failure;
 use crate::output::{Format, Style};
@@ -83,6 +86,8 @@ pub(crate) enum Mode {
         /// Which of them comes from standard input.
         input: StandardInput,
     },
+    /// Makes, verifies or restores backups.
+    Backups(Work),
     /// Runs a script file.
     Eval {
         /// The file.
@@ -151,8 +156,12 @@ pub(crate) enum Measure {
 
 /// Parses the command line, completed by the environment and by what the terminal is.
 pub(crate) fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure> {
-    let flags = match Flags::try_parse_from(args) {
-        Ok(flags) => flags,
+    let parsed = Flags::try_parse_from(args).and_then(|flags| {
+        let work = work::parse(&flags.command).transpose()?;
+        Ok((flags, work))
+    });
+    let (flags, work) = match parsed {
+        Ok(parsed) => parsed,
         Err(answer) if !answer.use_stderr() => {
             write!(std::io::stdout(), "{answer}")?;
             return Ok(Parsed::Answered);
@@ -173,6 +182,9 @@ pub(crate) fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Res
     }
     let ask = flags.ask_password;
     let mut options = resolve(flags, environment)?;
+    if let Some(work) = work {
+        options.mode = Mode::Backups(work);
+    }
     if ask {
         options.target.password = Some(crate::password::ask()?);
     }

@@ -1,0 +1,20 @@
+//! Backups: made of a server over the connection, verified, and restored.
+
+mod make;
+mod progress;
+mod restore;
+mod server;
+mod verify;
+
+use crate::failure::Failure;
+use crate::options::{Options, Work};
+use std::process::ExitCode;
+
+/// Does what the user asked for.
+pub(crate) fn run(options: &Options, work: &Work) -> Result<ExitCode, Failure> {
+    match work {
+        Work::Backup(wanted) => make::run(options, wanted),
+        Work::Restore(wanted) => restore::run(options, wanted),
+        Work::Verify(wanted) => verify::run(options, wanted),
+    }
+}
