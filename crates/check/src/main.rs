@@ -1,7 +1,7 @@
 //! rustypotato-check: is a file of data sound, and what can be done if it is not?
 //!
 //! ```text
-//! options ─► target: a set with its manifest, or one file
+//! options ─► target: a set with its manifest, or one file                      (or backups, which are only verified)
 //!               │
 //!               ├─► check: judge (persist's reader, and the commands run as in a server) ─► report, summary
 //!               ├─► fix: cut the end of the last file
@@ -12,6 +12,7 @@
 //! with. Nothing is changed before it is checked, what is cut off is kept, and whoever makes new files makes them in a folder of
 //! their own and checks them in the end.
 
+mod backups;
 mod check;
 mod clock;
 mod durable;
@@ -96,6 +97,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options, out: &mut dyn Write) -> Result<Verdict, Failure> {
+    if let Some(found) = backups::find(&options.path) {
+        return backups::run(&found, options, out);
+    }
     let node = world::node();
     let until = options.until()?;
     if let Some(folder) = &options.salvage {

@@ -9,7 +9,7 @@ use backup::moment;
 
 const HELP: &str = "\
 PATH is a folder with an append-only set, its manifest, one file of commands, or an RDB file; of this server, of Redis or of \
-Valkey. Nothing is written unless --fix, --salvage, --to-time, --to-batch or --truncate-to-timestamp asks for it. What is cut \
+Valkey. Or it is a folder with backups, or the list of one (.backup), which are verified. Nothing is written unless --fix, --salvage, --to-time, --to-batch or --truncate-to-timestamp asks for it. What is cut \
 off is kept in a file beside.
 
 Exit status: 0 if everything is sound (or is so now), 1 if something is damaged or torn, 2 if the command line is wrong or \

@@ -2,6 +2,7 @@
 //! say what they think of the same files.
 #![allow(clippy::print_stdout, reason = "all of this is a test")]
 
+mod backups;
 mod cutting;
 mod foreign;
 mod inputs;

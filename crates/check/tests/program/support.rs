@@ -73,6 +73,11 @@ impl Server {
         Ok(Self { child, port, log: Some(log) })
     }
 
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A connection.
     pub(crate) fn connect(&self) -> Client {
         Client::connect(&Options::tcp("127.0.0.1", self.port)).expect("the server accepts")

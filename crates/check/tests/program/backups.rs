@@ -1,0 +1,247 @@
+//! Backups of a running server: made under load while rewrites go on, verified, damaged, and restored as they were at any batch.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::support::{Outcome, SET, Server, check, has, must, run, text};
+
+/// The client of this workspace, which is built together with the program.
+fn cli(words: &[&str]) -> Outcome {
+    let path = Path::new(env!("CARGO_BIN_EXE_rustypotato-check")).with_file_name("rustypotato-cli");
+    assert!(path.exists(), "{} is missing: cargo build --workspace --bins", path.display());
+    run(Command::new(path).args(words), "")
+}
+
+/// Makes a backup of a server.
+fn backup(server: &Server, to: &Path, words: &[&str]) -> Outcome {
+    let port = server.port().to_string();
+    cli(&[&["-p", &port, "backup", "--dir", to.to_str().expect("text")], words].concat())
+}
+
+fn restore(from: &Path, to: &Path, words: &[&str]) -> Outcome {
+    let folders = ["--from", from.to_str().expect("text"), "--dir", to.to_str().expect("text")];
+    cli(&[&["restore"], &folders[..], words].concat())
+}
+
+/// How far two counters have come that one transaction counts up together, on a server of restored files.
+fn counted(folder: &Path) -> u64 {
+    let server = Server::start(folder);
+    let mut client = server.connect();
+    let [one, other] = ["one", "other"].map(|key| text(&must(&mut client, &format!("GET {key}"))));
+    assert_eq!(one, other, "a transaction is whole");
+    must(&mut client, "SET goes on");
+    server.stop();
+    one.parse().unwrap_or(0)
+}
+
+/// Counts until it is told to end.
+fn count(server: &Server, ends: &Arc<AtomicBool>) -> std::thread::JoinHandle<u64> {
+    let (mut client, ends) = (server.connect(), Arc::clone(ends));
+    std::thread::spawn(move || {
+        let mut counted = 0;
+        while !ends.load(Ordering::Relaxed) {
+            for command in ["MULTI", "INCR one", "INCR other", "EXEC"] {
+                must(&mut client, command);
+            }
+            counted += 1;
+        }
+        counted
+    })
+}
+
+fn value(server: &Server) -> u64 {
+    text(&must(&mut server.connect(), "GET one")).parse().unwrap_or(0)
+}
+
+fn rewrite(server: &Server) {
+    let mut client = server.connect();
+    must(&mut client, "BGREWRITEAOF");
+    let is_busy =
+        |info: &str| info.contains("aof_rewrite_in_progress:1") || info.contains("aof_rewrite_scheduled:1");
+    while is_busy(&text(&must(&mut client, "INFO persistence"))) {
+        std::thread::yield_now();
+    }
+}
+
+/// The lists in a folder, in order.
+fn lists(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("it can be read").path());
+    let mut lists: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "backup")).collect();
+    // Names of one second are in no order.
+    lists.sort_by_key(|list| number(list, "made"));
+    lists
+}
+
+/// The number behind a word in a list.
+fn number(list: &Path, word: &str) -> u64 {
+    let text = fs::read_to_string(list).expect("it is there");
+    let line = text.lines().find(|line| line.starts_with(word)).expect("it is told");
+    line.split(' ').nth(1).expect("a number").parse().expect("a number")
+}
+
+#[test]
+fn a_server_under_load_is_backed_up_over_rewrites_and_restored_to_any_batch() {
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups) = (world.path().join("data"), world.path().join("backups"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start(&data);
+    let ends = Arc::new(AtomicBool::new(false));
+    let counting = count(&server, &ends);
+    // What stands in each backup is at least what was there when it began.
+    let mut least = Vec::new();
+    for (compress, rewrites) in [("zstd", 0), ("lz4", 0), ("gzip", 1), ("none", 3), ("zstd", 0)] {
+        for _ in 0..rewrites {
+            rewrite(&server);
+        }
+        least.push(value(&server));
+        let made = backup(&server, &backups, &["--incremental", "--compress", compress]);
+        made.expect(0, &["batches "]);
+        assert_eq!(made.said.contains("A full one is made"), least.len() == 1, "{}", made.said);
+    }
+    ends.store(true, Ordering::Relaxed);
+    let total = counting.join().expect("the server answers");
+    backup(&server, &backups, &["--incremental"]).expect(0, &["batches "]);
+    backup(&server, &backups, &["--incremental"]).expect(0, &["Nothing has changed since the last backup"]);
+    server.stop();
+
+    let lists = lists(&backups);
+    assert_eq!(lists.len(), 6);
+    let folder = backups.to_str().expect("text");
+    cli(&["verify", "--dir", folder]).expect(0, &["whole   "]);
+    check(&[], &backups).expect(0, &["All backups are whole"]);
+    check(&["--fix"], &backups).expect(2, &["a backup is never changed"]);
+
+    let into = |name: &str| world.path().join(name);
+    restore(&backups, &into("last"), &[]).expect(0, &["restored from", "--appendonly yes"]);
+    check(&[], &into("last")).expect(0, &[]);
+    assert_eq!(counted(&into("last")), total);
+    restore(&backups, &into("last"), &[]).expect(1, &["holds something already"]);
+    for (at, least) in least.iter().enumerate() {
+        let name = lists[at].file_stem().expect("a name").to_str().expect("text");
+        let to = into(name);
+        restore(&backups, &to, &["--backup", name]).expect(0, &[]);
+        let counted = counted(&to);
+        assert!((*least..=total).contains(&counted), "{counted} of {total} in {name}");
+    }
+    // Every batch is one transaction, or some of them: more of one never counts less.
+    let (first, last) = (number(&lists[0], "first"), number(&lists[5], "last"));
+    let mut before = 0;
+    for step in 0..4 {
+        let batch = first + (last - first) * step / 3;
+        let to = into(&format!("batch-{batch}"));
+        restore(&backups, &to, &["--to-batch", &batch.to_string()])
+            .expect(0, &[&format!("up to batch {batch} ")]);
+        let counted = counted(&to);
+        assert!(before <= counted && counted <= total, "{before} {counted} {total}");
+        before = counted;
+    }
+    assert_eq!(before, total);
+    let beyond = (last + 1).to_string();
+    restore(&backups, &into("beyond"), &["--to-batch", &beyond]).expect(1, &["there is no batch"]);
+    restore(&backups, &into("before"), &["--to-time", "1000"])
+        .expect(1, &["no backup of the log goes back to"]);
+    // To the second after which the third backup has its last batch.
+    let text = fs::read_to_string(&lists[2]).expect("it is there");
+    let time =
+        text.lines().find_map(|line| line.strip_prefix("last ")).and_then(|line| line.split(' ').nth(1));
+    let time = time.expect("a time");
+    restore(&backups, &into("time"), &["--to-time", time]).expect(0, &["up to batch"]);
+    assert!((least[2]..=total).contains(&counted(&into("time"))));
+
+    let damaged = fs::read_dir(&backups).expect("it is there").flatten().map(|entry| entry.path());
+    let damaged =
+        damaged.filter(|path| path.extension().is_none_or(|end| end != "backup")).min().expect("a file");
+    let mut bytes = fs::read(&damaged).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&damaged, bytes).expect("the folder can be written");
+    cli(&["verify", "--dir", folder]).expect(1, &["DAMAGED ", "its SHA-256 is not the one in the list"]);
+    check(&[], &backups).expect(1, &["Not all backups are whole"]);
+    check(&[], &lists[0]).expect(1, &["its SHA-256 is not the one"]);
+    restore(&backups, &into("damaged"), &[]).expect(1, &["its SHA-256 is not the one in the list"]);
+    let left = fs::read_dir(into("damaged").join(SET)).expect("it is there").count();
+    assert_eq!(left, 0, "nothing is left of what is refused");
+}
+
+#[test]
+fn a_backup_that_comes_too_late_or_from_elsewhere_is_a_full_one() {
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups) = (world.path().join("data"), world.path().join("backups"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start(&data);
+    let mut client = server.connect();
+    must(&mut client, "SET k 1");
+    backup(&server, &backups, &["--keep", "0"]).expect(0, &["-full: batches 1 to 1"]);
+    must(&mut client, "SET k 2");
+    rewrite(&server);
+    backup(&server, &backups, &["--incremental"]).expect(0, &["does not have the log", "-full"]);
+    must(&mut client, "SET k 3");
+    rewrite(&server);
+    backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental: batches 3 to 3"]);
+    // While the file is off nothing stands in it: what follows does not follow.
+    must(&mut client, "CONFIG SET appendonly no");
+    must(&mut client, "SET k 4");
+    must(&mut client, "CONFIG SET appendonly yes");
+    while text(&must(&mut client, "INFO persistence")).contains("aof_rewrite_in_progress:1") {
+        std::thread::yield_now();
+    }
+    must(&mut client, "SET other 1");
+    backup(&server, &backups, &["--incremental"]).expect(0, &["A full one is made"]);
+    let to = world.path().join("new");
+    restore(&backups, &to, &[]).expect(0, &[]);
+    server.stop();
+    let server = Server::start(&to);
+    assert_eq!(text(&must(&mut server.connect(), "GET k")), "4");
+    server.stop();
+}
+
+#[test]
+fn a_server_without_a_log_gives_a_snapshot() {
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups, to) =
+        (world.path().join("data"), world.path().join("backups"), world.path().join("new"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start_with(&data, &["--appendonly", "no"]);
+    must(&mut server.connect(), "SET k 1");
+    backup(&server, &backups, &["--incremental"]).expect(1, &["this server has none (appendonly no)"]);
+    backup(&server, &backups, &["--compress", "gzip"]).expect(0, &["-snapshot: data of"]);
+    server.stop();
+    cli(&["verify", "--dir", backups.to_str().expect("text")]).expect(0, &["whole   "]);
+    restore(&backups, &to, &["--to-batch", "1"]).expect(1, &["no backup of the log"]);
+    restore(&backups, &to, &[]).expect(0, &["--appendonly no"]);
+    check(&[], &to).expect(0, &[]);
+    let server = Server::start_with(&to, &["--appendonly", "no"]);
+    assert_eq!(text(&must(&mut server.connect(), "GET k")), "1");
+    server.stop();
+}
+
+#[test]
+fn redis_loads_what_is_restored() {
+    const REDIS: &str = "redis-server";
+    if !has(REDIS) {
+        return;
+    }
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups, to) =
+        (world.path().join("data"), world.path().join("backups"), world.path().join("new"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start(&data);
+    let mut client = server.connect();
+    must(&mut client, "SET first 1");
+    backup(&server, &backups, &[]).expect(0, &[]);
+    rewrite(&server);
+    must(&mut client, "SET second 2");
+    backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental"]);
+    server.stop();
+    restore(&backups, &to, &[]).expect(0, &[]);
+    let redis = Server::start_program(Path::new(REDIS), &to, &["--appendonly", "yes", "--save", ""]);
+    let mut client = redis.connect();
+    assert_eq!(text(&must(&mut client, "GET first")), "1");
+    assert_eq!(text(&must(&mut client, "GET second")), "2");
+    redis.stop();
+}
