@@ -377,16 +377,15 @@ fn whatever_fails_a_restored_set_is_whole_or_none() {
     double.cut_power(&mut Rng::from_seed(1));
     let log = log();
     let act = |disk: &Disk| restore(disk, None).map(drop);
-    sweep(&double, &FAULTS, act, |disk, result, was_cut| match restored(disk) {
-        Some(files) => {
+    sweep(&double, &FAULTS, act, |disk, result, was_cut| {
+        if let Some(files) = restored(disk) {
             assert_eq!(files, [log.first.clone(), log.second.clone()]);
             assert!(result.is_ok() || was_cut);
+            return;
         }
-        None => {
-            assert!(result.is_err());
-            if !was_cut {
-                restore(disk, None).expect("another attempt is not in the way of the first");
-            }
+        assert!(result.is_err());
+        if !was_cut {
+            restore(disk, None).expect("another attempt is not in the way of the first");
         }
     });
 }

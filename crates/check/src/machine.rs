@@ -69,6 +69,9 @@ impl Machine for Quiet {
     fn memory(&self) -> MemoryFigures {
         MemoryFigures::default()
     }
+    fn is_sparse(&self, _: *const u8) -> bool {
+        false
+    }
     fn purge_memory(&self) {}
     fn allocator_report(&self) -> String {
         String::new()

@@ -24,14 +24,14 @@ const TOO_MANY_LEASES: &str = "history is kept for too many names already";
 /// Carries out what a client waits for, and tells its worker.
 pub fn perform(node: &Node, machine: &ServerMachine, errand: Errand, to: Place, waiter: u64) {
     let result = match errand {
-        Errand::Open { keep } => open(node, machine, keep).map(Done::Opened),
+        Errand::Open { keep } => open(node, machine, keep.as_ref()).map(Done::Opened),
         Errand::Close { token, is_done } => close(machine, token, is_done),
         Errand::Read { .. } => unreachable!("the machine reads elsewhere"),
     };
     machine.post(to.worker, Mail::Errand(Box::new(Ended { result, to, waiter })));
 }
 
-fn open(node: &Node, machine: &ServerMachine, keep: Option<Keep>) -> Result<Opened, String> {
+fn open(node: &Node, machine: &ServerMachine, keep: Option<&Keep>) -> Result<Opened, String> {
     machine.copies.forget_idle(clock::monotonic_ns());
     if !machine.copies.have_room() {
         return Err(TOO_MANY.to_owned());
@@ -42,7 +42,7 @@ fn open(node: &Node, machine: &ServerMachine, keep: Option<Keep>) -> Result<Open
         (config.yes(Param::Appendonly), text(Param::Appenddirname), text(Param::Appendfilename))
     };
     let (files, kept_for) =
-        if is_on { log_files(node, machine, keep.as_ref())? } else { (vec![snapshot(node, machine)?], None) };
+        if is_on { log_files(node, machine, keep)? } else { (vec![snapshot(node, machine)?], None) };
     let mut token = [0; 8];
     getrandom::fill(&mut token).map_err(|error| error.to_string())?;
     // A client sees it as an integer with a sign.
@@ -51,6 +51,9 @@ fn open(node: &Node, machine: &ServerMachine, keep: Option<Keep>) -> Result<Open
     machine.copies.hold(token, Copy { files, kept_for, used_ns: clock::monotonic_ns() });
     Ok(Opened { token, folder, prefix, files: told })
 }
+
+/// For whom history is kept, and the number of the increment that is being written.
+type KeptFor = Option<(String, u64)>;
 
 /// An open file, and what is told of it.
 type Lent = (copies::OpenFile, OpenFile);
@@ -65,7 +68,7 @@ fn log_files(
     node: &Node,
     machine: &ServerMachine,
     keep: Option<&Keep>,
-) -> Result<(Vec<Lent>, Option<(String, u64)>), String> {
+) -> Result<(Vec<Lent>, KeptFor), String> {
     if !machine.progress.is_whole() {
         return Err(NO_BASE.to_owned());
     }

@@ -176,13 +176,19 @@ fn a_backup_that_comes_too_late_or_from_elsewhere_is_a_full_one() {
     let server = Server::start(&data);
     let mut client = server.connect();
     must(&mut client, "SET k 1");
-    backup(&server, &backups, &["--keep", "0"]).expect(0, &["-full: batches 1 to 1"]);
+    backup(&server, &backups, &["--keep", "0"]).expect(0, &["-full", ": batches 1 to 1"]);
     must(&mut client, "SET k 2");
     rewrite(&server);
     backup(&server, &backups, &["--incremental"]).expect(0, &["does not have the log", "-full"]);
     must(&mut client, "SET k 3");
     rewrite(&server);
-    backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental: batches 3 to 3"]);
+    backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental", ": batches 3 to 3"]);
+    // Where a backup ends in an increment that is still empty, the next one begins there.
+    must(&mut client, "SET k 3");
+    rewrite(&server);
+    backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental", ": batches 4 to 4"]);
+    must(&mut client, "SET k 3");
+    backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental", ": batches 5 to 5"]);
     // While the file is off nothing stands in it: what follows does not follow.
     must(&mut client, "CONFIG SET appendonly no");
     must(&mut client, "SET k 4");
@@ -209,7 +215,7 @@ fn a_server_without_a_log_gives_a_snapshot() {
     let server = Server::start_with(&data, &["--appendonly", "no"]);
     must(&mut server.connect(), "SET k 1");
     backup(&server, &backups, &["--incremental"]).expect(1, &["this server has none (appendonly no)"]);
-    backup(&server, &backups, &["--compress", "gzip"]).expect(0, &["-snapshot: data of"]);
+    backup(&server, &backups, &["--compress", "gzip"]).expect(0, &["-snapshot", ": data of"]);
     server.stop();
     cli(&["verify", "--dir", backups.to_str().expect("text")]).expect(0, &["whole   "]);
     restore(&backups, &to, &["--to-batch", "1"]).expect(1, &["no backup of the log"]);

@@ -74,6 +74,10 @@ fn name_of(wanted: &options::Backup) -> String {
     path[begin.unwrap_or(0)..].to_owned()
 }
 
+fn explain(why: &str) -> Result<(), Failure> {
+    Ok(writeln!(std::io::stdout(), "No incremental backup is possible: {why}. A full one is made")?)
+}
+
 /// What is made, and of what.
 struct Task<'a> {
     options: &'a Options,
@@ -89,39 +93,35 @@ type Parts<'f> = Vec<(&'f ServerFile, u64)>;
 impl Task<'_> {
     /// Makes the backup; none if there is nothing new.
     fn make(&self, client: &mut Client, after: Option<Place>) -> Result<Option<Backup>, Failure> {
-        let is_snapshot = self.files.files.iter().any(|file| file.role == "snapshot");
+        let is_snapshot = self.files.list.iter().any(|file| file.role == "snapshot");
         if !self.wanted.incremental || is_snapshot {
-            return self.copy(client, self.everything(), None).map(|(backup, _)| backup);
+            return self.copy(client, &self.everything(), None).map(|(backup, _)| backup);
         }
         let Some(after) = after else {
-            self.explain("there is no backup in the folder that it could follow on")?;
-            return self.copy(client, self.everything(), None).map(|(backup, _)| backup);
+            explain("there is no backup in the folder that it could follow on")?;
+            return self.copy(client, &self.everything(), None).map(|(backup, _)| backup);
         };
         let Some(parts) = self.since(&after) else {
-            self.explain("the server does not have the log since the last one any more")?;
-            return self.copy(client, self.everything(), None).map(|(backup, _)| backup);
+            explain("the server does not have the log since the last one any more")?;
+            return self.copy(client, &self.everything(), None).map(|(backup, _)| backup);
         };
-        let (backup, does_not_fit) = self.copy(client, parts, Some(after))?;
+        let (backup, does_not_fit) = self.copy(client, &parts, Some(after))?;
         match does_not_fit {
             None => Ok(backup),
             Some(reason) => {
-                self.explain(&format!("the log does not go on where the last one ends ({reason})"))?;
-                self.copy(client, self.everything(), None).map(|(backup, _)| backup)
+                explain(&format!("the log does not go on where the last one ends ({reason})"))?;
+                self.copy(client, &self.everything(), None).map(|(backup, _)| backup)
             }
         }
     }
 
-    fn explain(&self, why: &str) -> Result<(), Failure> {
-        Ok(writeln!(std::io::stdout(), "No incremental backup is possible: {why}. A full one is made")?)
-    }
-
     fn everything(&self) -> Parts<'_> {
-        self.files.files.iter().filter(|file| file.role != "history").map(|file| (file, 0)).collect()
+        self.files.list.iter().filter(|file| file.role != "history").map(|file| (file, 0)).collect()
     }
 
     /// What was appended behind a place; none if the server has not all of it any more.
     fn since(&self, after: &Place) -> Option<Parts<'_>> {
-        let increments = self.files.files.iter().filter(|file| file.role != "base");
+        let increments = self.files.list.iter().filter(|file| file.role != "base");
         let rest: Vec<_> = increments.skip_while(|file| file.sequence < after.sequence).collect();
         let first = rest.first()?;
         let fits =
@@ -134,7 +134,7 @@ impl Task<'_> {
     fn copy(
         &self,
         client: &mut Client,
-        parts: Parts<'_>,
+        parts: &[(&ServerFile, u64)],
         after: Option<Place>,
     ) -> Result<(Option<Backup>, Option<String>), Failure> {
         let kind = match (parts.first().map(|(file, _)| &*file.role), &after) {
@@ -156,7 +156,6 @@ impl Task<'_> {
         let bar = progress::bar(self.options, kind.name(), bytes);
         let copied = parts
             .iter()
-            .filter(|(file, offset)| kind != Kind::Incremental || file.length > *offset)
             .try_for_each(|&(file, offset)| self.copy_file(client, &mut writer, &bar, file, offset));
         bar.finish_and_clear();
         match copied {

@@ -19,7 +19,8 @@ pub(super) struct Files {
     pub(super) token: i64,
     pub(super) version: String,
     pub(super) set: (String, String),
-    pub(super) files: Vec<ServerFile>,
+    /// In the order in which they were written.
+    pub(super) list: Vec<ServerFile>,
 }
 
 /// One of them.
@@ -72,7 +73,7 @@ fn files_of(frame: &Frame) -> Option<Files> {
         token: field("token")?.integer()?,
         version: text("version")?,
         set: (text("folder")?, text("prefix")?),
-        files: files.collect::<Option<_>>()?,
+        list: files.collect::<Option<_>>()?,
     })
 }
 
