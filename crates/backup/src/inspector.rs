@@ -166,7 +166,7 @@ impl Seen {
         let (offset, batch) = match mark {
             Mark::Batch(batch) => (batch.offset, Some(LastBatch { number: batch.number, time: batch.time })),
             Mark::Annotation { offset, .. } => (*offset, None),
-            Mark::EndOfBatch | Mark::Transaction(_) => return Ok(()),
+            Mark::EndOfBatch | Mark::Transaction(_) | Mark::Announcement => return Ok(()),
         };
         let is_beyond = match self.until {
             Some(Until::Time(time)) => mark.time().is_some_and(|told| told > time),
