@@ -56,6 +56,9 @@ pub struct Command {
     pub arity: i32,
     /// Which of them are keys.
     pub keys: Keys,
+    /// Where members of the first key's value stand, fields or elements by name: from one argument on, in steps. It may be wrong,
+    /// where there are options, and names no more than what is worth to be brought near.
+    pub members: Option<(usize, usize)>,
     /// What COMMAND INFO says of its key besides.
     pub key_note: &'static str,
     /// Which of them are channels.
@@ -100,6 +103,7 @@ impl Command {
             group,
             arity,
             keys: Keys::None,
+            members: None,
             key_note: "",
             channels: Channels::None,
             databases: Databases::Selected,
@@ -136,6 +140,13 @@ impl Command {
     #[must_use]
     pub const fn keys(mut self, keys: Keys) -> Self {
         self.keys = keys;
+        self
+    }
+
+    /// With members of the first key's value, from one argument on and in steps.
+    #[must_use]
+    pub const fn members(mut self, first: usize, step: usize) -> Self {
+        self.members = Some((first, step));
         self
     }
 

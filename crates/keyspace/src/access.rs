@@ -9,6 +9,7 @@
 
 mod garbage;
 mod locks;
+mod near;
 
 use std::sync::atomic::Ordering;
 
@@ -31,8 +32,8 @@ use crate::random::Census;
 use crate::recorder::Recorder;
 
 pub use garbage::Garbage;
-pub use locks::Target;
 use locks::{Held, NOT_HELD};
+pub use near::Target;
 
 /// The number of a worker, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use stdx::hash::HashKey;
 
 use crate::sweep::{Sweep, Sweeper};
-use crate::table::{Meta, NewPayload, Options, Table};
+use crate::table::{Meta, NewPayload, Options, Path, Table};
 
 /// The longest block: what the thresholds of Redis allow, 128 texts of 64 bytes.
 const PACKED_MAX: usize = 8704;
@@ -187,6 +187,12 @@ impl Default for Set {
 impl Large {
     fn new(encoding: Encoding, seed: HashKey) -> Self {
         Self { members: Table::new(seed, Options::default()), encoding }
+    }
+
+    /// The way to a member.
+    #[inline]
+    pub(crate) fn path_to(&self, member: &[u8]) -> Path<'_, Infallible> {
+        self.members.path(self.members.hash(member))
     }
 
     /// Adds a member that is known to be absent.

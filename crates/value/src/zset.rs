@@ -28,6 +28,7 @@ mod tests;
 
 pub use build::{Builder, DuplicateMember};
 pub use edit::{Edited, Members, NotANumber, Outcome, Rule, Scores, ZSetEdit};
+pub use index::Path as IndexPath;
 pub use large::Large;
 pub use range::{LexBound, LexRange, ScoreBound, ScoreRange};
 pub use read::{Elements, Encoding, End, ZSetRef};

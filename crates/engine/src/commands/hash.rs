@@ -29,40 +29,40 @@ const fn row(name: &'static str, arity: i32, flags: Flags, access: Access, handl
 
 /// The rows of this group.
 pub(super) const COMMANDS: &[Command] = &[
-    row("HGET", 3, READ.and(FAST), Access::Read, read::hget).doc(
+    row("HGET", 3, READ.and(FAST), Access::Read, read::hget).members(2, 1).doc(
         "2.0.0",
         "O(1)",
         "Returns the value of a field of a hash.",
         "key field",
     ),
-    row("HSET", -4, GROW.and(FAST), Access::Touch, write::hset).event(KeyspaceEvents::HASH, "hset").doc(
+    row("HSET", -4, GROW.and(FAST), Access::Touch, write::hset).members(2, 2).event(KeyspaceEvents::HASH, "hset").doc(
         "2.0.0",
         "O(1) for each field/value pair added, so O(N) to add N field/value pairs.",
         "Sets fields of a hash to values; creates the hash if it doesn't exist.",
         "key <field value ...>",
     )
     .history(&[("4.0.0", "Several fields with their values may be given.")]),
-    row("HMSET", -4, GROW.and(FAST), Access::Touch, write::hmset).event(KeyspaceEvents::HASH, "hset").doc(
+    row("HMSET", -4, GROW.and(FAST), Access::Touch, write::hmset).members(2, 2).event(KeyspaceEvents::HASH, "hset").doc(
         "2.0.0",
         "O(N) where N is the number of fields being set.",
         "Sets fields of a hash to values; HSET answers how many were new.",
         "key <field value ...>",
     )
 .deprecated("4.0.0", "`HSET` with multiple field-value pairs"),
-    row("HSETNX", 4, GROW.and(FAST), Access::Insert, write::hsetnx).event(KeyspaceEvents::HASH, "hset").doc(
+    row("HSETNX", 4, GROW.and(FAST), Access::Insert, write::hsetnx).members(2, 2).event(KeyspaceEvents::HASH, "hset").doc(
         "2.0.0",
         "O(1)",
         "Sets a field of a hash to a value only when the field doesn't exist.",
         "key field value",
     ),
-    row("HDEL", -3, WRITE.and(FAST), Access::Shrink, write::hdel).doc(
+    row("HDEL", -3, WRITE.and(FAST), Access::Shrink, write::hdel).members(2, 1).doc(
         "2.0.0",
         "O(N) where N is the number of fields to be removed.",
         "Removes fields of a hash, and the hash with its last field.",
         "key field [field ...]",
     )
     .history(&[("2.4.0", "Several fields may be given.")]),
-    row("HMGET", -3, READ.and(FAST), Access::Read, read::hmget).doc(
+    row("HMGET", -3, READ.and(FAST), Access::Read, read::hmget).members(2, 1).doc(
         "2.0.0",
         "O(N) where N is the number of fields being requested.",
         "Returns the values of fields of a hash.",
@@ -92,26 +92,26 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the number of fields of a hash.",
         "key",
     ),
-    row("HEXISTS", 3, READ.and(FAST), Access::Look, read::hexists).doc(
+    row("HEXISTS", 3, READ.and(FAST), Access::Look, read::hexists).members(2, 1).doc(
         "2.0.0",
         "O(1)",
         "Tells whether a field of a hash exists.",
         "key field",
     ),
-    row("HSTRLEN", 3, READ.and(FAST), Access::Look, read::hstrlen).doc(
+    row("HSTRLEN", 3, READ.and(FAST), Access::Look, read::hstrlen).members(2, 1).doc(
         "3.2.0",
         "O(1)",
         "Returns the length of the value of a field of a hash.",
         "key field",
     ),
-    row("HINCRBY", 4, GROW.and(FAST), Access::Update, increment::hincrby)
+    row("HINCRBY", 4, GROW.and(FAST), Access::Update, increment::hincrby).members(2, 2)
         .event(KeyspaceEvents::HASH, "hincrby").doc(
         "2.0.0",
         "O(1)",
         "Increments the integer value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
         "key field increment",
     ),
-    row("HINCRBYFLOAT", 4, GROW.and(FAST), Access::Update, increment::hincrbyfloat)
+    row("HINCRBYFLOAT", 4, GROW.and(FAST), Access::Update, increment::hincrbyfloat).members(2, 2)
         .event(KeyspaceEvents::HASH, "hincrbyfloat").doc(
         "2.6.0",
         "O(1)",

@@ -42,6 +42,7 @@ const fn over(name: &'static str, arity: i32, flags: Flags, keys: Keys, handler:
 /// The rows of this group.
 pub(super) const COMMANDS: &[Command] = &[
     row("SADD", -3, GROW.and(FAST), Access::Insert, change::sadd)
+        .members(2, 1)
         .doc(
             "1.0.0",
             "O(N) where N is the number of members added.",
@@ -50,6 +51,7 @@ pub(super) const COMMANDS: &[Command] = &[
         )
         .history(&[("2.4.0", "Several members may be given.")]),
     row("SREM", -3, WRITE.and(FAST), Access::Shrink, change::srem)
+        .members(2, 1)
         .event(KeyspaceEvents::SET, "srem")
         .doc(
             "1.0.0",
@@ -78,13 +80,13 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the number of members of a set.",
         "key",
     ),
-    row("SISMEMBER", 3, READ.and(FAST), Access::Look, read::sismember).doc(
+    row("SISMEMBER", 3, READ.and(FAST), Access::Look, read::sismember).members(2, 1).doc(
         "1.0.0",
         "O(1)",
         "Tells whether a member belongs to a set.",
         "key member",
     ),
-    row("SMISMEMBER", -3, READ.and(FAST), Access::Read, read::smismember).doc(
+    row("SMISMEMBER", -3, READ.and(FAST), Access::Read, read::smismember).members(2, 1).doc(
         "6.2.0",
         "O(N) where N is the number of members asked about.",
         "Tells for each of some members whether it belongs to a set.",

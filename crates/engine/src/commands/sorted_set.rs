@@ -51,7 +51,7 @@ const fn row(name: &'static str, arity: i32, flags: Flags, access: Access, handl
 
 /// The rows of this group.
 pub(super) const COMMANDS: &[Command] = &[
-    row("ZADD", -4, GROW.and(FAST), Access::Touch, add::zadd).doc(
+    row("ZADD", -4, GROW.and(FAST), Access::Touch, add::zadd).members(3, 2).doc(
         "1.2.0",
         "O(log(N)) for each member added, where N is the number of members of the sorted set.",
         "Gives members of a sorted set scores; creates the sorted set if it doesn't exist.",
@@ -62,13 +62,13 @@ pub(super) const COMMANDS: &[Command] = &[
         ("3.0.2", "The options `XX`, `NX`, `CH` and `INCR`."),
         ("6.2.0", "The options `GT` and `LT`."),
     ]),
-    row("ZINCRBY", 4, GROW.and(FAST), Access::Update, add::zincrby).doc(
+    row("ZINCRBY", 4, GROW.and(FAST), Access::Update, add::zincrby).members(3, 2).doc(
         "1.2.0",
         "O(log(N)) where N is the number of members of the sorted set.",
         "Adds a number to the score of a member of a sorted set.",
         "key increment member",
     ),
-    row("ZREM", -3, WRITE.and(FAST), Access::Shrink, remove::zrem).doc(
+    row("ZREM", -3, WRITE.and(FAST), Access::Shrink, remove::zrem).members(2, 1).doc(
         "1.2.0",
         "O(M*log(N)) where N is the number of members of the sorted set and M the number of members removed.",
         "Removes members of a sorted set, and the sorted set with its last member.",
@@ -114,26 +114,26 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the number of members of a sorted set within a range of members.",
         "key min max",
     ),
-    row("ZSCORE", 3, READ.and(FAST), Access::Read, read::zscore).doc(
+    row("ZSCORE", 3, READ.and(FAST), Access::Read, read::zscore).members(2, 1).doc(
         "1.2.0",
         "O(log(N)) where N is the number of members of the sorted set.",
         "Returns the score of a member of a sorted set.",
         "key member",
     ),
-    row("ZMSCORE", -3, READ.and(FAST), Access::Read, read::zmscore).doc(
+    row("ZMSCORE", -3, READ.and(FAST), Access::Read, read::zmscore).members(2, 1).doc(
         "6.2.0",
         "O(M*log(N)) where N is the number of members of the sorted set and M the number of members asked for.",
         "Returns the scores of members of a sorted set.",
         "key member [member ...]",
     ),
-    row("ZRANK", -3, READ.and(FAST), Access::Read, read::zrank).doc(
+    row("ZRANK", -3, READ.and(FAST), Access::Read, read::zrank).members(2, 2).doc(
         "2.0.0",
         "O(log(N)) where N is the number of members of the sorted set.",
         "Returns the position of a member of a sorted set, by ascending scores.",
         "key member [WITHSCORE]",
     )
     .history(&[("7.2.0", "The option `WITHSCORE`.")]),
-    row("ZREVRANK", -3, READ.and(FAST), Access::Read, read::zrevrank).doc(
+    row("ZREVRANK", -3, READ.and(FAST), Access::Read, read::zrevrank).members(2, 2).doc(
         "2.0.0",
         "O(log(N)) where N is the number of members of the sorted set.",
         "Returns the position of a member of a sorted set, by descending scores.",

@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     shards: Vec<usize>,
     /// Those that are brought near.
     targets: Vec<Target>,
+    /// Whether values of those that are leased may be large.
+    pub(super) may_be_large: bool,
 }
 
 impl Wanted {
@@ -91,13 +93,12 @@ impl Worker<'_> {
     /// Brings the keys of a group near and locks their shards, if nobody else holds one of them; otherwise each request is to be
     /// run apart.
     pub fn lease(&mut self) -> Lease {
-        let Wanted { shards, targets } = &mut self.wanted;
+        let Wanted { shards, targets, may_be_large } = &mut self.wanted;
+        *may_be_large = false;
         let Some(&first) = shards.first() else { return Lease::Together };
         let is_one = shards.iter().all(|&shard| shard == first);
         let has_all = self.access.lock_free(shards);
-        if targets.len() > 1 {
-            self.access.prefetch(targets);
-        }
+        *may_be_large = targets.len() == 1 || self.access.prefetch(targets);
         self.wanted.clear();
         if !is_one {
             self.groups_apart = if has_all { self.groups_apart.saturating_sub(1) } else { GROUPS_APART };

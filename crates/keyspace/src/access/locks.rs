@@ -4,10 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
-use smallvec::SmallVec;
-use stdx::prefetch::{prefetch, prefetch_for_write};
-use value::Value;
-use value::table::Path;
 
 use super::Access;
 use crate::gate::{Busy, Patience};
@@ -18,9 +14,6 @@ use crate::shard::{Partition, Shard};
 const SLICE: Duration = Duration::from_millis(20);
 const BUSY_SLICE: Duration = Duration::from_millis(2);
 
-/// Keys that are brought near together: about as many lines as a processor waits for at a time.
-const STAGED: usize = 16;
-
 /// The place of a shard that is not held.
 pub(super) const NOT_HELD: u16 = u16::MAX;
 
@@ -28,17 +21,6 @@ pub(super) const NOT_HELD: u16 = u16::MAX;
 pub(crate) struct Held<'k> {
     pub(super) index: usize,
     pub(crate) shard: MutexGuard<'k, Shard>,
-}
-
-/// A key that will be needed soon.
-#[derive(Debug, Clone, Copy)]
-pub struct Target {
-    /// Its database.
-    pub database: DbIndex,
-    /// Its shard.
-    pub shard: usize,
-    /// Its hash.
-    pub hash: u64,
 }
 
 impl<'k> Access<'k> {
@@ -68,15 +50,6 @@ impl<'k> Access<'k> {
                 return true;
             }
         }
-    }
-
-    /// Asks the processor to bring a shard near that will be locked soon: to lock it is to write it, and perhaps it was another
-    /// core that did so last.
-    #[inline]
-    pub fn prefetch_shard(&self, index: usize) {
-        let address = std::ptr::from_ref(&self.keyspace.cells[index]).cast::<u8>();
-        prefetch_for_write(address);
-        prefetch(address.wrapping_add(64));
     }
 
     /// Locks shards, given in any order and with repetitions; nothing is locked before.
@@ -251,28 +224,6 @@ impl<'k> Access<'k> {
     /// Whether everything is locked.
     pub fn is_exclusive(&self) -> bool {
         self.exclusive
-    }
-
-    /// Brings what a batch of keys needs near, in stages: while one key's memory is on its way, the next key's is asked
-    /// for. Those whose shards are not locked are left out.
-    pub fn prefetch(&self, targets: &[Target]) {
-        targets.chunks(STAGED).for_each(|targets| self.prefetch_some(targets));
-    }
-
-    fn prefetch_some(&self, targets: &[Target]) {
-        let paths: SmallVec<[Path<'_, Value>; STAGED]> = targets
-            .iter()
-            .filter_map(|target| {
-                let shard = &self.held.get(usize::from(self.places[target.shard]))?.shard;
-                Some(shard.partition(target.database)?.table.path(target.hash))
-            })
-            .collect();
-        paths.iter().for_each(Path::prefetch_page);
-        paths.iter().for_each(Path::prefetch_entry);
-        if paths.iter().any(Path::has_side) {
-            paths.iter().for_each(Path::prefetch_side);
-            paths.iter().for_each(Path::prefetch_value);
-        }
     }
 
     #[inline]

@@ -296,6 +296,9 @@ impl<'n> Worker<'n> {
         for gathered in &mut group {
             self.run_gathered(turn, gathered, apart);
         }
+        if !is_alone && !apart {
+            self.prefetch_members(turn, &group);
+        }
         group.clear();
         turn.group = group;
         if !is_alone {
@@ -309,6 +312,14 @@ impl<'n> Worker<'n> {
     /// Runs a request of the group, for which its keys are locked unless each locks `apart`.
     #[inline]
     fn run_gathered(&mut self, turn: &mut Turn<'_, 'n>, gathered: &mut Gathered, apart: bool) {
+    /// Brings near what the requests of a group, whose keys are, look for inside of their values.
+    fn prefetch_members(&self, turn: &Turn<'_, 'n>, group: &[Gathered]) {
+        self.engine.prefetch_members(group.iter().filter_map(|gathered| {
+            let database = self.connections[gathered.connection].as_ref()?.session.database;
+            Some((&gathered.prepared, turn.buffers.args_of(gathered), database))
+        }));
+    }
+
         let number = gathered.connection;
         let Some(connection) = self.connections[number].as_mut() else { return };
         if connection.session.closing || connection.is_finished {

@@ -9,6 +9,7 @@
 //! them is right. Buckets are found by linear hashing of the fingerprint alone: no member is looked at when one is
 //! divided. Like everything here it clones in constant time, and a write copies what it touches: one bucket.
 
+use stdx::prefetch::prefetch;
 use triomphe::Arc;
 
 use crate::linear;
@@ -48,6 +49,13 @@ struct Root {
 #[derive(Debug, Clone, Default)]
 struct Bucket(Option<Arc<[u32]>>);
 
+/// The way to the slot of a fingerprint, for prefetching it in stages.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<'a> {
+    bucket: &'a Bucket,
+    fingerprint: u32,
+}
+
 impl Index {
     /// An index without slots that will soon have so many.
     pub(super) fn for_slots(slots: usize) -> Self {
@@ -72,6 +80,16 @@ impl Index {
             from = slot + 1;
             Some(bucket.score(slot))
         })
+    }
+
+    /// The way to the slot of a fingerprint. Asks the processor to bring the end of it near.
+    #[inline]
+    pub(super) fn path(&self, fingerprint: u32) -> Path<'_> {
+        let index = self.bucket_of(fingerprint);
+        let bucket = self.root.bucket(index);
+        prefetch(Arc::heap_ptr(&self.root.chunks[index / CHUNK]).cast());
+        prefetch(std::ptr::from_ref(bucket).cast());
+        Path { bucket, fingerprint }
     }
 
     /// Adds a slot.
@@ -146,6 +164,27 @@ impl Sweep for Index {
             *bucket += 1;
         }
         true
+    }
+}
+
+impl Path<'_> {
+    /// Asks for the fingerprints of the bucket; the directory should be near.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self) {
+        if let Some(words) = &self.bucket.0 {
+            let address = words.as_ptr().cast::<u8>().wrapping_sub(sizes::ARC_HEADER);
+            let end = sizes::ARC_HEADER + size_of::<u32>() * (HEAD_WORDS + self.bucket.capacity());
+            (0..end).step_by(64).for_each(|at| prefetch(address.wrapping_add(at)));
+        }
+    }
+
+    /// Asks for the score; the fingerprints should be near.
+    #[inline]
+    pub(crate) fn prefetch_score(&self) {
+        if let Some(slot) = self.bucket.find(self.fingerprint, 0) {
+            let at = HEAD_WORDS + self.bucket.capacity() + 2 * slot;
+            prefetch(self.bucket.words()[at..].as_ptr().cast());
+        }
     }
 }
 

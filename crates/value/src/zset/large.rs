@@ -5,7 +5,7 @@ use std::ops::Range;
 use stdx::hash::{HashKey, sip13};
 
 use super::build::DuplicateMember;
-use super::index::Index;
+use super::index::{Index, Path};
 use super::score::{element, split};
 use crate::leaf::Leaf;
 use crate::sweep::{Sweep, Sweeper};
@@ -57,6 +57,12 @@ impl Large {
     #[inline]
     pub(super) fn fingerprint(&self, member: &[u8]) -> u32 {
         sip13(&self.seed, member) as u32
+    }
+
+    /// The way to what the index knows of a member.
+    #[inline]
+    pub(crate) fn path_to(&self, member: &[u8]) -> Path<'_> {
+        self.index.path(self.fingerprint(member))
     }
 
     /// Where a member is.
