@@ -175,7 +175,7 @@ parameters! {
         CrashMemcheckEnabled, "crash-memcheck-enabled", "", YES_NO, "yes", Runtime, Accepted, "Test memory when the process crashes.";
         UseExitOnPanic, "use-exit-on-panic", "", YES_NO, "no", Hidden, Accepted, "Exit instead of aborting on an internal error.";
         WatchdogPeriod, "watchdog-period", "", integer(0, INT_MAX), "0", Hidden, Accepted, "Milliseconds after which a stalled server logs where it stands.";
-        SlowlogLogSlowerThan, "slowlog-log-slower-than", "", integer(-1, LONG_MAX), "10000", Runtime, Acts, "Microseconds from which a command enters the slow log; -1 turns it off, 0 logs all.";
+        SlowlogLogSlowerThan, "slowlog-log-slower-than", "", integer(-1, LONG_MAX), "10000", Runtime, Acts, "Microseconds from which a command enters the slow log; -1 turns it off, 0 logs all. Above 1000, short equal commands of a pipeline are timed together, and the last one stands for all.";
         SlowlogMaxLen, "slowlog-max-len", "", integer(0, LONG_MAX), "128", Runtime, Acts, "Entries the slow log keeps.";
         LatencyMonitorThreshold, "latency-monitor-threshold", "", integer(0, LONG_MAX), "0", Runtime, Acts, "Milliseconds from which an event enters the latency monitor; 0 turns it off.";
         LatencyTracking, "latency-tracking", "", YES_NO, "yes", Runtime, Acts, "Keep a latency histogram for each command.";

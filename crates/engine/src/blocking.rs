@@ -253,7 +253,7 @@ impl Waiter {
             statistics.answered_error(&out[begin..]);
         }
         // It has done nothing, and waiting takes no time of anybody.
-        statistics.ran(self.row.index, 0, refused, shared.hot.latency_tracking.load(Ordering::Relaxed));
+        statistics.ran(self.row.index, 1, 0, refused, shared.hot.latency_tracking.load(Ordering::Relaxed));
         if self.facts.is_silent {
             out.truncate(begin);
         }
@@ -275,7 +275,7 @@ impl Waiter {
             reply.error(error.to_string());
             statistics.answered_error(&out[begin..]);
         }
-        statistics.ran(self.row.index, 0, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+        statistics.ran(self.row.index, 1, 0, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
         if self.facts.is_silent {
             out.truncate(begin);
         }

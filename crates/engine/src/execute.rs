@@ -13,6 +13,7 @@ mod members;
 mod prepared;
 mod put_off;
 mod request;
+mod together;
 mod unasked;
 
 use keyspace::{Access, Evictor};
@@ -28,11 +29,12 @@ use crate::shared::Shared;
 use crate::slices::Slices;
 use crate::tracking::Invalidations;
 
-pub(crate) use account::{Written, account, account_called, account_ended, announce};
+pub(crate) use account::{Ran, Written, account, account_called, account_ended, announce};
 pub(crate) use call::call;
 pub use lease::Lease;
 use lease::Wanted;
 pub use prepared::Prepared;
+use together::Together;
 pub use unasked::Eviction;
 
 /// Commands that are locked, prefetched and run together.
@@ -46,6 +48,7 @@ pub struct Worker<'k> {
     wanted: Wanted,
     /// For so many groups yet each request locks its own shards, because a shard has been another worker's.
     groups_apart: u8,
+    together: Together,
     invalidations: Invalidations,
     /// What the worker's clients are subscribed to, and what has been published.
     pub desk: Desk,
@@ -80,6 +83,7 @@ impl<'k> Worker<'k> {
             index,
             wanted: Wanted::default(),
             groups_apart: 0,
+            together: Together::default(),
             invalidations: Invalidations::default(),
             desk: Desk::default(),
             interpreters: Interpreters::new(seed),

@@ -164,14 +164,14 @@ impl WorkerStatistics {
         self.changes.store(counters.changes, Ordering::Relaxed);
     }
 
-    /// A command ran. `tracked`: it counts for the distribution of times (`latency-tracking`).
+    /// A command ran so often, at least once, in a time. `tracked`: it counts for the distribution of times (`latency-tracking`).
     #[inline]
-    pub fn ran(&self, index: usize, nanoseconds: u64, failed: bool, tracked: bool) {
+    pub fn ran(&self, index: usize, calls: u64, nanoseconds: u64, failed: bool, tracked: bool) {
         let counters = &self.commands[index];
-        add(&counters.calls, 1);
+        add(&counters.calls, calls);
         add(&counters.nanoseconds, nanoseconds);
         if tracked {
-            counters.times.add(nanoseconds);
+            counters.times.add(if calls == 1 { nanoseconds } else { nanoseconds / calls }, calls);
         }
         if failed {
             add(&counters.failed, 1);

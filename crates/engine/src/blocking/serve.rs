@@ -10,7 +10,7 @@ use super::{End, Name, Waiter};
 use crate::command::Outcome;
 use crate::context::{Context, Tools, tell_observers};
 use crate::error::Error;
-use crate::execute::{Written, account_ended, call};
+use crate::execute::{Ran, Written, account_ended, call};
 use crate::gate::{self, Request};
 use crate::permission;
 use crate::reply::Reply;
@@ -248,7 +248,7 @@ fn run(context: &mut Context<'_, '_>, waiter: &Waiter, out: &mut Vec<u8>) {
     context.tell_observers();
     context.remember_keys(&args);
     let took = (context.shared.clock)().saturating_sub(started);
-    account_ended(context, &waiter.row, &args, (took, failed), Written::whole(out.len()));
+    account_ended(context, &waiter.row, &args, Ran::alone(took, failed), Written::whole(out.len()));
 }
 
 /// Whether the command may run now: rules and circumstances may have changed since it began to wait.

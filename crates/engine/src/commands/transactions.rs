@@ -6,7 +6,7 @@ use crate::args::{Args, OwnedArgs};
 use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
-use crate::execute::{account, call};
+use crate::execute::{Ran, account, call};
 use crate::permission;
 use crate::reply::Reply;
 use crate::session::Session;
@@ -219,7 +219,7 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], reply: &mut
         ctx.tell_observers();
         ctx.remember_keys(&args.as_args());
         let took = (ctx.shared.clock)().saturating_sub(started);
-        account(ctx, row, &args.as_args(), (took, failed), reply.written(before));
+        account(ctx, row, &args.as_args(), Ran::alone(took, failed), reply.written(before));
     }
     ctx.row = exec;
 }

@@ -16,6 +16,24 @@ use crate::shared::Shared;
 use crate::slices::Slices;
 use crate::table::Row;
 
+/// How it went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ran {
+    /// Nanoseconds that it took, or that those took that are timed with it.
+    pub(crate) took: u64,
+    /// Whether it answers an error.
+    pub(crate) failed: bool,
+    /// How many are timed with it, itself included; 0: it is timed with the one behind it. See [`super::Together`].
+    pub(crate) calls: u64,
+}
+
+impl Ran {
+    /// Timed by itself.
+    pub(crate) fn alone(took: u64, failed: bool) -> Self {
+        Self { took, failed, calls: 1 }
+    }
+}
+
 /// How much a command has written.
 pub(crate) struct Written<'s> {
     /// What is there already.
@@ -45,15 +63,9 @@ impl<'s> Written<'s> {
 /// What is noted of every command that has run, alone or in a transaction: figures, slowness, MONITOR. The commands of a
 /// transaction come before their EXEC, which is the order in which Redis shows them.
 #[inline]
-pub(crate) fn account(
-    context: &Context<'_, '_>,
-    row: &Row,
-    args: &Args<'_>,
-    result: (u64, bool),
-    written: Written<'_>,
-) {
+pub(crate) fn account(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, ran: Ran, written: Written<'_>) {
     if !context.session.is_suspended() {
-        account_ended(context, row, args, result, written);
+        account_ended(context, row, args, ran, written);
     }
     if !row.command.flags.has(Flags::SKIP_MONITOR) {
         show(context, row, args);
@@ -66,12 +78,15 @@ pub(crate) fn account_ended(
     context: &Context<'_, '_>,
     row: &Row,
     args: &Args<'_>,
-    (took, failed): (u64, bool),
+    Ran { took, failed, calls }: Ran,
     written: Written<'_>,
 ) {
     let (shared, session) = (context.shared, &*context.session);
-    if let Some(statistics) = shared.statistics.get(context.access.worker().0) {
-        statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+    if calls > 0
+        && let Some(statistics) = shared.statistics.get(context.access.worker().0)
+    {
+        let tracked = shared.hot.latency_tracking.load(Ordering::Relaxed);
+        statistics.ran(row.index, calls, took, failed, tracked);
     }
     let time_s = context.access.now().0 / 1000;
     if !row.command.flags.has(Flags::SKIP_SLOWLOG) {
@@ -107,7 +122,7 @@ fn show(context: &Context<'_, '_>, row: &Row, args: &Args<'_>) {
 pub(crate) fn account_called(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
     let (shared, session) = (context.shared, &*context.session);
     if let Some(statistics) = shared.statistics.get(session.record.worker) {
-        statistics.ran(row.index, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+        statistics.ran(row.index, 1, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
     }
     if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
         feed_monitors(context.host, row, args, (session.database, "", "lua"));

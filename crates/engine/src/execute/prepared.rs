@@ -23,6 +23,7 @@ pub struct Prepared {
     pub(super) first_key: Option<(u64, u16)>,
     /// Whether it runs with nothing locked.
     pub(super) alone: bool,
+    pub(super) is_followed_by_equal: bool,
 }
 
 impl Prepared {
@@ -31,7 +32,7 @@ impl Prepared {
     pub fn new(names: &Names, args: &Args<'_>) -> Self {
         let row = names.look_up(args).map_err(Box::new);
         let alone = row.as_ref().is_ok_and(|row| row.command.runs_alone(args));
-        Self { row, first_key: None, alone }
+        Self { row, first_key: None, alone, is_followed_by_equal: false }
     }
 
     /// Whether it is a line of an HTTP request that makes a browser's user send commands without knowing. Whoever sends one

@@ -4,7 +4,7 @@ use keyspace::Garbage;
 use stdx::time::UnixMs;
 
 use super::call::guarded;
-use super::{Environment, Worker, Written, account_ended};
+use super::{Environment, Ran, Worker, Written, account_ended};
 use crate::blocking::Waiter;
 use crate::computing::Computing;
 use crate::context::{Context, tell_observers};
@@ -53,7 +53,7 @@ impl Worker<'_> {
             let took = *took + (shared.clock)().saturating_sub(started);
             if is_done {
                 let written = Written::since(begin, out.len(), slices, 0);
-                account_ended(&context, &row, &args, (took, failed), written);
+                account_ended(&context, &row, &args, Ran::alone(took, failed), written);
             }
         }
         if !is_done {

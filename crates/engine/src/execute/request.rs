@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Environment, Prepared, Worker, Written, account, call};
+use super::{Environment, Prepared, Ran, Worker, Written, account, call};
 use crate::args::Args;
 use crate::command::Flags;
 use crate::commands::abandon;
@@ -54,6 +54,7 @@ impl Worker<'_> {
             return started;
         }
         self.access.start_unit();
+        let before = self.together.take(&row, statistics);
         let (tools, slices) = self.tools(&mut environment);
         let mut context = Context { first_key: prepared.first_key, ..Context::new(tools, session, row) };
         let mut reply = Reply::sliced(out, context.session.protocol, slices);
@@ -65,15 +66,19 @@ impl Worker<'_> {
             context.access.unlock(); // a handler that panicked may have left locks behind
         }
         context.feed();
-        let ended = (shared.clock)();
+        let is_timed_with_next = !failed && prepared.is_timed_with_next(&context, &row, args);
+        let (ended, calls) = if is_timed_with_next { (started, 0) } else { ((shared.clock)(), before + 1) };
         let written = Written::since(begin, out.len(), slices, 0);
         let took = ended.saturating_sub(started);
-        account(&context, &row, args, (took, failed), written);
+        account(&context, &row, args, Ran { took, failed, calls }, written);
         let reply_begin = if row.command.flags.has(Flags::PUSHES) { out.len() } else { begin };
         if !finish(session, out, reply_begin) {
             self.slices.truncate(reply_begin);
         }
         end_caching(session, Some(&row));
+        if is_timed_with_next {
+            self.together.add(&row, before);
+        }
         self.invalidations.write_own(session, out, shared);
         ended
     }

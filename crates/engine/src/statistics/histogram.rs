@@ -22,11 +22,11 @@ const BUCKETS: usize = 1 + POWERS * STEPS;
 pub(super) struct Histogram(OnceLock<Box<[AtomicU64; BUCKETS]>>);
 
 impl Histogram {
-    /// Counts a time.
+    /// Counts a time so often.
     #[inline]
-    pub(super) fn add(&self, nanoseconds: u64) {
+    pub(super) fn add(&self, nanoseconds: u64, times: u64) {
         let counts = self.0.get_or_init(|| Box::new([const { AtomicU64::new(0) }; BUCKETS]));
-        add(&counts[bucket(nanoseconds)], 1);
+        add(&counts[bucket(nanoseconds)], times);
     }
 
     /// The counts, if there are any.
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn percentiles_and_powers_are_those_of_what_was_counted() {
         let histogram = Histogram::default();
-        (1..=100).for_each(|hundredth| histogram.add(hundredth * 10_000));
+        (1..=100).for_each(|hundredth| histogram.add(hundredth * 10_000, 1));
         let mut times = Times::default();
         histogram.add_to(&mut times);
         assert_eq!(times.count(), 100);

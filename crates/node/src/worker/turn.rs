@@ -269,6 +269,9 @@ impl<'n> Worker<'n> {
         }
         let before = turn.group.last().map(|last| (&last.prepared, turn.buffers.args_of(last)));
         self.engine.want(&mut prepared, &turn.buffers.args(source, begin, &args), database, before);
+        if let Some(last) = turn.group.last_mut() {
+            last.prepared.precedes(&prepared);
+        }
         turn.group.push(Gathered { connection: number, prepared, source, begin, args });
         if is_last || turn.group.len() == GROUP || self.engine.has_enough() {
             self.run_group(turn);
@@ -293,11 +296,11 @@ impl<'n> Worker<'n> {
         }
         let is_alone = matches!(&group[..], [only] if only.prepared.is_alone());
         let apart = !is_alone && self.engine.lease() == Lease::Apart;
-        for gathered in &mut group {
-            self.run_gathered(turn, gathered, apart);
-        }
         if !is_alone && !apart {
             self.prefetch_members(turn, &group);
+        }
+        for gathered in &mut group {
+            self.run_gathered(turn, gathered, apart);
         }
         group.clear();
         turn.group = group;
@@ -309,9 +312,6 @@ impl<'n> Worker<'n> {
         }
     }
 
-    /// Runs a request of the group, for which its keys are locked unless each locks `apart`.
-    #[inline]
-    fn run_gathered(&mut self, turn: &mut Turn<'_, 'n>, gathered: &mut Gathered, apart: bool) {
     /// Brings near what the requests of a group, whose keys are, look for inside of their values.
     fn prefetch_members(&self, turn: &Turn<'_, 'n>, group: &[Gathered]) {
         self.engine.prefetch_members(group.iter().filter_map(|gathered| {
@@ -320,6 +320,9 @@ impl<'n> Worker<'n> {
         }));
     }
 
+    /// Runs a request of the group, for which its keys are locked unless each locks `apart`.
+    #[inline]
+    fn run_gathered(&mut self, turn: &mut Turn<'_, 'n>, gathered: &mut Gathered, apart: bool) {
         let number = gathered.connection;
         let Some(connection) = self.connections[number].as_mut() else { return };
         if connection.session.closing || connection.is_finished {

@@ -36,6 +36,77 @@ fn requests_in_one_piece_find_their_keys_whatever_stands_before_them() {
     assert_eq!(world.ask(peer, &requests.join("\r\n")), replies.concat());
 }
 
+#[test]
+fn equal_commands_in_one_piece_are_timed_together_unless_somebody_asks_for_short_times() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let pushes = ["RPUSH l a", "RPUSH l b", "RPUSH l c", "RPUSH l d e", "GET l", "RPUSH l f"].join("\r\n");
+    let wrong_type = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
+    let replies = format!(":1\r\n:2\r\n:3\r\n:5\r\n{wrong_type}:6\r\n");
+    let statistics = |world: &mut World| {
+        let text = world.ask(peer, "INFO commandstats");
+        let line = text.lines().find(|line| line.starts_with("cmdstat_rpush:")).expect("it has run");
+        line.split(',').take(2).collect::<Vec<_>>().join(",")
+    };
+    // The clock goes on by a microsecond whenever it is read: at the end of the first four, of GET, and of the last.
+    assert_eq!(world.ask(peer, &pushes), replies);
+    assert_eq!(statistics(&mut world), "cmdstat_rpush:calls=5,usec=2");
+    assert!(world.ask(peer, "LATENCY HISTOGRAM rpush").contains("calls\r\n:5\r\n"));
+    world.ask(peer, "CONFIG SET slowlog-log-slower-than 0");
+    world.ask(peer, "CONFIG RESETSTAT\r\nSLOWLOG RESET\r\nDEL l");
+    assert_eq!(world.ask(peer, &pushes), replies);
+    assert_eq!(statistics(&mut world), "cmdstat_rpush:calls=5,usec=5");
+    let noted = world.ask(peer, "SLOWLOG GET -1");
+    assert_eq!(noted.matches("RPUSH").count(), 5, "{noted}");
+}
+
+#[test]
+fn members_of_large_values_are_found_however_many_a_group_names() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    // Large and small values of all kinds that have members, due and missing ones, other types, and other databases.
+    let many = |command: &str, score: &str| {
+        let members = (0..300).map(|number| format!("{score}m{number}")).collect::<Vec<_>>().join(" ");
+        format!("{command} {members}")
+    };
+    for request in
+        [many("SADD set", ""), many("ZADD zset", "1 "), many("HSET hash", "v "), many("SADD gone", "")]
+    {
+        world.ask(peer, &request);
+    }
+    world.ask(peer, "PEXPIREAT gone 1");
+    world.ask(peer, "SADD small a\r\nSET text a\r\nHSET hash f g");
+    let asked = [
+        ("SISMEMBER set m7", ":1\r\n"),
+        ("SISMEMBER set nobody", ":0\r\n"),
+        ("SISMEMBER gone m7", ":0\r\n"),
+        ("SISMEMBER missing m7", ":0\r\n"),
+        ("SISMEMBER small a", ":1\r\n"),
+        ("ZSCORE zset m299", "$1\r\n1\r\n"),
+        ("ZADD zset NX 2 m299 3 new", ":1\r\n"),
+        ("ZSCORE zset new", "$1\r\n3\r\n"),
+        ("HGET hash f", "$1\r\ng\r\n"),
+        ("HDEL hash f m1", ":1\r\n"),
+        ("HGET hash f", "$-1\r\n"),
+        ("HGET hash", "-ERR wrong number of arguments for 'hget' command\r\n"),
+        ("SELECT 1", "+OK\r\n"),
+        ("SISMEMBER set m7", ":0\r\n"),
+        ("SELECT 0", "+OK\r\n"),
+        ("SADD text a", "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"),
+    ];
+    let (requests, replies): (Vec<&str>, Vec<&str>) = asked.into_iter().unzip();
+    assert_eq!(world.ask(peer, &requests.join("\r\n")), replies.concat());
+    let (removals, removed) = (many("SREM set", ""), ":300\r\n:0\r\n");
+    assert_eq!(
+        world.ask(peer, &format!("{removals}\r\nSADD gone\r\nSISMEMBER set m7")).replacen(
+            "-ERR wrong number of arguments for 'sadd' command\r\n",
+            "",
+            1
+        ),
+        removed
+    );
+}
+
 /// How often somebody looks before he gives up: seconds.
 const LOOKS: usize = 100_000_000;
 
