@@ -161,6 +161,16 @@ impl Db<'_, '_> {
         }
     }
 
+    /// A value was changed where it is, and the key goes with it if nothing is left.
+    #[inline]
+    pub(crate) fn end_edit(&mut self, key: &Key<'_>, found: Found, is_empty: bool) {
+        if is_empty {
+            self.take_at(key, found);
+        } else {
+            self.note_change_at(key, found);
+        }
+    }
+
     /// The value of a key.
     #[inline]
     pub(crate) fn value_at(&self, key: &Key<'_>, found: Found) -> ValueRef<'_> {

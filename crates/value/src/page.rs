@@ -66,6 +66,12 @@ pub struct Spot {
 }
 
 impl Spot {
+    /// Whether the payload lives beside the page.
+    #[inline]
+    pub fn has_value_beside(self) -> bool {
+        self.head.value_side().is_some()
+    }
+
     /// The slot of the entry.
     #[inline]
     pub fn slot(self) -> usize {
@@ -299,13 +305,11 @@ impl<V: Clone> Page<V> {
         }
     }
 
-    /// The object that is there, to be changed.
-    ///
-    /// # Panics
-    /// If the payload is inline.
-    pub fn object_mut(&mut self, spot: Spot) -> &mut V {
+    /// The object that is there, to be changed; none if the payload is bytes.
+    #[inline]
+    pub fn object_mut(&mut self, spot: Spot) -> Option<&mut V> {
         debug_assert!(self.at(spot) > 0, "it was found after the last change");
-        self.side.object_mut(spot.head.value_side().expect("the payload is an object"))
+        self.side.object_mut(spot.head.value_side()?)
     }
 
     /// Removes a live slot; the last slot takes its place.

@@ -200,8 +200,12 @@ impl<V: Clone> Table<V> {
         Arc::make_mut(&mut self.root).page_mut(at.page).inline_mut(at.spot)
     }
 
-    /// The object of an entry, to be changed.
-    pub fn object_mut(&mut self, at: Position) -> &mut V {
+    /// The object of an entry, to be changed; none if its payload is bytes.
+    #[inline]
+    pub fn object_mut(&mut self, at: Position) -> Option<&mut V> {
+        if !at.spot.has_value_beside() {
+            return None;
+        }
         Arc::make_mut(&mut self.root).page_mut(at.page).object_mut(at.spot)
     }
 

@@ -220,7 +220,7 @@ impl Db<'_, '_> {
         let (settings, now) = (self.access.settings.hash, self.access.now);
         let partition = self.partition_mut(key);
         partition.forget_fields(found.at, key);
-        let Value::Hash(Hash::Table(fields)) = partition.table.object_mut(found.at) else {
+        let Some(Value::Hash(Hash::Table(fields))) = partition.table.object_mut(found.at) else {
             unreachable!("the object of a hash is a table")
         };
         let result = change(&mut HashEdit::table(fields, settings, now));

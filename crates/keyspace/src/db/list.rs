@@ -268,9 +268,10 @@ impl Db<'_, '_> {
     ) -> R {
         let settings = self.access.settings.list;
         let mut scratch = std::mem::take(&mut self.access.scratch);
-        let is_object = found.is_some_and(|found| matches!(self.payload(key, found), Payload::Object(_)));
-        let (result, edited) = if let Some(found) = found.filter(|_| is_object) {
-            let Value::List(List::Large(large)) = self.partition_mut(key).table.object_mut(found.at) else {
+        let (result, edited) = if let Some(found) = found
+            && let Some(value) = self.partition_mut(key).table.object_mut(found.at)
+        {
+            let Value::List(List::Large(large)) = value else {
                 unreachable!("the object of a list is a large one")
             };
             let mut edit = ListEdit::large(large, &mut scratch, settings);

@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 use stdx::time::UnixMs;
 use value::set::algebra::Operation;
-use value::set::{Edited, Encoding, Set, SetEdit, SetRef};
+use value::set::{Edited, Encoding, Set, SetEdit, SetRef, Settings};
 use value::table::{NewPayload, Payload};
 use value::{Kind, Value, ValueRef};
 
@@ -241,12 +241,14 @@ impl Db<'_, '_> {
         found: Option<Found>,
         change: impl FnOnce(&mut SetEdit<'_>) -> R,
     ) -> R {
-        if let Some(found) = found
-            && matches!(self.payload(key, found), Payload::Object(_))
-        {
-            return self.edit_large_set(key, found, change);
-        }
         let settings = self.access.settings.set;
+        if let Some(found) = found
+            && let Some(value) = self.partition_mut(key).table.object_mut(found.at)
+        {
+            let (result, is_empty) = edit_large(value, settings, change);
+            self.end_edit(key, found, is_empty);
+            return result;
+        }
         let mut scratch = std::mem::take(&mut self.access.scratch);
         let block = found.map(|found| match self.payload(key, found) {
             Payload::Inline(block) => block,
@@ -260,27 +262,6 @@ impl Db<'_, '_> {
         let edited = edit.finish();
         self.put_edited_set(key, found, edited, &scratch);
         self.access.scratch = scratch;
-        result
-    }
-
-    /// Changes a large set where it is.
-    fn edit_large_set<R>(
-        &mut self,
-        key: &Key<'_>,
-        found: Found,
-        change: impl FnOnce(&mut SetEdit<'_>) -> R,
-    ) -> R {
-        let settings = self.access.settings.set;
-        let Value::Set(Set::Large(large)) = self.partition_mut(key).table.object_mut(found.at) else {
-            unreachable!("the object of a set is a large one")
-        };
-        let mut edit = SetEdit::large(large, settings);
-        let result = change(&mut edit);
-        if edit.set().is_empty() {
-            self.take_at(key, found);
-        } else {
-            self.note_change_at(key, found);
-        }
         result
     }
 
@@ -302,4 +283,17 @@ impl Db<'_, '_> {
             Edited::Grown(set) => self.put_whole_set(key, found, set, expiry),
         }
     }
+}
+
+/// Changes a large set where it is; says whether nothing is left.
+fn edit_large<R>(
+    value: &mut Value,
+    settings: Settings,
+    change: impl FnOnce(&mut SetEdit<'_>) -> R,
+) -> (R, bool) {
+    let Value::Set(Set::Large(large)) = value else { unreachable!("the object of a set is a large one") };
+    let mut edit = SetEdit::large(large, settings);
+    let result = change(&mut edit);
+    let is_empty = edit.set().is_empty();
+    (result, is_empty)
 }

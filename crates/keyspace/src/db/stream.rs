@@ -62,7 +62,7 @@ impl Db<'_, '_> {
     /// Counts an entry of a stream that was not added because it was there. As a statistic this is not in the log.
     pub fn stream_count_duplicate(&mut self, key: &Key<'_>) -> Result<(), WrongType> {
         let Some(found) = self.find_stream(key)? else { return Ok(()) };
-        if let Value::Stream(stream) = self.partition_mut(key).table.object_mut(found.at)
+        if let Some(Value::Stream(stream)) = self.partition_mut(key).table.object_mut(found.at)
             && let Some(limits) = stream.producers().map(|producers| producers.limits)
         {
             stream.producers_mut(limits).duplicates += 1;
@@ -187,7 +187,7 @@ impl Db<'_, '_> {
             self.put(key, None, NewPayload::Object(Value::Stream(stream)), Kind::Stream, None);
             return result;
         };
-        let Value::Stream(stream) = self.partition_mut(key).table.object_mut(found.at) else {
+        let Some(Value::Stream(stream)) = self.partition_mut(key).table.object_mut(found.at) else {
             unreachable!("the object of a stream is a stream")
         };
         let result = change(stream);

@@ -156,7 +156,7 @@ impl Db<'_, '_> {
         }
         // A snapshot that holds the page, and with it the string, gets its clone of both here.
         match self.partition_mut(key).table.object_mut(found.at) {
-            Value::String(blob) if blob.is_sole() => Some(std::mem::take(blob)),
+            Some(Value::String(blob)) if blob.is_sole() => Some(std::mem::take(blob)),
             _ => None,
         }
     }
@@ -171,7 +171,7 @@ impl Db<'_, '_> {
         let (paged, length) = (matches!(old, StringRef::Blob(_)), old.len());
         if paged {
             let table = &mut self.partition_mut(key).table;
-            let Value::String(blob) = table.object_mut(found.at) else {
+            let Some(Value::String(blob)) = table.object_mut(found.at) else {
                 unreachable!("a paged string is a blob")
             };
             blob.write(offset, bytes);

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 use value::table::{NewPayload, Payload};
-use value::zset::{Edited, Element, End, NotANumber, Outcome, Rule, ZSet, ZSetEdit, ZSetRef};
+use value::zset::{Edited, Element, End, NotANumber, Outcome, Rule, Settings, ZSet, ZSetEdit, ZSetRef};
 use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
@@ -187,12 +187,14 @@ impl Db<'_, '_> {
         found: Option<Found>,
         change: impl FnOnce(&mut ZSetEdit<'_>) -> R,
     ) -> R {
-        if let Some(found) = found
-            && matches!(self.payload(key, found), Payload::Object(_))
-        {
-            return self.edit_large_zset(key, found, change);
-        }
         let settings = self.access.settings.zset;
+        if let Some(found) = found
+            && let Some(value) = self.partition_mut(key).table.object_mut(found.at)
+        {
+            let (result, is_empty) = edit_large(value, settings, change);
+            self.end_edit(key, found, is_empty);
+            return result;
+        }
         let mut scratch = std::mem::take(&mut self.access.scratch);
         let block = found.map(|found| match self.payload(key, found) {
             Payload::Inline(block) => block,
@@ -206,27 +208,6 @@ impl Db<'_, '_> {
         let edited = edit.finish();
         self.put_zset(key, found, edited, &scratch);
         self.access.scratch = scratch;
-        result
-    }
-
-    /// Changes a large sorted set where it is.
-    fn edit_large_zset<R>(
-        &mut self,
-        key: &Key<'_>,
-        found: Found,
-        change: impl FnOnce(&mut ZSetEdit<'_>) -> R,
-    ) -> R {
-        let settings = self.access.settings.zset;
-        let Value::ZSet(ZSet::Large(large)) = self.partition_mut(key).table.object_mut(found.at) else {
-            unreachable!("the object of a sorted set is a large one")
-        };
-        let mut edit = ZSetEdit::large(large, settings);
-        let result = change(&mut edit);
-        if edit.zset().is_empty() {
-            self.take_at(key, found);
-        } else {
-            self.note_change_at(key, found);
-        }
         result
     }
 
@@ -247,4 +228,19 @@ impl Db<'_, '_> {
             }
         }
     }
+}
+
+/// Changes a large sorted set where it is; says whether nothing is left.
+fn edit_large<R>(
+    value: &mut Value,
+    settings: Settings,
+    change: impl FnOnce(&mut ZSetEdit<'_>) -> R,
+) -> (R, bool) {
+    let Value::ZSet(ZSet::Large(large)) = value else {
+        unreachable!("the object of a sorted set is a large one")
+    };
+    let mut edit = ZSetEdit::large(large, settings);
+    let result = change(&mut edit);
+    let is_empty = edit.zset().is_empty();
+    (result, is_empty)
 }

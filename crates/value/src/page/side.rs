@@ -71,10 +71,10 @@ impl<V: Clone> SideList<V> {
         }
     }
 
-    pub(super) fn object_mut(&mut self, index: u16) -> &mut V {
+    pub(super) fn object_mut(&mut self, index: u16) -> Option<&mut V> {
         match &mut self.list()[usize::from(index)] {
-            Side::Object(object) => object,
-            _ => unreachable!("the payload is an object"),
+            Side::Object(object) => Some(object),
+            _ => None,
         }
     }
 

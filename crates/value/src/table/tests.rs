@@ -124,7 +124,7 @@ fn apply(table: &mut Table<Object>, model: &mut Model, operation: Operation) {
                 if let Payload::Inline(_) = table.entry(at).payload {
                     table.inline_mut(at).fill(byte);
                 } else {
-                    Arc::make_mut(table.object_mut(at)).fill(byte);
+                    Arc::make_mut(table.object_mut(at).expect("it is not inline")).fill(byte);
                 }
                 model.get_mut(&key).expect("in both").0.fill(byte);
             }
