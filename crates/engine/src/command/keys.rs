@@ -47,12 +47,24 @@ impl Keys {
 }
 
 impl Command {
+    /// Whether its first argument is a key and nothing else is.
+    #[inline]
+    pub fn has_one_key(&self) -> bool {
+        matches!(self.keys, Keys::Range { first: 1, last: 1, .. })
+    }
+
     /// Calls `each` with the position of every key in the arguments and what is done with it. Arguments that do not
     /// name their keys rightly name none; the handler refuses them.
+    #[inline]
     pub fn for_each_key(&self, args: &Args<'_>, mut each: impl FnMut(usize, Access)) {
         let count = args.len();
         match self.keys {
             Keys::None => {}
+            Keys::Range { first: 1, last: 1, access, .. } => {
+                if count > 1 {
+                    each(1, access);
+                }
+            }
             Keys::Range { first, last, step, access } => {
                 let last = if last < 0 { count as i64 + i64::from(last) } else { i64::from(last) };
                 let end = (last + 1).clamp(0, count as i64) as usize;

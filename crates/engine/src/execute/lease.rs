@@ -66,6 +66,10 @@ impl Worker<'_> {
         let (access, wanted) = (&self.access, &mut self.wanted);
         let shared = before.filter(|(_, other)| other.get_optional(1) == args.get_optional(1));
         let shared = shared.and_then(|(other, _)| other.first_key);
+        if shared.is_some() && row.command.has_one_key() {
+            prepared.first_key = shared;
+            return;
+        }
         row.command.for_each_key(args, |at, _| {
             if at == 1 && shared.is_some() {
                 prepared.first_key = shared;
