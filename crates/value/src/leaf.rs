@@ -184,8 +184,19 @@ impl<'a> Leaf<'a> {
     /// The element at an index that is there.
     #[inline]
     pub(crate) fn element(self, index: usize) -> &'a [u8] {
-        let (start, end) = (self.start(index), self.end(index));
+        let (start, end) = self.bounds(index);
         &self.bytes[HEAD_BYTES + start..HEAD_BYTES + end]
+    }
+
+    /// Where the element at `index` begins and ends behind the count: two ends that stand together, read at once.
+    #[inline]
+    fn bounds(self, index: usize) -> (usize, usize) {
+        if index == 0 {
+            return (0, self.end(0));
+        }
+        let at = self.bytes.len() - END_BYTES * (index + 1);
+        let ends = u32::from_le_bytes(*self.bytes[at..].first_chunk().expect("two ends"));
+        ((ends >> 16) as usize, (ends & 0xffff) as usize)
     }
 
     /// Where the element at `index` begins behind the count; of the one behind the last, where it would.
