@@ -59,7 +59,7 @@ fn main() {
 /// Fills what a command works on: all keys or members, or a list that lasts.
 fn prepare(worker: &mut Worker<'_>, name: &str, keys: u64, turns: usize) {
     let (command, count) = match name {
-        "get" | "mset" => ("SET key:# _", keys),
+        "get" | "mset" | "eval" => ("SET key:# _", keys),
         "rpop" => ("LPUSH mylist _", (ROUNDS * turns * REQUESTS) as u64),
         "hget" => (text("hset"), keys),
         "lpush" | "xadd" => return,

@@ -40,6 +40,8 @@ pub struct Options<'a> {
 pub struct Interpreter {
     lua: Lua,
     bridge: Rc<Bridge>,
+    /// By which runs enter Lua.
+    entry: Function,
     /// Runs a script, with its keys and arguments in globals.
     run: Function,
     /// Runs the text of a library.
@@ -99,7 +101,8 @@ impl Interpreter {
         bridge.memory_bytes.set(options.memory_bytes);
         bridge.collect_above.set(options.memory_bytes / 2);
         set_hook(&lua, &bridge, INSTRUCTIONS)?;
-        Ok(Self { lua, bridge, run, load, call, library_globals })
+        let entry = stack::entry_function(&lua)?;
+        Ok(Self { lua, bridge, entry, run, load, call, library_globals })
     }
 
     /// Compiles a script. The error is what Lua's compiler says.
@@ -163,7 +166,7 @@ impl Interpreter {
     ) -> Ended {
         let begin = out.len();
         let ended = self.supervised(caller, || {
-            stack::run(&self.lua, &self.bridge, (runner, function), words, (protocol, out))
+            stack::run(&self.entry, &self.bridge, (runner, function), words, (protocol, out))
         });
         if !matches!(ended, Ended::Replied | Ended::PassedOn) {
             out.truncate(begin);

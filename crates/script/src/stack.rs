@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use mlua::ffi::{self, lua_State};
-use mlua::{Function, Lua, Result, Value};
+use mlua::{Function, LightUserData, Lua, Result, Value};
 use resp::write::Aggregate;
 use resp::{Encoder, Protocol};
 use stdx::number::{parse_f64, parse_i64, write_f64, write_i64};
@@ -333,27 +333,48 @@ unsafe fn push_pairs(state: *mut lua_State, name: &[u8], pairs: usize, reply: &m
     }
 }
 
+/// What a run is given and where its result goes; see [`run`].
+struct Run<'r> {
+    bridge: &'r Bridge,
+    keys: &'r [&'r [u8]],
+    arguments: &'r [&'r [u8]],
+    protocol: Protocol,
+    out: &'r mut Vec<u8>,
+}
+
+/// The function by which [`run`] enters Lua. It is made once: to make one for each run would take longer than a command.
+pub(crate) fn entry_function(lua: &Lua) -> Result<Function> {
+    // SAFETY: the closure leaves one value on the stack.
+    unsafe { lua.exec_raw((), |state| ffi::lua_pushcclosure(state, enter, 0)) }
+}
+
 /// Has `runner` run a function with keys and arguments. Gives back whether that went well, in which case the result has been
 /// written to `out`, and else the error. With a result comes whether it is an error that a command has given.
 pub(crate) fn run(
-    lua: &Lua,
+    entry: &Function,
     bridge: &Bridge,
     (runner, function): (&Function, &Function),
     (keys, arguments): (&[&[u8]], &[&[u8]]),
     (protocol, out): (Protocol, &mut Vec<u8>),
 ) -> Result<(bool, Value)> {
-    // SAFETY: the closure finds two functions on the stack and leaves two values. What it holds are references.
+    let mut run = Run { bridge, keys, arguments, protocol, out };
+    entry.call((LightUserData((&raw mut run).cast()), runner, function))
+}
+
+/// SAFETY: called by [`run`] only, with a pointer to a [`Run`] that lives meanwhile and the two functions.
+unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
+    // SAFETY: nobody else uses the run. Nothing is alive across a call that may jump, except references into it.
     unsafe {
-        lua.exec_raw((runner, function), |state| {
-            push_list(state, keys);
-            push_list(state, arguments);
-            ffi::lua_call(state, 3, 2);
-            if ffi::lua_toboolean(state, -2) != 0 {
-                write_result(state, bridge, &mut Encoder::new(out, protocol), 0);
-                ffi::lua_pushboolean(state, c_int::from(is_passed_on(state)));
-                ffi::lua_replace(state, -2);
-            }
-        })
+        let run = &mut *ffi::lua_touserdata(state, 1).cast::<Run<'_>>();
+        push_list(state, run.keys);
+        push_list(state, run.arguments);
+        ffi::lua_call(state, 3, 2);
+        if ffi::lua_toboolean(state, -2) != 0 {
+            write_result(state, run.bridge, &mut Encoder::new(run.out, run.protocol), 0);
+            ffi::lua_pushboolean(state, c_int::from(is_passed_on(state)));
+            ffi::lua_replace(state, -2);
+        }
+        2
     }
 }
 

@@ -26,6 +26,8 @@ type Keys<'a> = SmallVec<[(usize, Key<'a>); 4]>;
 pub(super) struct Calls<'r, 'c, 'k> {
     ctx: &'r mut Context<'c, 'k>,
     job: &'r Job<'r>,
+    /// Keys that its commands probably name, hashed.
+    hashed: &'r [Key<'r>],
     read_only: bool,
     /// Where its messages begin among those that wait.
     published: Mark,
@@ -43,7 +45,7 @@ pub(super) struct Calls<'r, 'c, 'k> {
 const PAUSE_NS: u64 = 1_000_000;
 
 impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
-    pub(super) fn new(ctx: &'r mut Context<'c, 'k>, job: &'r Job<'r>) -> Self {
+    pub(super) fn new(ctx: &'r mut Context<'c, 'k>, job: &'r Job<'r>, hashed: &'r [Key<'r>]) -> Self {
         let never_writes = job.declares(ScriptFlags::NO_WRITES);
         let read_only = job.read_only || never_writes;
         let allows_oom = never_writes || job.declares(ScriptFlags::ALLOW_OOM);
@@ -52,7 +54,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         // One that ended in a panic may have left its own.
         ctx.access.keep();
         ctx.shared.running.begin(ctx.access.worker().0, (ctx.shared.clock)());
-        Self { ctx, job, read_only, published, told, allows_oom, changes, serves_others_at_ns: 0 }
+        Self { ctx, job, hashed, read_only, published, told, allows_oom, changes, serves_others_at_ns: 0 }
     }
 
     /// The script has ended: what it did is final, or undone.
@@ -123,6 +125,13 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         })
     }
 
+    fn key_of<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        match self.hashed.iter().find(|key| key.bytes == bytes) {
+            Some(key) => Key { bytes, ..*key },
+            None => self.ctx.key_of(bytes),
+        }
+    }
+
     /// The keys of a command, if everything that it needs is locked.
     fn at_hand<'a>(&self, row: &Row, args: &Args<'a>) -> Option<Keys<'a>> {
         let (command, access) = (row.command, &*self.ctx.access);
@@ -131,7 +140,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
             return None;
         }
         let mut keys = Keys::new();
-        command.for_each_key(args, |at, _| keys.push((at, self.ctx.key_of(args.get(at)))));
+        command.for_each_key(args, |at, _| keys.push((at, self.key_of(args.get(at)))));
         let is_held = |(_, key): &(usize, Key<'_>)| access.holds(access.shard_of(key));
         (is_exclusive || keys.iter().all(is_held)).then_some(keys)
     }

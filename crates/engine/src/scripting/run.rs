@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keyspace::Target;
+use keyspace::{Key, Target};
 use resp::Protocol;
 use script::{Callback, Ended, Failure, Interpreter, Script};
 use smallvec::SmallVec;
@@ -15,6 +15,9 @@ use crate::command::Outcome;
 use crate::context::Context;
 use crate::execute::GROUP;
 use crate::reply::Reply;
+
+/// Keys of a script, hashed.
+type Keys<'a> = SmallVec<[Key<'a>; 2]>;
 
 /// The shards of a script's keys.
 type Shards = SmallVec<[usize; GROUP]>;
@@ -73,7 +76,7 @@ pub(crate) fn run(ctx: &mut Context<'_, '_>, job: &Job<'_>, reply: &mut Reply<'_
         if !ctx.in_transaction {
             job.needs_everything.store(true, Ordering::Relaxed);
         }
-        ended = ctx.exclusively(|ctx| once(ctx, job, (protocol, out)));
+        ended = ctx.exclusively(|ctx| once(ctx, job, &[], (protocol, out)));
     }
     match ended {
         Ended::Replied => Ok(()),
@@ -92,27 +95,34 @@ pub(crate) fn run(ctx: &mut Context<'_, '_>, job: &Job<'_>, reply: &mut Reply<'_
 
 fn with_declared_keys(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, &mut Vec<u8>)) -> Ended {
     let (mut shards, mut targets) = (Shards::new(), SmallVec::<[Target; GROUP]>::new());
+    let mut keys = Keys::new();
     for key in job.keys {
         let key = ctx.key_of(key);
         let shard = ctx.access.shard_of(&key);
         shards.push(shard);
         if targets.len() < GROUP {
             targets.push(Target { database: ctx.session.database, shard, hash: key.hash });
+            keys.push(key);
         }
     }
     ctx.access.lock(&mut shards);
     // The keys come near while the script is made ready.
     ctx.access.prefetch(&targets);
-    let ended = once(ctx, job, out);
+    let ended = once(ctx, job, &keys, out);
     ctx.access.unlock();
     ended
 }
 
-/// Runs the script with the locks that are held. What it selected and how it wants replies end with it.
-fn once(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, &mut Vec<u8>)) -> Ended {
+/// Runs the script with the locks that are held. What it selected and how it wants replies end with it. Some keys are hashed.
+fn once(
+    ctx: &mut Context<'_, '_>,
+    job: &Job<'_>,
+    hashed: &[Key<'_>],
+    out: (Protocol, &mut Vec<u8>),
+) -> Ended {
     let (database, protocol, row) = (ctx.session.database, ctx.session.protocol, ctx.row);
     let was_in_transaction = std::mem::replace(&mut ctx.in_transaction, true);
-    let mut calls = Calls::new(ctx, job);
+    let mut calls = Calls::new(ctx, job, hashed);
     let ended = match job.program {
         Program::Script(script) => job.interpreter.run(script, job.keys, job.arguments, &mut calls, out),
         Program::Function(function) => {

@@ -36,6 +36,7 @@ pub(crate) const COMMANDS: &[(&str, &str)] = &[
     ("hget", "HGET myhash element:#"),
     ("zadd", "ZADD myzset 0 element:#"),
     ("zadd_random", "ZADD myranking # element:#"),
+    ("eval", "EVAL redis.call('GET',KEYS[1]);return(redis.call('SET',KEYS[1],ARGV[1])) 1 key:# _"),
     ("xadd", "XADD mystream * myfield _"),
     ("mset", "MSET key:# _ key:# _ key:# _ key:# _ key:# _ key:# _ key:# _ key:# _ key:# _ key:# _"),
 ];
