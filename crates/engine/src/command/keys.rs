@@ -55,7 +55,6 @@ impl Command {
 
     /// Calls `each` with the position of every key in the arguments and what is done with it. Arguments that do not
     /// name their keys rightly name none; the handler refuses them.
-    #[inline]
     pub fn for_each_key(&self, args: &Args<'_>, mut each: impl FnMut(usize, Access)) {
         let count = args.len();
         match self.keys {
