@@ -23,6 +23,7 @@ pub struct Prepared {
     pub(super) first_key: Option<(u64, u16)>,
     /// Whether it runs with nothing locked.
     pub(super) alone: bool,
+    /// Whether the same command stands behind it in its group.
     pub(super) is_followed_by_equal: bool,
 }
 
