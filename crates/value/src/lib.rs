@@ -36,7 +36,7 @@ pub use set::{Set, SetRef};
 pub use stream::Stream;
 pub use string::StringRef;
 use sweep::{Sweep, Sweeper};
-pub use unshare::copied_bytes;
+pub use unshare::{copied_bytes, note_copy};
 pub use zset::{ZSet, ZSetRef};
 
 /// A string of so many pages, 128 kB, is freed in two microseconds.

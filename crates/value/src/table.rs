@@ -18,6 +18,7 @@
 //! **Expiry** needs no index: page, chunk and root each keep a lower bound of the expiry times below them, lowered
 //! by every write and made exact again when a due page is visited.
 
+mod remains;
 mod root;
 mod sample;
 mod walk;
@@ -31,9 +32,11 @@ use stdx::prefetch::prefetch;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
+use crate::linear;
 pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
 use crate::page::{Page, Spot};
 use crate::sweep::{Beside, Cursor, Sweep, Sweeper};
+pub use remains::{Part, Remains};
 use root::Root;
 pub use walk::Iter;
 

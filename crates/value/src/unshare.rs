@@ -11,14 +11,14 @@ thread_local! {
     static COPIED_BYTES: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Bytes that this thread has copied so far because somebody else held them.
+/// Bytes that this thread has copied so far because somebody else held them, or has taken to encode them for him.
 pub fn copied_bytes() -> u64 {
     COPIED_BYTES.get()
 }
 
-/// Notes that bytes were copied because somebody else holds them.
+/// Notes that so many bytes were taken because somebody else holds what is to be changed.
 #[cold]
-pub(crate) fn note_copy(bytes: usize) {
+pub fn note_copy(bytes: usize) {
     COPIED_BYTES.set(COPIED_BYTES.get() + bytes as u64);
 }
 

@@ -14,6 +14,7 @@ pub struct HashEdit<'a> {
     settings: Settings,
     now: UnixMs,
     changed: bool,
+    watch: Option<&'a mut dyn FnMut([usize; 4])>,
 }
 
 /// What became of a hash by an edit, and what the owner has to store.
@@ -38,18 +39,25 @@ impl<'a> HashEdit<'a> {
     pub fn packed(block: &[u8], scratch: &'a mut Vec<u8>, settings: Settings, now: UnixMs) -> Self {
         scratch.clear();
         scratch.extend_from_slice(block);
-        Self { store: Store::Packed(scratch), settings, now, changed: false }
+        Self { store: Store::Packed(scratch), settings, now, changed: false, watch: None }
     }
 
     /// Edits a hash that does not exist yet.
     pub fn empty(scratch: &'a mut Vec<u8>, settings: Settings, now: UnixMs) -> Self {
         packed::edit::clear(scratch);
-        Self { store: Store::Packed(scratch), settings, now, changed: false }
+        Self { store: Store::Packed(scratch), settings, now, changed: false, watch: None }
     }
 
     /// Edits the hash in a table.
     pub fn table(fields: &'a mut Fields, settings: Settings, now: UnixMs) -> Self {
-        Self { store: Store::Table(fields), settings, now, changed: false }
+        Self { store: Store::Table(fields), settings, now, changed: false, watch: None }
+    }
+
+    /// With a table, `watch` is told which pages may be changed before they are ([`Table::pages_at_risk`]), if it is not that time
+    /// has come for a field.
+    #[must_use]
+    pub fn watched(self, watch: &'a mut dyn FnMut([usize; 4])) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// The number of fields stored.
@@ -84,6 +92,7 @@ impl<'a> HashEdit<'a> {
             }
             self.store = Store::Grown(grow(block, self.settings));
         }
+        self.tell(field);
         let now = self.now;
         let fields = self.fields().expect("a hash that is not packed is a table");
         let hash = fields.hash(field);
@@ -101,6 +110,7 @@ impl<'a> HashEdit<'a> {
 
     /// Removes `field`. Returns whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
+        self.tell(field);
         let removed = match &mut self.store {
             Store::Packed(block) => packed::edit::remove(block, field),
             Store::Table(fields) => remove_from_table(fields, field, self.now),
@@ -112,6 +122,7 @@ impl<'a> HashEdit<'a> {
 
     /// Sets or clears when `field` expires. Returns whether the field is there.
     pub fn set_expiry(&mut self, field: &[u8], expiry: Option<UnixMs>) -> bool {
+        self.tell(field);
         let now = self.now;
         let found = if let Store::Packed(block) = &mut self.store {
             packed::edit::set_expiry(block, field, expiry)
@@ -142,6 +153,14 @@ impl<'a> HashEdit<'a> {
             Store::Packed(_) if self.changed => Edited::Packed,
             Store::Packed(_) | Store::Table(_) => Edited::InPlace,
             Store::Grown(fields) => Edited::Grown(Hash::Table(fields)),
+        }
+    }
+
+    /// Tells who watches that a field may be changed.
+    #[inline]
+    fn tell(&mut self, field: &[u8]) {
+        if let (Some(watch), Store::Table(fields)) = (&mut self.watch, &self.store) {
+            watch(fields.pages_at_risk(fields.hash(field)));
         }
     }
 

@@ -57,6 +57,14 @@ impl<'a> HashRef<'a> {
         Self { store: Store::Table(fields), now }
     }
 
+    /// Its fields, if they are in a table and none of them is ever due.
+    pub fn lasting_fields(self) -> Option<&'a Fields> {
+        match self.store {
+            Store::Table(fields) if fields.next_expiry().is_none() => Some(fields),
+            _ => None,
+        }
+    }
+
     /// How the hash is kept.
     pub fn encoding(self) -> Encoding {
         match self.store {

@@ -12,7 +12,7 @@ use crate::sweep::{Cursor, Sweep, Sweeper};
 
 /// Pages a chunk. A write after a snapshot copies one chunk's counters, so it is small; the root holds one
 /// pointer a chunk, so it is not tiny.
-const CHUNK: usize = 16;
+pub(super) const CHUNK: usize = 16;
 
 /// Chunks whose pages are asked for together in a search for due entries.
 const CHUNKS_AHEAD: usize = 4;
@@ -20,7 +20,7 @@ const CHUNKS_AHEAD: usize = 4;
 /// A few neighbouring pages.
 #[derive(Debug, Clone)]
 pub(super) struct Chunk<V> {
-    pages: [Page<V>; CHUNK],
+    pub(super) pages: [Page<V>; CHUNK],
     /// A lower bound of the expiry times in the pages.
     min_expiry: UnixMs,
 }
@@ -34,7 +34,7 @@ impl<V> Default for Chunk<V> {
 /// The whole directory.
 #[derive(Debug, Clone)]
 pub(super) struct Root<V> {
-    chunks: Vec<Arc<Chunk<V>>>,
+    pub(super) chunks: Vec<Arc<Chunk<V>>>,
     /// Pages in use; `2^level + split` of linear hashing.
     pub(super) pages: usize,
     pub(super) len: usize,
