@@ -84,9 +84,11 @@ impl Db<'_, '_> {
         Some(Found { at, meta })
     }
 
-    /// Sets the access clock of a key.
+    /// Sets the access clock of a key, unless the page is shared.
+    #[inline]
     pub(crate) fn touch_with(&mut self, key: &Key<'_>, found: Found, access: u32) {
-        self.partition_mut(key).table.touch(found.at, access);
+        let partition = self.access.partition_mut(self.index, key).expect("the key was found there");
+        partition.table.touch(found.at, access);
     }
 
     /// Where a live key is; a due one goes.
@@ -112,8 +114,10 @@ impl Db<'_, '_> {
         self.access.partition(self.index, key).expect("the key was found there").table.payload(found.at)
     }
 
+    /// The partition of a key that was found and is to be changed.
     #[inline]
     pub(crate) fn partition_mut(&mut self, key: &Key<'_>) -> &mut Partition {
+        self.access.show(self.index, key);
         self.access.partition_mut(self.index, key).expect("the key was found there")
     }
 
@@ -148,7 +152,7 @@ impl Db<'_, '_> {
     pub(crate) fn touch_at(&mut self, key: &Key<'_>, found: Found) {
         let noted = self.access.noted_on_read(found.meta.access);
         if let Some(access) = noted.filter(|_| noted != found.meta.access) {
-            self.partition_mut(key).table.touch(found.at, access);
+            self.touch_with(key, found, access);
         }
     }
 
@@ -157,7 +161,7 @@ impl Db<'_, '_> {
     pub(crate) fn note_change_at(&mut self, key: &Key<'_>, found: Found) {
         let noted = self.access.noted_on_write(found.meta.access);
         if Some(noted) != found.meta.access {
-            self.partition_mut(key).table.touch(found.at, noted);
+            self.touch_with(key, found, noted);
         }
     }
 
@@ -197,6 +201,7 @@ impl Db<'_, '_> {
             self.tell_replaced(key, found.kind(), kind);
             replaced
         } else {
+            self.access.show(self.index, key);
             let partition = self.access.make_partition(self.index, key);
             partition.note_fields(key, field_due);
             partition.table.insert(key.hash, key.bytes, payload, meta);
@@ -246,7 +251,7 @@ impl Db<'_, '_> {
         }
         let change = isize::from(after.is_some()) - isize::from(before.is_some());
         if change != 0 {
-            let partition = self.partition_mut(key);
+            let partition = self.access.partition_mut(self.index, key).expect("the key is there or was");
             partition.expiring = partition.expiring.wrapping_add_signed(change);
             self.access.count_expiring(self.index, change);
         }

@@ -161,6 +161,11 @@ impl Keyspace {
         self.options.shards
     }
 
+    /// Accesses that it may have.
+    pub fn workers(&self) -> usize {
+        self.options.workers
+    }
+
     /// The thresholds that may change.
     pub fn limits(&self) -> &Limits {
         &self.limits

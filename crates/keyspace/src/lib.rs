@@ -17,6 +17,7 @@
 mod access;
 mod attempt;
 mod counters;
+mod cut;
 mod db;
 mod due;
 mod effect;
@@ -40,6 +41,7 @@ mod snapshot;
 
 pub use access::{Access, Garbage, Target, WorkerId};
 pub use counters::Counters;
+pub use cut::{Cut, FieldCut, FieldPages, Pages, Witness};
 pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType, is_set_rebuilt};
 pub use due::DueFigures;
 pub use effect::{Effect, Removal, Touched};
@@ -55,3 +57,5 @@ pub use log::LogPosition;
 pub use scan::Seen;
 pub use sizes::SizeFigures;
 pub use snapshot::{KeyWalk, Snapshot};
+/// What a [`Witness`] takes does not count as used.
+pub use value::note_copy;

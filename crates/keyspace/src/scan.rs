@@ -9,6 +9,7 @@ use value::table::Entry;
 use value::{Kind, Value, ValueRef};
 
 use crate::access::Access;
+use crate::cut::Moment;
 use crate::db::value_of;
 use crate::frequency::Usage;
 use crate::key::DbIndex;
@@ -40,6 +41,17 @@ impl<'a> Seen<'a> {
             expiry: entry.meta.expiry,
             usage: None,
         })
+    }
+
+    /// What was there at a cut, due or not.
+    pub(crate) fn at_cut(entry: &Entry<'a, Value>, moment: &Moment) -> Self {
+        Self {
+            key: entry.key,
+            kind: Kind::of_tag(entry.meta.kind),
+            value: value_of(entry, moment.taken),
+            expiry: entry.meta.expiry,
+            usage: moment.noted.usage(entry.meta.access),
+        }
     }
 }
 

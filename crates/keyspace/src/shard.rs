@@ -11,6 +11,7 @@ use value::sweep::{Cursor, Sweeper};
 use value::table::{Entry, NewPayload, Options, Payload, Position, Table};
 use value::{Kind, Value};
 
+use crate::cut::{Lent, LentFields};
 use crate::field_times::FieldTimes;
 use crate::key::{DbIndex, Key};
 
@@ -104,6 +105,10 @@ pub(crate) fn field_due_of_new(kind: Kind, payload: &NewPayload<'_, Value>) -> O
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     partitions: SmallVec<[(DbIndex, Partition); 1]>,
+    /// What snapshots still have here.
+    pub(crate) lent: Vec<Lent>,
+    /// What they have of its large hashes, as far as that is lent.
+    pub(crate) lent_fields: Vec<LentFields>,
     swept: Swept,
 }
 
@@ -133,6 +138,16 @@ impl Shard {
     #[inline]
     pub(crate) fn partition_mut(&mut self, database: DbIndex) -> Option<&mut Partition> {
         self.find(database).ok().map(|at| &mut self.partitions[at].1)
+    }
+
+    /// A database that is to be changed, and the hashes of it that are lent.
+    #[inline]
+    pub(crate) fn partition_and_lent(
+        &mut self,
+        database: DbIndex,
+    ) -> Option<(&mut Partition, &mut [LentFields])> {
+        let at = self.find(database).ok()?;
+        Some((&mut self.partitions[at].1, &mut self.lent_fields))
     }
 
     /// Two databases change places.

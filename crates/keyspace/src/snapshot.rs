@@ -1,16 +1,17 @@
 //! Snapshots: all data as it was at one place in the log.
 //!
 //! Taking one clones a pointer a shard and database while the gate is closed: microseconds, whatever the size of the
-//! data. From then on a writer copies each page it touches for the first time; whoever reads the snapshot drops each
-//! shard when it is done with it, and with that the writers' duty.
+//! data. From then on a writer copies each page it touches for the first time. Where a snapshot is to live for long beside many
+//! writes, it is lent to the shards instead ([`crate::cut`]).
 
 use std::sync::Arc;
 
 use stdx::time::UnixMs;
 use value::table::Table;
-use value::{Kind, Value, ValueRef};
+use value::{Value, ValueRef};
 
 use crate::access::Access;
+use crate::cut::Moment;
 use crate::db::value_of;
 use crate::frequency::Noted;
 use crate::key::{DbIndex, Key};
@@ -148,10 +149,7 @@ impl Snapshot {
     pub fn for_each(&self, shard: usize, database: DbIndex, each: &mut dyn FnMut(Seen<'_>)) {
         for (_, partition) in self.shards[shard].iter().filter(|(index, _)| *index == database) {
             for entry in partition.table.iter() {
-                let kind = Kind::of_tag(entry.meta.kind);
-                let value: ValueRef<'_> = value_of(&entry, self.taken);
-                let usage = self.noted.usage(entry.meta.access);
-                each(Seen { key: entry.key, kind, value, expiry: entry.meta.expiry, usage });
+                each(Seen::at_cut(&entry, &self.moment()));
             }
         }
     }
@@ -165,8 +163,12 @@ impl Snapshot {
         (!is_due).then(|| value_of(&entry, self.taken))
     }
 
-    /// Gives up a shard of a database that has been read.
-    pub fn release(&mut self, shard: usize, database: DbIndex) {
-        self.shards[shard].retain(|(index, _)| *index != database);
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { taken: self.taken, noted: self.noted }
+    }
+
+    /// What each shard has in its databases.
+    pub(crate) fn into_shards(self) -> impl Iterator<Item = Vec<(DbIndex, Partition)>> {
+        self.shards.into_iter()
     }
 }

@@ -10,7 +10,7 @@ use engine::host::{AllocatorValue, MemoryFigures, PersistenceFigures, Refusal};
 use engine::migration::{Arrival, Migration};
 use engine::pubsub::Message;
 use engine::tracking::{Notice, Place};
-use keyspace::{Access, Garbage, LogPosition, Snapshot};
+use keyspace::{Access, Garbage, Keyspace, LogPosition, Snapshot};
 
 use crate::node::Node;
 
@@ -90,6 +90,8 @@ pub struct Image {
     pub number: u64,
     /// The data.
     pub snapshot: Snapshot,
+    /// Where it was taken.
+    pub keyspace: Arc<Keyspace>,
     /// Changes since the start.
     pub changes: u64,
     /// Bytes that were allocated.

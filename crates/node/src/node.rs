@@ -239,7 +239,8 @@ impl Node {
         let took_us = (self.shared.clock)().saturating_sub(started) / 1000;
         self.shared.snapshot_us.store(took_us, Ordering::Relaxed);
         let used_memory = self.machine.memory().allocated;
-        Image { number, snapshot, changes, used_memory, holding }
+        let keyspace = Arc::clone(&self.shared.keyspace);
+        Image { number, snapshot, keyspace, changes, used_memory, holding }
     }
 
     /// Hands what nobody can reach any more to the background.

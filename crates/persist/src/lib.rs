@@ -12,4 +12,4 @@ mod snapshot;
 
 pub use effect::{encode_effect, encode_value};
 pub use load::{Compile, KeyPlacement, Loaded, Placement};
-pub use snapshot::SnapshotWriter;
+pub use snapshot::{LargeHash, Made, Scribe, SnapshotWriter, Step};

@@ -1,65 +1,91 @@
-//! A snapshot of all data becomes a file, one shard of one database at a time.
+//! All data becomes a file.
 //!
-//! The caller writes each piece where it belongs and asks for the next. A shard that has been written is given back, so
-//! that writers need not copy its pages any longer. The libraries of functions stand before all keys.
+//! ```text
+//!   head │ piece │ piece │ .. │ end
+//! ```
+//! A *piece* is some keys, and stands on its own: it says which databases they belong to. So pieces can be made by several threads
+//! ([`Scribe`]) and stand in the file in the order in which they are finished; one thread puts them there ([`SnapshotWriter`]). The
+//! libraries of functions stand in the head, before all keys.
+//!
+//! A large hash may be made in pieces as well, which have to stand together: [`LargeHash::head`], and then all its fields in any order.
 
-use keyspace::{DbIndex, Effect, Snapshot};
+use keyspace::{DbIndex, Effect, FieldPages, Pages, Seen, Snapshot};
 use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
+use value::ValueRef;
+use value::hash::Fields;
+use value::table::Payload;
 
 use crate::aof::{BATCH_BYTES, Framer};
 use crate::effect::{encode_effect, encode_value};
-use crate::rdb::{Encoder, Notes, WriteOptions};
+use crate::rdb::{Encoder, EntryEncoder, Notes, WriteOptions};
 
-/// See the module's text.
+/// A hash whose fields take so many bytes is encoded by itself.
+const LARGE_BYTES: usize = 1 << 20;
+
+/// Makes a file of pieces. Everything that a method leaves in a buffer belongs into the file, in this order.
 #[derive(Debug)]
-pub struct SnapshotWriter {
-    form: Form,
-    /// The libraries have been written.
-    has_libraries: bool,
-    databases: Vec<DbIndex>,
-    /// The place of the database at hand.
-    database: usize,
-    /// The shard to write next.
-    shard: usize,
-}
+pub struct SnapshotWriter(Form);
 
 /// What the file is made of.
 #[derive(Debug)]
 enum Form {
     Rdb(Box<Encoder>),
-    Commands(Batches),
-    Finished,
+    /// Batches of commands, as in an increment.
+    Commands(Framer, UnixMs),
 }
 
-/// Commands that become batches, as in an increment.
+/// What [`SnapshotWriter::write_all`] tells.
 #[derive(Debug)]
-struct Batches {
-    framer: Framer,
-    /// The commands of the batch at hand.
-    commands: Vec<u8>,
-    created: UnixMs,
+pub enum Step<'a> {
+    /// So many more keys have been encoded.
+    Encoded(usize),
+    /// Bytes belong into the file.
+    Bytes(&'a [u8]),
 }
 
-impl Batches {
-    /// A batch that selects no database is about database 0, as in an increment.
-    fn select(&mut self, database: DbIndex) {
-        let mut number = Vec::new();
-        write_i64(&mut number, database.0.into());
-        write_command(&mut self.commands, &[b"SELECT", &number[..]]);
-    }
+/// Makes pieces of keys.
+#[derive(Debug)]
+pub struct Scribe {
+    form: PieceForm,
+    /// The database that the piece at hand is about.
+    selected: DbIndex,
+}
 
-    fn finish(&mut self, out: &mut Vec<u8>) {
-        if !self.commands.is_empty() {
-            self.framer.frame(&self.commands, self.created, 0, out);
-            self.commands.clear();
-        }
-    }
+#[derive(Debug)]
+enum PieceForm {
+    Rdb(EntryEncoder),
+    Commands,
+}
+
+/// What a [`Scribe`] has made of keys.
+#[derive(Debug)]
+pub enum Made<'a> {
+    /// A piece, in whose place an empty one is to be left.
+    Piece(&'a mut Vec<u8>),
+    /// This is in no piece, but has to be encoded by itself.
+    Aside(LargeHash),
+}
+
+/// A hash that is encoded by itself.
+#[derive(Debug)]
+pub struct LargeHash {
+    /// Its database.
+    pub database: DbIndex,
+    /// Its key.
+    pub key: Vec<u8>,
+    /// What stands before its fields.
+    pub head: Vec<u8>,
+    /// Its fields.
+    pub fields: Fields,
 }
 
 impl SnapshotWriter {
-    /// Begins an RDB file; its head is appended to `out`.
+    /// A piece that has so many bytes is ended.
+    pub const PIECE_BYTES: usize = BATCH_BYTES;
+
+    /// Begins an RDB file.
     pub fn rdb(
         snapshot: &Snapshot,
         compression: bool,
@@ -68,7 +94,15 @@ impl SnapshotWriter {
         out: &mut Vec<u8>,
     ) -> Self {
         let options = WriteOptions { compression, checksum, field_expiry: snapshot.has_field_expiry() };
-        Self::new(Form::Rdb(Box::new(Encoder::new(options, notes, out))), snapshot)
+        let mut encoder = Encoder::new(options, notes, out);
+        for library in snapshot.libraries().iter() {
+            encoder.library(&library.text, out);
+        }
+        for database in snapshot.databases() {
+            let (keys, expiring) = snapshot.len(database);
+            encoder.database(database, keys, expiring, out);
+        }
+        Self(Form::Rdb(Box::new(encoder)))
     }
 
     /// Begins a file of commands, which tells when it was made if that is wanted.
@@ -77,81 +111,142 @@ impl SnapshotWriter {
         if notes_time {
             framer.annotate_time(created, out);
         }
-        Self::new(Form::Commands(Batches { framer, commands: Vec::new(), created }), snapshot)
-    }
-
-    fn new(form: Form, snapshot: &Snapshot) -> Self {
-        Self { form, has_libraries: false, databases: snapshot.databases(), database: 0, shard: 0 }
-    }
-
-    /// Appends the next piece to `out`. False when that was the last one.
-    pub fn write_next(&mut self, snapshot: &mut Snapshot, out: &mut Vec<u8>) -> bool {
-        if !std::mem::replace(&mut self.has_libraries, true) {
-            self.write_libraries(snapshot, out);
-        }
-        let Some(&database) = self.databases.get(self.database) else {
-            match std::mem::replace(&mut self.form, Form::Finished) {
-                Form::Rdb(encoder) => encoder.finish(out),
-                Form::Commands(mut batches) => batches.finish(out),
-                Form::Finished => {}
-            }
-            return false;
-        };
-        if self.shard == 0 {
-            self.begin_database(snapshot, database, out);
-        }
-        self.write_shard(snapshot, database, out);
-        snapshot.release(self.shard, database);
-        self.shard += 1;
-        if self.shard == snapshot.shards() {
-            self.shard = 0;
-            self.database += 1;
-        }
-        true
-    }
-
-    fn write_libraries(&mut self, snapshot: &Snapshot, out: &mut Vec<u8>) {
+        let mut commands = Vec::new();
         for library in snapshot.libraries().iter() {
-            match &mut self.form {
-                Form::Rdb(encoder) => encoder.library(&library.text, out),
-                Form::Commands(batches) => {
-                    encode_effect(&Effect::AddLibrary { text: &library.text }, &mut batches.commands);
-                }
-                Form::Finished => {}
+            encode_effect(&Effect::AddLibrary { text: &library.text }, &mut commands);
+        }
+        let mut writer = Self(Form::Commands(framer, created));
+        writer.seal(&mut commands);
+        out.extend_from_slice(&commands);
+        writer
+    }
+
+    /// Somebody who makes pieces for this file.
+    pub fn scribe(&self) -> Scribe {
+        let form = match &self.0 {
+            Form::Rdb(encoder) => PieceForm::Rdb(encoder.entry_encoder()),
+            Form::Commands(..) => PieceForm::Commands,
+        };
+        Scribe { form, selected: DbIndex(0) }
+    }
+
+    /// Makes a piece ready for its place in the file, which is the next one.
+    pub fn seal(&mut self, piece: &mut Vec<u8>) {
+        match &mut self.0 {
+            Form::Rdb(encoder) => encoder.count_in(piece),
+            Form::Commands(..) if piece.is_empty() => {}
+            Form::Commands(framer, created) => {
+                let commands = std::mem::take(piece);
+                framer.frame(&commands, *created, 0, piece);
             }
         }
     }
 
-    fn begin_database(&mut self, snapshot: &Snapshot, database: DbIndex, out: &mut Vec<u8>) {
-        match &mut self.form {
-            Form::Rdb(encoder) => {
-                let (keys, expiring) = snapshot.len(database);
-                encoder.database(database, keys, expiring, out);
-            }
-            Form::Commands(batches) => batches.select(database),
-            Form::Finished => {}
+    /// The end of the file.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        if let Form::Rdb(encoder) = self.0 {
+            encoder.finish(out);
         }
     }
 
-    fn write_shard(&mut self, snapshot: &Snapshot, database: DbIndex, out: &mut Vec<u8>) {
-        match &mut self.form {
-            Form::Rdb(encoder) => encoder.entries(out, |entries| {
-                snapshot.for_each(self.shard, database, &mut |seen| {
-                    entries.push_used(seen.key, seen.value, seen.expiry, seen.usage);
-                });
-            }),
-            Form::Commands(batches) => {
-                snapshot.for_each(self.shard, database, &mut |seen| {
-                    encode_value(seen.key, &seen.value, seen.expiry, &mut batches.commands);
-                    if batches.commands.len() >= BATCH_BYTES {
-                        batches.finish(out);
-                        if database != DbIndex(0) {
-                            batches.select(database);
-                        }
+    /// Writes all keys, and the end; `step` puts the bytes into the file.
+    pub fn write_all<E>(
+        mut self,
+        snapshot: Snapshot,
+        mut step: impl FnMut(Step<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut scribe = self.scribe();
+        let mut piece = Vec::new();
+        for pages in snapshot.into_pages() {
+            let (mut full, mut aside) = (Vec::new(), Vec::new());
+            scribe.encode(&pages, &mut piece, &mut |made| match made {
+                Made::Piece(piece) => full.push(std::mem::take(piece)),
+                Made::Aside(hash) => aside.push(hash),
+            });
+            for mut piece in full {
+                self.put(&mut piece, &mut step)?;
+            }
+            for LargeHash { mut head, fields, .. } in aside {
+                for pages in fields.into_remains() {
+                    scribe.encode_fields(&pages, &mut head);
+                    if head.len() >= Self::PIECE_BYTES {
+                        self.put(&mut head, &mut step)?;
                     }
-                });
+                }
+                self.put(&mut head, &mut step)?;
             }
-            Form::Finished => {}
+            step(Step::Encoded(pages.len()))?;
+        }
+        self.seal(&mut piece);
+        self.finish(&mut piece);
+        step(Step::Bytes(&piece))
+    }
+
+    /// Puts bytes into the file, and leaves none.
+    fn put<E>(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        step: &mut impl FnMut(Step<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.seal(bytes);
+        step(Step::Bytes(bytes))?;
+        bytes.clear();
+        Ok(())
+    }
+}
+
+impl Scribe {
+    /// Appends keys to a piece, or begins one if it is empty; `hand_on` gets what is ready.
+    pub fn encode(&mut self, pages: &Pages, piece: &mut Vec<u8>, hand_on: &mut dyn FnMut(Made<'_>)) {
+        for seen in pages.iter() {
+            if let Some(hash) = self.put_aside(&seen, pages.database()) {
+                hand_on(Made::Aside(hash));
+                continue;
+            }
+            if piece.is_empty() || self.selected != pages.database() {
+                self.select(pages.database(), piece);
+            }
+            match &mut self.form {
+                PieceForm::Rdb(encoder) => encoder.push(&seen, piece),
+                PieceForm::Commands => encode_value(seen.key, &seen.value, seen.expiry, piece),
+            }
+            if piece.len() >= SnapshotWriter::PIECE_BYTES {
+                hand_on(Made::Piece(piece));
+            }
+        }
+    }
+
+    /// Appends fields of a [`LargeHash`].
+    pub fn encode_fields(&mut self, pages: &FieldPages, out: &mut Vec<u8>) {
+        let PieceForm::Rdb(encoder) = &mut self.form else { unreachable!("commands put nothing aside") };
+        for entry in pages.iter() {
+            let Payload::Inline(value) = entry.payload else { unreachable!("a hash has no objects") };
+            encoder.push_field(entry.key, value, out);
+        }
+    }
+
+    /// A hash that would be a piece or more by itself. Fields that are due at some time are left out: then the head says more than
+    /// how many there are.
+    fn put_aside(&mut self, seen: &Seen<'_>, database: DbIndex) -> Option<LargeHash> {
+        let (PieceForm::Rdb(encoder), ValueRef::Hash(hash)) = (&mut self.form, seen.value) else {
+            return None;
+        };
+        let fields = hash.lasting_fields().filter(|fields| fields.live_bytes() >= LARGE_BYTES)?;
+        let mut head = Vec::new();
+        encoder.select(database, &mut head);
+        encoder.begin_hash(seen, fields.len(), &mut head);
+        Some(LargeHash { database, key: seen.key.to_vec(), head, fields: fields.clone() })
+    }
+
+    fn select(&mut self, database: DbIndex, piece: &mut Vec<u8>) {
+        self.selected = database;
+        match &mut self.form {
+            PieceForm::Rdb(encoder) => encoder.select(database, piece),
+            PieceForm::Commands => {
+                let mut number = Vec::new();
+                write_i64(&mut number, database.0.into());
+                write_command(piece, &[b"SELECT", &number[..]]);
+            }
         }
     }
 }

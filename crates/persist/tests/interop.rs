@@ -18,7 +18,7 @@ use std::time::Duration;
 use keyspace::{Access, DbIndex, Expiry, Keyspace, Library, Options, WorkerId};
 use persist::aof::{FileReader, Manifest, Part, Tail};
 use persist::rdb::{Notes, ReadOptions};
-use persist::{Placement, SnapshotWriter};
+use persist::{Placement, SnapshotWriter, Step};
 use resp::write_command;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
@@ -298,7 +298,7 @@ fn stream_text(stream: &value::Stream) -> String {
 
 /// Writes all data as one file.
 fn written(access: &mut Access<'_>, is_rdb: bool) -> Vec<u8> {
-    let mut snapshot = access.snapshot(|_| ());
+    let snapshot = access.snapshot(|_| ());
     let notes = Notes {
         redis_version: "8.0.0",
         own_version: "0.1.0",
@@ -307,12 +307,18 @@ fn written(access: &mut Access<'_>, is_rdb: bool) -> Vec<u8> {
         is_aof_base: true,
     };
     let mut out = Vec::new();
-    let mut writer = if is_rdb {
+    let writer = if is_rdb {
         SnapshotWriter::rdb(&snapshot, true, true, &notes, &mut out)
     } else {
         SnapshotWriter::commands(&snapshot, notes.created, true, &mut out)
     };
-    while writer.write_next(&mut snapshot, &mut out) {}
+    let written = writer.write_all(snapshot, |step| {
+        if let Step::Bytes(bytes) = step {
+            out.extend_from_slice(bytes);
+        }
+        Ok::<(), ()>(())
+    });
+    assert_eq!(written, Ok(()));
     out
 }
 

@@ -34,7 +34,7 @@ use crate::persistence::{NO_ROOM, Task};
 use crate::progress::{Progress, SaveEnd};
 use crate::saver::{self, Job};
 use crate::shared::Letter;
-use crate::snapshot_file::Form;
+use crate::snapshot_file::{Form, Manner};
 
 /// Why writes are refused after a save that failed, as Redis says it.
 const SNAPSHOT_REFUSAL: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
@@ -297,7 +297,7 @@ impl Machine for ServerMachine {
             (Form::dump(&config), dump_path(&config))
         };
         let never = AtomicBool::new(false);
-        let result = saver::write_dump(self, image, form, &path, "save", &never);
+        let result = saver::write_dump(self, image, form, &path, ("save", Manner::Alone), &never);
         match &result {
             Ok(()) => note_saved(shared, SaveEnd::Saved),
             // Whoever asked for it learns it. Writes go on, since the next save in the background may succeed.

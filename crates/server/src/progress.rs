@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use persist::Loaded;
 use stdx::time::UnixMs;
 
+use crate::snapshot_file::Watch;
+
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// See the module's text.
@@ -80,6 +82,11 @@ impl Progress {
             was_unfinished: AtomicBool::new(false),
             is_whole: AtomicBool::new(false),
         }
+    }
+
+    /// What is looked at while the base of a rewrite is written.
+    pub fn of_rewrite(&self) -> Watch<'_> {
+        Watch { given_up: &self.rewrite_given_up, progress: &self.written }
     }
 
     /// Whether the append-only set holds all data.

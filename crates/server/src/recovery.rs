@@ -17,7 +17,7 @@ use crate::journal::Place;
 use crate::loading::{self, Board, Crew, Recovered};
 use crate::machine::{ServerMachine, dump_path};
 use crate::persistence::open_files;
-use crate::snapshot_file::{self, Form};
+use crate::snapshot_file::{self, Form, Manner};
 
 /// Loads what is there, and opens the append-only file if it is on.
 pub fn run(node: &Node, machine: &ServerMachine) -> Result<(), String> {
@@ -102,15 +102,14 @@ fn open_journal(
     let temporary = files.temporary_base();
     if files.is_empty() {
         let image = node.image(loader.access(), || ());
-        let progress = &machine.progress;
-        let given_up = &progress.rewrite_given_up;
+        let path = files.path(&temporary);
         snapshot_file::write(
             &machine.disk,
-            &files.path(&temporary),
+            &path,
             image,
             form,
-            given_up,
-            &progress.written,
+            Manner::Alone,
+            machine.progress.of_rewrite(),
         )?;
     }
     let goes_on = files.data().any(|entry| entry.kind == FileKind::Increment);

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::machine::ServerMachine;
 use crate::persistence::Task;
 use crate::progress::SaveEnd;
-use crate::snapshot_file::{self, Form};
+use crate::snapshot_file::{self, Form, Manner, Watch};
 
 /// What it is given to do.
 #[derive(Debug)]
@@ -35,31 +35,35 @@ pub enum Job {
     },
 }
 
-/// How much the thread steps back behind those that serve clients, where there are fewer processors than threads.
+/// How much those who encode step back behind those that serve clients, where there are fewer processors than threads.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
+/// The most threads that encode: disks take no more than what these make.
+const MAX_ENCODERS: usize = 4;
 
 /// The thread's body. It ends with the process.
 pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
-        tracing::debug!("the saver runs with the priority of the workers: {error}");
-    }
-    jobs.iter().for_each(|job| perform(machine, job));
+    let encoders = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_ENCODERS));
+    jobs.iter().for_each(|job| perform(machine, job, encoders));
 }
 
-/// Does what it is given to do, and tells how that has ended.
-pub fn perform(machine: &ServerMachine, job: Job) {
+/// The thread at hand gets a lower priority.
+pub fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::debug!("the data is encoded with the priority of the workers: {error}");
+    }
+}
+
+/// Does what it is given to do, with so many threads, and tells how that has ended.
+pub fn perform(machine: &ServerMachine, job: Job, encoders: usize) {
+    let ServerMachine { disk, progress, .. } = machine;
+    let manner = Manner::Helped(encoders);
     let task = match job {
-        Job::Base { image, form, path } => Task::BaseWritten(snapshot_file::write(
-            &machine.disk,
-            &path,
-            image,
-            form,
-            &machine.progress.rewrite_given_up,
-            &machine.progress.written,
-        )),
-        Job::Dump { image, form, path } => Task::Saved(dump(machine, image, form, &path)),
+        Job::Base { image, form, path } => {
+            Task::BaseWritten(snapshot_file::write(disk, &path, image, form, manner, progress.of_rewrite()))
+        }
+        Job::Dump { image, form, path } => Task::Saved(dump(machine, image, form, manner, &path)),
     };
     machine.tell(task);
 }
@@ -71,14 +75,14 @@ pub fn write_dump(
     image: Image,
     form: Form,
     path: &Path,
-    purpose: &str,
+    (purpose, manner): (&str, Manner),
     given_up: &AtomicBool,
 ) -> Result<(), String> {
     let temporary = snapshot_file::temporary(path, purpose, image.number);
     let identity = (image.number, image.changes);
     let ServerMachine { disk, progress, .. } = machine;
-    let written = &progress.written;
-    let result = snapshot_file::write(disk, &temporary, image, form, given_up, written).and_then(|()| {
+    let watch = Watch { given_up, progress: &progress.written };
+    let result = snapshot_file::write(disk, &temporary, image, form, manner, watch).and_then(|()| {
         progress.install(identity, clock::now().unix, || {
             if given_up.load(Ordering::Acquire) {
                 return Err("newer data has been saved".to_owned());
@@ -93,10 +97,10 @@ pub fn write_dump(
     result.map(drop)
 }
 
-fn dump(machine: &ServerMachine, image: Image, form: Form, path: &Path) -> SaveEnd {
+fn dump(machine: &ServerMachine, image: Image, form: Form, manner: Manner, path: &Path) -> SaveEnd {
     let progress = &machine.progress;
     let given_up = &progress.save_given_up;
-    let end = match write_dump(machine, image, form, path, "bgsave", given_up) {
+    let end = match write_dump(machine, image, form, path, ("bgsave", manner), given_up) {
         Ok(()) => SaveEnd::Saved,
         Err(_) if given_up.load(Ordering::Acquire) => SaveEnd::GivenUp,
         Err(reason) => SaveEnd::Failed(reason),

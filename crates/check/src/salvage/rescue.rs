@@ -6,7 +6,7 @@ use engine::scripting::LibraryCompiler;
 use node::{Loader, Node, Side};
 use persist::aof::{ANNOUNCEMENT, BATCH_BYTES, Chain, FileReader, Framer, LastBatch, Mark, Part};
 use persist::rdb::{Item, Notes, ReadOptions};
-use persist::{Placement, SnapshotWriter};
+use persist::{Placement, SnapshotWriter, Step};
 use resp::write_command;
 use stdx::time::UnixMs;
 
@@ -175,7 +175,7 @@ impl<'n> Rescue<'n> {
 
     /// Writes what is loaded as RDB data.
     fn write_rdb(&mut self, is_base: bool, new: &mut NewFile) -> Result<(), String> {
-        let mut snapshot = self.loader.access().snapshot(|_| ());
+        let snapshot = self.loader.access().snapshot(|_| ());
         let notes = Notes {
             redis_version: engine::REDIS_VERSION,
             own_version: engine::VERSION,
@@ -184,15 +184,12 @@ impl<'n> Rescue<'n> {
             is_aof_base: is_base,
         };
         let mut bytes = Vec::new();
-        let mut writer = SnapshotWriter::rdb(&snapshot, true, true, &notes, &mut bytes);
-        loop {
-            let has_more = writer.write_next(&mut snapshot, &mut bytes);
-            new.write(&bytes)?;
-            bytes.clear();
-            if !has_more {
-                return Ok(());
-            }
-        }
+        let writer = SnapshotWriter::rdb(&snapshot, true, true, &notes, &mut bytes);
+        new.write(&bytes)?;
+        writer.write_all(snapshot, |step| match step {
+            Step::Bytes(bytes) => new.write(bytes),
+            Step::Encoded(_) => Ok(()),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::Access;
+use crate::cut::LentFields;
 use crate::gate::{Busy, Patience};
 use crate::key::{DbIndex, Key};
 use crate::shard::{Partition, Shard};
@@ -269,7 +270,7 @@ impl<'k> Access<'k> {
     }
 
     #[inline]
-    pub(super) fn place_of(&self, shard: usize) -> usize {
+    pub(crate) fn place_of(&self, shard: usize) -> usize {
         let place = self.places[shard];
         assert!(place != NOT_HELD, "a command touches only keys whose shards it has declared");
         usize::from(place)
@@ -284,6 +285,17 @@ impl<'k> Access<'k> {
     pub(crate) fn partition_mut(&mut self, database: DbIndex, key: &Key<'_>) -> Option<&mut Partition> {
         let place = self.place_of(self.shard_of(key));
         self.held[place].shard.partition_mut(database)
+    }
+
+    /// The partition of a key that was found, and the hashes that are lent there.
+    #[inline]
+    pub(crate) fn partition_and_lent(
+        &mut self,
+        database: DbIndex,
+        key: &Key<'_>,
+    ) -> (&mut Partition, &mut [LentFields]) {
+        let place = self.place_of(self.shard_of(key));
+        self.held[place].shard.partition_and_lent(database).expect("the key was found there")
     }
 
     /// The partition, made if it is not there.

@@ -74,7 +74,7 @@ impl Db<'_, '_> {
         if self.access.frequency.is_some()
             && let Some(found) = self.find(key)
         {
-            self.partition_mut(key).table.touch(found.at, noted);
+            self.touch_with(key, found, noted);
         }
     }
 
@@ -84,7 +84,7 @@ impl Db<'_, '_> {
             && let Some(found) = self.find(key)
         {
             let clock = self.access.clock.wrapping_sub(seconds) & 0x00ff_ffff;
-            self.partition_mut(key).table.touch(found.at, clock);
+            self.touch_with(key, found, clock);
         }
     }
 

@@ -218,12 +218,21 @@ impl Db<'_, '_> {
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> R {
         let (settings, now) = (self.access.settings.hash, self.access.now);
-        let partition = self.partition_mut(key);
+        let (worker, place) = (self.access.worker(), (self.index, key.bytes));
+        self.access.show(self.index, key);
+        let (partition, lent) = self.access.partition_and_lent(self.index, key);
         partition.forget_fields(found.at, key);
         let Some(Value::Hash(Hash::Table(fields))) = partition.table.object_mut(found.at) else {
             unreachable!("the object of a hash is a table")
         };
-        let result = change(&mut HashEdit::table(fields, settings, now));
+        let is_lent = !lent.is_empty();
+        let mut show = |pages| lent.iter_mut().for_each(|lent| lent.show(worker, place, pages));
+        let mut edit = HashEdit::table(fields, settings, now);
+        if is_lent {
+            edit = edit.watched(&mut show);
+        }
+        let result = change(&mut edit);
+        drop(edit);
         let (is_empty, due) = (fields.is_empty(), fields.next_expiry());
         partition.note_fields(key, due);
         if is_empty {

@@ -3,10 +3,12 @@
 //! Random operations run on both. Three things must agree: what each operation shows, what is there in the end and in
 //! every snapshot taken on the way, and what applying the recorded log to an empty world gives.
 
+mod copyist;
 mod operation;
 mod replay;
 mod world;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use keyspace::log::Run;
@@ -16,6 +18,7 @@ use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::{StringRef, ValueRef};
 
+use copyist::Reading;
 use operation::{Operation, operations};
 use world::{Content, Item, World};
 
@@ -28,6 +31,9 @@ struct Comparison<'k> {
     world: World,
     now: i64,
     snapshots: Vec<(Snapshot, World, i64)>,
+    keyspace: Arc<Keyspace>,
+    /// Cuts that are read while the operations go on, with what was there when they were taken.
+    readings: Vec<(Reading, World, i64)>,
 }
 
 fn keyspace() -> Keyspace {
@@ -54,6 +60,16 @@ impl Comparison<'_> {
                 self.world.purge(self.now);
                 self.snapshots.push((snapshot, self.world.clone(), self.now));
             }
+            Operation::Cut => {
+                let snapshot = self.access.snapshot(|_| ());
+                self.world.purge(self.now);
+                let reading = Reading::begin(snapshot, &self.keyspace);
+                self.readings.push((reading, self.world.clone(), self.now));
+            }
+            Operation::Read(steps) => {
+                self.readings.iter_mut().for_each(|(reading, ..)| reading.read(*steps));
+            }
+            Operation::GiveUp => drop(self.readings.pop()),
             other => {
                 self.world.purge(self.now);
                 other.run(&mut self.access, &mut self.world);
@@ -89,6 +105,7 @@ impl Comparison<'_> {
         }
         assert_eq!(world_of(&mut self.access, self.now), self.world);
         self.check_snapshots();
+        self.check_readings();
         self.check_log();
     }
 
@@ -104,6 +121,15 @@ impl Comparison<'_> {
             }
             found.purge(*taken);
             assert_eq!(&found, world, "a snapshot shows what was there when it was taken");
+        }
+    }
+
+    fn check_readings(&mut self) {
+        for (mut reading, world, taken) in self.readings.drain(..) {
+            reading.read(usize::MAX);
+            let mut found = reading.finish();
+            found.purge(taken);
+            assert_eq!(found, world, "a cut shows what was there when it was taken");
         }
     }
 
@@ -134,9 +160,11 @@ fn world_of(access: &mut Access<'_>, now: i64) -> World {
 }
 
 fn check(operations: &[Operation]) {
-    let keyspace = keyspace();
+    let keyspace = Arc::new(keyspace());
     let mut comparison = Comparison {
         access: Access::new(&keyspace, WorkerId(0), 7),
+        keyspace: Arc::clone(&keyspace),
+        readings: Vec::new(),
         world: World::new(DATABASES),
         now: 1_000_000,
         snapshots: Vec::new(),
@@ -176,6 +204,85 @@ fn database_swapped_with_itself_keeps_its_keys() {
         Operation::Swap { first: 1, second: 1 },
         Operation::Swap { first: 1, second: 2 },
     ]);
+}
+
+#[test]
+fn what_is_changed_in_a_cut_is_shown_to_its_witness_and_not_copied() {
+    let database = 0;
+    let set = |key, length| Operation::Set { database, key, length, after: None };
+    let before = [
+        set(1, 10),
+        set(2, 10),
+        set(3, 200),
+        set(4, 200),
+        set(5, 600),
+        Operation::Observe { database, key: 39, elements: (0..200).collect() },
+        Operation::SetFields { database, key: 6, fields: vec![(1, 5)] },
+        Operation::SetFields { database, key: 7, fields: vec![(1, 5), (2, 5)] },
+        set(8, 5),
+        set(9, 5),
+    ];
+    let changes = [
+        set(1, 10),
+        set(2, 30),
+        Operation::Append { database, key: 3, length: 3 },
+        Operation::Write { database, key: 4, offset: 3, length: 3 },
+        Operation::Write { database, key: 5, offset: 3, length: 3 },
+        Operation::Observe { database, key: 39, elements: (200..400).collect() },
+        Operation::SetFields { database, key: 6, fields: vec![(1, 5)] },
+        Operation::DeleteFields { database, key: 7, fields: vec![1] },
+        Operation::SetExpiry { database, key: 8, after: 100 },
+        Operation::Delete { database, key: 9 },
+        set(10, 5),
+    ];
+    for change in changes {
+        let keyspace = Arc::new(keyspace());
+        let mut access = Access::new(&keyspace, WorkerId(0), 7);
+        let mut world = World::new(DATABASES);
+        access.begin(UnixMs(1000));
+        before.iter().for_each(|operation| operation.run(&mut access, &mut world));
+        let snapshot = access.snapshot(|_| ());
+        let mut reading = Reading::begin(snapshot, &keyspace);
+        let cut = world.clone();
+        let copied = value::copied_bytes();
+        change.run(&mut access, &mut world);
+        assert_eq!(value::copied_bytes(), copied, "{change:?}");
+        access.end();
+        reading.read(usize::MAX);
+        assert_eq!(reading.finish(), cut, "{change:?}");
+    }
+}
+
+#[test]
+fn fields_that_are_changed_in_a_cut_are_shown_and_not_copied() {
+    let fields = |numbers: std::ops::Range<u8>, length| {
+        let fields = numbers.map(|number| (number, length)).collect();
+        Operation::SetFields { database: 0, key: 1, fields }
+    };
+    let changes = [
+        fields(3..10, 70),
+        fields(3..10, 20),
+        fields(180..250, 70),
+        Operation::DeleteFields { database: 0, key: 1, fields: (0..100).collect() },
+        Operation::ExpireField { database: 0, key: 1, field: 7, after: 100 },
+    ];
+    for change in changes {
+        let keyspace = Arc::new(keyspace());
+        let mut access = Access::new(&keyspace, WorkerId(0), 7);
+        let mut world = World::new(DATABASES);
+        access.begin(UnixMs(1000));
+        fields(0..180, 70).run(&mut access, &mut world);
+        let mut reading = Reading::begin(access.snapshot(|_| ()), &keyspace);
+        // From the shard of the key on.
+        reading.read(SHARDS);
+        let cut = world.clone();
+        let copied = value::copied_bytes();
+        change.run(&mut access, &mut world);
+        assert_eq!(value::copied_bytes(), copied, "{change:?}");
+        access.end();
+        reading.read(usize::MAX);
+        assert_eq!(reading.finish(), cut, "{change:?}");
+    }
 }
 
 #[test]

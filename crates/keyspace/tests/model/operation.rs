@@ -36,6 +36,9 @@ pub(crate) enum Operation {
     Advance(u16),
     Expire(usize),
     Snapshot,
+    Cut,
+    Read(usize),
+    GiveUp,
 }
 
 /// The name of a key; every tenth is too long for a page.
@@ -124,6 +127,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => (0_u16..100).prop_map(Operation::Advance),
         2 => (1_usize..10).prop_map(Operation::Expire),
         1 => Just(Operation::Snapshot),
+        2 => Just(Operation::Cut),
+        4 => (0_usize..3).prop_map(Operation::Read),
+        1 => Just(Operation::GiveUp),
         1 => Just(Operation::FlushAll),
     ]
 }

@@ -4,7 +4,7 @@
 //! ([`WriteOptions::field_expiry`]); without that the file has the oldest version that holds everything else, and Redis
 //! 7.0 reads it.
 
-use keyspace::{DbIndex, Usage};
+use keyspace::{DbIndex, Seen, Usage};
 use stdx::checksum::Crc64;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
@@ -45,6 +45,12 @@ pub struct Notes<'a> {
 #[derive(Debug)]
 pub struct Encoder {
     checksum: Option<Crc64>,
+    entries: EntryEncoder,
+}
+
+/// Encodes keys that an [`Encoder`] will count in.
+#[derive(Debug)]
+pub struct EntryEncoder {
     compressor: Option<Compressor>,
 }
 
@@ -53,7 +59,7 @@ impl Encoder {
     pub fn new(options: WriteOptions, notes: &Notes<'_>, out: &mut Vec<u8>) -> Self {
         let mut encoder = Self {
             checksum: options.checksum.then(Crc64::new),
-            compressor: options.compression.then(Compressor::default),
+            entries: EntryEncoder::new(options.compression),
         };
         encoder.append(out, |output| {
             let version = if options.field_expiry { tag::FIELD_EXPIRY_VERSION } else { tag::PLAIN_VERSION };
@@ -76,11 +82,22 @@ impl Encoder {
         });
     }
 
+    /// Somebody who encodes keys in the same way.
+    pub fn entry_encoder(&self) -> EntryEncoder {
+        EntryEncoder::new(self.entries.compressor.is_some())
+    }
+
+    /// These bytes, which an [`EntryEncoder`] has made, stand next.
+    pub fn count_in(&mut self, bytes: &[u8]) {
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(bytes);
+        }
+    }
+
     /// What follows belongs to this database, which has so many keys, and so many of them are due at some time.
     pub fn database(&mut self, index: DbIndex, keys: usize, expiring: usize, out: &mut Vec<u8>) {
         self.append(out, |output| {
-            output.tag(tag::SELECT_DB);
-            output.length(index.0.into());
+            select(output, index);
             output.tag(tag::RESIZE_DB);
             output.length(keys as u64);
             output.length(expiring as u64);
@@ -101,10 +118,46 @@ impl Encoder {
 
     fn append(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Output<'_>)) {
         let start = out.len();
-        write(&mut Output::new(out, self.compressor.as_mut()));
-        if let Some(checksum) = &mut self.checksum {
-            checksum.update(&out[start..]);
-        }
+        write(&mut self.entries.output(out));
+        self.count_in(&out[start..]);
+    }
+}
+
+impl EntryEncoder {
+    fn new(compression: bool) -> Self {
+        Self { compressor: compression.then(Compressor::default) }
+    }
+
+    /// What follows belongs to this database.
+    pub fn select(&mut self, database: DbIndex, out: &mut Vec<u8>) {
+        select(&mut self.output(out), database);
+    }
+
+    /// A key.
+    pub fn push(&mut self, seen: &Seen<'_>, out: &mut Vec<u8>) {
+        let output = &mut self.output(out);
+        Entries { output }.push_used(seen.key, seen.value, seen.expiry, seen.usage);
+    }
+
+    /// The beginning of a key that holds a hash; so many fields have to follow.
+    pub fn begin_hash(&mut self, seen: &Seen<'_>, fields: usize, out: &mut Vec<u8>) {
+        let output = &mut self.output(out);
+        let mut entries = Entries { output };
+        entries.push_head(seen.expiry, seen.usage);
+        entries.output.tag(tag::HASH);
+        entries.output.string(seen.key);
+        entries.output.length(fields as u64);
+    }
+
+    /// A field of such a hash.
+    pub fn push_field(&mut self, field: &[u8], value: &[u8], out: &mut Vec<u8>) {
+        let mut output = self.output(out);
+        output.string(field);
+        output.string(value);
+    }
+
+    fn output<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Output<'a> {
+        Output::new(out, self.compressor.as_mut())
     }
 }
 
@@ -139,6 +192,14 @@ impl Entries<'_, '_> {
             self.output.string(producers::NOTE);
             self.output.string(&producers::write(producers));
         }
+        self.push_head(expiry, usage);
+        self.output.tag(plan.tag());
+        self.output.string(key);
+        plan.write(self.output);
+    }
+
+    /// What stands before the type of a key.
+    fn push_head(&mut self, expiry: Option<UnixMs>, usage: Option<Usage>) {
         if let Some(at) = expiry {
             self.output.tag(tag::EXPIRE_MS);
             self.output.bytes(&at.0.to_le_bytes());
@@ -154,10 +215,12 @@ impl Entries<'_, '_> {
                 self.output.bytes(&[count]);
             }
         }
-        self.output.tag(plan.tag());
-        self.output.string(key);
-        plan.write(self.output);
     }
+}
+
+fn select(output: &mut Output<'_>, index: DbIndex) {
+    output.tag(tag::SELECT_DB);
+    output.length(index.0.into());
 }
 
 fn note(output: &mut Output<'_>, name: &str, value: &[u8]) {

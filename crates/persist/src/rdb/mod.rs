@@ -37,7 +37,7 @@ mod zipmap;
 mod zset;
 
 pub use decoder::{Decoder, Entry, Item, MAX_STRING_BYTES, ReadOptions};
-pub use encoder::{Encoder, Entries, Notes, WriteOptions};
+pub use encoder::{Encoder, Entries, EntryEncoder, Notes, WriteOptions};
 pub use error::{Error, Problem};
 pub use object::Object;
 pub use run::{Keys, Run};

@@ -154,7 +154,7 @@ impl World<'_> {
             if let Some(fault) = self.saver_fault {
                 self.disk.spoil(Call::Append, fault);
             }
-            saver::perform(&self.plant.machine, job);
+            saver::perform(&self.plant.machine, job, 0);
             if self.saver_fault.is_some() {
                 self.disk.heal();
             }

@@ -40,6 +40,55 @@ fn a_save_in_the_background_holds_what_was_there_when_it_was_asked_for() {
     assert_eq!(text(&must(&mut client, "EXISTS b")), "0");
 }
 
+/// Whatever is changed meanwhile is encoded by whoever changes it, and in the file it is as it was.
+#[test]
+fn what_is_changed_while_it_is_saved_is_in_the_file_as_it_was() {
+    for options in [SNAPSHOTS, APPENDING] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // Some seconds for all keys, if nobody helps.
+        let slow = ["--rdb-key-save-delay", "300"];
+        let server = Server::start(folder.path(), &[options, &slow].concat());
+        let mut client = server.connect();
+        change_everything(&mut client, "before", 20_000);
+        let before = digest(&mut client);
+        let is_snapshot = options == SNAPSHOTS;
+        client.send(&[if is_snapshot { "BGSAVE" } else { "BGREWRITEAOF" }]);
+        client.flush().expect("the server reads");
+        client.receive().expect("a reply");
+        change_everything(&mut client, "behind", 30_000);
+        must(&mut client, "DEL hash0");
+        must(&mut client, "SWAPDB 0 1");
+        let (progress, behind) = if is_snapshot {
+            ("rdb_bgsave_in_progress", before)
+        } else {
+            ("aof_rewrite_in_progress", digest(&mut client))
+        };
+        wait_for(&mut client, progress, "0");
+        server.kill();
+        let (_server, mut client) = Server::start(folder.path(), options).connect_and_keep();
+        assert_eq!(digest(&mut client), behind, "{options:?}");
+    }
+}
+
+fn digest(client: &mut Client) -> String {
+    text(&must(client, "DEBUG DIGEST"))
+}
+
+/// Writes so many keys and as many fields of two hashes.
+fn change_everything(client: &mut Client, word: &str, count: usize) {
+    for number in 0..count {
+        let (key, value) = (format!("key:{number}"), format!("{word}{}", number * 7919));
+        let hash = ["hash0", "hash1"][number % 2];
+        client.send(&["SET", &key, &value]);
+        client.send(&["HSET", hash, &key, &value.repeat(5)]);
+    }
+    client.send(&["SET", "long", &word.repeat(5000)]);
+    client.flush().expect("the server reads");
+    for _ in 0..=2 * count {
+        client.receive().expect("a reply");
+    }
+}
+
 #[test]
 fn one_save_at_a_time_and_a_rewrite_waits_for_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -93,6 +142,7 @@ fn a_save_that_is_scheduled_begins_when_the_rewrite_is_done() {
     assert_eq!(text(&client.receive().expect("a reply")), "Background append only file rewriting started");
     assert_eq!(text(&client.receive().expect("a reply")), "Background saving scheduled");
     wait_for(&mut client, "rdb_saves", "1");
+    wait_for(&mut client, "rdb_bgsave_in_progress", "0");
     assert_eq!(figure(&mut client, "aof_rewrites"), "1");
     assert_eq!(figure(&mut client, "rdb_last_bgsave_status"), "ok");
     // Where nothing is in the way, there is nothing to wait for.

@@ -1,0 +1,88 @@
+//! A large hash of a cut, which is taken apart page by page as the cut itself is.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use value::hash::Fields;
+use value::table::{Part, Remains};
+
+use super::{Cut, Witness};
+use crate::access::WorkerId;
+use crate::key::DbIndex;
+use crate::keyspace::Keyspace;
+use crate::shard::Shard;
+
+/// Some fields of a hash as they were at a cut.
+pub type FieldPages = Part<Infallible>;
+
+/// See the module's text. When it is dropped, what is left of it goes.
+#[derive(Debug)]
+pub struct FieldCut {
+    keyspace: Arc<Keyspace>,
+    shard: usize,
+    witness: Arc<dyn Witness<FieldPages>>,
+}
+
+/// The pages of a hash that lie in its shard.
+#[derive(Debug)]
+pub(crate) struct LentFields {
+    database: DbIndex,
+    key: Box<[u8]>,
+    remains: Remains<Infallible>,
+    witness: Arc<dyn Witness<FieldPages>>,
+}
+
+impl Cut {
+    /// Lends the fields of a hash of the cut to the shard where it is; `witness` sees them before they are changed.
+    pub fn lend_fields(
+        &self,
+        database: DbIndex,
+        key: &[u8],
+        fields: Fields,
+        witness: Arc<dyn Witness<FieldPages>>,
+    ) -> FieldCut {
+        let shard = self.keyspace.shard_of(&self.keyspace.key(key));
+        let remains = fields.into_remains();
+        let lent = LentFields { database, key: key.into(), remains, witness: Arc::clone(&witness) };
+        self.keyspace.cells[shard].shard.lock().lent_fields.push(lent);
+        FieldCut { keyspace: Arc::clone(&self.keyspace), shard, witness }
+    }
+}
+
+impl FieldCut {
+    /// Takes out pages that nobody has taken; `None` when there are no more.
+    pub fn take(&self) -> Option<FieldPages> {
+        let mut shard = self.keyspace.cells[self.shard].shard.lock();
+        let place = self.place(&shard)?;
+        shard.lent_fields[place].remains.next()
+    }
+
+    fn place(&self, shard: &Shard) -> Option<usize> {
+        shard.lent_fields.iter().position(|lent| Arc::ptr_eq(&lent.witness, &self.witness))
+    }
+}
+
+impl Drop for FieldCut {
+    fn drop(&mut self) {
+        // Freed outside of the lock.
+        let _gone = {
+            let mut shard = self.keyspace.cells[self.shard].shard.lock();
+            self.place(&shard).map(|place| shard.lent_fields.remove(place))
+        };
+    }
+}
+
+impl LentFields {
+    /// Shows the pages of a hash that are about to be changed. Another hash may have got the key since; then this is too early, not
+    /// wrong.
+    pub(crate) fn show(&mut self, worker: WorkerId, (database, key): (DbIndex, &[u8]), pages: [usize; 4]) {
+        if self.database != database || *self.key != *key {
+            return;
+        }
+        for page in pages {
+            if let Some(part) = self.remains.take_page(page) {
+                self.witness.look(worker, part);
+            }
+        }
+    }
+}
