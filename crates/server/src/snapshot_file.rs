@@ -279,19 +279,28 @@ impl Desk<'_, '_> {
         let witness = Arc::clone(&bench);
         let fields = self.cut.lend_fields(database, &key, fields, witness);
         let mut scribe = self.writer.scribe();
-        while let Some(pages) = fields.take() {
-            scribe.encode_fields(&pages, &mut piece);
-            if piece.len() >= SnapshotWriter::PIECE_BYTES {
-                self.put(&mut piece)?;
-                self.sheet.go_on(self.pieces.keys())?;
+        let mut buffers = Vec::new();
+        loop {
+            let taken = fields.take();
+            if taken.is_empty() {
+                break;
             }
-            for mut piece in bench.pieces() {
-                self.put(&mut piece)?;
+            for pages in taken {
+                scribe.encode_fields(&pages, &mut piece);
+                drop(pages);
+                if piece.len() >= SnapshotWriter::PIECE_BYTES {
+                    self.put(&mut piece)?;
+                }
             }
+            for mut piece in bench.exchange(&mut buffers) {
+                self.put(&mut piece)?;
+                buffers.push(piece);
+            }
+            self.sheet.go_on(self.pieces.keys())?;
         }
         drop(fields);
         self.put(&mut piece)?;
-        bench.pieces().into_iter().chain([bench.rest()]).try_for_each(|mut piece| self.put(&mut piece))
+        bench.rest().into_iter().try_for_each(|mut piece| self.put(&mut piece))
     }
 
     /// Puts bytes into the file, and leaves none.

@@ -12,6 +12,9 @@ use crate::key::DbIndex;
 use crate::keyspace::Keyspace;
 use crate::shard::Shard;
 
+/// Parts that are taken out at once.
+const AT_ONCE: usize = 16;
+
 /// Some fields of a hash as they were at a cut.
 pub type FieldPages = Part<Infallible>;
 
@@ -50,11 +53,15 @@ impl Cut {
 }
 
 impl FieldCut {
-    /// Takes out pages that nobody has taken; `None` when there are no more.
-    pub fn take(&self) -> Option<FieldPages> {
+    /// Takes out pages that nobody has taken; none when there are no more. They are many, since whoever wants the hash meanwhile waits
+    /// for the lock, and for long if this thread loses its processor just then.
+    pub fn take(&self) -> Vec<FieldPages> {
+        let mut taken = Vec::with_capacity(AT_ONCE);
         let mut shard = self.keyspace.cells[self.shard].shard.lock();
-        let place = self.place(&shard)?;
-        shard.lent_fields[place].remains.next()
+        if let Some(place) = self.place(&shard) {
+            taken.extend(shard.lent_fields[place].remains.by_ref().take(AT_ONCE));
+        }
+        taken
     }
 
     fn place(&self, shard: &Shard) -> Option<usize> {

@@ -89,7 +89,9 @@ impl HashReading {
 
     /// Reads some pages; false when there are no more.
     fn read(&self) -> bool {
-        self.cut.take().inspect(|pages| self.copyist.note(pages)).is_some()
+        let taken = self.cut.take();
+        taken.iter().for_each(|pages| self.copyist.note(pages));
+        !taken.is_empty()
     }
 
     fn finish(self) {
@@ -120,14 +122,20 @@ impl Reading {
             if let Some(pages) = &pages {
                 self.copyist.note(pages);
             }
+            let goes_on = self.hashes.iter().fold(pages.is_some(), |goes_on, hash| hash.read() | goes_on);
+            // These are read in the next step only, so that something may happen to them before.
             for (database, key, fields) in self.copyist.0.lock().expect(UNBROKEN).hashes.drain(..) {
                 self.hashes.push(HashReading::begin(&self.cut, database, &key, fields));
             }
-            let goes_on = self.hashes.iter().fold(pages.is_some(), |goes_on, hash| hash.read() | goes_on);
             if !goes_on {
                 return;
             }
         }
+    }
+
+    /// Whether a hash is lent by itself.
+    pub(crate) fn has_hash(&self) -> bool {
+        !self.hashes.is_empty()
     }
 
     /// What has been seen, by the reader and by the witness.

@@ -209,33 +209,56 @@ impl Witness<Pages> for Pieces {
     }
 }
 
-/// Where fields of a hash are encoded by those who are about to change them. They do so under the lock of its shard, one at a time.
+/// Where fields of a hash are encoded by those who are about to change them. They do so under the lock of its shard, one at a time,
+/// and many wait for them: whoever writes the file seldom takes the lock of the bench, and brings buffers along, since to take new ones
+/// may be to wait for whoever frees others.
 #[derive(Debug)]
-pub struct HashBench(Mutex<(Bench, Vec<Vec<u8>>)>);
+pub struct HashBench {
+    work: Mutex<HashWork>,
+    has_full: AtomicBool,
+}
+
+#[derive(Debug)]
+struct HashWork {
+    bench: Bench,
+    full: Vec<Vec<u8>>,
+    empty: Vec<Vec<u8>>,
+}
 
 impl HashBench {
     /// For a hash in a file.
     pub fn new(writer: &SnapshotWriter) -> Self {
-        Self(Mutex::new((Bench::new(writer), Vec::new())))
+        let empty = std::iter::repeat_with(buffer).take(MAX_WAITING).collect();
+        let work = HashWork { bench: Bench::new(writer), full: Vec::new(), empty };
+        Self { work: Mutex::new(work), has_full: AtomicBool::new(false) }
     }
 
-    /// The pieces that are full.
-    pub fn pieces(&self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.0.lock().1)
+    /// The pieces that are full, for empty buffers.
+    pub fn exchange(&self, buffers: &mut Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        if !self.has_full.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut work = self.work.lock();
+        work.empty.append(buffers);
+        std::mem::take(&mut work.full)
     }
 
-    /// What lies there unfinished.
-    pub fn rest(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().0.piece)
+    /// All that lies there, when nobody encodes any more.
+    pub fn rest(&self) -> Vec<Vec<u8>> {
+        let mut work = self.work.lock();
+        let last = std::mem::take(&mut work.bench.piece);
+        work.full.push(last);
+        std::mem::take(&mut work.full)
     }
 }
 
 impl Witness<FieldPages> for HashBench {
     fn look(&self, _: WorkerId, pages: FieldPages) {
-        let (Bench { scribe, piece }, full) = &mut *self.0.lock();
+        let HashWork { bench: Bench { scribe, piece }, full, empty } = &mut *self.work.lock();
         scribe.encode_fields(&pages, piece);
         if piece.len() >= SnapshotWriter::PIECE_BYTES {
-            full.push(std::mem::replace(piece, buffer()));
+            full.push(std::mem::replace(piece, empty.pop().unwrap_or_else(buffer)));
+            self.has_full.store(true, Ordering::Release);
         }
     }
 }
