@@ -485,7 +485,7 @@ mod tests {
         let bytes: Vec<u8> = (0..100_000u32).map(|at| at as u8).collect();
         let mut blob = Blob::from_bytes(&bytes);
         let mut excerpt = Excerpt::new(blob.clone(), 10..90_000);
-        blob.write(0, &[b'x'; 50_000]);
+        blob.write(0, &vec![b'x'; 50_000]);
         let content = |excerpt: &Excerpt| excerpt.pieces().flatten().copied().collect::<Vec<u8>>();
         assert_eq!((content(&excerpt), excerpt.len()), (bytes[10..90_000].to_vec(), 89_990));
         excerpt.skip(20_000);
@@ -503,7 +503,7 @@ mod tests {
         let (one, other) = (Excerpt::new(blob.clone(), 0..10), Excerpt::new(blob, 0..10));
         assert!(one.release().is_none());
         assert!(other.release().is_some());
-        assert!(Excerpt::new(Blob::from_bytes(&[b'x'; 20_000]), 0..10).release().is_none());
+        assert!(Excerpt::new(Blob::from_bytes(&vec![b'x'; 20_000]), 0..10).release().is_none());
     }
 
     #[test]
