@@ -48,7 +48,7 @@ fn whoever_is_unblocked_does_not_get_it() {
     let (_, to, waiter) = world.take_errand().expect("it was asked for");
     let unblock = format!("CLIENT UNBLOCK {}", id.trim().trim_start_matches(':'));
     assert_eq!(world.ask(other, &unblock), ":1\r\n");
-    world.turn(0);
+    world.settle();
     assert_eq!(world.read(peer), "-ERR it goes on, but nobody waits for it any more\r\n");
     world.end_errand(Ended { result: Ok(Done::Ok), to, waiter });
     assert_eq!(world.read(peer), "");
