@@ -3,8 +3,8 @@
 //! An allocator carves slabs into places of one size. After many blocks have gone, slabs hold few that live, and each keeps its
 //! slab from going. A sweep walks over everything, asks for each block whether its slab is sparse, and if so copies it: the
 //! allocator puts the copy into a fuller slab. Only blocks that nobody else holds are moved, since a shared one would live
-//! twice. What is smaller than [`LEAST`] is left where it is: threads keep freed places of such sizes for themselves and
-//! would put the copy into the one just left; such blocks are a small part of any value. What is larger than [`MOST`] has
+//! twice. What has 512 bytes or less is left where it is: threads keep freed places of such sizes for themselves and
+//! would put the copy into the one just left; such blocks are a small part of any value. What is larger than 14 kB has
 //! memory of its own.
 //!
 //! A sweep goes in steps, and what it walks over may change between them. So a cursor is a hint: whatever it says, a step is
