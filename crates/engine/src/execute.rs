@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Prepared (looked up) ─► lease (keys gathered, shards locked) ─► members (brought near) ─► request ─► gate ─► call ─► handler
-//!                                                                      └─► account (figures, logs, MONITOR)
+//!                                                                                             └─► account (figures, logs, MONITOR)
 //! ```
 //! What nobody's request asks for is in `unasked`, and what was begun by a request and ends later in `put_off`.
 

@@ -6,7 +6,7 @@ use resp::{Encoder, Protocol};
 use value::{Blob, StringRef};
 
 use crate::execute::Written;
-use crate::slices::{Excerpt, MANY_BYTES, MANY_ELEMENTS, Part, Producer, Progress, Slices};
+use crate::slices::{Excerpt, MANY_ELEMENTS, Part, Producer, Progress, Slices};
 
 /// A reply in the making: an encoder, and what values need.
 pub struct Reply<'a> {
@@ -84,14 +84,14 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// A part of a long string: not copied if it is long itself, unless the bytes are needed at once.
+    /// A part of a long string: not copied if that pays, unless the bytes are needed at once.
     pub(crate) fn blob(&mut self, blob: &Blob, range: Range<usize>) {
         let out = self.encoder.buffer();
         out.push(b'$');
         stdx::number::write_u64(out, range.len() as u64);
         out.extend_from_slice(b"\r\n");
         match &mut self.slices {
-            Some(slices) if range.len() >= MANY_BYTES => {
+            Some(slices) if Excerpt::pays(blob, &range) => {
                 slices.push(out.len(), Part::Excerpt(Excerpt::new(blob.clone(), range)));
             }
             _ => {

@@ -27,7 +27,11 @@ use crate::reply::Reply;
 /// From so many elements on a reply is written in slices: up to here it takes some tens of microseconds.
 pub const MANY_ELEMENTS: usize = 1024;
 /// From so many bytes on a part of a paged string is not copied: it takes an entry of a list, and pieces of its own in a write.
-pub const MANY_BYTES: usize = 4 * 1024;
+const MANY_BYTES: usize = 4 * 1024;
+/// A shorter part than one in so many of the string is copied up to [`FEW_BYTES`]: it would hold all of the string, of which a limit
+/// of the output knows only the part.
+const MOST_HELD: usize = 16;
+const FEW_BYTES: usize = 128 * 1024;
 /// Pages that are soon freed.
 const FEW_PAGES: usize = 64;
 /// A slice ends when it has so many bytes.
@@ -75,6 +79,12 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
+    /// Whether a part of a string should not be copied.
+    pub(crate) fn pays(blob: &value::Blob, range: &Range<usize>) -> bool {
+        let length = range.len();
+        length >= FEW_BYTES || length >= MANY_BYTES && length * MOST_HELD >= blob.len()
+    }
+
     /// The bytes of `range`, which lies within the string.
     pub fn new(blob: value::Blob, range: Range<usize>) -> Self {
         Self { blob, rest: range }
@@ -495,6 +505,14 @@ mod tests {
             slices += 1;
         }
         assert_eq!((&copied[..], slices, excerpt.is_empty()), (&bytes[20_010..90_000], 3, true));
+    }
+
+    #[test]
+    fn a_part_is_copied_where_it_is_short_or_would_hold_much_more() {
+        let of = |length: usize| Blob::from_bytes(&vec![b'x'; length]);
+        let (short, long) = (of(20_000), of(10_000_000));
+        assert!(!Excerpt::pays(&short, &(0..4000)) && Excerpt::pays(&short, &(0..20_000)));
+        assert!(!Excerpt::pays(&long, &(0..100_000)) && Excerpt::pays(&long, &(0..131_072)));
     }
 
     #[test]

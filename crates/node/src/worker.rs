@@ -219,11 +219,16 @@ impl<'n> Worker<'n> {
         }
     }
 
-    /// A connection has more to send and may.
-    pub fn retry_write(&mut self, number: usize) {
+    /// A connection was sent a part of what it is owed: what that has come from may go.
+    pub fn written_some(&mut self, number: usize) {
         if let Some(connection) = &mut self.connections[number] {
             free_spent(self.node, self.index, &mut connection.output);
         }
+    }
+
+    /// A connection has more to send and may.
+    pub fn retry_write(&mut self, number: usize) {
+        self.written_some(number);
         mark_writable(&mut self.connections, &mut self.writable, number);
     }
 

@@ -320,7 +320,10 @@ impl Reactor {
         let Some(socket) = self.sockets[number].as_mut() else { return false };
         match write_some(&mut socket.stream, worker.output(number), time) {
             Ok(Sent::All) => worker.written(number),
-            Ok(Sent::Blocked) => socket.write_blocked = true,
+            Ok(Sent::Blocked) => {
+                socket.write_blocked = true;
+                worker.written_some(number);
+            }
             Ok(Sent::TimeIsOver) => return true,
             Err(_) => worker.peer_closed(number),
         }

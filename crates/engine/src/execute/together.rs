@@ -1,8 +1,8 @@
 //! Timing equal commands of a pipeline together.
 //!
 //! To read the clock takes a tenth of the time of a short command. So commands that follow each other in a group are timed as one
-//! if they are the same, have the flag FAST and no argument more than they must, answer no error, and nobody asks for times below
-//! a millisecond: each counts with its share of the time, and if all took long, it is the last of them that is noted.
+//! if they are the same, short, have the flag FAST and no argument more than they must, answer no error, and nobody asks for times
+//! below a millisecond: each counts with its share of the time, and if all took long, it is the last of them that is noted.
 
 use super::Prepared;
 use crate::args::Args;
@@ -14,6 +14,8 @@ use crate::table::Row;
 
 /// Who asks for shorter times than this gets the time of each command.
 const SHORT_NS: u64 = 1_000_000;
+/// Longer requests are timed by themselves.
+const SHORT_BYTES: usize = 4096;
 
 /// Commands that have run and are timed with the one behind them.
 #[derive(Debug, Default)]
@@ -38,6 +40,7 @@ impl Prepared {
         self.is_followed_by_equal
             && command.flags.has(Flags::FAST)
             && args.len() == command.arity.unsigned_abs() as usize
+            && args.most_request_bytes() < SHORT_BYTES
             && !context.session.is_suspended()
             && !shared.command_log.of(Topic::Slow).wants(SHORT_NS)
             && !shared.hot_keys.is_on(context.access.now())
