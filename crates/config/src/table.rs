@@ -60,6 +60,7 @@ const fn flags(names: &'static [&'static str]) -> Kind {
 const SUPERVISED: &[&str] = &["upstart", "systemd", "auto", "no"];
 pub(crate) const OOM_SCORE: &[&str] = &["no", "yes", "relative", "absolute"];
 pub(crate) const LOG_LEVEL: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
+const IO_BACKEND: &[&str] = &["auto", "epoll", "io-uring"];
 const SYSLOG_FACILITY: &[&str] =
     &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
 pub(crate) const MAXMEMORY_POLICY: &[&str] = &[
@@ -143,6 +144,7 @@ parameters! {
         SocketMarkId, "socket-mark-id", "", integer(0, UINT_MAX), "0", Startup, lacks(&lack::SOCKET_MARK), "Mark set on listening sockets for the packet filter.";
     ["Threads and process"]
         Threads, "threads", "", integer(0, 1024), "0", Startup, Acts, "Worker threads that serve clients; 0 takes one for each core the process may use.";
+        IoBackend, "io-backend", "", choice(IO_BACKEND), "auto", Startup, Acts, "How sockets are served: `epoll`, or `io-uring`, which saves system calls where Linux 6.1 or later lets the process use it, and otherwise gives way to epoll. `auto` is epoll.";
         IoThreads, "io-threads", "", integer(1, 128), "1", Startup, Accepted, "Threads for socket I/O in Redis; see `threads`.";
         Hz, "hz", "", clamped(1, 500), "10", Runtime, Acts, "How often a second background work such as expiry is done.";
         DynamicHz, "dynamic-hz", "", YES_NO, "yes", Runtime, Accepted, "Raise `hz` with the number of clients.";

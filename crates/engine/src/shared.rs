@@ -122,6 +122,8 @@ pub struct Identity {
     pub port: u16,
     /// Worker threads.
     pub threads: usize,
+    /// How sockets are waited for, in the words of INFO.
+    pub multiplexing: &'static str,
     /// The service manager that is told of the start and the end; `no` if there is none.
     pub supervisor: &'static str,
 }

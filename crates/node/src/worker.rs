@@ -204,6 +204,12 @@ impl<'n> Worker<'n> {
         &mut self.connections[number].as_mut().expect("a writable connection is open").output
     }
 
+    /// What a connection may send now, if it may.
+    pub fn sendable(&self, number: usize) -> Option<&Output> {
+        let connection = self.connections.get(number)?.as_ref()?;
+        Some(&connection.output).filter(|output| output.held().is_none())
+    }
+
     /// Everything a connection was owed has been sent.
     pub fn written(&mut self, number: usize) {
         let Some(connection) = &mut self.connections[number] else { return };

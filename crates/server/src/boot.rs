@@ -15,7 +15,6 @@ use config::{Config, Param};
 use disk::Disk;
 use engine::table::Names;
 use keyspace::Access;
-use mio::{Poll, Waker};
 use node::{Identity, Machine, Mailbox, Node, Settings, Shutdown, Side, Worker};
 use tracing::{error, info, warn};
 
@@ -28,7 +27,8 @@ use crate::listening::Listening;
 use crate::machine::{Background, ServerMachine};
 use crate::persistence::{Persistence, Task};
 use crate::pid_file::PidFile;
-use crate::reactor::{Reactor, WAKE};
+use crate::reactor::Reactor;
+use crate::reactor::backend::Backend;
 use crate::recovery;
 use crate::saver;
 use crate::service_manager::ServiceManager;
@@ -129,7 +129,11 @@ impl Server {
         limit_clients(&mut config);
 
         let threads = thread_count(&config);
-        let (polls, mailboxes) = mailboxes(threads)?;
+        let (backends, mailboxes): (Vec<_>, Mailboxes) = Backend::for_workers(&config, threads)
+            .map_err(|error| without_files("events cannot be awaited", &error))?
+            .into_iter()
+            .unzip();
+        let multiplexing = backends.first().map_or("", Backend::name);
         let (to_saver, jobs) = mpsc::channel();
         let (to_reclaimer, dead) = mpsc::channel();
         let background = Background { jobs: to_saver, dead: to_reclaimer };
@@ -145,7 +149,7 @@ impl Server {
         let _ = machine.oom_score.follow(&config);
         let port = listening.port().unwrap_or(0);
         let settings = Settings {
-            identity: identity(threads, port, file, manager),
+            identity: Identity { multiplexing, ..identity(threads, port, file, manager) },
             config,
             names,
             users,
@@ -162,10 +166,10 @@ impl Server {
         let saving = Arc::clone(&machine);
         let saver = spawn("saver", move || saver::run(&saving, &jobs))?;
         let persistence = spawn_persistence(&node, &machine)?;
-        let workers = polls
+        let workers = backends
             .into_iter()
             .enumerate()
-            .map(|(index, poll)| spawn_worker(index, poll, &shared))
+            .map(|(index, backend)| spawn_worker(index, backend, &shared))
             .collect::<Result<_, _>>()?;
         let (acceptor, waker) = Acceptor::new(poll, listening, Arc::clone(&shared))
             .map_err(|error| without_files("connections cannot be awaited", &error))?;
@@ -240,27 +244,16 @@ fn thread_count(config: &Config) -> usize {
     }
 }
 
-/// Polls and mailboxes of the workers; a letter wakes the poll.
-fn mailboxes(threads: usize) -> Result<(Vec<Poll>, Mailboxes), String> {
-    let mut polls = Vec::new();
-    let mut mailboxes = Vec::new();
-    for _ in 0..threads {
-        let poll = Poll::new().map_err(|error| without_files("events cannot be awaited", &error))?;
-        let waker = Waker::new(poll.registry(), WAKE)
-            .map_err(|error| without_files("a worker cannot be woken", &error))?;
-        polls.push(poll);
-        // A waker fails only when its poll is gone, and with it the worker.
-        mailboxes.push(Arc::new(Mailbox::new(move || drop(waker.wake()))));
-    }
-    Ok((polls, mailboxes))
-}
-
-fn spawn_worker(index: usize, poll: Poll, shared: &Arc<Shared>) -> Result<thread::JoinHandle<()>, String> {
+fn spawn_worker(
+    index: usize,
+    backend: Backend,
+    shared: &Arc<Shared>,
+) -> Result<thread::JoinHandle<()>, String> {
     let shared = Arc::clone(shared);
     spawn(&format!("{WORKER_NAME}{index}"), move || {
         let node = Arc::clone(&shared.node);
         let worker = Worker::new(&node, index, clock::entropy());
-        Reactor::new(index, poll, shared).run(worker);
+        Reactor::new(index, backend, shared).run(worker);
     })
 }
 
@@ -314,6 +307,7 @@ fn identity(threads: usize, port: u16, file: Option<&Path>, manager: &ServiceMan
         executable: std::env::current_exe().map_or_else(|_| String::new(), |path| path.display().to_string()),
         port,
         threads,
+        multiplexing: "",
         supervisor: if manager.is_there() { "systemd" } else { "no" },
     }
 }

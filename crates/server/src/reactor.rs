@@ -5,9 +5,10 @@
 //!     ▲                    (one arena)          (parse, lock, run)      (one write each)          │
 //!     └──────────────────────────────────────────────────────────────────────────────────────────┘
 //! ```
-//! Sockets are registered once for both directions, edge-triggered: a socket that still has bytes or room
+//! Sockets are watched for both directions, and each change is told once: a socket that still has bytes or room
 //! is remembered in `readable` and `writable`, and the loop does not wait while one of them has work. One
-//! turn reads a bounded amount from each connection, so a long pipeline cannot starve its neighbours.
+//! turn reads a bounded amount from each connection, so a long pipeline cannot starve its neighbours. How sockets are watched,
+//! read and written is the business of a [`Backend`]: epoll, or io_uring, which sends short replies with the next wait.
 //!
 //! The bytes of a turn lie one after the other in an arena that belongs to the worker; a connection owns a
 //! buffer only while it holds half a request, hence an idle connection costs next to nothing.
@@ -15,21 +16,23 @@
 //! While a script is busy, the node calls back out of `execute` and the loop goes round once within its turn: it is the same turn,
 //! with an arena of its own, and the node does with it what is allowed then. New connections go to workers that are free.
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::{Events, Interest, Poll, Token};
 use node::{Input, Now, Worker};
-use rustix::buffer::spare_capacity;
 use tracing::error;
 
+use self::backend::{Backend, Happened};
 use crate::clock;
 use crate::shared::{Letter, Shared};
 use crate::socket::{Endpoints, Stream};
 
-/// The token of the waker; connections count from 0.
-pub const WAKE: Token = Token(usize::MAX);
+pub mod backend;
+mod epoll;
+#[cfg(target_os = "linux")]
+mod rings;
+
 /// Bytes taken from one connection in one turn.
 const READ_BUDGET: usize = 16 * 1024;
 /// Bytes of requests a turn can hold; connections that do not fit are read in the next turn.
@@ -48,7 +51,7 @@ const ADOPT_BUDGET: usize = 64;
 
 /// One worker thread's half of the shell; the other half is the node's worker.
 pub struct Reactor {
-    poll: Poll,
+    backend: Backend,
     index: usize,
     shared: Arc<Shared>,
     /// The time of the turn.
@@ -58,6 +61,8 @@ pub struct Reactor {
     arena: Box<[u8]>,
     /// Connections that may have bytes to read, each at most once.
     readable: Vec<usize>,
+    /// Connections whose short replies go with the next wait, each at most once.
+    outgoing: Vec<usize>,
     letters: Vec<Letter>,
     arrivals: Vec<Letter>,
 }
@@ -74,16 +79,17 @@ struct Socket {
 }
 
 impl Reactor {
-    /// A reactor for worker `index` on a poll whose waker the worker's mailbox holds.
-    pub fn new(index: usize, poll: Poll, shared: Arc<Shared>) -> Self {
+    /// A reactor for worker `index`, whose mailbox wakes the backend.
+    pub fn new(index: usize, backend: Backend, shared: Arc<Shared>) -> Self {
         Self {
-            poll,
+            backend,
             index,
             shared,
             now: clock::now(),
             sockets: Vec::new(),
             arena: Box::default(),
             readable: Vec::new(),
+            outgoing: Vec::new(),
             letters: Vec::new(),
             arrivals: Vec::new(),
         }
@@ -91,24 +97,24 @@ impl Reactor {
 
     /// The thread's body: turns until shutdown, then a last one that flushes what is owed.
     pub fn run(mut self, mut worker: Worker<'_>) {
-        let mut events = Events::with_capacity(1024);
+        if let Err(error) = self.backend.start() {
+            panic!("worker {} cannot begin to wait for events: {error}", self.index);
+        }
         while !self.shared.is_stopping() {
             let timeout = self.timeout(&worker);
-            if !self.wait(&mut events, timeout) {
+            if !self.wait(&mut worker, timeout) {
                 break;
             }
             worker.begin_turn();
-            self.go_round(&mut worker, &events);
+            self.go_round(&mut worker);
             worker.end_turn();
         }
         self.drain(&mut worker);
     }
 
-    /// Waits for events; false if that is impossible.
-    fn wait(&mut self, events: &mut Events, timeout: Duration) -> bool {
-        if let Err(error) = self.poll.poll(events, Some(timeout))
-            && error.kind() != ErrorKind::Interrupted
-        {
+    /// Sends what goes with the wait, and waits for events; false if that is impossible.
+    fn wait(&mut self, worker: &mut Worker<'_>, timeout: Duration) -> bool {
+        if let Err(error) = self.exchange(worker, timeout) {
             error!("worker {} cannot wait for events: {error}", self.index);
             return false;
         }
@@ -116,9 +122,70 @@ impl Reactor {
         true
     }
 
+    /// Sends what goes with the wait, and waits.
+    #[cfg(target_os = "linux")]
+    fn exchange(&mut self, worker: &mut Worker<'_>, timeout: Duration) -> io::Result<()> {
+        let Self { backend, sockets, outgoing, .. } = self;
+        let Some(rings) = backend.rings() else { return backend.wait(timeout) };
+        let mut messages = Vec::with_capacity(outgoing.len());
+        messages.extend(outgoing.drain(..).filter_map(|number| {
+            // What has become of the connection since may have changed this.
+            let socket = sockets[number].as_ref().filter(|socket| !socket.write_blocked)?;
+            let bytes = worker.sendable(number)?.bytes();
+            let bytes = &bytes[..bytes.len().min(WRITE_PIECE)];
+            (!bytes.is_empty()).then(|| rings.message(number, &socket.stream, bytes))
+        }));
+        rings.exchange(&messages, timeout)?;
+        let mut sent = std::mem::take(&mut rings.sent);
+        sent.drain(..).for_each(|(number, result)| self.note_sent(worker, number, result));
+        if let Some(rings) = self.backend.rings() {
+            rings.sent = sent;
+        }
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn exchange(&mut self, _: &mut Worker<'_>, timeout: Duration) -> io::Result<()> {
+        self.backend.wait(timeout)
+    }
+
+    /// What has become of a message that went with a wait.
+    #[cfg(target_os = "linux")]
+    fn note_sent(&mut self, worker: &mut Worker<'_>, number: usize, result: io::Result<usize>) {
+        let Some(socket) = self.sockets[number].as_mut() else { return };
+        match result {
+            Ok(count) => {
+                let output = worker.output(number);
+                output.consume(count);
+                if output.is_empty() {
+                    worker.written(number);
+                } else {
+                    worker.retry_write(number);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                socket.write_blocked = true;
+                self.backend.await_room(number, &socket.stream);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => worker.retry_write(number),
+            Err(_) => worker.peer_closed(number),
+        }
+    }
+
+    /// Sends at once what would go with the next wait.
+    fn flush(&mut self, worker: &mut Worker<'_>) {
+        if !self.outgoing.is_empty()
+            && let Err(error) = self.exchange(worker, Duration::ZERO)
+        {
+            error!("worker {} cannot send: {error}", self.index); // nor can it wait, and so it ends
+        }
+    }
+
     /// Attends to all that has come.
-    fn go_round(&mut self, worker: &mut Worker<'_>, events: &Events) {
-        self.note(worker, events);
+    fn go_round(&mut self, worker: &mut Worker<'_>) {
+        let mut happened = std::mem::take(self.backend.happened());
+        happened.drain(..).for_each(|event| self.note(worker, event));
+        *self.backend.happened() = happened;
         self.open_letters(worker);
         self.adopt_arrivals(worker);
         self.turn(worker);
@@ -133,27 +200,27 @@ impl Reactor {
         Duration::from_nanos(worker.idle_ns(self.now))
     }
 
-    /// Remembers what the events say.
-    fn note(&mut self, worker: &mut Worker<'_>, events: &Events) {
-        for event in events {
-            let Some(socket) = self.sockets.get_mut(event.token().0).and_then(Option::as_mut) else {
-                continue;
-            };
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
-                socket.read_closed |= event.is_read_closed() || event.is_error();
-                if socket.read_closed && worker.is_waiting(event.token().0) {
-                    // Nobody reads it while its command waits, and so nobody would see that it has gone.
-                    worker.peer_closed(event.token().0);
-                }
-                if !socket.readable {
-                    socket.readable = true;
-                    self.readable.push(event.token().0);
-                }
+    /// Remembers what an event says.
+    fn note(&mut self, worker: &mut Worker<'_>, event: Happened) {
+        let number = event.connection;
+        let Some(socket) = self.sockets.get_mut(number).and_then(Option::as_mut) else { return };
+        if event.is_readable {
+            socket.read_closed |= event.is_closed;
+            if socket.read_closed && worker.is_waiting(number) {
+                // Nobody reads it while its command waits, and so nobody would see that it has gone.
+                worker.peer_closed(number);
             }
-            if event.is_writable() && socket.write_blocked {
-                socket.write_blocked = false;
-                worker.retry_write(event.token().0);
+            if !socket.readable {
+                socket.readable = true;
+                self.readable.push(number);
             }
+            if !worker.wants_input(number) {
+                self.backend.put_aside(number, &socket.stream);
+            }
+        }
+        if event.is_writable && socket.write_blocked {
+            socket.write_blocked = false;
+            worker.retry_write(number);
         }
     }
 
@@ -185,8 +252,7 @@ impl Reactor {
     /// Registers a connection with the poll and the node under one number.
     fn adopt(&mut self, worker: &mut Worker<'_>, mut stream: Stream, endpoints: &Endpoints) {
         let number = worker.open(self.now, &endpoints.peer, &endpoints.local, endpoints.is_unix);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut stream, Token(number), interest) {
+        if let Err(error) = self.backend.watch(number, &mut stream) {
             error!("cannot watch the connection from {}: {error}", endpoints.peer);
             worker.close(number);
             self.shared.count_closed(self.index);
@@ -219,15 +285,18 @@ impl Reactor {
         inputs.append(worker.inputs());
         *worker.inputs() = inputs;
         self.write(worker);
-        worker.tick(self.now); // behind the replies, for it may compute for a while
+        if worker.idle_ns(self.now) == 0 {
+            self.flush(worker); // what is due may take a while to compute
+        }
+        worker.tick(self.now);
         self.close_finished(worker);
     }
 
     /// Goes round once while a command runs; returns the time.
     fn go_round_within(&mut self, worker: &mut Worker<'_>) -> Now {
-        let mut events = Events::with_capacity(64);
-        if self.wait(&mut events, Duration::ZERO) {
-            self.go_round(worker, &events);
+        if self.wait(worker, Duration::ZERO) {
+            self.go_round(worker);
+            self.flush(worker);
         }
         self.now
     }
@@ -253,15 +322,18 @@ impl Reactor {
                 if socket.read_closed && worker.is_waiting(number) {
                     worker.peer_closed(number);
                 }
+                self.backend.put_aside(number, &socket.stream);
                 continue; // it stays `readable` and comes back through `resume`
             }
             if self.arena.len() - filled < READ_BUDGET {
                 left.push(number);
                 continue;
             }
-            let result = match worker.unfinished_input(number) {
-                Some(pending) => read_behind(&socket.stream, pending),
-                None => socket.stream.read(&mut self.arena[filled..filled + READ_BUDGET]),
+            let result = if let Some(pending) = worker.unfinished_input(number) {
+                self.backend.read_behind(number, &socket.stream, pending, READ_BUDGET)
+            } else {
+                let room = &mut self.arena[filled..filled + READ_BUDGET];
+                self.backend.read(number, &mut socket.stream, room)
             };
             match result {
                 Ok(0) => worker.peer_closed(number),
@@ -290,6 +362,7 @@ impl Reactor {
     /// Sends what each connection may send now: first what is short, then, for a limited time, what is long. Those that are
     /// owed much take turns.
     fn write(&mut self, worker: &mut Worker<'_>) {
+        self.flush(worker);
         let mut writable = worker.take_writable();
         let (mut time, mut long, mut served) = (Time::default(), Vec::new(), Vec::new());
         for number in writable.drain(..) {
@@ -299,6 +372,8 @@ impl Reactor {
             let output = worker.output(number);
             if output.len() > SHORT || output.is_being_made() {
                 long.push(number);
+            } else if self.backend.sends_with_wait() && output.is_plain() {
+                self.outgoing.push(number);
             } else if self.send(worker, number, &mut time) {
                 served.push(number);
             }
@@ -322,6 +397,7 @@ impl Reactor {
             Ok(Sent::All) => worker.written(number),
             Ok(Sent::Blocked) => {
                 socket.write_blocked = true;
+                self.backend.await_room(number, &socket.stream);
                 worker.written_some(number);
             }
             Ok(Sent::TimeIsOver) => return true,
@@ -333,12 +409,12 @@ impl Reactor {
     /// Drops the sockets of connections that the node has finished with.
     fn close_finished(&mut self, worker: &mut Worker<'_>) {
         while let Some(number) = worker.next_finished() {
-            if let Some(mut socket) = self.sockets[number].take() {
+            if let Some(socket) = self.sockets[number].take() {
                 if socket.readable {
                     self.readable.retain(|&other| other != number);
                 }
-                // Closing the descriptor deregisters it as well; an error changes nothing.
-                let _ = self.poll.registry().deregister(&mut socket.stream);
+                self.outgoing.retain(|&other| other != number);
+                self.backend.close(number, socket.stream);
             }
             worker.close(number);
             self.shared.count_closed(self.index);
@@ -351,16 +427,9 @@ impl Reactor {
         // Each round brings every connection nearer to its end, to a full socket or to a broken one.
         while worker.has_writable() {
             self.write(worker);
+            self.flush(worker);
         }
     }
-}
-
-/// Reads behind the half request that a connection holds. What is missing may be long and come in many pieces, so the room for it
-/// is not filled with zeros first.
-fn read_behind(stream: &Stream, pending: &mut node::Unfinished) -> io::Result<usize> {
-    let (buffer, wanted) = pending.room(READ_BUDGET);
-    buffer.reserve(wanted);
-    Ok(rustix::io::read(stream, spare_capacity(buffer))?)
 }
 
 /// The time that a turn has for what is long. It begins with the first look, so that short replies read no clock.

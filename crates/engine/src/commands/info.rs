@@ -79,7 +79,7 @@ fn server(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "os", &identity.system);
     line(out, "arch_bits", usize::BITS);
     line(out, "monotonic_clock", "POSIX clock_gettime");
-    line(out, "multiplexing_api", "epoll");
+    line(out, "multiplexing_api", identity.multiplexing);
     // The atomics are those of Rust's core library, and no C compiler has built the server.
     line(out, "atomicvar_api", "rust-core");
     line(out, "gcc_version", "0.0.0");

@@ -5,6 +5,7 @@
 //! a connection.
 
 mod appending;
+mod backends;
 mod background;
 mod bad_inputs;
 mod busy;

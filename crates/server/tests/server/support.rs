@@ -181,11 +181,12 @@ impl Drop for Server {
     }
 }
 
-/// A command that does not hand down `RUSTYPOTATO_*`, which are for the tests and would configure the server.
+/// A command that does not hand down `RUSTYPOTATO_*`, which are for the tests and would configure the server. But for the backend:
+/// all tests hold for each.
 pub(crate) fn without_settings(program: &str) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("RUSTYPOTATO_") {
+        if name.to_string_lossy().starts_with("RUSTYPOTATO_") && name != "RUSTYPOTATO_IO_BACKEND" {
             command.env_remove(name);
         }
     }
