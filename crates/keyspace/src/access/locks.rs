@@ -196,8 +196,9 @@ impl<'k> Access<'k> {
         self.leave();
         let result = keyspace.gate.exclusively(patience, || {
             self.awaited = false;
-            for index in 0..keyspace.cells.len() {
-                self.hold(index).expect("nobody holds a shard who is not in the gate");
+            // Whoever holds a shard and is not in the gate, as one who reads a cut, does so for a moment.
+            for (index, cell) in keyspace.cells.iter().enumerate() {
+                self.push_held(index, cell.shard.lock());
             }
             self.exclusive = true;
             self.look_for_observers();
