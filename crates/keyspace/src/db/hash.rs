@@ -235,11 +235,7 @@ impl Db<'_, '_> {
         drop(edit);
         let (is_empty, due) = (fields.is_empty(), fields.next_expiry());
         partition.note_fields(key, due);
-        if is_empty {
-            self.take_at(key, found);
-        } else {
-            self.note_change_at(key, found);
-        }
+        self.end_edit(key, found, is_empty);
         self.lower_next_expiry(key, due);
         result
     }
