@@ -168,10 +168,7 @@ impl SnapshotWriter {
             }
             for LargeHash { mut head, fields, .. } in aside {
                 for pages in fields.into_remains() {
-                    scribe.encode_fields(&pages, &mut head);
-                    if head.len() >= Self::PIECE_BYTES {
-                        self.put(&mut head, &mut step)?;
-                    }
+                    scribe.encode_fields(&pages, &mut head, &mut |piece| self.put(piece, &mut step))?;
                 }
                 self.put(&mut head, &mut step)?;
             }
@@ -216,13 +213,23 @@ impl Scribe {
         }
     }
 
-    /// Appends fields of a [`LargeHash`].
-    pub fn encode_fields(&mut self, pages: &FieldPages, out: &mut Vec<u8>) {
+    /// Appends fields of a [`LargeHash`] to a piece; `hand_on` gets what is ready, in whose place an empty one is to be left.
+    pub fn encode_fields<E>(
+        &mut self,
+        pages: &FieldPages,
+        piece: &mut Vec<u8>,
+        hand_on: &mut impl FnMut(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let PieceForm::Rdb(encoder) = &mut self.form else { unreachable!("commands put nothing aside") };
         for entry in pages.iter() {
             let Payload::Inline(value) = entry.payload else { unreachable!("a hash has no objects") };
-            encoder.push_field(entry.key, value, out);
+            encoder.push_field(entry.key, value, piece);
+            // A page may have much more beside it than in it.
+            if piece.len() >= SnapshotWriter::PIECE_BYTES {
+                hand_on(piece)?;
+            }
         }
+        Ok(())
     }
 
     /// A hash that would be a piece or more by itself. Fields that are due at some time are left out: then the head says more than
@@ -231,7 +238,7 @@ impl Scribe {
         let (PieceForm::Rdb(encoder), ValueRef::Hash(hash)) = (&mut self.form, seen.value) else {
             return None;
         };
-        let fields = hash.lasting_fields().filter(|fields| fields.live_bytes() >= LARGE_BYTES)?;
+        let fields = hash.lasting_fields().filter(|fields| is_large(fields))?;
         let mut head = Vec::new();
         encoder.select(database, &mut head);
         encoder.begin_hash(seen, fields.len(), &mut head);
@@ -249,4 +256,9 @@ impl Scribe {
             }
         }
     }
+}
+
+/// Whether fields are encoded by themselves. What lies beside their pages counts as well, which takes a look at all pages.
+fn is_large(fields: &Fields) -> bool {
+    fields.live_bytes() >= LARGE_BYTES || fields.allocated_bytes() >= LARGE_BYTES
 }
