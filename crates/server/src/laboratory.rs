@@ -13,7 +13,7 @@
 mod flips;
 mod lane;
 mod lives;
-mod plant;
+pub(crate) mod plant;
 mod planted;
 mod record;
 mod script;

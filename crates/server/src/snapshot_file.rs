@@ -2,29 +2,29 @@
 //! file of the final name is the old one or the new one, whole.
 //!
 //! In the background several threads encode, at low priority, and so do the workers, before they change what has not been encoded
-//! ([`keyspace::Cut`]). One thread, at the priority of the workers, puts into the file what comes ([`Pieces`]): until it is there it
+//! ([`keyspace::Cut`]). One thread, at the priority of the workers, puts into the file what comes ([`desk`]): until it is there it
 //! takes memory.
 
+mod desk;
+mod hash;
 mod pieces;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use config::{Config, Param};
 use disk::{Disk, DiskFile, around};
-use keyspace::{Cut, Snapshot};
+use keyspace::Snapshot;
 use node::Image;
 use persist::rdb::Notes;
-use persist::{LargeHash, SnapshotWriter, Step};
+use persist::{SnapshotWriter, Step};
 
 use crate::clock;
 use crate::progress::KeyProgress;
 use crate::storage::at;
-use pieces::{HashBench, Next, Pieces, Seat};
 
 /// Fewer bytes are not written by themselves.
 const LEAST_STEP: usize = 64 << 10;
@@ -67,6 +67,17 @@ impl Form {
             ..Self::dump(config)
         }
     }
+
+    /// Waits behind so many keys as long as the parameters say, or until nobody wants more.
+    fn rest(self, keys: usize, is_over: impl Fn() -> bool) {
+        const STEP: Duration = Duration::from_millis(10);
+        let mut left = self.key_delay * keys as u32;
+        while !left.is_zero() && !is_over() {
+            let step = left.min(STEP);
+            thread::park_timeout(step);
+            left -= step;
+        }
+    }
 }
 
 /// Who encodes the data.
@@ -104,7 +115,7 @@ pub fn write(
         let mut sheet = Sheet { file: &file, written: &mut written, small: Vec::new(), total, watch };
         match manner {
             Manner::Alone => write_alone(&mut sheet, image, form),
-            Manner::Helped(encoders) => write_helped(&mut sheet, image, form, encoders),
+            Manner::Helped(encoders) => desk::write(&mut sheet, image, form, encoders),
         }?;
         sheet.flush()?;
         file.sync()
@@ -164,6 +175,14 @@ impl Sheet<'_> {
         Ok(())
     }
 
+    /// Nothing but all keys is a file. Whoever encodes may have panicked over one of them, and have gone on serving clients.
+    fn check_whole(&self, keys: usize) -> io::Result<()> {
+        if keys != self.total {
+            return Err(io::Error::other(format!("{keys} of {} keys have been encoded", self.total)));
+        }
+        Ok(())
+    }
+
     /// Tells how far it is, and whether anybody wants the rest.
     fn go_on(&self, keys: usize) -> io::Result<()> {
         self.watch.progress.set(keys, self.total);
@@ -181,145 +200,13 @@ fn write_alone(sheet: &mut Sheet<'_>, image: Image, form: Form) -> io::Result<()
         match step {
             Step::Encoded(count) => {
                 keys += count;
-                sheet.watch.rest(form, count);
+                form.rest(count, || sheet.watch.is_given_up());
             }
             Step::Bytes(bytes) => sheet.append(bytes)?,
         }
         sheet.go_on(keys)
-    })
-}
-
-fn write_helped(sheet: &mut Sheet<'_>, image: Image, form: Form, encoders: usize) -> io::Result<()> {
-    let mut writer = begin(sheet, &image, form)?;
-    // Whoever has access to the keyspace has one of the first benches, each his own.
-    let first = image.keyspace.workers();
-    let pieces = Arc::new(Pieces::new(&writer, first + encoders + 1));
-    let witness = Arc::clone(&pieces);
-    let cut = image.snapshot.lend(image.keyspace, witness);
-    let mut desk = Desk { sheet, writer: &mut writer, pieces: &pieces, cut: &cut, bench: first + encoders };
-    if encoders == 0 {
-        desk.encode_and_put(form)?;
-    } else {
-        desk.put_what_comes(form, first, encoders)?;
-    }
-    // Whatever a worker has taken is at its bench by now.
-    drop(cut);
-    for mut piece in pieces.rest() {
-        writer.seal(&mut piece);
-        sheet.append(&piece)?;
-    }
-    let mut end = Vec::new();
-    writer.finish(&mut end);
-    sheet.append(&end)
-}
-
-/// Where pieces are put into the file.
-struct Desk<'d, 'a> {
-    sheet: &'d mut Sheet<'a>,
-    writer: &'d mut SnapshotWriter,
-    pieces: &'d Pieces,
-    cut: &'d Cut,
-    bench: usize,
-}
-
-impl Desk<'_, '_> {
-    /// All is done by this thread.
-    fn encode_and_put(&mut self, form: Form) -> io::Result<()> {
-        while let Some(pages) = self.pieces.next_pages(self.cut) {
-            self.pieces.encode(self.bench, &pages);
-            self.sheet.watch.rest(form, pages.len());
-            while let Some(next) = self.pieces.next() {
-                self.perform(next)?;
-            }
-            self.sheet.go_on(self.pieces.keys())?;
-        }
-        Ok(())
-    }
-
-    /// Other threads encode, if there can be any.
-    fn put_what_comes(&mut self, form: Form, first: usize, encoders: usize) -> io::Result<()> {
-        let (pieces, cut, watch) = (self.pieces, self.cut, self.sheet.watch);
-        thread::scope(|scope| {
-            let spawn = |bench| {
-                let seat = pieces.join();
-                let thread = thread::Builder::new().name("encoder".to_owned());
-                thread.spawn_scoped(scope, move || encode((seat, pieces), bench, cut, form, watch)).is_ok()
-            };
-            let spawned = (first..first + encoders).filter(|&bench| spawn(bench)).count();
-            let result = if spawned == 0 { self.encode_and_put(form) } else { self.put_all() };
-            pieces.stop();
-            result
-        })
-    }
-
-    fn put_all(&mut self) -> io::Result<()> {
-        while let Some(next) = self.pieces.await_next(self.sheet.watch.given_up) {
-            self.perform(next)?;
-            self.sheet.go_on(self.pieces.keys())?;
-        }
-        self.sheet.go_on(self.pieces.keys())
-    }
-
-    fn perform(&mut self, next: Next) -> io::Result<()> {
-        match next {
-            Next::Piece(mut piece) => {
-                self.put(&mut piece)?;
-                self.pieces.give_back(piece);
-            }
-            Next::Hash(hash) => self.put_hash(hash)?,
-            Next::Pages(pages) => self.pieces.encode(self.bench, &pages),
-        }
-        Ok(())
-    }
-
-    /// Encodes a hash into the file. Whoever is about to change fields that are not there yet encodes them.
-    fn put_hash(&mut self, hash: LargeHash) -> io::Result<()> {
-        let LargeHash { database, key, head: mut piece, fields } = hash;
-        let bench = Arc::new(HashBench::new(self.writer));
-        let witness = Arc::clone(&bench);
-        let fields = self.cut.lend_fields(database, &key, fields, witness);
-        let mut scribe = self.writer.scribe();
-        let mut buffers = Vec::new();
-        loop {
-            let taken = fields.take();
-            if taken.is_empty() {
-                break;
-            }
-            for pages in taken {
-                scribe.encode_fields(&pages, &mut piece);
-                drop(pages);
-                if piece.len() >= SnapshotWriter::PIECE_BYTES {
-                    self.put(&mut piece)?;
-                }
-            }
-            for mut piece in bench.exchange(&mut buffers) {
-                self.put(&mut piece)?;
-                buffers.push(piece);
-            }
-            self.sheet.go_on(self.pieces.keys())?;
-        }
-        drop(fields);
-        self.put(&mut piece)?;
-        bench.rest().into_iter().try_for_each(|mut piece| self.put(&mut piece))
-    }
-
-    /// Puts bytes into the file, and leaves none.
-    fn put(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        self.writer.seal(bytes);
-        self.sheet.append(bytes)?;
-        bytes.clear();
-        Ok(())
-    }
-}
-
-/// What a thread does that encodes.
-fn encode((_seat, pieces): (Seat<'_>, &Pieces), bench: usize, cut: &Cut, form: Form, watch: Watch<'_>) {
-    crate::saver::step_back();
-    while pieces.await_room(watch.given_up) {
-        let Some(pages) = pieces.next_pages(cut) else { break };
-        pieces.encode(bench, &pages);
-        watch.rest(form, pages.len());
-    }
+    })?;
+    sheet.check_whole(keys)
 }
 
 /// Begins the file with its head.
@@ -352,15 +239,7 @@ impl Watch<'_> {
     fn is_given_up(self) -> bool {
         self.given_up.load(Ordering::Acquire)
     }
-
-    /// Waits behind so many keys as long as the parameters say, or until the work is given up.
-    fn rest(self, form: Form, keys: usize) {
-        const STEP: Duration = Duration::from_millis(10);
-        let mut left = form.key_delay * keys as u32;
-        while !left.is_zero() && !self.is_given_up() {
-            let step = left.min(STEP);
-            thread::park_timeout(step);
-            left -= step;
-        }
-    }
 }
+
+#[cfg(test)]
+mod practice;

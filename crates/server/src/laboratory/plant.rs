@@ -26,8 +26,8 @@ use crate::saver::Job;
 use crate::shared::Letter;
 
 /// See the module's text.
-pub(super) struct Plant {
-    pub(super) node: Arc<Node>,
+pub(crate) struct Plant {
+    pub(crate) node: Arc<Node>,
     pub(super) machine: Arc<ServerMachine>,
     pub(super) mailboxes: Vec<Arc<Mailbox<Letter>>>,
     pub(super) jobs: Receiver<Job>,
@@ -46,7 +46,7 @@ pub(super) fn folder() -> PathBuf {
 }
 
 /// An empty disk.
-pub(super) fn empty_disk(seed: u64) -> Double {
+pub(crate) fn empty_disk(seed: u64) -> Double {
     Double::new(&folder(), seed)
 }
 
@@ -74,7 +74,7 @@ pub(super) fn disk_of_redis(seed: u64) -> Double {
 }
 
 /// Parameters in place of the defaults.
-pub(super) fn config(parameters: &[(&str, &str)]) -> Config {
+pub(crate) fn config(parameters: &[(&str, &str)]) -> Config {
     let mut config = Config::default();
     config.assign(Param::Databases, &[b"2"]).expect("two will do");
     for (name, value) in [("save", "")].iter().chain(parameters) {
@@ -85,7 +85,7 @@ pub(super) fn config(parameters: &[(&str, &str)]) -> Config {
 
 impl Plant {
     /// A server that has started, or why it has not.
-    pub(super) fn start(disk: &Double, config: Config) -> Result<Self, String> {
+    pub(crate) fn start(disk: &Double, config: Config) -> Result<Self, String> {
         let mailboxes: Vec<_> = (0..WORKERS).map(|_| Arc::new(Mailbox::new(|| ()))).collect();
         let (to_saver, jobs) = mpsc::channel();
         let (to_reclaimer, dead) = mpsc::channel();
@@ -134,6 +134,6 @@ impl Plant {
 }
 
 /// The path of a file of the append-only set, or of the snapshot.
-pub(super) fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     folder().join(Path::new(name))
 }

@@ -5,21 +5,24 @@
 //!                                       ├─► queue ─► whoever writes the file
 //!   encoders (Cut::take)    ─► benches ─┘
 //! ```
-//! A large hash has its own bench ([`HashBench`]), because its pieces have to stand together.
+//! A large hash has a bench of its own ([`super::hash`]), because its pieces have to stand together.
 //!
-//! Encoders stop while enough waits in the queue. Workers never do: a client waits for them, and what they leave undone would take
-//! the same memory as a copy of a page. So they encode at once what is soon done, and what is not they leave to the encoders.
+//! Encoders stop while enough waits in the queue; whoever writes the file never waits for room there. Workers do not either: a client
+//! waits for them, and what they leave undone would take the same memory as a copy of a page. So they encode at once what is soon done,
+//! and what is not they leave to the encoders.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use keyspace::{Cut, FieldPages, Pages, Witness, WorkerId};
+use keyspace::{Cut, Pages, Witness, WorkerId};
 use parking_lot::{Condvar, Mutex};
 use persist::{LargeHash, Made, Scribe, SnapshotWriter};
 
 /// Pieces that wait while encoders go on, and empty ones that are kept.
-const MAX_WAITING: usize = 16;
+pub(super) const MAX_WAITING: usize = 16;
+/// Large hashes that wait while encoders go on. They are clones: whoever changes them has to copy.
+const MAX_ASIDE: usize = 2;
 /// Bytes of a buffer for a piece, which ends behind the key that fills it.
 const BUFFER_BYTES: usize = SnapshotWriter::PIECE_BYTES / 4 * 5;
 /// How often those who wait look whether the work is given up.
@@ -53,6 +56,17 @@ pub struct Seat<'p>(&'p Pieces);
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
         self.0.queue.lock().encoders -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+/// Stops those who encode when it is dropped, after a panic too: otherwise they would wait for ever.
+#[derive(Debug)]
+pub struct Stop<'p>(&'p Pieces);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.queue.lock().is_stopped = true;
         self.0.changed.notify_all();
     }
 }
@@ -137,31 +151,35 @@ impl Pieces {
         Seat(self)
     }
 
-    /// Nobody will write anything any more.
-    pub fn stop(&self) {
-        self.queue.lock().is_stopped = true;
-        self.changed.notify_all();
+    /// Whoever holds this writes the file; when it is dropped, nobody will write anything any more.
+    pub fn stop_at_end(&self) -> Stop<'_> {
+        Stop(self)
+    }
+
+    /// Whether nobody wants any more pieces.
+    pub fn is_over(&self, given_up: &AtomicBool) -> bool {
+        self.queue.lock().is_stopped || given_up.load(Ordering::Acquire)
     }
 
     /// Waits until the queue can take more. False: that will not be.
     pub fn await_room(&self, given_up: &AtomicBool) -> bool {
         let mut queue = self.queue.lock();
-        while queue.full.len() >= MAX_WAITING && !queue.is_stopped && !given_up.load(Ordering::Acquire) {
+        while !queue.has_room() && !queue.is_stopped && !given_up.load(Ordering::Acquire) {
             self.changed.wait_for(&mut queue, LOOK);
         }
         !queue.is_stopped && !given_up.load(Ordering::Acquire)
     }
 
-    /// What there is to do for whoever writes the file, if there is something.
-    pub fn next(&self) -> Option<Next> {
-        self.queue.lock().next()
-    }
-
-    /// Waits for something to do. `None`: it is given up, or there will be nothing, for nobody encodes any more.
+    /// What there is to do for whoever writes the file; waits while somebody encodes. `None`: it is given up, or nothing has been left
+    /// and nobody encodes any more.
     pub fn await_next(&self, given_up: &AtomicBool) -> Option<Next> {
         let mut queue = self.queue.lock();
         loop {
+            let had_room = queue.has_room();
             let next = queue.next();
+            if !had_room && queue.has_room() {
+                self.changed.notify_all();
+            }
             if next.is_some() || queue.encoders == 0 || given_up.load(Ordering::Acquire) {
                 return next;
             }
@@ -176,11 +194,6 @@ impl Pieces {
         if queue.empty.len() < MAX_WAITING && piece.capacity() <= 2 * BUFFER_BYTES {
             queue.empty.push(piece);
         }
-        let has_room_again = queue.full.len() + 1 == MAX_WAITING;
-        drop(queue);
-        if has_room_again {
-            self.changed.notify_all();
-        }
     }
 
     /// What lies unfinished at the benches, when all pages have been encoded.
@@ -190,6 +203,11 @@ impl Pieces {
 }
 
 impl Queue {
+    /// Whether those may go on who can wait.
+    fn has_room(&self) -> bool {
+        self.full.len() < MAX_WAITING && self.aside.len() < MAX_ASIDE
+    }
+
     /// A hash comes first, for as long as it waits it is copied by those who change it; and so do pages in which there may be one.
     fn next(&mut self) -> Option<Next> {
         let hash = self.aside.pop_front().map(Next::Hash);
@@ -209,62 +227,11 @@ impl Witness<Pages> for Pieces {
     }
 }
 
-/// Where fields of a hash are encoded by those who are about to change them. They do so under the lock of its shard, one at a time,
-/// and many wait for them: whoever writes the file seldom takes the lock of the bench, and brings buffers along, since to take new ones
-/// may be to wait for whoever frees others.
-#[derive(Debug)]
-pub struct HashBench {
-    work: Mutex<HashWork>,
-    has_full: AtomicBool,
-}
-
-#[derive(Debug)]
-struct HashWork {
-    bench: Bench,
-    full: Vec<Vec<u8>>,
-    empty: Vec<Vec<u8>>,
-}
-
-impl HashBench {
-    /// For a hash in a file.
-    pub fn new(writer: &SnapshotWriter) -> Self {
-        let empty = std::iter::repeat_with(buffer).take(MAX_WAITING).collect();
-        let work = HashWork { bench: Bench::new(writer), full: Vec::new(), empty };
-        Self { work: Mutex::new(work), has_full: AtomicBool::new(false) }
-    }
-
-    /// The pieces that are full, for empty buffers.
-    pub fn exchange(&self, buffers: &mut Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        if !self.has_full.swap(false, Ordering::Acquire) {
-            return Vec::new();
-        }
-        let mut work = self.work.lock();
-        work.empty.append(buffers);
-        std::mem::take(&mut work.full)
-    }
-
-    /// All that lies there, when nobody encodes any more.
-    pub fn rest(&self) -> Vec<Vec<u8>> {
-        let mut work = self.work.lock();
-        let last = std::mem::take(&mut work.bench.piece);
-        work.full.push(last);
-        std::mem::take(&mut work.full)
-    }
-}
-
-impl Witness<FieldPages> for HashBench {
-    fn look(&self, _: WorkerId, pages: FieldPages) {
-        let HashWork { bench: Bench { scribe, piece }, full, empty } = &mut *self.work.lock();
-        scribe.encode_fields(&pages, piece);
-        if piece.len() >= SnapshotWriter::PIECE_BYTES {
-            full.push(std::mem::replace(piece, empty.pop().unwrap_or_else(buffer)));
-            self.has_full.store(true, Ordering::Release);
-        }
-    }
-}
-
 /// A new buffer. Where a worker takes it, it does not count as used: no eviction would give it back.
-fn buffer() -> Vec<u8> {
+pub(super) fn buffer() -> Vec<u8> {
     keyspace::note_copy(BUFFER_BYTES);
     Vec::with_capacity(BUFFER_BYTES)
 }
+
+#[cfg(test)]
+mod tests;

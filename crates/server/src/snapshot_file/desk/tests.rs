@@ -1,0 +1,126 @@
+//! A desk, and workers that change what it has not encoded yet between its steps.
+
+use std::io;
+use std::sync::atomic::AtomicBool;
+
+use config::Config;
+use disk::around;
+use keyspace::{Witness, WorkerId};
+
+use super::super::practice::Practice;
+use super::super::{Form, Sheet, Watch, keys};
+use super::*;
+use crate::laboratory::plant::path;
+use crate::progress::KeyProgress;
+
+/// More than some pieces.
+const KEYS: usize = 20_000;
+const FIELDS: usize = 30_000;
+
+/// Saves all data as `work` says.
+fn save(practice: &Practice, work: impl FnOnce(&mut Desk<'_, '_>) -> io::Result<()>) -> io::Result<()> {
+    let (disk, image) = (practice.disk(), practice.image());
+    let (given_up, progress) = (AtomicBool::new(false), KeyProgress::default());
+    let watch = Watch { given_up: &given_up, progress: &progress };
+    let path = path("dump.rdb");
+    let file = disk.create(&path)?;
+    let total = keys(&image.snapshot);
+    let mut sheet = Sheet { file: &file, written: &mut 0, small: Vec::new(), total, watch };
+    let form = Form { compression: false, ..Form::dump(&Config::default()) };
+    write_with(&mut sheet, image, form, 0, work)?;
+    sheet.flush()?;
+    file.sync()?;
+    disk.sync_folder(around(&path))
+}
+
+#[test]
+fn what_workers_take_before_all_is_found_to_be_taken_is_in_the_file() {
+    let practice = Practice::new();
+    practice.set_keys(KEYS, "before");
+    let saved = save(&practice, |desk| {
+        assert!(desk.step()?);
+        practice.set_keys(KEYS / 2, "behind");
+        while let Some(pages) = desk.cut.take() {
+            desk.pieces.look(WorkerId(0), pages);
+        }
+        assert!(!desk.step()?, "workers have encoded all the rest");
+        Ok(())
+    });
+    saved.expect("it is saved");
+    Practice::on(practice.double).check_keys(KEYS, "before");
+}
+
+#[test]
+fn what_workers_have_left_is_in_the_file() {
+    let practice = Practice::new();
+    practice.set_fields("hash", FIELDS, "before");
+    practice.set_fields("another", FIELDS, "before");
+    let saved = save(&practice, |desk| {
+        practice.set_fields("hash", 1, "behind");
+        practice.set_fields("another", 1, "behind");
+        assert!(desk.cut.take().is_none_or(|pages| pages.is_empty()), "they are left to the desk");
+        while desk.step()? {}
+        Ok(())
+    });
+    saved.expect("it is saved");
+    let found = Practice::on(practice.double);
+    found.check_fields("hash", FIELDS, "before");
+    found.check_fields("another", FIELDS, "before");
+}
+
+#[test]
+fn fields_that_workers_change_first_stand_behind_the_head_of_their_hash() {
+    let practice = Practice::new();
+    practice.set_fields("hash", FIELDS, "before");
+    let saved = save(&practice, |desk| {
+        while let Some(pages) = desk.pieces.next_pages(desk.cut) {
+            desk.pieces.encode(desk.bench, &pages);
+        }
+        let Some(Next::Hash(hash)) = desk.pieces.await_next(desk.sheet.watch.given_up) else {
+            panic!("it is put aside")
+        };
+        let mut part = desk.begin_hash(hash)?;
+        practice.set_fields("hash", FIELDS, "behind");
+        while part.step(|bytes| desk.put(bytes))? {}
+        part.end(|bytes| desk.put(bytes))
+    });
+    saved.expect("it is saved");
+    practice.check_fields("hash", FIELDS, "behind");
+    Practice::on(practice.double).check_fields("hash", FIELDS, "before");
+}
+
+#[test]
+fn a_file_without_some_of_the_keys_is_none() {
+    let practice = Practice::new();
+    practice.set_keys(KEYS, "before");
+    let saved = save(&practice, |desk| {
+        let lost = desk.cut.take().expect("there are some");
+        assert!(!lost.is_empty());
+        while desk.step()? {}
+        Ok(())
+    });
+    let error = saved.expect_err("some are lost").to_string();
+    assert!(error.ends_with("of 20000 keys have been encoded"), "{error}");
+}
+
+#[test]
+fn many_large_hashes_are_saved_with_encoders_and_without() {
+    for encoders in [0, 2] {
+        let practice = Practice::new();
+        for hash in ["one", "two", "three", "four", "five"] {
+            practice.set_fields(hash, FIELDS, "before");
+        }
+        let before = practice.image();
+        let path = path("dump.rdb");
+        let (given_up, progress) = (AtomicBool::new(false), KeyProgress::default());
+        let watch = Watch { given_up: &given_up, progress: &progress };
+        let form = Form::dump(&Config::default());
+        let manner = super::super::Manner::Helped(encoders);
+        super::super::write(&practice.disk(), &path, before, form, manner, watch).expect("it is saved");
+        practice.disk().sync_folder(around(&path)).expect("nothing fails");
+        let found = Practice::on(practice.double);
+        for hash in ["one", "two", "three", "four", "five"] {
+            found.check_fields(hash, FIELDS, "before");
+        }
+    }
+}

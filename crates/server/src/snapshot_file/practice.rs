@@ -1,0 +1,148 @@
+//! Data to be saved in tests, and workers that have their turns when they are told.
+
+use std::sync::Arc;
+
+use disk::{Disk, Double};
+use keyspace::{Access, DbIndex, Expiry, WorkerId};
+use node::{Image, Side};
+use persist::SnapshotWriter;
+use persist::rdb::Notes;
+use stdx::time::UnixMs;
+use value::hash::FieldExpiry;
+
+use crate::clock;
+use crate::laboratory::plant::{self, Plant};
+
+/// A server that does what a test says.
+pub(super) struct Practice {
+    pub(super) double: Double,
+    pub(super) plant: Plant,
+}
+
+/// The first fields of a hash are long, so that pages with them are not encoded by workers.
+pub(super) const LONG_FIELDS: usize = 3;
+
+impl Practice {
+    /// A server that has found this on its disk.
+    pub(super) fn on(double: Double) -> Self {
+        let plant = Plant::start(&double, plant::config(&[("appendonly", "no")])).expect("it starts");
+        Self { double, plant }
+    }
+
+    pub(super) fn new() -> Self {
+        Self::on(plant::empty_disk(1))
+    }
+
+    pub(super) fn disk(&self) -> Disk {
+        Disk::new(Arc::new(self.double.clone()))
+    }
+
+    /// All data.
+    pub(super) fn image(&self) -> Image {
+        let node = &self.plant.node;
+        let mut access = Access::new(&node.shared.keyspace, node.side(Side::Main), 1);
+        access.begin(clock::now().unix);
+        let image = node.image(&mut access, || ());
+        access.end();
+        image
+    }
+
+    /// A worker sets so many short keys.
+    pub(super) fn set_keys(&self, keys: usize, word: &str) {
+        self.work(|access| {
+            for number in 0..keys {
+                let text = key_name(number);
+                let key = access.keyspace().key(&text);
+                let shard = access.shard_of(&key);
+                access.lock(&mut [shard]);
+                access.db(DbIndex(0)).set_string(&key, value(word, number).as_bytes(), Expiry::Clear);
+                access.unlock();
+            }
+        });
+    }
+
+    /// A worker sets so many fields of a hash, of which the first ones are long.
+    pub(super) fn set_fields(&self, name: &str, fields: usize, word: &str) {
+        self.work(|access| {
+            let key = access.keyspace().key(name.as_bytes());
+            let shard = access.shard_of(&key);
+            access.lock(&mut [shard]);
+            for number in 0..fields {
+                let (field, value) = (key_name(number), field_value(word, number));
+                let set =
+                    access.db(DbIndex(0)).hash_set(&key, &[(&field, value.as_bytes())], FieldExpiry::Clear);
+                set.expect("it is a hash");
+            }
+            access.unlock();
+        });
+    }
+
+    /// Checks that the keys and no others are there.
+    pub(super) fn check_keys(&self, keys: usize, word: &str) {
+        assert_eq!(self.plant.node.shared.keyspace.len(DbIndex(0)), keys);
+        self.work(|access| {
+            for number in 0..keys {
+                let text = key_name(number);
+                let key = access.keyspace().key(&text);
+                let shard = access.shard_of(&key);
+                access.lock(&mut [shard]);
+                let found = access
+                    .db(DbIndex(0))
+                    .string(&key)
+                    .expect("it is a string")
+                    .map(|text| text.contiguous().into_owned());
+                assert_eq!(found, Some(value(word, number).into_bytes()), "{number}");
+                access.unlock();
+            }
+        });
+    }
+
+    /// Checks that these fields of a hash and no others are there.
+    pub(super) fn check_fields(&self, name: &str, fields: usize, word: &str) {
+        self.work(|access| {
+            let key = access.keyspace().key(name.as_bytes());
+            let shard = access.shard_of(&key);
+            access.lock(&mut [shard]);
+            let mut db = access.db(DbIndex(0));
+            let hash = db.hash(&key).expect("it is a hash").expect("it is there");
+            assert_eq!(hash.len(), fields);
+            for number in 0..fields {
+                let found = hash.get(&key_name(number)).map(<[u8]>::to_vec);
+                assert_eq!(found, Some(field_value(word, number).into_bytes()), "{number}");
+            }
+            access.unlock();
+        });
+    }
+
+    fn work(&self, work: impl FnOnce(&mut Access<'_>)) {
+        let mut access = Access::new(&self.plant.node.shared.keyspace, WorkerId(0), 1);
+        access.begin(clock::now().unix);
+        work(&mut access);
+        access.end();
+    }
+}
+
+/// Somebody who writes an image; the head is left out.
+pub(super) fn writer(image: &Image) -> SnapshotWriter {
+    let notes = Notes {
+        redis_version: "8.0.0",
+        own_version: "0.1.0",
+        created: UnixMs(1),
+        used_memory: 1,
+        is_aof_base: false,
+    };
+    SnapshotWriter::rdb(&image.snapshot, false, false, &notes, &mut Vec::new())
+}
+
+fn key_name(number: usize) -> Vec<u8> {
+    format!("name:{number}").into_bytes()
+}
+
+fn value(word: &str, number: usize) -> String {
+    format!("{word}:{number}").repeat(4)
+}
+
+fn field_value(word: &str, number: usize) -> String {
+    let value = value(word, number);
+    if number < LONG_FIELDS { value.repeat(100) } else { value }
+}
