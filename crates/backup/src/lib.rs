@@ -28,6 +28,6 @@ mod tests;
 pub use compression::Compression;
 pub use list::{ENDING, File, Kind, List, Place, Role};
 pub use reading::{Outcome, Reading, Until};
-pub use series::{Backup, Series};
+pub use series::{Backup, Series, is_list};
 pub use verify::{Finding, verify};
-pub use writer::{Origin, Writer};
+pub use writer::{Origin, Writer, prepare};

@@ -28,14 +28,19 @@ use stdx::quote::write_quoted;
 use stdx::time::UnixMs;
 
 use crate::compression::Compression;
+use crate::reading::Until;
 use crate::stored::sha256;
 
 /// How the names of lists end.
 pub const ENDING: &str = ".backup";
 /// What they begin with.
 const HEAD: &str = "rustypotato-backup 1";
+/// What they begin with in every version.
+pub(crate) const SIGNATURE: &str = "rustypotato-backup ";
 /// The longest list.
-pub(crate) const MAX_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_BYTES: usize = 1 << 20;
+/// How the names of files begin that a restore has not finished; a server looks for none of these, and no backup holds one.
+pub(crate) const UNFINISHED: &str = "temp-restore-";
 /// The longest name of a file; what stands before and behind it has to fit as well.
 const MAX_NAME_BYTES: usize = 200;
 
@@ -80,10 +85,10 @@ pub struct File {
     pub sha256: String,
 }
 
-/// A place in the log: between two batches, and where in the files it is.
+/// A place in the log: behind a batch, and where in the files that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The batch before it, and the link to that; zeros where there is none.
+    /// The batch before it, and the link that the next one has to that; zeros if no batch was seen.
     pub chain: Chain,
     /// The number of the increment, its length up to here, and its name.
     pub sequence: u64,
@@ -94,9 +99,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// What the next batch has to follow on; none if it may be any.
-    pub fn before(&self) -> Option<Chain> {
-        Some(self.chain).filter(|chain| chain.number > 0)
+    /// Whether a backup can follow on it. Before the first batch the logs of all servers are at the same place, so that any of them
+    /// would seem to follow.
+    pub fn is_distinct(&self) -> bool {
+        self.chain.number > 0
     }
 }
 
@@ -130,7 +136,7 @@ impl List {
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         const CHANGED: &str = "its own SHA-256 is wrong: it has been changed or cut";
         let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?;
-        if !text.starts_with("rustypotato-backup ") {
+        if !text.starts_with(SIGNATURE) {
             return Err("it is no list of a backup".to_owned());
         }
         let at = text.rfind("sha256 ").ok_or(CHANGED)?;
@@ -205,9 +211,14 @@ impl List {
                 }
         };
         let mut files = self.files.iter().enumerate();
+        let is_countable =
+            [|file: &File| file.length, |file: &File| file.stored_length].iter().all(|count| {
+                self.files.iter().try_fold(0, |sum: u64, file| sum.checked_add(count(file))).is_some()
+            });
         let mut sorted: Vec<&str> = self.files.iter().map(|file| &*file.name).collect();
         sorted.sort_unstable();
         if self.files.is_empty()
+            || !is_countable
             || !files.all(|(index, file)| is_known(index, file))
             || sorted.array_windows().any(|[one, other]| one == other)
         {
@@ -217,7 +228,10 @@ impl List {
             (Kind::Snapshot, None, None) => self.batches.is_none(),
             (Kind::Full, None, Some(end)) => self.is_end(end),
             (Kind::Incremental, Some(after), Some(end)) => {
-                self.is_begin(after) && self.is_end(end) && after.chain.number < end.chain.number
+                after.is_distinct()
+                    && self.is_begin(after)
+                    && self.is_end(end)
+                    && after.chain.number < end.chain.number
             }
             _ => false,
         };
@@ -238,6 +252,20 @@ impl List {
                 (file.sequence, file.offset.checked_add(file.length), &file.name)
                     == (end.sequence, Some(end.offset), &end.name)
             })
+    }
+
+    /// Whether the data of a full backup is early enough for a moment.
+    pub(crate) fn goes_back_to(&self, until: Until) -> bool {
+        match (until, self.batches) {
+            (Until::Time(time), batches) => {
+                [Some(self.made), self.base, batches.map(|(first, _)| first.time)]
+                    .into_iter()
+                    .flatten()
+                    .any(|told| told <= time)
+            }
+            (Until::Batch(number), Some((first, _))) => first.number.saturating_sub(1) <= number,
+            (Until::Batch(number), None) => self.end.as_ref().is_some_and(|end| end.chain.number <= number),
+        }
     }
 
     /// The name of the manifest of its set.
@@ -275,7 +303,16 @@ impl Kind {
 }
 
 impl Role {
-    fn name(self) -> &'static str {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Base, Self::Increment, Self::Snapshot];
+
+    /// The role of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// Its name in lists and in the server's replies.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Base => "base",
             Self::Increment => "increment",
@@ -286,7 +323,7 @@ impl Role {
 
 fn check_name(name: &str) -> Result<(), String> {
     let is_path = name.contains(['/', '\\', '\0']) || matches!(name, "" | "." | "..");
-    if is_path || name.len() > MAX_NAME_BYTES {
+    if is_path || name.len() > MAX_NAME_BYTES || name.starts_with(UNFINISHED) {
         return Err(format!("'{}' cannot be the name of a file", name.escape_debug()));
     }
     Ok(())
@@ -358,9 +395,8 @@ fn parse_place(words: &[&str]) -> Option<Place> {
 
 fn parse_file(words: &[&str]) -> Option<File> {
     let [role, sequence, offset, length, stored_length, sha256, name] = words else { return None };
-    let roles = [Role::Base, Role::Increment, Role::Snapshot];
     Some(File {
-        role: roles.into_iter().find(|kind| kind.name() == *role)?,
+        role: Role::of_name(role)?,
         sequence: sequence.parse().ok()?,
         name: (*name).to_owned(),
         offset: offset.parse().ok()?,
@@ -428,6 +464,26 @@ mod tests {
             ("incremental", from("2 1 \"a.2\"") + end + &increment(2, 0), ENDS),
             ("incremental", from("2 3 \"a.2\"") + "end 1 00000000 2 3 \"a.2\"\n" + &increment(2, 0), ENDS),
             ("incremental", from("1 9 \"a.1\"") + "end 2 00000000 2 4 \"a.2\"\n" + &increment(2, 0), ENDS),
+            (
+                "incremental",
+                "after 0 00000000 1 9 \"a.1\"\nfirst 1 1\nlast 2 1\n".to_owned() + end + &increment(2, 0),
+                ENDS,
+            ),
+            (
+                "snapshot",
+                "file snapshot 1 0 9 9 HASH \"temp-restore-a\"\n".to_owned(),
+                "'temp-restore-a' cannot be the name of a file",
+            ),
+            (
+                "full",
+                end.to_owned() + &format!("file base 1 0 {} 9 HASH \"b\"\n", u64::MAX) + &increment(2, 0),
+                FILES,
+            ),
+            (
+                "full",
+                end.to_owned() + &format!("file base 1 0 9 {} HASH \"b\"\n", u64::MAX) + &increment(2, 0),
+                FILES,
+            ),
             ("incremental", "kind odd\n".to_owned(), "a line of it cannot be read"),
             (
                 "snapshot",

@@ -11,7 +11,7 @@ use persist::aof::{FileKind, LastBatch, Manifest, ManifestEntry};
 use stdx::time::UnixMs;
 
 use crate::inspector::Inspector;
-use crate::list::{File, Kind, List, Role};
+use crate::list::{File, Kind, List, Role, UNFINISHED};
 use crate::series::{Backup, Series};
 use crate::stored;
 use crate::writer::{about, make_folders};
@@ -289,7 +289,7 @@ impl Target {
     }
 }
 
-/// A name that no server looks for.
+/// A name that no server looks for, and that no file of a backup has.
 fn unfinished(name: &str) -> String {
-    format!("temp-restore-{name}")
+    format!("{UNFINISHED}{name}")
 }

@@ -2,11 +2,13 @@
 //! place in the log where it begins is the one where the other ends.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use disk::Disk;
+use stdx::time::UnixMs;
 
-use crate::list::{ENDING, File, Kind, List, MAX_BYTES, Place};
+use crate::list::{ENDING, File, List, MAX_BYTES, Place, SIGNATURE};
 use crate::moment;
 use crate::reading::Until;
 
@@ -53,7 +55,7 @@ pub(crate) fn stored_name(id: &str, name: &str, list: &List) -> String {
 pub struct Series {
     /// The folder.
     pub folder: PathBuf,
-    /// In the order in which they were made.
+    /// In the order in which they were made, as far as clocks and the log tell it.
     pub backups: Vec<Backup>,
     /// Lists that cannot be used, by their paths, and why.
     pub unusable: Vec<(PathBuf, String)>,
@@ -75,7 +77,7 @@ impl Series {
                 Err(reason) => series.unusable.push((path, reason)),
             }
         }
-        series.backups.sort_by(|one, other| (one.list.made, &one.id).cmp(&(other.list.made, &other.id)));
+        series.sort();
         series.unusable.sort();
         let is_known = |name: &String| {
             name.ends_with(ENDING)
@@ -87,6 +89,27 @@ impl Series {
         series.strays = names.iter().filter(|name| !is_known(name)).cloned().collect();
         series.strays.sort();
         Ok(series)
+    }
+
+    /// Clocks go wrong: a backup was made no earlier than what it holds was written, and than the one that it follows on.
+    fn sort(&mut self) {
+        let number = |list: &List| list.end.as_ref().map_or(0, |end| end.chain.number);
+        // What others follow on is first.
+        self.backups
+            .sort_by(|one, other| (number(&one.list), &one.id).cmp(&(number(&other.list), &other.id)));
+        let mut times: Vec<UnixMs> = Vec::new();
+        for backup in &self.backups {
+            let list = &backup.list;
+            let own = Some(list.made).max(list.batches.map(|(_, last)| last.time));
+            let is_before =
+                |(earlier, _): &(&Backup, &UnixMs)| list.after.is_some() && earlier.list.end == list.after;
+            let before = self.backups.iter().zip(&times).filter(is_before).map(|(_, &time)| time).min();
+            times.push(own.max(before).unwrap_or(list.made));
+        }
+        let mut timed: Vec<_> = times.into_iter().zip(std::mem::take(&mut self.backups)).collect();
+        // Stable: of one time, the one that ends earlier in the log is first.
+        timed.sort_by_key(|(time, _)| *time);
+        self.backups = timed.into_iter().map(|(_, backup)| backup).collect();
     }
 
     /// Where a file is.
@@ -118,9 +141,9 @@ impl Series {
         }
     }
 
-    /// Where the last backup of the log ends, which an incremental one may follow on.
+    /// Where the last backup of the log ends, if an incremental one can follow on that.
     pub fn last_place(&self) -> Option<&Place> {
-        self.backups.iter().rev().find_map(|backup| backup.list.end.as_ref())
+        self.backups.iter().rev().find_map(|backup| backup.list.end.as_ref()).filter(|end| end.is_distinct())
     }
 
     /// A full backup and the incremental ones that lead to this one.
@@ -143,41 +166,30 @@ impl Series {
         Ok(chain)
     }
 
-    /// The backups that tell what was at a moment: the last full one that is early enough, and what leads from it up to the
-    /// moment or as close as there is something.
+    /// The backups that tell what was at a moment: the first one that holds something later, and what leads to it. A server that
+    /// goes on with restored data writes another log from there on, which later backups tell of: what was in the one before
+    /// is told by what was made of it. If nothing is later, the last backup tells what was.
     pub fn until(&self, until: Until) -> Result<Vec<&Backup>, String> {
         self.complain()?;
-        let is_early = |backup: &&Backup| match (until, backup.list.batches) {
-            (Until::Time(time), batches) => {
-                let told = [Some(backup.list.made), backup.list.base, batches.map(|(first, _)| first.time)];
-                told.into_iter().flatten().any(|told| told <= time)
-            }
-            (Until::Batch(number), Some((first, _))) => first.number.saturating_sub(1) <= number,
-            (Until::Batch(number), None) => {
-                backup.list.end.as_ref().is_some_and(|end| end.chain.number <= number)
-            }
+        let goes_beyond = |backup: &&Backup| match until {
+            Until::Time(time) => backup.list.batches.is_some_and(|(_, last)| last.time > time),
+            Until::Batch(number) => backup.list.end.as_ref().is_some_and(|end| end.chain.number >= number),
         };
-        let full = self.backups.iter().rev().filter(|backup| backup.list.kind == Kind::Full).find(is_early);
-        let full = full.ok_or_else(|| {
-            let what = match until {
-                Until::Time(time) => moment::show(time),
-                Until::Batch(number) => format!("batch {number}"),
-            };
-            format!("{}: no backup of the log goes back to {what}", self.folder.display())
-        })?;
-        let mut chain = vec![full];
-        loop {
-            let last = &chain[chain.len() - 1].list;
-            let is_enough = last.batches.is_some_and(|(_, last)| match until {
-                Until::Time(time) => last.time > time,
-                Until::Batch(number) => last.number >= number,
-            });
-            let follows = |backup: &&Backup| backup.list.after.is_some() && backup.list.after == last.end;
-            match self.backups.iter().rev().find(follows) {
-                Some(next) if !is_enough => chain.push(next),
-                _ => return Ok(chain),
-            }
+        let mut logs = self.backups.iter().filter(|backup| backup.list.end.is_some());
+        let tip = logs.clone().find(goes_beyond).or_else(|| logs.next_back());
+        let chain = tip.map_or(Ok(Vec::new()), |tip| self.chain(tip))?;
+        if chain.first().is_some_and(|full| full.list.goes_back_to(until)) {
+            return Ok(chain);
         }
+        let what = match until {
+            Until::Time(time) => moment::show(time),
+            Until::Batch(number) => format!("batch {number}"),
+        };
+        Err(format!(
+            "{}: no backup of the log goes back to {what} from what is later. If what an earlier one holds will do, name it \
+             with --backup",
+            self.folder.display()
+        ))
     }
 
     /// The backups that nothing here follows on: with what leads to them, they are all.
@@ -190,10 +202,29 @@ impl Series {
 }
 
 fn read_list(disk: &Disk, path: &Path) -> Result<List, String> {
-    let length = disk.length(path).map_err(|error| error.to_string())?.unwrap_or(0);
-    if length > MAX_BYTES {
-        return Err(format!("{length} bytes are too many for a list"));
+    let bytes = begin(disk, path, MAX_BYTES + 1).map_err(|error| format!("it cannot be read: {error}"))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("more than {MAX_BYTES} bytes are too many for a list"));
     }
-    let bytes = disk.read(path).map_err(|error| format!("it cannot be read: {error}"))?;
     List::parse(&bytes)
+}
+
+/// Whether a file is the list of a backup, whole or not: its first line tells.
+pub fn is_list(disk: &Disk, path: &Path) -> bool {
+    begin(disk, path, SIGNATURE.len()).is_ok_and(|bytes| bytes == SIGNATURE.as_bytes())
+}
+
+/// So many bytes of a file, if it has as many. A device may have any number, whatever length it tells.
+fn begin(disk: &Disk, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let file = disk.open(path)?;
+    let mut bytes = vec![0; most];
+    let mut filled = 0;
+    while filled < most {
+        match file.read_at(filled as u64, &mut bytes[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
 }

@@ -54,8 +54,9 @@ pub(crate) struct StoredWriter {
 }
 
 impl StoredWriter {
+    /// Makes the file, which must not be there.
     pub(crate) fn create(disk: &Disk, path: &Path, compression: Compression) -> io::Result<Self> {
-        let target = Target { file: disk.create(path)?, digest: Sha256::new(), length: 0 };
+        let target = Target { file: disk.create_new(path)?, digest: Sha256::new(), length: 0 };
         Ok(Self { encoder: Encoder::new(compression, target)?, length: 0 })
     }
 

@@ -14,6 +14,8 @@ use value::{StringRef, ValueRef};
 
 use super::*;
 
+mod order;
+
 const EIO: i32 = 5;
 const BASE: &str = "appendonly.aof.1.base.rdb";
 const FIRST: &str = "appendonly.aof.1.incr.aof";

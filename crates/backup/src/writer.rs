@@ -1,6 +1,8 @@
 //! A backup is written: first its files, each durable when it ends, then the list under a name that does not count, and when all
 //! names are durable, too, the list gets its final name. A power cut before that leaves no backup, and one after it a whole one.
+//! The list's other name is there from the beginning: it keeps the names of the files for one of several that are made at once.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
@@ -35,7 +37,7 @@ pub struct Writer {
     list: List,
     inspector: Inspector,
     open: Option<StoredWriter>,
-    /// What to remove if nothing comes of it.
+    /// What to remove if nothing comes of it: first what reserves the name.
     written: Vec<PathBuf>,
     has_found_damage: bool,
 }
@@ -50,15 +52,17 @@ impl Writer {
         compression: Compression,
         after: Option<Place>,
     ) -> Result<Self, String> {
+        if after.as_ref().is_some_and(|after| !after.is_distinct()) {
+            return Err("nothing can follow on a backup that ends before the first batch".to_owned());
+        }
         make_folders(disk, folder)?;
-        let names = disk.list(folder).map_err(about(folder))?;
-        let id = free_id(kind, origin.now, &names)
-            .ok_or_else(|| format!("{}: there are too many backups of this second", folder.display()))?;
+        let id = reserve(disk, folder, kind, origin.now)?;
         Ok(Self {
+            written: vec![unfinished(folder, &id)],
             disk: disk.clone(),
             folder: folder.to_owned(),
             id,
-            inspector: Inspector::new(after.as_ref().and_then(Place::before), None),
+            inspector: Inspector::new(after.as_ref().map(|place| place.chain), None),
             list: List {
                 kind,
                 made: origin.now,
@@ -72,7 +76,6 @@ impl Writer {
                 files: Vec::new(),
             },
             open: None,
-            written: Vec::new(),
             has_found_damage: false,
         })
     }
@@ -93,8 +96,10 @@ impl Writer {
         file.check()?;
         let path = self.folder.join(stored_name(&self.id, name, &self.list));
         self.list.files.push(file);
-        self.written.push(path.clone());
         let open = StoredWriter::create(&self.disk, &path, self.list.compression);
+        if !matches!(&open, Err(error) if error.kind() == ErrorKind::AlreadyExists) {
+            self.written.push(path.clone());
+        }
         self.open = Some(open.map_err(about(&path))?);
         self.inspector.begin(role, offset);
         Ok(())
@@ -145,8 +150,7 @@ impl Writer {
         let text = self.list.format();
         List::parse(text.as_bytes()).map_err(|reason| format!("{}: {reason}", self.id))?;
         let path = self.folder.join(format!("{}{ENDING}", self.id));
-        let unfinished = self.folder.join(format!("{}{ENDING}.unfinished", self.id));
-        self.written.push(unfinished.clone());
+        let unfinished = unfinished(&self.folder, &self.id);
         let prepare = || {
             self.disk.write(&unfinished, text.as_bytes())?;
             self.disk.sync(&unfinished)?;
@@ -175,7 +179,8 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.open = None;
-        for path in &self.written {
+        // The name is given up last: another backup may take it then.
+        for path in self.written.iter().rev() {
             // What stays is no backup.
             let _ = self.disk.remove(path);
         }
@@ -198,10 +203,37 @@ pub(crate) fn make_folders(disk: &Disk, path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// How the names of the files are to begin: with the time, so that they stand in order.
-fn free_id(kind: Kind, now: UnixMs, names: &[String]) -> Option<String> {
+/// Sees that backups can be written to a folder, which is made if need be.
+pub fn prepare(disk: &Disk, folder: &Path) -> Result<(), String> {
+    make_folders(disk, folder)?;
+    let path = folder.join("probe.unfinished");
+    disk.create(&path).and_then(|_| disk.remove(&path)).map_err(about(&path))
+}
+
+/// The list until it counts.
+fn unfinished(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}{ENDING}.unfinished"))
+}
+
+/// How the names of the files are to begin: with the time, so that they stand in order, and as no other backup's do. The list's
+/// other name keeps it.
+fn reserve(disk: &Disk, folder: &Path, kind: Kind, now: UnixMs) -> Result<String, String> {
     let begin = format!("{}-{}", moment::compact(now), kind.name());
-    (1..=MAX_WITHIN_SECOND)
-        .map(|number| if number == 1 { begin.clone() } else { format!("{begin}-{number}") })
-        .find(|id| !names.iter().any(|name| name.starts_with(&format!("{id}."))))
+    for number in 1..=MAX_WITHIN_SECOND {
+        let id = if number == 1 { begin.clone() } else { format!("{begin}-{number}") };
+        let path = unfinished(folder, &id);
+        match disk.create_new(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+            made => drop(made.map_err(about(&path))?),
+        }
+        // Whoever had it before has given it up, or has finished with it.
+        let is_other = |name: &String| name.starts_with(&format!("{id}.")) && folder.join(name) != path;
+        let is_free = disk.list(folder).map(|names| !names.iter().any(is_other));
+        if matches!(is_free, Ok(true)) {
+            return Ok(id);
+        }
+        let _ = disk.remove(&path);
+        is_free.map_err(about(folder))?;
+    }
+    Err(format!("{}: there are too many backups of this second", folder.display()))
 }
