@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use stdx::time::UnixMs;
-
 /// A point in time to measure from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch {
@@ -22,12 +20,6 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.start.elapsed()
     }
-}
-
-/// The time of the day.
-pub(crate) fn now() -> UnixMs {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    UnixMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Waits, for the interval that the user asked for.

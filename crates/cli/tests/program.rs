@@ -252,3 +252,74 @@ fn a_terminal_that_understands_nothing_gets_a_prompt_and_answers() {
     assert!(shown.contains("PONG\r\n") && shown.contains("(error) ERR syntax error\r\n"), "{shown:?}");
     server.script.join().expect("the script was followed");
 }
+
+/// The answer to INFO.
+fn info(lines: &str) -> Vec<u8> {
+    format!("${}\r\n{lines}\r\n", lines.len()).into_bytes()
+}
+
+/// The answer to BACKUP OPEN of a server with an RDB file of so many bytes.
+fn opened(token: u64, length: usize) -> Vec<u8> {
+    let file = format!("*4\r\n$8\r\nsnapshot\r\n:1\r\n$8\r\ndump.rdb\r\n:{length}\r\n");
+    format!(
+        "%5\r\n$5\r\ntoken\r\n:{token}\r\n$7\r\nversion\r\n$5\r\n0.1.0\r\n$6\r\nfolder\r\n$1\r\nd\r\n\
+         $6\r\nprefix\r\n$1\r\na\r\n$5\r\nfiles\r\n*1\r\n{file}"
+    )
+    .into_bytes()
+}
+
+#[test]
+fn a_log_that_goes_off_before_a_backup_does_not_make_old_data_new() {
+    let world = tempfile::tempdir().expect("a folder");
+    let dir = world.path().join("backups");
+    let flags = ["backup", "--dir", dir.to_str().expect("text"), "--keep", "0"];
+    let state = |saves: u64, now: u64| {
+        info(&format!(
+            "rdb_saves:{saves}\r\nrdb_bgsave_in_progress:{now}\r\naof_rewrite_in_progress:0\r\n\
+             rdb_last_bgsave_status:err\r\n"
+        ))
+    };
+    let begin = [
+        step("INFO persistence", info("aof_enabled:1\r\n")),
+        step("BACKUP OPEN", opened(7, 5)),
+        step("BACKUP CLOSE 7", "+OK\r\n"),
+    ];
+    let output = run(begin.to_vec(), &[&flags[..], &["--incremental"]].concat(), "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("this server has none"));
+
+    // An empty file of this version, without a checksum.
+    let rdb = b"REDIS0011\xff\0\0\0\0\0\0\0\0";
+    // A save has failed before, and somebody else begins one when this one is asked for.
+    let rest = [
+        step("INFO persistence", state(1, 0)),
+        step("BGSAVE", "-ERR Background save already in progress\r\n"),
+        step("INFO persistence", state(1, 1)),
+        step("INFO persistence", state(2, 0)),
+        step("BGSAVE", "+Background saving started\r\n"),
+        step("INFO persistence", state(2, 1)),
+        step("INFO persistence", state(3, 0)),
+        step("BACKUP OPEN", opened(8, rdb.len())),
+        step("INFO server", info("server_time_usec:1935930600123456\r\n")),
+        step(
+            &format!("BACKUP READ 8 0 0 {}", rdb.len()),
+            [format!("${}\r\n", rdb.len()).as_bytes(), rdb, b"\r\n"].concat(),
+        ),
+        step("BACKUP CLOSE 8 DONE", "+OK\r\n"),
+    ];
+    let output = run([&begin[..], &rest].concat(), &flags, "");
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(told.starts_with("20310507T143000Z-snapshot: data of 2031-05-07T14:30:00.123Z;"), "{told}");
+}
+
+#[test]
+fn a_backup_that_cannot_be_written_asks_nothing_of_the_server() {
+    let world = tempfile::tempdir().expect("a folder");
+    let file = world.path().join("file");
+    std::fs::write(&file, b"").expect("the folder can be written");
+    let dir = file.join("backups");
+    let output = run_at(1, &["backup", "--dir", dir.to_str().expect("text")], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(file.to_str().expect("text")), "{output:?}");
+}

@@ -6,16 +6,17 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use backup::{Backup, Compression, Kind, Origin, Place, Role, Series, Writer};
+use backup::{Backup, Kind, Origin, Place, Role, Series, Writer};
 use client::Client;
 use disk::Disk;
 use indicatif::ProgressBar;
+use stdx::time::UnixMs;
 
 use super::progress;
 use super::server::{self, Files, ServerFile};
 use crate::clock;
 use crate::failure::Failure;
-use crate::options::{self, Compress, Options};
+use crate::options::{self, Options};
 use crate::session::Session;
 
 /// The longest name that a server keeps a log for.
@@ -25,22 +26,12 @@ const MAX_NAME_BYTES: usize = 64;
 pub(super) fn run(options: &Options, wanted: &options::Backup) -> Result<ExitCode, Failure> {
     let disk = Disk::native();
     // Before the server does anything.
+    backup::prepare(&disk, &wanted.dir).map_err(Failure::message)?;
     let after = if wanted.incremental { last_place(&disk, wanted)? } else { None };
     let mut client = Session::connect(options.target.clone())?.into_client()?;
-    let has_log = server::has_log(&mut client)?;
-    if !has_log {
-        if wanted.incremental {
-            return Err(Failure::message(
-                "An incremental backup is made of the log, and this server has none (appendonly no): without \
-                 --incremental a snapshot is taken",
-            ));
-        }
-        server::save(&mut client)?;
-    }
-    let name = wanted.name.clone().unwrap_or_else(|| name_of(wanted));
-    let keep = (has_log && wanted.keep > 0).then_some((&*name, wanted.keep));
-    let files = server::open(&mut client, keep)?;
-    let task = Task { options, wanted, disk: &disk, files: &files, started: clock::Stopwatch::start() };
+    let files = open(&mut client, wanted)?;
+    let now = server::now(&mut client)?;
+    let task = Task { options, wanted, disk: &disk, files: &files, now, started: clock::Stopwatch::start() };
     let made = task.make(&mut client, after);
     let is_done = matches!(made, Ok(Some(_)));
     let closed = server::close(&mut client, &files, is_done);
@@ -56,12 +47,33 @@ pub(super) fn run(options: &Options, wanted: &options::Backup) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// Opens the files of the server, which saves its data first if it has no log.
+fn open(client: &mut Client, wanted: &options::Backup) -> Result<Files, Failure> {
+    let mut has_log = server::has_log(client)?;
+    loop {
+        if !has_log {
+            if wanted.incremental {
+                return Err(Failure::message(
+                    "An incremental backup is made of the log, and this server has none (appendonly no): \
+                     without --incremental a snapshot is taken",
+                ));
+            }
+            server::save(client)?;
+        }
+        let name = wanted.name.clone().unwrap_or_else(|| name_of(wanted));
+        let keep = (has_log && wanted.keep > 0).then_some((&*name, wanted.keep));
+        let files = server::open(client, keep)?;
+        if !has_log || !files.is_snapshot() {
+            return Ok(files);
+        }
+        // The log was switched off meanwhile, and what was saved before may be old.
+        server::close(client, &files, false)?;
+        has_log = false;
+    }
+}
+
 /// Where the last backup in the folder ends; none if there is none.
 fn last_place(disk: &Disk, wanted: &options::Backup) -> Result<Option<Place>, Failure> {
-    let is_there = disk.is_folder(&wanted.dir).map_err(|error| Failure::message(error.to_string()))?;
-    if !is_there {
-        return Ok(None);
-    }
     let series = Series::open(disk, &wanted.dir).map_err(Failure::message)?;
     Ok(series.last_place().cloned())
 }
@@ -84,6 +96,8 @@ struct Task<'a> {
     wanted: &'a options::Backup,
     disk: &'a Disk,
     files: &'a Files,
+    /// The server's time.
+    now: UnixMs,
     started: clock::Stopwatch,
 }
 
@@ -93,8 +107,7 @@ type Parts<'f> = Vec<(&'f ServerFile, u64)>;
 impl Task<'_> {
     /// Makes the backup; none if there is nothing new.
     fn make(&self, client: &mut Client, after: Option<Place>) -> Result<Option<Backup>, Failure> {
-        let is_snapshot = self.files.list.iter().any(|file| file.role == "snapshot");
-        if !self.wanted.incremental || is_snapshot {
+        if !self.wanted.incremental || self.files.is_snapshot() {
             return self.copy(client, &self.everything(), None).map(|(backup, _)| backup);
         }
         let Some(after) = after else {
@@ -116,12 +129,12 @@ impl Task<'_> {
     }
 
     fn everything(&self) -> Parts<'_> {
-        self.files.list.iter().filter(|file| file.role != "history").map(|file| (file, 0)).collect()
+        self.files.list.iter().filter(|file| !file.is_history).map(|file| (file, 0)).collect()
     }
 
     /// What was appended behind a place; none if the server has not all of it any more.
     fn since(&self, after: &Place) -> Option<Parts<'_>> {
-        let increments = self.files.list.iter().filter(|file| file.role != "base");
+        let increments = self.files.list.iter().filter(|file| file.role != Role::Base);
         let rest: Vec<_> = increments.skip_while(|file| file.sequence < after.sequence).collect();
         let first = rest.first()?;
         let fits =
@@ -137,21 +150,16 @@ impl Task<'_> {
         parts: &[(&ServerFile, u64)],
         after: Option<Place>,
     ) -> Result<(Option<Backup>, Option<String>), Failure> {
-        let kind = match (parts.first().map(|(file, _)| &*file.role), &after) {
-            (Some("snapshot"), _) => Kind::Snapshot,
-            (_, Some(_)) => Kind::Incremental,
-            (_, None) => Kind::Full,
+        let kind = match &after {
+            _ if self.files.is_snapshot() => Kind::Snapshot,
+            Some(_) => Kind::Incremental,
+            None => Kind::Full,
         };
         let origin =
-            Origin { server: self.files.version.clone(), set: self.files.set.clone(), now: clock::now() };
-        let compression = match self.wanted.compress {
-            Compress::Zstd => Compression::Zstd,
-            Compress::Lz4 => Compression::Lz4,
-            Compress::Gzip => Compression::Gzip,
-            Compress::None => Compression::None,
-        };
-        let mut writer = Writer::begin(self.disk, &self.wanted.dir, kind, origin, compression, after)
-            .map_err(Failure::message)?;
+            Origin { server: self.files.version.clone(), set: self.files.set.clone(), now: self.now };
+        let options::Backup { dir, compress, .. } = self.wanted;
+        let mut writer =
+            Writer::begin(self.disk, dir, kind, origin, *compress, after).map_err(Failure::message)?;
         let bytes = parts.iter().map(|(file, offset)| file.length.saturating_sub(*offset)).sum();
         let bar = progress::bar(self.options, kind.name(), bytes);
         let copied = parts
@@ -183,12 +191,7 @@ impl Task<'_> {
         file: &ServerFile,
         offset: u64,
     ) -> Result<(), Failure> {
-        let role = match &*file.role {
-            "base" => Role::Base,
-            "snapshot" => Role::Snapshot,
-            _ => Role::Increment,
-        };
-        writer.begin_file(role, file.sequence, &file.name, offset).map_err(Failure::message)?;
+        writer.begin_file(file.role, file.sequence, &file.name, offset).map_err(Failure::message)?;
         server::read(client, self.files, file, offset, &mut |bytes| {
             bar.inc(bytes.len() as u64);
             writer.write(bytes).map_err(Failure::message)

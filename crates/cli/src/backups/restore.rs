@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use backup::{Kind, Outcome, Reading, Series, Until, moment};
+use backup::{Kind, List, Outcome, Reading, Series, Until, moment};
 use disk::Disk;
 
 use super::progress;
@@ -30,8 +30,8 @@ pub(super) fn run(options: &Options, wanted: &options::Restore) -> Result<ExitCo
             "A snapshot tells of one moment only: leave --to-time and --to-batch out",
         ));
     }
-    let bar =
-        progress::bar(options, "restoring", chain.iter().map(|backup| backup.list.stored_bytes()).sum());
+    let bytes = chain.iter().map(|backup| backup.list.stored_bytes()).fold(0, u64::saturating_add);
+    let bar = progress::bar(options, "restoring", bytes);
     let mut progress = |bytes| bar.inc(bytes);
     let reading =
         Reading { disk: &disk, series: &series, until, into: Some(&wanted.dir), progress: &mut progress };
@@ -42,9 +42,44 @@ pub(super) fn run(options: &Options, wanted: &options::Restore) -> Result<ExitCo
     let (dir, names) = (wanted.dir.display(), names.join(", "));
     let mut out = std::io::stdout();
     writeln!(out, "{dir}: restored from {names}: {}", describe(&outcome))?;
-    let appendonly = if is_snapshot { "no" } else { "yes" };
-    writeln!(out, "Start with: rustypotato-server --dir {dir} --appendonly {appendonly}")?;
+    if matches!(until, Some(Until::Time(_))) && !outcome.is_cut {
+        writeln!(out, "The backups end before that time: nothing in them is later")?;
+    }
+    if let Some(last) = chain.last() {
+        writeln!(
+            out,
+            "Start with: rustypotato-server --dir {}{}",
+            word(&dir.to_string()),
+            flags(&last.list)
+        )?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How a server is told what the files are: without the names that are not the usual ones it would start with nothing.
+fn flags(list: &List) -> String {
+    let is_snapshot = list.kind == Kind::Snapshot;
+    let mut line = format!(" --appendonly {}", if is_snapshot { "no" } else { "yes" });
+    let names = if is_snapshot {
+        list.files.iter().map(|file| ("dbfilename", &*file.name, "dump.rdb")).collect()
+    } else {
+        vec![
+            ("appenddirname", &*list.set.0, "appendonlydir"),
+            ("appendfilename", &*list.set.1, "appendonly.aof"),
+        ]
+    };
+    for (name, value, usual) in names {
+        if value != usual {
+            line += &format!(" --{name} {}", word(value));
+        }
+    }
+    line
+}
+
+/// A word as a shell takes it.
+fn word(text: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+,:=@".contains(char);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn describe(outcome: &Outcome) -> String {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use backup::Role;
 use client::Client;
 use resp::Frame;
+use stdx::time::UnixMs;
 
 use crate::clock;
 use crate::failure::Failure;
@@ -28,7 +30,9 @@ pub(super) struct Files {
 pub(super) struct ServerFile {
     /// Its place, by which it is read.
     pub(super) index: usize,
-    pub(super) role: String,
+    pub(super) role: Role,
+    /// Whether the set has it no more, and it is kept for incremental backups.
+    pub(super) is_history: bool,
     pub(super) sequence: u64,
     pub(super) name: String,
     pub(super) length: u64,
@@ -66,8 +70,11 @@ fn files_of(frame: &Frame) -> Option<Files> {
     let files = field("files")?.elements()?.iter().enumerate().map(|(index, file)| {
         let [role, sequence, name, length] = file.elements()? else { return None };
         let number = |frame: &Frame| u64::try_from(frame.integer()?).ok();
-        let (role, name) = (role.text()?.to_owned(), name.text()?.to_owned());
-        Some(ServerFile { index, role, sequence: number(sequence)?, name, length: number(length)? })
+        let (role, name) = (role.text()?, name.text()?.to_owned());
+        let is_history = role == "history";
+        let role = if is_history { Role::Increment } else { Role::of_name(role)? };
+        let (sequence, length) = (number(sequence)?, number(length)?);
+        Some(ServerFile { index, role, is_history, sequence, name, length })
     });
     Some(Files {
         token: field("token")?.integer()?,
@@ -75,6 +82,13 @@ fn files_of(frame: &Frame) -> Option<Files> {
         set: (text("folder")?, text("prefix")?),
         list: files.collect::<Option<_>>()?,
     })
+}
+
+impl Files {
+    /// Whether they are those of a server without a log.
+    pub(super) fn is_snapshot(&self) -> bool {
+        self.list.iter().any(|file| file.role == Role::Snapshot)
+    }
 }
 
 /// Lets the files go; `is_done`: what they hold is safe.
@@ -116,41 +130,73 @@ pub(super) fn read(
     result
 }
 
-/// A number of a section of INFO.
-fn figure(client: &mut Client, name: &str) -> Result<Option<String>, Failure> {
-    let frame = must(client, &["INFO", "persistence"])?;
+/// Figures of a section of INFO, all of one moment; none where the server does not tell.
+fn figures<const N: usize>(
+    client: &mut Client,
+    section: &str,
+    names: [&str; N],
+) -> Result<[Option<String>; N], Failure> {
+    let frame = must(client, &["INFO", section])?;
     let text = frame.text().unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    Ok(line.map(|value| value.trim().to_owned()))
+    Ok(names.map(|name| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map(|value| value.trim().to_owned())
+    }))
+}
+
+fn is_yes(figure: Option<&String>) -> bool {
+    figure.is_some_and(|figure| figure == "1")
 }
 
 /// Whether the server has an append-only file.
 pub(super) fn has_log(client: &mut Client) -> Result<bool, Failure> {
-    Ok(figure(client, "aof_enabled")?.as_deref() == Some("1"))
+    let [enabled] = figures(client, "persistence", ["aof_enabled"])?;
+    Ok(is_yes(enabled.as_ref()))
+}
+
+/// The server's time: backups that several machines make are told apart by one clock.
+pub(super) fn now(client: &mut Client) -> Result<UnixMs, Failure> {
+    let [time] = figures(client, "server", ["server_time_usec"])?;
+    let microseconds: Option<i64> = time.and_then(|time| time.parse().ok());
+    microseconds.map(|time| UnixMs(time / 1000)).ok_or_else(unexpected)
 }
 
 /// Has the server save its data, and waits until that is done.
 pub(super) fn save(client: &mut Client) -> Result<(), Failure> {
-    let before = loop {
-        while figure(client, "rdb_bgsave_in_progress")?.as_deref() == Some("1") {
+    const STATE: [&str; 4] =
+        ["rdb_saves", "rdb_bgsave_in_progress", "aof_rewrite_in_progress", "rdb_last_bgsave_status"];
+    loop {
+        let [before, saves, rewrites, _] = figures(client, "persistence", STATE)?;
+        // A save that somebody else has begun is of no use, for it may lack what has been written since.
+        if is_yes(saves.as_ref()) || is_yes(rewrites.as_ref()) {
+            clock::pause(LOOK);
+            continue;
+        }
+        // Not scheduled for later, so that what is told from here on is about this save.
+        let frame = client.command(&["BGSAVE"])?;
+        if let Some(text) = frame.error() {
+            // Somebody else was quicker.
+            let is_busy = [&b"already in progress"[..], b"rewriting in progress"]
+                .iter()
+                .any(|busy| text.windows(busy.len()).any(|part| part == *busy));
+            if is_busy {
+                continue;
+            }
+            return Err(refused(&frame).unwrap_or_else(unexpected));
+        }
+        loop {
+            let [saved, saves, _, status] = figures(client, "persistence", STATE)?;
+            if saved != before {
+                return Ok(());
+            }
+            if !is_yes(saves.as_ref()) {
+                if status.as_deref() != Some("ok") {
+                    return Err(Failure::message("The server could not save its data: see its log"));
+                }
+                // It was given up, and is begun again.
+                break;
+            }
             clock::pause(LOOK);
         }
-        let before = figure(client, "rdb_saves")?;
-        let frame = client.command(&["BGSAVE", "SCHEDULE"])?;
-        match frame.error() {
-            None => break before,
-            // Somebody else was quicker; his is of no use, for it may lack what has been written since this began.
-            Some(text) if text.ends_with(b"already in progress") => {}
-            Some(_) => return Err(refused(&frame).unwrap_or_else(unexpected)),
-        }
-    };
-    // It may have to wait for its turn.
-    while figure(client, "rdb_saves")? == before {
-        let has_failed = figure(client, "rdb_last_bgsave_status")?.as_deref() != Some("ok");
-        if has_failed && figure(client, "rdb_bgsave_in_progress")?.as_deref() == Some("0") {
-            return Err(Failure::message("The server could not save its data: see its log"));
-        }
-        clock::pause(LOOK);
     }
-    Ok(())
 }

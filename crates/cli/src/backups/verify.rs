@@ -14,7 +14,7 @@ use crate::options::{self, Options};
 pub(super) fn run(options: &Options, wanted: &options::Verify) -> Result<ExitCode, Failure> {
     let disk = Disk::native();
     let series = Series::open(&disk, &wanted.dir).map_err(Failure::message)?;
-    let bytes = series.backups.iter().map(|backup| backup.list.stored_bytes()).sum();
+    let bytes = series.backups.iter().map(|backup| backup.list.stored_bytes()).fold(0, u64::saturating_add);
     let bar = progress::bar(options, "verifying", bytes);
     let mut tell = |finding: Finding<'_>| {
         bar.suspend(|| {

@@ -3,7 +3,7 @@
 mod flags;
 mod work;
 
-pub(crate) use work::{Backup, Compress, Restore, Verify, Work};
+pub(crate) use work::{Backup, Restore, Verify, Work};
 
 use crate::failure::Failure;
 use crate::output::{Format, Style};

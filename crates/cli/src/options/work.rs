@@ -3,7 +3,9 @@
 //! RESTORE and BACKUP are commands of the server as well. The words are the program's own if they stand in small letters and a
 //! flag follows.
 
-use clap::{Parser, ValueEnum};
+use backup::Compression;
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -40,9 +42,9 @@ pub(crate) struct Backup {
     /// Copy only what has changed since the last backup in the folder; everything, if the server does not have that any more.
     #[arg(long)]
     pub(crate) incremental: bool,
-    /// How to compress.
-    #[arg(long, value_enum, value_name = "HOW", default_value_t = Compress::Zstd)]
-    pub(crate) compress: Compress,
+    /// How to compress: zstd is fast and small, lz4 faster, and gzip what everybody can read.
+    #[arg(long, value_name = "HOW", default_value = Compression::Zstd.name(), value_parser = compression())]
+    pub(crate) compress: Compression,
     /// For how long the server keeps its log for the next incremental backup here, even if a rewrite replaces it; 0: not.
     #[arg(long, value_name = "HOURS", default_value_t = 48, value_parser = clap::value_parser!(u64).range(0..=744))]
     pub(crate) keep: u64,
@@ -51,17 +53,10 @@ pub(crate) struct Backup {
     pub(crate) name: Option<String>,
 }
 
-/// How to compress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Compress {
-    /// Fast and small.
-    Zstd,
-    /// Fast.
-    Lz4,
-    /// What everybody can read.
-    Gzip,
-    /// Not.
-    None,
+/// Reads the name of a compression.
+fn compression() -> impl TypedValueParser<Value = Compression> {
+    let names = PossibleValuesParser::new(Compression::ALL.map(Compression::name));
+    names.try_map(|name| Compression::of_name(&name).ok_or("there is no such compression"))
 }
 
 /// What `restore` has to know.
@@ -123,7 +118,7 @@ mod tests {
         let Some(Ok(Work::Backup(backup))) = parsed("backup --dir b --compress lz4 --incremental") else {
             panic!("a backup");
         };
-        assert_eq!((backup.compress, backup.incremental, backup.keep), (Compress::Lz4, true, 48));
+        assert_eq!((backup.compress, backup.incremental, backup.keep), (Compression::Lz4, true, 48));
         assert!(matches!(parsed("restore --from a --dir b --to-time -1"), Some(Ok(Work::Restore(_)))));
         assert!(matches!(parsed("verify --dir a"), Some(Ok(Work::Verify(_)))));
         for wrong in [
