@@ -1,14 +1,13 @@
 //! Backups: the crate that makes and restores them says whether they are whole.
 
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use backup::{ENDING, Finding, Series};
+use backup::{ENDING, Finding, Series, is_list};
 use disk::{Disk, around};
 
 use crate::options::Options;
-use crate::{Failure, Verdict};
+use crate::{Failure, Verdict, target};
 
 /// A folder with backups, and the name of one of them if only that is meant.
 pub(crate) struct Backups {
@@ -16,16 +15,18 @@ pub(crate) struct Backups {
     id: Option<String>,
 }
 
-/// What a path means, if it is that of a backup's list, or of a folder that holds one.
+/// What a path means, if it is that of a backup's list, or of a folder that holds one and no data of a server. Others name files
+/// so, too: what stands in them tells.
 pub(crate) fn find(path: &Path) -> Option<Backups> {
+    let disk = Disk::native();
     if path.is_dir() {
-        let is_list = |name: &str| name.ends_with(ENDING);
-        let mut entries = fs::read_dir(path).ok()?.flatten();
-        let has_list = entries.any(|entry| entry.file_name().to_str().is_some_and(is_list));
-        return has_list.then(|| Backups { folder: path.to_owned(), id: None });
+        let names = disk.list(path).ok()?;
+        let is_list = |name: &String| name.ends_with(ENDING) && is_list(&disk, &path.join(name));
+        let is_meant = names.iter().any(is_list) && !target::is_data_folder(path);
+        return is_meant.then(|| Backups { folder: path.to_owned(), id: None });
     }
     let id = path.file_name()?.to_str()?.strip_suffix(ENDING)?;
-    Some(Backups { folder: around(path).to_owned(), id: Some(id.to_owned()) })
+    is_list(&disk, path).then(|| Backups { folder: around(path).to_owned(), id: Some(id.to_owned()) })
 }
 
 /// Verifies them.

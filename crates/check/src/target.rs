@@ -197,6 +197,13 @@ fn in_folder(folder: &Path) -> Result<Target, String> {
     ))
 }
 
+/// Whether something in a folder is what a server would look for.
+pub(crate) fn is_data_folder(folder: &Path) -> bool {
+    let is_there = |name| folder.join(name).exists();
+    [DEFAULT_FOLDER, OLD_FILE, DEFAULT_DUMP].into_iter().any(is_there)
+        || manifests(folder).map_or(true, |found| !found.is_empty())
+}
+
 /// The manifest in a folder, if there is one.
 fn only_manifest(folder: &Path) -> Result<Option<PathBuf>, String> {
     let mut found = manifests(folder)?;

@@ -92,6 +92,10 @@ fn a_server_under_load_is_backed_up_over_rewrites_and_restored_to_any_batch() {
     let server = Server::start(&data);
     let ends = Arc::new(AtomicBool::new(false));
     let counting = count(&server, &ends);
+    // Nothing follows on a backup without a batch.
+    while value(&server) == 0 {
+        std::thread::yield_now();
+    }
     // What stands in each backup is at least what was there when it began.
     let mut least = Vec::new();
     for (compress, rewrites) in [("zstd", 0), ("lz4", 0), ("gzip", 1), ("none", 3), ("zstd", 0)] {
@@ -180,15 +184,19 @@ fn a_backup_that_comes_too_late_or_from_elsewhere_is_a_full_one() {
     must(&mut client, "SET k 2");
     rewrite(&server);
     backup(&server, &backups, &["--incremental"]).expect(0, &["does not have the log", "-full"]);
-    must(&mut client, "SET k 3");
-    rewrite(&server);
-    backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental", ": batches 3 to 3"]);
-    // Where a backup ends in an increment that is still empty, the next one begins there.
+    // There was no batch in it, so that nothing follows on it.
+    must(&mut client, "SET k 2");
+    let made = backup(&server, &backups, &["--incremental"]);
+    made.expect(0, &["no backup in the folder that it could follow on", "-full", ": batches 3 to 3"]);
     must(&mut client, "SET k 3");
     rewrite(&server);
     backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental", ": batches 4 to 4"]);
+    // Where a backup ends in an increment that is still empty, the next one begins there.
     must(&mut client, "SET k 3");
+    rewrite(&server);
     backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental", ": batches 5 to 5"]);
+    must(&mut client, "SET k 3");
+    backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental", ": batches 6 to 6"]);
     // While the file is off nothing stands in it: what follows does not follow.
     must(&mut client, "CONFIG SET appendonly no");
     must(&mut client, "SET k 4");
@@ -204,6 +212,87 @@ fn a_backup_that_comes_too_late_or_from_elsewhere_is_a_full_one() {
     let server = Server::start(&to);
     assert_eq!(text(&must(&mut server.connect(), "GET k")), "4");
     server.stop();
+}
+
+#[test]
+fn the_log_of_other_data_does_not_follow_on_a_backup_without_a_batch() {
+    let world = tempfile::tempdir().expect("a folder");
+    let [one, other, backups, to] = ["one", "other", "backups", "to"].map(|name| world.path().join(name));
+    for (folder, who) in [(&one, "one"), (&other, "other")] {
+        fs::create_dir(folder).expect("the folder can be written");
+        let server = Server::start_with(folder, &["--appendonly", "no"]);
+        must(&mut server.connect(), &format!("SET who {who}"));
+        must(&mut server.connect(), "SAVE");
+        server.stop();
+        // Its log begins with this data and no batch.
+        let server = Server::start(folder);
+        if who == "other" {
+            must(&mut server.connect(), "SET new 1");
+        }
+        let made = backup(&server, &backups, &["--incremental"]);
+        made.expect(0, &["there is no backup in the folder that it could follow on", "-full"]);
+        server.stop();
+    }
+    restore(&backups, &to, &[]).expect(0, &[]);
+    let server = Server::start(&to);
+    assert_eq!(text(&must(&mut server.connect(), "GET who")), "other");
+    server.stop();
+}
+
+#[test]
+fn a_restore_tells_how_the_server_finds_its_files() {
+    let world = tempfile::tempdir().expect("a folder");
+    for (words, told) in [
+        (
+            &["--appendonly", "yes", "--appenddirname", "logs", "--appendfilename", "log.aof"][..],
+            "--appendonly yes --appenddirname logs --appendfilename log.aof",
+        ),
+        (&["--appendonly", "no", "--dbfilename", "all.rdb"], "--appendonly no --dbfilename all.rdb"),
+    ] {
+        let [data, backups, to] =
+            ["data", "backups", "to"].map(|name| world.path().join(words[1]).join(name));
+        fs::create_dir_all(&data).expect("the folder can be written");
+        let server = Server::start_with(&data, words);
+        must(&mut server.connect(), "SET k 1");
+        backup(&server, &backups, &[]).expect(0, &[]);
+        server.stop();
+        let restored = restore(&backups, &to, &[]);
+        restored.expect(0, &[&format!("Start with: rustypotato-server --dir {} {told}\n", to.display())]);
+        let told: Vec<&str> = told.split(' ').collect();
+        let server = Server::start_with(&to, &told);
+        assert_eq!(text(&must(&mut server.connect(), "GET k")), "1");
+        server.stop();
+    }
+}
+
+#[test]
+fn files_that_are_only_named_like_backups_are_none() {
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups) = (world.path().join("data"), world.path().join("backups"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start(&data);
+    must(&mut server.connect(), "SET k 1");
+    backup(&server, &backups, &[]).expect(0, &[]);
+    must(&mut server.connect(), "SAVE");
+    server.stop();
+    let copy = data.join("dump.rdb.backup");
+    fs::rename(data.join("dump.rdb"), &copy).expect("it is there");
+    for path in [&data, &copy] {
+        let checked = check(&[], path);
+        checked.expect(0, &[]);
+        assert!(!checked.said.contains("backups are whole"), "{}", checked.said);
+    }
+    // Even a real list does not hide data.
+    let list = lists(&backups).remove(0);
+    fs::copy(&list, data.join(list.file_name().expect("a name"))).expect("the folder can be written");
+    let checked = check(&[], &data);
+    checked.expect(0, &[]);
+    assert!(!checked.said.contains("backups are whole"), "{}", checked.said);
+    check(&[], &backups).expect(0, &["All backups are whole"]);
+    check(&[], &list).expect(0, &["All backups are whole"]);
+    // A device has no length.
+    std::os::unix::fs::symlink("/dev/zero", backups.join("zero.backup")).expect("the folder can be written");
+    check(&[], &backups).expect(1, &["bytes are too many for a list"]);
 }
 
 #[test]
