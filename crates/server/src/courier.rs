@@ -1,22 +1,35 @@
 //! The courier: brings values to other servers for MIGRATE, and bytes of files for BACKUP, each on a thread of its own, so that a
 //! server which does not answer, or a disk, holds up nobody but the client that named it.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use client::{Client, Error, Options, Stream};
 use engine::migration::{Failure, Migration};
+use parking_lot::Mutex;
 
 use crate::clock;
 
 /// Transfers under way at a time; beyond them clients are told that there is no connection.
 const MAX_TRANSFERS: usize = 64;
 
+/// What a thread does.
+type Work = Box<dyn FnOnce() + Send>;
+
 /// See the module's text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Courier {
     under_way: Arc<AtomicUsize>,
+    /// Begins a thread.
+    spawn: fn(Work) -> io::Result<()>,
+}
+
+impl Default for Courier {
+    fn default() -> Self {
+        Self { under_way: Arc::default(), spawn }
+    }
 }
 
 /// A transfer's place among those under way, which is free again when this is dropped, after a panic too.
@@ -49,31 +62,46 @@ impl Courier {
         own_port: u16,
         answer: impl FnOnce(Migration, Delivered) + Send + 'static,
     ) {
-        let Some(place) = Place::take(&self.under_way) else {
-            let delivered = (vec![false; migration.parcels.len()], Some(Failure::Connect));
-            return answer(migration, delivered);
-        };
-        go(place, move || {
+        let refused = self.go((migration, answer), move |(migration, answer)| {
             let delivered = deliver(&migration, own_port);
             answer(migration, delivered);
         });
+        if let Err((migration, answer)) = refused {
+            let delivered = (vec![false; migration.parcels.len()], Some(Failure::Connect));
+            answer(migration, delivered);
+        }
     }
 
-    /// Does something that may take its time, and returns at once. False: too much is under way.
+    /// Does something that may take its time, and returns at once. False: too much is under way, or there is no thread for it.
     pub fn run(&self, work: impl FnOnce() + Send + 'static) -> bool {
-        Place::take(&self.under_way).map(|place| go(place, work)).is_some()
+        self.go((), move |()| work()).is_ok()
+    }
+
+    /// Drops something that may take its time to go: here if there is no thread for it.
+    pub fn bury<T: Send + 'static>(&self, dead: T) {
+        let _ = self.go(dead, drop);
+    }
+
+    /// Has a thread do something with a load, which comes back if there is none. If it panics, the client waits until he gives up, and
+    /// the log tells why.
+    fn go<T: Send + 'static>(&self, load: T, work: impl FnOnce(T) + Send + 'static) -> Result<(), T> {
+        let Some(place) = Place::take(&self.under_way) else { return Err(load) };
+        let shared = Arc::new(Mutex::new(Some(load)));
+        let taken = Arc::clone(&shared);
+        let spawned = (self.spawn)(Box::new(move || {
+            let _place = place;
+            let load = taken.lock().take();
+            load.map(work);
+        }));
+        let Err(error) = spawned else { return Ok(()) };
+        tracing::error!("a transfer cannot begin: {error}");
+        let load = shared.lock().take();
+        load.map_or(Ok(()), Err)
     }
 }
 
-fn go(place: Place, work: impl FnOnce() + Send + 'static) {
-    // Without a thread, or if it panics, the client waits until it gives up, and the log tells why.
-    let spawned = std::thread::Builder::new().name("courier".to_owned()).spawn(move || {
-        let _place = place;
-        work();
-    });
-    if let Err(error) = spawned {
-        tracing::error!("a transfer cannot begin: {error}");
-    }
+fn spawn(work: Work) -> io::Result<()> {
+    std::thread::Builder::new().name("courier".to_owned()).spawn(work).map(drop)
 }
 
 fn deliver(migration: &Migration, own_port: u16) -> Delivered {
@@ -155,5 +183,16 @@ mod tests {
         }));
         assert!(outcome.is_err());
         assert_eq!(under_way.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn who_waits_learns_that_there_is_no_thread() {
+        let courier = Courier { spawn: |_| Err(io::ErrorKind::WouldBlock.into()), ..Courier::default() };
+        for _ in 0..2 * MAX_TRANSFERS {
+            assert!(!courier.run(|| panic!("nobody does it")));
+            assert_eq!(courier.go(7, |_| panic!("nobody does it")), Err(7));
+        }
+        assert_eq!(courier.under_way.load(Ordering::Relaxed), 0);
+        assert!(Courier::default().run(|| ()));
     }
 }
