@@ -266,10 +266,9 @@ impl Journal {
     pub fn settle(&self, shared: &Shared) -> Result<u64, String> {
         const TROUBLE: &str = "the append-only file cannot be written now, so it does not hold all data: see the log of the server";
         let _turn = self.syncing.lock();
+        self.write_at_once_in_turn(shared);
         let length = {
-            let mut state = self.state.lock();
-            state.try_at_once();
-            self.write(&mut state, shared);
+            let state = self.state.lock();
             let is_written = state.trouble.is_none() && state.buffer.is_empty();
             state.increment.as_ref().filter(|_| is_written).map(Increment::length).ok_or(TROUBLE)?
         };
@@ -303,7 +302,7 @@ impl Journal {
     /// Has an increment that Redis has begun say that batches follow, before the first one: else nobody would know what a power cut
     /// leaves of that. Until then nothing else is written. Whoever calls it has the turn to sync.
     fn announce_in_turn(&self, shared: &Shared) {
-        let (handle, policy) = {
+        let handle = {
             let mut state = self.state.lock();
             if !state.is_switching {
                 state.encode(shared.keyspace.log());
@@ -315,10 +314,10 @@ impl Journal {
             if let Err(fault) = increment.append(ANNOUNCEMENT) {
                 return self.refuse(&mut state, shared, Trouble::of(fault.kind), &fault);
             }
-            (increment.sync_handle(), state.policy)
+            increment.sync_handle()
         };
-        // Workers go on meanwhile.
-        let result = if policy == AppendFsync::Never { Ok(()) } else { handle.sync() };
+        // Workers go on meanwhile. With every policy, for it must be the last thing in the file that a power cut can tear.
+        let result = handle.sync();
         let mut state = self.state.lock();
         match result {
             Ok(()) => state.is_announced = true,

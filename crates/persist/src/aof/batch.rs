@@ -35,6 +35,13 @@ pub(super) fn announces(line: &[u8]) -> Option<Result<(), &'static str>> {
     })
 }
 
+/// Whether this is what a power cut may have left of an announcement: where its bytes have not come to the disk stand zeros, or
+/// the file ends. Nothing else that is worth keeping is as short: not the line of a batch, and no command.
+pub(super) fn is_left_of_announcement(bytes: &[u8]) -> bool {
+    let is_left = |(&byte, &announced): (&u8, &u8)| byte == 0 || byte == announced;
+    bytes.len() <= ANNOUNCEMENT.len() && bytes.iter().zip(ANNOUNCEMENT).all(is_left)
+}
+
 /// The place in the chain of batches that the next one follows on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Chain {

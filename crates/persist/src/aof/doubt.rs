@@ -6,13 +6,16 @@
 //! later that it must have been. All else is damage: bytes have changed that somebody may have been told were safe, and they
 //! must not be dropped silently.
 //!
+//! A file of Redis gets the announcement of batches behind its end, and nothing else before that is on disk: what looks like the rest of
+//! one, up to the very end of a file, was torn.
+//!
 //! Values are what clients want them to be, and so they may look like lines of batches. Therefore lines are looked for only
 //! where no batch is known to be: not in the one in doubt if its length is known, and not in those behind it. If the line of
 //! the batch in doubt is lost, too, what looks like a line may be part of a value; then it has to fit its place at least.
 
 use stdx::time::UnixMs;
 
-use super::batch::{Head, MAX_HEAD_BYTES};
+use super::batch::{ANNOUNCEMENT, Head, MAX_HEAD_BYTES, is_left_of_announcement};
 use super::reader::{Damage, LastBatch};
 
 /// What a disk writes as a whole, at least.
@@ -38,6 +41,8 @@ pub(super) struct Doubt {
     /// The place of the next byte.
     at: u64,
     only_zeros: bool,
+    /// The first bytes, one more than an announcement has.
+    start: Vec<u8>,
     /// Of the sector at hand, as far as it lies behind `from`.
     sector_is_zero: bool,
     has_hole: bool,
@@ -68,6 +73,7 @@ impl Doubt {
             has_batches: number.is_some(),
             at: from,
             only_zeros: true,
+            start: Vec::new(),
             sector_is_zero: true,
             has_hole: false,
             time: head.map(|head| head.time),
@@ -79,6 +85,8 @@ impl Doubt {
 
     /// Sees what follows.
     pub(super) fn look(&mut self, bytes: &[u8]) {
+        let missing = (ANNOUNCEMENT.len() + 1).saturating_sub(self.start.len());
+        self.start.extend(bytes.iter().take(missing));
         for &byte in bytes {
             self.look_for_hole(byte);
             self.look_for_batch(byte);
@@ -92,7 +100,11 @@ impl Doubt {
         // A file of Redis may have the line of a batch in a value, but does not end with that batch.
         let has_batches = self.has_batches || self.lines_from == self.at && self.at > self.from;
         let was_torn = has_batches && (self.has_hole || ends_in_hole) && !self.was_synced;
-        if self.only_zeros || was_torn { Ok(()) } else { Err(self.damage.clone()) }
+        if self.only_zeros || was_torn || is_left_of_announcement(&self.start) {
+            Ok(())
+        } else {
+            Err(self.damage.clone())
+        }
     }
 
     /// The last batch whose line was seen.

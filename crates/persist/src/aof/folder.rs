@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
 
-use super::batch::ANNOUNCEMENT;
+use super::batch::{ANNOUNCEMENT, is_left_of_announcement};
 use super::files::FilesError;
 
 /// See the module's text.
@@ -22,10 +22,7 @@ type Result<T> = std::result::Result<T, FilesError>;
 pub fn holds_data(disk: &Disk, path: &Path) -> io::Result<bool> {
     match disk.length(path)?.unwrap_or(0) {
         0 => Ok(false),
-        length if length <= ANNOUNCEMENT.len() as u64 => {
-            let bytes = disk.read(path)?;
-            Ok(!ANNOUNCEMENT.starts_with(&bytes) && bytes.iter().any(|&byte| byte != 0))
-        }
+        length if length <= ANNOUNCEMENT.len() as u64 => Ok(!is_left_of_announcement(&disk.read(path)?)),
         _ => Ok(true),
     }
 }

@@ -339,3 +339,35 @@ fn what_is_not_on_disk_grows_older_until_the_new_base_is_there() {
     assert_eq!(journal.finish(shared), Ok(()));
     assert_eq!(journal.figures().unsynced_ms, 0);
 }
+
+#[test]
+fn what_is_written_behind_the_end_of_redis_is_announced_for_a_backup_too() {
+    let world = World::new(AppendFsync::EverySecond, UNSYNCED);
+    let World { shared, journal, .. } = &world;
+    let path = world.good_file();
+    std::fs::write(&path, "*1\r\n$4\r\nPING\r\n").expect("the folder can be written");
+    journal.open(open(&path), Place::default(), 0);
+    world.write();
+    let length = journal.settle(shared).expect("it can be written");
+    let written = std::fs::read(&path).expect("it is there");
+    assert_eq!(written.len() as u64, length);
+    let text = String::from_utf8(written).expect("ASCII");
+    assert!(text.starts_with("*1\r\n$4\r\nPING\r\n#BATCHES:1\r\n#BATCH:1 "), "{text}");
+    assert_eq!(journal.settle(shared), Ok(length), "there is nothing more");
+}
+
+#[test]
+fn no_batch_is_written_before_its_announcement_is_on_disk() {
+    for policy in [AppendFsync::Always, AppendFsync::EverySecond, AppendFsync::Never] {
+        let (path, double) = (PathBuf::from("/data/increment"), Double::new(Path::new("/data"), 1));
+        let disk = Disk::new(Arc::new(double.clone()));
+        disk.write(&path, b"").expect("nothing fails");
+        let world = World::with(policy, Increment::open(&disk, path.clone()).expect("it is there"));
+        world.journal.open(Increment::open(&disk, path.clone()).expect("it is there"), Place::default(), 0);
+        double.spoil(disk::Call::Sync, disk::Fault::Error(5));
+        world.write();
+        world.journal.advance(&world.shared);
+        assert_eq!(disk.read(&path).expect("it is there"), ANNOUNCEMENT, "{policy:?}");
+        assert!(world.journal.needs_rewrite());
+    }
+}

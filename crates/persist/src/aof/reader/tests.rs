@@ -112,6 +112,41 @@ fn a_transaction_that_was_discarded_never_happened() {
     assert_eq!(read(&bytes, 9), ("b".to_owned(), bytes.len() as u64));
 }
 
+/// What Redis has written, and the announcement of batches behind it, which a power cut has torn, are told apart wherever the line stands.
+#[test]
+fn an_announcement_behind_what_redis_has_written_may_be_torn_anywhere() {
+    for padding in [0, 400, 500] {
+        let mut file = file();
+        write_command(&mut file, &["SET", "long", &"x".repeat(padding)]);
+        let whole = file.len();
+        file.extend_from_slice(ANNOUNCEMENT);
+        assert_eq!(end(&file), Ok(Tail::Whole));
+        for cut in whole + 1..=file.len() {
+            for from in whole..cut {
+                for to in from..=cut {
+                    let mut torn = file[..cut].to_vec();
+                    torn[from..to].fill(0);
+                    let is_whole = torn == file;
+                    let expected = if is_whole { Tail::Whole } else { Tail::Torn(whole as u64) };
+                    assert_eq!(end(&torn), Ok(expected), "{}", torn[whole..].escape_ascii());
+                    if !is_whole && to > from {
+                        torn.extend_from_slice(&self::file());
+                        assert!(
+                            end(&torn).is_err(),
+                            "nothing stood behind it: {}",
+                            torn[whole..].escape_ascii()
+                        );
+                    }
+                }
+            }
+        }
+        for other in [&b"#BATCHES:2\r\n"[..], b"#BATCHES:1\n\0", b"#BATCH\0\0\0\0\r\n\0", b"\0\0x"] {
+            let torn = [&file[..whole], other].concat();
+            assert!(end(&torn).is_err(), "{}", other.escape_ascii());
+        }
+    }
+}
+
 /// Three batches behind a time and a command of Redis, as they come into a file of which so many bytes were synced before
 /// each: keys `b`, `c` and `d`, `e`, and a long `f`.
 fn batches(synced: [u64; 3]) -> Vec<u8> {
