@@ -4,6 +4,8 @@
 //!   BACKUP ─► Errand ─► the machine, on another thread ─► Errand's end ─► the client's worker: the reply
 //! ```
 
+use std::sync::Arc;
+
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::tracking::Place;
@@ -11,11 +13,8 @@ use crate::tracking::Place;
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Errand {
-    /// Hold all data files open as they are, up to what is synced now.
-    Open {
-        /// Somebody who will come back for what is appended from now on.
-        keep: Option<Keep>,
-    },
+    /// Hold files open, or hold them no longer.
+    Lend(Lending),
     /// Read a part of a file that is held open.
     Read {
         /// Who holds it.
@@ -26,6 +25,16 @@ pub enum Errand {
         offset: u64,
         /// Its length, unless the file ends before.
         length: usize,
+    },
+}
+
+/// What is to be done with all data files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lending {
+    /// Hold them open as they are, up to what is synced now, as long as the client stays.
+    Open {
+        /// Somebody who will come back for what is appended from now on.
+        keep: Option<Keep>,
     },
     /// Hold them no longer.
     Close {
@@ -58,11 +67,36 @@ pub struct Opened {
     pub files: Vec<OpenFile>,
 }
 
+/// What a file is among the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// An increment that a base has replaced.
+    History,
+    /// All data at one place of the log.
+    Base,
+    /// What has been appended since.
+    Increment,
+    /// An RDB file, where nothing is appended.
+    Snapshot,
+}
+
+impl Role {
+    /// As clients are told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::History => "history",
+            Self::Base => "base",
+            Self::Increment => "increment",
+            Self::Snapshot => "snapshot",
+        }
+    }
+}
+
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenFile {
-    /// What it is: `history`, `base`, `increment` or `snapshot`.
-    pub role: &'static str,
+    /// What it is.
+    pub role: Role,
     /// Its number.
     pub sequence: u64,
     /// Its name.
@@ -79,7 +113,7 @@ pub enum Done {
     /// Files are held open.
     Opened(Opened),
     /// Bytes were read.
-    Bytes(Vec<u8>),
+    Bytes(Arc<[u8]>),
 }
 
 /// How it has ended.
@@ -94,7 +128,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Writes what the client is told.
+    /// Writes what the client is told, up to its [`Ended::bulk`].
     pub fn write(&self, reply: &mut Reply<'_>) -> Result<(), Error> {
         match &self.result {
             Ok(done) => {
@@ -104,13 +138,21 @@ impl Ended {
             Err(reason) => Err(Error::Text(format!("ERR {reason}"))),
         }
     }
+
+    /// Bytes that end the reply and need not be copied. A line end follows them.
+    pub fn bulk(&self) -> Option<&Arc<[u8]>> {
+        match &self.result {
+            Ok(Done::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
 }
 
 impl Done {
     fn write(&self, reply: &mut Reply<'_>) {
         match self {
             Self::Ok => reply.ok(),
-            Self::Bytes(bytes) => reply.bulk(bytes),
+            Self::Bytes(bytes) => reply.bulk_head(bytes.len()),
             Self::Opened(opened) => opened.write(reply),
         }
     }
@@ -130,7 +172,7 @@ impl Opened {
         reply.array(self.files.len());
         for file in &self.files {
             reply.array(4);
-            reply.bulk(file.role);
+            reply.bulk(file.role.name());
             reply.integer(file.sequence.cast_signed());
             reply.bulk(&file.name);
             reply.integer(file.length.cast_signed());

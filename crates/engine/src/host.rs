@@ -92,6 +92,21 @@ pub struct PersistenceFigures {
     pub loaded_expired: u64,
     /// Changes that the last snapshot has, of those counted since the start.
     pub saved_changes: u64,
+    /// What is kept and held for backups.
+    pub backups: BackupFigures,
+}
+
+/// What takes room for backups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BackupFigures {
+    /// Those who come back for more.
+    pub leases: usize,
+    /// Increments that are kept for them alone.
+    pub kept_files: usize,
+    /// Bytes of these.
+    pub kept_bytes: u64,
+    /// Those who hold files open.
+    pub open_copies: usize,
 }
 
 /// What DEBUG RELOAD does.

@@ -86,10 +86,8 @@ impl<'a> Reply<'a> {
 
     /// A part of a long string: not copied if that pays, unless the bytes are needed at once.
     pub(crate) fn blob(&mut self, blob: &Blob, range: Range<usize>) {
+        self.bulk_head(range.len());
         let out = self.encoder.buffer();
-        out.push(b'$');
-        stdx::number::write_u64(out, range.len() as u64);
-        out.extend_from_slice(b"\r\n");
         match &mut self.slices {
             Some(slices) if Excerpt::pays(blob, &range) => {
                 slices.push(out.len(), Part::Excerpt(Excerpt::new(blob.clone(), range)));
@@ -99,6 +97,14 @@ impl<'a> Reply<'a> {
                 blob.chunks(range).for_each(|piece| out.extend_from_slice(piece));
             }
         }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// What stands before the bytes of a string.
+    pub(crate) fn bulk_head(&mut self, length: usize) {
+        let out = self.encoder.buffer();
+        out.push(b'$');
+        stdx::number::write_u64(out, length as u64);
         out.extend_from_slice(b"\r\n");
     }
 

@@ -21,6 +21,8 @@ pub struct Connection {
     pub(crate) is_finished: bool,
     /// A command of it runs and has its session; the one that is here stands in for it, and the connection must not be closed.
     pub(crate) is_running: bool,
+    /// It is owed much, and has sent a request that leads to much more: that waits until it has taken everything.
+    pub(crate) is_behind: bool,
     /// When its wait for a key ends, on the monotonic clock.
     pub(crate) wait_ends_ns: Option<u64>,
     /// Since when it is owed as much as the soft limit, on the monotonic clock.
@@ -37,6 +39,7 @@ impl Connection {
             is_writable: false,
             is_finished: false,
             is_running: false,
+            is_behind: false,
             wait_ends_ns: None,
             over_soft_limit_since: None,
         }
@@ -45,7 +48,7 @@ impl Connection {
     /// Whether more requests should be read: not while replies wait for the log, a command waits, a pause lasts or the end
     /// is near.
     pub(crate) fn wants_input(&self) -> bool {
-        self.output.held().is_none() && !self.is_blocked() && !self.is_waiting() && !self.session.closing
+        self.output.held().is_none() && !self.is_blocked() && !self.is_held_up() && !self.session.closing
     }
 
     /// Whether its input waits for the end of a pause, or of a command that waits.
@@ -56,6 +59,11 @@ impl Connection {
     /// Whether a command of it waits, is computed, or runs for long.
     pub(crate) fn is_waiting(&self) -> bool {
         self.is_running || self.session.is_suspended()
+    }
+
+    /// Whether what it has sent cannot go on now: for that, or since it has to take first what it is owed.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.is_behind || self.is_waiting()
     }
 
     /// Whether it has been asked to end and owes nothing more.

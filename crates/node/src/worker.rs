@@ -173,7 +173,7 @@ impl<'n> Worker<'n> {
 
     /// Whether a command of a connection waits, so that it is not read.
     pub fn is_waiting(&self, number: usize) -> bool {
-        self.connections[number].as_ref().is_some_and(Connection::is_waiting)
+        self.connections[number].as_ref().is_some_and(Connection::is_held_up)
     }
 
     /// Whether a connection should be read.
@@ -222,6 +222,10 @@ impl<'n> Worker<'n> {
         if connection.is_done() && !connection.is_finished {
             connection.is_finished = true;
             self.finished.push_back(number);
+        }
+        if std::mem::take(&mut connection.is_behind) {
+            self.inputs.push(Input { connection: number, range: 0..0 });
+            self.resumed.push(number);
         }
     }
 

@@ -1,17 +1,27 @@
 //! BACKUP OPEN and CLOSE, on the persistence thread: the files are synced and opened while no rewrite exchanges them.
 
+use std::io;
+
 use config::Param;
 use disk::DiskFile;
-use engine::errand::{Done, Ended, Errand, Keep, OpenFile, Opened};
+use engine::errand::{Done, Ended, Keep, Lending, OpenFile, Opened, Role};
 use engine::tracking::Place;
 use node::{Machine, Mail, Node};
-use persist::aof::{FileKind, ManifestEntry};
+use persist::aof::{FileKind, Files, FilesError, Kept, Lease, ManifestEntry};
+use stdx::time::UnixMs;
 use tracing::{info, warn};
 
 use crate::clock;
-use crate::copies::{self, Copy, UNKNOWN};
+use crate::copies::{self, Copy, KeptFor, UNKNOWN};
 use crate::machine::{ServerMachine, dump_path};
 use crate::storage::{at, cause};
+
+/// The most files that are kept although they are history: whoever copies them holds all of them open.
+const MAX_KEPT_FILES: usize = 256;
+/// The most bytes of them, as a multiple of those that hold the data, or as many as are in nobody's way.
+const MAX_KEPT_FACTOR: u64 = 2;
+/// See there.
+const ALLOWED_KEPT_BYTES: u64 = 1 << 30;
 
 /// Why there is nothing to copy.
 const NO_BASE: &str =
@@ -19,23 +29,19 @@ const NO_BASE: &str =
 const NO_SNAPSHOT: &str =
     "there is no append-only file (appendonly is no), and no RDB file either: SAVE first";
 const TOO_MANY: &str = "too many copies are being made: try again later";
-const TOO_MANY_LEASES: &str = "history is kept for too many names already";
 
 /// Carries out what a client waits for, and tells its worker.
-pub fn perform(node: &Node, machine: &ServerMachine, errand: Errand, to: Place, waiter: u64) {
-    let result = match errand {
-        Errand::Open { keep } => open(node, machine, keep.as_ref()).map(Done::Opened),
-        Errand::Close { token, is_done } => close(machine, token, is_done),
-        Errand::Read { .. } => unreachable!("the machine reads elsewhere"),
+pub fn perform(node: &Node, machine: &ServerMachine, what: Lending, to: Place, waiter: u64) {
+    let result = match what {
+        Lending::Open { keep } => open(node, machine, keep.as_ref(), to.id).map(Done::Opened),
+        Lending::Close { token, is_done } => close(machine, token, is_done),
     };
+    show(machine);
     machine.post(to.worker, Mail::Errand(Box::new(Ended { result, to, waiter })));
 }
 
-fn open(node: &Node, machine: &ServerMachine, keep: Option<&Keep>) -> Result<Opened, String> {
-    machine.copies.forget_idle(clock::monotonic_ns());
-    if !machine.copies.have_room() {
-        return Err(TOO_MANY.to_owned());
-    }
+fn open(node: &Node, machine: &ServerMachine, keep: Option<&Keep>, client: u64) -> Result<Opened, String> {
+    forget_those_who_have_gone(node, machine);
     let (is_on, folder, prefix) = {
         let config = node.shared.config.read();
         let text = |param| config.text_lossy(param).into_owned();
@@ -48,17 +54,14 @@ fn open(node: &Node, machine: &ServerMachine, keep: Option<&Keep>) -> Result<Ope
     // A client sees it as an integer with a sign.
     let token = u64::from_ne_bytes(token) >> 1;
     let (files, told): (Vec<_>, _) = files.into_iter().unzip();
-    machine.copies.hold(token, Copy { files, kept_for, used_ns: clock::monotonic_ns() });
+    machine.copies.hold(token, Copy { files, kept_for, client, used_ns: clock::monotonic_ns() });
     Ok(Opened { token, folder, prefix, files: told })
 }
-
-/// For whom history is kept, and the number of the increment that is being written.
-type KeptFor = Option<(String, u64)>;
 
 /// An open file, and what is told of it.
 type Lent = (copies::OpenFile, OpenFile);
 
-fn lend(file: DiskFile, length: u64, role: &'static str, entry: &ManifestEntry) -> Lent {
+fn lend(file: DiskFile, length: u64, role: Role, entry: &ManifestEntry) -> Lent {
     let ManifestEntry { sequence, name, .. } = entry.clone();
     (copies::OpenFile { file, length }, OpenFile { role, sequence, name, length })
 }
@@ -68,92 +71,132 @@ fn log_files(
     node: &Node,
     machine: &ServerMachine,
     keep: Option<&Keep>,
-) -> Result<(Vec<Lent>, KeptFor), String> {
+) -> Result<(Vec<Lent>, Option<KeptFor>), String> {
     if !machine.progress.is_whole() {
         return Err(NO_BASE.to_owned());
     }
     let written = machine.journal.settle(&node.shared)?;
     let mut guard = machine.append_only.lock();
     let files = guard.as_mut().ok_or(NO_BASE)?;
-    let tell = |error: persist::aof::FilesError| error.to_string();
-    if let Some(Keep { name, seconds }) = keep {
-        let until = clock::now().unix.saturating_add_millis(seconds.saturating_mul(1000).cast_signed());
-        if !files.keep(name, until).map_err(tell)? {
-            return Err(TOO_MANY_LEASES.to_owned());
-        }
+    if !machine.copies.have_room_for(files.history().len() + files.data().count()) {
+        return Err(TOO_MANY.to_owned());
     }
-    let open = |entry: &ManifestEntry| {
-        let path = files.path(&entry.name);
-        let open = || {
-            let file = machine.disk.open(&path)?;
-            Ok((file.length()?, file))
-        };
-        open().map_err(|error| at(&path, &error))
-    };
+    if let Some(Keep { name, seconds }) = keep {
+        let gone = files.keep(name, until(*seconds)).map_err(|error| error.to_string())?;
+        tell_ended(gone.as_slice(), "too many others have come");
+    }
     let mut lent = Vec::new();
     for entry in files.history() {
-        match open(entry) {
-            Ok((length, file)) => lent.push(lend(file, length, "history", entry)),
+        match open_file(machine, files, entry) {
+            Ok((file, length)) => lent.push(lend(file, length, Role::History, entry)),
             // Somebody has deleted it: what is before it is of no use.
-            Err(reason) => {
-                warn!("what was kept for backups is lost: {reason}");
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                warn!("what was kept for backups is lost: {} is not there any more", entry.name);
                 lent.clear();
             }
+            Err(error) => return Err(at(&files.path(&entry.name), &error)),
         }
     }
     let last = files.data().last().map_or(0, |entry| entry.sequence);
     for entry in files.data() {
-        let (length, file) = open(entry)?;
+        let opened = open_file(machine, files, entry);
+        let (file, length) = opened.map_err(|error| at(&files.path(&entry.name), &error))?;
         let is_last = entry.kind == FileKind::Increment && entry.sequence == last;
-        let role = if entry.kind == FileKind::Base { "base" } else { "increment" };
+        let role = if entry.kind == FileKind::Base { Role::Base } else { Role::Increment };
         lent.push(lend(file, if is_last { written } else { length }, role, entry));
     }
-    Ok((lent, keep.map(|keep| (keep.name.clone(), last))))
+    let kept_for = keep.map(|keep| KeptFor { name: keep.name.clone(), from: last, seconds: keep.seconds });
+    Ok((lent, kept_for))
+}
+
+fn open_file(machine: &ServerMachine, files: &Files, entry: &ManifestEntry) -> io::Result<(DiskFile, u64)> {
+    let file = machine.disk.open(&files.path(&entry.name))?;
+    let length = file.length()?;
+    Ok((file, length))
+}
+
+fn until(seconds: u64) -> UnixMs {
+    clock::now().unix.saturating_add_millis(seconds.saturating_mul(1000).cast_signed())
 }
 
 /// The RDB file.
 fn snapshot(node: &Node, machine: &ServerMachine) -> Result<Lent, String> {
+    if !machine.copies.have_room_for(1) {
+        return Err(TOO_MANY.to_owned());
+    }
     let path = dump_path(&node.shared.config.read());
     let open = || {
         let file = machine.disk.open(&path)?;
         Ok((file.length()?, file))
     };
-    let (length, file) = open().map_err(|error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => NO_SNAPSHOT.to_owned(),
+    let (length, file) = open().map_err(|error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => NO_SNAPSHOT.to_owned(),
         _ => format!("{}: {}", path.display(), cause(&error)),
     })?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let entry = ManifestEntry { name, sequence: 1, kind: FileKind::Base };
-    Ok(lend(file, length, "snapshot", &entry))
+    Ok(lend(file, length, Role::Snapshot, &entry))
 }
 
 fn close(machine: &ServerMachine, token: u64, is_done: bool) -> Result<Done, String> {
-    let copy = machine.copies.release(token).ok_or(UNKNOWN)?;
-    if let (Some((name, from)), true) = (copy.kept_for, is_done)
+    let mut copy = machine.copies.release(token).ok_or(UNKNOWN)?;
+    let kept_for = copy.kept_for.take();
+    machine.reader.bury(copy);
+    if let (Some(KeptFor { name, from, seconds }), true) = (kept_for, is_done)
         && let Some(files) = machine.append_only.lock().as_mut()
     {
-        files.pass_on(&name, from).map_err(|error| error.to_string())?;
+        let renewed = Lease { name, until: until(seconds), from };
+        files.pass_on(renewed).map_err(|error| error.to_string())?;
     }
     Ok(Done::Ok)
 }
 
 /// Ends what is over: copies that nobody makes any more, and the keeping of history, of all of it if there is no room.
-pub fn clear_up(machine: &ServerMachine) {
-    machine.copies.forget_idle(clock::monotonic_ns());
+pub fn clear_up(node: &Node, machine: &ServerMachine) {
+    forget_those_who_have_gone(node, machine);
     // If somebody reads the files just now, there is another time.
-    let Some(mut guard) = machine.append_only.try_lock() else { return };
-    let Some(files) = guard.as_mut() else { return };
-    let is_full = machine.journal.is_full();
-    let now = (!is_full).then(|| clock::now().unix);
-    match files.end_leases(now) {
-        Ok(ended) => {
-            for name in ended {
-                let why = if is_full { "there is no room" } else { "it has not come back in time" };
-                info!(
-                    "no log is kept any more for the backups of {name}: {why}. Its next one will be a full one"
-                );
-            }
-        }
-        Err(error) => warn!("what was kept for backups cannot be deleted: {error}"),
+    if let Some(mut guard) = machine.append_only.try_lock()
+        && let Some(files) = guard.as_mut()
+        && let Err(error) = end_leases(files, machine.journal.is_full())
+    {
+        warn!("what was kept for backups cannot be deleted: {error}");
+    }
+    show(machine);
+}
+
+fn forget_those_who_have_gone(node: &Node, machine: &ServerMachine) {
+    let is_there = |client| node.shared.clients.get(client).is_some();
+    let gone = machine.copies.forget(clock::monotonic_ns(), is_there);
+    if !gone.is_empty() {
+        machine.reader.bury(gone);
+    }
+}
+
+fn end_leases(files: &mut Files, is_full: bool) -> Result<(), FilesError> {
+    if files.leases() == 0 {
+        return Ok(());
+    }
+    if is_full {
+        tell_ended(&files.end_all_leases()?, "there is no room");
+        return Ok(());
+    }
+    tell_ended(&files.end_leases(clock::now().unix)?, "it has not come back in time");
+    let bytes = files.data_bytes()?.saturating_mul(MAX_KEPT_FACTOR).max(ALLOWED_KEPT_BYTES);
+    tell_ended(&files.end_leases_beyond(MAX_KEPT_FILES, bytes)?, "that has become too much");
+    Ok(())
+}
+
+fn tell_ended(names: &[String], why: &str) {
+    for name in names {
+        info!("no log is kept any more for the backups of {name}: {why}. Its next one will be a full one");
+    }
+}
+
+/// Has INFO tell what is kept.
+fn show(machine: &ServerMachine) {
+    let Some(guard) = machine.append_only.try_lock() else { return };
+    let kept = guard.as_ref().map_or(Ok(Kept::default()), Files::kept);
+    if let Ok(kept) = kept {
+        *machine.kept.lock() = kept;
     }
 }

@@ -10,6 +10,7 @@ use config::{Appended, Config, Param};
 use disk::Disk;
 use engine::Shared as EngineShared;
 use engine::errand::{Done, Ended, Errand};
+use engine::host::BackupFigures;
 use engine::migration::{Arrival, Migration};
 use engine::shared::WriteBlock;
 use engine::tracking::Place;
@@ -19,7 +20,7 @@ use node::{
     Refusal, Side,
 };
 use parking_lot::Mutex;
-use persist::aof::Files;
+use persist::aof::{Files, Kept};
 use tracing::{debug, error, info, warn};
 
 use crate::boot::WORKER_NAME;
@@ -61,8 +62,10 @@ pub struct ServerMachine {
     courier: Courier,
     /// Files that are held open to be copied.
     pub copies: Copies,
-    /// Reads them.
-    reader: Courier,
+    /// What is kept for those who will copy more.
+    pub kept: Mutex<Kept>,
+    /// Reads files, and closes them.
+    pub reader: Courier,
     /// Where the configuration came from.
     config_file: Option<PathBuf>,
     /// Where clients connect.
@@ -108,6 +111,7 @@ impl ServerMachine {
             dead: Mutex::new(background.dead),
             courier: Courier::default(),
             copies: Copies::default(),
+            kept: Mutex::default(),
             reader: Courier::default(),
             config_file,
             listening,
@@ -235,8 +239,9 @@ impl Machine for ServerMachine {
     }
 
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
-        let Errand::Read { token, file, offset, length } = errand else {
-            return self.tell(Task::Errand { errand, to, waiter });
+        let (token, file, offset, length) = match errand {
+            Errand::Lend(what) => return self.tell(Task::Lend { what, to, waiter }),
+            Errand::Read { token, file, offset, length } => (token, file, offset, length),
         };
         let Some(mailbox) = self.mailboxes.get(to.worker).cloned() else { return };
         let tell =
@@ -409,7 +414,7 @@ impl Machine for ServerMachine {
 
     fn persistence(&self) -> PersistenceFigures {
         let (aof_size, aof_buffered) = self.journal.sizes();
-        let journal = self.journal.figures();
+        let (journal, kept) = (self.journal.figures(), *self.kept.lock());
         PersistenceFigures {
             aof_enabled: journal.is_on,
             aof_write_ok: !journal.has_trouble,
@@ -417,6 +422,12 @@ impl Machine for ServerMachine {
             aof_unsynced_ms: journal.unsynced_ms,
             aof_size,
             aof_buffered,
+            backups: BackupFigures {
+                leases: kept.leases,
+                kept_files: kept.files,
+                kept_bytes: kept.bytes,
+                open_copies: self.copies.count(),
+            },
             ..self.progress.figures(clock::monotonic_ns())
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use config::{Config, Param};
 use disk::Disk;
 use engine::Host;
-use engine::errand::Errand;
+use engine::errand::Lending;
 use engine::tracking::Place;
 use keyspace::Access;
 use node::{Image, Node, PersistenceFigures, Side};
@@ -50,9 +50,9 @@ pub enum Task {
     /// The saver has ended a save.
     Saved(SaveEnd),
     /// A client waits for something that is done with files.
-    Errand {
+    Lend {
         /// What.
-        errand: Errand,
+        what: Lending,
         /// Who waits, and the number of the wait.
         to: Place,
         /// See there.
@@ -146,7 +146,7 @@ impl<'n> Persistence<'n> {
         if clock::monotonic_ns() >= self.next_look_ns {
             self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
             self.node.look_at_memory();
-            lending::clear_up(&self.machine);
+            lending::clear_up(self.node, &self.machine);
             self.look_round();
         } else if self.machine.journal.needs_rewrite() {
             self.look_round();
@@ -164,8 +164,8 @@ impl<'n> Persistence<'n> {
             Task::Rewrite => self.rewrite(),
             Task::BaseWritten(result) => self.finish_rewrite(result),
             Task::Saved(result) => self.finish_save(result),
-            Task::Errand { errand, to, waiter } => {
-                lending::perform(self.node, &self.machine, errand, to, waiter);
+            Task::Lend { what, to, waiter } => {
+                lending::perform(self.node, &self.machine, what, to, waiter);
             }
             Task::Configured => self.configure(),
             Task::Finish => self.finishing = true,

@@ -7,7 +7,7 @@ use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Late, Wait};
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
-use crate::errand::{Errand, Keep};
+use crate::errand::{Errand, Keep, Lending};
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::tracking::Place;
@@ -74,7 +74,7 @@ fn open(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcom
         5 if args.is(2, "KEEP") => Some(keep(args)?),
         _ => return Err(Error::Syntax),
     };
-    run(ctx, args, Errand::Open { keep })
+    run(ctx, args, Errand::Lend(Lending::Open { keep }))
 }
 
 fn keep(args: &Args<'_>) -> Result<Keep, Error> {
@@ -109,7 +109,7 @@ fn close(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outco
         _ => return Err(Error::Syntax),
     };
     let token = u64::try_from(args.integer(2)?).map_err(|_| Error::NotInteger)?;
-    run(ctx, args, Errand::Close { token, is_done })
+    run(ctx, args, Errand::Lend(Lending::Close { token, is_done }))
 }
 
 /// Lets the machine do it, and the client wait.

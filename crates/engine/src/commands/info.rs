@@ -175,6 +175,10 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "aof_last_cow_size", 0);
     line(out, "module_fork_in_progress", 0);
     line(out, "module_fork_last_cow_size", 0);
+    line(out, "backup_leases", figures.backups.leases);
+    line(out, "backup_kept_files", figures.backups.kept_files);
+    line(out, "backup_kept_bytes", figures.backups.kept_bytes);
+    line(out, "backup_open_copies", figures.backups.open_copies);
     if figures.aof_enabled {
         line(out, "aof_current_size", figures.aof_size);
         line(out, "aof_base_size", figures.aof_base_size);

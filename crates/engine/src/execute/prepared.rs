@@ -54,6 +54,11 @@ impl Prepared {
             && (!transaction.is_open() || transaction.runs_scripts())
     }
 
+    /// Whether the machine does something with files for it.
+    pub fn is_errand(&self) -> bool {
+        self.row.as_ref().is_ok_and(|row| row.command.flags.has(Flags::ERRAND))
+    }
+
     /// Whether its connection may have to wait behind it.
     pub fn may_wait(&self) -> bool {
         self.row.as_ref().is_ok_and(|row| {

@@ -20,6 +20,9 @@ use crate::Now;
 /// Arguments of a turn for whose places a worker keeps room: more than pipelines have. A single request may have a million.
 const KEPT_RANGES: usize = 8192;
 
+/// Replies of so many bytes may wait to be sent when the machine is asked to read files for a client.
+const MAX_BEHIND_BYTES: usize = 4 << 20;
+
 /// Serves a worker's clients within a turn, one command of which takes long; returns the time at its end.
 pub type TurnWithin<'a, 'n> = dyn FnMut(&mut Worker<'n>) -> Now + 'a;
 
@@ -199,7 +202,7 @@ impl<'n> Worker<'n> {
         if connection.session.closing || connection.is_finished {
             return Step::Forget;
         }
-        if connection.is_waiting() {
+        if connection.is_held_up() {
             return Step::Stop;
         }
         let limits = Limits {
@@ -231,7 +234,7 @@ impl<'n> Worker<'n> {
     }
 
     /// Adds a request to the group, and runs the group when it is full. `None`: the request has to wait for the end of
-    /// a pause, or until there is room in memory.
+    /// a pause, until there is room in memory, or until its client has taken what it is owed.
     fn gather(
         &mut self,
         turn: &mut Turn<'_, 'n>,
@@ -258,6 +261,11 @@ impl<'n> Worker<'n> {
             || is_crowded && prepared.needs_memory(session);
         if is_held {
             connection.session.record.blocked.store(true, Ordering::Relaxed);
+            return None;
+        }
+        if prepared.is_errand() && connection.output.len() > MAX_BEHIND_BYTES {
+            // It goes on when they have been sent.
+            connection.is_behind = true;
             return None;
         }
         let is_alone = prepared.is_alone() || connection.session.login.is_needed(&self.node.shared.accounts);

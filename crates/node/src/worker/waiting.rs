@@ -84,17 +84,24 @@ impl Worker<'_> {
 
     /// The machine has done what a client has asked it for, or not.
     pub(super) fn end_errand(&mut self, now: Now, ended: &Ended) {
-        self.answer_waiter(ended.to, ended.waiter, |reply| ended.write(reply));
+        let is_told = self.answer_waiter(ended.to, ended.waiter, |reply| ended.write(reply));
+        if let Some(bytes) = ended.bulk()
+            && is_told
+            && let Some(connection) = &mut self.connections[ended.to.number]
+        {
+            connection.output.push(bytes);
+            connection.output.buffer().extend_from_slice(b"\r\n");
+        }
         self.feed_between(now);
     }
 
-    /// Answers a client whose command something outside has carried out, if it still waits for that.
+    /// Answers a client whose command something outside has carried out, if it still waits for that. Whether it is told anything.
     fn answer_waiter(
         &mut self,
         to: Place,
         id: u64,
         answer: impl FnOnce(&mut Reply<'_>) -> Result<(), Error>,
-    ) {
+    ) -> bool {
         let shared = &self.node.shared;
         let number = to.number;
         if let Some(connection) = self.connections.get_mut(number).and_then(Option::as_mut)
@@ -104,9 +111,13 @@ impl Worker<'_> {
         {
             connection.session.has_changed = true;
             let (out, statistics) = (connection.output.buffer(), &shared.statistics[self.index]);
+            let before = out.len();
             waiter.write_answer(answer, out, shared, statistics);
+            let is_told = out.len() > before;
             self.go_on(number);
+            return is_told;
         }
+        false
     }
 
     /// More of the append-only file has been synced, or it has been switched off.

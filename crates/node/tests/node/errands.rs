@@ -1,6 +1,8 @@
 //! BACKUP: the machine does what is asked for, and the client and what he has sent behind it wait for that.
 
-use engine::errand::{Done, Ended, Errand, OpenFile, Opened};
+use std::sync::Arc;
+
+use engine::errand::{Done, Ended, Errand, Lending, OpenFile, Opened, Role};
 
 use crate::world::World;
 
@@ -12,11 +14,11 @@ fn what_stands_behind_an_errand_waits_for_its_end() {
     let (errand, to, waiter) = world.take_errand().expect("it was asked for");
     assert_eq!(errand, Errand::Read { token: 7, file: 1, offset: 2, length: 3 });
     assert!(world.take_errand().is_none(), "the next one waits");
-    world.end_errand(Ended { result: Ok(Done::Bytes(b"abc".to_vec())), to, waiter });
+    world.end_errand(Ended { result: Ok(Done::Bytes(b"abc"[..].into())), to, waiter });
     assert_eq!(world.read(peer), "$3\r\nabc\r\n");
     world.turn(0);
     let (errand, to, waiter) = world.take_errand().expect("it was asked for");
-    assert_eq!(errand, Errand::Close { token: 7, is_done: true });
+    assert_eq!(errand, Errand::Lend(Lending::Close { token: 7, is_done: true }));
     world.end_errand(Ended { result: Err("no".to_owned()), to, waiter });
     assert_eq!(world.read(peer), "-ERR no\r\n");
     world.turn(0);
@@ -29,9 +31,9 @@ fn open_files_are_told_as_a_map() {
     let peer = world.connect(0);
     assert_eq!(world.ask(peer, "BACKUP OPEN KEEP me 60"), "");
     let (errand, to, waiter) = world.take_errand().expect("it was asked for");
-    let Errand::Open { keep: Some(keep) } = errand else { panic!("it is kept") };
+    let Errand::Lend(Lending::Open { keep: Some(keep) }) = errand else { panic!("it is kept") };
     assert_eq!((&*keep.name, keep.seconds), ("me", 60));
-    let file = OpenFile { role: "base", sequence: 2, name: "a.rdb".to_owned(), length: 9 };
+    let file = OpenFile { role: Role::Base, sequence: 2, name: "a.rdb".to_owned(), length: 9 };
     let opened = Opened { token: 5, folder: "d".to_owned(), prefix: "a".to_owned(), files: vec![file] };
     world.end_errand(Ended { result: Ok(Done::Opened(opened)), to, waiter });
     let told = world.read(peer);
@@ -52,4 +54,43 @@ fn whoever_is_unblocked_does_not_get_it() {
     assert_eq!(world.read(peer), "-ERR it goes on, but nobody waits for it any more\r\n");
     world.end_errand(Ended { result: Ok(Done::Ok), to, waiter });
     assert_eq!(world.read(peer), "");
+}
+
+#[test]
+fn nothing_is_read_for_a_client_that_does_not_take_what_it_is_owed() {
+    const READS: usize = 200;
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.send(peer, &"BACKUP READ 7 1 2 3000000\r\n".repeat(READS));
+    let bytes: Arc<[u8]> = vec![b'x'; 3_000_000].into();
+    let (mut read, mut taken) = (0, 0);
+    while read < READS {
+        let before = read;
+        while let Some((_, to, waiter)) = world.take_errand() {
+            read += 1;
+            world.end_errand(Ended { result: Ok(Done::Bytes(Arc::clone(&bytes))), to, waiter });
+            world.turn(0);
+        }
+        assert_eq!(read - before, 2, "beyond 4 MiB the next one waits");
+        assert_eq!(Arc::strong_count(&bytes), 3, "nothing is copied");
+        for _ in 0..3 {
+            world.turn(0);
+        }
+        assert!(world.take_errand().is_none());
+        taken += world.read_bytes(peer).len();
+        world.turn(0);
+    }
+    assert_eq!(taken, READS * (3_000_000 + "$3000000\r\n\r\n".len()));
+    assert_eq!(world.ask(peer, "PING"), "+PONG\r\n");
+}
+
+#[test]
+fn whoever_wants_no_replies_gets_no_bytes() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    assert_eq!(world.ask(peer, "CLIENT REPLY OFF\r\nBACKUP READ 7 1 2 3"), "");
+    let (_, to, waiter) = world.take_errand().expect("it was asked for");
+    world.end_errand(Ended { result: Ok(Done::Bytes(b"abc"[..].into())), to, waiter });
+    assert_eq!(world.read(peer), "");
+    assert_eq!(world.ask(peer, "CLIENT REPLY ON"), "+OK\r\n");
 }

@@ -10,19 +10,21 @@
 //! deletes. A step that fails leaves the old state in force here, although the new manifest may be on disk already;
 //! both are right, because a number that was given to a file is never given again, whatever became of the step.
 //!
-//! Increments that are history stay as long as somebody has a lease on them (`manifest.rs`), for incremental backups. When the
-//! append-only file has been off, what the new set holds does not follow on the old one, and all leases end.
+//! Increments that are history stay as long as somebody has a lease on them (`leases.rs`). When the append-only file has been off,
+//! what the new set holds does not follow on the old one, and all leases end.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use disk::Disk;
-use stdx::time::UnixMs;
-
 use super::batch::ANNOUNCEMENT;
 use super::folder::Folder;
-use super::manifest::{FileKind, Lease, MAX_LEASES, Manifest, ManifestEntry, ManifestError};
+use super::manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
+use disk::Disk;
+
+mod leases;
+
+pub use leases::Kept;
 
 /// A base that is not larger than this has no key: head and notes only.
 const EMPTY_BASE_MAX_BYTES: u64 = 512;
@@ -138,68 +140,6 @@ impl Files {
     /// The files to load, in order.
     pub fn data(&self) -> impl Iterator<Item = &ManifestEntry> {
         self.manifest.data()
-    }
-
-    /// The increments that are history and are kept, in order.
-    pub fn history(&self) -> Vec<&ManifestEntry> {
-        let mut kept: Vec<_> = self.manifest.history().filter(|entry| self.is_kept(entry)).collect();
-        kept.sort_by_key(|entry| entry.sequence);
-        kept
-    }
-
-    /// Somebody comes back for what is appended from now on, until a time. If he had a lease, what that kept stays as well, until
-    /// [`Files::pass_on`]. False: too many have one.
-    pub fn keep(&mut self, name: &str, until: UnixMs) -> Result<bool, FilesError> {
-        let mut manifest = self.manifest.clone();
-        let from = manifest.last_sequence(FileKind::Increment);
-        let is_crowded = manifest.leases.len() >= MAX_LEASES;
-        match manifest.leases.iter_mut().find(|lease| lease.name == name) {
-            Some(lease) => lease.until = until,
-            None if is_crowded => return Ok(false),
-            None => manifest.leases.push(Lease { name: name.to_owned(), until, from }),
-        }
-        self.replace_leases(manifest)?;
-        Ok(true)
-    }
-
-    /// He has everything before an increment.
-    pub fn pass_on(&mut self, name: &str, from: u64) -> Result<(), FilesError> {
-        let mut manifest = self.manifest.clone();
-        for lease in manifest.leases.iter_mut().filter(|lease| lease.name == name) {
-            lease.from = from;
-        }
-        self.replace_leases(manifest)
-    }
-
-    /// Ends the leases that are over, or all of them at once if there is no time, for want of room; what nobody wants any more is deleted. Gives the names
-    /// of those who had one.
-    pub fn end_leases(&mut self, now: Option<UnixMs>) -> Result<Vec<String>, FilesError> {
-        let is_over = |lease: &Lease| now.is_none_or(|now| lease.until < now);
-        let mut manifest = self.manifest.clone();
-        let ended: Vec<Lease> = manifest.leases.extract_if(.., |lease| is_over(lease)).collect();
-        if now.is_none() && !ended.is_empty() {
-            // There may be no room for a manifest before there is this; its lines may name what has gone.
-            for entry in self.history() {
-                self.folder.remove(&entry.name)?;
-            }
-        }
-        self.replace_leases(manifest)?;
-        Ok(ended.into_iter().map(|lease| lease.name).collect())
-    }
-
-    fn replace_leases(&mut self, manifest: Manifest) -> Result<(), FilesError> {
-        if manifest == self.manifest {
-            return Ok(());
-        }
-        self.replace(manifest)?;
-        self.delete_history()
-    }
-
-    /// Whether somebody wants a file that is history.
-    fn is_kept(&self, entry: &ManifestEntry) -> bool {
-        let from = self.manifest.leases.iter().map(|lease| lease.from).min();
-        let is_increment = entry.name == ManifestEntry::increment(&self.prefix, entry.sequence).name;
-        is_increment && from.is_some_and(|from| entry.sequence >= from)
     }
 
     /// Whether there is nothing to load.

@@ -24,7 +24,7 @@ mod writer;
 
 pub use batch::{ANNOUNCEMENT, BATCH_BYTES, Chain, Framer};
 pub use file::FileReader;
-pub use files::{Files, FilesError};
+pub use files::{Files, FilesError, Kept};
 pub use folder::holds_data;
 pub use manifest::{FileKind, Lease, MAX_LEASES, Manifest, ManifestEntry, ManifestError};
 pub use part::{Batch, Mark, Part, Take};

@@ -23,6 +23,7 @@ mod functions;
 mod harness;
 mod hostile_sequences;
 mod isolation;
+mod lending;
 mod limits;
 mod listening;
 mod loading;

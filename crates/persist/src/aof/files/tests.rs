@@ -11,6 +11,7 @@ use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
 use super::super::batch::{ANNOUNCEMENT, Chain, Framer};
+use super::super::manifest::{Lease, MAX_LEASES};
 use super::super::reader::{Reader, Tail};
 use super::*;
 
@@ -331,9 +332,9 @@ fn history_is_kept_for_those_who_have_a_lease_and_no_longer() {
     let kept = |files: &Files| -> Vec<u64> { files.history().iter().map(|entry| entry.sequence).collect() };
     rewrite(&mut files);
     assert_eq!(kept(&files), [0; 0]);
-    assert!(files.keep("slow", UnixMs(100)).expect("nothing fails"));
+    assert_eq!(files.keep("slow", UnixMs(100)).expect("nothing fails"), None);
     rewrite(&mut files);
-    assert!(files.keep("quick", UnixMs(200)).expect("nothing fails"));
+    assert_eq!(files.keep("quick", UnixMs(200)).expect("nothing fails"), None);
     rewrite(&mut files);
     assert_eq!(kept(&files), [2, 3]);
     assert!(
@@ -341,19 +342,32 @@ fn history_is_kept_for_those_who_have_a_lease_and_no_longer() {
             && !names(&disk).contains(&"c.1.incr.aof".to_owned())
     );
     // A lease that goes on keeps what it had, and a start changes nothing.
-    assert!(files.keep("slow", UnixMs(150)).expect("nothing fails"));
+    assert_eq!(files.keep("slow", UnixMs(500)).expect("nothing fails"), None);
     files = open(&disk).expect("nothing fails");
     assert_eq!(kept(&files), [2, 3]);
-    files.pass_on("slow", 4).expect("nothing fails");
+    files.pass_on(lease("slow", 150, 4)).expect("nothing fails");
     assert_eq!(kept(&files), [3]);
-    assert_eq!(files.end_leases(Some(UnixMs(150))).expect("nothing fails"), [""; 0]);
-    assert_eq!(files.end_leases(Some(UnixMs(201))).expect("nothing fails"), ["slow", "quick"]);
+    files.pass_on(lease("slow", 150, 2)).expect("nothing fails");
+    assert_eq!(
+        (kept(&files), files.kept().expect("nothing fails").leases),
+        (vec![3], 2),
+        "nothing comes back"
+    );
+    assert_eq!(files.end_leases(UnixMs(150)).expect("nothing fails"), [""; 0]);
+    assert_eq!(files.end_leases(UnixMs(201)).expect("nothing fails"), ["slow", "quick"]);
     assert_eq!(kept(&files), [0; 0]);
     assert!(!names(&disk).contains(&"c.3.incr.aof".to_owned()));
     for number in 0..MAX_LEASES {
-        assert!(files.keep(&number.to_string(), UnixMs(1)).expect("nothing fails"));
+        let until = UnixMs(100 - number as i64 % 7);
+        assert_eq!(files.keep(&number.to_string(), until).expect("nothing fails"), None);
     }
-    assert!(!files.keep("one more", UnixMs(1)).expect("nothing fails"));
+    assert_eq!(
+        files.keep("one more", UnixMs(99)).expect("nothing fails").as_deref(),
+        Some("6"),
+        "it ends first"
+    );
+    assert_eq!(files.keep("3", UnixMs(1)).expect("nothing fails"), None, "it has one");
+    assert_eq!(files.kept().expect("nothing fails").leases, MAX_LEASES);
     // What a file holds that was off does not follow on what was before.
     rewrite(&mut files);
     assert_eq!(kept(&files), [4]);
@@ -361,13 +375,84 @@ fn history_is_kept_for_those_who_have_a_lease_and_no_longer() {
     disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
     files.finish_rewrite(&files.temporary_base(), true).expect("nothing fails");
     assert_eq!(kept(&files), [0; 0]);
-    assert!(files.end_leases(None).expect("nothing fails").is_empty());
-    assert!(files.keep("me", UnixMs(1)).expect("nothing fails"));
+    assert!(files.end_all_leases().expect("nothing fails").is_empty());
+    assert_eq!(files.keep("me", UnixMs(1)).expect("nothing fails"), None);
     rewrite(&mut files);
-    assert_eq!(files.end_leases(None).expect("nothing fails"), ["me"]);
+    assert_eq!(files.end_all_leases().expect("nothing fails"), ["me"]);
     assert_eq!(
         (kept(&files), names(&disk).len()),
         (vec![], 3),
         "a manifest, a base and an increment are left"
     );
+}
+
+fn lease(name: &str, until: i64, from: u64) -> Lease {
+    Lease { name: name.to_owned(), until: UnixMs(until), from }
+}
+
+/// A set whose rewrites have nothing to write.
+fn empty_set(disk: &Disk) -> Files {
+    let mut files = open(disk).expect("nothing fails");
+    disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
+    files.start(&files.temporary_base(), true).expect("nothing fails");
+    files
+}
+
+fn rewrite_empty(disk: &Disk, files: &mut Files) {
+    files.begin_rewrite().expect("nothing fails");
+    disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
+    files.finish_rewrite(&files.temporary_base(), true).expect("nothing fails");
+}
+
+#[test]
+fn who_never_has_what_he_comes_for_keeps_nothing_for_ever() {
+    let (_, disk) = world(1);
+    let mut files = empty_set(&disk);
+    for hour in 0..48 {
+        assert_eq!(files.end_leases(UnixMs(hour)).expect("nothing fails"), [""; 0]);
+        assert_eq!(files.keep("fails", UnixMs(hour + 47)).expect("nothing fails"), None);
+        rewrite_empty(&disk, &mut files);
+    }
+    assert_eq!(files.history().len(), 48);
+    assert_eq!(files.end_leases(UnixMs(48)).expect("nothing fails"), ["fails"]);
+    assert_eq!(files.history().len(), 0);
+}
+
+#[test]
+fn a_lease_that_ends_during_a_backup_goes_on_if_nothing_has_gone() {
+    let (_, disk) = world(1);
+    let mut files = empty_set(&disk);
+    files.keep("slow", UnixMs(10)).expect("nothing fails");
+    assert_eq!(files.end_leases(UnixMs(11)).expect("nothing fails"), ["slow"]);
+    files.pass_on(lease("slow", 99, 1)).expect("nothing fails");
+    rewrite_empty(&disk, &mut files);
+    assert_eq!(files.kept().expect("nothing fails").files, 1);
+    assert_eq!(files.end_leases(UnixMs(100)).expect("nothing fails"), ["slow"]);
+    files.pass_on(lease("slow", 199, 1)).expect("nothing fails");
+    assert_eq!(
+        files.kept().expect("nothing fails"),
+        Kept::default(),
+        "what he has not got is not there any more"
+    );
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let (_, disk) = world(1);
+    let mut files = empty_set(&disk);
+    for name in ["old", "new"] {
+        files.keep(name, UnixMs(1)).expect("nothing fails");
+        for _ in 0..3 {
+            rewrite_empty(&disk, &mut files);
+        }
+    }
+    let all = files.kept().expect("nothing fails");
+    let length = ANNOUNCEMENT.len() as u64;
+    assert_eq!(all, Kept { leases: 2, files: 6, bytes: 6 * length });
+    assert_eq!(files.end_leases_beyond(6, 6 * length).expect("nothing fails"), [""; 0]);
+    assert_eq!(files.end_leases_beyond(6, 6 * length - 1).expect("nothing fails"), ["old"]);
+    assert_eq!(files.kept().expect("nothing fails"), Kept { leases: 1, files: 3, bytes: 3 * length });
+    assert_eq!(files.end_leases_beyond(3, u64::MAX).expect("nothing fails"), [""; 0]);
+    assert_eq!(files.end_leases_beyond(2, u64::MAX).expect("nothing fails"), ["new"]);
+    assert_eq!(files.kept().expect("nothing fails"), Kept::default());
 }
