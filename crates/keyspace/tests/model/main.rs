@@ -206,6 +206,17 @@ fn database_swapped_with_itself_keeps_its_keys() {
     ]);
 }
 
+/// A change, while a cut of this world is read, copies nothing, and the cut stays what it was.
+fn change_shown(change: &Operation, mut access: Access<'_>, mut world: World, mut reading: Reading) {
+    let cut = world.clone();
+    let copied = value::copied_bytes();
+    change.run(&mut access, &mut world);
+    assert_eq!(value::copied_bytes(), copied, "{change:?}");
+    access.end();
+    reading.read(usize::MAX);
+    assert_eq!(reading.finish(), cut, "{change:?}");
+}
+
 #[test]
 fn what_is_changed_in_a_cut_is_shown_to_its_witness_and_not_copied() {
     let database = 0;
@@ -242,14 +253,8 @@ fn what_is_changed_in_a_cut_is_shown_to_its_witness_and_not_copied() {
         access.begin(UnixMs(1000));
         before.iter().for_each(|operation| operation.run(&mut access, &mut world));
         let snapshot = access.snapshot(|_| ());
-        let mut reading = Reading::begin(snapshot, &keyspace);
-        let cut = world.clone();
-        let copied = value::copied_bytes();
-        change.run(&mut access, &mut world);
-        assert_eq!(value::copied_bytes(), copied, "{change:?}");
-        access.end();
-        reading.read(usize::MAX);
-        assert_eq!(reading.finish(), cut, "{change:?}");
+        let reading = Reading::begin(snapshot, &keyspace);
+        change_shown(&change, access, world, reading);
     }
 }
 
@@ -276,13 +281,7 @@ fn fields_that_are_changed_in_a_cut_are_shown_and_not_copied() {
         while !reading.has_hash() {
             reading.read(1);
         }
-        let cut = world.clone();
-        let copied = value::copied_bytes();
-        change.run(&mut access, &mut world);
-        assert_eq!(value::copied_bytes(), copied, "{change:?}");
-        access.end();
-        reading.read(usize::MAX);
-        assert_eq!(reading.finish(), cut, "{change:?}");
+        change_shown(&change, access, world, reading);
     }
 }
 
