@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use disk::{Disk, Double};
-use keyspace::{Access, DbIndex, Expiry, WorkerId};
+use keyspace::{Access, Db, DbIndex, Expiry, Key, WorkerId};
 use node::{Image, Side};
 use persist::SnapshotWriter;
 use persist::rdb::Notes;
@@ -51,12 +51,9 @@ impl Practice {
     pub(super) fn set_keys(&self, keys: usize, word: &str) {
         self.work(|access| {
             for number in 0..keys {
-                let text = key_name(number);
-                let key = access.keyspace().key(&text);
-                let shard = access.shard_of(&key);
-                access.lock(&mut [shard]);
-                access.db(DbIndex(0)).set_string(&key, value(word, number).as_bytes(), Expiry::Clear);
-                access.unlock();
+                on_key(access, &key_name(number), |mut db, key| {
+                    db.set_string(key, value(word, number).as_bytes(), Expiry::Clear);
+                });
             }
         });
     }
@@ -64,16 +61,13 @@ impl Practice {
     /// A worker sets so many fields of a hash, of which the first ones are long.
     pub(super) fn set_fields(&self, name: &str, fields: usize, word: &str) {
         self.work(|access| {
-            let key = access.keyspace().key(name.as_bytes());
-            let shard = access.shard_of(&key);
-            access.lock(&mut [shard]);
-            for number in 0..fields {
-                let (field, value) = (key_name(number), field_value(word, number));
-                let set =
-                    access.db(DbIndex(0)).hash_set(&key, &[(&field, value.as_bytes())], FieldExpiry::Clear);
-                set.expect("it is a hash");
-            }
-            access.unlock();
+            on_key(access, name.as_bytes(), |mut db, key| {
+                for number in 0..fields {
+                    let (field, value) = (key_name(number), field_value(word, number));
+                    let set = db.hash_set(key, &[(&field, value.as_bytes())], FieldExpiry::Clear);
+                    set.expect("it is a hash");
+                }
+            });
         });
     }
 
@@ -82,17 +76,11 @@ impl Practice {
         assert_eq!(self.plant.node.shared.keyspace.len(DbIndex(0)), keys);
         self.work(|access| {
             for number in 0..keys {
-                let text = key_name(number);
-                let key = access.keyspace().key(&text);
-                let shard = access.shard_of(&key);
-                access.lock(&mut [shard]);
-                let found = access
-                    .db(DbIndex(0))
-                    .string(&key)
-                    .expect("it is a string")
-                    .map(|text| text.contiguous().into_owned());
-                assert_eq!(found, Some(value(word, number).into_bytes()), "{number}");
-                access.unlock();
+                on_key(access, &key_name(number), |mut db, key| {
+                    let found = db.string(key).expect("it is a string");
+                    let found = found.map(|text| text.contiguous().into_owned());
+                    assert_eq!(found, Some(value(word, number).into_bytes()), "{number}");
+                });
             }
         });
     }
@@ -100,17 +88,14 @@ impl Practice {
     /// Checks that these fields of a hash and no others are there.
     pub(super) fn check_fields(&self, name: &str, fields: usize, word: &str) {
         self.work(|access| {
-            let key = access.keyspace().key(name.as_bytes());
-            let shard = access.shard_of(&key);
-            access.lock(&mut [shard]);
-            let mut db = access.db(DbIndex(0));
-            let hash = db.hash(&key).expect("it is a hash").expect("it is there");
-            assert_eq!(hash.len(), fields);
-            for number in 0..fields {
-                let found = hash.get(&key_name(number)).map(<[u8]>::to_vec);
-                assert_eq!(found, Some(field_value(word, number).into_bytes()), "{number}");
-            }
-            access.unlock();
+            on_key(access, name.as_bytes(), |mut db, key| {
+                let hash = db.hash(key).expect("it is a hash").expect("it is there");
+                assert_eq!(hash.len(), fields);
+                for number in 0..fields {
+                    let found = hash.get(&key_name(number)).map(<[u8]>::to_vec);
+                    assert_eq!(found, Some(field_value(word, number).into_bytes()), "{number}");
+                }
+            });
         });
     }
 
@@ -120,6 +105,15 @@ impl Practice {
         work(&mut access);
         access.end();
     }
+}
+
+/// Works on a key while its shard is locked.
+fn on_key(access: &mut Access<'_>, name: &[u8], work: impl FnOnce(Db<'_, '_>, &Key<'_>)) {
+    let key = access.keyspace().key(name);
+    let shard = access.shard_of(&key);
+    access.lock(&mut [shard]);
+    work(access.db(DbIndex(0)), &key);
+    access.unlock();
 }
 
 /// Somebody who writes an image; the head is left out.
