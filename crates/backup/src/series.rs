@@ -1,6 +1,7 @@
 //! The backups in a folder, and which follows on which. Names and times of files do not matter: a backup follows on another if the
 //! place in the log where it begins is the one where the other ends.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,14 +80,12 @@ impl Series {
         }
         series.sort();
         series.unusable.sort();
-        let is_known = |name: &String| {
-            name.ends_with(ENDING)
-                || series.backups.iter().any(|backup| {
-                    name.starts_with(&backup.id)
-                        && backup.list.files.iter().any(|file| backup.stored_name(file) == *name)
-                })
+        let files_of = |backup: &'_ Backup| -> Vec<String> {
+            backup.list.files.iter().map(|file| backup.stored_name(file)).collect()
         };
-        series.strays = names.iter().filter(|name| !is_known(name)).cloned().collect();
+        let known: BTreeSet<String> = series.backups.iter().flat_map(files_of).collect();
+        let is_stray = |name: &String| !name.ends_with(ENDING) && !known.contains(name);
+        series.strays = names.into_iter().filter(is_stray).collect();
         series.strays.sort();
         Ok(series)
     }
