@@ -47,6 +47,9 @@ fn write_with(
     let cut = image.snapshot.lend(image.keyspace, witness);
     work(&mut Desk { sheet, writer: &mut writer, pieces: &pieces, cut: &cut, form, bench })?;
     drop(cut);
+    if !pieces.is_empty() {
+        return Err(io::Error::other("pieces have been left out"));
+    }
     for mut piece in pieces.rest() {
         writer.seal(&mut piece);
         sheet.append(&piece)?;

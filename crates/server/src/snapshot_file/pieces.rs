@@ -196,6 +196,12 @@ impl Pieces {
         }
     }
 
+    /// Whether nothing waits to be put into the file.
+    pub fn is_empty(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.full.is_empty() && queue.left.is_empty() && queue.aside.is_empty()
+    }
+
     /// What lies unfinished at the benches, when all pages have been encoded.
     pub fn rest(&self) -> impl Iterator<Item = Vec<u8>> {
         self.benches.iter().map(|bench| std::mem::take(&mut bench.lock().piece))
