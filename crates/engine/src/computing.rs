@@ -40,7 +40,7 @@ pub const STEP_ELEMENTS: usize = 64;
 /// For so many nanoseconds a worker takes steps of a computation before it serves others.
 const WORK_NS: u64 = 200_000;
 /// How often a result is computed from sources that change meanwhile, before they are locked.
-const ATTEMPTS: usize = 3;
+pub(crate) const ATTEMPTS: usize = 3;
 
 /// What a connection computes instead of reading on.
 pub trait Computation: Send + fmt::Debug {

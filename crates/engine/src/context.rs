@@ -255,6 +255,7 @@ pub(crate) fn tell_observers(
     }
     let touched = access.take_touched();
     shared.watchers.notify(&touched);
+    shared.lookouts.notify(&touched);
     feeder.note(shared, &touched);
     if shared.tracking.is_used() {
         invalidations.note(&shared.tracking, &shared.keyspace, touched, session.map(Writer::of));

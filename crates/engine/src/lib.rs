@@ -27,6 +27,7 @@ mod gate;
 pub mod host;
 pub mod hotkeys;
 pub mod latency;
+mod lookout;
 pub mod meter;
 pub mod migration;
 pub mod notifications;

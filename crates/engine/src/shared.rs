@@ -14,6 +14,7 @@ use crate::client::Clients;
 use crate::commandlog::CommandLog;
 use crate::hotkeys::HotKeys;
 use crate::latency::Latency;
+pub use crate::lookout::Lookouts;
 use crate::meter::Meter;
 use crate::notifications::Notifications;
 use crate::pubsub::Directory;
@@ -40,6 +41,8 @@ pub struct Shared {
     pub clients: Clients,
     /// Who watches which keys.
     pub watchers: Watchers,
+    /// Who has read many keys without locks.
+    pub lookouts: Lookouts,
     /// Who waits for which keys.
     pub blocking: Blocking,
     /// Who is subscribed to what.
@@ -176,6 +179,7 @@ impl Shared {
             accounts: Accounts::default(),
             clients: Clients::default(),
             watchers: Watchers::default(),
+            lookouts: Lookouts::default(),
             pubsub: Directory::default(),
             notifications: Notifications::default(),
             tracking: Tracking::default(),

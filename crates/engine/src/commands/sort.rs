@@ -3,8 +3,8 @@
 //! The elements come from a clone of the value, so that no lock is held while they are put in order, in steps if they are
 //! many; see [`mod@crate::computing`]. What patterns make up are keys that nobody has declared: a few of them are locked
 //! together with the source, which must not have changed since; for many a snapshot is taken, and nothing is locked at all.
-//! Only a result that depends on many other keys and is stored is computed with all shards locked, or it might not fit what
-//! it is stored beside.
+//! A result that is stored must fit what it is stored beside: all keys that it depends on are watched meanwhile
+//! ([`mod@watched`]).
 
 mod answer;
 mod elements;
@@ -12,25 +12,27 @@ mod lookup;
 mod options;
 mod order;
 mod pattern;
+mod stored;
+mod watched;
 
 use std::sync::Arc;
 
 use config::KeyspaceEvents;
-use keyspace::Key;
-use value::{List, Value, list};
+use value::list;
 
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Handler, Keys, Outcome};
-use crate::computing::{self, Awaited, FEW_ELEMENTS, Recorded, STEP_ELEMENTS, Stored};
+use crate::computing::{self, Awaited, FEW_ELEMENTS};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::Progress;
 use answer::{Answering, Looks};
 use elements::Source;
 use lookup::Lookup;
 use options::Options;
 use order::Sorting;
+use stored::{SortedList, store};
+use watched::Watched;
 
 /// The types whose keys these commands are about, besides all.
 const CATEGORIES: &[&str] = &["set", "sortedset", "list"];
@@ -38,6 +40,8 @@ const COST: &str = "O(N+M*log(M)) where N is the number of elements and M the nu
 
 /// From so many looks into other keys on a snapshot is taken.
 const MANY_LOOKS: usize = 4096;
+/// Up to so many keys are watched, at twenty bytes each.
+const MOST_WATCHED: usize = 1 << 23;
 /// Up to so many the shards to be locked are found one by one; beyond, it is quicker to lock all.
 const FEW_LOOKS: usize = 256;
 
@@ -97,6 +101,10 @@ fn run(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: Options, reply: &mut
     if looks > MANY_LOOKS && options.target.is_none() {
         return from_snapshot(ctx, args, options, reply);
     }
+    if looks > MANY_LOOKS && looks <= MOST_WATCHED && ctx.may_compute() {
+        let watched = Watched::new(ctx, source, options);
+        return ctx.compute(args, watched, reply);
+    }
     with_other_keys(ctx, args, options, (source, looks), reply)
 }
 
@@ -147,6 +155,17 @@ fn from_snapshot(
     ctx.compute(args, Awaited(answering), reply)
 }
 
+/// Does all at once with all shards locked.
+fn under_all_locks(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    options: Options,
+    reply: &mut Reply<'_>,
+) -> Outcome {
+    let mut all: Vec<usize> = (0..ctx.shared.keyspace.shards()).collect();
+    ctx.with_shards(&mut all, |ctx| under_locks(ctx, args, options, reply))
+}
+
 /// Locks the keys that the patterns make up of the source's elements, too.
 fn with_other_keys(
     ctx: &mut Context<'_, '_>,
@@ -156,9 +175,8 @@ fn with_other_keys(
     reply: &mut Reply<'_>,
 ) -> Outcome {
     let key = ctx.key(args, 1);
-    let mut all: Vec<usize> = (0..ctx.shared.keyspace.shards()).collect();
     if looks > FEW_LOOKS {
-        return ctx.with_shards(&mut all, |ctx| under_locks(ctx, args, options, reply));
+        return under_all_locks(ctx, args, options, reply);
     }
     let mut some = vec![ctx.access.shard_of(&key)];
     some.extend(options.target.map(|at| ctx.access.shard_of(&ctx.key(args, at))));
@@ -171,80 +189,5 @@ fn with_other_keys(
         Ok(None)
     })?;
     let Some(options) = changed else { return Ok(()) };
-    ctx.with_shards(&mut all, |ctx| under_locks(ctx, args, options, reply))
-}
-
-/// Puts a result under a key, over whatever is there, as `put` does it, or removes that. The key is locked.
-fn store<'k>(
-    ctx: &mut Context<'_, 'k>,
-    target: &Key<'_>,
-    result: list::Builder,
-    reply: &mut Reply<'_>,
-    put: impl FnOnce(&mut Context<'_, 'k>, &Key<'_>, Value),
-) {
-    let list: List = result.finish(ctx.shared.keyspace.settings().list);
-    reply.integer(list.as_ref().len() as i64);
-    if list.is_empty() {
-        ctx.db().delete(target);
-    } else {
-        put(ctx, target, Value::List(list));
-    }
-}
-
-/// A sorted list that is stored, and depends on its source alone.
-#[derive(Debug)]
-struct SortedList {
-    /// As it was read.
-    source: Source,
-    sorting: Sorting,
-    /// The argument that names the target.
-    target: usize,
-    list: list::Builder,
-    /// Elements that are in it already.
-    done: usize,
-}
-
-impl SortedList {
-    fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Result<Self, Error> {
-        let options = Options::parse(ctx, args, true)?;
-        let target = options.target.expect("the caller has looked");
-        let key = ctx.key(args, 1);
-        let source = Source::of_key(ctx, &key)?;
-        let sorting = Sorting::new(source.clone(), options);
-        Ok(Self { source, sorting, target, list: list::Builder::new(), done: 0 })
-    }
-}
-
-impl Stored for SortedList {
-    fn is_small(&self) -> bool {
-        self.source.len() <= FEW_ELEMENTS
-    }
-
-    fn step(&mut self) -> Progress {
-        if self.sorting.step(&mut Lookup::Nowhere) == Progress::More {
-            return Progress::More;
-        }
-        let count = self.sorting.len().unwrap_or(0);
-        let end = count.min(self.done + STEP_ELEMENTS);
-        let list = &mut self.list;
-        self.sorting.show(self.done..end, &mut Lookup::Nowhere, &mut |text| {
-            list.push(text.unwrap_or_default());
-        });
-        self.done = end;
-        if end < count { Progress::More } else { Progress::Done }
-    }
-
-    fn is_same(&self, now: &Self) -> bool {
-        self.source.is_same(&now.source)
-    }
-
-    fn install(&mut self, ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-        self.sorting.len()?;
-        let list = std::mem::take(&mut self.list);
-        let target = ctx.key(args, self.target);
-        store(ctx, &target, list, reply, |ctx, target, list| {
-            ctx.store_result(args, target, list, Recorded::Command);
-        });
-        Ok(())
-    }
+    under_all_locks(ctx, args, options, reply)
 }

@@ -1,6 +1,6 @@
 //! SORT where a transcript would be too long: sources and numbers of other keys that are too many for one lock.
 
-use crate::world::{Peer, World};
+use crate::world::{Peer, World, slow_down};
 
 /// A connection to a node whose lists and sets have many elements: numbers, their weights in reverse, and their names.
 fn filled(elements: usize) -> (World, Peer) {
@@ -97,4 +97,137 @@ fn an_error_that_comes_late_is_counted_like_any_other() {
     let reply = world.ask(peer, "SORT words");
     assert_eq!(reply, "-ERR One or more scores can't be converted into double\r\n");
     assert_eq!(errors(&mut world).as_deref(), Some("errorstat_ERR:count=1"));
+}
+
+/// A node whose turns have time for one step, with a list of so many numbers and their weights in reverse.
+fn sorted_in_steps(parameters: &[(&str, &str)]) -> (World, Peer, Peer) {
+    slow_down();
+    let mut world = World::new(2, parameters);
+    let (peer, other) = (world.connect(0), world.connect(1));
+    for number in 0..NUMBERS {
+        world.ask(
+            peer,
+            &format!(
+                "RPUSH list {number}\r\nSET weight:{number} {}\r\nSET name:{number} n",
+                NUMBERS - number
+            ),
+        );
+    }
+    (world, peer, other)
+}
+
+/// More than are locked together with the list.
+const NUMBERS: usize = 5000;
+const STORE: &str = "SORT list BY weight:* STORE target";
+
+/// The steps that the first worker takes until it is done; before each but the first, `each` is done.
+fn steps(world: &mut World, mut each: impl FnMut(&mut World, usize)) -> usize {
+    let mut steps = 0;
+    while world.is_computing(0) {
+        if steps > 0 {
+            each(world, steps);
+        }
+        world.step(0);
+        steps += 1;
+    }
+    world.turn(0);
+    steps
+}
+
+/// The first and the last element of the target, and how many it has.
+fn ends(world: &mut World, peer: Peer) -> String {
+    world.ask(peer, "LINDEX target 0\r\nLINDEX target -1\r\nLLEN target").replace("\r\n", " ")
+}
+
+#[test]
+fn a_result_of_many_other_keys_is_stored_in_steps_while_others_are_served() {
+    let (mut world, peer, other) = sorted_in_steps(&[]);
+    world.send(peer, STORE);
+    assert!(world.is_computing(0));
+    let taken = steps(&mut world, |world, step| {
+        // It does not depend on these: nothing is computed anew.
+        assert_eq!(world.ask_only(other, &format!("SET other:{step} 1")), "+OK\r\n");
+        assert_eq!(world.ask_only(other, "SELECT 1\r\nSET weight:7 0\r\nSELECT 0"), "+OK\r\n+OK\r\n+OK\r\n");
+    });
+    assert!((NUMBERS / 32..NUMBERS / 8).contains(&taken), "{taken} steps");
+    assert_eq!(world.read(peer), format!(":{NUMBERS}\r\n"));
+    assert_eq!(ends(&mut world, peer), "$4 4999 $1 0 :5000 ");
+    // Nobody watches any more.
+    world.bury();
+    assert!(!world.node().shared.keyspace.is_observed());
+}
+
+#[test]
+fn a_stored_result_fits_what_it_is_stored_beside() {
+    let (mut world, peer, other) = sorted_in_steps(&[]);
+    // Whatever changes while the keys are named, while they are sorted, or just before the result is stored.
+    for (at, change, shown) in [
+        (3, "SET weight:7 0", "$1 7 $1 0 :5000 "),
+        (100, "SET weight:8 -1", "$1 8 $1 0 :5000 "),
+        (100, "DEL weight:9", "$1 8 $1 0 :5000 "),
+        (150, "RPUSH list -5", "$1 8 $1 0 :5001 "),
+        (150, "RENAME weight:10 weight:0", "$1 8 $1 1 :5001 "),
+        (150, "PEXPIRE weight:8 1", "$2 -5 $1 1 :5001 "),
+    ] {
+        world.send(peer, STORE);
+        let taken = steps(&mut world, |world, step| {
+            if step == at {
+                world.send(other, change);
+                world.read(other);
+                if change.starts_with("PEXPIRE") {
+                    world.pass_ms(2);
+                    assert_eq!(world.ask_only(other, "GET weight:8"), "$-1\r\n");
+                }
+            }
+        });
+        assert!(taken > at, "{change}: {taken} steps");
+        assert_eq!(world.read(peer), format!("{}\r\n", &shown[shown.find(':').unwrap_or(0)..].trim()));
+        assert_eq!(ends(&mut world, peer), shown, "{change}");
+    }
+    world.send(peer, "SORT list BY weight:* GET name:* STORE target");
+    steps(&mut world, |world, step| {
+        if step == 100 {
+            world.send(other, "FLUSHALL");
+        }
+    });
+    assert_eq!(world.read(peer), ":0\r\n");
+    assert_eq!(world.ask(peer, "EXISTS target"), ":0\r\n");
+}
+
+#[test]
+fn a_result_is_stored_however_often_what_it_depends_on_changes() {
+    let (mut world, peer, other) = sorted_in_steps(&[]);
+    world.send(peer, STORE);
+    steps(&mut world, |world, step| {
+        world.send(other, &format!("SET weight:7 {}", -(step as i64)));
+        world.read(other);
+    });
+    assert_eq!(world.read(peer), format!(":{NUMBERS}\r\n"));
+    assert_eq!(ends(&mut world, peer), "$1 7 $1 0 :5000 ");
+    // Who goes before the end leaves nobody watching.
+    world.send(peer, STORE);
+    for _ in 0..NUMBERS / 32 {
+        world.step(0);
+    }
+    assert!(world.node().shared.keyspace.is_observed());
+    world.hang_up(peer);
+    assert!(!world.is_computing(0));
+    world.bury();
+    assert!(!world.node().shared.keyspace.is_observed());
+}
+
+#[test]
+fn an_error_of_a_stored_result_stores_nothing() {
+    let (mut world, peer, other) = sorted_in_steps(&[]);
+    world.ask(peer, "SET target old\r\nSET weight:5 word");
+    let refused = "-ERR One or more scores can't be converted into double\r\n";
+    assert_eq!(world.ask(peer, STORE), refused);
+    assert_eq!(world.ask(peer, "GET target"), "$3\r\nold\r\n");
+    world.send(peer, STORE);
+    steps(&mut world, |world, step| {
+        if step == 10 {
+            world.send(other, "DEL list\r\nSET list text");
+        }
+    });
+    assert!(world.read(peer).starts_with("-WRONGTYPE"));
 }

@@ -112,9 +112,12 @@ impl Options {
 
     /// The keys that are looked up for the elements of a source.
     pub(super) fn for_each_key(&self, source: &Source, each: &mut dyn FnMut(&[u8])) {
-        source.for_each(&mut |element| {
-            self.all_patterns().filter_map(|pattern| pattern.key(element)).for_each(|key| each(&key));
-        });
+        source.for_each(&mut |element| self.keys_of(element).for_each(|key| each(&key)));
+    }
+
+    /// Those that are looked up for one element.
+    pub(super) fn keys_of(&self, element: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+        self.all_patterns().filter_map(move |pattern| pattern.key(element))
     }
 
     /// The positions, of so many in the final order, that are shown.
