@@ -23,9 +23,15 @@ compat *units:
     cargo build --release --locked --workspace --bins
     tests/compat/run {{units}}
 
-# Benchmarks side by side with a peer: `just bench --peer redis=127.0.0.1:6379`.
+# The matrix of measurements, beside other servers: `just bench --server valkey=valkey-server -t set,get -P 1,16`.
 bench *arguments:
-    cargo run --release -p rustypotato-bench -- versus {{arguments}}
+    cargo build --release --locked -p rustypotato -p rustypotato-bench --bins
+    target/release/rustypotato-bench matrix --server ours=target/release/rustypotato-server {{arguments}}
+
+# Latencies beside expiry, eviction, saving, deletion and other clients: `just tails --server valkey=valkey-server`.
+tails *arguments:
+    cargo build --release --locked -p rustypotato -p rustypotato-bench --bins
+    target/release/rustypotato-bench tails --server ours=target/release/rustypotato-server {{arguments}}
 
 # Instructions of the commands that are run most, against the record: `just instructions --record` writes it anew.
 instructions *arguments:

@@ -11,6 +11,8 @@ mod options;
 mod process;
 mod replies;
 mod report;
+mod servers;
+mod tails;
 mod target;
 mod versus;
 mod workload;
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
         Some(Mode::Interference(options)) => interfere(options),
         Some(Mode::Matrix(options)) => {
             matrix::run(options, &narrate).and_then(|text| say(format_args!("{text}")))
+        }
+        Some(Mode::Tails(options)) => {
+            tails::run(options, &narrate).and_then(|text| say(format_args!("{text}")))
         }
         None => options.run.target.apply_uri().map_err(io::Error::other).and_then(|()| measure(&options.run)),
     };

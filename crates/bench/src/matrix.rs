@@ -2,18 +2,16 @@
 //! by side. The servers are started for it, anew for each size and kind of persistence, and filled before they are measured.
 
 mod report;
-mod servers;
 
 use std::fs;
 use std::io;
 
 use crate::keys::Distribution;
 use crate::options::{KeyChoice, MatrixOptions, Persistence};
+use crate::servers::{Cores, Server};
 use crate::target;
 use crate::versus::{self, Row};
 use crate::workload::{self, Shape};
-
-use servers::{Cores, Server};
 
 /// The most bytes of values that a server is filled with, and that a measurement moves.
 const MOST_VALUE_BYTES: u64 = 512 << 20;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use client::Uri;
 
 use crate::keys::Distribution;
+use crate::tails::Beside;
 
 /// The most connections: as many as one address can have to another.
 const MAX_CLIENTS: u64 = 65_535;
@@ -51,6 +52,8 @@ pub enum Mode {
     Interference(InterferenceOptions),
     /// Start servers and compare them over all combinations of pipelines, values, keys and persistence.
     Matrix(MatrixOptions),
+    /// Measure latencies of an open loop at shares of a server's capacity, beside expiry, eviction, saving, deletion and other clients.
+    Tails(TailsOptions),
 }
 
 /// Where the server is and how to log in.
@@ -283,6 +286,68 @@ impl MatrixOptions {
             seed: 42,
         }
     }
+}
+
+/// Measuring latencies under load beside disturbances.
+#[derive(Debug, Args)]
+pub struct TailsOptions {
+    /// A server to start: `NAME=PROGRAM [ARGUMENT]...`. It gets a port and an empty folder.
+    #[arg(long = "server", required_unless_present = "peers")]
+    pub servers: Vec<String>,
+    /// A server that runs: `NAME=HOST:PORT[:PID]`. All its data are removed, and some of its configuration changes.
+    #[arg(long = "peer")]
+    pub peers: Vec<String>,
+    /// What to measure beside, separated by commas; beside nothing is always measured, at the beginning and at the end.
+    #[arg(
+        short = 't',
+        long = "tests",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "expire,evict,bgsave,rewrite,del,mass-del,storm,subscribers"
+    )]
+    pub beside: Vec<Beside>,
+    /// Loads, in percent of the most requests a second.
+    #[arg(long = "load", value_delimiter = ',', default_value = "50,80", value_parser = clap::value_parser!(u64).range(1..=99))]
+    pub loads: Vec<u64>,
+    /// The most requests a second; without it every server's own is measured.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub capacity: Option<u64>,
+    /// SETs of a hundred requests.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=100))]
+    pub sets: u64,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Rounds, which are added up.
+    #[arg(long, default_value_t = 3, value_parser = between(1, 10_000))]
+    pub rounds: usize,
+    /// Parallel connections.
+    #[arg(short, long, default_value_t = 50, value_parser = between(1, MAX_CLIENTS))]
+    pub clients: usize,
+    /// Keys.
+    #[arg(short = 'r', long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub keyspacelen: u64,
+    /// Bytes of a value.
+    #[arg(short = 'd', long, default_value_t = 64, value_parser = between(0, MAX_VALUE_BYTES))]
+    pub datasize: usize,
+    /// Keys that expire at once, and members of the large collections together.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub many: u64,
+    /// The append-only file: none, or synced every second.
+    #[arg(long, value_enum, default_value = "off")]
+    pub persistence: Persistence,
+    /// The servers' cores, such as 0,2-4.
+    #[arg(long)]
+    pub server_cores: Option<String>,
+    /// The load's cores; its thread keeps one busy all the time.
+    #[arg(long)]
+    pub client_cores: Option<String>,
+    /// The cores of the clients that disturb, instead of the load's.
+    #[arg(long)]
+    pub disturbance_cores: Option<String>,
+    /// Write the report here, too.
+    #[arg(long)]
+    pub report: Option<PathBuf>,
 }
 
 /// Which keys a row of the matrix asks for.

@@ -1,5 +1,6 @@
 //! The server under test, asked by ordinary commands: log-in, facts from INFO, filling with keys.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::ToSocketAddrs;
 
@@ -10,7 +11,7 @@ use crate::connection::Address;
 use crate::options::Target;
 use crate::process::Process;
 
-/// Keys that are written in one pipeline when a server is filled.
+/// Commands of one pipeline when a server is filled.
 const FILL_BATCH: u64 = 1000;
 
 /// The address to connect the load to.
@@ -66,10 +67,15 @@ pub fn connect(target: &Target) -> io::Result<Client> {
     Client::connect(&options).map_err(io::Error::other)
 }
 
-/// Sends a command that must not fail.
-pub fn expect_ok(client: &mut Client, words: &[&str]) -> io::Result<Frame> {
-    let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-    client.command(&words).map_err(io::Error::other)
+/// Sends a command that must not be refused.
+pub fn expect_ok<A: AsRef<[u8]>>(client: &mut Client, words: &[A]) -> io::Result<Frame> {
+    match client.command(words).map_err(io::Error::other)? {
+        Frame::Error(text) => {
+            let command = String::from_utf8_lossy(words.first().map_or(&[], AsRef::as_ref)).into_owned();
+            Err(io::Error::other(format!("{command}: {}", String::from_utf8_lossy(&text))))
+        }
+        reply => Ok(reply),
+    }
 }
 
 /// A number of INFO.
@@ -92,12 +98,22 @@ pub fn process_of(target: &Target) -> io::Result<Option<Process>> {
 /// Writes `keys` different keys of 16 bytes.
 pub fn fill(client: &mut Client, keys: u64, value_size: usize) -> io::Result<()> {
     let value = vec![b'x'; value_size];
+    repeat(client, keys, |number| {
+        let key = format!("key:{number:012}").into_bytes();
+        vec![Cow::Borrowed(&b"SET"[..]), Cow::Owned(key), Cow::Borrowed(&value)]
+    })
+}
+
+/// Sends a command for each number below `count`, many in a pipeline. None may fail.
+pub fn repeat<A: AsRef<[u8]>>(
+    client: &mut Client,
+    count: u64,
+    command: impl Fn(u64) -> Vec<A>,
+) -> io::Result<()> {
     let mut next = 0;
-    while next < keys {
-        let end = keys.min(next + FILL_BATCH);
-        let names: Vec<String> = (next..end).map(|number| format!("key:{number:012}")).collect();
-        let commands: Vec<Vec<&[u8]>> =
-            names.iter().map(|name| vec![&b"SET"[..], name.as_bytes(), &value]).collect();
+    while next < count {
+        let end = count.min(next + FILL_BATCH);
+        let commands: Vec<Vec<A>> = (next..end).map(&command).collect();
         for reply in client.pipeline(&commands).map_err(io::Error::other)? {
             if let Frame::Error(text) = reply {
                 return Err(io::Error::other(String::from_utf8_lossy(&text).into_owned()));

@@ -180,6 +180,11 @@ impl Series {
 }
 
 impl Peer {
+    /// Its process, if that is on this machine.
+    pub fn process(&self) -> Option<Process> {
+        self.process
+    }
+
     /// `NAME=HOST:PORT[:PID]`; an IPv6 host stands in brackets.
     pub fn parse(text: &str) -> io::Result<Self> {
         let bad = || io::Error::other(format!("'{text}' is not NAME=HOST:PORT[:PID]"));

@@ -75,7 +75,7 @@ fn a_server_that_is_not_there_is_named() {
 
 #[test]
 fn every_mode_explains_itself() {
-    for mode in [&[][..], &["versus"], &["interference"], &["matrix"]] {
+    for mode in [&[][..], &["versus"], &["interference"], &["matrix"], &["tails"]] {
         let mut program = Command::new(env!("CARGO_BIN_EXE_rustypotato-bench"));
         let output = program.args(mode).arg("--help").output().expect("the program runs");
         let text = String::from_utf8_lossy(&output.stdout);

@@ -15,7 +15,7 @@ const ATTEMPTS: usize = 1500;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A server that runs until this value is dropped.
-pub(super) struct Server {
+pub struct Server {
     name: String,
     port: u16,
     folder: PathBuf,
@@ -24,7 +24,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts `NAME=PROGRAM ARGUMENT...` with an empty folder of its own.
-    pub(super) fn start(text: &str, persistence: Persistence, cores: &Cores) -> io::Result<Self> {
+    pub fn start(text: &str, persistence: Persistence, cores: &Cores) -> io::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let bad = || io::Error::other(format!("'{text}' is not NAME=PROGRAM [ARGUMENT]..."));
         let (name, command) = text.split_once('=').ok_or_else(bad)?;
@@ -65,7 +65,7 @@ impl Server {
     }
 
     /// How it is talked to.
-    pub(super) fn peer(&self) -> io::Result<Peer> {
+    pub fn peer(&self) -> io::Result<Peer> {
         Peer::parse(&format!("{}=127.0.0.1:{}:{}", self.name, self.port, self.process.id()))
             .and_then(|peer| crate::target::connect(&peer.target).map(|_| peer))
     }
@@ -81,13 +81,13 @@ impl Drop for Server {
 }
 
 /// The cores of the servers and those of the load; none: wherever the system likes.
-pub(super) struct Cores {
+pub struct Cores {
     server: Option<Vec<usize>>,
     client: Option<Vec<usize>>,
 }
 
 impl Cores {
-    pub(super) fn parse(server: Option<&str>, client: Option<&str>) -> io::Result<Self> {
+    pub fn parse(server: Option<&str>, client: Option<&str>) -> io::Result<Self> {
         Ok(Self { server: server.map(numbers).transpose()?, client: client.map(numbers).transpose()? })
     }
 
@@ -97,9 +97,31 @@ impl Cores {
     }
 
     /// From now on this thread, and what it starts, runs on the load's cores.
-    pub(super) fn take_client(&self) -> io::Result<()> {
+    pub fn take_client(&self) -> io::Result<()> {
         take(self.client.as_deref())
     }
+
+    /// The servers' cores and the load's, or as many nameless ones as there are.
+    pub fn all(&self) -> Vec<Option<usize>> {
+        let mut all: Vec<_> =
+            self.server.iter().chain(&self.client).flatten().map(|&core| Some(core)).collect();
+        if all.is_empty() {
+            all.resize(std::thread::available_parallelism().map_or(1, usize::from), None);
+        }
+        all.sort_unstable();
+        all.dedup_by(|left, right| left.is_some() && left == right);
+        all
+    }
+}
+
+/// From now on this thread runs on this core.
+pub fn take_core(core: Option<usize>) -> io::Result<()> {
+    take(core.map(|core| vec![core]).as_deref())
+}
+
+/// From now on this thread runs on the cores of a list such as `0,2-4`.
+pub fn take_cores(text: Option<&str>) -> io::Result<()> {
+    take(text.map(numbers).transpose()?.as_deref())
 }
 
 /// The numbers of a list such as `0,2-4`.
