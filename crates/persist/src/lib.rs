@@ -11,5 +11,5 @@ pub mod rdb;
 mod snapshot;
 
 pub use effect::{encode_effect, encode_value};
-pub use load::{Compile, KeyPlacement, Loaded, Placement};
+pub use load::{Bucket, Compile, KeyPlacement, Loaded, Placement, SMALL_BYTES};
 pub use snapshot::{LargeHash, Made, Scribe, SnapshotWriter, Step};

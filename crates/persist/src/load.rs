@@ -8,13 +8,13 @@
 //! ([`Access::begin_replay`]): `SET k v PXAT t` and, before `t`, `PERSIST k` must leave the key when both are
 //! run after `t`.
 
-use keyspace::{Access, DbIndex, Expiry, Key, Library, Target};
+mod bucket;
+
+use keyspace::{Access, DbIndex, Expiry, Key, Library};
 use stdx::time::UnixMs;
 
-use crate::rdb::{Entry, Error, Item, Keys, Object, Problem};
-
-/// Keys that are placed together: while the memory of one is on its way, the next one's is asked for.
-const GROUP: usize = 16;
+use crate::rdb::{Entry, Error, Item, Object, Problem};
+pub use bucket::{Bucket, SMALL_BYTES};
 
 /// What came of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,90 +67,17 @@ pub struct Placement<'f> {
     compile: &'f mut Compile<'f>,
 }
 
-/// See [`GROUP`].
-#[derive(Debug, Default)]
-struct Group<'a> {
-    entries: Vec<Ready<'a>>,
-    shards: Vec<usize>,
-    targets: Vec<Target>,
-}
-
-/// A key that waits for its group.
-#[derive(Debug)]
-struct Ready<'a> {
-    entry: Entry<'a>,
-    /// Where it stands in the data.
-    offset: u64,
-    hash: u64,
-    slot: u16,
-}
-
-impl<'a> Group<'a> {
-    fn push(&mut self, entry: Entry<'a>, offset: u64, database: DbIndex, access: &Access<'_>) {
-        let key = access.keyspace().key(&entry.key);
-        let (hash, slot, shard) = (key.hash, key.slot, access.shard_of(&key));
-        access.prefetch_shard(shard);
-        self.entries.push(Ready { entry, offset, hash, slot });
-        self.shards.push(shard);
-        self.targets.push(Target { database, shard, hash });
-    }
-}
-
 impl KeyPlacement {
     /// Keys that are due at `leave_out` are left out; with `None` all are taken.
     pub fn new(leave_out: Option<UnixMs>) -> Self {
         Self { leave_out, ..Self::default() }
     }
 
-    /// Takes the keys of a run. Called inside a batch; nothing is locked.
-    pub fn take_all(&mut self, mut keys: Keys<'_>, access: &mut Access<'_>) -> Result<(), Error> {
-        let mut group = Group::default();
-        let outcome = loop {
-            let offset = keys.offset();
-            match keys.next() {
-                Some(Ok(entry)) if self.is_wanted(&entry) => {
-                    group.push(entry, offset, self.database, access);
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => break Err(error),
-                None => break Ok(()),
-            }
-            if group.entries.len() == GROUP {
-                self.put_group(&mut group, access)?;
-            }
-        };
-        self.put_group(&mut group, access)?;
-        outcome
-    }
-
-    /// Puts the keys of a group. Where another lane has one of their shards, it is not waited for with the others locked: each key
-    /// locks its own.
-    fn put_group(&mut self, group: &mut Group<'_>, access: &mut Access<'_>) -> Result<(), Error> {
-        let together = access.lock_free(&group.shards);
-        access.prefetch(&group.targets);
-        if !together {
-            access.unlock();
-        }
-        let mut outcome = Ok(());
-        for (Ready { entry, offset, hash, slot }, shard) in group.entries.drain(..).zip(&group.shards) {
-            if !together {
-                access.lock(&mut [*shard]);
-            }
-            let bytes = entry.key.clone();
-            let key = Key { bytes: &bytes, hash, slot };
-            if let Err(problem) = self.put(&key, entry, access)
-                && outcome.is_ok()
-            {
-                outcome = Err(Error { offset, key: Some(bytes.into_owned()), problem });
-            }
-            if !together {
-                access.unlock();
-            }
-        }
-        access.unlock();
-        group.shards.clear();
-        group.targets.clear();
-        outcome
+    /// Takes a key that stands at an offset of the data. Called inside a batch; nothing is locked.
+    pub fn take_at(&mut self, offset: u64, entry: Entry<'_>, access: &mut Access<'_>) -> Result<(), Error> {
+        let name = entry.key.clone();
+        let refused = |problem| Error { offset, key: Some(name.into_owned()), problem };
+        self.take(entry, access).map_err(refused)
     }
 
     /// Whether a key is to be there; one that is not is counted.

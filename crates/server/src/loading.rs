@@ -5,6 +5,7 @@
 //! bytes that are cut are kept beside it.
 
 mod crew;
+mod gathering;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -21,7 +21,7 @@ use crate::snapshot_file::{self, Form, Manner};
 
 /// Loads what is there, and opens the append-only file if it is on.
 pub fn run(node: &Node, machine: &ServerMachine) -> Result<(), String> {
-    let board = Board::default();
+    let board = Board::new(node.shared.keyspace.shards());
     thread::scope(|scope| {
         let options = loading::read_options(&node.shared);
         let mut crew = Crew::start(scope, &board, node, options, clock::now())

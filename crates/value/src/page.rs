@@ -44,6 +44,8 @@ use side::{Side, SideList};
 pub const INLINE_MAX: usize = 512;
 /// The longest key that lives inside the page.
 pub const KEY_INLINE_MAX: usize = 250;
+/// Bytes of a slot: a tag and an offset.
+pub const SLOT_BYTES: usize = 3;
 /// A page whose entries take more than this puts further values beside the page, whatever their length, so
 /// that offsets fit 16 bits however unlucky the hashes are.
 const CROWDED: usize = 32 * 1024;
@@ -356,6 +358,13 @@ impl<V: Clone> Page<V> {
         self.reserve(heap, other.count(), options);
         for slot in 0..other.count() {
             self.adopt(other, other.spot(slot, options), options);
+        }
+    }
+
+    /// Makes room for entries to come, unless the page would be crowded with them.
+    pub fn make_room(&mut self, bytes: usize, entries: usize, options: Options) {
+        if self.live_bytes() + bytes + SLOT_BYTES * entries <= CROWDED {
+            self.reserve(bytes, entries, options);
         }
     }
 

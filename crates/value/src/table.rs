@@ -34,7 +34,7 @@ use stdx::time::UnixMs;
 
 use crate::linear;
 pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
-use crate::page::{Page, Spot};
+use crate::page::{Page, SLOT_BYTES, Spot};
 use crate::sweep::{Beside, Cursor, Sweep, Sweeper};
 pub use remains::{Part, Remains};
 use root::Root;
@@ -157,6 +157,27 @@ impl<V: Clone> Table<V> {
         if root.live_bytes > root.pages * PAGE_TARGET {
             let seed = self.seed;
             root.split(options, |key| sip13(&seed, key));
+        }
+    }
+
+    /// Makes room for entries to come, told by their hashes and the bytes that each will take, about: the pages that they need are
+    /// there, each as long as it has to be, before the first of them comes.
+    pub fn make_room(&mut self, entries: impl Iterator<Item = (u64, usize)> + Clone) {
+        let (options, seed) = (self.options, self.seed);
+        let root = Arc::make_mut(&mut self.root);
+        let bytes: usize = entries.clone().map(|(_, bytes)| bytes + SLOT_BYTES).sum();
+        while root.live_bytes + bytes > root.pages * PAGE_TARGET {
+            root.split(options, |key| sip13(&seed, key));
+        }
+        let mut rooms = vec![(0, 0); root.pages];
+        for (hash, bytes) in entries {
+            let (bytes_there, entries_there) = &mut rooms[root.page_of(hash)];
+            *bytes_there += bytes;
+            *entries_there += 1;
+        }
+        for (page, (bytes, entries)) in rooms.into_iter().enumerate().filter(|(_, (_, entries))| *entries > 0)
+        {
+            root.page_mut(page).make_room(bytes, entries, options);
         }
     }
 

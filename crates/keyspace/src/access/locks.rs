@@ -305,6 +305,19 @@ impl<'k> Access<'k> {
         self.held[place].shard.make(database, self.keyspace.options.hash_key)
     }
 
+    /// Makes room for keys that are about to come to a database of a shard, which is locked: the hash of each, and the bytes that it will
+    /// take, about. So the table need not grow with every key. While the shard is lent to a snapshot, pages are copied.
+    pub fn make_room(
+        &mut self,
+        database: DbIndex,
+        shard: usize,
+        keys: impl Iterator<Item = (u64, usize)> + Clone,
+    ) {
+        let place = self.place_of(shard);
+        let partition = self.held[place].shard.make(database, self.keyspace.options.hash_key);
+        partition.table.make_room(keys);
+    }
+
     /// A shard's partition when everything is locked.
     pub(crate) fn held_partition(&self, shard: usize, database: DbIndex) -> Option<&Partition> {
         debug_assert!(self.exclusive, "only then a shard's place is its index");

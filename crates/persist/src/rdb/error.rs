@@ -95,6 +95,16 @@ impl fmt::Display for Problem {
     }
 }
 
+impl Error {
+    /// Of two outcomes the one that counts: the error that stands first in the data.
+    pub fn first(one: Result<(), Self>, other: Result<(), Self>) -> Result<(), Self> {
+        match (one, other) {
+            (Err(one), Err(other)) => Err(if other.offset < one.offset { other } else { one }),
+            (one, other) => one.and(other),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at byte {}", self.offset)?;

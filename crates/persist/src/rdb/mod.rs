@@ -40,7 +40,7 @@ pub use decoder::{Decoder, Entry, Item, MAX_STRING_BYTES, ReadOptions};
 pub use encoder::{Encoder, Entries, EntryEncoder, Notes, WriteOptions};
 pub use error::{Error, Problem};
 pub use object::Object;
-pub use run::{Keys, Run};
+pub use run::{Keys, RawKey, Run};
 pub use tag::Format;
 
 pub(crate) use cursor::Cursor;

@@ -48,6 +48,17 @@ impl<'a> Keys<'a> {
     pub fn offset(&self) -> u64 {
         self.offset + self.at as u64
     }
+
+    /// The next key, not decoded, if it takes no more than so many bytes.
+    pub fn next_small(&mut self, limit: usize) -> Option<RawKey<'a>> {
+        let rest = &self.bytes[self.at..];
+        let window = &rest[..rest.len().min(limit)];
+        let mut cursor = Cursor::new(window, self.options.max_string_bytes);
+        let name = skip_key(&mut cursor).ok()??.string().ok()?;
+        let raw = RawKey { bytes: &window[..cursor.position()], offset: self.offset(), name };
+        self.at += raw.bytes.len();
+        Some(raw)
+    }
 }
 
 impl<'a> Iterator for Keys<'a> {
@@ -73,6 +84,17 @@ impl<'a> Iterator for Keys<'a> {
         self.at = self.bytes.len();
         Some(Err(Error { offset, key: key.map(Cow::into_owned), problem }))
     }
+}
+
+/// A key that is not decoded.
+#[derive(Debug, Clone)]
+pub struct RawKey<'a> {
+    /// Its attributes, its name and its value.
+    pub bytes: &'a [u8],
+    /// Where it begins, from the first byte of the data.
+    pub offset: u64,
+    /// Its name.
+    pub name: Cow<'a, [u8]>,
 }
 
 /// How far a run reaches.

@@ -1,13 +1,13 @@
 //! The crew: threads that load what one thread reads.
 //!
 //! ```text
-//!   file ─► reader: checksums, places of keys, commands ─┬─► lane 0: decode, lock, apply
+//!   file ─► reader: checksums, places of keys, commands ─┬─► lane 0: gather, lock, decode, apply
 //!                                                        └─► lane 1
 //! ```
 //! The reader hands work over in pieces. Undecoded keys of RDB data may go to any lane, for no key stands there twice; a piece whose first
 //! key is of the shard of the one before goes to the same lane, so that two lanes do not wait for one lock where a file is sorted by
-//! shards, as ours are. Commands go to the lane that their keys belong to (`node::Loader`), and those of all lanes wait until everybody is
-//! done. What waits for a lane is bounded: the reader waits when it is too much.
+//! shards, as ours are. The lanes gather small keys ([`Gathering`]), and place what is left of them together when there are no more runs.
+//! Commands go to the lane that their keys belong to (`node::Loader`), and those of all lanes wait until everybody is done. What waits for a lane is bounded: the reader waits when it is too much.
 //!
 //! A lane that meets an error notes it and does what else it has got; the reader stops when it sees it. Of several errors the first in
 //! the file is the one that counts.
@@ -27,6 +27,8 @@ use persist::rdb::{Format, Keys, ReadOptions, Run};
 use persist::{KeyPlacement, Loaded};
 use tracing::error;
 
+use super::gathering::Gathering;
+
 /// Bytes of a piece of work, about: it takes some hundred microseconds.
 pub const PIECE_BYTES: usize = 128 << 10;
 /// Bytes that may wait for a lane before the reader waits; one piece may wait however large it is.
@@ -41,8 +43,8 @@ pub struct Crew<'s> {
     collected: Vec<Commands>,
     /// The shard of the first key of the last run, and the lane that got it.
     last_run: Option<(usize, usize)>,
-    /// Keys may be on their way that are not placed yet.
-    has_runs: bool,
+    /// How keys are to be placed that may be on their way.
+    runs: Option<(Format, KeyPlacement)>,
     /// Commands that were handed over, in this file.
     commands: u64,
 }
@@ -57,9 +59,9 @@ pub enum Failure {
 }
 
 /// What all look at.
-#[derive(Default)]
 pub struct Board {
     state: Mutex<State>,
+    gathering: Gathering,
     /// There is something to do, or nothing will come any more.
     work: Condvar,
     /// Something has been done.
@@ -90,7 +92,17 @@ struct Lane {
 }
 
 enum Task {
-    Run { bytes: Vec<u8>, offset: u64, format: Format, placement: KeyPlacement },
+    Run {
+        bytes: Vec<u8>,
+        offset: u64,
+        format: Format,
+        placement: KeyPlacement,
+    },
+    /// Keys that have been gathered are to be placed, by all lanes together.
+    Place {
+        format: Format,
+        placement: KeyPlacement,
+    },
     Commands(Commands),
 }
 
@@ -117,6 +129,7 @@ impl Task {
     fn bytes(&self) -> usize {
         match self {
             Self::Run { bytes, .. } => bytes.len(),
+            Self::Place { .. } => 1, // so that it is waited for
             Self::Commands(commands) => {
                 commands.bytes.len() + size_of_val(&*commands.args) + size_of_val(&*commands.list)
             }
@@ -149,7 +162,7 @@ impl<'s> Crew<'s> {
             board,
             collected: (0..lanes).map(|_| Commands::default()).collect(),
             last_run: None,
-            has_runs: false,
+            runs: None,
             commands: 0,
         };
         for lane in 0..lanes {
@@ -174,13 +187,13 @@ impl<'s> Crew<'s> {
     ) -> Result<(), String> {
         let shard = access.shard_of(&access.keyspace().key(&run.first_key));
         let bytes = run.bytes.to_vec();
+        self.runs = Some((run.format, placement.clone()));
         let task = Task::Run { bytes, offset: run.offset, format: run.format, placement };
         let lane = match self.last_run {
             Some((last, lane)) if last == shard => lane,
             _ => self.board.idlest(),
         };
         self.last_run = Some((shard, lane));
-        self.has_runs = true;
         self.board.send(lane, task);
         self.go_on()
     }
@@ -193,7 +206,7 @@ impl<'s> Crew<'s> {
         args: &[Range<usize>],
     ) -> Result<(), String> {
         self.commands += 1;
-        if mem::take(&mut self.has_runs) {
+        if self.runs.is_some() {
             self.wait();
             self.go_on()?;
         }
@@ -229,12 +242,20 @@ impl<'s> Crew<'s> {
             }
         }
         self.board.wait();
+        // Only now nobody gathers any more.
+        if let Some((format, placement)) = self.runs.take() {
+            self.board.gathering.end();
+            for lane in 0..self.collected.len() {
+                self.board.send(lane, Task::Place { format, placement: placement.clone() });
+            }
+            self.board.wait();
+        }
     }
 
     /// A file has ended, and the next one begins: waits until everything is done. Returns what has come of its keys.
     pub fn end_file(&mut self) -> Result<Loaded, Failure> {
         self.wait();
-        (self.last_run, self.has_runs, self.commands) = (None, false, 0);
+        (self.last_run, self.commands) = (None, 0);
         let mut state = self.board.state.lock();
         self.board.has_failed.store(false, Ordering::Relaxed);
         match state.failure.take() {
@@ -269,6 +290,17 @@ impl Commands {
 }
 
 impl Board {
+    /// Nothing is to be done, and so many shards are to be filled.
+    pub fn new(shards: usize) -> Self {
+        Self {
+            state: Mutex::default(),
+            gathering: Gathering::new(shards),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+
     /// The lane that has least to do.
     fn idlest(&self) -> usize {
         let state = self.state.lock();
@@ -334,7 +366,15 @@ fn work(board: &Board, lane: usize, mut loader: Loader<'_>, options: ReadOptions
         let (loaded, outcome) = match task {
             Task::Run { bytes, offset, format, mut placement } => {
                 let keys = Keys::new(&bytes, offset, format, options);
-                let outcome = loader.batch(|access| placement.take_all(keys, access));
+                let gather =
+                    |access: &mut _| board.gathering.take(keys, &mut placement, (format, options), access);
+                let outcome = loader.batch(gather);
+                (placement.loaded, outcome.map_err(|error| Failure::Key(error.into())))
+            }
+            Task::Place { format, mut placement } => {
+                let outcome = loader.batch(|access: &mut _| {
+                    board.gathering.place_rest(&mut placement, (format, options), access)
+                });
                 (placement.loaded, outcome.map_err(|error| Failure::Key(error.into())))
             }
             Task::Commands(commands) => {
@@ -354,7 +394,7 @@ mod tests {
 
     #[test]
     fn of_several_errors_the_first_in_the_file_counts() {
-        let board = Board::default();
+        let board = Board::new(0);
         board.state.lock().lanes.resize_with(2, Lane::default);
         let key = |offset| Failure::Key(Damage { offset, batch: None, reason: "broken".to_owned() });
         for failure in [Failure::Command(1, "refused".to_owned()), key(300), key(200), key(400)] {

@@ -116,7 +116,7 @@ fn the_first_command_that_is_refused_is_named_with_its_place() {
 
 /// An RDB file of strings and of what else is given, without a checksum.
 fn rdb(keys: usize, more: &[u8]) -> Vec<u8> {
-    let mut bytes = b"REDIS0011\xfe\x00".to_vec();
+    let mut bytes = b"REDIS0010\xfe\x00".to_vec();
     for number in 0..keys {
         bytes.extend_from_slice(format!("\x00\x07k{number:06}\x03abc").as_bytes());
     }
@@ -148,4 +148,41 @@ fn keys_that_are_wrong_in_an_rdb_file_are_named_with_their_place() {
     let (_server, mut client) = Server::start(folder.path(), SNAPSHOTS).connect_and_keep();
     assert_eq!(text(&must(&mut client, "DBSIZE")), keys.to_string());
     assert_eq!(text(&must(&mut client, "GET k019999")), "abc");
+}
+
+/// Keys of two shards, many more than are gathered before they are placed, short ones and long ones, some of which are due at some
+/// time, in three databases by turns.
+fn keys_in_turns(keys: usize) -> Vec<u8> {
+    let mut items = Vec::new();
+    for number in 0..keys {
+        if number % 700 == 0 {
+            items.extend_from_slice(&[0xfe, (number / 700 % 3) as u8]);
+        }
+        if number % 10 == 0 {
+            items.push(0xfc);
+            items.extend_from_slice(&4_000_000_000_000_u64.to_le_bytes());
+        }
+        let length: u16 = if number % 100 == 0 { 3000 } else { 60 };
+        let tag = if number % 3 == 0 { 'a' } else { 'b' };
+        items.extend_from_slice(format!("\x00\x0a{{{tag}}}:{number:06}").as_bytes());
+        items.extend_from_slice(&(0x4000 | length).to_be_bytes());
+        items.extend_from_slice(&vec![b'a' + (number % 26) as u8; length.into()]);
+    }
+    items
+}
+
+#[test]
+fn gathered_keys_of_any_shard_and_database_are_all_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("dump.rdb"), rdb(100, &keys_in_turns(15_000)))
+        .expect("it can be written");
+    let read = |server: Server| {
+        let (_server, mut client) = server.connect_and_keep();
+        content(&mut client)
+    };
+    let oracle = read(Server::oracle(folder.path(), SNAPSHOTS));
+    for threads in ["1", "2", "5"] {
+        let own = read(Server::start(folder.path(), &[SNAPSHOTS, &["--threads", threads]].concat()));
+        assert!(own == oracle, "with {threads} threads");
+    }
 }

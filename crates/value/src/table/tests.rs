@@ -36,6 +36,7 @@ enum Operation {
     DropClones,
     Sweep,
     Shrink { key: Vec<u8> },
+    MakeRoom { keys: Vec<Vec<u8>>, bytes: usize },
 }
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
@@ -71,6 +72,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::DropClones),
         1 => Just(Operation::Sweep),
         2 => key().prop_map(|key| Operation::Shrink { key }),
+        1 => (prop::collection::vec(key(), 0..50), 0usize..3000)
+            .prop_map(|(keys, bytes)| Operation::MakeRoom { keys, bytes }),
     ]
 }
 
@@ -145,6 +148,10 @@ fn apply(table: &mut Table<Object>, model: &mut Model, operation: Operation) {
         }
         Operation::Clone | Operation::DropClones => {}
         Operation::Shrink { key } => table.shrink(table.hash(&key)),
+        Operation::MakeRoom { keys, bytes } => {
+            let hashes: Vec<u64> = keys.iter().map(|key| table.hash(key)).collect();
+            table.make_room(hashes.into_iter().map(|hash| (hash, bytes)));
+        }
         Operation::Sweep => {
             let mut cursor = Cursor::default();
             while !table.sweep_at(&mut cursor, &mut Sweeper::new(&|_| true, 7)) {}
@@ -350,4 +357,38 @@ fn a_long_payload_is_replaced_in_its_place_unless_a_clone_holds_it() {
     let clone = table.clone();
     set(&mut table, b'c');
     assert_eq!((bytes(&table).1, bytes(&clone)), (b'c', (place, b'b')));
+}
+
+#[test]
+fn entries_for_which_room_is_made_are_all_that_needs_memory() {
+    const ENTRY: usize = 100;
+    for before in [0, 3000] {
+        let mut table = filled(before);
+        let hashes: Vec<u64> = (before..before + 5000).map(|number| table.hash(&key_of(number))).collect();
+        table.make_room(hashes.iter().map(|&hash| (hash, ENTRY)));
+        let (pages, bytes) = (table.root.pages, table.allocated_bytes());
+        for (number, &hash) in (before..).zip(&hashes) {
+            let key = key_of(number);
+            // Flags, access clock, and two lengths.
+            let value = vec![b'v'; ENTRY - 6 - key.len()];
+            table.insert(hash, &key, NewPayload::Inline(&value), Meta { access: Some(1), ..Meta::default() });
+        }
+        assert_eq!((table.root.pages, table.allocated_bytes()), (pages, bytes));
+        assert_eq!(table.len(), before as usize + 5000);
+        assert!(bytes < table.live_bytes() / 8 * 10, "{bytes} for {}", table.live_bytes());
+    }
+}
+
+#[test]
+fn no_room_is_made_for_more_than_a_page_can_take() {
+    let mut table = Table::<Object>::new(SEED, OPTIONS);
+    let hash = table.hash(b"k");
+    table.make_room((0..10_000).map(|_| (hash, 400)));
+    table.make_room((0..10_000).map(|_| (hash, 0)));
+    table.insert(hash, b"k", NewPayload::Inline(b"v"), Meta { access: Some(1), ..Meta::default() });
+    assert!(
+        table.find(hash, b"k").is_some() && table.allocated_bytes() < 200_000,
+        "{}",
+        table.allocated_bytes()
+    );
 }
