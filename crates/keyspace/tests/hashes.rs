@@ -97,11 +97,11 @@ fn a_flood_of_due_fields_goes_in_bounded_steps() {
         while access.expire_some(&mut budget) {
             steps += 1;
             assert!(
-                stored(access, key).is_none_or(|left| left >= 1000_usize.saturating_sub(steps * 150)),
-                "about 100 a step"
+                stored(access, key).is_none_or(|left| left >= 1000_usize.saturating_sub(steps * 200)),
+                "100 a step, and what else is in the page"
             );
         }
-        assert!(steps >= 6, "{steps} steps");
+        assert!(steps >= 5, "{steps} steps");
         assert_eq!(stored(access, key), None);
     });
 }

@@ -17,7 +17,9 @@
 //! ```text
 //!   flags 1 │ access 0 or 3 │ expiry 0, 6 or 8 │ key length │ value length │ key │ value
 //! ```
-//! Lengths are one byte below 128 and two bytes above. Keys above [`KEY_INLINE_MAX`], values above
+//! Where keys and values are of one length each, the entries do not repeat them: the header has the lengths of the page's first
+//! entry, or those of most entries since it was last divided, and an entry with both of these has none of its own. Others
+//! have them, one byte below 128 and two bytes above. Keys above [`KEY_INLINE_MAX`], values above
 //! [`INLINE_MAX`], values that would make the page too long, and objects live in the side list, and the entry
 //! holds their index in place of the bytes.
 //!
@@ -35,8 +37,8 @@ use stdx::time::UnixMs;
 
 use crate::sweep::{Beside, Sweep, Sweeper};
 use block::Block;
+use entry::{Election, Head, NewEntry, Usual};
 pub use entry::{Entry, Meta, NewPayload, Options, Payload};
-use entry::{Head, NewEntry};
 pub use side::Replaced;
 use side::{Side, SideList};
 
@@ -144,7 +146,7 @@ impl<V: Clone> Page<V> {
         view.candidates(tag).find_map(|slot| {
             let at = view.entry_at(slot);
             let bytes = view.from(at);
-            let head = Head::read(bytes, options);
+            let head = Head::read(bytes, view.usual(), options);
             let same = match head.key_side() {
                 Some(index) => self.side.bytes(index) == key,
                 None => &bytes[head.key()] == key,
@@ -158,7 +160,7 @@ impl<V: Clone> Page<V> {
     pub fn spot(&self, slot: usize, options: Options) -> Spot {
         let view = self.block.view();
         let at = view.entry_at(slot);
-        Spot { slot: slot as u16, at: at as u32, head: Head::read(view.from(at), options) }
+        Spot { slot: slot as u16, at: at as u32, head: view.head(at, options) }
     }
 
     /// The address of the first entry whose tag matches, for prefetching.
@@ -194,7 +196,7 @@ impl<V: Clone> Page<V> {
     fn candidate_side(&self, tag: u8, options: Options) -> Option<u16> {
         let view = self.block.view();
         let slot = view.candidates(tag).next()?;
-        Head::read(view.from(view.entry_at(slot)), options).value_side()
+        view.head(view.entry_at(slot), options).value_side()
     }
 
     /// The address behind the place of the next new entry, for prefetching.
@@ -237,7 +239,11 @@ impl<V: Clone> Page<V> {
     pub fn insert(&mut self, tag: u8, key: &[u8], payload: NewPayload<'_, V>, meta: Meta, options: Options) {
         let key_side = (key.len() > KEY_INLINE_MAX).then(|| self.side.add(Side::Bytes(key.into())));
         let (value_side, value) = self.place(payload);
-        self.insert_entry(tag, &NewEntry { key, key_side, value, value_side, meta }, options);
+        let new = NewEntry { key, key_side, value, value_side, meta };
+        // The first entry tells what is usual.
+        let view = self.block.view();
+        let usual = if view.count() == 0 { new.lengths().unwrap_or_default() } else { view.usual() };
+        self.insert_entry(tag, &new, usual, options);
     }
 
     /// Replaces the payload and meta of the entry that is there; returns what was there.
@@ -275,7 +281,7 @@ impl<V: Clone> Page<V> {
     pub fn set_meta(&mut self, slot: usize, meta: Meta, options: Options) {
         let view = self.block.view();
         let at = view.entry_at(slot);
-        let old = Head::read(view.from(at), options);
+        let old = view.head(at, options);
         if old.has_room_for(meta.expiry) {
             self.write_meta(at, old, meta, options);
             return;
@@ -317,7 +323,7 @@ impl<V: Clone> Page<V> {
     /// Removes a live slot; the last slot takes its place.
     pub fn remove(&mut self, slot: usize, options: Options) -> Replaced<V> {
         let view = self.block.view();
-        let head = Head::read(view.from(view.entry_at(slot)), options);
+        let head = view.head(view.entry_at(slot), options);
         let mut writer = self.block.writer();
         writer.remove_slot(slot);
         writer.add_garbage(head.length());
@@ -330,18 +336,19 @@ impl<V: Clone> Page<V> {
     pub fn split(&mut self, options: Options, leaves: impl Fn(&[u8]) -> bool) -> Self {
         self.prefetch_all();
         let mut spots: SmallVec<[(Spot, bool); 64]> = SmallVec::new();
-        let mut rooms = [(0, 0); 2];
+        let (mut rooms, mut election) = ([(0, 0); 2], Election::default());
         for slot in 0..self.count() {
             let spot = self.spot(slot, options);
             let goes = leaves(self.key_of(spot));
             let (bytes, count) = &mut rooms[usize::from(goes)];
             *bytes += spot.head.length();
             *count += 1;
+            election.vote(spot.head);
             spots.push((spot, goes));
         }
         let [mut stays, mut goes] = rooms.map(|(bytes, count)| {
             let mut page = Self::default();
-            page.reserve(bytes, count, options);
+            page.reserve(bytes, count, election.usual(), options);
             page
         });
         for (spot, leaves) in spots {
@@ -354,8 +361,8 @@ impl<V: Clone> Page<V> {
 
     /// Takes all entries of another page.
     pub fn absorb(&mut self, other: &Self, options: Options) {
-        let heap = other.block.view().heap() - other.block.view().garbage();
-        self.reserve(heap, other.count(), options);
+        let view = other.block.view();
+        self.reserve(view.heap() - view.garbage(), other.count(), view.usual(), options);
         for slot in 0..other.count() {
             self.adopt(other, other.spot(slot, options), options);
         }
@@ -364,14 +371,20 @@ impl<V: Clone> Page<V> {
     /// Makes room for entries to come, unless the page would be crowded with them.
     pub fn make_room(&mut self, bytes: usize, entries: usize, options: Options) {
         if self.live_bytes() + bytes + SLOT_BYTES * entries <= CROWDED {
-            self.reserve(bytes, entries, options);
+            self.reserve(bytes, entries, Usual::default(), options);
         }
     }
 
-    /// Makes room for so many bytes of so many entries to come, so that the block need not grow with each of them.
-    fn reserve(&mut self, bytes: usize, entries: usize, options: Options) {
-        if entries > 0 {
-            self.block.make_room(bytes, self.count() + entries, options);
+    /// Makes room for so many bytes of so many entries to come, so that the block need not grow with each of them. If they are the
+    /// first ones, these lengths are usual.
+    fn reserve(&mut self, bytes: usize, entries: usize, usual: Usual, options: Options) {
+        if entries == 0 {
+            return;
+        }
+        let is_first = self.count() == 0;
+        let mut writer = self.block.make_room(bytes, self.count() + entries, options);
+        if is_first {
+            writer.set_usual(usual);
         }
     }
 
@@ -406,10 +419,10 @@ impl<V: Clone> Page<V> {
 
     /// Copies an entry of another page; side objects are shared, not copied.
     fn adopt(&mut self, other: &Self, spot: Spot, options: Options) {
-        let (head, bytes, tag) = (spot.head, other.bytes(spot), other.block.view().tag(spot.slot()));
-        let meta = head.meta(bytes, options);
+        let (head, bytes, view) = (spot.head, other.bytes(spot), other.block.view());
+        let (tag, meta) = (view.tag(spot.slot()), head.meta(bytes, options));
         let (key_side, value_side) = (head.key_side(), head.value_side());
-        if key_side.is_none() && value_side.is_none() {
+        if key_side.is_none() && value_side.is_none() && view.usual() == self.block.view().usual() {
             let bytes = &bytes[..head.length()];
             let mut writer = self.block.make_room(bytes.len(), self.count() + 1, options);
             let offset = writer.push_copy(bytes, meta.expiry);
@@ -420,7 +433,7 @@ impl<V: Clone> Page<V> {
         let (key_side, value_side) = (carry(key_side), carry(value_side));
         let new =
             NewEntry { key: &bytes[head.key()], key_side, value: &bytes[head.value()], value_side, meta };
-        self.insert_entry(tag, &new, options);
+        self.insert_entry(tag, &new, self.block.view().usual(), options);
     }
 
     /// Where an entry begins in the block.
@@ -497,7 +510,7 @@ impl<V: Clone> Page<V> {
         let key = &mut key[..old.key().len()];
         key.copy_from_slice(&view.from(view.entry_at(slot))[old.key()]);
         let new = NewEntry { key, key_side: old.key_side(), value, value_side, meta };
-        let (length, count) = (new.length(options), view.count());
+        let (length, count) = (new.length(view.usual(), options), view.count());
         // While the room is made, the slot must not keep the old entry alive.
         let mut writer = self.block.writer();
         writer.add_garbage(old.length());
@@ -507,10 +520,12 @@ impl<V: Clone> Page<V> {
         writer.set_offset(slot, offset);
     }
 
+    /// Adds an entry to those that are there, with the lengths that are usual among all of them.
     #[inline]
-    fn insert_entry(&mut self, tag: u8, new: &NewEntry<'_>, options: Options) {
-        let length = new.length(options);
+    fn insert_entry(&mut self, tag: u8, new: &NewEntry<'_>, usual: Usual, options: Options) {
+        let length = new.length(usual, options);
         let mut writer = self.block.make_room(length, self.count() + 1, options);
+        writer.set_usual(usual);
         let offset = writer.push(new, length, options);
         writer.push_slot(tag, offset);
     }

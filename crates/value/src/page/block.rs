@@ -6,7 +6,7 @@
 use stdx::time::UnixMs;
 use triomphe::Arc;
 
-use super::entry::{Head, NewEntry, Options};
+use super::entry::{Head, NewEntry, Options, Usual};
 use super::sizes;
 use crate::sweep::Sweeper;
 use crate::unshare::{note_copy, unshared};
@@ -21,6 +21,7 @@ const LIVE: u8 = 0x80;
 const COUNT_AT: usize = 0;
 const HEAP_AT: usize = 2;
 const GARBAGE_AT: usize = 4;
+const USUAL_AT: usize = 6;
 const MIN_EXPIRY_AT: usize = 8;
 
 /// The header of a page without entries; it needs no memory of its own.
@@ -137,6 +138,18 @@ impl<'a> View<'a> {
         half(self.0, GARBAGE_AT)
     }
 
+    /// The lengths that its entries need not repeat.
+    #[inline]
+    pub(super) fn usual(self) -> Usual {
+        Usual::from_bytes(*self.0[USUAL_AT..].first_chunk().expect("a header has two bytes there"))
+    }
+
+    /// The head of the entry that begins at a place.
+    #[inline]
+    pub(super) fn head(self, at: usize, options: Options) -> Head {
+        Head::read(self.from(at), self.usual(), options)
+    }
+
     /// A lower bound of the expiry times.
     #[inline]
     pub(super) fn min_expiry(self) -> UnixMs {
@@ -210,7 +223,7 @@ impl<'a> View<'a> {
             let offset = half(self.0, offset_at(slot));
             if offset > 0 {
                 let at = self.0.len() - offset;
-                let length = Head::read(&self.0[at..], options).length();
+                let length = self.head(at, options).length();
                 heap += length;
                 fresh.0[end - heap..end - heap + length].copy_from_slice(&self.0[at..at + length]);
             } // else it is the slot whose entry is about to be written anew
@@ -218,6 +231,7 @@ impl<'a> View<'a> {
         }
         set_half(fresh.0, COUNT_AT, self.count());
         set_half(fresh.0, HEAP_AT, heap);
+        fresh.set_usual(self.usual());
         fresh.set_min_expiry(self.min_expiry());
     }
 
@@ -247,13 +261,15 @@ impl<'a> Writer<'a> {
     pub(super) fn push(&mut self, new: &NewEntry<'_>, length: usize, options: Options) -> usize {
         let offset = half(self.0, HEAP_AT) + length;
         let at = self.0.len() - offset;
-        new.write(&mut self.0[at..at + length], options);
+        let usual = View(self.0).usual();
+        new.write(&mut self.0[at..at + length], usual, options);
         set_half(self.0, HEAP_AT, offset);
         self.lower_min_expiry(new.meta.expiry);
         offset
     }
 
-    /// Writes a copy of an entry at the front of the heap, where there is room; returns its offset.
+    /// Writes a copy of an entry of a page with the same usual lengths at the front of the heap, where there is room; returns
+    /// its offset.
     #[inline]
     pub(super) fn push_copy(&mut self, entry: &[u8], expiry: Option<UnixMs>) -> usize {
         let offset = half(self.0, HEAP_AT) + entry.len();
@@ -301,6 +317,12 @@ impl<'a> Writer<'a> {
         {
             self.set_min_expiry(expiry);
         }
+    }
+
+    /// The lengths that entries need not repeat. They stay the same as long as there are entries.
+    #[inline]
+    pub(super) fn set_usual(&mut self, usual: Usual) {
+        self.0[USUAL_AT..USUAL_AT + 2].copy_from_slice(&usual.to_bytes());
     }
 
     pub(super) fn set_min_expiry(&mut self, expiry: UnixMs) {

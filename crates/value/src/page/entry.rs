@@ -14,7 +14,7 @@ pub struct Options {
 /// What is stored with a key besides its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Meta {
-    /// The caller's tag, 0 to 15.
+    /// The caller's tag, 0 to 7.
     pub kind: u8,
     /// When the entry is due, if ever.
     pub expiry: Option<UnixMs>,
@@ -59,13 +59,68 @@ pub struct Entry<'a, V> {
     pub payload: Payload<'a, V>,
 }
 
-const KIND: u8 = 0x0f;
+const KIND: u8 = 0x07;
+/// Both lengths are the usual ones of the page, and the entry does not repeat them.
+const USUAL: u8 = 0x08;
 const SHORT_EXPIRY: u8 = 0x10;
 const LONG_EXPIRY: u8 = 0x20;
 const KEY_BESIDE: u8 = 0x40;
 const VALUE_BESIDE: u8 = 0x80;
 /// The first time that does not fit six bytes (in the year 10889).
 const SHORT_LIMIT: i64 = 1 << 48;
+
+/// The lengths of key and payload that many entries of a page have. Those need not repeat them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Usual {
+    key: u8,
+    value: u8,
+}
+
+impl Usual {
+    /// The lengths, if they are short enough to be usual ones.
+    #[inline]
+    pub(super) fn of(key: usize, value: usize) -> Option<Self> {
+        Some(Self { key: u8::try_from(key).ok()?, value: u8::try_from(value).ok()? })
+    }
+
+    #[inline]
+    pub(super) fn from_bytes([key, value]: [u8; 2]) -> Self {
+        Self { key, value }
+    }
+
+    #[inline]
+    pub(super) fn to_bytes(self) -> [u8; 2] {
+        [self.key, self.value]
+    }
+}
+
+/// Finds the lengths that more than half of the entries have, if there are such (R. S. Boyer and J. S. Moore, MJRTY, 1991).
+#[derive(Debug, Default)]
+pub(super) struct Election {
+    ahead: Usual,
+    /// How many votes more than all others.
+    by: usize,
+}
+
+impl Election {
+    /// An entry's vote.
+    #[inline]
+    pub(super) fn vote(&mut self, head: Head) {
+        let Some(usual) = head.lengths() else { return };
+        if usual == self.ahead {
+            self.by += 1;
+        } else if self.by > 0 {
+            self.by -= 1;
+        } else {
+            *self = Self { ahead: usual, by: 1 };
+        }
+    }
+
+    /// The winner.
+    pub(super) fn usual(&self) -> Usual {
+        self.ahead
+    }
+}
 
 /// The head of an entry as it was read. What it tells of places is relative to the entry's first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +133,15 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads the head of the entry that begins at `bytes`.
+    /// Reads the head of the entry that begins at `bytes`, in a page with these usual lengths.
     #[inline]
-    pub(super) fn read(bytes: &[u8], options: Options) -> Self {
+    pub(super) fn read(bytes: &[u8], usual: Usual, options: Options) -> Self {
         let flags = bytes[0];
         let at = expiry_at(options) + expiry_bytes_of(flags);
+        if flags & USUAL != 0 {
+            let (key_number, value_number) = (u16::from(usual.key), u16::from(usual.value));
+            return Self { flags, key_at: at as u8, key_number, value_number };
+        }
         let (key_number, at) = read_number(bytes, at);
         let (value_number, key_at) = read_number(bytes, at);
         Self { flags, key_at: key_at as u8, key_number, value_number }
@@ -114,6 +173,13 @@ impl Head {
         at..at + if self.flags & VALUE_BESIDE == 0 { usize::from(self.value_number) } else { 0 }
     }
 
+    /// The lengths of key and payload, if both lie in the entry and are short enough to be usual ones.
+    #[inline]
+    fn lengths(self) -> Option<Usual> {
+        let is_here = self.flags & (KEY_BESIDE | VALUE_BESIDE) == 0;
+        Usual::of(self.key_number.into(), self.value_number.into()).filter(|_| is_here)
+    }
+
     /// Bytes of the entry.
     #[inline]
     pub(super) fn length(self) -> usize {
@@ -136,7 +202,7 @@ impl Head {
     /// Writes a meta over that of the entry that begins at `bytes`; its expiry has room.
     #[inline]
     pub(super) fn write_meta(self, bytes: &mut [u8], meta: Meta, options: Options) {
-        write_meta(bytes, meta, self.flags & (KEY_BESIDE | VALUE_BESIDE), options);
+        write_meta(bytes, meta, self.flags & (KEY_BESIDE | VALUE_BESIDE | USUAL), options);
     }
 
     #[inline]
@@ -163,25 +229,38 @@ pub(super) struct NewEntry<'a> {
 }
 
 impl NewEntry<'_> {
-    /// Its bytes in the page.
-    pub(super) fn length(&self, options: Options) -> usize {
+    /// The lengths of key and payload, if both lie in the entry and are short enough to be usual ones.
+    #[inline]
+    pub(super) fn lengths(&self) -> Option<Usual> {
+        let is_here = self.key_side.is_none() && self.value_side.is_none();
+        Usual::of(self.key.len(), self.value.len()).filter(|_| is_here)
+    }
+
+    /// Its bytes in a page with these usual lengths.
+    #[inline]
+    pub(super) fn length(&self, usual: Usual, options: Options) -> usize {
         let key = if self.key_side.is_some() { 0 } else { self.key.len() };
         let value = if self.value_side.is_some() { 0 } else { self.value.len() };
-        expiry_at(options)
-            + expiry_bytes(self.meta.expiry)
-            + number_bytes(self.key_number())
-            + number_bytes(self.value_number())
-            + key
-            + value
+        let lengths = if self.lengths() == Some(usual) {
+            0
+        } else {
+            number_bytes(self.key_number()) + number_bytes(self.value_number())
+        };
+        expiry_at(options) + expiry_bytes(self.meta.expiry) + lengths + key + value
     }
 
     /// Writes it into exactly its length.
-    pub(super) fn write(&self, bytes: &mut [u8], options: Options) {
-        let key_flag = if self.key_side.is_some() { KEY_BESIDE } else { 0 };
-        let value_flag = if self.value_side.is_some() { VALUE_BESIDE } else { 0 };
-        let at = write_meta(bytes, self.meta, key_flag | value_flag, options);
-        let at = write_number(bytes, at, self.key_number());
-        let mut at = write_number(bytes, at, self.value_number());
+    #[inline]
+    pub(super) fn write(&self, bytes: &mut [u8], usual: Usual, options: Options) {
+        let mut at = if self.lengths() == Some(usual) {
+            write_meta(bytes, self.meta, USUAL, options)
+        } else {
+            let key_flag = if self.key_side.is_some() { KEY_BESIDE } else { 0 };
+            let value_flag = if self.value_side.is_some() { VALUE_BESIDE } else { 0 };
+            let at = write_meta(bytes, self.meta, key_flag | value_flag, options);
+            let at = write_number(bytes, at, self.key_number());
+            write_number(bytes, at, self.value_number())
+        };
         if self.key_side.is_none() {
             bytes[at..at + self.key.len()].copy_from_slice(self.key);
             at += self.key.len();
@@ -226,17 +305,18 @@ fn expiry_bytes(expiry: Option<UnixMs>) -> usize {
     }
 }
 
-/// Writes flags, access clock and expiry; returns how many bytes that took. `beside` are the flags of what lies beside the
-/// page.
+/// Writes flags, access clock and expiry; returns how many bytes that took. `place` are the flags that tell where the lengths,
+/// the key and the payload are.
 #[inline]
-fn write_meta(bytes: &mut [u8], meta: Meta, beside: u8, options: Options) -> usize {
+fn write_meta(bytes: &mut [u8], meta: Meta, place: u8, options: Options) -> usize {
+    debug_assert!(meta.kind <= KIND, "a tag has three bits");
     let length = expiry_bytes(meta.expiry);
     let expiry_flag = match length {
         0 => 0,
         6 => SHORT_EXPIRY,
         _ => LONG_EXPIRY,
     };
-    bytes[0] = meta.kind & KIND | expiry_flag | beside;
+    bytes[0] = meta.kind & KIND | expiry_flag | place;
     if options.access {
         bytes[1..4].copy_from_slice(&meta.access.unwrap_or(0).to_le_bytes()[..3]);
     }

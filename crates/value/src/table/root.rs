@@ -110,7 +110,10 @@ impl<V: Clone> Root<V> {
         let fresh = self.pages;
         let (source, bit) = linear::next_split(fresh);
         let page = self.page_mut(source);
+        let before = page.live_bytes();
         let moved = page.split(options, |key| hash(key) as usize & bit != 0);
+        let after = page.live_bytes() + moved.live_bytes();
+        self.live_bytes = self.live_bytes + after - before;
         let min_expiry = moved.min_expiry();
         if fresh.is_multiple_of(CHUNK) {
             self.chunks.push(Arc::new(Chunk::default()));
@@ -126,7 +129,11 @@ impl<V: Clone> Root<V> {
         let last = self.pages - 1;
         let target = linear::next_merge(self.pages);
         let gone = std::mem::take(self.page_mut(last));
-        self.page_mut(target).absorb(&gone, options);
+        let page = self.page_mut(target);
+        let before = page.live_bytes() + gone.live_bytes();
+        page.absorb(&gone, options);
+        let after = page.live_bytes();
+        self.live_bytes = self.live_bytes + after - before;
         let chunk = Arc::make_mut(&mut self.chunks[target / CHUNK]);
         chunk.min_expiry = chunk.min_expiry.min(gone.min_expiry());
         self.pages = last;
@@ -142,6 +149,12 @@ impl<V: Clone> Root<V> {
         if let Some(chunk) = Arc::get_mut(&mut self.chunks[page / CHUNK]) {
             chunk.pages[page % CHUNK].touch(slot, access);
         }
+    }
+
+    /// What should be counted as live.
+    #[cfg(test)]
+    pub(super) fn counted_live_bytes(&self) -> usize {
+        self.chunks.iter().flat_map(|chunk| &chunk.pages).map(Page::live_bytes).sum()
     }
 
     /// Goes on with a sweep of one page; see [`super::Table::sweep_at`].

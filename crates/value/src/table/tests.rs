@@ -41,7 +41,8 @@ enum Operation {
 
 fn key() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
-        20 => (0u32..400).prop_map(|number| format!("key:{number}").into_bytes()),
+        10 => (0u32..400).prop_map(|number| format!("key:{number}").into_bytes()),
+        10 => (0u32..400).prop_map(|number| format!("key:{number:05}").into_bytes()),
         1 => (0usize..4).prop_map(|number| vec![b'k'; 249 + number]),
         1 => Just(Vec::new()),
     ]
@@ -49,6 +50,7 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
 
 fn value() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
+        10 => any::<u8>().prop_map(|byte| vec![byte; 33]),
         10 => (0usize..100, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
         2 => (120usize..140, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
         1 => (INLINE_MAX - 2..INLINE_MAX + 3, any::<u8>()).prop_map(|(length, byte)| vec![byte; length]),
@@ -62,7 +64,7 @@ fn expiry() -> impl Strategy<Value = Option<i64>> {
 
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
-        12 => (key(), value(), prop::bool::weighted(0.1), 0u8..16, expiry())
+        12 => (key(), value(), prop::bool::weighted(0.1), 0u8..8, expiry())
             .prop_map(|(key, value, object, kind, expiry)| Operation::Set { key, value, object, kind, expiry }),
         6 => key().prop_map(|key| Operation::Remove { key }),
         3 => (key(), expiry()).prop_map(|(key, expiry)| Operation::Expire { key, expiry }),
@@ -180,6 +182,7 @@ proptest! {
             prop_assert_eq!(table.len(), model.len());
         }
         prop_assert_eq!(content(&table), model);
+        prop_assert_eq!(table.root.live_bytes, table.root.counted_live_bytes());
         for (clone, then) in clones {
             prop_assert_eq!(content(&clone), then);
         }
@@ -247,6 +250,62 @@ fn memory_returns_when_entries_go() {
     }
     assert!(table.allocated_bytes() < full / 50, "{} of {full}", table.allocated_bytes());
     assert_eq!(table.len(), 100);
+}
+
+/// What entries take beyond keys and values in a table of a page.
+fn overhead(lengths: impl IntoIterator<Item = (usize, usize)>) -> usize {
+    let mut table: Table<Object> = Table::new(SEED, OPTIONS);
+    let mut content = 0;
+    for (number, (key, value)) in lengths.into_iter().enumerate() {
+        let (key, value) = (format!("{number:0key$}").into_bytes(), vec![b'v'; value]);
+        content += key.len() + value.len();
+        table.set(table.hash(&key), &key, NewPayload::Inline(&value), Meta::default());
+        let found = table.get(table.hash(&key), &key).expect("it has just been set");
+        assert_eq!(bytes_of(found.payload), (value, false));
+    }
+    table.root.live_bytes - content
+}
+
+#[test]
+fn entries_do_not_repeat_the_usual_lengths() {
+    // A tag, an offset, flags and an access clock; and the two lengths where they are not the usual ones.
+    let (short, with_lengths) = (3 + 1 + 3, 3 + 1 + 3 + 2);
+    assert_eq!(overhead([(16, 8); 20]), 20 * short);
+    assert_eq!(overhead([(16, 255); 4]), 4 * short);
+    assert_eq!(overhead([(16, 256); 4]), 4 * (with_lengths + 1), "too long to be usual");
+    assert_eq!(overhead([(16, 8), (16, 9), (17, 8), (16, 8)]), 2 * short + 2 * with_lengths);
+    assert_eq!(overhead([(0, 0), (16, 0), (16, 0)]), short + 2 * with_lengths);
+}
+
+#[test]
+fn what_is_usual_is_what_most_entries_have_once_a_page_is_divided() {
+    let mut table: Table<Object> = Table::new(SEED, OPTIONS);
+    let mut set = |key: &str, value: &[u8]| {
+        table.set(table.hash(key.as_bytes()), key.as_bytes(), NewPayload::Inline(value), Meta::default());
+    };
+    set("first", b"of another length");
+    let mut content = 22;
+    for number in 0..10_000 {
+        // Every fifth value is of another length, each of its own.
+        let value = vec![b'v'; if number % 5 == 0 { number % 97 + 21 } else { 20 }];
+        set(&format!("key:{number:08}"), &value);
+        content += 12 + value.len();
+    }
+    let (usual, others) = (8000 * 7, 2001 * 9);
+    let live = table.root.live_bytes - content;
+    assert!((usual + others..usual + others + 200).contains(&live), "{live}");
+    // And after most of them have gone and pages have been joined.
+    for number in (0..10_000).filter(|number| number % 50 != 1) {
+        let key = format!("key:{number:08}");
+        let at = table.find(table.hash(key.as_bytes()), key.as_bytes()).expect("it is there");
+        table.remove(at);
+    }
+    for number in (0..10_000).filter(|number| number % 50 == 1) {
+        let key = format!("key:{number:08}");
+        let entry = table.get(table.hash(key.as_bytes()), key.as_bytes()).expect("it has stayed");
+        assert_eq!(bytes_of(entry.payload), (vec![b'v'; 20], false));
+    }
+    assert_eq!(table.len(), 201);
 }
 
 #[test]
