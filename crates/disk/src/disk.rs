@@ -119,6 +119,11 @@ impl Disk {
         whole(|| self.0.rename(from, to))
     }
 
+    /// Gives a file a second path, where there is nothing: what is written through one is seen through both.
+    pub fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        whole(|| self.0.link(from, to))
+    }
+
     /// Removes a file; it is no error if there is none.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
         match whole(|| self.0.remove(path)) {

@@ -36,6 +36,8 @@ pub enum Call {
     Truncate,
     /// A name changes.
     Rename,
+    /// A file gets a second name.
+    Link,
     /// A file is removed.
     Remove,
     /// Contents become durable.
@@ -228,6 +230,10 @@ impl System for Double {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.call(Call::Rename, |images, course| images.rename(from, to, course))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.call(Call::Link, |images, course| images.link(from, to, course))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -236,6 +236,18 @@ impl Images {
         Ok(())
     }
 
+    pub(super) fn link(&mut self, from: &Path, to: &Path, course: Course) -> io::Result<()> {
+        let node = self.node(from)?;
+        if self.find(to).is_some() || self.is_folder(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if !self.is_folder(around(to)) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.change(Change::Link(to.to_owned(), node), course);
+        Ok(())
+    }
+
     pub(super) fn remove(&mut self, path: &Path, course: Course) -> io::Result<()> {
         self.node(path)?;
         self.change(Change::Remove(path.to_owned()), course);

@@ -154,3 +154,18 @@ fn names_change_durably_with_a_sync_of_their_folder() {
     disk.sync_folder(&inner).expect("nothing fails");
     assert!((0..50).all(|seed| is_there(&double, seed)));
 }
+
+#[test]
+fn two_names_of_a_file_show_the_same_bytes_and_go_one_by_one() {
+    let (double, disk) = world();
+    let second = folder().join("second");
+    disk.write(&file(), b"one").expect("nothing fails");
+    disk.link(&file(), &second).expect("nothing fails");
+    let again = disk.link(&file(), &second).expect_err("the name is taken");
+    assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+    disk.open_to_append(&file()).and_then(|file| file.append(b", two")).expect("nothing fails");
+    disk.sync(&second).and_then(|()| disk.sync_folder(&folder())).expect("nothing fails");
+    disk.remove(&file()).expect("nothing fails");
+    assert_eq!(disk.read(&second).expect("it is there"), b"one, two");
+    assert_eq!(leavings(&double), [None, Some(b"one, two".to_vec())].into());
+}
