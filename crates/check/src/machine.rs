@@ -26,6 +26,9 @@ impl Machine for Quiet {
         LogPosition(u64::MAX)
     }
     fn run_errand(&self, _: Errand, _: Place, _: u64) {}
+    fn backup(&self) -> engine::sealing::Status {
+        engine::sealing::Status::default()
+    }
     fn migrate(&self, _: Migration, _: Place, _: u64) {}
     fn synced(&self) -> Option<LogPosition> {
         None

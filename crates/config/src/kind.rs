@@ -88,6 +88,8 @@ pub enum TextRule {
     NotEmpty,
     /// A name without directories.
     FileName,
+    /// `aof:` or `rdb:` and a path; or nothing.
+    DataFile,
     /// Letters, digits, hyphens and dots, 255 at most; or nothing.
     HostName,
 }
@@ -180,6 +182,7 @@ impl fmt::Display for Kind {
             Kind::Flags(names) => write!(f, "one or more of `{}`", names.join("`, `")),
             Kind::Text(TextRule::Bytes | TextRule::Any) => f.write_str("a text"),
             Kind::Text(TextRule::NotEmpty) => f.write_str("a text that is not empty"),
+            Kind::Text(TextRule::DataFile) => f.write_str("`aof:` or `rdb:` and a path"),
             Kind::Text(TextRule::FileName) => f.write_str("a file name without directories"),
             Kind::Text(TextRule::HostName) => f.write_str("a host name"),
             Kind::Words { most } => write!(f, "up to {most} addresses"),
@@ -252,8 +255,11 @@ fn parse_text(name: &str, word: &[u8], rule: TextRule) -> Result<Value, Reason> 
         return Err(format!("{name} can't be empty").into());
     }
     if rule == TextRule::FileName && (word.iter().any(|byte| matches!(byte, b'/' | b'\\')) || is_dots(word)) {
-        let what = if name == "appenddirname" { "dirname" } else { "filename" };
+        let what = if name.ends_with("dirname") { "dirname" } else { "filename" };
         return Err(format!("{name} can't be a path, just a {what}").into());
+    }
+    if rule == TextRule::DataFile && !word.is_empty() && !names_data(word) {
+        return Err(format!("{name} must be 'aof:' or 'rdb:' and a path").into());
     }
     if rule == TextRule::HostName {
         if word.len() > 255 {
@@ -264,6 +270,12 @@ fn parse_text(name: &str, word: &[u8], rule: TextRule) -> Result<Value, Reason> 
         }
     }
     Ok(Value::Text(word.to_vec()))
+}
+
+/// Whether a word is `aof:` or `rdb:` and a path.
+fn names_data(word: &[u8]) -> bool {
+    let path = word.strip_prefix(b"aof:").or_else(|| word.strip_prefix(b"rdb:"));
+    path.is_some_and(|path| !path.is_empty())
 }
 
 /// Whether a name means a directory: `.` or `..`.

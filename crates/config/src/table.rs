@@ -26,6 +26,7 @@ const BYTES: Kind = Kind::Text(TextRule::Bytes);
 const NOT_EMPTY: Kind = Kind::Text(TextRule::NotEmpty);
 const FILE_NAME: Kind = Kind::Text(TextRule::FileName);
 const DIRECTORY: Kind = Kind::Text(TextRule::NotEmpty);
+const DATA_FILE: Kind = Kind::Text(TextRule::DataFile);
 const HOST_NAME: Kind = Kind::Text(TextRule::HostName);
 
 const fn lacks(lack: &'static lack::Lack) -> Effect {
@@ -216,6 +217,9 @@ parameters! {
         Appendonly, "appendonly", "", YES_NO, "yes", NotLoading, Acts, "Write every change to the append-only file. Redis's default is `no`.";
         Appendfilename, "appendfilename", "", FILE_NAME, "appendonly.aof", Startup, Acts, "Base name of the files.";
         Appenddirname, "appenddirname", "", FILE_NAME, "appendonlydir", Startup, Acts, "Directory of the files, inside `dir`.";
+        Backupdirname, "backupdirname", "", FILE_NAME, "backupdir", Startup, Acts, "Directory of the files of BACKUP START, inside `dir`.";
+        BackupSealedTtl, "backup-sealed-ttl", "", integer(0, INT_MAX), "0", Runtime, Acts, "Seconds after which the files of a sealed backup are removed; 0 keeps them until BACKUP CLEANUP.";
+        PreloadFile, "preload-file", "", DATA_FILE, "", Startup, Acts, "Data to load at the start in place of the server's own: `aof:` and the path of a manifest or a file of commands, or `rdb:` and that of a snapshot.";
         Appendfsync, "appendfsync", "", choice(APPEND_FSYNC), "everysec", Runtime, Acts, "When written changes are forced to the disk.";
         NoAppendfsyncOnRewrite, "no-appendfsync-on-rewrite", "", YES_NO, "no", Runtime, Accepted, "Do not force to the disk while the file is rewritten; a rewrite here does not get in the way.";
         AutoAofRewritePercentage, "auto-aof-rewrite-percentage", "", integer(0, INT_MAX), "100", Runtime, Acts, "Growth in percent since the last rewrite that starts the next; 0 starts none.";

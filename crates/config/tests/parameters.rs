@@ -23,11 +23,12 @@ fn refusal(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn config_get_star_answers_the_names_of_redis_and_two_of_ours() {
+fn config_get_star_answers_the_names_of_redis_those_of_8_10_and_two_of_ours() {
     let ours: BTreeSet<Vec<u8>> =
         Config::default().matching([b"*".as_slice()]).into_iter().map(|(name, _)| name).collect();
     let mut theirs: BTreeSet<Vec<u8>> = redis().map(|(name, _)| name.into()).collect();
-    theirs.extend([b"threads".to_vec(), b"io-backend".to_vec()]);
+    let newer = ["backupdirname", "backup-sealed-ttl", "preload-file"];
+    theirs.extend(newer.into_iter().chain(["threads", "io-backend"]).map(Vec::from));
     let hidden: Vec<_> =
         theirs.symmetric_difference(&ours).map(|name| String::from_utf8_lossy(name)).collect();
     assert!(hidden.is_empty(), "{hidden:?}");

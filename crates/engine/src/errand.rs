@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::sealing::Step;
 use crate::tracking::Place;
 
 /// What is to be done.
@@ -15,6 +16,8 @@ use crate::tracking::Place;
 pub enum Errand {
     /// Hold files open, or hold them no longer.
     Lend(Lending),
+    /// Make a backup in a folder of the machine's.
+    Backup(Step),
     /// Read a part of a file that is held open.
     Read {
         /// Who holds it.

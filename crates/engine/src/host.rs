@@ -11,6 +11,7 @@ use value::{Value, ValueRef};
 use crate::client::ClientRecord;
 use crate::errand::Errand;
 use crate::migration::Migration;
+use crate::sealing::Status;
 use crate::tracking::Place;
 
 /// Memory as the allocator and the system count it, in bytes.
@@ -179,6 +180,8 @@ pub trait Host {
     fn rewrite_aof(&self) -> Result<bool, String>;
     /// Begins to do something with files. The client's worker is told how it has ended.
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64);
+    /// How far the backup is that is made in a folder of the machine's.
+    fn backup(&self) -> Status;
     /// Begins to bring keys to another server. The client's worker is told what has become of it.
     fn migrate(&self, migration: Migration, to: Place, waiter: u64);
     /// How far the append-only file has been synced; `None` while there is none.

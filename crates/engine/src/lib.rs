@@ -36,6 +36,7 @@ pub mod pubsub;
 pub mod rates;
 pub mod reply;
 pub mod scripting;
+pub mod sealing;
 mod secrets;
 pub mod session;
 pub mod shared;

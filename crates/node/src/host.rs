@@ -8,6 +8,7 @@ use engine::host::{
     Restored, Shutdown,
 };
 use engine::migration::Migration;
+use engine::sealing::Status;
 use engine::tracking::Place;
 use keyspace::{Access, DbIndex, Libraries, LogPosition};
 use persist::dump::{LibrariesError, RestoreError};
@@ -53,6 +54,10 @@ impl Host for Node {
 
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
         self.machine.run_errand(errand, to, waiter);
+    }
+
+    fn backup(&self) -> Status {
+        self.machine.backup()
     }
 
     fn migrate(&self, migration: Migration, to: Place, waiter: u64) {

@@ -9,6 +9,7 @@ use engine::errand::{Ended, Errand};
 use engine::host::{AllocatorValue, MemoryFigures, PersistenceFigures, Refusal};
 use engine::migration::{Arrival, Migration};
 use engine::pubsub::Message;
+use engine::sealing::Status;
 use engine::tracking::{Notice, Place};
 use keyspace::{Access, Garbage, Keyspace, LogPosition, Snapshot};
 
@@ -111,6 +112,8 @@ pub trait Machine: Send + Sync {
     fn released(&self) -> LogPosition;
     /// Begins to do something with files; the client's worker will be sent [`Mail::Errand`].
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64);
+    /// How far the backup is that is made in a folder of the machine's.
+    fn backup(&self) -> Status;
     /// Begins to bring keys to another server; the client's worker will be sent [`Mail::Migrated`].
     fn migrate(&self, migration: Migration, to: Place, waiter: u64);
     /// How far the append-only file has been synced; `None` while there is none.

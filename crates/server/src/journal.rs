@@ -47,6 +47,10 @@ use state::{NextIncrement, State, Trouble};
 /// Buffers that grew beyond this many bytes are given back once they are written.
 const KEPT_BYTES: usize = 1 << 20;
 
+/// Why nothing can be copied.
+const TROUBLE: &str =
+    "the append-only file cannot be written now, so it does not hold all data: see the log of the server";
+
 /// See the module's text.
 pub struct Journal {
     promises: Promises,
@@ -139,7 +143,7 @@ impl Journal {
     pub fn figures(&self) -> Figures {
         let state = self.state.lock();
         Figures {
-            is_on: state.increment.is_some(),
+            is_on: state.is_on(),
             has_trouble: state.trouble.is_some(),
             failures: state.failures,
             unsynced_ms: state.unsynced_ns() / 1_000_000,
@@ -153,7 +157,7 @@ impl Journal {
 
     /// Whether there is an append-only file.
     pub fn is_on(&self) -> bool {
-        self.state.lock().increment.is_some()
+        self.state.lock().is_on()
     }
 }
 
@@ -239,7 +243,7 @@ impl Journal {
         let is_due = {
             let mut state = self.state.lock();
             self.write(&mut state, shared);
-            match state.policy {
+            match state.policy() {
                 AppendFsync::Always => true,
                 AppendFsync::EverySecond => state.next_sync_ns().is_some_and(|due| monotonic_ns() >= due),
                 AppendFsync::Never => false,
@@ -262,9 +266,71 @@ impl Journal {
         self.sync_in_turn(shared);
     }
 
+    /// After [`Journal::cut`]: what lies behind it goes into an increment of a backup, while the append-only file is off.
+    pub fn open_aside(&self, shared: &Shared, increment: Increment) {
+        let _turn = self.syncing.lock();
+        let mut state = self.state.lock();
+        let synced_bytes = increment.length();
+        state.set_increment(Some(increment), synced_bytes);
+        (state.is_aside, state.lost) = (true, None);
+        state.writer.restart();
+        (state.written, state.is_switching) = (state.encoded, false);
+        self.show(&state);
+        self.write(&mut state, shared);
+    }
+
+    /// The increment of a backup, if there is one, is wanted no more.
+    pub fn end_aside(&self, shared: &Shared) {
+        let _turn = self.syncing.lock();
+        let mut state = self.state.lock();
+        if state.is_aside {
+            state.end_aside();
+            self.show(&state);
+            self.write(&mut state, shared);
+        }
+    }
+
+    /// Why the increment of a backup had to be let go, if that has happened and not been told yet.
+    pub fn lost(&self) -> Option<String> {
+        self.state.lock().lost.take()
+    }
+
+    /// Ends the increment behind a batch, with all of it on disk, and another one takes its place; none does if it is that of a backup.
+    /// `Err`: it goes on.
+    pub fn rotate(&self, shared: &Shared, next: Option<Increment>) -> Result<(), String> {
+        let _turn = self.syncing.lock();
+        self.write_at_once_in_turn(shared);
+        {
+            let mut state = self.state.lock();
+            let is_written = state.trouble.is_none() && state.buffer.is_empty();
+            if !is_written || state.increment.is_none() {
+                return Err(state.lost.take().unwrap_or_else(|| TROUBLE.to_owned()));
+            }
+            // Nobody writes until it has been exchanged.
+            state.is_switching = true;
+            self.show(&state);
+        }
+        self.sync_in_turn(shared);
+        let mut state = self.state.lock();
+        let length = state.increment.as_ref().map(Increment::length);
+        let is_synced = state.trouble.is_none() && length.is_some_and(|length| state.synced_bytes >= length);
+        if is_synced && let Some(next) = next {
+            let synced_bytes = next.length();
+            self.size.fetch_add(synced_bytes, Ordering::Relaxed);
+            state.set_increment(Some(next), synced_bytes);
+            state.writer.restart();
+        } else if is_synced {
+            state.end_aside();
+        }
+        state.is_switching = false;
+        self.show(&state);
+        self.write(&mut state, shared);
+        self.tell_synced(&state);
+        if is_synced { Ok(()) } else { Err(state.lost.take().unwrap_or_else(|| TROUBLE.to_owned())) }
+    }
+
     /// Writes and syncs everything. Gives how many bytes of the increment are on disk then, all of them whole batches.
     pub fn settle(&self, shared: &Shared) -> Result<u64, String> {
-        const TROUBLE: &str = "the append-only file cannot be written now, so it does not hold all data: see the log of the server";
         let _turn = self.syncing.lock();
         self.write_at_once_in_turn(shared);
         let length = {
@@ -464,10 +530,15 @@ impl Journal {
 
     /// Tells how far the file has been synced.
     fn tell_synced(&self, state: &State) {
-        self.promises.set_synced(state.increment.as_ref().map(|_| state.synced));
+        self.promises.set_synced(state.is_on().then_some(state.synced));
     }
 
     fn refuse(&self, state: &mut State, shared: &Shared, trouble: Trouble, fault: &Fault) {
+        if state.is_aside {
+            state.lost = Some(fault.text.clone());
+            state.end_aside();
+            return self.show(state);
+        }
         if state.may_write() && state.trouble != Some(trouble) {
             error!("{}. {}", fault.text, trouble.remedy());
             state.begin_trouble(trouble);

@@ -54,10 +54,19 @@ pub struct Recovered {
     pub is_announced: bool,
 }
 
+/// Whose the files are that are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The server's own, which it goes on with: a torn end is cut off.
+    Server,
+    /// Somebody else's, which stay as they are.
+    Other,
+}
+
 /// Loads all files of an append-only set, with a crew if there is one.
 pub fn append_only(
     disk: &Disk,
-    files: &Files,
+    (files, owner): (&Files, Owner),
     node: &Node,
     loader: &mut Loader<'_>,
     mut crew: Option<&mut Crew<'_>>,
@@ -96,7 +105,12 @@ pub fn append_only(
             let is_last =
                 files.may_be_torn(&name).map_err(|error| format!("{}/{error}", files.folder().display()))?;
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
-            cut(disk, &path, whole, &end, is_last, allowed)?;
+            if owner == Owner::Other && is_last && allowed {
+                let lost = lost(&end, end.length - whole);
+                warn!("{}: loaded up to byte {whole}, behind the last whole command; {lost}", path.display());
+            } else {
+                cut(disk, &path, whole, &end, is_last, allowed)?;
+            }
         }
         tell_more(&path, &loaded);
         recovered.loaded.keys += loaded.keys;

@@ -12,6 +12,7 @@ use engine::Shared as EngineShared;
 use engine::errand::{Done, Ended, Errand};
 use engine::host::BackupFigures;
 use engine::migration::{Arrival, Migration};
+use engine::sealing::{Stage, Status};
 use engine::shared::WriteBlock;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
@@ -29,11 +30,12 @@ use crate::copies::{Copies, UNKNOWN};
 use crate::courier::Courier;
 use crate::journal::Journal;
 use crate::listening::Listening;
-use crate::loading;
+use crate::loading::{self, Owner};
 use crate::oom_score::OomScore;
 use crate::persistence::{NO_ROOM, Task};
 use crate::progress::{Progress, SaveEnd};
 use crate::saver::{self, Job};
+use crate::sealing::Sealing;
 use crate::shared::Letter;
 use crate::snapshot_file::{Form, Manner};
 
@@ -62,6 +64,8 @@ pub struct ServerMachine {
     courier: Courier,
     /// Files that are held open to be copied.
     pub copies: Copies,
+    /// The backup in a folder of its own.
+    pub sealing: Sealing,
     /// What is kept for those who will copy more.
     pub kept: Mutex<Kept>,
     /// Reads files, and closes them.
@@ -111,6 +115,7 @@ impl ServerMachine {
             dead: Mutex::new(background.dead),
             courier: Courier::default(),
             copies: Copies::default(),
+            sealing: Sealing::default(),
             kept: Mutex::default(),
             reader: Courier::default(),
             config_file,
@@ -141,6 +146,11 @@ impl ServerMachine {
             // It ends after everybody who could send to it.
             let _ = jobs.send(job);
         }
+    }
+
+    /// Whether rewrites wait, since a backup has the increments of the append-only file, which a rewrite would delete.
+    pub fn defers_rewrites(&self) -> bool {
+        self.journal.is_on() && self.sealing.stage() == Stage::Incrementing
     }
 
     /// No more work for the saver.
@@ -241,6 +251,7 @@ impl Machine for ServerMachine {
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
         let (token, file, offset, length) = match errand {
             Errand::Lend(what) => return self.tell(Task::Lend { what, to, waiter }),
+            Errand::Backup(step) => return self.tell(Task::Backup { step, to, waiter }),
             Errand::Read { token, file, offset, length } => (token, file, offset, length),
         };
         let Some(mailbox) = self.mailboxes.get(to.worker).cloned() else { return };
@@ -253,6 +264,10 @@ impl Machine for ServerMachine {
         if !self.reader.run(move || tell(file.read(offset, length).map(Done::Bytes))) {
             refuse(Err("too many files are being read: try again".to_owned()));
         }
+    }
+
+    fn backup(&self) -> Status {
+        self.sealing.status()
     }
 
     fn migrate(&self, migration: Migration, to: Place, waiter: u64) {
@@ -284,6 +299,10 @@ impl Machine for ServerMachine {
     fn rewrite_aof(&self) -> Result<bool, String> {
         if self.journal.is_full() {
             return Err(NO_ROOM.to_owned());
+        }
+        if self.defers_rewrites() {
+            self.progress.schedule_rewrite();
+            return Ok(false);
         }
         let begun = self.progress.begin_rewrite(clock::monotonic_ns())?;
         if begun {
@@ -354,7 +373,7 @@ impl Machine for ServerMachine {
         self.journal.advance(&node.shared);
         let Some(files) = guard.as_mut() else { return Ok(()) };
         let mut loader = Loader::new(node, Side::Reload, clock::now());
-        match loading::append_only(&self.disk, files, node, &mut loader, None) {
+        match loading::append_only(&self.disk, (files, Owner::Server), node, &mut loader, None) {
             Ok(recovered) => {
                 self.progress.set_loaded(&recovered.loaded);
                 Ok(())

@@ -25,6 +25,7 @@ mod progress;
 mod reactor;
 mod recovery;
 mod saver;
+mod sealing;
 mod service_manager;
 mod shared;
 mod signals;

@@ -4,6 +4,8 @@
 //! parameters ask for, and installs what the saver thread has written. It is woken by letters and by workers whose
 //! replies wait, and looks round once a second, at the allocator's figures too.
 
+mod sealing;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use config::{Config, Param};
 use disk::Disk;
 use engine::Host;
 use engine::errand::Lending;
+use engine::sealing::Step;
 use engine::tracking::Place;
 use keyspace::Access;
 use node::{Image, Node, PersistenceFigures, Side};
@@ -25,6 +28,7 @@ use crate::machine::{ServerMachine, note_saved};
 use crate::progress::SaveEnd;
 use crate::saver::Job;
 use crate::snapshot_file::Form;
+use sealing::OwnLog;
 
 const SECOND_NS: u64 = 1_000_000_000;
 /// How long a save that failed is not tried again by itself.
@@ -58,6 +62,15 @@ pub enum Task {
         /// See there.
         waiter: u64,
     },
+    /// A client waits for a step of the backup.
+    Backup {
+        /// Which.
+        step: Step,
+        /// Who waits, and the number of the wait.
+        to: Place,
+        /// See there.
+        waiter: u64,
+    },
     /// Parameters have changed.
     Configured,
     /// Write everything, sync it and end.
@@ -85,6 +98,8 @@ pub struct Persistence<'n> {
     form: Form,
     /// Whether that is only to see whether it can be written.
     is_trial: bool,
+    /// What is written for a backup alone.
+    own_log: Option<OwnLog>,
     /// Rewrites that failed in a row, and when the last one did.
     failed_rewrites: u32,
     failed_rewrite_ns: u64,
@@ -104,6 +119,7 @@ impl<'n> Persistence<'n> {
             access,
             form,
             is_trial: false,
+            own_log: None,
             failed_rewrites: 0,
             failed_rewrite_ns: 0,
             next_save_ns: 0,
@@ -167,6 +183,7 @@ impl<'n> Persistence<'n> {
             Task::Lend { what, to, waiter } => {
                 lending::perform(self.node, &self.machine, what, to, waiter);
             }
+            Task::Backup { step, to, waiter } => self.step_backup(step, to, waiter),
             Task::Configured => self.configure(),
             Task::Finish => self.finishing = true,
         }
@@ -176,9 +193,13 @@ impl<'n> Persistence<'n> {
         let is_on = self.node.shared.config.read().yes(Param::Appendonly);
         let was_on = self.machine.journal.is_on();
         if is_on && !was_on {
+            if self.own_log.is_some() {
+                self.end_backup_at_switch();
+            }
             self.failed_rewrites = 0;
             self.look_round();
         } else if !is_on && was_on {
+            self.end_backup_at_switch();
             self.machine.journal.close(&self.node.shared);
             self.machine.progress.set_whole(false);
             info!("the append-only file is off");
@@ -187,14 +208,17 @@ impl<'n> Persistence<'n> {
 
     /// What the parameters ask for.
     fn look_round(&mut self) {
+        self.look_at_backup();
         let now_ns = clock::monotonic_ns();
         let figures = self.machine.progress.figures(now_ns);
         if figures.aof_rewriting || figures.saving {
             return;
         }
-        if figures.aof_rewrite_scheduled
-            || self.may_rewrite(now_ns) && self.wants_rewrite(figures.aof_base_size)
-        {
+        let wants_rewrite = || {
+            figures.aof_rewrite_scheduled
+                || self.may_rewrite(now_ns) && self.wants_rewrite(figures.aof_base_size)
+        };
+        if self.backup_is_pending() || !self.machine.defers_rewrites() && wants_rewrite() {
             if self.machine.progress.begin_rewrite(now_ns) == Ok(true) {
                 self.rewrite();
             }
@@ -269,6 +293,12 @@ impl<'n> Persistence<'n> {
 
     /// Begins a rewrite: the next increment begins where the snapshot is taken.
     fn rewrite(&mut self) {
+        if self.wants_own_log() {
+            return self.begin_own_log();
+        }
+        if self.node.shared.config.read().yes(Param::Appendonly) {
+            self.note_rewrite();
+        }
         if let Err(reason) = self.try_rewrite() {
             self.end_rewrite(SaveEnd::Failed(reason));
         }
@@ -366,6 +396,9 @@ impl<'n> Persistence<'n> {
 
     /// The new base is there: from now on the manifest names it.
     fn finish_rewrite(&mut self, written: Result<(), String>) {
+        if self.finish_own_base(&written) {
+            return;
+        }
         if std::mem::take(&mut self.is_trial) {
             if let Err(reason) = self.finish_trial(written) {
                 self.end_rewrite(self.end_of_failed(reason));
@@ -410,6 +443,8 @@ impl<'n> Persistence<'n> {
         let now_ns = clock::monotonic_ns();
         let size =
             self.machine.append_only.lock().as_ref().map_or(0, |files| files.data_bytes().unwrap_or(0));
+        // Before another rewrite may begin.
+        self.note_rewritten(&end);
         self.machine.progress.end_rewrite(&end, size, now_ns);
         match end {
             SaveEnd::Saved => {

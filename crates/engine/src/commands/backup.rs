@@ -1,5 +1,6 @@
-//! BACKUP: data files are copied over the connection while the server goes on.
+//! BACKUP: data files are copied while the server goes on, by whoever is on its machine, or over the connection.
 //!
+//! START, SEAL, LIST, STATUS, ABORT and CLEANUP are those of Redis 8.10 ([`sealing`](crate::sealing)): the files stand in a folder.
 //! OPEN, READ and CLOSE are the server's own. The files are held open, so that a rewrite, which deletes them, takes nothing from
 //! whoever copies them, and what is read never changes: it ends where the append-only file was synced.
 
@@ -10,9 +11,13 @@ use crate::context::Context;
 use crate::errand::{Errand, Keep, Lending};
 use crate::error::Error;
 use crate::reply::Reply;
+use crate::sealing::Step;
 use crate::tracking::Place;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::ERRAND);
+
+/// Of those that only look at what there is.
+const LOOKING: Flags = Flags::ADMIN.and(Flags::STALE);
 
 /// The longest time for which history is kept: a month.
 const MAX_KEEP_S: i64 = 31 * 24 * 3600;
@@ -27,6 +32,42 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("BACKUP", Group::Server, 
     .subcommands(SUBCOMMANDS)];
 
 const SUBCOMMANDS: &[Command] = &[
+    Command::new("START", Group::Server, 2, start).flags(FLAGS).doc(
+        "8.10.0",
+        "O(1)",
+        "Starts a new backup in the folder that `backupdirname` names.",
+        "",
+    ),
+    Command::new("SEAL", Group::Server, 2, seal).flags(FLAGS).doc(
+        "8.10.0",
+        "O(1), and a sync.",
+        "Freezes the files of the backup in progress.",
+        "",
+    ),
+    Command::new("LIST", Group::Server, 2, list).flags(LOOKING).doc(
+        "8.10.0",
+        "O(1)",
+        "Returns the paths of the backup's files that do not change any more.",
+        "",
+    ),
+    Command::new("STATUS", Group::Server, 2, status).flags(LOOKING).doc(
+        "8.10.0",
+        "O(1)",
+        "Returns how far the backup is.",
+        "",
+    ),
+    Command::new("ABORT", Group::Server, 2, abort).flags(FLAGS).doc(
+        "8.10.0",
+        "O(1)",
+        "Gives up a backup that has not been sealed yet.",
+        "",
+    ),
+    Command::new("CLEANUP", Group::Server, 2, cleanup).flags(FLAGS).doc(
+        "8.10.0",
+        "O(1)",
+        "Removes the files of a backup that was sealed or has failed.",
+        "",
+    ),
     Command::new("OPEN", Group::Server, -2, open).flags(FLAGS).doc(
         "8.10.0",
         "O(N) where N is the number of data files, and a sync.",
@@ -54,6 +95,18 @@ const SUBCOMMANDS: &[Command] = &[
 ];
 
 const HELP: &[&str] = &[
+    "START",
+    "    Start a new backup in the folder <backupdirname>: a base, and what changes from then on.",
+    "SEAL",
+    "    Freeze the backup: its files are complete and do not change any more.",
+    "LIST",
+    "    Return the paths of the files that do not change any more.",
+    "STATUS",
+    "    Return the state of the backup, why it has failed, when it was started and sealed.",
+    "ABORT",
+    "    Give up a backup that is not sealed yet.",
+    "CLEANUP",
+    "    Remove the files of a backup that is sealed or has failed.",
     "OPEN [KEEP <name> <seconds>]",
     "    Sync the data files, hold them open and return a token, and the role, number, name",
     "    and length of each. With KEEP, what is appended from now on is kept for <name> to",
@@ -66,6 +119,45 @@ const HELP: &[&str] = &[
 
 fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
     Err(Error::WrongArity("backup".into()))
+}
+
+fn start(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    run(ctx, args, Errand::Backup(Step::Start))
+}
+
+fn seal(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    run(ctx, args, Errand::Backup(Step::Seal))
+}
+
+fn abort(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    run(ctx, args, Errand::Backup(Step::Abort))
+}
+
+fn cleanup(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    run(ctx, args, Errand::Backup(Step::Cleanup))
+}
+
+fn list(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let files = ctx.host.backup().files;
+    reply.array(files.len());
+    files.iter().for_each(|file| reply.bulk(file));
+    Ok(())
+}
+
+/// All values are texts, also those of the times.
+fn status(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let status = ctx.host.backup();
+    reply.map(4);
+    for (name, value) in [
+        ("state", status.stage.name().to_owned()),
+        ("error", status.error),
+        ("start_time", status.started_s.to_string()),
+        ("end_time", status.ended_s.to_string()),
+    ] {
+        reply.bulk(name);
+        reply.bulk(value);
+    }
+    Ok(())
 }
 
 fn open(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {

@@ -175,6 +175,10 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "aof_last_cow_size", 0);
     line(out, "module_fork_in_progress", 0);
     line(out, "module_fork_last_cow_size", 0);
+    let backup = ctx.host.backup();
+    line(out, "backup_state", backup.stage.name());
+    line(out, "backup_start_time", backup.started_s);
+    line(out, "backup_end_time", backup.ended_s);
     line(out, "backup_leases", figures.backups.leases);
     line(out, "backup_kept_files", figures.backups.kept_files);
     line(out, "backup_kept_bytes", figures.backups.kept_bytes);

@@ -42,6 +42,9 @@ impl Host for Nothing {
         Ok(true)
     }
     fn run_errand(&self, _: Errand, _: Place, _: u64) {}
+    fn backup(&self) -> engine::sealing::Status {
+        engine::sealing::Status::default()
+    }
     fn migrate(&self, _: Migration, _: Place, _: u64) {}
     fn synced(&self) -> Option<LogPosition> {
         None

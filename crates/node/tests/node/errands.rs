@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::errand::{Done, Ended, Errand, Lending, OpenFile, Opened, Role};
+use engine::sealing::{Stage, Status, Step};
 
 use crate::world::World;
 
@@ -93,4 +94,31 @@ fn whoever_wants_no_replies_gets_no_bytes() {
     world.end_errand(Ended { result: Ok(Done::Bytes(b"abc"[..].into())), to, waiter });
     assert_eq!(world.read(peer), "");
     assert_eq!(world.ask(peer, "CLIENT REPLY ON"), "+OK\r\n");
+}
+
+#[test]
+fn the_steps_of_a_backup_are_errands_and_what_is_told_of_it_is_not() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    for (word, step) in
+        [("START", Step::Start), ("SEAL", Step::Seal), ("ABORT", Step::Abort), ("CLEANUP", Step::Cleanup)]
+    {
+        assert_eq!(world.ask(peer, &format!("BACKUP {word}")), "");
+        let (errand, to, waiter) = world.take_errand().expect("it was asked for");
+        assert_eq!(errand, Errand::Backup(step));
+        world.end_errand(Ended { result: Ok(Done::Ok), to, waiter });
+        assert_eq!(world.read(peer), "+OK\r\n");
+    }
+    let files = vec!["/data/backupdir/a".to_owned(), "/data/backupdir/b".to_owned()];
+    let error = String::from("no room");
+    world.set_backup(Status { stage: Stage::Failed, error, started_s: 5, ended_s: 0, files });
+    assert_eq!(
+        world.ask(peer, "BACKUP STATUS"),
+        "*8\r\n$5\r\nstate\r\n$6\r\nfailed\r\n$5\r\nerror\r\n$7\r\nno room\r\n$10\r\nstart_time\r\n$1\r\n5\r\n\
+         $8\r\nend_time\r\n$1\r\n0\r\n"
+    );
+    let list = "*2\r\n$17\r\n/data/backupdir/a\r\n$17\r\n/data/backupdir/b\r\n";
+    assert_eq!(world.ask(peer, "BACKUP LIST"), list);
+    assert!(world.ask(peer, "INFO persistence").contains("backup_state:failed\r\nbackup_start_time:5\r\n"));
+    assert!(world.take_errand().is_none());
 }

@@ -7,6 +7,7 @@ use config::{Appended, Config, Param};
 use engine::Shared;
 use engine::errand::Errand;
 use engine::migration::Migration;
+use engine::sealing::Status;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
 use node::{AllocatorValue, Dead, Image, Machine, Mail, MemoryFigures, Node, PersistenceFigures, Refusal};
@@ -23,6 +24,8 @@ pub(crate) struct FakeMachine {
     pub(crate) log_waits: AtomicBool,
     /// What is to be done with files.
     pub(crate) errands: Mutex<Vec<(Errand, Place, u64)>>,
+    /// The backup that is told of.
+    pub(crate) backup: Mutex<Status>,
     /// What is to be brought to other servers.
     pub(crate) migrations: Mutex<Vec<(Migration, Place, u64)>>,
     /// How far the append-only file has been synced.
@@ -55,6 +58,9 @@ impl Machine for FakeMachine {
     }
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
         self.errands.lock().push((errand, to, waiter));
+    }
+    fn backup(&self) -> Status {
+        self.backup.lock().clone()
     }
     fn migrate(&self, migration: Migration, to: Place, waiter: u64) {
         self.migrations.lock().push((migration, to, waiter));

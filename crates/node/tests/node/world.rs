@@ -338,6 +338,11 @@ impl World {
         (!errands.is_empty()).then(|| errands.remove(0))
     }
 
+    /// What the machine tells of its backup.
+    pub(crate) fn set_backup(&mut self, status: engine::sealing::Status) {
+        *self.machine.backup.lock() = status;
+    }
+
     /// It has come to its end.
     pub(crate) fn end_errand(&mut self, ended: Ended) {
         let worker = ended.to.worker;

@@ -117,14 +117,34 @@ impl Files {
         if files.manifest.entries.is_empty() {
             files.refuse_orphans()?;
         }
-        for entry in files.manifest.data() {
-            let length = files.folder.length(&entry.name)?;
-            length.ok_or_else(|| FilesError::Missing(entry.name.clone()))?;
-        }
+        files.see_all()?;
         files.last_base = files.manifest.last_sequence(FileKind::Base);
         files.last_increment = files.manifest.last_sequence(FileKind::Increment);
         files.remove_leftovers()?;
         Ok(files)
+    }
+
+    /// Files that are only read, as a manifest names them.
+    pub fn look_at(disk: Disk, folder: PathBuf, manifest: Manifest) -> Result<Self, FilesError> {
+        let files = Self {
+            folder: Folder::new(disk, folder),
+            prefix: String::new(),
+            manifest,
+            last_base: 0,
+            last_increment: 0,
+            rewrite: None,
+        };
+        files.see_all()?;
+        Ok(files)
+    }
+
+    /// All files that hold data are there.
+    fn see_all(&self) -> Result<(), FilesError> {
+        for entry in self.manifest.data() {
+            let length = self.folder.length(&entry.name)?;
+            length.ok_or_else(|| FilesError::Missing(entry.name.clone()))?;
+        }
+        Ok(())
     }
 
     /// Where the files are.
@@ -192,6 +212,12 @@ impl Files {
     /// A snapshot is being taken: the name of the increment that begins behind it. What was appended before must be
     /// durable.
     pub fn begin_rewrite(&mut self) -> Result<String, FilesError> {
+        let name = self.add_increment()?;
+        self.rewrite = Some(Rewrite::Continued(self.last_increment));
+        Ok(name)
+    }
+
+    fn add_increment(&mut self) -> Result<String, FilesError> {
         // If this fails, the next try takes the same name, so that no files pile up.
         let entry = ManifestEntry::increment(&self.prefix, self.last_increment + 1);
         self.create(&entry.name)?;
@@ -199,8 +225,19 @@ impl Files {
         manifest.entries.push(entry.clone());
         self.replace(manifest)?;
         self.last_increment = entry.sequence;
-        self.rewrite = Some(Rewrite::Continued(entry.sequence));
         Ok(entry.name)
+    }
+
+    /// The increment is to end, and another one to begin behind it with no new base: the name of that. Nobody may write to it before
+    /// everything in the old one is durable.
+    pub fn rotate(&mut self) -> Result<String, FilesError> {
+        self.add_increment()
+    }
+
+    /// Nobody will write to the increment that was made last.
+    pub fn abandon_rotation(&mut self) {
+        // An empty file does no harm.
+        let _ = self.remove_empty_increment(self.last_increment);
     }
 
     /// As [`Files::begin_rewrite`], when the append-only file was off until now: what the files hold is old, and the
@@ -296,7 +333,8 @@ impl Files {
         self.folder.sync_names()
     }
 
-    fn manifest_name(&self) -> String {
+    /// The name of the manifest.
+    pub fn manifest_name(&self) -> String {
         format!("{}.manifest", self.prefix)
     }
 

@@ -26,6 +26,11 @@ pub(super) struct State {
     pub(super) notes_times: bool,
     /// None while the append-only file is off.
     pub(super) increment: Option<Increment>,
+    /// Whether it is there for a backup alone, while the append-only file is off: nothing is promised of it, and if it cannot be
+    /// written, it is let go.
+    pub(super) is_aside: bool,
+    /// Why that had to be done.
+    pub(super) lost: Option<String>,
     /// Whether it says that it has batches.
     pub(super) is_announced: bool,
     /// What takes the place of that when the new base is there, if it must not grow until then.
@@ -68,6 +73,8 @@ impl State {
             policy: AppendFsync::EverySecond,
             notes_times: false,
             increment: None,
+            is_aside: false,
+            lost: None,
             is_announced: true,
             next: None,
             taken: Run::default(),
@@ -91,9 +98,19 @@ impl State {
         }
     }
 
+    /// Whether there is an append-only file.
+    pub(super) fn is_on(&self) -> bool {
+        self.increment.is_some() && !self.is_aside
+    }
+
+    /// When what is written is synced.
+    pub(super) fn policy(&self) -> AppendFsync {
+        if self.is_aside { AppendFsync::Never } else { self.policy }
+    }
+
     /// Whether workers write; else the persistence thread does.
     pub(super) fn workers_write(&self) -> bool {
-        self.policy != AppendFsync::Always
+        self.policy() != AppendFsync::Always
             && !self.is_switching
             && self.trouble.is_none()
             && self.is_announced
@@ -175,7 +192,7 @@ impl State {
 
     /// How far the log has come, as the policy promises. Without a file it promises nothing.
     pub(super) fn reached(&self) -> LogPosition {
-        let must_be_synced = match self.policy {
+        let must_be_synced = match self.policy() {
             AppendFsync::Always => true,
             // A disk that is slow must not make the second longer.
             AppendFsync::EverySecond => self.unsynced_ns() > MAX_UNSYNCED_NS,
@@ -199,7 +216,7 @@ impl State {
 
     /// With `everysec`: when the next sync is due, if anything waits for it.
     pub(super) fn next_sync_ns(&self) -> Option<u64> {
-        let is_timed = self.policy == AppendFsync::EverySecond && self.unsynced().is_some();
+        let is_timed = self.policy() == AppendFsync::EverySecond && self.unsynced().is_some();
         self.unsynced_since_ns.filter(|_| is_timed).map(|since| since + SYNC_AFTER_NS)
     }
 
@@ -229,6 +246,17 @@ impl State {
         self.increment = increment;
         self.is_announced = true; // all that are made here do
         self.is_doubted = false;
+    }
+
+    /// The increment of a backup is let go: nothing waits for it any more.
+    pub(super) fn end_aside(&mut self) {
+        self.buffer = Vec::new();
+        self.trouble = None;
+        self.set_increment(None, 0);
+        self.is_aside = false;
+        self.written = self.encoded;
+        // What changes from now on stands nowhere.
+        self.writer.break_chain();
     }
 
     /// The new base holds what could not be trusted; what has changed behind it is no older than it.

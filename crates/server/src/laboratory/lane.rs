@@ -56,7 +56,7 @@ pub(super) fn kind(request: &[String]) -> Kind {
     match words[..] {
         ["CONFIG", "SET", "appendonly", "no"] => Kind::SwitchOff,
         ["SAVE"] => Kind::Save,
-        ["CONFIG" | "BGSAVE" | "BGREWRITEAOF", ..] => Kind::Order,
+        ["CONFIG" | "BGSAVE" | "BGREWRITEAOF" | "BACKUP", ..] => Kind::Order,
         _ => Kind::Other,
     }
 }

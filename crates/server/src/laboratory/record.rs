@@ -19,8 +19,12 @@ pub(super) struct Record {
     pub(super) unprotected: Vec<(u64, usize)>,
     /// The state that the last snapshot holds.
     pub(super) snapshot: usize,
+    /// The state when the last backup was to be sealed.
+    pub(super) seal: Option<usize>,
     /// How many requests were answered with errors.
     pub(super) refused: usize,
+    /// Those of them that were to change data.
+    pub(super) refused_changes: usize,
     /// Requests that have not been answered.
     pub(super) unanswered: usize,
     /// The most workers that waited for one sync.

@@ -69,6 +69,42 @@ pub(super) const EVERYTHING: &str = "
     INCR count
 ";
 
+/// A backup is made, and its files go, while data changes.
+pub(super) const BACKUP: &str = "
+    SET a #
+    MULTI | SET left # | SET right # | HSET hash f # | EXEC
+    SET large @6000
+    (turn)
+    BACKUP START
+    SET a #
+    (turn)
+    INCR count
+    BGREWRITEAOF
+    (saver)
+    MULTI | SET left # | SET right # | EXEC
+    (turn)
+    APPEND large @3000
+    SELECT 1 | RPUSH list #
+    BGSAVE
+    (turn)
+    (pass 600)
+    INCR count
+    SET late #
+    BACKUP SEAL
+    SET a #
+    (turn)
+    MULTI | SET left # | SET right # | EXEC
+    INCR count
+    (saver)
+    (pass 700)
+    SET a #
+    BACKUP CLEANUP
+    INCR count
+    (turn)
+    SET a #
+    (pass 500)
+";
+
 /// A script without rewrites: the log grows to some tens of kilobytes.
 pub(super) const APPENDS: &str = "
     SET a #

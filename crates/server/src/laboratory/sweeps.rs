@@ -3,10 +3,12 @@
 //! ```text
 //!   faults   a call fails, once or from there on; the server goes on, and then it is killed or loses power
 //!   cuts     the power is cut at a call; the next server goes on, and loses power, too
+//!   backups  either, while BACKUP makes a backup
 //!   ends     the server ends, or begins, and calls fail
 //! ```
 //! An ordinary run looks at some of the calls; with `RUSTYPOTATO_LABORATORY=whole` it looks at all.
 
+mod backups;
 mod cuts;
 mod ends;
 mod faults;

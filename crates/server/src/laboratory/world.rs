@@ -144,6 +144,9 @@ impl World<'_> {
         if pieces[0][0][0] == "BGSAVE" {
             self.saving = Some((self.record.last(), self.saves()));
         }
+        if pieces[0][0][..] == ["BACKUP", "SEAL"] {
+            self.record.seal = Some(self.record.last());
+        }
         self.look_at(&[lane]);
     }
 
@@ -239,6 +242,7 @@ impl World<'_> {
     fn note(&mut self, Awaited { state, kind }: Awaited, reply: &[u8]) {
         if reply.starts_with(b"-") || reply.windows(3).any(|bytes| bytes == b"\r\n-") {
             self.record.refused += 1;
+            self.record.refused_changes += usize::from(kind == Kind::Other);
             return;
         }
         match kind {

@@ -37,6 +37,7 @@ mod renaming;
 mod round_trips;
 mod saving;
 mod scripts;
+mod sealing;
 mod starts;
 mod support;
 mod tracking;
