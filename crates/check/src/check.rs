@@ -170,6 +170,13 @@ fn tell_tally(tally: &Tally, out: &mut dyn Write) -> Result<(), Failure> {
     if tally.empty > 0 {
         writeln!(out, "Keys without an element, which a server leaves out: {}", tally.empty)?;
     }
+    if tally.has_unknown_keys {
+        let most = crate::duplicates::MAX_KEYS;
+        writeln!(
+            out,
+            "Whether a key stands in RDB data twice was looked at for the first {most} keys of a file"
+        )?;
+    }
     if !tally.modules.is_empty() {
         writeln!(out, "Data of modules, which a server leaves out: {}", tally.modules.join(", "))?;
     }

@@ -13,6 +13,7 @@ use persist::aof::{Chain, Damage, FileReader, LastBatch, Mark, Part};
 use persist::rdb::{Item, ReadOptions};
 use stdx::time::UnixMs;
 
+use crate::duplicates::Keys;
 use crate::read::{self, Read, WHOLE};
 use crate::summary::{Counted, Size, Summary};
 use crate::{clock, world};
@@ -51,6 +52,8 @@ pub(crate) struct Tally {
     pub(crate) libraries: u64,
     /// Keys in RDB data whose value had no element.
     pub(crate) empty: u64,
+    /// Whether a file had more keys than could be looked for a second time.
+    pub(crate) has_unknown_keys: bool,
     /// Modules whose data a server passes over.
     pub(crate) modules: Vec<String>,
 }
@@ -126,16 +129,19 @@ impl<'n> Judge<'n> {
         loader.begin_file();
         let mut compile = |text: &[u8]| compiler.compile(text);
         let mut placement = Placement::new(None, &mut compile);
-        let mut database = 0;
+        let (mut database, mut keys, now) = (0, Keys::default(), clock::now().unix);
         let mut read = read::read(path, reader, WHOLE, &mut |part| match part {
             Part::Item(Item::Entry(entry)) if !*loads => {
-                if entry.value.is_empty_collection() {
+                // A server leaves out what is due, or has no element.
+                let is_empty = entry.value.is_empty_collection();
+                let is_left_out = is_empty || entry.expiry.is_some_and(|at| at <= now);
+                if is_empty {
                     tally.empty += 1;
                 } else {
                     let size = Size::of_object(&entry.key, entry.value);
                     counted.add(Counted { database, name: &entry.key, size, expiry: entry.expiry });
                 }
-                Ok(())
+                if is_left_out { Ok(()) } else { keys.add(database, &entry.key) }
             }
             Part::Item(item) => {
                 match &item {
@@ -159,6 +165,7 @@ impl<'n> Judge<'n> {
             }
         })?;
         let mut loaded = placement.finish();
+        tally.has_unknown_keys |= keys.are_too_many;
         tally.libraries += loaded.libraries;
         tally.empty += loaded.empty;
         tally.modules.append(&mut loaded.modules);

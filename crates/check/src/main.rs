@@ -15,6 +15,7 @@
 mod backups;
 mod check;
 mod clock;
+mod duplicates;
 mod durable;
 mod fix;
 mod in_place;

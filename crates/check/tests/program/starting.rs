@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{INCREMENT, SET, Server, batch, check, make_set};
+use crate::support::{INCREMENT, SET, Server, batch, check, make_set, must, text};
 
 /// How a start goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,4 +98,29 @@ fn verdicts_are_those_of_a_start() {
             }
         }
     }
+}
+
+#[test]
+fn a_key_that_stands_twice_is_found_as_by_a_server_and_the_later_one_is_saved() {
+    let world = tempfile::tempdir().expect("a folder");
+    let options = ["--appendonly", "no"];
+    let path = world.path().join("dump.rdb");
+    let write = |entries: &[u8]| {
+        let bytes = [&b"REDIS0010\xfe\x00"[..], entries, b"\xff\0\0\0\0\0\0\0\0"].concat();
+        fs::write(&path, bytes).expect("the folder can be written");
+    };
+    write(b"\0\x01k\x03one\0\x01l\x01x\0\x01k\x03two");
+    let reason = "the key 'k' of database 0 stands in the data twice";
+    check(&[], &path).expect(1, &["dump.rdb: at byte ", reason, "--salvage"]);
+    assert!(Server::refused(world.path(), &options).contains("the key stands in the data twice"));
+    let saved = world.path().join("saved");
+    check(&["--salvage", saved.to_str().expect("text")], &path)
+        .expect(0, &["the key stands in the data twice"]);
+    let server = Server::start_with(&saved, &options);
+    assert_eq!(text(&must(&mut server.connect(), "GET k")), "two");
+    server.stop();
+    // Other databases, and keys that are due, are nobody's second.
+    write(b"\0\x01k\x03one\xfc\x01\0\0\0\0\0\0\0\0\x01k\x03two\xfe\x01\0\x01k\x03two");
+    check(&[], &path).expect(0, &["dump.rdb is valid"]);
+    Server::start_with(world.path(), &options).stop();
 }
