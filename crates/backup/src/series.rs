@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use disk::Disk;
@@ -12,6 +13,7 @@ use stdx::time::UnixMs;
 use crate::list::{ENDING, File, List, MAX_BYTES, Place, SIGNATURE};
 use crate::moment;
 use crate::reading::Until;
+use crate::writer::about;
 
 /// A backup whose list can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +165,29 @@ impl Series {
         }
         chain.reverse();
         Ok(chain)
+    }
+
+    /// The backups that none of the last ones needs: what leads to one of these stays. Others follow on none of them.
+    pub fn superfluous(&self, keep: NonZeroUsize) -> Result<Vec<&Backup>, String> {
+        self.complain()?;
+        let mut wanted = BTreeSet::new();
+        for backup in self.backups.iter().rev().take(keep.get()) {
+            wanted.extend(self.chain(backup)?.into_iter().map(|backup| &backup.id));
+        }
+        // Who follows on another goes before it.
+        Ok(self.backups.iter().rev().filter(|backup| !wanted.contains(&backup.id)).collect())
+    }
+
+    /// Deletes a backup: its list first, so that what is left of it, if that is interrupted, counts as none.
+    pub fn delete(&self, disk: &Disk, backup: &Backup) -> Result<(), String> {
+        let list = self.folder.join(format!("{}{ENDING}", backup.id));
+        disk.remove(&list).map_err(about(&list))?;
+        disk.sync_folder(&self.folder).map_err(about(&self.folder))?;
+        for file in &backup.list.files {
+            let path = self.path(backup, file);
+            disk.remove(&path).map_err(about(&path))?;
+        }
+        disk.sync_folder(&self.folder).map_err(about(&self.folder))
     }
 
     /// The backups that tell what was at a moment: the first one that holds something later, and what leads to it. A server that

@@ -1,5 +1,6 @@
 //! Backups of a small log on a disk that fails: whatever happens, a backup is whole or refused.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -123,3 +123,73 @@ fn backups_that_are_made_at_once_have_names_of_their_own() {
     drop(begin());
     assert_eq!(disk.list(&backups()).expect("there").len(), 6, "nothing is left of what was given up");
 }
+
+#[test]
+fn what_the_last_backups_need_stays_and_the_rest_goes() {
+    let keep = |number| NonZeroUsize::new(number).expect("not none");
+    let (double, [full_one, first, second]) = world(Compression::None);
+    let disk = disk_of(&double);
+    let ids = |number| -> Vec<String> {
+        let series = Series::open(&disk, &backups()).expect("there");
+        series.superfluous(keep(number)).expect("whole").iter().map(|backup| backup.id.clone()).collect()
+    };
+    assert_eq!(ids(1), Vec::<String>::new(), "the last one needs both others");
+    let newer = full(&disk, 100, &log().first);
+    assert_eq!(ids(1), [&*second.id, &first.id, &full_one.id]);
+    assert_eq!(ids(2), Vec::<String>::new());
+    let stray = backups().join("mine");
+    disk.write(&stray, b"x").expect("nothing fails");
+    let series = Series::open(&disk, &backups()).expect("there");
+    for backup in series.superfluous(keep(1)).expect("whole") {
+        series.delete(&disk, backup).expect("nothing fails");
+        let left = Series::open(&disk, &backups()).expect("there");
+        for tip in left.tips() {
+            left.chain(tip).expect("whatever is left is whole");
+        }
+    }
+    let left = Series::open(&disk, &backups()).expect("there");
+    let names: Vec<&str> = left.backups.iter().map(|backup| &*backup.id).collect();
+    assert_eq!((names, left.strays), (vec![&*newer.id], vec!["mine".to_owned()]));
+}
+
+#[test]
+fn nothing_is_superfluous_where_a_list_or_a_backup_is_missing() {
+    let (double, [full_one, first, _]) = world(Compression::None);
+    let disk = disk_of(&double);
+    let one = NonZeroUsize::MIN;
+    let path = backups().join(format!("{}{ENDING}", first.id));
+    let whole = disk.read(&path).expect("there");
+    disk.write(&path, &whole[1..]).expect("nothing fails");
+    let series = Series::open(&disk, &backups()).expect("there");
+    assert!(series.superfluous(one).expect_err("it might be needed").contains(&first.id));
+    disk.remove(&path).expect("nothing fails");
+    let series = Series::open(&disk, &backups()).expect("there");
+    assert!(series.superfluous(one).expect_err("it is needed").contains("is not here"));
+    assert!(series.backups.iter().any(|backup| backup.id == full_one.id));
+}
+
+#[test]
+fn a_deletion_that_is_cut_short_leaves_whole_backups() {
+    let mut call = 0;
+    loop {
+        let (double, [_, first, second]) = world(Compression::None);
+        let disk = disk_of(&double);
+        double.plan(double.calls() + call..usize::MAX, Fault::PowerCut);
+        let deleted = Series::open(&disk, &backups()).and_then(|series| {
+            let tip = series.find(&second.id)?;
+            series.delete(&disk, tip)
+        });
+        for seed in 0..4 {
+            let copy = double.copy();
+            copy.cut_power(&mut Rng::from_seed(seed));
+            let disk = disk_of(&copy);
+            let series = Series::open(&disk, &backups()).expect("there");
+            assert!(series.unusable.is_empty() && series.find(&first.id).is_ok(), "call {call}");
+            restore(&disk, None).expect("whatever counts is whole");
+        }
+        if deleted.is_ok() {
+            return;
+        }
+        call += 1;
+    }
+}

@@ -340,3 +340,31 @@ fn redis_loads_what_is_restored() {
     assert_eq!(text(&must(&mut client, "GET second")), "2");
     redis.stop();
 }
+
+#[test]
+fn backups_that_nobody_wants_any_more_are_deleted() {
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups) = (world.path().join("data"), world.path().join("backups"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start(&data);
+    for round in 0..4 {
+        must(&mut server.connect(), "INCR one");
+        must(&mut server.connect(), "INCR other");
+        let words: &[&str] = if round == 2 { &[] } else { &["--incremental"] };
+        backup(&server, &backups, words).expect(0, &["batches "]);
+    }
+    let folder = backups.to_str().expect("text");
+    cli(&["prune", "--dir", folder, "--keep-last", "3"]).expect(0, &[""]);
+    assert_eq!(lists(&backups).len(), 4, "the third last needs the first");
+    cli(&["prune", "--dir", folder, "--keep-last", "2", "--dry-run"]).expect(0, &["would be deleted: "]);
+    assert_eq!(lists(&backups).len(), 4);
+    must(&mut server.connect(), "INCR one");
+    must(&mut server.connect(), "INCR other");
+    backup(&server, &backups, &["--incremental", "--keep-last", "1"]).expect(0, &["batches ", "deleted: "]);
+    assert_eq!(lists(&backups).len(), 3, "the last one needs a full one and an incremental one");
+    server.stop();
+    cli(&["verify", "--dir", folder]).expect(0, &["whole   "]);
+    let restored = world.path().join("restored");
+    restore(&backups, &restored, &[]).expect(0, &[]);
+    assert_eq!(counted(&restored), 5);
+}

@@ -12,8 +12,8 @@ use disk::Disk;
 use indicatif::ProgressBar;
 use stdx::time::UnixMs;
 
-use super::progress;
 use super::server::{self, Files, ServerFile};
+use super::{progress, prune};
 use crate::clock;
 use crate::failure::Failure;
 use crate::options::{self, Options};
@@ -44,7 +44,10 @@ pub(super) fn run(options: &Options, wanted: &options::Backup) -> Result<ExitCod
         // The backup is there, and the server forgets by itself.
         let _ = writeln!(std::io::stderr(), "The backup is whole, but the server was not told: {failure}");
     }
-    Ok(ExitCode::SUCCESS)
+    match wanted.keep_last {
+        Some(keep) => prune::run(&disk, &wanted.dir, keep, false),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Opens the files of the server, which saves its data first if it has no log.

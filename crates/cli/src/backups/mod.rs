@@ -2,6 +2,7 @@
 
 mod make;
 mod progress;
+mod prune;
 mod restore;
 mod server;
 mod verify;
@@ -14,6 +15,9 @@ use std::process::ExitCode;
 pub(crate) fn run(options: &Options, work: &Work) -> Result<ExitCode, Failure> {
     match work {
         Work::Backup(wanted) => make::run(options, wanted),
+        Work::Prune(wanted) => {
+            prune::run(&disk::Disk::native(), &wanted.dir, wanted.keep_last, wanted.dry_run)
+        }
         Work::Restore(wanted) => restore::run(options, wanted),
         Work::Verify(wanted) => verify::run(options, wanted),
     }

@@ -1,4 +1,4 @@
-//! `backup`, `restore` and `verify`: what the program does with backups.
+//! `backup`, `restore`, `verify` and `prune`: what the program does with backups.
 //!
 //! RESTORE and BACKUP are commands of the server as well. The words are the program's own if they stand in small letters and a
 //! flag follows.
@@ -7,6 +7,7 @@ use backup::Compression;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 const HELP: &str = "\
@@ -18,7 +19,8 @@ Examples:
   rustypotato-cli backup --dir /backup --incremental     what has changed since the last backup there
   rustypotato-cli verify --dir /backup
   rustypotato-cli restore --from /backup --dir /tmp/new
-  rustypotato-cli restore --from /backup --dir /tmp/new --to-time '2031-05-07 14:30:00'";
+  rustypotato-cli restore --from /backup --dir /tmp/new --to-time '2031-05-07 14:30:00'
+  rustypotato-cli prune --dir /backup --keep-last 14";
 
 /// Backups: made over the connection, verified, and restored into a new folder.
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
@@ -30,6 +32,8 @@ pub(crate) enum Work {
     Restore(Restore),
     /// Reads backups and tells whether they are whole.
     Verify(Verify),
+    /// Deletes backups that are older than wanted, and none that a later one needs.
+    Prune(Prune),
 }
 
 /// What `backup` has to know.
@@ -51,6 +55,9 @@ pub(crate) struct Backup {
     /// The name under which the server keeps it, one for each folder; the folder's path unless said.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+    /// When the backup has been made, delete all but the last so many, and those that they follow on.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) keep_last: Option<NonZeroUsize>,
 }
 
 /// Reads the name of a compression.
@@ -92,10 +99,25 @@ pub(crate) struct Verify {
     pub(crate) backup: Option<String>,
 }
 
+/// What `prune` has to know.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Prune {
+    /// The folder with backups.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: PathBuf,
+    /// So many stay, the last ones, and those that they follow on.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) keep_last: NonZeroUsize,
+    /// Only tell what would be deleted.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// What a command line asks for, if it is for the program itself.
 pub(super) fn parse(words: &[OsString]) -> Option<Result<Work, clap::Error>> {
     let [first, second, ..] = words else { return None };
-    let is_own = ["backup", "restore", "verify"].iter().any(|own| first == own)
+    let is_own = ["backup", "restore", "verify", "prune"].iter().any(|own| first == own)
         && second.as_encoded_bytes().starts_with(b"--");
     is_own.then(|| Work::try_parse_from(std::iter::once(&OsString::from("rustypotato-cli")).chain(words)))
 }
@@ -121,6 +143,10 @@ mod tests {
         assert_eq!((backup.compress, backup.incremental, backup.keep), (Compression::Lz4, true, 48));
         assert!(matches!(parsed("restore --from a --dir b --to-time -1"), Some(Ok(Work::Restore(_)))));
         assert!(matches!(parsed("verify --dir a"), Some(Ok(Work::Verify(_)))));
+        let Some(Ok(Work::Prune(prune))) = parsed("prune --dir a --keep-last 3 --dry-run") else {
+            panic!("a pruning");
+        };
+        assert_eq!((prune.keep_last.get(), prune.dry_run), (3, true));
         for wrong in [
             "backup --incremental",
             "backup --dir b --keep 745",
@@ -128,6 +154,8 @@ mod tests {
             "restore --from a",
             "restore --from a --dir b --to-time 1 --to-batch 1",
             "verify --all",
+            "prune --dir a",
+            "prune --dir a --keep-last 0",
         ] {
             assert!(parsed(wrong).expect("its own").is_err(), "{wrong}");
         }
