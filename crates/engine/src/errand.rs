@@ -43,9 +43,20 @@ pub enum Lending {
     Close {
         /// Who holds them.
         token: u64,
-        /// Whether what they hold is safe elsewhere, so that nobody has to come back for it.
-        is_done: bool,
+        /// What has become of them.
+        outcome: Outcome,
     },
+}
+
+/// What has become of files that were held open to be copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// They were not copied.
+    GivenUp,
+    /// What they hold is safe elsewhere, so that nobody has to come back for it.
+    Done,
+    /// They hold nothing new, and whoever looked comes back for all that he wanted.
+    Unchanged,
 }
 
 /// Increments are kept although they are history.

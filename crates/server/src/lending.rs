@@ -4,7 +4,7 @@ use std::io;
 
 use config::Param;
 use disk::DiskFile;
-use engine::errand::{Done, Ended, Keep, Lending, OpenFile, Opened, Role};
+use engine::errand::{Done, Ended, Keep, Lending, OpenFile, Opened, Outcome, Role};
 use engine::tracking::Place;
 use node::{Machine, Mail, Node};
 use persist::aof::{FileKind, Files, FilesError, Kept, Lease, ManifestEntry};
@@ -34,7 +34,7 @@ const TOO_MANY: &str = "too many copies are being made: try again later";
 pub fn perform(node: &Node, machine: &ServerMachine, what: Lending, to: Place, waiter: u64) {
     let result = match what {
         Lending::Open { keep } => open(node, machine, keep.as_ref(), to.id).map(Done::Opened),
-        Lending::Close { token, is_done } => close(machine, token, is_done),
+        Lending::Close { token, outcome } => close(machine, token, outcome),
     };
     show(machine);
     machine.post(to.worker, Mail::Errand(Box::new(Ended { result, to, waiter })));
@@ -138,11 +138,17 @@ fn snapshot(node: &Node, machine: &ServerMachine) -> Result<Lent, String> {
     Ok(lend(file, length, Role::Snapshot, &entry))
 }
 
-fn close(machine: &ServerMachine, token: u64, is_done: bool) -> Result<Done, String> {
+fn close(machine: &ServerMachine, token: u64, outcome: Outcome) -> Result<Done, String> {
     let mut copy = machine.copies.release(token).ok_or(UNKNOWN)?;
     let kept_for = copy.kept_for.take();
     machine.reader.bury(copy);
-    if let (Some(KeptFor { name, from, seconds }), true) = (kept_for, is_done)
+    let renewed = kept_for.and_then(|kept| match outcome {
+        Outcome::GivenUp => None,
+        Outcome::Done => Some(kept),
+        // A lease never goes back.
+        Outcome::Unchanged => Some(KeptFor { from: 0, ..kept }),
+    });
+    if let Some(KeptFor { name, from, seconds }) = renewed
         && let Some(files) = machine.append_only.lock().as_mut()
     {
         let renewed = Lease { name, until: until(seconds), from };

@@ -183,7 +183,8 @@ fn a_backup_that_comes_too_late_or_from_elsewhere_is_a_full_one() {
     backup(&server, &backups, &["--keep", "0"]).expect(0, &["-full", ": batches 1 to 1"]);
     must(&mut client, "SET k 2");
     rewrite(&server);
-    backup(&server, &backups, &["--incremental"]).expect(0, &["does not have the log", "-full"]);
+    backup(&server, &backups, &["--incremental"])
+        .expect(0, &["the log does not go on where the last one ends", "-full"]);
     // There was no batch in it, so that nothing follows on it.
     must(&mut client, "SET k 2");
     let made = backup(&server, &backups, &["--incremental"]);
@@ -339,6 +340,78 @@ fn redis_loads_what_is_restored() {
     assert_eq!(text(&must(&mut client, "GET first")), "1");
     assert_eq!(text(&must(&mut client, "GET second")), "2");
     redis.stop();
+}
+
+#[test]
+fn a_quiet_server_keeps_the_log_as_long_as_somebody_comes() {
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups) = (world.path().join("data"), world.path().join("backups"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start(&data);
+    must(&mut server.connect(), "SET one 1");
+    must(&mut server.connect(), "SET other 1");
+    backup(&server, &backups, &["--incremental", "--keep", "1"]).expect(0, &["full"]);
+    let manifest = data.join("appendonlydir/appendonly.aof.manifest");
+    let lease = || {
+        let text = fs::read_to_string(&manifest).expect("it is there");
+        let line = text.lines().find(|line| line.starts_with("#keep")).expect("it is kept").to_owned();
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        (words[3].parse::<i64>().expect("a time"), words[5].clone())
+    };
+    let (until, from) = lease();
+    // Rewrites of data that does not change.
+    for _ in 0..3 {
+        rewrite(&server);
+        let made = backup(&server, &backups, &["--incremental", "--keep", "2"]);
+        made.expect(0, &["Nothing has changed since the last backup"]);
+    }
+    let (later, same) = lease();
+    assert!(later > until + 3_000_000 && same == from, "{later} {until} {same} {from}");
+    must(&mut server.connect(), "INCR one");
+    must(&mut server.connect(), "INCR other");
+    let made = backup(&server, &backups, &["--incremental"]);
+    made.expect(0, &["batches "]);
+    assert!(!made.said.contains("A full one is made"), "{}", made.said);
+    server.stop();
+    let restored = world.path().join("restored");
+    restore(&backups, &restored, &[]).expect(0, &[]);
+    assert_eq!(counted(&restored), 2);
+}
+
+#[test]
+fn later_increments_are_taken_if_their_batches_fit() {
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups) = (world.path().join("data"), world.path().join("backups"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start(&data);
+    for key in ["one", "other"] {
+        must(&mut server.connect(), &format!("SET {key} 1"));
+    }
+    // Nothing is kept, and nothing has changed before the rewrite.
+    backup(&server, &backups, &["--keep", "0"]).expect(0, &["full"]);
+    rewrite(&server);
+    let made = backup(&server, &backups, &["--incremental", "--keep", "0"]);
+    made.expect(0, &["no batch tells that it does", "A full one is made", "full"]);
+    for list in lists(&backups).iter().skip(1) {
+        fs::remove_file(list).expect("it is there");
+    }
+    for key in ["one", "other"] {
+        must(&mut server.connect(), &format!("INCR {key}"));
+    }
+    let made = backup(&server, &backups, &["--incremental", "--keep", "0"]);
+    made.expect(0, &["incremental", "batches "]);
+    // Now something is missing in between.
+    must(&mut server.connect(), "INCR one");
+    rewrite(&server);
+    for key in ["other", "more"] {
+        must(&mut server.connect(), &format!("INCR {key}"));
+    }
+    let made = backup(&server, &backups, &["--incremental", "--keep", "0"]);
+    made.expect(0, &["the log does not go on where the last one ends", "A full one is made"]);
+    server.stop();
+    let restored = world.path().join("restored");
+    restore(&backups, &restored, &[]).expect(0, &[]);
+    assert_eq!(counted(&restored), 3);
 }
 
 #[test]

@@ -33,8 +33,13 @@ pub(super) fn run(options: &Options, wanted: &options::Backup) -> Result<ExitCod
     let now = server::now(&mut client)?;
     let task = Task { options, wanted, disk: &disk, files: &files, now, started: clock::Stopwatch::start() };
     let made = task.make(&mut client, after);
-    let is_done = matches!(made, Ok(Some(_)));
-    let closed = server::close(&mut client, &files, is_done);
+    let outcome = match &made {
+        Ok(Some(_)) => Some("DONE"),
+        // Or what the next one needs would be kept no longer on a server to which nobody writes.
+        Ok(None) => Some("UNCHANGED"),
+        Err(_) => None,
+    };
+    let closed = server::close(&mut client, &files, outcome);
     let Some(backup) = made? else {
         writeln!(std::io::stdout(), "Nothing has changed since the last backup, and none was made")?;
         return Ok(ExitCode::SUCCESS);
@@ -70,7 +75,7 @@ fn open(client: &mut Client, wanted: &options::Backup) -> Result<Files, Failure>
             return Ok(files);
         }
         // The log was switched off meanwhile, and what was saved before may be old.
-        server::close(client, &files, false)?;
+        server::close(client, &files, None)?;
         has_log = false;
     }
 }
@@ -135,13 +140,14 @@ impl Task<'_> {
         self.files.list.iter().filter(|file| !file.is_history).map(|file| (file, 0)).collect()
     }
 
-    /// What was appended behind a place; none if the server has not all of it any more.
+    /// What was appended behind a place; none if the server has not all of it any more. If it has not the increment of the place, the
+    /// batches of the next ones prove whether they follow.
     fn since(&self, after: &Place) -> Option<Parts<'_>> {
         let increments = self.files.list.iter().filter(|file| file.role != Role::Base);
         let rest: Vec<_> = increments.skip_while(|file| file.sequence < after.sequence).collect();
         let first = rest.first()?;
         let fits =
-            (first.sequence, &first.name) == (after.sequence, &after.name) && first.length >= after.offset;
+            first.sequence > after.sequence || first.name == after.name && first.length >= after.offset;
         let offset = |file: &ServerFile| if file.sequence == after.sequence { after.offset } else { 0 };
         fits.then(|| rest.into_iter().map(|file| (file, offset(file))).collect())
     }
@@ -176,7 +182,8 @@ impl Task<'_> {
             copied => copied?,
         }
         if kind == Kind::Incremental && !writer.has_batches() {
-            return Ok((None, None));
+            let is_known = parts.first().is_some_and(|(_, offset)| *offset > 0);
+            return Ok((None, (!is_known).then(|| "no batch tells that it does".to_owned())));
         }
         let backup = writer.finish().map_err(Failure::message)?;
         if self.options.terminal {

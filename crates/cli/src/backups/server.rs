@@ -91,11 +91,11 @@ impl Files {
     }
 }
 
-/// Lets the files go; `is_done`: what they hold is safe.
-pub(super) fn close(client: &mut Client, files: &Files, is_done: bool) -> Result<(), Failure> {
+/// Lets the files go. What has become of them: `DONE`, what they hold is safe; `UNCHANGED`, it is nothing new.
+pub(super) fn close(client: &mut Client, files: &Files, outcome: Option<&str>) -> Result<(), Failure> {
     let token = files.token.to_string();
-    let words = ["BACKUP", "CLOSE", &token, "DONE"];
-    must(client, &words[..if is_done { 4 } else { 3 }]).map(drop)
+    let words: Vec<&str> = ["BACKUP", "CLOSE", &token].into_iter().chain(outcome).collect();
+    must(client, &words).map(drop)
 }
 
 /// Reads a file from an offset to its end, piece by piece.

@@ -8,7 +8,7 @@ use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Late, Wait};
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
-use crate::errand::{Errand, Keep, Lending};
+use crate::errand::{Errand, Keep, Lending, Outcome as Copied};
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::sealing::Step;
@@ -84,7 +84,7 @@ const SUBCOMMANDS: &[Command] = &[
         "8.10.0",
         "O(N) where N is the number of data files.",
         "Holds data files open no longer.",
-        "token(integer) [DONE]",
+        "token(integer) [DONE | UNCHANGED]",
     ),
     Command::new("HELP", Group::Server, 2, help).flags(Flags::LOADING.and(Flags::STALE)).doc(
         "8.10.0",
@@ -113,8 +113,9 @@ const HELP: &[&str] = &[
     "    copy later, even if a rewrite replaces it meanwhile.",
     "READ <token> <file> <offset> <length>",
     "    Return bytes of the file at this place of the list, which begins with 0.",
-    "CLOSE <token> [DONE]",
-    "    Hold the files open no longer. With DONE, what they held needs not be kept.",
+    "CLOSE <token> [DONE|UNCHANGED]",
+    "    Hold the files open no longer. With DONE, what they held needs not be kept; with",
+    "    UNCHANGED, they held nothing new, and what is kept is kept for longer.",
 ];
 
 fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
@@ -195,13 +196,14 @@ fn read(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcom
 }
 
 fn close(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
-    let is_done = match args.len() {
-        3 => false,
-        4 if args.is(3, "DONE") => true,
+    let outcome = match args.len() {
+        3 => Copied::GivenUp,
+        4 if args.is(3, "DONE") => Copied::Done,
+        4 if args.is(3, "UNCHANGED") => Copied::Unchanged,
         _ => return Err(Error::Syntax),
     };
     let token = u64::try_from(args.integer(2)?).map_err(|_| Error::NotInteger)?;
-    run(ctx, args, Errand::Lend(Lending::Close { token, is_done }))
+    run(ctx, args, Errand::Lend(Lending::Close { token, outcome }))
 }
 
 /// Lets the machine do it, and the client wait.

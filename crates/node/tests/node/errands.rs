@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::errand::{Done, Ended, Errand, Lending, OpenFile, Opened, Role};
+use engine::errand::{Done, Ended, Errand, Lending, OpenFile, Opened, Outcome, Role};
 use engine::sealing::{Stage, Status, Step};
 
 use crate::world::World;
@@ -19,7 +19,7 @@ fn what_stands_behind_an_errand_waits_for_its_end() {
     assert_eq!(world.read(peer), "$3\r\nabc\r\n");
     world.turn(0);
     let (errand, to, waiter) = world.take_errand().expect("it was asked for");
-    assert_eq!(errand, Errand::Lend(Lending::Close { token: 7, is_done: true }));
+    assert_eq!(errand, Errand::Lend(Lending::Close { token: 7, outcome: Outcome::Done }));
     world.end_errand(Ended { result: Err("no".to_owned()), to, waiter });
     assert_eq!(world.read(peer), "-ERR no\r\n");
     world.turn(0);
