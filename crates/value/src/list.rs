@@ -94,11 +94,13 @@ impl Settings {
     }
 
     /// Whether so many bytes and elements are too many for a listpack.
+    #[inline]
     fn exceeded_by(self, bytes: usize, elements: usize) -> bool {
         bytes > self.max_listpack_bytes || elements > self.max_listpack_elements
     }
 
     /// The limits below which a quicklist that shrinks is a listpack again.
+    #[inline]
     fn halved(self) -> Self {
         let halved_elements = match self.max_listpack_elements {
             usize::MAX => usize::MAX,
@@ -109,6 +111,49 @@ impl Settings {
 }
 
 impl Large {
+    /// The number of elements.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    /// Puts an element at an end.
+    #[inline]
+    pub fn push(&mut self, side: Side, element: &[u8], settings: Settings) {
+        self.note_growth(settings, element.len(), 1);
+        self.elements.push(side, element);
+    }
+
+    /// Takes the element at an end out and shows it to `each` before; one is there. An edit has to be ended behind that, with
+    /// [`ListEdit::note_removal`], unless it [`stays`](Self::stays) large.
+    #[inline]
+    pub fn pop(&mut self, side: Side, each: &mut dyn FnMut(&[u8])) {
+        self.elements.pop(side, each);
+    }
+
+    /// Whether it is too long to be anything but what it is, elements having gone from it.
+    #[inline]
+    pub fn stays(&self, settings: Settings) -> bool {
+        let bytes = self.listpack_bytes();
+        bytes > PACKED_MAX
+            && (self.encoding == Encoding::Listpack || settings.halved().exceeded_by(bytes, self.len()))
+    }
+
+    /// Before an element comes, or one grows: a listpack that would be too long is a quicklist.
+    #[inline]
+    fn note_growth(&mut self, settings: Settings, length: usize, added: usize) {
+        if self.encoding == Encoding::Listpack
+            && settings.exceeded_by(self.listpack_bytes() + length, self.elements.len() + added)
+        {
+            self.encoding = Encoding::Quicklist;
+        }
+    }
+
     /// The bytes of a listpack of these elements.
     fn listpack_bytes(&self) -> usize {
         listpack_bytes(self.elements.data_bytes(), self.elements.len())

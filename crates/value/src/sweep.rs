@@ -184,7 +184,7 @@ mod tests {
         });
         let (mut list, mut zset, mut stream) = (list::Builder::new(), zset::Builder::new(), Stream::new());
         for (text, number) in texts().zip(1u32..) {
-            list.push(&text);
+            list.push(&text.repeat(4));
             zset.push(&text, f64::from(number));
             let id = Id { ms: number.into(), seq: 0 };
             stream.append(id, &[b"name", &text], stream::Settings::of_parameters(4096, 100));

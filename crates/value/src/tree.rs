@@ -5,7 +5,7 @@
 //!            ┌─────────┼──────────┐
 //!         inner      inner      inner          [separators between the children, in a tree by key]
 //!       ┌───┼───┐   ┌──┼──┐    ┌──┼──┐
-//!     leaf leaf leaf  ...   leaf large leaf    packed blocks of up to 2 kB; a large element is a leaf of its own
+//!     leaf leaf leaf  ...   leaf large leaf    packed blocks of 2 kB, up to 8 kB in a list; a large element is a leaf of its own
 //! ```
 //! Every arrow is a counted pointer. A clone of the tree is a clone of the first one: a point-in-time copy in constant
 //! time. A write makes its path unique first, so the first write after a clone copies one leaf and the inner nodes
@@ -16,7 +16,9 @@
 //! entry). In both, an element is found by its position in O(log n), because inner nodes count the elements below each child.
 //!
 //! **Leaves.** A full leaf is split in half by bytes. Only at the outer edges of the tree the new element opens a leaf
-//! of its own instead, so that loading in order fills leaves completely. A leaf under half is merged with a neighbour if
+//! of its own instead, so that loading in order fills leaves completely. In a list, a leaf at an edge grows to four times the
+//! length before that, for less is lost on heads and ends of long ones; it stands so in memory that nothing moves when it grows
+//! ([`block`]). Inserting in the middle of a long leaf divides it into short ones. A leaf under half is merged with a neighbour if
 //! both together fill no more than three quarters, so that neither alternating inserts and removals nor an evenly thinned
 //! tree costs much. An element above a quarter of a leaf is *large*: it is a leaf alone, and neither moves nor is moved
 //! by its neighbours.

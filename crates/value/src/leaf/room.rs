@@ -25,6 +25,34 @@ pub(crate) fn insert(block: &mut [u8], index: usize, element: &[u8]) {
     set_half(block, 0, count + 1);
 }
 
+/// Puts an element behind the last: nothing moves.
+#[inline]
+pub(crate) fn push(block: &mut [u8], element: &[u8]) {
+    let leaf = Leaf::trusted(block);
+    let (count, data) = (leaf.len(), leaf.data_bytes());
+    let end = data + element.len();
+    block[HEAD_BYTES + data..HEAD_BYTES + end].copy_from_slice(element);
+    set_half(block, block.len() - END_BYTES * (count + 1), end);
+    set_half(block, 0, count + 1);
+}
+
+/// Takes the last element out, of a block that has one; returns its length. Nothing moves.
+#[inline]
+pub(crate) fn pop(block: &mut [u8]) -> usize {
+    let leaf = Leaf::trusted(block);
+    let last = leaf.len() - 1;
+    let (start, end) = leaf.bounds(last);
+    set_half(block, 0, last);
+    end - start
+}
+
+/// Takes the first element out, of a block that has one; returns its length.
+pub(crate) fn pop_first(block: &mut [u8]) -> usize {
+    let length = Leaf::trusted(block).element(0).len();
+    remove(block, 0..1);
+    length
+}
+
 /// Gives the element at `index` other bytes.
 pub(crate) fn replace(block: &mut [u8], index: usize, element: &[u8]) {
     let leaf = Leaf::trusted(block);

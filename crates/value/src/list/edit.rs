@@ -77,18 +77,18 @@ impl<'a> ListEdit<'a> {
         }
     }
 
+    /// Elements have been taken out of the large list that is edited.
+    pub fn note_removal(&mut self) {
+        (self.changed, self.shrunk) = (true, true);
+    }
+
     /// Takes the element at an end out, if there is one.
     pub fn pop(&mut self, side: Side) {
         let length = self.list().len();
-        match &mut self.store {
-            Store::Large(large, _) => large.elements.pop(side),
-            Store::Grown(large) => large.elements.pop(side),
-            Store::Packed(_) => match side {
-                Side::Left => return self.remove(0..length.min(1)),
-                Side::Right => return self.remove(length.saturating_sub(1)..length),
-            },
+        match side {
+            Side::Left => self.remove(0..length.min(1)),
+            Side::Right => self.remove(length.saturating_sub(1)..length),
         }
-        (self.changed, self.shrunk) = (true, true);
     }
 
     /// Puts an element before the one at a position, or behind the last.
@@ -190,16 +190,8 @@ impl<'a> ListEdit<'a> {
                     self.store = Store::Grown(Large { elements, encoding });
                 }
             }
-            Store::Large(large, _) => note_growth(large, self.settings, length, added),
-            Store::Grown(large) => note_growth(large, self.settings, length, added),
+            Store::Large(large, _) => large.note_growth(self.settings, length, added),
+            Store::Grown(large) => large.note_growth(self.settings, length, added),
         }
-    }
-}
-
-fn note_growth(large: &mut Large, settings: Settings, length: usize, added: usize) {
-    if large.encoding == Encoding::Listpack
-        && settings.exceeded_by(large.listpack_bytes() + length, large.elements.len() + added)
-    {
-        large.encoding = Encoding::Quicklist;
     }
 }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use triomphe::Arc;
 
-use super::block::{self, BLOCK_BYTES, Block};
+use super::block::{self, BLOCK_BYTES, Block, LONG_BYTES};
 use super::inner::{FAN, Inner};
 use super::node::Node;
 use super::{Order, Tree};
@@ -21,6 +21,9 @@ pub struct Builder<O> {
 }
 
 impl<O: Order> Builder<O> {
+    /// The bytes of a full leaf. What is looked up by key is looked up in short ones.
+    const FULL_BYTES: usize = if O::HAS_SEPARATORS { BLOCK_BYTES } else { LONG_BYTES };
+
     /// Begins a tree.
     pub fn new() -> Self {
         Self { leaf: leaf::Builder::new(), nodes: Vec::new(), len: 0, data_bytes: 0, order: PhantomData }
@@ -32,7 +35,7 @@ impl<O: Order> Builder<O> {
             self.end_leaf();
             self.nodes.push(Node::leaf_of(element, 0));
         } else {
-            if self.leaf.bytes_with(element.len()) > BLOCK_BYTES {
+            if self.leaf.bytes_with(element.len()) > Self::FULL_BYTES {
                 self.end_leaf();
             }
             self.leaf.push(element);

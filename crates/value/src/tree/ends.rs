@@ -1,79 +1,67 @@
-//! The ends of a sequence, where queues put and take: one way down, on which nothing is counted or split.
+//! The ends of a sequence, where queues put and take: one way down, on which nothing is counted, split or merged.
 //!
-//! What is more than that, a leaf that is full, that holds a last element or a large one, is left to [`grow`](super::grow) and
-//! [`shrink`](super::shrink), which can do anything; a leaf has dozens of elements, so that is rare.
+//! A leaf at an end grows up to [`LONG_BYTES`] before the next one opens beside it. What is more than that, a leaf that is full,
+//! that holds a last element or a large one, is left to [`grow`](super::grow) and [`shrink`](super::shrink), which can do
+//! anything; a leaf has dozens of elements, so that is rare.
 
 use triomphe::Arc;
 
-use super::block;
+use super::block::{self, BLOCK_BYTES, LONG_BYTES};
 use super::inner::Inner;
 use super::node::Node;
 use super::{Sequence, Side};
-use crate::leaf::ELEMENT_OVERHEAD;
 
 impl Sequence {
     /// The element at an end.
+    #[inline]
     pub fn end(&self, side: Side) -> Option<&[u8]> {
-        (self.len > 0).then(|| match side {
-            Side::Left => self.root.first(),
-            Side::Right => self.root.last(),
-        })
+        (self.len > 0).then(|| self.root.end(side))
     }
 
     /// Puts an element at an end.
+    #[inline]
     pub fn push(&mut self, side: Side, element: &[u8]) {
-        if block::is_large(element) || !self.root.push(side, element) {
+        let done = !block::is_large(element)
+            && match &mut self.root {
+                Node::Inner(inner) => Arc::make_mut(inner).push(side, element),
+                // The only leaf is at both ends, so it does not become long.
+                Node::Leaf(block) => block.push(side, element, BLOCK_BYTES),
+                Node::Large(_) => false,
+            };
+        if !done {
             return self.insert(if side == Side::Left { 0 } else { self.len }, element);
         }
         self.len += 1;
         self.data_bytes += element.len();
     }
 
-    /// Takes the element at an end out, if there is one.
-    pub fn pop(&mut self, side: Side) {
-        if let Node::Inner(inner) = &mut self.root
-            && let Some(bytes) = Arc::make_mut(inner).pop(side)
-        {
+    /// Takes the element at an end out, if there is one, and shows it to `each` before.
+    #[inline]
+    pub fn pop(&mut self, side: Side, each: &mut dyn FnMut(&[u8])) {
+        let bytes = match &mut self.root {
+            Node::Inner(inner) => Arc::make_mut(inner).pop(side, each),
+            Node::Leaf(block) if self.len > 1 => Some(block.pop(side, false, each)),
+            Node::Leaf(_) | Node::Large(_) => None,
+        };
+        if let Some(bytes) = bytes {
             self.len -= 1;
             self.data_bytes -= bytes;
-            self.root.collapse();
-        } else if self.len > 0 {
+        } else if let Some(element) = self.end(side) {
+            each(element);
             self.remove_at(if side == Side::Left { 0 } else { self.len - 1 });
         }
     }
 }
 
-impl Node {
+impl Inner {
     /// Puts an element that is not large into the leaf at an end, if that has room; says whether it has.
     fn push(&mut self, side: Side, element: &[u8]) -> bool {
-        match self {
-            Self::Inner(inner) => Arc::make_mut(inner).push(side, element),
-            Self::Leaf(block) => {
-                let has_room = block.admits(element.len() + ELEMENT_OVERHEAD, 0);
-                if has_room {
-                    block.insert(if side == Side::Left { 0 } else { block.leaf().len() }, element);
-                }
-                has_room
-            }
-            Self::Large(_) => false,
-        }
-    }
-
-    /// Takes an element out of the leaf at an end; returns how many bytes it had. `None`: the leaf has none besides, and all
-    /// is as it was.
-    fn pop(&mut self, side: Side) -> Option<usize> {
-        match self {
-            Self::Inner(inner) => Arc::make_mut(inner).pop(side),
-            Self::Leaf(block) if block.leaf().len() > 1 => Some(block.pop(side)),
-            Self::Leaf(_) | Self::Large(_) => None,
-        }
-    }
-}
-
-impl Inner {
-    fn push(&mut self, side: Side, element: &[u8]) -> bool {
         let child = self.at_end(side);
-        let done = self.nodes[child].push(side, element);
+        let done = match &mut self.nodes[child] {
+            Node::Inner(inner) => Arc::make_mut(inner).push(side, element),
+            Node::Leaf(block) => block.push(side, element, LONG_BYTES),
+            Node::Large(_) => false,
+        };
         if done {
             self.counts[child] += 1;
             self.data_bytes += element.len();
@@ -81,17 +69,23 @@ impl Inner {
         done
     }
 
-    fn pop(&mut self, side: Side) -> Option<usize> {
+    /// Takes an element out of the leaf at an end; returns how many bytes it had. `None`: the leaf has none besides, and all
+    /// is as it was.
+    fn pop(&mut self, side: Side, each: &mut dyn FnMut(&[u8])) -> Option<usize> {
         let child = self.at_end(side);
-        let bytes = self.nodes[child].pop(side)?;
+        let bytes = match &mut self.nodes[child] {
+            Node::Inner(inner) => Arc::make_mut(inner).pop(side, each)?,
+            Node::Leaf(block) if self.counts[child] > 1 => block.pop(side, true, each),
+            Node::Leaf(_) | Node::Large(_) => return None,
+        };
         self.counts[child] -= 1;
         self.data_bytes -= bytes;
-        self.mend(child);
         Some(bytes)
     }
 
     /// The child at an end.
-    fn at_end(&self, side: Side) -> usize {
+    #[inline]
+    pub(super) fn at_end(&self, side: Side) -> usize {
         match side {
             Side::Left => 0,
             Side::Right => self.nodes.len() - 1,

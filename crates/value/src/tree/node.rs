@@ -2,9 +2,9 @@
 
 use triomphe::Arc;
 
-use super::block::{self, Block};
+use super::Side;
+use super::block::{self, Block, Elements};
 use super::inner::Inner;
-use crate::leaf::Leaf;
 use crate::page::sizes;
 use crate::sweep::Sweeper;
 
@@ -22,7 +22,7 @@ pub(super) enum Node {
 /// The elements of one leaf.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Run<'a> {
-    Packed(Leaf<'a>),
+    Packed(Elements<'a>),
     Large(&'a [u8]),
 }
 
@@ -30,7 +30,7 @@ impl<'a> Run<'a> {
     #[inline]
     pub(super) fn len(self) -> usize {
         match self {
-            Self::Packed(leaf) => leaf.len(),
+            Self::Packed(elements) => elements.len(),
             Self::Large(_) => 1,
         }
     }
@@ -39,7 +39,7 @@ impl<'a> Run<'a> {
     #[inline]
     pub(super) fn element(self, index: usize) -> &'a [u8] {
         match self {
-            Self::Packed(leaf) => leaf.get(index).expect("the run was looked up for an element in it"),
+            Self::Packed(elements) => elements.get(index),
             Self::Large(element) => element,
         }
     }
@@ -90,7 +90,7 @@ impl Node {
                     let (child, rest) = inner.child_at(index);
                     (node, index) = (&inner.nodes[child], rest);
                 }
-                Self::Leaf(block) => return (Run::Packed(block.leaf()), index),
+                Self::Leaf(block) => return (Run::Packed(block.elements()), index),
                 Self::Large(element) => return (Run::Large(element), index),
             }
         }
@@ -98,19 +98,23 @@ impl Node {
 
     /// The first element below, of a node that has one.
     pub(super) fn first(&self) -> &[u8] {
-        match self {
-            Self::Leaf(block) => block.leaf().first().expect("a leaf below an inner node is not empty"),
-            Self::Large(element) => element,
-            Self::Inner(inner) => inner.nodes[0].first(),
-        }
+        self.end(Side::Left)
     }
 
     /// The last element below, of a node that has one.
     pub(super) fn last(&self) -> &[u8] {
-        match self {
-            Self::Leaf(block) => block.leaf().last().expect("a leaf below an inner node is not empty"),
-            Self::Large(element) => element,
-            Self::Inner(inner) => inner.nodes.last().expect("an inner node has children").last(),
+        self.end(Side::Right)
+    }
+
+    /// The element below at an end, of a node that has one.
+    pub(super) fn end(&self, side: Side) -> &[u8] {
+        let mut node = self;
+        loop {
+            match node {
+                Self::Inner(inner) => node = &inner.nodes[inner.at_end(side)],
+                Self::Leaf(block) => return block.end(side).expect("only a root may have no element"),
+                Self::Large(element) => return element,
+            }
         }
     }
 

@@ -51,7 +51,7 @@ impl Node {
     /// Takes all that is in the next node, of the same kind.
     fn absorb(&mut self, next: Self) {
         match (self, next) {
-            (Self::Leaf(left), Self::Leaf(right)) => *left = left.joined(&right),
+            (Self::Leaf(left), Self::Leaf(right)) => left.absorb(right),
             (Self::Inner(left), Self::Inner(right)) => {
                 Arc::make_mut(left).append(Arc::unwrap_or_clone(right));
             }

@@ -56,6 +56,8 @@ fn element() -> impl Strategy<Value = Vec<u8>> {
 #[derive(Debug, Clone)]
 enum Operation {
     Push(Side, Vec<u8>),
+    /// Many, so that leaves become long.
+    PushRun(Side, usize, u8),
     Pop(Side),
     /// Many, so that leaves and inner nodes run empty.
     PopRun(Side, usize),
@@ -75,6 +77,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     let side = || prop_oneof![Just(Side::Left), Just(Side::Right)];
     prop_oneof![
         8 => (side(), element()).prop_map(|(side, element)| Operation::Push(side, element)),
+        2 => (side(), 50_usize..1500, 0_u8..60)
+            .prop_map(|(side, count, length)| Operation::PushRun(side, count, length)),
         4 => side().prop_map(Operation::Pop),
         1 => (side(), 0_usize..2000).prop_map(|(side, count)| Operation::PopRun(side, count)),
         8 => (at, element()).prop_map(|(at, element)| Operation::Insert(at, element)),
@@ -95,6 +99,11 @@ fn apply(tree: &mut Sequence, model: &mut Model, operation: Operation) {
             tree.push(side, &element);
             model.insert(if side == Side::Left { 0 } else { len }, element);
         }
+        Operation::PushRun(side, count, length) => (0..count).for_each(|number| {
+            let element = vec![number as u8; usize::from(length)];
+            tree.push(side, &element);
+            model.insert(if side == Side::Left { 0 } else { model.len() }, element);
+        }),
         Operation::Pop(side) => pop(tree, model, side),
         Operation::PopRun(side, count) => (0..count).for_each(|_| pop(tree, model, side)),
         Operation::Insert(at, element) => {
@@ -137,7 +146,9 @@ fn pop(tree: &mut Sequence, model: &mut Model, side: Side) {
         Side::Right => model.last(),
     };
     assert_eq!(tree.end(side), at_end.map(Vec::as_slice));
-    tree.pop(side);
+    let mut seen = None;
+    tree.pop(side, &mut |element| seen = Some(element.to_vec()));
+    assert_eq!(seen.as_ref(), at_end);
     if !model.is_empty() {
         model.remove(if side == Side::Left { 0 } else { model.len() - 1 });
     }
@@ -242,12 +253,12 @@ fn numbered(count: usize) -> Sequence {
 fn loading_in_order_fills_leaves_from_both_sides() {
     let per_element = |tree: &Sequence| tree.allocated_bytes() as f64 / tree.len() as f64;
     let back = numbered(100_000);
-    assert!(per_element(&back) < 15.6, "{}", per_element(&back));
+    assert!(per_element(&back) < 15.12, "{}", per_element(&back));
     let mut front = Sequence::new();
     (0..100_000).rev().for_each(|index| front.push(Side::Left, &number(index)));
-    assert!(per_element(&front) < 15.6, "{}", per_element(&front));
+    assert!(per_element(&front) < 15.12, "{}", per_element(&front));
     let built: Sequence = back.iter().collect();
-    assert!(per_element(&built) < 15.6, "{}", per_element(&built));
+    assert!(per_element(&built) < 15.12, "{}", per_element(&built));
     for tree in [&back, &front, &built] {
         check_shape(tree);
         assert!(tree.iter().enumerate().all(|(index, element)| element == number(index)));
@@ -322,7 +333,7 @@ fn separators_of_long_common_beginnings_are_short_and_right() {
 
 #[test]
 fn the_first_write_after_a_clone_copies_one_path() {
-    let mut tree = numbered(10_000);
+    let mut tree = numbered(100_000);
     let clone = tree.clone();
     tree.replace(5000, b"other");
     let shared = |one: &Node, other: &Node| match (one, other) {
@@ -348,13 +359,13 @@ fn a_queue_that_moves_through_a_tree_keeps_it_small() {
     let mut tree = numbered(1000);
     for index in 1000..50_000 {
         tree.push(Side::Right, &number(index));
-        tree.pop(Side::Left);
+        tree.pop(Side::Left, &mut |_| {});
     }
     check_shape(&tree);
     assert_eq!(tree.get(0), Some(&number(49_000)[..]));
     assert!(tree.allocated_bytes() < 1000 * 15 + 5000, "{}", tree.allocated_bytes());
     while tree.len() > 20 {
-        tree.pop(Side::Right);
+        tree.pop(Side::Right, &mut |_| {});
     }
     assert!(tree.allocated_bytes() < 2048, "{}", tree.allocated_bytes());
 }
@@ -369,4 +380,47 @@ fn trimming_drops_whole_leaves_from_either_end() {
     tree.remove_range(0..tree.len());
     assert_eq!((tree.len(), tree.data_bytes()), (0, 0));
     assert!(tree.allocated_bytes() < 64);
+}
+
+#[test]
+fn leaves_that_filled_from_an_end_are_long_and_those_amid_insertions_are_not() {
+    fn longest(node: &Node) -> usize {
+        match node {
+            Node::Inner(inner) => inner.nodes.iter().map(longest).max().expect("it has children"),
+            Node::Leaf(block) => block.allocated_bytes(),
+            Node::Large(_) => 0,
+        }
+    }
+    for side in [Side::Left, Side::Right] {
+        let mut tree = Sequence::new();
+        (0..5000).for_each(|index| tree.push(side, &number(index)));
+        assert_eq!(longest(&tree.root), 8192);
+        let at = tree.len() / 2;
+        (0..5000).for_each(|index| tree.insert(at + index % 100, &number(index)));
+        let clone = tree.clone();
+        let (mut front, mut back) = (tree.clone(), tree);
+        front.remove_range(at + 5000..usize::MAX);
+        front.remove_range(0..at);
+        assert!(longest(&front.root) <= 4096, "{}", longest(&front.root));
+        // From either end, whichever way the leaves stand.
+        while back.len() > 1 {
+            assert_eq!(
+                (back.end(Side::Left), back.end(Side::Right)),
+                (back.get(0), back.get(back.len() - 1))
+            );
+            let side = if back.len() % 3 == 0 { Side::Left } else { Side::Right };
+            back.pop(side, &mut |_| {});
+        }
+        assert_eq!(back.get(0), clone.get(clone.len() / 3));
+        check_shape(&clone);
+    }
+}
+
+#[test]
+fn replacing_elements_of_a_long_leaf_by_others_of_their_length_leaves_it_whole() {
+    let mut tree: Sequence = numbered(5000).iter().collect();
+    let before = tree.allocated_bytes();
+    (0..5000).for_each(|index| tree.replace(index, &number(5000 - index)));
+    assert_eq!(tree.allocated_bytes(), before);
+    assert!(tree.iter().eq((0..5000).map(|index| number(5000 - index))));
 }
