@@ -20,7 +20,7 @@ use value::Settings;
 
 use crate::attempt::Attempt;
 use crate::counters::Counters;
-use crate::db::Db;
+use crate::db::{Db, Found};
 use crate::effect::{Effect, Touched};
 use crate::event::Wanted;
 use crate::frequency::{Frequency, Noted};
@@ -39,11 +39,21 @@ pub use near::Target;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerId(pub usize);
 
+/// A key that was found. Whatever may move keys forgets it: all ways to change a partition do, but for those that say so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recent {
+    pub(crate) database: DbIndex,
+    pub(crate) hash: u64,
+    pub(crate) found: Found,
+}
+
 /// See the module's text. One a worker; not shared.
 pub struct Access<'k> {
     pub(crate) keyspace: &'k Keyspace,
     worker: WorkerId,
     pub(crate) held: SmallVec<[Held<'k>; 16]>,
+    /// The key that was found last, while it is where it was found.
+    pub(crate) recent: Option<Recent>,
     /// For each shard its place among the held ones, or [`NOT_HELD`].
     places: Box<[u16]>,
     /// Whether the gate is closed for this access.
@@ -90,6 +100,7 @@ impl<'k> Access<'k> {
             keyspace,
             worker,
             held: SmallVec::new(),
+            recent: None,
             places: vec![NOT_HELD; keyspace.shards()].into_boxed_slice(),
             exclusive: false,
             awaited: false,

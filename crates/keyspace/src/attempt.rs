@@ -182,7 +182,7 @@ impl Db<'_, '_> {
         };
         self.put(key, found, payload, kind, expiry);
         if let Some((found, access)) = self.find_any(key).zip(access) {
-            self.touch_with(key, found, access);
+            self.touch_with(found, access);
         }
     }
 }

@@ -218,11 +218,16 @@ impl Access<'_> {
     /// A key, whose shard is held, is about to be added, changed or removed.
     #[inline]
     pub(crate) fn show(&mut self, database: DbIndex, key: &Key<'_>) {
-        let place = self.place_of(self.shard_of(key));
-        let worker = self.worker();
-        let shard = &mut *self.held[place].shard;
-        if !shard.lent.is_empty() {
-            shard.show(worker, database, key);
+        self.show_at(self.place_of_key(key), database, key);
+    }
+
+    /// The same where the place of the shard is known.
+    #[inline]
+    pub(crate) fn show_at(&mut self, place: u16, database: DbIndex, key: &Key<'_>) {
+        let place = usize::from(place);
+        if !self.held[place].shard.lent.is_empty() {
+            let worker = self.worker();
+            self.held[place].shard.show(worker, database, key);
         }
     }
 }

@@ -20,11 +20,11 @@ pub use stream::Delivery;
 use value::hash::HashRef;
 use value::list::ListRef;
 use value::set::SetRef;
-use value::table::{Entry, Meta, NewPayload, Payload, Position, Replaced};
+use value::table::{Entry, Meta, NewPayload, Payload, Position, Replaced, Table};
 use value::{Kind, StringRef, Value, ValueRef, ZSetRef};
 pub use zset::Added;
 
-use crate::access::Access;
+use crate::access::{Access, Recent};
 use crate::effect::{Effect, Removal};
 use crate::event::Change;
 use crate::key::{DbIndex, Key};
@@ -51,6 +51,8 @@ pub enum Expiry {
 /// next changed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
+    /// The place of its shard among those that are held.
+    place: u16,
     at: Position,
     meta: Meta,
 }
@@ -79,39 +81,64 @@ impl Expiry {
 impl Db<'_, '_> {
     /// Where a key is, due or not.
     pub(crate) fn find_any(&self, key: &Key<'_>) -> Option<Found> {
-        let partition = self.access.partition(self.index, key)?;
+        let place = self.access.place_of_key(key);
+        let partition = self.access.partition_at(place, self.index)?;
         let (at, meta) = partition.table.look_up(key.hash, key.bytes)?;
-        Some(Found { at, meta })
+        Some(Found { place, at, meta })
     }
 
     /// Sets the access clock of a key, unless the page is shared.
     #[inline]
-    pub(crate) fn touch_with(&mut self, key: &Key<'_>, found: Found, access: u32) {
-        let partition = self.access.partition_mut(self.index, key).expect("the key was found there");
-        partition.table.touch(found.at, access);
+    pub(crate) fn touch_with(&mut self, found: Found, access: u32) {
+        let partition = self.access.partition_in_place(found.place, self.index);
+        partition.expect("the key was found there").table.touch(found.at, access);
+        if let Some(Recent { found: recent, .. }) = &mut self.access.recent
+            && (recent.place, recent.at) == (found.place, found.at)
+        {
+            recent.meta.access = Some(access);
+        }
     }
 
     /// Where a live key is; a due one goes.
     #[inline]
     pub(crate) fn find(&mut self, key: &Key<'_>) -> Option<Found> {
-        let partition = self.access.partition(self.index, key)?;
-        let (at, meta) = partition.table.look_up(key.hash, key.bytes)?;
-        let found = Found { at, meta };
-        if meta.expiry.is_some_and(|expiry| expiry <= self.access.now) {
+        let found = self.look_up(key)?;
+        if found.meta.expiry.is_some_and(|expiry| expiry <= self.access.now) {
             self.remove_at(key, found, Removal::Expired);
             return None;
         }
         Some(found)
     }
 
+    /// Where a key is, due or not. Pipelines often work on one key, so the one that was found last is tried first.
     #[inline]
-    pub(crate) fn entry(&self, key: &Key<'_>, found: Found) -> Entry<'_, Value> {
-        self.access.partition(self.index, key).expect("the key was found there").table.entry(found.at)
+    fn look_up(&mut self, key: &Key<'_>) -> Option<Found> {
+        if let Some(recent) = &self.access.recent
+            && recent.hash == key.hash
+            && recent.database == self.index
+            && self.table_of(recent.found).is_at(recent.found.at, key.bytes)
+        {
+            return Some(recent.found);
+        }
+        let found = self.find_any(key)?;
+        self.access.recent = Some(Recent { database: self.index, hash: key.hash, found });
+        Some(found)
+    }
+
+    /// The table in which a key was found.
+    #[inline]
+    fn table_of(&self, found: Found) -> &Table<Value> {
+        &self.access.partition_at(found.place, self.index).expect("the key was found there").table
     }
 
     #[inline]
-    pub(crate) fn payload(&self, key: &Key<'_>, found: Found) -> Payload<'_, Value> {
-        self.access.partition(self.index, key).expect("the key was found there").table.payload(found.at)
+    pub(crate) fn entry(&self, found: Found) -> Entry<'_, Value> {
+        self.table_of(found).entry(found.at)
+    }
+
+    #[inline]
+    pub(crate) fn payload(&self, found: Found) -> Payload<'_, Value> {
+        self.table_of(found).payload(found.at)
     }
 
     /// The partition of a key that was found and is to be changed.
@@ -119,6 +146,14 @@ impl Db<'_, '_> {
     pub(crate) fn partition_mut(&mut self, key: &Key<'_>) -> &mut Partition {
         self.access.show(self.index, key);
         self.access.partition_mut(self.index, key).expect("the key was found there")
+    }
+
+    /// The object of a key that was found, to be changed where it is; none if its payload is bytes.
+    #[inline]
+    pub(crate) fn object_mut(&mut self, key: &Key<'_>, found: Found) -> Option<&mut Value> {
+        self.access.show_at(found.place, self.index, key);
+        let partition = self.access.partition_in_place(found.place, self.index);
+        partition.expect("the key was found there").table.object_mut(found.at)
     }
 
     /// Looks a key up and counts the hit or miss.
@@ -143,25 +178,25 @@ impl Db<'_, '_> {
     #[inline]
     pub(crate) fn find_to_read(&mut self, key: &Key<'_>) -> Option<Found> {
         let found = self.find_and_count(key)?;
-        self.touch_at(key, found);
+        self.touch_at(found);
         Some(found)
     }
 
     /// Sets the access clock, unless it is right already or the page is shared.
     #[inline]
-    pub(crate) fn touch_at(&mut self, key: &Key<'_>, found: Found) {
+    pub(crate) fn touch_at(&mut self, found: Found) {
         let noted = self.access.noted_on_read(found.meta.access);
         if let Some(access) = noted.filter(|_| noted != found.meta.access) {
-            self.touch_with(key, found, access);
+            self.touch_with(found, access);
         }
     }
 
     /// Sets the access clock of a key whose value was changed where it is, unless the page is shared.
     #[inline]
-    pub(crate) fn note_change_at(&mut self, key: &Key<'_>, found: Found) {
+    pub(crate) fn note_change_at(&mut self, found: Found) {
         let noted = self.access.noted_on_write(found.meta.access);
         if Some(noted) != found.meta.access {
-            self.touch_with(key, found, noted);
+            self.touch_with(found, noted);
         }
     }
 
@@ -171,14 +206,14 @@ impl Db<'_, '_> {
         if is_empty {
             self.take_at(key, found);
         } else {
-            self.note_change_at(key, found);
+            self.note_change_at(found);
         }
     }
 
     /// The value of a key.
     #[inline]
-    pub(crate) fn value_at(&self, key: &Key<'_>, found: Found) -> ValueRef<'_> {
-        value_of_payload(found.kind(), self.payload(key, found), self.access.now)
+    pub(crate) fn value_at(&self, found: Found) -> ValueRef<'_> {
+        value_of_payload(found.kind(), self.payload(found), self.access.now)
     }
 
     /// Writes an entry, new or over the one that was found, and keeps the minima and counts right.

@@ -223,7 +223,7 @@ impl Db<'_, '_> {
         // A due key goes with the look-up, and that it does.
         let before = self.access.counters.expired_keys;
         let Some(found) = self.find(key) else { return self.access.counters.expired_keys > before };
-        let entry = self.entry(key, found);
+        let entry = self.entry(found);
         if rule.only_expiring && entry.meta.expiry.is_none()
             || score(rule.order, &entry, moment, self.access.frequency) < victim.score
         {

@@ -82,7 +82,8 @@ impl Access<'_> {
     }
 
     fn expire_keys(&mut self, database: DbIndex, limit: usize) -> usize {
-        let Self { held, recorder, reclaim, now, .. } = self;
+        let Self { held, recent, recorder, reclaim, now, .. } = self;
+        *recent = None;
         let mut removed = 0;
         for held in held {
             let Some(partition) = held.shard.partition_mut(database) else { continue };

@@ -453,8 +453,9 @@ impl<V: Clone> Page<V> {
         self.block.view().from(self.at(spot))
     }
 
+    /// The key of the entry that is there.
     #[inline]
-    fn key_of(&self, spot: Spot) -> &[u8] {
+    pub fn key_of(&self, spot: Spot) -> &[u8] {
         match spot.head.key_side() {
             Some(index) => self.side.bytes(index),
             None => &self.bytes(spot)[spot.head.key()],

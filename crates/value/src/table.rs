@@ -114,6 +114,12 @@ impl<V: Clone> Table<V> {
         Some((Position { page, spot }, meta))
     }
 
+    /// Whether the entry at a position is that of a key.
+    #[inline]
+    pub fn is_at(&self, at: Position, key: &[u8]) -> bool {
+        self.root.page(at.page).key_of(at.spot) == key
+    }
+
     /// What is there.
     #[inline]
     pub fn entry(&self, at: Position) -> Entry<'_, V> {

@@ -180,6 +180,7 @@ impl<'k> Access<'k> {
             self.places[held.index] = NOT_HELD;
         }
         self.held.clear();
+        self.recent = None;
     }
 
     /// Runs `body` with every shard locked and no other worker in a batch. Called inside a batch, with nothing locked or
@@ -270,38 +271,60 @@ impl<'k> Access<'k> {
         self.held.push(Held { index, shard });
     }
 
+    /// The place of a shard among those that are held.
     #[inline]
-    pub(crate) fn place_of(&self, shard: usize) -> usize {
+    fn place_of(&self, shard: usize) -> u16 {
         let place = self.places[shard];
         assert!(place != NOT_HELD, "a command touches only keys whose shards it has declared");
-        usize::from(place)
+        place
+    }
+
+    /// The place of a key's shard.
+    #[inline]
+    pub(crate) fn place_of_key(&self, key: &Key<'_>) -> u16 {
+        self.place_of(self.shard_of(key))
     }
 
     #[inline]
     pub(crate) fn partition(&self, database: DbIndex, key: &Key<'_>) -> Option<&Partition> {
-        self.held[self.place_of(self.shard_of(key))].shard.partition(database)
+        self.held[usize::from(self.place_of_key(key))].shard.partition(database)
     }
 
     #[inline]
     pub(crate) fn partition_mut(&mut self, database: DbIndex, key: &Key<'_>) -> Option<&mut Partition> {
-        let place = self.place_of(self.shard_of(key));
+        self.recent = None;
+        let place = usize::from(self.place_of_key(key));
         self.held[place].shard.partition_mut(database)
     }
 
-    /// The partition of a key that was found, and the hashes that are lent there.
+    /// The partition of the shard at a place.
+    #[inline]
+    pub(crate) fn partition_at(&self, place: u16, database: DbIndex) -> Option<&Partition> {
+        self.held[usize::from(place)].shard.partition(database)
+    }
+
+    /// The partition of the shard at a place, in which no key will be moved: a value is changed where it is, or what is noted
+    /// beside it.
+    #[inline]
+    pub(crate) fn partition_in_place(&mut self, place: u16, database: DbIndex) -> Option<&mut Partition> {
+        self.held[usize::from(place)].shard.partition_mut(database)
+    }
+
+    /// The partition of a key that was found, in which no key will be moved, and the hashes that are lent there.
     #[inline]
     pub(crate) fn partition_and_lent(
         &mut self,
         database: DbIndex,
         key: &Key<'_>,
     ) -> (&mut Partition, &mut [LentFields]) {
-        let place = self.place_of(self.shard_of(key));
+        let place = usize::from(self.place_of_key(key));
         self.held[place].shard.partition_and_lent(database).expect("the key was found there")
     }
 
     /// The partition, made if it is not there.
     pub(crate) fn make_partition(&mut self, database: DbIndex, key: &Key<'_>) -> &mut Partition {
-        let place = self.place_of(self.shard_of(key));
+        self.recent = None;
+        let place = usize::from(self.place_of_key(key));
         self.held[place].shard.make(database, self.keyspace.options.hash_key)
     }
 
@@ -313,7 +336,8 @@ impl<'k> Access<'k> {
         shard: usize,
         keys: impl Iterator<Item = (u64, usize)> + Clone,
     ) {
-        let place = self.place_of(shard);
+        self.recent = None;
+        let place = usize::from(self.place_of(shard));
         let partition = self.held[place].shard.make(database, self.keyspace.options.hash_key);
         partition.table.make_room(keys);
     }
@@ -326,6 +350,7 @@ impl<'k> Access<'k> {
 
     /// All locked shards with their indices.
     pub(crate) fn held_shards(&mut self) -> impl Iterator<Item = (usize, &mut Shard)> {
+        self.recent = None;
         self.held.iter_mut().map(|held| (held.index, &mut *held.shard))
     }
 }

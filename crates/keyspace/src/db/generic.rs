@@ -36,13 +36,13 @@ impl Db<'_, '_> {
     /// The value of a key. Counts as a look-up.
     pub fn get(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
         let found = self.find_to_read(key)?;
-        Some(self.value_at(key, found))
+        Some(self.value_at(found))
     }
 
     /// The value of a key, without counting or touching.
     pub fn peek(&mut self, key: &Key<'_>) -> Option<ValueRef<'_>> {
         let found = self.find(key)?;
-        Some(self.value_at(key, found))
+        Some(self.value_at(found))
     }
 
     /// The type of a key.
@@ -74,7 +74,7 @@ impl Db<'_, '_> {
         if self.access.frequency.is_some()
             && let Some(found) = self.find(key)
         {
-            self.touch_with(key, found, noted);
+            self.touch_with(found, noted);
         }
     }
 
@@ -84,14 +84,14 @@ impl Db<'_, '_> {
             && let Some(found) = self.find(key)
         {
             let clock = self.access.clock.wrapping_sub(seconds) & 0x00ff_ffff;
-            self.touch_with(key, found, clock);
+            self.touch_with(found, clock);
         }
     }
 
     /// Bytes of memory of a key with its value, about.
     pub fn memory_bytes(&mut self, key: &Key<'_>) -> Option<usize> {
         let found = self.find(key)?;
-        let entry = self.entry(key, found);
+        let entry = self.entry(found);
         let payload = match entry.payload {
             Payload::Inline(bytes) => bytes.len(),
             Payload::Object(Value::String(blob)) => blob.allocated_bytes(),
@@ -304,7 +304,7 @@ impl Db<'_, '_> {
     /// A copy of a key's value, kind and expiry; objects are shared.
     fn carry(&mut self, key: &Key<'_>) -> Option<(Carried, Kind, Option<UnixMs>)> {
         let found = self.find(key)?;
-        let entry = self.entry(key, found);
+        let entry = self.entry(found);
         let carried = match entry.payload {
             Payload::Inline(bytes) => Carried::Bytes(bytes.to_vec()),
             Payload::Object(value) => Carried::Object(value.clone()),

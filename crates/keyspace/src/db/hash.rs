@@ -23,13 +23,13 @@ impl Db<'_, '_> {
     #[inline]
     pub fn hash(&mut self, key: &Key<'_>) -> Result<Option<HashRef<'_>>, WrongType> {
         let Some(found) = self.find_to_read(key) else { return Ok(None) };
-        self.hash_at(key, found).map(Some)
+        self.hash_at(found).map(Some)
     }
 
     /// The hash of a key that is about to be changed: does not count as a look-up.
     pub fn hash_to_change(&mut self, key: &Key<'_>) -> Result<Option<HashRef<'_>>, WrongType> {
         let Some(found) = self.find(key) else { return Ok(None) };
-        self.hash_at(key, found).map(Some)
+        self.hash_at(found).map(Some)
     }
 
     /// Gives fields their values; returns how many are new. A time that has passed removes them instead.
@@ -139,8 +139,8 @@ impl Db<'_, '_> {
         self.drop_due_fields(key, found, limit)
     }
 
-    fn hash_at(&self, key: &Key<'_>, found: Found) -> Result<HashRef<'_>, WrongType> {
-        match self.value_at(key, found) {
+    fn hash_at(&self, found: Found) -> Result<HashRef<'_>, WrongType> {
+        match self.value_at(found) {
             ValueRef::Hash(hash) => Ok(hash),
             _ => Err(WrongType),
         }
@@ -149,7 +149,7 @@ impl Db<'_, '_> {
     /// Where the hash of a key is, if it is there; up to a limit its due fields go.
     fn find_hash(&mut self, key: &Key<'_>) -> Result<Option<Found>, WrongType> {
         let Some(found) = self.find(key) else { return Ok(None) };
-        if !self.hash_at(key, found)?.has_expired() {
+        if !self.hash_at(found)?.has_expired() {
             return Ok(Some(found));
         }
         self.drop_due_fields(key, found, DUE_FIELDS);
@@ -165,10 +165,10 @@ impl Db<'_, '_> {
         expiry: FieldExpiry,
     ) -> bool {
         let (&[(field, value)], Some(found)) = (fields, found) else { return false };
-        let Payload::Inline(block) = self.payload(key, found) else { return false };
+        let Payload::Inline(block) = self.payload(found) else { return false };
         let Some(range) = packed::edit::overwritable(block, field, value.len(), expiry) else { return false };
         self.partition_mut(key).table.inline_mut(found.at)[range].copy_from_slice(value);
-        self.note_change_at(key, found);
+        self.note_change_at(found);
         true
     }
 
@@ -189,13 +189,13 @@ impl Db<'_, '_> {
         change: impl FnOnce(&mut HashEdit<'_>) -> R,
     ) -> R {
         if let Some(found) = found
-            && matches!(self.payload(key, found), Payload::Object(_))
+            && matches!(self.payload(found), Payload::Object(_))
         {
             return self.edit_table(key, found, change);
         }
         let (settings, now) = (self.access.settings.hash, self.access.now);
         let mut scratch = std::mem::take(&mut self.access.scratch);
-        let block = found.map(|found| match self.payload(key, found) {
+        let block = found.map(|found| match self.payload(found) {
             Payload::Inline(block) => block,
             Payload::Object(_) => unreachable!("a table was handled above"),
         });

@@ -53,7 +53,7 @@ impl Db<'_, '_> {
     /// Adds to registers that are kept dense, where they are: what adds nothing copies nothing.
     fn add_to_dense(&mut self, key: &Key<'_>, elements: &[&[u8]]) -> bool {
         let Some(found) = self.find(key) else { return false };
-        let Payload::Inline(bytes) = self.payload(key, found) else {
+        let Payload::Inline(bytes) = self.payload(found) else {
             unreachable!("registers are shorter than a string in pages")
         };
         if !elements.iter().any(|element| hyperloglog::dense_would_change(bytes, element)) {
@@ -63,7 +63,7 @@ impl Db<'_, '_> {
         for element in elements {
             hyperloglog::add_to_dense(bytes, element);
         }
-        self.note_change_at(key, found);
+        self.note_change_at(found);
         true
     }
 

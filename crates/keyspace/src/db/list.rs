@@ -1,11 +1,12 @@
 //! Lists through the door.
 //!
 //! A small list is bytes of its key's entry; a large one is an object. Both are changed through a [`ListEdit`]; what comes
-//! out is put back, and a list without elements takes its key along.
+//! out is put back, and a list without elements takes its key along. Only at the ends a large list that stays one is changed
+//! without.
 
 use std::ops::Range;
 
-use value::list::{Edited, List, ListEdit, ListRef, Side};
+use value::list::{Edited, Large, List, ListEdit, ListRef, Side};
 use value::table::{NewPayload, Payload};
 use value::{Kind, Value, ValueRef};
 
@@ -22,22 +23,32 @@ impl Db<'_, '_> {
     #[inline]
     pub fn list(&mut self, key: &Key<'_>) -> Result<Option<ListRef<'_>>, WrongType> {
         let Some(found) = self.find_to_read(key) else { return Ok(None) };
-        self.list_at(key, found).map(Some)
+        self.list_at(found).map(Some)
     }
 
     /// The list of a key that is about to be changed: does not count as a look-up.
     pub fn list_to_change(&mut self, key: &Key<'_>) -> Result<Option<ListRef<'_>>, WrongType> {
         let Some(found) = self.find(key) else { return Ok(None) };
-        self.list_at(key, found).map(Some)
+        self.list_at(found).map(Some)
     }
 
     /// Pushes elements at an end, one after the other, of a list that begins empty; returns how many there are then.
     pub fn list_push(&mut self, key: &Key<'_>, side: Side, elements: &[&[u8]]) -> Result<usize, WrongType> {
         let found = self.find_list(key)?;
-        let length = self.edit_list(key, found, |edit| {
-            elements.iter().for_each(|element| edit.push(side, element));
-            edit.list().len()
-        });
+        let settings = self.access.settings.list;
+        let length = if let Some(found) = found
+            && let Some(large) = self.large_list(key, found)
+        {
+            elements.iter().for_each(|element| large.push(side, element, settings));
+            let length = large.len();
+            self.note_change_at(found);
+            length
+        } else {
+            self.edit_list(key, found, |edit| {
+                elements.iter().for_each(|element| edit.push(side, element));
+                edit.list().len()
+            })
+        };
         self.record(&Effect::PushElements { key: key.bytes, side, elements });
         Ok(length)
     }
@@ -51,17 +62,16 @@ impl Db<'_, '_> {
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, WrongType> {
         let Some(found) = self.find_list(key)? else { return Ok(0) };
-        let list = self.list_at(key, found)?;
+        if count == 1 {
+            self.pop_element(key, found, side, each)?;
+            self.record(&Effect::PopElements { key: key.bytes, side, count });
+            return Ok(1);
+        }
+        let list = self.list_at(found)?;
         let length = list.len();
         let count = count.min(length);
         if count == 0 {
             return Ok(0);
-        }
-        if count == 1 {
-            each(list.end(side).expect("a list has elements"));
-            self.edit_list(key, Some(found), |edit| edit.pop(side));
-            self.record(&Effect::PopElements { key: key.bytes, side, count });
-            return Ok(1);
         }
         let range = match side {
             Side::Left => 0..count,
@@ -94,7 +104,7 @@ impl Db<'_, '_> {
         element: &[u8],
     ) -> Result<Option<usize>, WrongType> {
         let Some(found) = self.find_list(key)? else { return Ok(None) };
-        let Some(at) = self.list_at(key, found)?.iter().position(|other| other == pivot) else {
+        let Some(at) = self.list_at(found)?.iter().position(|other| other == pivot) else {
             return Ok(None);
         };
         self.list_insert_at(key, (at, side), pivot, element).map(Some)
@@ -126,7 +136,7 @@ impl Db<'_, '_> {
         element: &[u8],
     ) -> Result<usize, WrongType> {
         let Some(found) = self.find_list(key)? else { return Ok(0) };
-        let list = self.list_at(key, found)?;
+        let list = self.list_at(found)?;
         let equal = list.iter().enumerate().filter(|(_, other)| *other == element).map(|(at, _)| at);
         let positions: Vec<usize> = match side {
             Side::Left => equal.take(limit).collect(),
@@ -183,7 +193,7 @@ impl Db<'_, '_> {
     /// Keeps a range of positions of a list and removes the rest.
     pub fn list_trim(&mut self, key: &Key<'_>, kept: Range<usize>) -> Result<(), WrongType> {
         let Some(found) = self.find_list(key)? else { return Ok(()) };
-        let length = self.list_at(key, found)?.len();
+        let length = self.list_at(found)?.len();
         if kept == (0..length) {
             self.tell(key, Change::ListTrimmed); // nothing is too many, which is told all the same
             return Ok(());
@@ -214,7 +224,7 @@ impl Db<'_, '_> {
         self.find_list(to.0)?;
         // The look-up of the target may have removed a due key and moved others.
         let found = self.find_list(from.0)?.expect("it was just found");
-        let list = self.list_at(from.0, found)?;
+        let list = self.list_at(found)?;
         let index = if from.1 == Side::Left { 0 } else { list.len() - 1 };
         let element = list.get(index).expect("a list has elements").to_vec();
         each(&element);
@@ -234,8 +244,8 @@ impl Db<'_, '_> {
         Ok(true)
     }
 
-    fn list_at(&self, key: &Key<'_>, found: Found) -> Result<ListRef<'_>, WrongType> {
-        match self.value_at(key, found) {
+    fn list_at(&self, found: Found) -> Result<ListRef<'_>, WrongType> {
+        match self.value_at(found) {
             ValueRef::List(list) => Ok(list),
             _ => Err(WrongType),
         }
@@ -247,10 +257,44 @@ impl Db<'_, '_> {
         if found.kind() == Kind::List { Ok(Some(found)) } else { Err(WrongType) }
     }
 
+    /// Takes the element at an end out, and the key with the last one.
+    fn pop_element(
+        &mut self,
+        key: &Key<'_>,
+        found: Found,
+        side: Side,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), WrongType> {
+        let settings = self.access.settings.list;
+        if let Some(large) = self.large_list(key, found) {
+            large.pop(side, each);
+            if large.stays(settings) {
+                self.note_change_at(found);
+            } else {
+                self.edit_list(key, Some(found), |edit| {
+                    edit.note_removal();
+                });
+            }
+            return Ok(());
+        }
+        each(self.list_at(found)?.end(side).expect("a list has elements"));
+        self.edit_list(key, Some(found), |edit| edit.pop(side));
+        Ok(())
+    }
+
+    /// The list that was found, to be changed, if it is a large one.
+    #[inline]
+    fn large_list(&mut self, key: &Key<'_>, found: Found) -> Option<&mut Large> {
+        match self.object_mut(key, found)? {
+            Value::List(List::Large(large)) => Some(large),
+            _ => unreachable!("the object of a list is a large one"),
+        }
+    }
+
     /// Takes a range of elements out, and the key with the last one. Of many, the memory is freed elsewhere.
     fn remove_elements(&mut self, key: &Key<'_>, found: Found, range: Range<usize>) {
         if range.len() >= MANY
-            && let Payload::Object(value) = self.payload(key, found)
+            && let Payload::Object(value) = self.payload(found)
         {
             // A clone holds what goes, so that nothing is freed here.
             let before = value.clone();
@@ -269,15 +313,12 @@ impl Db<'_, '_> {
         let settings = self.access.settings.list;
         let mut scratch = std::mem::take(&mut self.access.scratch);
         let (result, edited) = if let Some(found) = found
-            && let Some(value) = self.partition_mut(key).table.object_mut(found.at)
+            && let Some(large) = self.large_list(key, found)
         {
-            let Value::List(List::Large(large)) = value else {
-                unreachable!("the object of a list is a large one")
-            };
             let mut edit = ListEdit::large(large, &mut scratch, settings);
             (change(&mut edit), edit.finish())
         } else {
-            let block = found.map(|found| match self.payload(key, found) {
+            let block = found.map(|found| match self.payload(found) {
                 Payload::Inline(block) => block,
                 Payload::Object(_) => unreachable!("an object was handled above"),
             });
@@ -296,7 +337,7 @@ impl Db<'_, '_> {
     fn put_list(&mut self, key: &Key<'_>, found: Option<Found>, edited: Edited, block: &[u8]) {
         let expiry = found.and_then(|found| found.meta.expiry);
         match (edited, found) {
-            (Edited::InPlace, Some(found)) => self.note_change_at(key, found),
+            (Edited::InPlace, Some(found)) => self.note_change_at(found),
             (Edited::InPlace, None) => {}
             (Edited::Packed, found) if ListRef::packed(block).is_empty() => {
                 if let Some(found) = found {

@@ -30,13 +30,13 @@ impl Db<'_, '_> {
     #[inline]
     pub fn set(&mut self, key: &Key<'_>) -> Result<Option<SetRef<'_>>, WrongType> {
         let Some(found) = self.find_to_read(key) else { return Ok(None) };
-        self.set_at(key, found).map(Some)
+        self.set_at(found).map(Some)
     }
 
     /// The set of a key that is about to be changed: does not count as a look-up.
     pub fn set_to_change(&mut self, key: &Key<'_>) -> Result<Option<SetRef<'_>>, WrongType> {
         let Some(found) = self.find(key) else { return Ok(None) };
-        self.set_at(key, found).map(Some)
+        self.set_at(found).map(Some)
     }
 
     /// Adds members to a set that begins empty; returns how many are new.
@@ -78,7 +78,7 @@ impl Db<'_, '_> {
         self.find_set(to)?;
         // The look-up of the target may have removed a due key and moved others.
         let found = self.find_set(from)?.expect("it was just found");
-        let is_there = self.set_at(from, found)?.contains(member);
+        let is_there = self.set_at(found)?.contains(member);
         if !is_there || from.bytes == to.bytes {
             return Ok(is_there);
         }
@@ -109,7 +109,7 @@ impl Db<'_, '_> {
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, WrongType> {
         let Some(found) = self.find_set(key)? else { return Ok(0) };
-        let set = self.set_at(key, found)?;
+        let set = self.set_at(found)?;
         let (length, count) = (set.len(), count.min(set.len()));
         if count == length {
             self.take_set(key, found).as_ref().iter().for_each(|member| each(&member));
@@ -118,7 +118,7 @@ impl Db<'_, '_> {
         } else if count > 0 {
             let mut rng = self.access.rng.clone();
             let chosen: Vec<Vec<u8>> = self
-                .set_at(key, found)?
+                .set_at(found)?
                 .random_distinct(count, &mut rng)
                 .into_iter()
                 .map(|member| member.to_vec())
@@ -138,12 +138,12 @@ impl Db<'_, '_> {
     /// Takes a set out with its key, if so many members are all that it has.
     pub fn set_take(&mut self, key: &Key<'_>, count: usize) -> Result<Option<Set>, WrongType> {
         let Some(found) = self.find_set(key)? else { return Ok(None) };
-        let is_all = self.set_at(key, found)?.len() == count;
+        let is_all = self.set_at(found)?.len() == count;
         Ok(is_all.then(|| self.take_set(key, found)))
     }
 
     fn take_set(&mut self, key: &Key<'_>, found: Found) -> Set {
-        let set = self.set_at(key, found).expect("the caller has found a set").to_owned();
+        let set = self.set_at(found).expect("the caller has found a set").to_owned();
         self.take_at(key, found);
         let effect = Effect::Delete { key: key.bytes, reason: Removal::Deleted };
         self.record_as(Change::MembersRemoved, key, &effect);
@@ -197,7 +197,7 @@ impl Db<'_, '_> {
     fn keep_some(&mut self, key: &Key<'_>, found: Found, kept: usize, each: &mut dyn FnMut(&[u8])) {
         let settings = self.access.settings.set;
         let mut rng = self.access.rng.clone();
-        let before = self.set_at(key, found).expect("the caller has found a set").to_owned();
+        let before = self.set_at(found).expect("the caller has found a set").to_owned();
         let before = before.as_ref();
         let mut rest = Set::new();
         rest.edit(&mut self.access.scratch, settings, |edit| {
@@ -221,8 +221,8 @@ impl Db<'_, '_> {
         }
     }
 
-    fn set_at(&self, key: &Key<'_>, found: Found) -> Result<SetRef<'_>, WrongType> {
-        match self.value_at(key, found) {
+    fn set_at(&self, found: Found) -> Result<SetRef<'_>, WrongType> {
+        match self.value_at(found) {
             ValueRef::Set(set) => Ok(set),
             _ => Err(WrongType),
         }
@@ -243,14 +243,14 @@ impl Db<'_, '_> {
     ) -> R {
         let settings = self.access.settings.set;
         if let Some(found) = found
-            && let Some(value) = self.partition_mut(key).table.object_mut(found.at)
+            && let Some(value) = self.object_mut(key, found)
         {
             let (result, is_empty) = edit_large(value, settings, change);
             self.end_edit(key, found, is_empty);
             return result;
         }
         let mut scratch = std::mem::take(&mut self.access.scratch);
-        let block = found.map(|found| match self.payload(key, found) {
+        let block = found.map(|found| match self.payload(found) {
             Payload::Inline(block) => block,
             Payload::Object(_) => unreachable!("a large set was handled above"),
         });
@@ -271,7 +271,7 @@ impl Db<'_, '_> {
         match edited {
             Edited::InPlace => {
                 if let Some(found) = found {
-                    self.note_change_at(key, found);
+                    self.note_change_at(found);
                 }
             }
             Edited::Packed if SetRef::packed(block).is_empty() => {

@@ -25,14 +25,14 @@ impl Db<'_, '_> {
     #[inline]
     pub fn stream(&mut self, key: &Key<'_>) -> Result<Option<&Stream>, WrongType> {
         let Some(found) = self.find_to_read(key) else { return Ok(None) };
-        self.stream_at(key, found).map(Some)
+        self.stream_at(found).map(Some)
     }
 
     /// The stream of a key that is about to be changed: does not count as a look-up.
     #[inline]
     pub fn stream_to_change(&mut self, key: &Key<'_>) -> Result<Option<&Stream>, WrongType> {
         let Some(found) = self.find(key) else { return Ok(None) };
-        self.stream_at(key, found).map(Some)
+        self.stream_at(found).map(Some)
     }
 
     /// Adds an entry with fields, names and values in turn, to a stream that begins empty. The ID has to be greater than
@@ -48,7 +48,7 @@ impl Db<'_, '_> {
     /// Notes under which name a producer has added an entry to a stream, which is there.
     pub fn stream_name_entry(&mut self, key: &Key<'_>, named: Named<'_>) -> Result<(), WrongType> {
         let Some(found) = self.find_stream(key)? else { return Ok(()) };
-        let limits = self.stream_at(key, found)?.producers().map(|producers| producers.limits);
+        let limits = self.stream_at(found)?.producers().map(|producers| producers.limits);
         if limits.is_none() {
             // The parameters may have other values when the log is read.
             self.record(&Effect::LimitNames { key: key.bytes, limits: self.usual_limits() });
@@ -62,7 +62,7 @@ impl Db<'_, '_> {
     /// Counts an entry of a stream that was not added because it was there. As a statistic this is not in the log.
     pub fn stream_count_duplicate(&mut self, key: &Key<'_>) -> Result<(), WrongType> {
         let Some(found) = self.find_stream(key)? else { return Ok(()) };
-        if let Some(Value::Stream(stream)) = self.partition_mut(key).table.object_mut(found.at)
+        if let Some(Value::Stream(stream)) = self.object_mut(key, found)
             && let Some(limits) = stream.producers().map(|producers| producers.limits)
         {
             stream.producers_mut(limits).duplicates += 1;
@@ -77,7 +77,7 @@ impl Db<'_, '_> {
         change: impl FnOnce(Limits) -> Limits,
     ) -> Result<bool, WrongType> {
         let Some(found) = self.find_stream(key)? else { return Ok(false) };
-        let stream = self.stream_at(key, found)?.clone();
+        let stream = self.stream_at(found)?.clone();
         let before = stream.producers().map(|producers| producers.limits);
         let limits = change(before.unwrap_or_else(|| self.usual_limits()));
         if before != Some(limits) {
@@ -107,7 +107,7 @@ impl Db<'_, '_> {
         references: References,
     ) -> Result<u64, WrongType> {
         let Some(found) = self.find_stream(key)? else { return Ok(0) };
-        let stream = self.stream_at(key, found)?;
+        let stream = self.stream_at(found)?;
         let excess = match trim {
             Trim::Length(length) => stream.len().saturating_sub(length),
             Trim::Before(id) if stream.facts().first_id < id => stream.len(),
@@ -161,8 +161,8 @@ impl Db<'_, '_> {
         Ok(())
     }
 
-    fn stream_at(&self, key: &Key<'_>, found: Found) -> Result<&Stream, WrongType> {
-        match self.value_at(key, found) {
+    fn stream_at(&self, found: Found) -> Result<&Stream, WrongType> {
+        match self.value_at(found) {
             ValueRef::Stream(stream) => Ok(stream),
             _ => Err(WrongType),
         }
@@ -187,11 +187,11 @@ impl Db<'_, '_> {
             self.put(key, None, NewPayload::Object(Value::Stream(stream)), Kind::Stream, None);
             return result;
         };
-        let Some(Value::Stream(stream)) = self.partition_mut(key).table.object_mut(found.at) else {
+        let Some(Value::Stream(stream)) = self.object_mut(key, found) else {
             unreachable!("the object of a stream is a stream")
         };
         let result = change(stream);
-        self.note_change_at(key, found);
+        self.note_change_at(found);
         result
     }
 }

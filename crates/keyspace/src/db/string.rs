@@ -15,13 +15,13 @@ impl Db<'_, '_> {
     #[inline]
     pub fn string(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, WrongType> {
         let Some(found) = self.find_to_read(key) else { return Ok(None) };
-        self.string_at(key, found).map(Some)
+        self.string_at(found).map(Some)
     }
 
     /// The string of a key that is about to be changed: does not count as a look-up.
     pub fn string_to_change(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, WrongType> {
         let Some(found) = self.find(key) else { return Ok(None) };
-        self.string_at(key, found).map(Some)
+        self.string_at(found).map(Some)
     }
 
     /// Gives a key a string, over a value of any type. A time that has passed leaves no key.
@@ -47,7 +47,7 @@ impl Db<'_, '_> {
         change: impl FnOnce(Option<StringRef<'_>>) -> Result<&'v [u8], E>,
     ) -> Result<(), E> {
         let found = self.find(key);
-        let before = found.map(|found| self.string_at(key, found)).transpose()?;
+        let before = found.map(|found| self.string_at(found)).transpose()?;
         let value = change(before)?;
         let expiry = found.and_then(|found| found.meta.expiry);
         self.put_string(key, found, value, Kind::String, expiry);
@@ -86,7 +86,7 @@ impl Db<'_, '_> {
             self.set_string(key, suffix, Expiry::Clear);
             return Ok(suffix.len());
         };
-        let length = self.string_at(key, found)?.len();
+        let length = self.string_at(found)?.len();
         self.change(key, Some(found), length, suffix);
         self.record(&Effect::AppendString { key: key.bytes, suffix });
         Ok(length + suffix.len())
@@ -97,7 +97,7 @@ impl Db<'_, '_> {
     pub fn write_range(&mut self, key: &Key<'_>, offset: usize, bytes: &[u8]) -> Result<usize, WrongType> {
         let found = self.find(key);
         let length = match found {
-            Some(found) => self.string_at(key, found)?.len(),
+            Some(found) => self.string_at(found)?.len(),
             None => 0,
         };
         if bytes.is_empty() {
@@ -114,8 +114,8 @@ impl Db<'_, '_> {
     }
 
     #[inline]
-    fn string_at(&self, key: &Key<'_>, found: Found) -> Result<StringRef<'_>, WrongType> {
-        match (found.kind(), self.payload(key, found)) {
+    fn string_at(&self, found: Found) -> Result<StringRef<'_>, WrongType> {
+        match (found.kind(), self.payload(found)) {
             (Kind::String | Kind::StringChanged, Payload::Inline(bytes)) => Ok(StringRef::Inline(bytes)),
             (Kind::String | Kind::StringChanged, Payload::Object(Value::String(blob))) => {
                 Ok(StringRef::Blob(blob))
@@ -151,11 +151,11 @@ impl Db<'_, '_> {
 
     /// Takes the pages of a string that is to be replaced by one of the same length, if nobody else holds them.
     fn take_pages(&mut self, key: &Key<'_>, found: Found, length: usize) -> Option<Blob> {
-        if !matches!(self.string_at(key, found), Ok(StringRef::Blob(blob)) if blob.len() == length) {
+        if !matches!(self.string_at(found), Ok(StringRef::Blob(blob)) if blob.len() == length) {
             return None;
         }
         // A snapshot that holds the page, and with it the string, gets its clone of both here.
-        match self.partition_mut(key).table.object_mut(found.at) {
+        match self.object_mut(key, found) {
             Some(Value::String(blob)) if blob.is_sole() => Some(std::mem::take(blob)),
             _ => None,
         }
@@ -167,7 +167,7 @@ impl Db<'_, '_> {
         let Some(found) = found else {
             return self.write_new(key, None, &[], offset, bytes);
         };
-        let old = self.string_at(key, found).expect("the caller has checked the type");
+        let old = self.string_at(found).expect("the caller has checked the type");
         let (paged, length) = (matches!(old, StringRef::Blob(_)), old.len());
         if paged {
             let table = &mut self.partition_mut(key).table;
@@ -208,6 +208,6 @@ impl Db<'_, '_> {
         if found.kind() == Kind::String {
             self.partition_mut(key).table.set_kind(found.at, Kind::StringChanged.tag());
         }
-        self.note_change_at(key, found);
+        self.note_change_at(found);
     }
 }

@@ -32,13 +32,13 @@ impl Db<'_, '_> {
     #[inline]
     pub fn zset(&mut self, key: &Key<'_>) -> Result<Option<ZSetRef<'_>>, WrongType> {
         let Some(found) = self.find_to_read(key) else { return Ok(None) };
-        self.zset_at(key, found).map(Some)
+        self.zset_at(found).map(Some)
     }
 
     /// The sorted set of a key that is about to be changed: does not count as a look-up.
     pub fn zset_to_change(&mut self, key: &Key<'_>) -> Result<Option<ZSetRef<'_>>, WrongType> {
         let Some(found) = self.find(key) else { return Ok(None) };
-        self.zset_at(key, found).map(Some)
+        self.zset_at(found).map(Some)
     }
 
     /// Gives members scores as a rule allows, in a sorted set that begins empty; the rule does not add scores up.
@@ -137,7 +137,7 @@ impl Db<'_, '_> {
         each: &mut dyn FnMut(Element<'_>),
     ) -> Result<usize, WrongType> {
         let Some(found) = self.find_zset(key)? else { return Ok(0) };
-        let zset = self.zset_at(key, found)?;
+        let zset = self.zset_at(found)?;
         let positions = zset.positions_at(end, count);
         let count = positions.len();
         if count == 0 {
@@ -152,8 +152,8 @@ impl Db<'_, '_> {
         Ok(count)
     }
 
-    fn zset_at(&self, key: &Key<'_>, found: Found) -> Result<ZSetRef<'_>, WrongType> {
-        match self.value_at(key, found) {
+    fn zset_at(&self, found: Found) -> Result<ZSetRef<'_>, WrongType> {
+        match self.value_at(found) {
             ValueRef::ZSet(zset) => Ok(zset),
             _ => Err(WrongType),
         }
@@ -167,7 +167,7 @@ impl Db<'_, '_> {
 
     /// Takes a range of positions out, and the key with the last one. Of many, the memory is freed elsewhere.
     fn remove_positions(&mut self, key: &Key<'_>, found: Found, positions: Range<usize>) {
-        if let Payload::Object(value @ Value::ZSet(zset)) = self.payload(key, found) {
+        if let Payload::Object(value @ Value::ZSet(zset)) = self.payload(found) {
             if positions.len() == zset.as_ref().len() {
                 return self.take_at(key, found);
             }
@@ -189,14 +189,14 @@ impl Db<'_, '_> {
     ) -> R {
         let settings = self.access.settings.zset;
         if let Some(found) = found
-            && let Some(value) = self.partition_mut(key).table.object_mut(found.at)
+            && let Some(value) = self.object_mut(key, found)
         {
             let (result, is_empty) = edit_large(value, settings, change);
             self.end_edit(key, found, is_empty);
             return result;
         }
         let mut scratch = std::mem::take(&mut self.access.scratch);
-        let block = found.map(|found| match self.payload(key, found) {
+        let block = found.map(|found| match self.payload(found) {
             Payload::Inline(block) => block,
             Payload::Object(_) => unreachable!("an object was handled above"),
         });
@@ -215,7 +215,7 @@ impl Db<'_, '_> {
     fn put_zset(&mut self, key: &Key<'_>, found: Option<Found>, edited: Edited, block: &[u8]) {
         let expiry = found.and_then(|found| found.meta.expiry);
         match (edited, found) {
-            (Edited::InPlace, Some(found)) => self.note_change_at(key, found),
+            (Edited::InPlace, Some(found)) => self.note_change_at(found),
             (Edited::InPlace, None) => {}
             (Edited::Packed, found) if ZSetRef::packed(block).is_empty() => {
                 if let Some(found) = found {

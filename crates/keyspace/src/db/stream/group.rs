@@ -34,7 +34,7 @@ impl Db<'_, '_> {
     ) -> Result<bool, WrongType> {
         let found = self.find_stream(key)?;
         if let Some(found) = found
-            && self.stream_at(key, found)?.group(group).is_some()
+            && self.stream_at(found)?.group(group).is_some()
         {
             return Ok(false);
         }
@@ -64,7 +64,7 @@ impl Db<'_, '_> {
     /// Removes a group; false if it is not there.
     pub fn group_destroy(&mut self, key: &Key<'_>, group: &[u8]) -> Result<bool, WrongType> {
         let Some(found) = self.find_stream(key)? else { return Ok(false) };
-        let stream = self.stream_at(key, found)?;
+        let stream = self.stream_at(found)?;
         if stream.group(group).is_none() {
             return Ok(false);
         }
@@ -160,7 +160,7 @@ impl Db<'_, '_> {
     /// Lets a group find quickly what has been pending for long.
     pub fn group_order_by_time(&mut self, key: &Key<'_>, group: &[u8]) -> Result<(), WrongType> {
         let found = self.find_stream(key)?;
-        let stream = found.map(|found| self.stream_at(key, found)).transpose()?;
+        let stream = found.map(|found| self.stream_at(found)).transpose()?;
         let is_ordered = stream
             .and_then(|stream| stream.group(group))
             .is_none_or(|group| group.pending.is_ordered_by_time());
