@@ -203,6 +203,11 @@ impl<'a> Encoder<'a> {
             self.out.extend_from_slice(&[marker, b'0' + number as u8, b'\r', b'\n']);
             return;
         }
+        if (10..100).contains(&number) {
+            let digits = number as u8;
+            self.out.extend_from_slice(&[marker, b'0' + digits / 10, b'0' + digits % 10, b'\r', b'\n']);
+            return;
+        }
         self.out.push(marker);
         write_i64(self.out, number);
         self.out.extend_from_slice(b"\r\n");

@@ -120,6 +120,10 @@ impl RequestDecoder {
             return self.go_on(buffer, limits, args);
         }
         let first = args.len();
+        if let Some(consumed) = decode_short(buffer, limits, args) {
+            return Ok(Decoded::Request { consumed });
+        }
+        args.truncate(first);
         let mut cursor = Cursor::default();
         let decoded = decode_at(buffer, limits, args, &mut cursor);
         if matches!(decoded, Ok(Decoded::Incomplete { .. })) && !buffer.is_empty() {
@@ -162,6 +166,51 @@ impl RequestDecoder {
     pub fn reset(&mut self) {
         self.partial = None;
     }
+}
+
+/// Numbers of more digits are left to [`read_any_number`].
+const SHORT_MAX: i64 = 999;
+
+/// Decodes a request that is all there and in which all numbers are short, as in nearly all. `None`: it is another one, and
+/// what has been added to `args` means nothing.
+#[inline]
+fn decode_short(buffer: &[u8], limits: &Limits, args: &mut Vec<Range<usize>>) -> Option<usize> {
+    if limits.auth_required || limits.max_bulk_bytes < SHORT_MAX {
+        return None;
+    }
+    let (count, mut at) = short_number(buffer, 0, b'*').filter(|(count, _)| *count > 0)?;
+    for _ in 0..count {
+        let (length, begin) = short_number(buffer, at, b'$')?;
+        let end = begin + length;
+        at = end + 2;
+        if buffer.len() < at {
+            return None;
+        }
+        args.push(begin..end);
+    }
+    Some(at)
+}
+
+/// Reads a marker, a number of one to three digits and CRLF: the number and the position behind it.
+#[inline]
+fn short_number(buffer: &[u8], at: usize, marker: u8) -> Option<(usize, usize)> {
+    // The shortest that can follow such a line is as long as two more digits.
+    let &[begin, first, second, third, fourth, fifth] = buffer.get(at..)?.first_chunk::<6>()?;
+    let digit = |byte: u8| usize::from(byte.wrapping_sub(b'0'));
+    let (one, two, three) = (digit(first), digit(second), digit(third));
+    if begin != marker || one > 9 {
+        return None;
+    }
+    if (second, third) == (b'\r', b'\n') {
+        return Some((one, at + 4));
+    }
+    if one == 0 || two > 9 {
+        return None;
+    }
+    if (third, fourth) == (b'\r', b'\n') {
+        return Some((one * 10 + two, at + 5));
+    }
+    (three <= 9 && (fourth, fifth) == (b'\r', b'\n')).then_some((one * 100 + two * 10 + three, at + 6))
 }
 
 /// Decodes a request, going on at `cursor`.
@@ -262,27 +311,11 @@ fn read_number(
     cursor: &mut Cursor,
     line: Line,
 ) -> Result<Option<(i64, usize)>, ProtocolError> {
-    // Nearly always the number has one to three digits and is all there.
-    let at = cursor.at;
-    if let Some(&[marker, first, second, third, fourth, fifth]) =
-        buffer.get(at..).and_then(|rest| rest.first_chunk::<6>())
-        && (line == Line::Count || marker == b'$')
-    {
-        let digit = |byte: u8| byte.wrapping_sub(b'0');
-        if digit(first) <= 9 && (second, third) == (b'\r', b'\n') {
-            return Ok(Some((i64::from(digit(first)), at + 4)));
-        }
-        if digit(first).wrapping_sub(1) <= 8 && digit(second) <= 9 {
-            let two = i64::from(digit(first)) * 10 + i64::from(digit(second));
-            if (third, fourth) == (b'\r', b'\n') {
-                return Ok(Some((two, at + 5)));
-            }
-            if digit(third) <= 9 && (fourth, fifth) == (b'\r', b'\n') {
-                return Ok(Some((two * 10 + i64::from(digit(third)), at + 6)));
-            }
-        }
+    let marker = if line == Line::Count { b'*' } else { b'$' };
+    match short_number(buffer, cursor.at, marker) {
+        Some((number, next)) => Ok(Some((number as i64, next))),
+        None => read_any_number(buffer, cursor, line),
     }
-    read_any_number(buffer, cursor, line)
 }
 
 /// The same for every number, half a line, and lines that are wrong.
