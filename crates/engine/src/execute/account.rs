@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use keyspace::DbIndex;
 use stdx::quote::write_quoted;
+use stdx::time::UnixMs;
 
 use crate::args::{Args, OwnedArgs};
 use crate::command::Flags;
@@ -88,16 +89,16 @@ pub(crate) fn account_ended(
         let tracked = shared.hot.latency_tracking.load(Ordering::Relaxed);
         statistics.ran(row.index, calls, took, failed, tracked);
     }
-    let time_s = context.access.now().0 / 1000;
+    let now = context.access.now();
     if !row.command.flags.has(Flags::SKIP_SLOWLOG) {
-        if shared.hot_keys.is_on(context.access.now()) {
+        if shared.hot_keys.is_on(now) {
             note_hot_keys(context, row, args, took, &written);
         }
-        note(shared, row, args, session, (time_s, took), written);
+        note(shared, row, args, session, (now, took), written);
     }
     if took >= shared.hot.latency_nanoseconds.load(Ordering::Relaxed) {
         let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
-        shared.latency.lock().add(event, time_s, took / 1_000_000);
+        shared.latency.lock().add(event, now.0 / 1000, took / 1_000_000);
     }
 }
 
@@ -136,7 +137,7 @@ fn note(
     row: &Row,
     args: &Args<'_>,
     session: &Session,
-    (time_s, took): (i64, u64),
+    (now, took): (UnixMs, u64),
     written: Written<'_>,
 ) {
     let [slow, request, answer] = Topic::ALL.map(|topic| shared.command_log.of(topic));
@@ -151,7 +152,8 @@ fn note(
     }
     let hidden = secrets::hide(row, args);
     let shown = hidden.as_ref().map_or(*args, OwnedArgs::as_args);
-    let noted = || Noted::new(&shown, time_s, &session.record.address, &session.record.names.lock().name);
+    let noted =
+        || Noted::new(&shown, now.0 / 1000, &session.record.address, &session.record.names.lock().name);
     if slow.wants(took) {
         slow.add(took / 1000, noted());
     }

@@ -36,10 +36,22 @@ impl Prepared {
         Self { row, first_key: None, alone, is_followed_by_equal: false }
     }
 
+    /// Whether there is no such command.
+    #[inline]
+    pub fn is_unknown(&self) -> bool {
+        self.row.is_err()
+    }
+
     /// Whether it is a line of an HTTP request that makes a browser's user send commands without knowing. Whoever sends one
     /// is no client of ours, and what follows must not be executed.
     pub fn is_http(&self, args: &Args<'_>) -> bool {
         self.row.is_err() && HTTP_WORDS.iter().any(|word| word.eq_ignore_ascii_case(args.get(0)))
+    }
+
+    /// Whether it names what is inside of a value.
+    #[inline]
+    pub fn names_members(&self) -> bool {
+        self.row.as_ref().is_ok_and(|row| row.command.members.is_some())
     }
 
     /// Whether it must not be leased together with others.

@@ -243,7 +243,7 @@ impl<'n> Worker<'n> {
         args: Range<usize>,
     ) -> Option<()> {
         let mut prepared = Prepared::new(&self.node.shared.names, &turn.buffers.args(source, begin, &args));
-        if prepared.is_http(&turn.buffers.args(source, begin, &args)) {
+        if prepared.is_unknown() && prepared.is_http(&turn.buffers.args(source, begin, &args)) {
             self.run_group(turn);
             self.refuse_http(turn.now, number);
             return None;
@@ -254,11 +254,11 @@ impl<'n> Worker<'n> {
             self.run_group(turn);
         }
         let connection = self.connections[number].as_mut().expect("its bytes were just decoded");
-        let args_now = turn.buffers.args(source, begin, &args);
         let session = &connection.session;
-        let is_held = pause
-            .is_some_and(|mode| prepared.is_paused(mode, &args_now, session, &self.node.shared))
-            || is_crowded && prepared.needs_memory(session);
+        let is_held = pause.is_some_and(|mode| {
+            let args = turn.buffers.args(source, begin, &args);
+            prepared.is_paused(mode, &args, session, &self.node.shared)
+        }) || is_crowded && prepared.needs_memory(session);
         if is_held {
             connection.session.record.blocked.store(true, Ordering::Relaxed);
             return None;
@@ -322,7 +322,8 @@ impl<'n> Worker<'n> {
 
     /// Brings near what the requests of a group, whose keys are, look for inside of their values.
     fn prefetch_members(&self, turn: &Turn<'_, 'n>, group: &[Gathered]) {
-        self.engine.prefetch_members(group.iter().filter_map(|gathered| {
+        let named = group.iter().filter(|gathered| gathered.prepared.names_members());
+        self.engine.prefetch_members(named.filter_map(|gathered| {
             let database = self.connections[gathered.connection].as_ref()?.session.database;
             Some((&gathered.prepared, turn.buffers.args_of(gathered), database))
         }));

@@ -32,8 +32,12 @@ pub(super) fn rpushx(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
 
 fn push(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, side: Side) -> Outcome {
     let key = ctx.key(args, 1);
-    let elements: SmallVec<[&[u8]; 8]> = args.from(2).collect();
-    let length = ctx.db().list_push(&key, side, &elements)?;
+    let length = if args.len() == 3 {
+        ctx.db().list_push(&key, side, &[args.get(2)])?
+    } else {
+        let elements: SmallVec<[&[u8]; 8]> = args.from(2).collect();
+        ctx.db().list_push(&key, side, &elements)?
+    };
     reply.integer(length as i64);
     Ok(())
 }
