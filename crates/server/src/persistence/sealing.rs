@@ -241,7 +241,7 @@ impl Persistence<'_> {
         if seconds > 0 && age_s >= seconds {
             match self.clean_up_backup() {
                 Ok(()) => {
-                    info!("the sealed backup has been removed after {age_s} seconds (backup-sealed-ttl)")
+                    info!("the sealed backup has been removed after {age_s} seconds (backup-sealed-ttl)");
                 }
                 Err(reason) => warn!("the sealed backup cannot be removed: {reason}"),
             }
