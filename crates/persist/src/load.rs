@@ -86,9 +86,14 @@ impl KeyPlacement {
             self.loaded.empty += 1;
             return false;
         }
-        let is_due = self.leave_out.zip(entry.expiry).is_some_and(|(now, at)| at <= now);
+        let is_due = self.is_due(entry.expiry);
         self.loaded.expired += u64::from(is_due);
         !is_due
+    }
+
+    /// Whether keys with this time are left out.
+    fn is_due(&self, expiry: Option<UnixMs>) -> bool {
+        self.leave_out.zip(expiry).is_some_and(|(now, at)| at <= now)
     }
 
     /// Takes one key. Called inside a batch; nothing is locked, or everything.

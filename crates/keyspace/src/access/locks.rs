@@ -336,6 +336,9 @@ impl<'k> Access<'k> {
         shard: usize,
         keys: impl Iterator<Item = (u64, usize)> + Clone,
     ) {
+        if keys.clone().next().is_none() {
+            return;
+        }
         self.recent = None;
         let place = usize::from(self.place_of(shard));
         let partition = self.held[place].shard.make(database, self.keyspace.options.hash_key);

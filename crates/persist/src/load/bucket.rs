@@ -23,9 +23,9 @@ const CHUNK_BYTES: usize = 8 << 10;
 pub const SMALL_BYTES: usize = 1 << 10;
 
 /// Bytes of an entry of a table beyond those of a key in the data: flags and access clock, for which there is a type.
-const MORE_BYTES: usize = 3;
+const MORE_BYTES: u16 = 3;
 /// Bytes of an entry, about, whose value lives beside its page.
-const BESIDE_BYTES: usize = 40;
+const BESIDE_BYTES: u16 = 40;
 
 /// See the module's text: the undecoded keys of one shard and database.
 #[derive(Debug, Default)]
@@ -43,16 +43,19 @@ struct Head {
     slot: u16,
     /// Bytes of the key with its value.
     length: u16,
+    /// Bytes that it will take in a page, about; 0: it will be left out.
+    room: u16,
 }
 
 impl Head {
-    const BYTES: usize = 20;
+    const BYTES: usize = 22;
 
     fn write(self, chunk: &mut Vec<u8>) {
         chunk.extend_from_slice(&self.hash.to_le_bytes());
         chunk.extend_from_slice(&self.offset.to_le_bytes());
         chunk.extend_from_slice(&self.slot.to_le_bytes());
         chunk.extend_from_slice(&self.length.to_le_bytes());
+        chunk.extend_from_slice(&self.room.to_le_bytes());
     }
 
     /// Takes a head off the bytes.
@@ -62,6 +65,7 @@ impl Head {
             offset: u64::from_le_bytes(*take(bytes)?),
             slot: u16::from_le_bytes(*take(bytes)?),
             length: u16::from_le_bytes(*take(bytes)?),
+            room: u16::from_le_bytes(*take(bytes)?),
         })
     }
 }
@@ -75,17 +79,25 @@ fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
 impl Bucket {
     /// Takes a key of at most [`SMALL_BYTES`]. Returns what has to be placed now: the keys before it, if they were many or of
     /// another database.
-    pub fn push(&mut self, database: DbIndex, key: &Key<'_>, raw: &RawKey<'_>) -> Option<Self> {
+    pub fn push(&mut self, placement: &KeyPlacement, key: &Key<'_>, raw: &RawKey<'_>) -> Option<Self> {
         let is_full = self.chunks.len() * CHUNK_BYTES >= FULL_BYTES;
-        let before = if is_full || database != self.database { self.take() } else { None };
-        self.database = database;
+        let before = if is_full || placement.database != self.database { self.take() } else { None };
+        self.database = placement.database;
         let needed = Head::BYTES + raw.bytes.len();
         if self.chunks.last().is_none_or(|chunk| chunk.capacity() - chunk.len() < needed) {
             self.chunks.push(Vec::with_capacity(CHUNK_BYTES));
         }
         let chunk = self.chunks.last_mut().expect("there is one with room");
         let length = u16::try_from(raw.bytes.len()).expect("a small key");
-        Head { hash: key.hash, offset: raw.offset, slot: key.slot, length }.write(chunk);
+        let is_inline = raw.bytes.len() <= value::table::INLINE_MAX;
+        let room = if placement.is_due(raw.expiry) {
+            0
+        } else if is_inline {
+            length + MORE_BYTES
+        } else {
+            BESIDE_BYTES
+        };
+        Head { hash: key.hash, offset: raw.offset, slot: key.slot, length, room }.write(chunk);
         chunk.extend_from_slice(raw.bytes);
         before
     }
@@ -105,9 +117,11 @@ impl Bucket {
         options: ReadOptions,
         access: &mut Access<'_>,
     ) -> Result<(), Error> {
-        placement.database = self.database;
+        let database = std::mem::replace(&mut placement.database, self.database);
         access.lock(&mut [shard]);
-        access.make_room(self.database, shard, self.chunks.iter().flat_map(|chunk| keys(chunk)).map(room));
+        let heads = self.chunks.iter().flat_map(|chunk| keys(chunk)).map(|(head, _)| head);
+        let wanted = heads.filter(|head| head.room > 0).map(|head| (head.hash, head.room.into()));
+        access.make_room(self.database, shard, wanted);
         let mut outcome = Ok(());
         for chunk in self.chunks {
             for (head, bytes) in keys(&chunk) {
@@ -116,6 +130,7 @@ impl Bucket {
             }
         }
         access.unlock();
+        placement.database = database;
         outcome
     }
 }
@@ -128,12 +143,6 @@ fn keys(mut rest: &[u8]) -> impl Iterator<Item = (Head, &[u8])> + Clone {
         rest = behind;
         Some((head, bytes))
     })
-}
-
-/// The hash of a key, and the bytes that it will take in a page, about.
-fn room((head, bytes): (Head, &[u8])) -> (u64, usize) {
-    let is_inline = bytes.len() <= value::table::INLINE_MAX;
-    (head.hash, if is_inline { bytes.len() + MORE_BYTES } else { BESIDE_BYTES })
 }
 
 /// Places a key, whose shard is locked.

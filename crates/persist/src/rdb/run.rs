@@ -8,6 +8,8 @@
 
 use std::borrow::Cow;
 
+use stdx::time::UnixMs;
+
 use super::cursor::{Cursor, Fault};
 use super::decoder::{self, Entry, Item, ReadOptions};
 use super::error::{Error, Problem};
@@ -54,8 +56,9 @@ impl<'a> Keys<'a> {
         let rest = &self.bytes[self.at..];
         let window = &rest[..rest.len().min(limit)];
         let mut cursor = Cursor::new(window, self.options.max_string_bytes);
-        let name = skip_key(&mut cursor).ok()??.string().ok()?;
-        let raw = RawKey { bytes: &window[..cursor.position()], offset: self.offset(), name };
+        let Skipped { mut name, expiry } = skip_key(&mut cursor).ok()??;
+        let name = name.string().ok()?;
+        let raw = RawKey { bytes: &window[..cursor.position()], offset: self.offset(), name, expiry };
         self.at += raw.bytes.len();
         Some(raw)
     }
@@ -95,6 +98,8 @@ pub struct RawKey<'a> {
     pub offset: u64,
     /// Its name.
     pub name: Cow<'a, [u8]>,
+    /// When it is due.
+    pub expiry: Option<UnixMs>,
 }
 
 /// How far a run reaches.
@@ -108,8 +113,8 @@ pub(super) struct Extent<'a> {
 /// How far the run reaches that begins at the cursor. `None`: something else lies there. Whatever is wrong behind the
 /// first key ends the run before it.
 pub(super) fn measure(mut cursor: Cursor<'_>, limit: usize) -> Result<Option<Extent<'_>>, Fault> {
-    let Some(mut name) = skip_key(&mut cursor)? else { return Ok(None) };
-    let first_key = name.string()?;
+    let Some(mut first) = skip_key(&mut cursor)? else { return Ok(None) };
+    let first_key = first.name.string()?;
     let mut end = cursor.position();
     while end < limit
         && let Ok(Some(_)) = skip_key(&mut cursor)
@@ -119,13 +124,21 @@ pub(super) fn measure(mut cursor: Cursor<'_>, limit: usize) -> Result<Option<Ext
     Ok(Some(Extent { length: end, first_key }))
 }
 
-/// Passes over a key with its attributes and its value; returns where the key's name stands. None: there is something else, or a
-/// value of a kind that cannot be passed over.
-fn skip_key<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cursor<'a>>, Fault> {
+/// What is known of a key that has been passed over.
+struct Skipped<'a> {
+    /// Where its name stands.
+    name: Cursor<'a>,
+    expiry: Option<UnixMs>,
+}
+
+/// Passes over a key with its attributes and its value. None: there is something else, or a value of a kind that cannot be passed
+/// over.
+fn skip_key<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Skipped<'a>>, Fault> {
+    let mut expiry = None;
     loop {
         match cursor.byte()? {
-            tag::EXPIRE_MS => drop(cursor.u64_le()?),
-            tag::EXPIRE_SECONDS => drop(cursor.i32_le()?),
+            tag::EXPIRE_MS => expiry = Some(UnixMs(cursor.u64_le()?.cast_signed())),
+            tag::EXPIRE_SECONDS => expiry = Some(UnixMs::from_secs_saturating(cursor.i32_le()?.into())),
             tag::IDLE => drop(cursor.length()?),
             tag::FREQUENCY => drop(cursor.byte()?),
             kind => {
@@ -135,7 +148,7 @@ fn skip_key<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Cursor<'a>>, Fault> {
                     return Ok(None);
                 }
                 cursor.skip_string()?;
-                return Ok(skip(kind, cursor)?.then_some(name));
+                return Ok(skip(kind, cursor)?.then_some(Skipped { name, expiry }));
             }
         }
     }

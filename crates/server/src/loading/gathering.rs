@@ -30,18 +30,16 @@ impl Gathering {
         (format, options): (Format, ReadOptions),
         access: &mut Access<'_>,
     ) -> Result<(), Error> {
-        let database = placement.database;
         let mut outcome = Ok(());
         loop {
             let placed = if let Some(raw) = keys.next_small(SMALL_BYTES) {
                 let key = access.keyspace().key(&raw.name);
                 let shard = access.shard_of(&key);
-                let full = self.buckets[shard].lock().push(database, &key, &raw);
+                let full = self.buckets[shard].lock().push(placement, &key, &raw);
                 full.map_or(Ok(()), |full| full.place(shard, placement, format, options, access))
             } else {
                 let offset = keys.offset();
                 let Some(entry) = keys.next() else { return outcome };
-                placement.database = database;
                 entry.and_then(|entry| placement.take_at(offset, entry, access))
             };
             outcome = Error::first(outcome, placed);

@@ -150,17 +150,18 @@ fn keys_that_are_wrong_in_an_rdb_file_are_named_with_their_place() {
     assert_eq!(text(&must(&mut client, "GET k019999")), "abc");
 }
 
-/// Keys of two shards, many more than are gathered before they are placed, short ones and long ones, some of which are due at some
-/// time, in three databases by turns.
+/// Keys of two shards, many more than are gathered before they are placed, short ones and long ones, some of which are due
+/// some time and some already, in three databases by turns.
 fn keys_in_turns(keys: usize) -> Vec<u8> {
     let mut items = Vec::new();
     for number in 0..keys {
         if number % 700 == 0 {
             items.extend_from_slice(&[0xfe, (number / 700 % 3) as u8]);
         }
-        if number % 10 == 0 {
-            items.push(0xfc);
-            items.extend_from_slice(&4_000_000_000_000_u64.to_le_bytes());
+        match number % 10 {
+            0 => items.extend([&b"\xfc"[..], &4_000_000_000_000_u64.to_le_bytes()].concat()),
+            1 => items.extend([&b"\xfd"[..], &1000_i32.to_le_bytes()].concat()),
+            _ => {}
         }
         let length: u16 = if number % 100 == 0 { 3000 } else { 60 };
         let tag = if number % 3 == 0 { 'a' } else { 'b' };
