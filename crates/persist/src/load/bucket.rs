@@ -22,8 +22,9 @@ const CHUNK_BYTES: usize = 8 << 10;
 /// Keys that take more, with their values, do not wait: finding a page is little beside what else they need.
 pub const SMALL_BYTES: usize = 1 << 10;
 
-/// Bytes of an entry of a table beyond those of a key in the data: flags and access clock, for which there is a type.
-const MORE_BYTES: u16 = 3;
+/// Bytes of an entry of a table beyond those of a key in the data, if their lengths are usual ones: flags and access clock, for which there
+/// are a type and two lengths in the data.
+const MORE_BYTES: u16 = 1;
 /// Bytes of an entry, about, whose value lives beside its page.
 const BESIDE_BYTES: u16 = 40;
 
