@@ -7,6 +7,9 @@
 //! It is noted with its place among the connection's own bytes, as a counted pointer, and the socket is given the pieces of both.
 //! What is short is copied, which is cheaper.
 //!
+//! Own bytes that a slow reader leaves unsent are set aside in pieces, so that no buffer grows long: to grow it or to close up behind
+//! what has been sent would be to copy megabytes, for which others would wait.
+//!
 //! The rest of a long reply is not made before its turn comes: a producer stands in its place and writes a slice whenever
 //! everything before it has gone ([`Output::advance`]).
 //!
@@ -33,6 +36,9 @@ const KEEP_INSERTS: usize = 4;
 
 /// From this length on bytes are shared rather than copied.
 const SHARE: usize = 8 * 1024;
+
+/// Own bytes are set aside from this length on.
+const PIECE: usize = 64 * 1024;
 
 /// Replies that wait to be sent.
 #[derive(Debug, Default)]
@@ -73,6 +79,8 @@ struct Insert {
 enum Body {
     /// Bytes that other connections are owed as well, and how many of them have been sent.
     Shared(Arc<[u8]>, usize),
+    /// Own bytes that were set aside, and how many of them have been sent.
+    Own(Vec<u8>, usize),
     /// What is left of a part of a long string.
     Excerpt(Excerpt),
     /// Bytes that are not made yet.
@@ -84,6 +92,7 @@ impl Body {
     fn len(&self) -> usize {
         match self {
             Self::Shared(bytes, sent) => bytes.len() - sent,
+            Self::Own(bytes, sent) => bytes.len() - sent,
             Self::Excerpt(excerpt) => excerpt.len(),
             Self::Later(_) => 0,
         }
@@ -91,17 +100,18 @@ impl Body {
 
     /// Their pieces.
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let (shared, excerpt) = match self {
+        let (whole, excerpt) = match self {
             Self::Shared(bytes, sent) => (Some(&bytes[*sent..]), None),
+            Self::Own(bytes, sent) => (Some(&bytes[*sent..]), None),
             Self::Excerpt(excerpt) => (None, Some(excerpt.pieces())),
             Self::Later(_) => (None, None),
         };
-        shared.into_iter().chain(excerpt.into_iter().flatten())
+        whole.into_iter().chain(excerpt.into_iter().flatten())
     }
 
     fn skip(&mut self, count: usize) {
         match self {
-            Self::Shared(_, sent) => *sent += count,
+            Self::Shared(_, sent) | Self::Own(_, sent) => *sent += count,
             Self::Excerpt(excerpt) => excerpt.skip(count),
             Self::Later(_) => {}
         }
@@ -110,7 +120,7 @@ impl Body {
     /// What of it may take long to free.
     fn release(self) -> Option<Part> {
         match self {
-            Self::Shared(..) => None,
+            Self::Shared(..) | Self::Own(..) => None,
             Self::Excerpt(excerpt) => excerpt.release().map(Part::Excerpt),
             Self::Later(producer) => Some(Part::Later(producer)),
         }
@@ -118,15 +128,42 @@ impl Body {
 }
 
 impl Output {
-    /// The buffer to append replies to.
+    /// The buffer to append replies to. Places in it, for [`Output::insert`], are valid until the next call.
+    #[inline]
     pub fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.buffer.len() >= PIECE {
+            self.set_aside();
+        }
         &mut self.buffer
+    }
+
+    /// Sets all own bytes aside, each part of them in its place among the inserts.
+    #[cold]
+    fn set_aside(&mut self) {
+        let bytes = std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE + PIECE / 16));
+        let (gone, sent) = (self.gone, std::mem::take(&mut self.sent));
+        self.gone += sent;
+        let before_all = self.inserts.partition_point(|insert| insert.at == self.gone);
+        let mut from = sent;
+        for insert in self.inserts.split_off(before_all) {
+            let to = insert.at - gone;
+            if from < to {
+                self.put(0, Body::Own(bytes[from..to].to_vec(), 0));
+            }
+            self.inserts.push_back(Insert { at: self.gone, ..insert });
+            from = to;
+        }
+        if from == sent {
+            self.put(0, Body::Own(bytes, sent));
+        } else if from < bytes.len() {
+            self.put(0, Body::Own(bytes[from..].to_vec(), 0));
+        }
     }
 
     /// Appends bytes that other connections are owed too.
     pub fn push(&mut self, bytes: &Arc<[u8]>) {
         if bytes.len() < SHARE {
-            self.buffer.extend_from_slice(bytes);
+            self.buffer().extend_from_slice(bytes);
         } else {
             self.put(self.buffer.len(), Body::Shared(Arc::clone(bytes), 0));
         }
@@ -134,7 +171,7 @@ impl Output {
 
     /// Appends a reply that was written elsewhere, with the parts of it that were not.
     pub fn append(&mut self, reply: &[u8], mut slices: Vec<Slice>) {
-        let begin = self.buffer.len();
+        let begin = self.buffer().len();
         self.buffer.extend_from_slice(reply);
         slices.iter_mut().for_each(|slice| slice.at += begin);
         self.insert(slices);
@@ -439,6 +476,34 @@ mod tests {
             assert_eq!(output.bytes(), b"g");
             assert_eq!(send_all(&mut output, count), "ger[]c12dend.");
             assert_eq!((output.is_empty(), output.take_sent()), (true, 18));
+        }
+    }
+
+    #[test]
+    fn own_bytes_of_a_slow_reader_are_set_aside_in_their_order() {
+        let large: Arc<[u8]> = vec![b'm'; SHARE].into();
+        for first_sent in [0, 7, PIECE / 3, PIECE / 2 + 1] {
+            let (mut output, mut expected) = (Output::default(), String::new());
+            for number in 0..2000 {
+                let reply = format!("{number}{}", "x".repeat(number));
+                output.buffer().extend_from_slice(reply.as_bytes());
+                expected.push_str(&reply);
+                if number == 300 {
+                    output.consume(first_sent);
+                }
+                if number % 400 == 399 {
+                    output.push(&large);
+                    expected.push_str(std::str::from_utf8(&large).expect("text"));
+                    let at = output.buffer().len();
+                    output.insert(vec![slice(at, &["1", "", "23"])]);
+                    expected.push_str("123");
+                }
+                assert!(output.buffer.capacity() < 3 * PIECE, "{number}: {}", output.buffer.capacity());
+            }
+            assert_eq!(output.len(), expected.len() - first_sent);
+            assert!(output.capacity() < expected.len() + 4 * PIECE);
+            assert!(send_all(&mut output, 50_000) == expected[first_sent..], "{first_sent}");
+            assert_eq!((output.is_empty(), output.capacity() <= KEEP), (true, true), "{}", output.capacity());
         }
     }
 
