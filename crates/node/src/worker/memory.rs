@@ -4,8 +4,10 @@
 //! adds the workers' figures up only when it has itself taken part of what was free when it last did so; at the limit
 //! that is each time. Whoever has more to evict than that time allows goes on behind the turn, with requests in between.
 //!
+//! As long as the excess shrinks, after the limit was lowered say, a turn evicts for [`PACE_NS`] at most before its requests, as long behind
+//! them, and all requests are answered.
 //! If keys go slower than they come, small ones for large ones say, requests that need memory wait as soon as the
-//! excess is [`PATIENCE`] of the limit; others are answered. If no key may go, they are refused.
+//! excess has grown by [`PATIENCE`] of the limit; others are answered. If no key may go, they are refused.
 
 use std::sync::atomic::Ordering;
 
@@ -15,8 +17,10 @@ use engine::statistics::add;
 use super::Worker;
 use crate::Now;
 
-/// Requests that need memory wait while more than one in so many bytes is used too many.
+/// Requests that need memory wait while the excess is larger than it has been by more than one in so many bytes of the limit.
 const PATIENCE: i64 = 200;
+/// So long a turn evicts for while the excess shrinks, in nanoseconds, before its requests and behind them.
+const PACE_NS: u64 = 100_000;
 /// Evictions between two looks at the clock.
 const STEP: usize = 8;
 
@@ -28,6 +32,10 @@ pub(super) struct Memory {
     /// When the worker holds so many bytes it looks again.
     look_at: i64,
     state: State,
+    /// The least excess since there is one.
+    least_excess: Option<i64>,
+    /// How long keys have been evicted for since [`Memory::begin_pace`], in nanoseconds.
+    evicted_ns: u64,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +54,11 @@ impl Memory {
     /// Whether there are more keys to evict.
     pub(super) fn is_evicting(&self) -> bool {
         matches!(self.state, State::Evicting | State::Crowded)
+    }
+
+    /// A turn begins, or its requests have run: keys may go again.
+    pub(super) fn begin_pace(&mut self) {
+        self.evicted_ns = 0;
     }
 
     /// Whether requests that need memory wait.
@@ -97,7 +110,10 @@ impl Worker<'_> {
         } else if self.memory.limit == limit && own < self.memory.look_at {
             return;
         }
-        self.memory.limit = limit;
+        if self.memory.limit != limit {
+            self.memory.limit = limit;
+            self.memory.least_excess = None;
+        }
         let mut excess = self.excess(limit);
         if excess > 0 {
             // Clients that take too much go before data does.
@@ -122,7 +138,14 @@ impl Worker<'_> {
     #[cold]
     fn evict(&mut self, limit: i64, clock: &mut u64) {
         let shared = &self.node.shared;
-        let (started, budget) = (*clock, self.node.eviction_ns.load(Ordering::Relaxed));
+        let (started, mut budget) = (*clock, self.node.eviction_ns.load(Ordering::Relaxed));
+        if self.memory.state == State::Evicting {
+            budget = budget.min(PACE_NS);
+            let is_spent = self.memory.evicted_ns > 0 && self.memory.evicted_ns >= budget;
+            if is_spent && !self.has_grown(self.excess(limit), limit) {
+                return; // it goes on in the next turn
+            }
+        }
         shared.meter.note_excess(true, started);
         self.memory.look_at = i64::MIN;
         let state = match shared.meter.rule() {
@@ -147,19 +170,30 @@ impl Worker<'_> {
                     break State::Full;
                 }
                 if clock.saturating_sub(started) >= budget {
-                    break if excess > limit / PATIENCE { State::Crowded } else { State::Evicting };
+                    let has_grown = self.has_grown(excess, limit);
+                    self.memory.least_excess = self.memory.least_excess.min(Some(excess)).or(Some(excess));
+                    break if has_grown { State::Crowded } else { State::Evicting };
                 }
             },
         };
         if state == State::Within {
             shared.meter.note_excess(false, *clock);
         }
+        self.memory.evicted_ns += clock.saturating_sub(started);
         self.set_state(state);
         self.publish_counters(); // the next command may be INFO
     }
 
+    /// Whether keys go slower than they come.
+    fn has_grown(&self, excess: i64, limit: i64) -> bool {
+        self.memory.least_excess.is_some_and(|least| excess > least.saturating_add(limit / PATIENCE))
+    }
+
     fn set_state(&mut self, state: State) {
         self.memory.state = state;
+        if state == State::Within {
+            self.memory.least_excess = None;
+        }
         self.engine.out_of_memory = state == State::Full;
     }
 

@@ -106,6 +106,7 @@ impl<'n> Worker<'n> {
         self.engine.access.begin(now.unix);
         let before = self.engine.access.last_effect();
         let mut clock = (self.node.shared.clock)();
+        self.memory.begin_pace();
         self.make_room(&mut clock);
         let spare = std::mem::take(&mut self.spare);
         let buffers = Buffers { arena, owned: Vec::new(), ranges: spare.ranges };

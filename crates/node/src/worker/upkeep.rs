@@ -73,6 +73,7 @@ impl Upkeep {
 impl Worker<'_> {
     /// Work that is not asked for by a request: due keys, timeouts, memory. Called once a turn.
     pub fn tick(&mut self, now: Now) {
+        self.memory.begin_pace();
         self.end_waits(now);
         if !self.engine.is_beside_script() {
             self.advance(now); // a script has locked what this is about
