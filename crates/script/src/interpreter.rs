@@ -11,7 +11,7 @@ use crate::api;
 use crate::bridge::{Bridge, Ending};
 use crate::caller::{Caller, Verdict};
 use crate::register::{self, Callback, Registered};
-use crate::stack;
+use crate::stack::{self, Given};
 
 /// Instructions between two interrupts.
 const INSTRUCTIONS: u32 = 10_000;
@@ -42,12 +42,8 @@ pub struct Interpreter {
     bridge: Rc<Bridge>,
     /// By which runs enter Lua.
     entry: Function,
-    /// Runs a script, with its keys and arguments in globals.
-    run: Function,
     /// Runs the text of a library.
     load: Function,
-    /// Calls a function of a library with its keys and arguments.
-    call: Function,
     /// The globals of libraries.
     library_globals: Table,
 }
@@ -93,16 +89,18 @@ impl Interpreter {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
         let bridge = Rc::new(Bridge::new(&lua, options.seed, options.function_flags)?);
-        let native = native(&lua, &bridge)?;
+        let own = Rc::clone(&bridge);
+        let handler = lua.create_function(move |lua, error| locate(lua, &own, error))?;
+        let native = native(&lua, &bridge, &handler)?;
         let constants = api::constants(&lua, options.version)?;
         let prelude = lua.load(include_str!("prelude.lua")).set_name(SANDBOX).set_mode(ChunkMode::Text);
-        let (run, load, call, library_globals) = prelude.call((native, constants))?;
+        let (load, library_globals) = prelude.call((native, constants))?;
         lua.set_memory_limit(options.memory_bytes)?;
         bridge.memory_bytes.set(options.memory_bytes);
         bridge.collect_above.set(options.memory_bytes / 2);
         set_hook(&lua, &bridge, INSTRUCTIONS)?;
-        let entry = stack::entry_function(&lua)?;
-        Ok(Self { lua, bridge, entry, run, load, call, library_globals })
+        let entry = stack::entry_function(&lua, &handler)?;
+        Ok(Self { lua, bridge, entry, load, library_globals })
     }
 
     /// Compiles a script. The error is what Lua's compiler says.
@@ -141,7 +139,7 @@ impl Interpreter {
         caller: &mut dyn Caller,
         out: (Protocol, &mut Vec<u8>),
     ) -> Ended {
-        self.answer((&self.run, &script.0), (keys, arguments), caller, out)
+        self.answer((&script.0, Given::Globals), (keys, arguments), caller, out)
     }
 
     /// Calls a function of a library, and writes what it returns to `out`.
@@ -153,21 +151,20 @@ impl Interpreter {
         caller: &mut dyn Caller,
         out: (Protocol, &mut Vec<u8>),
     ) -> Ended {
-        self.answer((&self.call, &callback.0), (keys, arguments), caller, out)
+        self.answer((&callback.0, Given::Arguments), (keys, arguments), caller, out)
     }
 
-    /// Has `runner` run a function with keys and arguments, and writes what it returns.
+    /// Runs a function with keys and arguments, and writes what it returns.
     fn answer(
         &self,
-        (runner, function): (&Function, &Function),
+        function: (&Function, Given),
         words: (&[&[u8]], &[&[u8]]),
         caller: &mut dyn Caller,
         (protocol, out): (Protocol, &mut Vec<u8>),
     ) -> Ended {
         let begin = out.len();
-        let ended = self.supervised(caller, || {
-            stack::run(&self.entry, &self.bridge, (runner, function), words, (protocol, out))
-        });
+        let ended = self
+            .supervised(caller, || stack::run(&self.entry, &self.bridge, function, words, (protocol, out)));
         if !matches!(ended, Ended::Replied | Ended::PassedOn) {
             out.truncate(begin);
         }
@@ -243,7 +240,7 @@ fn said_by_compiler(error: &mlua::Error) -> String {
 }
 
 /// What the sandbox is made of.
-fn native(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
+fn native(lua: &Lua, bridge: &Rc<Bridge>, handler: &Function) -> Result<Table> {
     let native = lua.create_table()?;
     native.raw_set("redis", api::functions(lua, bridge)?)?;
     native.raw_set("call", stack::command_function(lua, bridge, true)?)?;
@@ -253,8 +250,7 @@ fn native(lua: &Lua, bridge: &Rc<Bridge>) -> Result<Table> {
         lua.create_function(move |lua, arguments| register::register_function(lua, &own, &arguments))?;
     native.raw_set("register_function", register)?;
     native.raw_set("libraries", crate::libraries::all(lua, bridge)?)?;
-    let own = Rc::clone(bridge);
-    native.raw_set("handler", lua.create_function(move |lua, error| locate(lua, &own, error))?)?;
+    native.raw_set("handler", handler)?;
     let own = Rc::clone(bridge);
     let random =
         lua.create_function(move |lua, arguments| match own.random.borrow_mut().draw(&arguments) {

@@ -1,4 +1,4 @@
--- Makes the sandbox. Runs once for each interpreter, before anything of a client's, and gives back what runs a script.
+-- Makes the sandbox. Runs once for each interpreter, before anything of a client's, and gives back what loads a library.
 --
 -- `native` has the functions that Rust brings: those that answer first whether they went well (`checked` makes functions of
 -- them that raise what went wrong), and others. `constants` are the values of the table `redis` besides.
@@ -85,15 +85,6 @@ protect(getmetatable(""))
 
 local handler = native.handler
 
--- Runs a script: a function without arguments that finds its keys and arguments in globals.
-local function run(script, keys, arguments)
-    setreadonly(globals, false)
-    globals.KEYS = keys
-    globals.ARGV = arguments
-    setreadonly(globals, true)
-    return xpcall(script, handler)
-end
-
 -- What libraries see as globals: while one is loaded only how to register functions, and in the functions everything else.
 local registering = {}
 for _, name in next, { "register_function", "log", "LOG_DEBUG", "LOG_VERBOSE", "LOG_NOTICE", "LOG_WARNING", "REDIS_VERSION",
@@ -122,11 +113,4 @@ local function load(text)
     return ok, problem
 end
 
--- Runs a function of a library, which gets its keys and arguments as arguments.
-local function call(callback, keys, arguments)
-    return xpcall(function()
-        return callback(keys, arguments)
-    end, handler)
-end
-
-return run, load, call, environment
+return load, environment

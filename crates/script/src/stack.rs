@@ -35,6 +35,24 @@ const KEPT_BYTES: usize = 64 * 1024;
 /// What a script that has to end gets; nobody sees it.
 pub(crate) const ENDING: &str = "the script has to end";
 
+/// Upvalues of [`call_command`]: the bridge, and whether errors are raised.
+const BRIDGE: c_int = ffi::lua_upvalueindex(1);
+const RAISES: c_int = ffi::lua_upvalueindex(2);
+/// Upvalues of [`enter`]: the handler of errors, the globals of scripts, and the names of two of them.
+const HANDLER: c_int = ffi::lua_upvalueindex(1);
+const GLOBALS: c_int = ffi::lua_upvalueindex(2);
+const KEYS: c_int = ffi::lua_upvalueindex(6);
+const ARGV: c_int = ffi::lua_upvalueindex(7);
+/// Upvalues of both: the names of the fields that are looked at most. As strings they would be hashed each time.
+const OK: c_int = ffi::lua_upvalueindex(3);
+const ERR: c_int = ffi::lua_upvalueindex(4);
+const IGNORE: c_int = ffi::lua_upvalueindex(5);
+
+// Of this build: says whether the table at a place, which is no upvalue's, can be changed; see `build/patches.rs`.
+unsafe extern "C-unwind" {
+    fn lua_setreadonly(state: *mut lua_State, place: c_int, readonly: c_int);
+}
+
 /// `redis.call`, which raises the errors of commands, or `redis.pcall`, which returns them.
 pub(crate) fn command_function(lua: &Lua, bridge: &Rc<Bridge>, raises: bool) -> Result<Function> {
     let pointer = Rc::as_ptr(bridge).cast_mut().cast::<c_void>();
@@ -44,8 +62,19 @@ pub(crate) fn command_function(lua: &Lua, bridge: &Rc<Bridge>, raises: bool) -> 
         lua.exec_raw((), |state| {
             ffi::lua_pushlightuserdata(state, pointer);
             ffi::lua_pushboolean(state, c_int::from(raises));
-            ffi::lua_pushcclosure(state, call_command, 2);
+            push_names(state);
+            ffi::lua_pushcclosure(state, call_command, 5);
         })
+    }
+}
+
+/// Pushes what the upvalues [`OK`], [`ERR`] and [`IGNORE`] hold.
+unsafe fn push_names(state: *mut lua_State) {
+    // SAFETY: there are places for three values and more.
+    unsafe {
+        for name in ["ok", "err", "ignore_error_stats_update"] {
+            push_text(state, name.as_bytes());
+        }
     }
 }
 
@@ -65,8 +94,8 @@ unsafe extern "C-unwind" fn call_command(state: *mut lua_State) -> c_int {
     // except references into the bridge; while values are pushed nobody else uses its reply buffer, for no code of a script
     // runs then.
     unsafe {
-        let bridge = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Bridge>().cast_const();
-        let raises = ffi::lua_toboolean(state, ffi::lua_upvalueindex(2)) != 0;
+        let bridge = &*ffi::lua_touserdata(state, BRIDGE).cast::<Bridge>().cast_const();
+        let raises = ffi::lua_toboolean(state, RAISES) != 0;
         let outcome = run_command(state, bridge);
         ffi::lua_settop(state, 0);
         let failed = match outcome {
@@ -183,7 +212,7 @@ unsafe fn push_error(state: *mut lua_State, text: &str) {
     // SAFETY: there are places for four values, which every function has.
     unsafe {
         ffi::lua_createtable(state, 0, 4);
-        push_text(state, b"err");
+        ffi::lua_pushvalue(state, ERR);
         push_text(state, b"ERR ");
         push_text(state, text.as_bytes());
         ffi::lua_concat(state, 2);
@@ -242,10 +271,10 @@ unsafe fn push_reply(state: *mut lua_State, reply: &mut Cursor<'_>, depth: usize
                 Some(length) => push_text(state, reply.take(length)),
             },
             b':' => ffi::lua_pushnumber(state, parse_i64(line).unwrap_or(0) as f64),
-            b'+' => push_named(state, b"ok", line),
+            b'+' => push_known(state, OK, line),
             b'-' => {
-                push_named(state, b"err", line);
-                push_text(state, b"ignore_error_stats_update");
+                push_known(state, ERR, line);
+                ffi::lua_pushvalue(state, IGNORE);
                 ffi::lua_pushboolean(state, 1);
                 ffi::lua_rawset(state, -3);
             }
@@ -280,6 +309,17 @@ unsafe fn push_reply(state: *mut lua_State, reply: &mut Cursor<'_>, depth: usize
             b'~' => push_pairs(state, b"set", reply.values(line).unwrap_or(0), reply, depth),
             _ => ffi::lua_pushnil(state),
         }
+    }
+}
+
+/// A table with one field, whose name is an upvalue.
+unsafe fn push_known(state: *mut lua_State, name: c_int, text: &[u8]) {
+    // SAFETY: the caller has asked for the places.
+    unsafe {
+        ffi::lua_createtable(state, 0, 1);
+        ffi::lua_pushvalue(state, name);
+        push_text(state, text);
+        ffi::lua_rawset(state, -3);
     }
 }
 
@@ -333,9 +373,19 @@ unsafe fn push_pairs(state: *mut lua_State, name: &[u8], pairs: usize, reply: &m
     }
 }
 
+/// How a function gets its keys and arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// In the globals `KEYS` and `ARGV`, as a script.
+    Globals,
+    /// As arguments, as a function of a library.
+    Arguments,
+}
+
 /// What a run is given and where its result goes; see [`run`].
 struct Run<'r> {
     bridge: &'r Bridge,
+    given: Given,
     keys: &'r [&'r [u8]],
     arguments: &'r [&'r [u8]],
     protocol: Protocol,
@@ -343,38 +393,74 @@ struct Run<'r> {
 }
 
 /// The function by which [`run`] enters Lua. It is made once: to make one for each run would take longer than a command.
-pub(crate) fn entry_function(lua: &Lua) -> Result<Function> {
-    // SAFETY: the closure leaves one value on the stack.
-    unsafe { lua.exec_raw((), |state| ffi::lua_pushcclosure(state, enter, 0)) }
+pub(crate) fn entry_function(lua: &Lua, handler: &Function) -> Result<Function> {
+    // SAFETY: the closure takes the two values that are there and the names, and is left on the stack.
+    unsafe {
+        lua.exec_raw((handler, lua.globals()), |state| {
+            push_names(state);
+            push_text(state, b"KEYS");
+            push_text(state, b"ARGV");
+            ffi::lua_pushcclosure(state, enter, 7);
+        })
+    }
 }
 
-/// Has `runner` run a function with keys and arguments. Gives back whether that went well, in which case the result has been
-/// written to `out`, and else the error. With a result comes whether it is an error that a command has given.
+/// Runs a function with keys and arguments. Gives back whether that went well, in which case the result has been written to
+/// `out`, and else what the handler has made of the error. With a result comes whether it is an error that a command has given.
 pub(crate) fn run(
     entry: &Function,
     bridge: &Bridge,
-    (runner, function): (&Function, &Function),
+    (function, given): (&Function, Given),
     (keys, arguments): (&[&[u8]], &[&[u8]]),
     (protocol, out): (Protocol, &mut Vec<u8>),
 ) -> Result<(bool, Value)> {
-    let mut run = Run { bridge, keys, arguments, protocol, out };
-    entry.call((LightUserData((&raw mut run).cast()), runner, function))
+    let mut run = Run { bridge, given, keys, arguments, protocol, out };
+    entry.call((LightUserData((&raw mut run).cast()), function))
 }
 
-/// SAFETY: called by [`run`] only, with a pointer to a [`Run`] that lives meanwhile and the two functions.
+/// SAFETY: called by [`run`] only, with a pointer to a [`Run`] that lives meanwhile and the function.
 unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
     // SAFETY: nobody else uses the run. Nothing is alive across a call that may jump, except references into it.
     unsafe {
         let run = &mut *ffi::lua_touserdata(state, 1).cast::<Run<'_>>();
+        ffi::lua_pushvalue(state, HANDLER);
+        ffi::lua_insert(state, 2);
         push_list(state, run.keys);
         push_list(state, run.arguments);
-        ffi::lua_call(state, 3, 2);
-        if ffi::lua_toboolean(state, -2) != 0 {
-            write_result(state, run.bridge, &mut Encoder::new(run.out, run.protocol), 0);
-            ffi::lua_pushboolean(state, c_int::from(is_passed_on(state)));
-            ffi::lua_replace(state, -2);
+        let given = match run.given {
+            Given::Arguments => 2,
+            Given::Globals => {
+                set_globals(state);
+                0
+            }
+        };
+        if ffi::lua_pcall(state, given, 1, 2) != ffi::LUA_OK {
+            ffi::lua_pushboolean(state, 0);
+            ffi::lua_insert(state, -2);
+            return 2;
         }
+        write_result(state, run.bridge, &mut Encoder::new(run.out, run.protocol), 0);
+        let is_passed_on = is_passed_on(state);
+        ffi::lua_pushboolean(state, 1);
+        ffi::lua_pushboolean(state, c_int::from(is_passed_on));
         2
+    }
+}
+
+/// Makes the two lists at the top of the stack the globals of scripts, which a script itself cannot change, and pops them.
+unsafe fn set_globals(state: *mut lua_State) {
+    // SAFETY: a function has places for a few values, and all that is pushed here goes. If setting fails for want of memory, which
+    // it can in an interpreter's first run, no script runs before the next set has ended.
+    unsafe {
+        ffi::lua_pushvalue(state, GLOBALS);
+        lua_setreadonly(state, -1, 0);
+        for (name, list) in [(KEYS, -4), (ARGV, -3)] {
+            ffi::lua_pushvalue(state, name);
+            ffi::lua_pushvalue(state, list);
+            ffi::lua_rawset(state, -3);
+        }
+        lua_setreadonly(state, -1, 1);
+        ffi::lua_settop(state, -4);
     }
 }
 
@@ -385,7 +471,7 @@ unsafe fn is_passed_on(state: *mut lua_State) -> bool {
         if ffi::lua_type(state, -1) != ffi::LUA_TTABLE {
             return false;
         }
-        push_field(state, b"ignore_error_stats_update");
+        push_known_field(state, IGNORE);
         let is_marked = ffi::lua_toboolean(state, -1) != 0;
         ffi::lua_settop(state, -2);
         is_marked
@@ -450,13 +536,27 @@ unsafe fn push_field(state: *mut lua_State, name: &[u8]) -> c_int {
     }
 }
 
+/// The same with a name that is an upvalue.
+unsafe fn push_known_field(state: *mut lua_State, name: c_int) -> c_int {
+    // SAFETY: the caller has asked for the places.
+    unsafe {
+        ffi::lua_pushvalue(state, name);
+        ffi::lua_rawget(state, -2);
+        ffi::lua_type(state, -1)
+    }
+}
+
 unsafe fn write_table(state: *mut lua_State, bridge: &Bridge, reply: &mut Encoder<'_>, depth: usize) {
     // SAFETY: as in `write_result`, which is the caller. Each branch ends with the stack as it was.
     unsafe {
         let top = ffi::lua_gettop(state);
-        if push_field(state, b"err") == ffi::LUA_TSTRING {
+        if push_known_field(state, ERR) == ffi::LUA_TSTRING {
             reply.error(text_at(state, -1));
-        } else if push_next_field(state, b"ok") == ffi::LUA_TSTRING {
+            ffi::lua_settop(state, top);
+            return;
+        }
+        ffi::lua_settop(state, top);
+        if push_known_field(state, OK) == ffi::LUA_TSTRING {
             reply.simple(text_at(state, -1));
         } else if push_next_field(state, b"double") == ffi::LUA_TNUMBER {
             reply.double(ffi::lua_tonumber(state, -1));
