@@ -35,6 +35,7 @@ mod grow;
 mod inner;
 mod node;
 mod ordered;
+mod separators;
 mod sequence;
 mod shrink;
 #[cfg(test)]

@@ -3,13 +3,11 @@
 use smallvec::SmallVec;
 
 use super::node::Node;
-use crate::leaf::{self, Leaf};
+use super::separators::{SEPARATOR_MAX, Separators, Standing};
 use crate::page::sizes;
 
 /// The most children of a node: with them, a node without separators fills a block of 1 kB.
 pub(super) const FAN: usize = 29;
-/// The longest separator. A longer one would not tell more about most keys; see [`Inner::child_of`].
-const SEPARATOR_MAX: usize = 128;
 
 /// See the module's text.
 #[derive(Debug, Clone)]
@@ -18,8 +16,8 @@ pub(super) struct Inner {
     pub(super) counts: SmallVec<[usize; FAN]>,
     /// The bytes of the elements below, so that nobody has to walk to the leaves for them.
     pub(super) data_bytes: usize,
-    /// A block of one separator less than children; no bytes at all in a tree by position.
-    separators: Vec<u8>,
+    /// One less than children.
+    separators: Separators,
 }
 
 impl Inner {
@@ -29,7 +27,7 @@ impl Inner {
             nodes: SmallVec::new(),
             counts: SmallVec::new(),
             data_bytes: 0,
-            separators: if has_separators { leaf::EMPTY.to_vec() } else { Vec::new() },
+            separators: if has_separators { Separators::none() } else { Separators::never() },
         };
         inner.insert(0, nodes);
         inner.data_bytes = inner.sum_of_bytes();
@@ -59,12 +57,15 @@ impl Inner {
     /// The child in which a key is, or belongs.
     ///
     /// A separator `s` of a child with the first element `f` has `s <= f`, and every element before it is less than `s` or,
-    /// where `s` is cut, begins with `s` and is less than `f`. Inserting and removing keep that, although `f` changes.
+    /// where `s` is cut, begins with `s` and is less than `f`. Inserting and removing keep that, although `f` changes. Mostly the
+    /// heads of separators tell which child it is, without a look at one of them.
     #[inline]
     pub(super) fn child_of(&self, key: &[u8]) -> usize {
-        let separators = Leaf::trusted(&self.separators);
-        let mut low = 0;
-        let mut high = separators.len();
+        let (mut low, mut high) = match self.separators.standing(key) {
+            Standing::Behind(child) => return child,
+            Standing::Among(range) => (range.start, range.end),
+        };
+        let separators = self.separators.all();
         while low < high {
             let middle = usize::midpoint(low, high);
             let separator = separators.element(middle);
@@ -93,10 +94,9 @@ impl Inner {
         if self.has_separators() {
             // What stood between the children on both sides still holds between the last new one and the one behind.
             let end = if at == 0 { (added + 1).min(self.nodes.len()) } else { at + added };
-            for right in at.max(1)..end {
-                let separator = separator(self.nodes[right - 1].last(), self.nodes[right].first());
-                leaf::edit::insert(&mut self.separators, right - 1, separator);
-            }
+            let (nodes, begin) = (&self.nodes, at.max(1));
+            let between = |right: usize| separator(nodes[right - 1].last(), nodes[right].first());
+            self.separators.insert(begin - 1, (begin..end).map(between));
         }
     }
 
@@ -104,8 +104,8 @@ impl Inner {
     pub(super) fn remove(&mut self, from: usize, to: usize) {
         if self.has_separators() {
             let first = from.saturating_sub(1);
-            let count = Leaf::trusted(&self.separators).len();
-            leaf::edit::remove_range(&mut self.separators, first..(first + to - from).min(count));
+            let count = self.separators.all().len();
+            self.separators.remove(first..(first + to - from).min(count));
         }
         self.nodes.drain(from..to);
         self.counts.drain(from..to);
@@ -114,14 +114,11 @@ impl Inner {
     /// Takes the children from `at` on out into a node of their own.
     pub(super) fn split_off(&mut self, at: usize) -> Self {
         let separators = if self.has_separators() {
-            let mut right = leaf::EMPTY.to_vec();
-            let left = Leaf::trusted(&self.separators);
-            leaf::edit::append(&mut right, left, at..left.len());
-            let end = left.len();
-            leaf::edit::remove_range(&mut self.separators, at - 1..end);
+            let right = self.separators.split_off(at);
+            self.separators.remove(at - 1..at);
             right
         } else {
-            Vec::new()
+            Separators::never()
         };
         let mut right = Self {
             nodes: self.nodes.drain(at..).collect(),
@@ -141,10 +138,8 @@ impl Inner {
     pub(super) fn append(&mut self, other: Self) {
         if self.has_separators() {
             let between = separator(self.last(), other.first()).to_vec();
-            let end = Leaf::trusted(&self.separators).len();
-            leaf::edit::insert(&mut self.separators, end, &between);
-            let right = Leaf::trusted(&other.separators);
-            leaf::edit::append(&mut self.separators, right, 0..right.len());
+            self.separators.insert(self.separators.all().len(), std::iter::once(&between[..]));
+            self.separators.append(&other.separators);
         }
         self.nodes.extend(other.nodes);
         self.counts.extend(other.counts);
@@ -153,8 +148,7 @@ impl Inner {
 
     /// Bytes of memory of the node itself.
     pub(super) fn allocated_bytes(&self) -> usize {
-        let separators = self.separators.capacity();
-        sizes::fit(size_of::<Self>()) + sizes::ARC_HEADER + separators
+        sizes::fit(size_of::<Self>()) + sizes::ARC_HEADER + self.separators.allocated_bytes()
     }
 
     fn sum_of_bytes(&self) -> usize {
@@ -162,7 +156,7 @@ impl Inner {
     }
 
     fn has_separators(&self) -> bool {
-        !self.separators.is_empty()
+        self.separators.are_kept()
     }
 
     fn first(&self) -> &[u8] {
