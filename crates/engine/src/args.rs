@@ -100,7 +100,16 @@ pub struct OwnedArgs {
 impl OwnedArgs {
     /// A copy of arguments.
     pub fn copy(args: &Args<'_>) -> Self {
-        args.from(0).collect()
+        let mut copy =
+            Self { buffer: Vec::with_capacity(args.bytes()), ranges: Vec::with_capacity(args.len()) };
+        args.from(0).for_each(|word| copy.push(word));
+        copy
+    }
+
+    fn push(&mut self, word: &[u8]) {
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(word);
+        self.ranges.push(start..self.buffer.len());
     }
 
     /// To be read.
@@ -112,11 +121,7 @@ impl OwnedArgs {
 impl<A: AsRef<[u8]>> FromIterator<A> for OwnedArgs {
     fn from_iter<I: IntoIterator<Item = A>>(words: I) -> Self {
         let mut owned = Self::default();
-        for word in words {
-            let start = owned.buffer.len();
-            owned.buffer.extend_from_slice(word.as_ref());
-            owned.ranges.push(start..owned.buffer.len());
-        }
+        words.into_iter().for_each(|word| owned.push(word.as_ref()));
         owned
     }
 }

@@ -21,6 +21,21 @@ use crate::shared::Shared;
 use crate::table::Row;
 use crate::tracking::{Invalidations, Place, Writer};
 
+/// What is known of a key that stands among a request's arguments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hashed {
+    /// Its index.
+    pub(crate) at: usize,
+    pub(crate) hash: u64,
+    pub(crate) slot: u16,
+}
+
+impl Hashed {
+    fn of(self, bytes: &[u8]) -> Key<'_> {
+        Key { bytes, hash: self.hash, slot: self.slot }
+    }
+}
+
 /// What all commands of a worker work with, whoever has sent them.
 pub(crate) struct Tools<'c, 'k> {
     pub(crate) access: &'c mut Access<'k>,
@@ -82,6 +97,8 @@ pub struct Context<'c, 'k> {
     pub is_served: bool,
     /// The hash and slot of the first key, if it is known already.
     pub(crate) first_key: Option<(u64, u16)>,
+    /// Others of the command's keys that are known, by their index.
+    pub(crate) hashed: &'c [Hashed],
     /// Whether the error with which the command answers is one of another command, and so has been counted already.
     pub(crate) error_is_counted: bool,
 }
@@ -106,6 +123,7 @@ impl<'c, 'k> Context<'c, 'k> {
             out_of_memory,
             is_served: false,
             first_key: None,
+            hashed: &[],
             error_is_counted: false,
         }
     }
@@ -115,9 +133,11 @@ impl<'k> Context<'_, 'k> {
     /// A key argument.
     #[inline]
     pub fn key<'a>(&self, args: &Args<'a>, index: usize) -> Key<'a> {
-        match self.first_key {
-            Some((hash, slot)) if index == 1 => Key { bytes: args.get(1), hash, slot },
-            _ => self.shared.keyspace.key(args.get(index)),
+        let bytes = args.get(index);
+        match (self.first_key, self.hashed.binary_search_by_key(&index, |hashed| hashed.at)) {
+            (Some((hash, slot)), _) if index == 1 => Key { bytes, hash, slot },
+            (_, Ok(place)) => self.hashed[place].of(bytes),
+            _ => self.shared.keyspace.key(bytes),
         }
     }
 

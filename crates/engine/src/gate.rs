@@ -133,7 +133,9 @@ pub(crate) const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory
 /// Whether a command may need memory, now or because it is queued; EXEC does if one of the queued commands does.
 pub(crate) fn needs_memory(row: &Row, session: &Session) -> bool {
     match row.command.name {
-        "EXEC" => session.transaction.commands().iter().any(|(row, _)| row.command.flags.has(Flags::DENYOOM)),
+        "EXEC" => {
+            session.transaction.commands().iter().any(|queued| queued.row.command.flags.has(Flags::DENYOOM))
+        }
         "DISCARD" | "QUIT" | "RESET" => false,
         _ => session.transaction.is_open() || row.command.flags.has(Flags::DENYOOM),
     }

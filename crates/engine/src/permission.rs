@@ -110,8 +110,8 @@ fn uses_selected(command: &Command, has_keys: bool) -> bool {
 fn database_of(session: &Session) -> u32 {
     let queued = session.transaction.commands().iter().rev();
     let selected = queued
-        .filter(|(row, _)| row.command.name == "SELECT")
-        .find_map(|(_, args)| args.as_args().integer(1).ok())
+        .filter(|queued| queued.row.command.name == "SELECT")
+        .find_map(|queued| queued.args.as_args().integer(1).ok())
         .and_then(|number| u32::try_from(number).ok());
     selected.unwrap_or(u32::from(session.database.0))
 }

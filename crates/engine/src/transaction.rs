@@ -29,10 +29,21 @@ pub(crate) struct WatchedKey {
     pub(crate) was_there: Option<bool>,
 }
 
+/// A command that waits for EXEC.
+#[derive(Debug)]
+pub struct Queued {
+    /// Its row.
+    pub row: Row,
+    /// What was sent.
+    pub args: OwnedArgs,
+    /// Hash and slot of its first key, if that is its first argument and is known.
+    pub first_key: Option<(u64, u16)>,
+}
+
 /// What a connection has begun with MULTI or WATCH.
 #[derive(Debug, Default)]
 pub struct Transaction {
-    queue: Option<Vec<(Row, OwnedArgs)>>,
+    queue: Option<Vec<Queued>>,
     /// A command could not be queued: EXEC will refuse.
     broken: bool,
     /// A queued command may run a script.
@@ -61,9 +72,9 @@ impl Transaction {
     }
 
     /// Adds a command.
-    pub fn push(&mut self, row: Row, args: &Args<'_>) {
+    pub fn push(&mut self, row: Row, args: &Args<'_>, first_key: Option<(u64, u16)>) {
         if let Some(queue) = &mut self.queue {
-            queue.push((row, OwnedArgs::copy(args)));
+            queue.push(Queued { row, args: OwnedArgs::copy(args), first_key });
             self.runs_scripts |= row.command.flags.has(Flags::RUNS_SCRIPTS);
         }
     }
@@ -84,13 +95,13 @@ impl Transaction {
     }
 
     /// Ends it and gives back what was queued.
-    pub fn take(&mut self) -> Vec<(Row, OwnedArgs)> {
+    pub fn take(&mut self) -> Vec<Queued> {
         self.broken = false;
         self.queue.take().unwrap_or_default()
     }
 
     /// The queued commands.
-    pub fn commands(&self) -> &[(Row, OwnedArgs)] {
+    pub fn commands(&self) -> &[Queued] {
         self.queue.as_deref().unwrap_or_default()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::args::{Args, OwnedArgs};
+use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::reply::Reply;
 use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
-use crate::transaction::WatchedKey;
+use crate::transaction::{Queued, WatchedKey};
 
 const FLAGS: Flags =
     Flags::NOSCRIPT.and(Flags::LOADING).and(Flags::STALE).and(Flags::FAST).and(Flags::ALLOW_BUSY);
@@ -141,7 +141,7 @@ fn exec(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outco
         .transaction
         .commands()
         .iter()
-        .any(|(row, args)| row.command.needs_everything(&args.as_args()));
+        .any(|queued| queued.row.command.needs_everything(&queued.args.as_args()));
     let run = |ctx: &mut Context<'_, '_>, reply: &mut Reply<'_>| {
         if a_watched_key_came_or_went(ctx) || ctx.session.transaction.is_touched() {
             abandon(ctx.session, ctx.shared);
@@ -192,9 +192,14 @@ fn a_watched_key_came_or_went(ctx: &mut Context<'_, '_>) -> bool {
 fn shards_of(ctx: &Context<'_, '_>) -> Vec<usize> {
     let mut shards = Vec::new();
     let transaction = &ctx.session.transaction;
-    for (row, args) in transaction.commands() {
+    for Queued { row, args, first_key } in transaction.commands() {
         let args = args.as_args();
-        row.command.for_each_key(&args, |at, _| shards.push(ctx.access.shard_of(&ctx.key_of(args.get(at)))));
+        row.command.for_each_key(&args, |at, _| {
+            shards.push(match first_key {
+                Some((_, slot)) if at == 1 => ctx.shared.keyspace.shard_of_slot(*slot),
+                _ => ctx.access.shard_of(&ctx.key_of(args.get(at))),
+            });
+        });
     }
     for watched in transaction.watched() {
         shards.push(ctx.access.shard_of(&ctx.key_of(&watched.key)));
@@ -203,13 +208,14 @@ fn shards_of(ctx: &Context<'_, '_>) -> Vec<usize> {
 }
 
 /// Runs the queued commands, each with its own reply.
-fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], reply: &mut Reply<'_>) {
+fn run_all(ctx: &mut Context<'_, '_>, commands: &[Queued], reply: &mut Reply<'_>) {
     reply.array(commands.len());
     let exec = ctx.row;
-    for (row, args) in commands {
+    let mut started = (ctx.shared.clock)();
+    for Queued { row, args, first_key } in commands {
         ctx.row = *row;
-        ctx.first_key = None;
-        let started = (ctx.shared.clock)();
+        ctx.first_key = *first_key;
+        ctx.hashed = &[];
         if let Err(denial) = check_again(ctx, row, &args.as_args()) {
             reply.error(denial);
             continue;
@@ -218,7 +224,8 @@ fn run_all(ctx: &mut Context<'_, '_>, commands: &[(Row, OwnedArgs)], reply: &mut
         let failed = call(ctx, &args.as_args(), &mut reply.inner(ctx.session.protocol));
         ctx.tell_observers();
         ctx.remember_keys(&args.as_args());
-        let took = (ctx.shared.clock)().saturating_sub(started);
+        let ended = (ctx.shared.clock)();
+        let took = ended.saturating_sub(std::mem::replace(&mut started, ended));
         account(ctx, row, &args.as_args(), Ran::alone(took, failed), reply.written(before));
     }
     ctx.row = exec;

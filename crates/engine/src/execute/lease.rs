@@ -11,6 +11,7 @@ use super::request::refuse;
 use super::{Environment, GROUP, Prepared, Worker};
 use crate::args::Args;
 use crate::command::Flags;
+use crate::context::Hashed;
 use crate::error::Error;
 use crate::session::Session;
 use crate::table::Row;
@@ -21,6 +22,8 @@ pub(super) struct Wanted {
     shards: Vec<usize>,
     /// Those that are brought near.
     targets: Vec<Target>,
+    /// Those that are not the first of their request, until it has run.
+    pub(super) hashed: Vec<Hashed>,
     /// Whether values of those that are leased may be large.
     pub(super) may_be_large: bool,
 }
@@ -70,6 +73,7 @@ impl Worker<'_> {
             prepared.first_key = shared;
             return;
         }
+        let begin = wanted.hashed.len();
         row.command.for_each_key(args, |at, _| {
             if at == 1 && shared.is_some() {
                 prepared.first_key = shared;
@@ -78,6 +82,8 @@ impl Worker<'_> {
             let key = access.keyspace().key(args.get(at));
             if at == 1 {
                 prepared.first_key = Some((key.hash, key.slot));
+            } else if wanted.hashed.len() < MOST_NEAR {
+                wanted.hashed.push(Hashed { at, hash: key.hash, slot: key.slot });
             }
             let shard = access.shard_of(&key);
             access.prefetch_shard(shard);
@@ -86,6 +92,7 @@ impl Worker<'_> {
                 wanted.targets.push(Target { database, shard, hash: key.hash });
             }
         });
+        prepared.hashed = begin..wanted.hashed.len();
     }
 
     /// Whether a group has as many keys as it should.
@@ -97,7 +104,7 @@ impl Worker<'_> {
     /// Brings the keys of a group near and locks their shards, if nobody else holds one of them; otherwise each request is to be
     /// run apart.
     pub fn lease(&mut self) -> Lease {
-        let Wanted { shards, targets, may_be_large } = &mut self.wanted;
+        let Wanted { shards, targets, may_be_large, .. } = &mut self.wanted;
         *may_be_large = false;
         let Some(&first) = shards.first() else { return Lease::Together };
         let is_one = shards.iter().all(|&shard| shard == first);
@@ -172,8 +179,9 @@ impl Worker<'_> {
         (!prepared.alone && !will_be_refused).then_some(*row)
     }
 
-    /// Drops the locks of a group.
+    /// Drops the locks of a group that has run.
     pub fn release(&mut self) {
+        self.wanted.hashed.clear();
         self.access.unlock();
     }
 }

@@ -1,5 +1,7 @@
 //! A request that has been looked up, and what is to be known of it before it runs.
 
+use std::ops::Range;
+
 use keyspace::Keyspace;
 
 use crate::args::Args;
@@ -21,6 +23,8 @@ pub struct Prepared {
     pub(super) row: Result<Row, Box<Error>>,
     /// Hash and slot of the first key.
     pub(super) first_key: Option<(u64, u16)>,
+    /// Where those of its other keys are in the list of the group.
+    pub(super) hashed: Range<usize>,
     /// Whether it runs with nothing locked.
     pub(super) alone: bool,
     /// Whether the same command stands behind it in its group.
@@ -33,7 +37,7 @@ impl Prepared {
     pub fn new(names: &Names, args: &Args<'_>) -> Self {
         let row = names.look_up(args).map_err(Box::new);
         let alone = row.as_ref().is_ok_and(|row| row.command.runs_alone(args));
-        Self { row, first_key: None, alone, is_followed_by_equal: false }
+        Self { row, first_key: None, hashed: 0..0, alone, is_followed_by_equal: false }
     }
 
     /// Whether there is no such command.
@@ -112,7 +116,11 @@ impl Prepared {
         let is_held = mode == PauseMode::All
             || writes(row, args)
             || row.command.name == "EXEC"
-                && session.transaction.commands().iter().any(|(row, args)| writes(row, &args.as_args()));
+                && session
+                    .transaction
+                    .commands()
+                    .iter()
+                    .any(|queued| writes(&queued.row, &queued.args.as_args()));
         is_held
             && gate::check(&Request {
                 row,

@@ -46,7 +46,7 @@ impl Worker<'_> {
         }
         session.record.command.store(row.index + 1, Ordering::Relaxed);
         if session.transaction.is_open() && !row.command.flags.has(Flags::NOT_QUEUED) {
-            session.transaction.push(row, args);
+            session.transaction.push(row, args, prepared.first_key);
             session.record.queued_bytes.fetch_add(args.bytes(), Ordering::Relaxed);
             session.record.queued.store(session.transaction.queued().unwrap_or(0) as i64, Ordering::Relaxed);
             Reply::new(out, session.protocol).simple("QUEUED");
@@ -55,8 +55,10 @@ impl Worker<'_> {
         }
         self.access.start_unit();
         let before = self.together.take(&row, statistics);
+        let group = std::mem::take(&mut self.wanted.hashed);
+        let (first_key, hashed) = (prepared.first_key, &group[prepared.hashed.clone()]);
         let (tools, slices) = self.tools(&mut environment);
-        let mut context = Context { first_key: prepared.first_key, ..Context::new(tools, session, row) };
+        let mut context = Context { first_key, hashed, ..Context::new(tools, session, row) };
         let mut reply = Reply::sliced(out, context.session.protocol, slices);
         let failed = call(&mut context, args, &mut reply);
         // In this order: what the command has found due was read before, and what it has read is read from now on.
@@ -71,6 +73,7 @@ impl Worker<'_> {
         let written = Written::since(begin, out.len(), slices, 0);
         let took = ended.saturating_sub(started);
         account(&context, &row, args, Ran { took, failed, calls }, written);
+        self.wanted.hashed = group;
         let reply_begin = if row.command.flags.has(Flags::PUSHES) { out.len() } else { begin };
         if !finish(session, out, reply_begin) {
             self.slices.truncate(reply_begin);

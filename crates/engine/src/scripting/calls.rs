@@ -167,6 +167,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         }
         ctx.row = row;
         ctx.first_key = keys.first().filter(|(at, _)| *at == 1).map(|(_, key)| (key.hash, key.slot));
+        ctx.hashed = &[];
         ctx.session.protocol = protocol;
         let started = (ctx.shared.clock)();
         let failed = call(ctx, args, &mut Reply::new(reply, protocol));
