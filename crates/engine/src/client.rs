@@ -41,7 +41,7 @@ pub struct ShownTracking {
 }
 
 /// One connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ClientRecord {
     /// Its number, never used again.
     pub id: u64,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyspace::{DbIndex, LogPosition};
 use resp::Protocol;
 
-use crate::accounts::Login;
+use crate::accounts::{Accounts, Login};
 use crate::blocking::Waiter;
 use crate::client::ClientRecord;
 use crate::computing::Computing;
@@ -89,6 +89,12 @@ impl Session {
             no_touch: false,
             is_loader: false,
         }
+    }
+
+    /// A session that nobody has.
+    #[must_use]
+    pub fn of_nobody(accounts: &Accounts) -> Self {
+        Self::new(Arc::new(ClientRecord::default()), Login::initial(accounts))
     }
 
     /// One that hears news in this one's place while this one is in the hands of a command that runs.

@@ -82,12 +82,6 @@ impl Attempt {
         self.index.contains(&(database, key.hash)) && self.noted.iter().any(is_same)
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
-    }
-
     fn push(&mut self, noted: Noted) {
         if self.noted.len() == FEW {
             self.index.extend(self.noted.iter().map(|noted| (noted.database, noted.hash)));
@@ -97,6 +91,13 @@ impl Attempt {
         }
         self.noted.push(noted);
     }
+}
+
+/// Appends bytes; where they lie.
+fn append(kept: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
+    let start = kept.len();
+    kept.extend_from_slice(bytes);
+    start..kept.len()
 }
 
 impl Access<'_> {
@@ -116,28 +117,26 @@ impl Access<'_> {
         if self.attempt.has(database, key) {
             return;
         }
-        let name = self.attempt.keep(key.bytes);
-        let was = self.look_at(database, key);
+        // The entry lies in a held shard, the notes beside it: the two are borrowed one after the other.
+        let mut bytes = std::mem::take(&mut self.attempt.bytes);
+        let name = append(&mut bytes, key.bytes);
+        let was = self.look_at(database, key, &mut bytes);
+        self.attempt.bytes = bytes;
         self.attempt.push(Noted { database, hash: key.hash, slot: key.slot, name, was });
     }
 
-    /// How a key is, due or not.
-    fn look_at(&mut self, database: DbIndex, key: &Key<'_>) -> Option<Was> {
-        // The entry lies in a held shard, the notes beside it: the two are borrowed one after the other.
-        let mut attempt = std::mem::take(&mut self.attempt);
-        let entry =
-            self.partition(database, key).and_then(|partition| partition.table.get(key.hash, key.bytes));
-        let was = entry.map(|entry| Was {
+    /// How a key is, due or not. Bytes of its value are appended to those that are kept.
+    fn look_at(&self, database: DbIndex, key: &Key<'_>, kept: &mut Vec<u8>) -> Option<Was> {
+        let entry = self.partition(database, key)?.table.get(key.hash, key.bytes)?;
+        Some(Was {
             value: match entry.payload {
-                Payload::Inline(bytes) => Kept::Bytes(attempt.keep(bytes)),
+                Payload::Inline(bytes) => Kept::Bytes(append(kept, bytes)),
                 Payload::Object(value) => Kept::Object(value.clone()),
             },
             kind: Kind::of_tag(entry.meta.kind),
             expiry: entry.meta.expiry,
             access: entry.meta.access,
-        });
-        self.attempt = attempt;
-        was
+        })
     }
 
     /// Ends the attempt: what was done is final.

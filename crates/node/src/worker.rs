@@ -62,6 +62,8 @@ pub struct Worker<'n> {
     engine: Box<engine::Worker<'n>>,
     /// The engine of turns within a turn; `None` within one.
     beside: Option<Box<engine::Worker<'n>>>,
+    /// A session of nobody, in the place of one that is in the hands of a command; `None` while it is there.
+    vacant: Option<Session>,
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
     inputs: Vec<Input>,
@@ -103,6 +105,7 @@ impl<'n> Worker<'n> {
             index,
             engine: Box::new(engine::Worker::new(access, index)),
             beside: Some(Box::new(engine::Worker::beside_script(within, index))),
+            vacant: Some(Session::of_nobody(&node.shared.accounts)),
             connections: Vec::new(),
             free: Vec::new(),
             inputs: Vec::new(),

@@ -101,17 +101,18 @@ fn call(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read_
     announce(ctx, args);
     let function = ctx.interpreters.functions.get(ctx.shared, args.get(1))?;
     let count = args.integer(2).map_err(|_| Error::Static("ERR Bad number of keys provided"))?;
-    let (keys, arguments) = words(args, count)?;
+    let (words, count) = words(args, count)?;
+    let (keys, arguments) = words.split_at(count);
     let interpreter = ctx.interpreters.functions.interpreter();
     let job = Job {
         interpreter: &interpreter,
         program: Program::Function(&function.callback),
-        name: &function.name,
+        name: function.name.as_bytes(),
         flags: Some(function.flags),
         needs_everything: &function.needs_everything,
         command: args,
-        keys: &keys,
-        arguments: &arguments,
+        keys,
+        arguments,
         read_only,
     };
     run(ctx, &job, reply)

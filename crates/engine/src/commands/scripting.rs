@@ -97,19 +97,19 @@ fn evalsha_ro(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>)
 
 fn by_text(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Outcome {
     announce(ctx, args);
-    let (keys, arguments) = words(args, args.integer(2)?)?;
+    let (words, count) = words(args, args.integer(2)?)?;
     let compiled = ctx.interpreters.by_text(&ctx.shared.scripts, args.get(1), false)?;
-    run_script(ctx, &compiled, args, (&keys, &arguments), read_only, reply)
+    run_script(ctx, &compiled, args, words.split_at(count), read_only, reply)
 }
 
 fn by_name(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Outcome {
     announce(ctx, args);
-    let (keys, arguments) = words(args, args.integer(2)?)?;
+    let (words, count) = words(args, args.integer(2)?)?;
     let compiled = ctx
         .interpreters
         .by_name(&ctx.shared.scripts, args.get(1))
         .ok_or(Error::Static("NOSCRIPT No matching script. Please use EVAL."))?;
-    run_script(ctx, &compiled, args, (&keys, &arguments), read_only, reply)
+    run_script(ctx, &compiled, args, words.split_at(count), read_only, reply)
 }
 
 fn run_script(
@@ -126,7 +126,7 @@ fn run_script(
     let job = Job {
         interpreter: &interpreter,
         program: Program::Script(&compiled.script),
-        name: std::str::from_utf8(&source.name).unwrap_or_default(),
+        name: &source.name,
         flags: source.flags,
         needs_everything: &source.needs_everything,
         command,
@@ -137,11 +137,11 @@ fn run_script(
     run(ctx, &job, reply)
 }
 
-/// The keys, which are so many, and the other arguments.
-pub(super) fn words<'a>(args: &Args<'a>, count: i64) -> Result<(Words<'a>, Words<'a>), Error> {
+/// The keys, the other arguments behind them, and how many keys there are.
+pub(super) fn words<'a>(args: &Args<'a>, count: i64) -> Result<(Words<'a>, usize), Error> {
     if count > (args.len() - 3) as i64 {
         return Err(Error::Static("ERR Number of keys can't be greater than number of args"));
     }
     let count = usize::try_from(count).map_err(|_| Error::Static("ERR Number of keys can't be negative"))?;
-    Ok((args.from(3).take(count).collect(), args.from(3 + count).collect()))
+    Ok((args.from(3).collect(), count))
 }

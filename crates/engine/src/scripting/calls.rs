@@ -37,6 +37,8 @@ pub(super) struct Calls<'r, 'c, 'k> {
     allows_oom: bool,
     /// Changes of data before it ran.
     changes: u64,
+    /// The first look at the clock, by its first command or the first interrupt, whichever came first. So short scripts need none.
+    began_ns: Option<u64>,
     /// When the worker's other clients are to be served next, if it is busy.
     serves_others_at_ns: u64,
 }
@@ -53,8 +55,27 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         let told = ctx.access.told();
         // One that ended in a panic may have left its own.
         ctx.access.keep();
-        ctx.shared.running.begin(ctx.access.worker().0, (ctx.shared.clock)());
-        Self { ctx, job, hashed, read_only, published, told, allows_oom, changes, serves_others_at_ns: 0 }
+        ctx.shared.running.begin(ctx.access.worker().0);
+        let (began_ns, serves_others_at_ns) = (None, 0);
+        Self {
+            ctx,
+            job,
+            hashed,
+            read_only,
+            published,
+            told,
+            allows_oom,
+            changes,
+            began_ns,
+            serves_others_at_ns,
+        }
+    }
+
+    /// Looks at the clock.
+    fn clock(&mut self) -> u64 {
+        let now_ns = (self.ctx.shared.clock)();
+        self.began_ns.get_or_insert(now_ns);
+        now_ns
     }
 
     /// The script has ended: what it did is final, or undone.
@@ -152,6 +173,7 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         protocol: Protocol,
         reply: &mut Vec<u8>,
     ) {
+        let started = self.clock();
         let ctx = &mut *self.ctx;
         let flags = row.command.flags;
         if flags.has(Flags::WRITE) {
@@ -168,11 +190,11 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         ctx.row = row;
         ctx.first_key = keys.first().filter(|(at, _)| *at == 1).map(|(_, key)| (key.hash, key.slot));
         ctx.hashed = &[];
-        ctx.session.protocol = protocol;
-        let started = (ctx.shared.clock)();
+        let protocol_of_client = std::mem::replace(&mut ctx.session.protocol, protocol);
         let failed = call(ctx, args, &mut Reply::new(reply, protocol));
         ctx.tell_observers();
         ctx.remember_keys(args);
+        ctx.session.protocol = protocol_of_client;
         account_called(ctx, &row, args, (ctx.shared.clock)().saturating_sub(started), failed);
     }
 }
@@ -191,9 +213,11 @@ impl Calls<'_, '_, '_> {
     fn look_at_the_clock(&mut self, now_ns: u64) {
         let (job, kind) = (self.job, self.job.kind());
         let shared = self.ctx.shared;
-        let times = (now_ns, shared.hot.busy_nanoseconds.load(Ordering::Relaxed));
+        let began_ns = self.began_ns.unwrap_or(now_ns);
+        let times = (began_ns, now_ns, shared.hot.busy_nanoseconds.load(Ordering::Relaxed));
         let worker = self.ctx.access.worker().0;
-        let Some(took) = shared.running.becomes_busy(worker, times, (kind, job.name, job.command)) else {
+        let Some((took, name)) = shared.running.becomes_busy(worker, times, (kind, job.name, job.command))
+        else {
             return;
         };
         self.ctx.access.declare_busy(true);
@@ -202,7 +226,7 @@ impl Calls<'_, '_, '_> {
              command. Script name is: {}.",
             took / 1_000_000,
             kind.killer(),
-            job.name,
+            name,
         );
         self.ctx.host.log_of_script(3, &text);
     }
@@ -234,7 +258,7 @@ impl Caller for Calls<'_, '_, '_> {
     }
 
     fn interrupt(&mut self) -> Verdict {
-        let (worker, now_ns) = (self.ctx.access.worker().0, (self.ctx.shared.clock)());
+        let (worker, now_ns) = (self.ctx.access.worker().0, self.clock());
         self.look_at_the_clock(now_ns);
         let running = &self.ctx.shared.running;
         if running.is_busy(worker) && now_ns >= self.serves_others_at_ns {

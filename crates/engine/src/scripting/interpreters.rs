@@ -33,6 +33,8 @@ pub struct Interpreters {
     generation: u64,
     by_text: HashMap<Arc<[u8]>, Rc<Compiled>>,
     by_name: HashMap<Name, Rc<Compiled>>,
+    /// The one that was asked for last by its text: the next one is often the same, and to compare is less than to hash.
+    last: Option<Rc<Compiled>>,
     /// Where random numbers begin.
     seed: u32,
     /// Those of libraries.
@@ -50,8 +52,7 @@ impl Interpreters {
         if self.generation != scripts.generation() {
             self.generation = scripts.generation();
             self.interpreter = None;
-            self.by_text.clear();
-            self.by_name.clear();
+            self.forget();
         }
         let options = Options {
             version: REDIS_VERSION,
@@ -71,11 +72,13 @@ impl Interpreters {
         is_loaded: bool,
     ) -> Result<Rc<Compiled>, Error> {
         let interpreter = self.interpreter(scripts);
-        if let Some(compiled) = self.by_text.get(text)
+        let last = self.last.as_ref().filter(|last| *last.source.text == *text);
+        if let Some(compiled) = last.or_else(|| self.by_text.get(text)).cloned()
             && compiled.source.is_known()
             && !is_loaded
         {
-            return Ok(Rc::clone(compiled));
+            self.last = Some(Rc::clone(&compiled));
+            return Ok(compiled);
         }
         let (body, flags) = split(text).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
         let script = interpreter
@@ -101,10 +104,15 @@ impl Interpreters {
         Some(self.keep(Compiled { source, script }))
     }
 
+    fn forget(&mut self) {
+        self.by_text.clear();
+        self.by_name.clear();
+        self.last = None;
+    }
+
     fn keep(&mut self, compiled: Compiled) -> Rc<Compiled> {
         if self.by_name.len() >= MAX_COMPILED {
-            self.by_name.clear();
-            self.by_text.clear();
+            self.forget();
         }
         let compiled = Rc::new(compiled);
         let source = &compiled.source;

@@ -14,6 +14,7 @@ use keyspace::Counters;
 use crate::blocking::Feeder;
 use crate::context::Context;
 use crate::pubsub::{Desk, Mark};
+use crate::session::Session;
 use crate::tracking::Invalidations;
 
 /// Serves the other clients of a worker. Returns soon.
@@ -26,6 +27,8 @@ pub struct Lent {
     pub(crate) feeder: Feeder,
     pub(crate) invalidations: Invalidations,
     pub(crate) counters: Counters,
+    /// What hears news in the place of the script's session.
+    pub stand_in: Option<Session>,
 }
 
 impl Context<'_, '_> {
@@ -41,6 +44,7 @@ impl Context<'_, '_> {
             feeder: std::mem::take(self.feeder),
             invalidations: std::mem::take(self.invalidations),
             counters: std::mem::take(&mut self.access.counters),
+            stand_in: Some(self.session.stand_in()),
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| meanwhile(&mut lent)));
         *self.desk = lent.desk;

@@ -27,7 +27,7 @@ pub(crate) struct Job<'a> {
     pub(crate) interpreter: &'a Interpreter,
     pub(crate) program: Program<'a>,
     /// The function's name, or the digest of the script's text.
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a [u8],
     /// What it declares, if it does.
     pub(crate) flags: Option<ScriptFlags>,
     /// It is known to want keys that it is not given.
@@ -113,14 +113,14 @@ fn with_declared_keys(ctx: &mut Context<'_, '_>, job: &Job<'_>, out: (Protocol, 
     ended
 }
 
-/// Runs the script with the locks that are held. What it selected and how it wants replies end with it. Some keys are hashed.
+/// Runs the script with the locks that are held. What it selected ends with it. Some keys are hashed.
 fn once(
     ctx: &mut Context<'_, '_>,
     job: &Job<'_>,
     hashed: &[Key<'_>],
     out: (Protocol, &mut Vec<u8>),
 ) -> Ended {
-    let (database, protocol, row) = (ctx.session.database, ctx.session.protocol, ctx.row);
+    let (database, row) = (ctx.session.database, ctx.row);
     let was_in_transaction = std::mem::replace(&mut ctx.in_transaction, true);
     let mut calls = Calls::new(ctx, job, hashed);
     let ended = match job.program {
@@ -132,7 +132,6 @@ fn once(
     calls.finish(&ended);
     ctx.in_transaction = was_in_transaction;
     ctx.row = row;
-    ctx.session.protocol = protocol;
     ctx.session.database = database;
     ctx.session.record.database.store(database.0, Ordering::Relaxed);
     if !was_in_transaction && ended != Ended::Abandoned {
@@ -142,8 +141,8 @@ fn once(
 }
 
 /// The error of a script: what went wrong, in which script, and where.
-fn describe(failure: &Failure, name: &str) -> Vec<u8> {
-    let mut text = failure.text.clone();
+fn describe(failure: &Failure, name: &[u8]) -> Vec<u8> {
+    let (mut text, name) = (failure.text.clone(), String::from_utf8_lossy(name));
     if let Some((source, line)) = &failure.place {
         text.extend_from_slice(format!(" script: {name}, on {source}:{line}.").as_bytes());
     }

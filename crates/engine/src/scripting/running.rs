@@ -1,7 +1,7 @@
 //! The scripts and functions that run now, one a worker at most: since when, whether they are busy, and whether somebody wants
 //! them killed.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
@@ -77,7 +77,6 @@ pub(crate) struct BusyRun {
 #[derive(Debug)]
 struct Entry {
     state: AtomicU8,
-    started_ns: AtomicU64,
     wrote: AtomicBool,
     killed: AtomicBool,
     /// Told when it becomes busy; that costs too much for scripts that end at once.
@@ -103,7 +102,6 @@ impl Running {
         let entry = |_| {
             CachePadded::new(Entry {
                 state: AtomicU8::new(State::None as u8),
-                started_ns: AtomicU64::new(0),
                 wrote: AtomicBool::new(false),
                 killed: AtomicBool::new(false),
                 busy: Mutex::new(None),
@@ -113,9 +111,8 @@ impl Running {
     }
 
     /// A worker begins a script.
-    pub(crate) fn begin(&self, worker: usize, now_ns: u64) {
+    pub(crate) fn begin(&self, worker: usize) {
         let Some(entry) = self.entries.get(worker) else { return };
-        entry.started_ns.store(now_ns, Ordering::Relaxed);
         entry.wrote.store(false, Ordering::Relaxed);
         entry.killed.store(false, Ordering::Relaxed);
         entry.state.store(State::Runs as u8, Ordering::Release);
@@ -138,23 +135,24 @@ impl Running {
         }
     }
 
-    /// How long it has run, in nanoseconds, if it becomes busy with this look at the clock.
+    /// How long it has run, in nanoseconds, and its name, if it becomes busy with this look at the clock. `started_ns` is when it
+    /// began.
     pub(crate) fn becomes_busy(
         &self,
         worker: usize,
-        (now_ns, threshold_ns): (u64, u64),
-        (kind, name, command): (Kind, &str, &Args<'_>),
-    ) -> Option<u64> {
+        (started_ns, now_ns, threshold_ns): (u64, u64, u64),
+        (kind, name, command): (Kind, &[u8], &Args<'_>),
+    ) -> Option<(u64, String)> {
         let entry = self.entries.get(worker)?;
-        let started_ns = entry.started_ns.load(Ordering::Relaxed);
         let took = now_ns.saturating_sub(started_ns);
         if took < threshold_ns || entry.state.load(Ordering::Relaxed) != State::Runs as u8 {
             return None;
         }
         let command = command.from(0).map(<[u8]>::to_vec).collect();
-        *entry.busy.lock() = Some(BusyRun { kind, name: name.to_owned(), command, started_ns });
+        let name = String::from_utf8_lossy(name).into_owned();
+        *entry.busy.lock() = Some(BusyRun { kind, name: name.clone(), command, started_ns });
         entry.state.store(State::Busy as u8, Ordering::SeqCst);
-        Some(took)
+        Some((took, name))
     }
 
     /// Whether somebody wants it killed.
@@ -219,9 +217,11 @@ mod tests {
     use super::*;
     use crate::args::OwnedArgs;
 
-    fn becomes_busy(running: &Running, worker: usize, now_ns: u64, kind: Kind) -> Option<u64> {
+    fn becomes_busy(running: &Running, worker: usize, times: (u64, u64), kind: Kind) -> Option<u64> {
         let command: OwnedArgs = ["FCALL"].into_iter().collect();
-        running.becomes_busy(worker, (now_ns, 1000), (kind, "name", &command.as_args()))
+        let busy =
+            running.becomes_busy(worker, (times.0, times.1, 1000), (kind, b"name", &command.as_args()));
+        busy.map(|(took, _)| took)
     }
 
     fn refusal(running: &Running, kind: Kind) -> String {
@@ -231,36 +231,36 @@ mod tests {
     #[test]
     fn only_busy_scripts_that_have_not_written_are_killed() {
         let running = Running::new(2);
-        running.begin(1, 1000);
+        running.begin(1);
         assert!(refusal(&running, Kind::Script).starts_with("NOTBUSY"), "it has only begun");
-        assert_eq!(becomes_busy(&running, 1, 1500, Kind::Script), None);
-        assert_eq!(becomes_busy(&running, 1, 2000, Kind::Script), Some(1000));
-        assert_eq!(becomes_busy(&running, 1, 2100, Kind::Script), None, "it is already");
+        assert_eq!(becomes_busy(&running, 1, (1000, 1500), Kind::Script), None);
+        assert_eq!(becomes_busy(&running, 1, (1000, 2000), Kind::Script), Some(1000));
+        assert_eq!(becomes_busy(&running, 1, (1000, 2100), Kind::Script), None, "it is already");
         assert!(running.is_busy(1) && !running.is_busy(0));
         running.wrote(1);
         assert!(refusal(&running, Kind::Script).starts_with("UNKILLABLE"));
-        running.begin(0, 0);
-        becomes_busy(&running, 0, 5000, Kind::Script);
+        running.begin(0);
+        becomes_busy(&running, 0, (0, 5000), Kind::Script);
         assert_eq!(running.kill(Kind::Script), Ok(()));
         assert!(running.is_killed(0) && !running.is_killed(1));
         assert!(running.end(0) && running.end(1) && !running.end(1));
-        running.begin(0, 0);
+        running.begin(0);
         assert!(!running.is_killed(0), "the next one is not");
     }
 
     #[test]
     fn functions_are_killed_by_a_command_of_their_own() {
         let running = Running::new(2);
-        running.begin(0, 0);
-        becomes_busy(&running, 0, 5000, Kind::Function);
+        running.begin(0);
+        becomes_busy(&running, 0, (0, 5000), Kind::Function);
         assert!(refusal(&running, Kind::Script).contains("You can only call FUNCTION KILL"));
         let busy = running.busy().expect("it is busy");
         assert_eq!((busy.name.as_str(), busy.command, busy.started_ns), ("name", vec![b"FCALL".to_vec()], 0));
         assert_eq!(running.kill(Kind::Function), Ok(()));
         running.end(0);
         assert!(running.busy().is_none());
-        running.begin(1, 0);
-        becomes_busy(&running, 1, 5000, Kind::Script);
+        running.begin(1);
+        becomes_busy(&running, 1, (0, 5000), Kind::Script);
         assert!(refusal(&running, Kind::Function).contains("You can only call SCRIPT KILL"));
         assert!(running.busy_text().contains("SCRIPT KILL"));
     }

@@ -15,29 +15,34 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use engine::Environment;
 use engine::scripting::Lent;
+use engine::{Environment, Session};
 
 use super::turn::{Gathered, Turn};
 use super::{Input, Worker};
 use crate::Now;
+
+/// A buffer for replies that has grown beyond this is given back.
+const KEPT_BYTES: usize = 64 << 10;
 
 impl<'n> Worker<'n> {
     /// Runs a command that may run a script, and serves others while that is busy. Not within a turn.
     pub(super) fn run_with_others(&mut self, turn: &mut Turn<'_, 'n>, gathered: &Gathered) {
         let (node, number) = (self.node, gathered.connection);
         let Some(connection) = self.connections[number].as_mut() else { return };
-        let stand_in = connection.session.stand_in();
-        let mut session = std::mem::replace(&mut connection.session, stand_in);
+        let vacant = self.vacant.take().expect("no script runs in a turn within another");
+        let mut session = std::mem::replace(&mut connection.session, vacant);
         connection.is_running = true;
         let beside = self.beside.take().expect("no script runs in a turn within another");
         let mut engine = std::mem::replace(&mut self.engine, beside);
 
         let Turn { now, buffers, clock, inputs, taken, within, .. } = turn;
-        let (args, mut reply, mut is_broken_off) = (buffers.args_of(gathered), Vec::new(), false);
+        let (args, mut reply) = (buffers.args_of(gathered), std::mem::take(&mut self.spare.reply));
+        let mut is_broken_off = false;
         let mut meanwhile = |lent: &mut Lent| {
             self.engine.exchange(lent);
             if !std::mem::replace(&mut is_broken_off, true) {
+                self.stand_in(number, lent.stand_in.take());
                 self.break_off(*now, buffers.arena, inputs.split_at(*taken));
             }
             let outcome = catch_unwind(AssertUnwindSafe(|| within(self)));
@@ -50,14 +55,24 @@ impl<'n> Worker<'n> {
         self.beside = Some(std::mem::replace(&mut self.engine, engine));
         let connection = self.connections[number].as_mut().expect("it is not closed while it runs");
         connection.is_running = false;
-        connection.session = session;
+        let stood_in = std::mem::replace(&mut connection.session, session);
+        self.vacant.get_or_insert(stood_in);
         connection.output.append(&reply, self.engine.slices.take());
+        reply.clear();
+        reply.shrink_to(KEPT_BYTES);
+        self.spare.reply = reply;
         if is_broken_off {
             *inputs = &inputs[..*taken];
             self.engine.access.set_now(now.unix);
             let (now, id) = (*now, connection.session.record.id);
             self.look(now, number, id);
         }
+    }
+
+    /// Lets a session hear news in the place of a connection's own.
+    fn stand_in(&mut self, number: usize, stand_in: Option<Session>) {
+        let connection = self.connections[number].as_mut().expect("it is not closed while it runs");
+        self.vacant = stand_in.map(|stand_in| std::mem::replace(&mut connection.session, stand_in));
     }
 
     /// Settles what has run of a turn, and leaves the rest to the turns within it.

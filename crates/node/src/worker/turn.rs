@@ -64,6 +64,8 @@ pub(super) struct Turn<'a, 'n> {
 pub(super) struct Spare {
     ranges: Vec<Range<usize>>,
     group: Vec<Gathered>,
+    /// For the reply of a command that may run a script.
+    pub(super) reply: Vec<u8>,
 }
 
 /// The arena's number among the sources of a turn.
@@ -108,9 +110,10 @@ impl<'n> Worker<'n> {
         let mut clock = (self.node.shared.clock)();
         self.memory.begin_pace();
         self.make_room(&mut clock);
-        let spare = std::mem::take(&mut self.spare);
-        let buffers = Buffers { arena, owned: Vec::new(), ranges: spare.ranges };
-        let mut turn = Turn { now, buffers, group: spare.group, clock, inputs, taken: 0, within };
+        let Spare { ranges, group, .. } = &mut self.spare;
+        let (ranges, group) = (std::mem::take(ranges), std::mem::take(group));
+        let buffers = Buffers { arena, owned: Vec::new(), ranges };
+        let mut turn = Turn { now, buffers, group, clock, inputs, taken: 0, within };
         while let Some(input) = turn.inputs.get(turn.taken) {
             turn.taken += 1;
             self.take_input(&mut turn, input);
@@ -120,7 +123,8 @@ impl<'n> Worker<'n> {
         self.count_turn(inputs.len(), turn.clock.saturating_sub(clock));
         turn.buffers.ranges.clear();
         turn.buffers.ranges.shrink_to(KEPT_RANGES);
-        self.spare = Spare { ranges: turn.buffers.ranges, group: turn.group };
+        self.spare.ranges = turn.buffers.ranges;
+        self.spare.group = turn.group;
         let own = Some(self.engine.access.last_effect()).filter(|&last| last > before);
         self.finish_turn(turn.now, inputs, own);
     }
