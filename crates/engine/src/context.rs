@@ -5,9 +5,11 @@
 //!                      session, the command's row ┘
 //! ```
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use keyspace::{Access, Db, DbIndex, Key, Wanted};
+use keyspace::{Access, Db, DbIndex, Key, Target, Wanted};
+use smallvec::SmallVec;
 use stdx::time::UnixMs;
 
 use crate::args::Args;
@@ -139,6 +141,18 @@ impl<'k> Context<'_, 'k> {
             (_, Ok(place)) => self.hashed[place].of(bytes),
             _ => self.shared.keyspace.key(bytes),
         }
+    }
+
+    /// Brings near what the keys need that some arguments name, for requests with more of them than are near when they run. Their
+    /// shards are locked.
+    pub(crate) fn bring_near(&self, args: &Args<'_>, indices: Range<usize>) {
+        let targets: SmallVec<[Target; 16]> = indices
+            .map(|index| {
+                let key = self.key(args, index);
+                Target { database: self.session.database, shard: self.access.shard_of(&key), hash: key.hash }
+            })
+            .collect();
+        self.access.prefetch(&targets);
     }
 
     /// A key by its bytes.

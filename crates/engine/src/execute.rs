@@ -32,6 +32,7 @@ use crate::tracking::Invalidations;
 pub(crate) use account::{Ran, Written, account, account_called, account_ended, announce};
 pub(crate) use call::call;
 pub use lease::Lease;
+pub(crate) use lease::MOST_NEAR;
 use lease::Wanted;
 pub use prepared::Prepared;
 use together::Together;

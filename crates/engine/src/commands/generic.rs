@@ -1,5 +1,6 @@
 //! Keys of any type: whether they are there, what they are, what they are called, where they are.
 
+use keyspace::{Db, Key};
 use value::Kind;
 
 use super::connection::database_argument;
@@ -7,6 +8,7 @@ use crate::args::Args;
 use crate::command::{Access, Command, Databases, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
+use crate::execute::MOST_NEAR;
 use crate::reply::Reply;
 use crate::tips;
 
@@ -81,33 +83,39 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn del(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut deleted = 0;
-    for index in 1..args.len() {
-        let key = ctx.key(args, index);
-        deleted += i64::from(ctx.db().delete(&key));
-    }
-    reply.integer(deleted);
+    reply.integer(count_keys(ctx, args, |db, key| db.delete(key)));
     Ok(())
 }
 
 fn exists(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut found = 0;
-    for index in 1..args.len() {
-        let key = ctx.key(args, index);
-        found += i64::from(ctx.db().exists(&key));
-    }
-    reply.integer(found);
+    reply.integer(count_keys(ctx, args, |db, key| db.exists(key)));
     Ok(())
 }
 
 fn touch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut touched = 0;
-    for index in 1..args.len() {
-        let key = ctx.key(args, index);
-        touched += i64::from(ctx.db().touch(&key));
-    }
-    reply.integer(touched);
+    reply.integer(count_keys(ctx, args, |db, key| db.touch(key)));
     Ok(())
+}
+
+/// So many keys are brought near together.
+const STAGED: usize = 16;
+
+/// Does the same with all keys; returns for how many it answers true. The first ones are near when the request runs, others are
+/// brought near a few at a time.
+fn count_keys(
+    ctx: &mut Context<'_, '_>,
+    args: &Args<'_>,
+    mut each: impl FnMut(&mut Db<'_, '_>, &Key<'_>) -> bool,
+) -> i64 {
+    let mut count = 0;
+    for index in 1..args.len() {
+        if index > MOST_NEAR && index % STAGED == 0 {
+            ctx.bring_near(args, index..args.len().min(index + STAGED));
+        }
+        let key = ctx.key(args, index);
+        count += i64::from(each(&mut ctx.db(), &key));
+    }
+    count
 }
 
 fn type_of(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -40,7 +40,7 @@ impl Wanted {
 /// A group with so many keys is run: more would push each other out of the cache before they are used.
 const ENOUGH: usize = 64;
 /// Of a single request that names more keys, so many are brought near.
-const MOST_NEAR: usize = 1024;
+pub(crate) const MOST_NEAR: usize = 1024;
 /// When a shard of a group was another worker's, the requests of so many groups lock their own.
 const GROUPS_APART: u8 = 64;
 

@@ -61,6 +61,26 @@ fn equal_commands_in_one_piece_are_timed_together_unless_somebody_asks_for_short
 }
 
 #[test]
+fn requests_with_more_keys_than_are_near_when_they_run_find_them_all() {
+    let mut world = World::new(2, &[]);
+    let peer = world.connect(0);
+    const KEYS: usize = 3000;
+    let keys = |step: usize| (0..KEYS).step_by(step).map(|number| format!(" k{number}")).collect::<String>();
+    for number in 0..KEYS {
+        world.ask(peer, &format!("SET k{number} v"));
+    }
+    let all = keys(1);
+    assert_eq!(world.ask(peer, &format!("EXISTS{all}{all}")), format!(":{}\r\n", 2 * KEYS));
+    assert_eq!(world.ask(peer, &format!("TOUCH{all} nobody")), format!(":{KEYS}\r\n"));
+    assert_eq!(world.ask(peer, &format!("DEL{}", keys(3))), ":1000\r\n");
+    assert_eq!(
+        world.ask(peer, &format!("MULTI\r\nDEL{}\r\nEXEC", keys(2))),
+        "+OK\r\n+QUEUED\r\n*1\r\n:1000\r\n"
+    );
+    assert_eq!(world.ask(peer, &format!("UNLINK{all}\r\nDBSIZE")), ":1000\r\n:0\r\n");
+}
+
+#[test]
 fn members_of_large_values_are_found_however_many_a_group_names() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);
