@@ -98,14 +98,7 @@ impl Files {
     /// Reads the manifest in a folder, takes over the single file of Redis 6 if that is all there is, sees that all files are
     /// there, and removes what an interrupted step has left.
     pub fn open(disk: Disk, folder: PathBuf, prefix: &str) -> Result<Self, FilesError> {
-        let mut files = Self {
-            folder: Folder::new(disk, folder),
-            prefix: prefix.to_owned(),
-            manifest: Manifest::default(),
-            last_base: 0,
-            last_increment: 0,
-            rewrite: None,
-        };
+        let mut files = Self::new(disk, folder, prefix);
         let name = files.manifest_name();
         if files.folder.length(&name)?.is_some() {
             let bytes = files.folder.read(&name)?;
@@ -126,16 +119,22 @@ impl Files {
 
     /// Files that are only read, as a manifest names them.
     pub fn look_at(disk: Disk, folder: PathBuf, manifest: Manifest) -> Result<Self, FilesError> {
-        let files = Self {
+        let files = Self { manifest, ..Self::new(disk, folder, "") };
+        files.see_all()?;
+        Ok(files)
+    }
+
+    /// A set without files, in a folder that holds none. Nothing is read, and the single file of Redis 6 beside the folder is not taken
+    /// over: it is none of this set's.
+    pub fn new(disk: Disk, folder: PathBuf, prefix: &str) -> Self {
+        Self {
             folder: Folder::new(disk, folder),
-            prefix: String::new(),
-            manifest,
+            prefix: prefix.to_owned(),
+            manifest: Manifest::default(),
             last_base: 0,
             last_increment: 0,
             rewrite: None,
-        };
-        files.see_all()?;
-        Ok(files)
+        }
     }
 
     /// All files that hold data are there.

@@ -306,8 +306,7 @@ impl Persistence<'_> {
         let (machine, folder) = (Arc::clone(&self.machine), self.folder());
         let form = crate::snapshot_file::Form::base(&self.node.shared.config.read());
         let place = |error| format!("{}/{error}", folder.path().display());
-        let mut files =
-            Files::open(machine.disk.clone(), folder.path().to_owned(), folder.prefix()).map_err(place)?;
+        let mut files = Files::new(machine.disk.clone(), folder.path().to_owned(), folder.prefix());
         let name = files.begin_anew().map_err(place)?;
         let increment = Increment::open(&machine.disk, files.path(&name))?;
         let path = files.path(&files.temporary_base());

@@ -169,6 +169,20 @@ fn a_backup_is_made_where_there_is_no_append_only_file() {
 }
 
 #[test]
+fn the_single_file_of_redis_6_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let old = folder.path().join("appendonly.aof");
+    let bytes = b"*3\r\n$3\r\nSET\r\n$3\r\nold\r\n$1\r\n1\r\n";
+    fs::write(&old, bytes).expect("it can be written");
+    let server = Server::start(folder.path(), SNAPSHOTS);
+    let mut client = server.connect();
+    seal(&mut client);
+    assert_eq!(fs::read(&old).expect("it is there"), bytes);
+    must(&mut client, "BACKUP CLEANUP");
+    assert_eq!(fs::read(&old).expect("it is there"), bytes);
+}
+
+#[test]
 fn rewrites_wait_while_a_backup_goes_on() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), APPENDING);
