@@ -11,7 +11,7 @@ use value::sweep::{Cursor, Sweeper};
 use value::table::{Entry, NewPayload, Options, Payload, Position, Table};
 use value::{Kind, Value};
 
-use crate::cut::{Lent, LentFields};
+use crate::cut::{Lent, LentMembers};
 use crate::field_times::FieldTimes;
 use crate::key::{DbIndex, Key};
 
@@ -107,8 +107,8 @@ pub(crate) struct Shard {
     partitions: SmallVec<[(DbIndex, Partition); 1]>,
     /// What snapshots still have here.
     pub(crate) lent: Vec<Lent>,
-    /// What they have of its large hashes, as far as that is lent.
-    pub(crate) lent_fields: Vec<LentFields>,
+    /// What they have of its large values, as far as that is lent.
+    pub(crate) lent_members: Vec<LentMembers>,
     swept: Swept,
 }
 
@@ -140,14 +140,14 @@ impl Shard {
         self.find(database).ok().map(|at| &mut self.partitions[at].1)
     }
 
-    /// A database that is to be changed, and the hashes of it that are lent.
+    /// A database that is to be changed, and the values of it that are lent.
     #[inline]
     pub(crate) fn partition_and_lent(
         &mut self,
         database: DbIndex,
-    ) -> Option<(&mut Partition, &mut [LentFields])> {
+    ) -> Option<(&mut Partition, &mut [LentMembers])> {
         let at = self.find(database).ok()?;
-        Some((&mut self.partitions[at].1, &mut self.lent_fields))
+        Some((&mut self.partitions[at].1, &mut self.lent_members))
     }
 
     /// Two databases change places.

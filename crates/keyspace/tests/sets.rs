@@ -2,8 +2,9 @@
 //! keys. What is recorded is applied to a second model, which must end as the first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
-use keyspace::{Access, Db, DbIndex, Effect, Key, Keyspace, Options, WorkerId};
+use keyspace::{Access, Db, DbIndex, Effect, Key, Keyspace, MemberPages, Options, Pages, Witness, WorkerId};
 use proptest::prelude::*;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
@@ -301,4 +302,86 @@ fn the_source_of_a_move_is_found_although_a_due_target_goes() {
     }
     access.unlock();
     access.end();
+}
+
+/// Notes all members that it sees of a set; nothing may be seen twice. Of keys it wants to see nothing.
+#[derive(Debug, Default)]
+struct Copyist(Mutex<Members>);
+
+impl Copyist {
+    fn note(&self, pages: &MemberPages) {
+        let members = &mut *self.0.lock().expect("nobody panics meanwhile");
+        for entry in pages.iter() {
+            assert!(members.insert(entry.key.to_vec()), "{} is seen twice", entry.key.escape_ascii());
+        }
+    }
+}
+
+impl Witness<MemberPages> for Copyist {
+    fn look(&self, _: WorkerId, pages: MemberPages) {
+        self.note(&pages);
+    }
+}
+
+impl Witness<Pages> for Copyist {
+    fn look(&self, _: WorkerId, _: Pages) {}
+}
+
+/// A member of a set of 4000, or of none.
+fn large_member() -> impl Strategy<Value = Vec<u8>> {
+    (0..4500).prop_map(|number| format!("member:{number}").into_bytes())
+}
+
+/// A change of a large set, and how many steps are read behind it.
+fn large_change() -> impl Strategy<Value = (Operation, usize)> {
+    let members = || prop::collection::vec(large_member(), 1..200);
+    let operation = prop_oneof![
+        3 => members().prop_map(|members| Operation::Add(0, members)),
+        3 => members().prop_map(|members| Operation::Remove(0, members)),
+        1 => large_member().prop_map(|member| Operation::Move(0, 1, member)),
+        1 => large_member().prop_map(|member| Operation::Move(1, 0, member)),
+        1 => (0_usize..200).prop_map(|count| Operation::Pop(0, count)),
+    ];
+    (operation, 0_usize..3)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    #[test]
+    fn members_that_change_while_their_set_is_lent_are_shown_and_not_copied(
+        changes in prop::collection::vec(large_change(), 1..20),
+    ) {
+        let keyspace = Arc::new(keyspace());
+        let mut access = Access::new(&keyspace, WorkerId(0), 7);
+        access.begin(UnixMs(1000));
+        let before: Members = (0..4000).map(|number| format!("member:{number}").into_bytes()).collect();
+        let mut model = Model::new();
+        let names: Vec<Vec<u8>> = before.iter().cloned().collect();
+        for members in names.chunks(100) {
+            run(Operation::Add(0, members.to_vec()), &mut access, &mut model);
+        }
+        let cut = access.snapshot(|_| ()).lend(Arc::clone(&keyspace), Arc::new(Copyist::default()));
+        let pages = cut.take().expect("the key of the set");
+        let seen = pages.iter().next().expect("the key of the set");
+        let members = seen.value.member_table().expect("it is large").clone();
+        let copyist = Arc::new(Copyist::default());
+        let witness = Arc::clone(&copyist);
+        let lent = cut.lend_members(DATABASE, seen.key, members, witness);
+        drop(pages);
+        let read = || {
+            let taken = lent.take();
+            taken.iter().for_each(|pages| copyist.note(pages));
+            !taken.is_empty()
+        };
+        let copied = value::copied_bytes();
+        for (operation, steps) in changes {
+            run(operation, &mut access, &mut model);
+            (0..steps).for_each(|_| _ = read());
+        }
+        prop_assert_eq!(value::copied_bytes(), copied);
+        while read() {}
+        access.end();
+        prop_assert!(*copyist.0.lock().expect("nobody panics meanwhile") == before);
+    }
 }

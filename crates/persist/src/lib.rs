@@ -12,4 +12,4 @@ mod snapshot;
 
 pub use effect::{encode_effect, encode_value};
 pub use load::{Bucket, Compile, KeyPlacement, Loaded, Placement, SMALL_BYTES};
-pub use snapshot::{LargeHash, Made, Scribe, SnapshotWriter, Step};
+pub use snapshot::{LargeValue, Made, Scribe, SnapshotWriter, Step};

@@ -7,21 +7,20 @@
 //! ([`Scribe`]) and stand in the file in the order in which they are finished; one thread puts them there ([`SnapshotWriter`]). The
 //! libraries of functions stand in the head, before all keys.
 //!
-//! A large hash may be made in pieces as well, which have to stand together: [`LargeHash::head`], and then all its fields in any order.
+//! A large hash or set may be made in pieces as well, which have to stand together: [`LargeValue::head`], and then all its members in any
+//! order.
 
-use keyspace::{DbIndex, Effect, FieldPages, Pages, Seen, Snapshot};
+use keyspace::{DbIndex, Effect, MemberPages, Pages, Seen, Snapshot};
 use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
-use value::ValueRef;
-use value::hash::Fields;
-use value::table::Payload;
+use value::table::MemberTable;
 
 use crate::aof::{BATCH_BYTES, Framer};
 use crate::effect::{encode_effect, encode_value};
-use crate::rdb::{Encoder, EntryEncoder, Notes, WriteOptions};
+use crate::rdb::{Encoder, EntryEncoder, MemberForm, Notes, WriteOptions};
 
-/// A hash whose fields take so many bytes is encoded by itself.
+/// A value whose members take so many bytes is encoded by itself.
 const LARGE_BYTES: usize = 1 << 20;
 
 /// Makes a file of pieces. Everything that a method leaves in a buffer belongs into the file, in this order.
@@ -65,20 +64,22 @@ pub enum Made<'a> {
     /// A piece, in whose place an empty one is to be left.
     Piece(&'a mut Vec<u8>),
     /// This is in no piece, but has to be encoded by itself.
-    Aside(LargeHash),
+    Aside(LargeValue),
 }
 
-/// A hash that is encoded by itself.
+/// A hash or set that is encoded by itself.
 #[derive(Debug)]
-pub struct LargeHash {
+pub struct LargeValue {
     /// Its database.
     pub database: DbIndex,
     /// Its key.
     pub key: Vec<u8>,
-    /// What stands before its fields.
+    /// What stands before its members.
     pub head: Vec<u8>,
-    /// Its fields.
-    pub fields: Fields,
+    /// Its members, or fields with values.
+    pub members: MemberTable,
+    /// How these are written.
+    pub form: MemberForm,
 }
 
 impl SnapshotWriter {
@@ -161,14 +162,15 @@ impl SnapshotWriter {
             let (mut full, mut aside) = (Vec::new(), Vec::new());
             scribe.encode(&pages, &mut piece, &mut |made| match made {
                 Made::Piece(piece) => full.push(std::mem::take(piece)),
-                Made::Aside(hash) => aside.push(hash),
+                Made::Aside(large) => aside.push(large),
             });
             for mut piece in full {
                 self.put(&mut piece, &mut step)?;
             }
-            for LargeHash { mut head, fields, .. } in aside {
-                for pages in fields.into_remains() {
-                    scribe.encode_fields(&pages, &mut head, &mut |piece| self.put(piece, &mut step))?;
+            for LargeValue { mut head, members, form, .. } in aside {
+                for pages in members.into_remains() {
+                    scribe
+                        .encode_members(form, &pages, &mut head, &mut |piece| self.put(piece, &mut step))?;
                 }
                 self.put(&mut head, &mut step)?;
             }
@@ -196,8 +198,8 @@ impl Scribe {
     /// Appends keys to a piece, or begins one if it is empty; `hand_on` gets what is ready.
     pub fn encode(&mut self, pages: &Pages, piece: &mut Vec<u8>, hand_on: &mut dyn FnMut(Made<'_>)) {
         for seen in pages.iter() {
-            if let Some(hash) = self.put_aside(&seen, pages.database()) {
-                hand_on(Made::Aside(hash));
+            if let Some(large) = self.put_aside(&seen, pages.database()) {
+                hand_on(Made::Aside(large));
                 continue;
             }
             if piece.is_empty() || self.selected != pages.database() {
@@ -213,17 +215,17 @@ impl Scribe {
         }
     }
 
-    /// Appends fields of a [`LargeHash`] to a piece; `hand_on` gets what is ready, in whose place an empty one is to be left.
-    pub fn encode_fields<E>(
+    /// Appends members of a [`LargeValue`] to a piece; `hand_on` gets what is ready, in whose place an empty one is to be left.
+    pub fn encode_members<E>(
         &mut self,
-        pages: &FieldPages,
+        form: MemberForm,
+        pages: &MemberPages,
         piece: &mut Vec<u8>,
         hand_on: &mut impl FnMut(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
         let PieceForm::Rdb(encoder) = &mut self.form else { unreachable!("commands put nothing aside") };
         for entry in pages.iter() {
-            let Payload::Inline(value) = entry.payload else { unreachable!("a hash has no objects") };
-            encoder.push_field(entry.key, value, piece);
+            encoder.push_member(form, &entry, piece);
             // A page may have much more beside it than in it.
             if piece.len() >= SnapshotWriter::PIECE_BYTES {
                 hand_on(piece)?;
@@ -232,17 +234,15 @@ impl Scribe {
         Ok(())
     }
 
-    /// A hash that would be a piece or more by itself. Fields that are due at some time are left out: then the head says more than
-    /// how many there are.
-    fn put_aside(&mut self, seen: &Seen<'_>, database: DbIndex) -> Option<LargeHash> {
-        let (PieceForm::Rdb(encoder), ValueRef::Hash(hash)) = (&mut self.form, seen.value) else {
-            return None;
-        };
-        let fields = hash.lasting_fields().filter(|fields| is_large(fields))?;
+    /// A value that would be a piece or more by itself. If fields of a hash may be due, they are all looked at, for their number and the
+    /// earliest time stand in the head.
+    fn put_aside(&mut self, seen: &Seen<'_>, database: DbIndex) -> Option<LargeValue> {
+        let PieceForm::Rdb(encoder) = &mut self.form else { return None };
+        let members = seen.value.member_table().filter(|members| is_large(members))?;
         let mut head = Vec::new();
         encoder.select(database, &mut head);
-        encoder.begin_hash(seen, fields.len(), &mut head);
-        Some(LargeHash { database, key: seen.key.to_vec(), head, fields: fields.clone() })
+        let form = encoder.begin_large(seen, members, &mut head)?;
+        Some(LargeValue { database, key: seen.key.to_vec(), head, members: members.clone(), form })
     }
 
     fn select(&mut self, database: DbIndex, piece: &mut Vec<u8>) {
@@ -258,7 +258,7 @@ impl Scribe {
     }
 }
 
-/// Whether fields are encoded by themselves. What lies beside their pages counts as well, which takes a look at all pages.
-fn is_large(fields: &Fields) -> bool {
-    fields.live_bytes() >= LARGE_BYTES || fields.allocated_bytes() >= LARGE_BYTES
+/// Whether members are encoded by themselves. What lies beside their pages counts as well, which takes a look at all pages.
+fn is_large(members: &MemberTable) -> bool {
+    members.live_bytes() >= LARGE_BYTES || members.allocated_bytes() >= LARGE_BYTES
 }

@@ -6,7 +6,7 @@
 //! takes memory.
 
 mod desk;
-mod hash;
+mod large;
 mod pieces;
 
 use std::io;

@@ -23,14 +23,13 @@ pub use read::{Encoding, HashRef};
 
 use crate::packed::{self, Packed};
 use crate::sweep::{Sweep, Sweeper};
-use crate::table::Table;
-use std::convert::Infallible;
+use crate::table::MemberTable;
 use std::sync::Arc;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 
-/// The fields of a large hash with their values; there are no objects among them.
-pub type Fields = Table<Infallible>;
+/// The fields of a large hash with their values.
+pub type Fields = MemberTable;
 
 /// A hash on its own, outside of an entry. Cloning it is O(1); a change after that copies what it touches.
 #[derive(Debug, Clone)]

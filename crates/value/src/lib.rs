@@ -120,7 +120,16 @@ pub enum ValueRef<'a> {
     Stream(&'a Stream),
 }
 
-impl ValueRef<'_> {
+impl<'a> ValueRef<'a> {
+    /// The members of a large set, or the fields of a large hash, those included that are expired.
+    pub fn member_table(self) -> Option<&'a table::MemberTable> {
+        match self {
+            Self::Hash(hash) => hash.fields(),
+            Self::Set(set) => set.table(),
+            Self::String(_) | Self::List(_) | Self::ZSet(_) | Self::Stream(_) => None,
+        }
+    }
+
     /// A value of its own: a counter for what lies beside the page of its key, and a copy of what lies in it.
     pub fn to_owned(self) -> Value {
         match self {

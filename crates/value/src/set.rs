@@ -33,7 +33,7 @@ use std::sync::Arc;
 use stdx::hash::HashKey;
 
 use crate::sweep::{Sweep, Sweeper};
-use crate::table::{Meta, NewPayload, Options, Path, Table};
+use crate::table::{MemberTable, Meta, NewPayload, Options, Path, Table};
 
 /// The longest block: what the thresholds of Redis allow, 128 texts of 64 bytes.
 const PACKED_MAX: usize = 8704;
@@ -50,7 +50,7 @@ pub enum Set {
 /// The members of a large set.
 #[derive(Debug, Clone)]
 pub struct Large {
-    members: Table<Infallible>,
+    members: MemberTable,
     encoding: Encoding,
 }
 

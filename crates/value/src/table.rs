@@ -61,6 +61,9 @@ pub struct Table<V> {
     options: Options,
 }
 
+/// The members of a large set, or the fields of a large hash with their values; there are no objects among them.
+pub type MemberTable = Table<Infallible>;
+
 /// The part of a hash that is compared before the key is; the other end of the hash chooses the page.
 #[inline]
 fn tag(hash: u64) -> u8 {
@@ -363,7 +366,7 @@ impl<V: Clone + Sweep> Table<V> {
 }
 
 /// A table that is a part of a value counts its pages and what lives beside each.
-impl Sweep for Table<Infallible> {
+impl Sweep for MemberTable {
     fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         const PLACES: usize = 1 << 16;
         let beside = Beside { place: *within % PLACES, within: 0 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::Access;
-use crate::cut::LentFields;
+use crate::cut::LentMembers;
 use crate::gate::{Busy, Patience};
 use crate::key::{DbIndex, Key};
 use crate::shard::{Partition, Shard};
@@ -310,13 +310,13 @@ impl<'k> Access<'k> {
         self.held[usize::from(place)].shard.partition_mut(database)
     }
 
-    /// The partition of a key that was found, in which no key will be moved, and the hashes that are lent there.
+    /// The partition of a key that was found, in which no key will be moved, and the values that are lent there.
     #[inline]
     pub(crate) fn partition_and_lent(
         &mut self,
         database: DbIndex,
         key: &Key<'_>,
-    ) -> (&mut Partition, &mut [LentFields]) {
+    ) -> (&mut Partition, &mut [LentMembers]) {
         let place = usize::from(self.place_of_key(key));
         self.held[place].shard.partition_and_lent(database).expect("the key was found there")
     }

@@ -6,7 +6,7 @@
 use smallvec::SmallVec;
 use stdx::time::UnixMs;
 use value::set::algebra::Operation;
-use value::set::{Edited, Encoding, Set, SetEdit, SetRef, Settings};
+use value::set::{Edited, Encoding, Set, SetEdit, SetRef};
 use value::table::{NewPayload, Payload};
 use value::{Kind, Value, ValueRef};
 
@@ -241,14 +241,12 @@ impl Db<'_, '_> {
         found: Option<Found>,
         change: impl FnOnce(&mut SetEdit<'_>) -> R,
     ) -> R {
-        let settings = self.access.settings.set;
         if let Some(found) = found
-            && let Some(value) = self.object_mut(key, found)
+            && matches!(self.payload(found), Payload::Object(_))
         {
-            let (result, is_empty) = edit_large(value, settings, change);
-            self.end_edit(key, found, is_empty);
-            return result;
+            return self.edit_large_set(key, found, change);
         }
+        let settings = self.access.settings.set;
         let mut scratch = std::mem::take(&mut self.access.scratch);
         let block = found.map(|found| match self.payload(found) {
             Payload::Inline(block) => block,
@@ -262,6 +260,32 @@ impl Db<'_, '_> {
         let edited = edit.finish();
         self.put_edited_set(key, found, edited, &scratch);
         self.access.scratch = scratch;
+        result
+    }
+
+    /// Changes a large set where it is.
+    fn edit_large_set<R>(
+        &mut self,
+        key: &Key<'_>,
+        found: Found,
+        change: impl FnOnce(&mut SetEdit<'_>) -> R,
+    ) -> R {
+        let settings = self.access.settings.set;
+        let (worker, place) = (self.access.worker(), (self.index, key.bytes));
+        self.access.show(self.index, key);
+        let (partition, lent) = self.access.partition_and_lent(self.index, key);
+        let Some(Value::Set(Set::Large(large))) = partition.table.object_mut(found.at) else {
+            unreachable!("the object of a set is a large one")
+        };
+        let is_lent = !lent.is_empty();
+        let mut show = |pages| lent.iter_mut().for_each(|lent| lent.show(worker, place, pages));
+        let mut edit = SetEdit::large(large, settings);
+        if is_lent {
+            edit = edit.watched(&mut show);
+        }
+        let result = change(&mut edit);
+        let is_empty = edit.set().is_empty();
+        self.end_edit(key, found, is_empty);
         result
     }
 
@@ -283,17 +307,4 @@ impl Db<'_, '_> {
             Edited::Grown(set) => self.put_whole_set(key, found, set, expiry),
         }
     }
-}
-
-/// Changes a large set where it is; says whether nothing is left.
-fn edit_large<R>(
-    value: &mut Value,
-    settings: Settings,
-    change: impl FnOnce(&mut SetEdit<'_>) -> R,
-) -> (R, bool) {
-    let Value::Set(Set::Large(large)) = value else { unreachable!("the object of a set is a large one") };
-    let mut edit = SetEdit::large(large, settings);
-    let result = change(&mut edit);
-    let is_empty = edit.set().is_empty();
-    (result, is_empty)
 }

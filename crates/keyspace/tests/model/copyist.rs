@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use keyspace::{Cut, DbIndex, FieldCut, FieldPages, Keyspace, Pages, Snapshot, Witness, WorkerId};
-use value::ValueRef;
-use value::hash::Fields;
-use value::table::Payload;
+use keyspace::{Cut, DbIndex, Keyspace, MemberCut, MemberPages, Pages, Snapshot, Witness, WorkerId};
+use value::table::{MemberTable, Payload};
 
 use super::DATABASES;
 use super::world::{Item, World};
@@ -20,21 +18,19 @@ struct Copyist(Mutex<Notes>);
 #[derive(Debug)]
 struct Notes {
     world: World,
-    /// Large hashes that have been seen and not been lent.
-    hashes: Vec<(DbIndex, Vec<u8>, Fields)>,
+    /// Large values that have been seen and not been lent.
+    large: Vec<(DbIndex, Vec<u8>, MemberTable)>,
 }
 
 impl Copyist {
     fn note(&self, pages: &Pages) {
-        let Notes { world, hashes } = &mut *self.0.lock().expect(UNBROKEN);
+        let Notes { world, large } = &mut *self.0.lock().expect(UNBROKEN);
         let keys = &mut world.databases[usize::from(pages.database().0)];
         for seen in pages.iter() {
             let before = keys.insert(seen.key.to_vec(), Item::of(&seen));
             assert!(before.is_none(), "{} is seen twice", seen.key.escape_ascii());
-            if let ValueRef::Hash(hash) = seen.value
-                && let Some(fields) = hash.lasting_fields()
-            {
-                hashes.push((pages.database(), seen.key.to_vec(), fields.clone()));
+            if let Some(members) = seen.value.member_table() {
+                large.push((pages.database(), seen.key.to_vec(), members.clone()));
             }
         }
     }
@@ -46,14 +42,14 @@ impl Witness<Pages> for Copyist {
     }
 }
 
-type FieldContent = BTreeMap<Vec<u8>, Vec<u8>>;
+type MemberContent = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Notes all fields that it sees of a hash.
+/// Notes all members that it sees of a value.
 #[derive(Debug, Default)]
-struct FieldCopyist(Mutex<FieldContent>);
+struct MemberCopyist(Mutex<MemberContent>);
 
-impl FieldCopyist {
-    fn note(&self, pages: &FieldPages) {
+impl MemberCopyist {
+    fn note(&self, pages: &MemberPages) {
         let fields = &mut *self.0.lock().expect(UNBROKEN);
         for entry in pages.iter() {
             let Payload::Inline(value) = entry.payload else { unreachable!("there are no objects") };
@@ -63,28 +59,28 @@ impl FieldCopyist {
     }
 }
 
-impl Witness<FieldPages> for FieldCopyist {
-    fn look(&self, _: WorkerId, pages: FieldPages) {
+impl Witness<MemberPages> for MemberCopyist {
+    fn look(&self, _: WorkerId, pages: MemberPages) {
         self.note(&pages);
     }
 }
 
-/// A hash that is read bit by bit, and what it holds.
-struct HashReading {
-    cut: FieldCut,
-    copyist: Arc<FieldCopyist>,
-    expected: FieldContent,
+/// A large value that is read bit by bit, and what it holds.
+struct LargeReading {
+    cut: MemberCut,
+    copyist: Arc<MemberCopyist>,
+    expected: MemberContent,
 }
 
-impl HashReading {
-    fn begin(cut: &Cut, database: DbIndex, key: &[u8], fields: Fields) -> Self {
-        let whole = FieldCopyist::default();
-        fields.clone().into_remains().for_each(|pages| whole.note(&pages));
+impl LargeReading {
+    fn begin(cut: &Cut, database: DbIndex, key: &[u8], members: MemberTable) -> Self {
+        let whole = MemberCopyist::default();
+        members.clone().into_remains().for_each(|pages| whole.note(&pages));
         let expected = whole.0.into_inner().expect(UNBROKEN);
-        assert_eq!(expected.len(), fields.len());
-        let copyist = Arc::new(FieldCopyist::default());
+        assert_eq!(expected.len(), members.len());
+        let copyist = Arc::new(MemberCopyist::default());
         let witness = Arc::clone(&copyist);
-        Self { cut: cut.lend_fields(database, key, fields, witness), copyist, expected }
+        Self { cut: cut.lend_members(database, key, members, witness), copyist, expected }
     }
 
     /// Reads some pages; false when there are no more.
@@ -104,28 +100,28 @@ impl HashReading {
 pub(crate) struct Reading {
     cut: Cut,
     copyist: Arc<Copyist>,
-    hashes: Vec<HashReading>,
+    large: Vec<LargeReading>,
 }
 
 impl Reading {
     pub(crate) fn begin(snapshot: Snapshot, keyspace: &Arc<Keyspace>) -> Self {
-        let notes = Notes { world: World::new(DATABASES), hashes: Vec::new() };
+        let notes = Notes { world: World::new(DATABASES), large: Vec::new() };
         let copyist = Arc::new(Copyist(Mutex::new(notes)));
         let witness = Arc::clone(&copyist);
-        Self { cut: snapshot.lend(Arc::clone(keyspace), witness), copyist, hashes: Vec::new() }
+        Self { cut: snapshot.lend(Arc::clone(keyspace), witness), copyist, large: Vec::new() }
     }
 
-    /// Reads some pages of the cut and of each large hash that has been seen.
+    /// Reads some pages of the cut and of each large value that has been seen.
     pub(crate) fn read(&mut self, steps: usize) {
         for _ in 0..steps {
             let pages = self.cut.take();
             if let Some(pages) = &pages {
                 self.copyist.note(pages);
             }
-            let goes_on = self.hashes.iter().fold(pages.is_some(), |goes_on, hash| hash.read() | goes_on);
+            let goes_on = self.large.iter().fold(pages.is_some(), |goes_on, large| large.read() | goes_on);
             // These are read in the next step only, so that something may happen to them before.
-            for (database, key, fields) in self.copyist.0.lock().expect(UNBROKEN).hashes.drain(..) {
-                self.hashes.push(HashReading::begin(&self.cut, database, &key, fields));
+            for (database, key, members) in self.copyist.0.lock().expect(UNBROKEN).large.drain(..) {
+                self.large.push(LargeReading::begin(&self.cut, database, &key, members));
             }
             if !goes_on {
                 return;
@@ -133,14 +129,14 @@ impl Reading {
         }
     }
 
-    /// Whether a hash is lent by itself.
-    pub(crate) fn has_hash(&self) -> bool {
-        !self.hashes.is_empty()
+    /// Whether a value is lent by itself.
+    pub(crate) fn has_large(&self) -> bool {
+        !self.large.is_empty()
     }
 
     /// What has been seen, by the reader and by the witness.
     pub(crate) fn finish(self) -> World {
-        self.hashes.into_iter().for_each(HashReading::finish);
+        self.large.into_iter().for_each(LargeReading::finish);
         drop(self.cut);
         let copyist = Arc::into_inner(self.copyist).expect("nothing is lent any more");
         copyist.0.into_inner().expect(UNBROKEN).world

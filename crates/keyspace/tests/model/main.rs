@@ -278,7 +278,7 @@ fn fields_that_are_changed_in_a_cut_are_shown_and_not_copied() {
         access.begin(UnixMs(1000));
         fields(0..180, 70).run(&mut access, &mut world);
         let mut reading = Reading::begin(access.snapshot(|_| ()), &keyspace);
-        while !reading.has_hash() {
+        while !reading.has_large() {
             reading.read(1);
         }
         change_shown(&change, access, world, reading);

@@ -4,13 +4,17 @@
 //! ([`WriteOptions::field_expiry`]); without that the file has the oldest version that holds everything else, and Redis
 //! 7.0 reads it.
 
+use std::convert::Infallible;
+
 use keyspace::{DbIndex, Seen, Usage};
 use stdx::checksum::Crc64;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
 use value::ValueRef;
+use value::table::{Entry, MemberTable};
 
 use super::lzf::Compressor;
+use super::member::MemberForm;
 use super::object::Plan;
 use super::output::Output;
 use super::{producers, tag};
@@ -139,21 +143,28 @@ impl EntryEncoder {
         Entries { output }.push_used(seen.key, seen.value, seen.expiry, seen.usage);
     }
 
-    /// The beginning of a key that holds a hash; so many fields have to follow.
-    pub fn begin_hash(&mut self, seen: &Seen<'_>, fields: usize, out: &mut Vec<u8>) {
+    /// The beginning of a key with a large value, whose members have to follow in this form, all that the table holds. None: nothing
+    /// is to be written of it, or all at once.
+    pub fn begin_large(
+        &mut self,
+        seen: &Seen<'_>,
+        members: &MemberTable,
+        out: &mut Vec<u8>,
+    ) -> Option<MemberForm> {
+        let plan = Plan::of(seen.value);
+        let form = plan.member_form()?;
         let output = &mut self.output(out);
         let mut entries = Entries { output };
         entries.push_head(seen.expiry, seen.usage);
-        entries.output.tag(tag::HASH);
+        entries.output.tag(plan.tag());
         entries.output.string(seen.key);
-        entries.output.length(fields as u64);
+        form.write_head(members.len(), entries.output);
+        Some(form)
     }
 
-    /// A field of such a hash.
-    pub fn push_field(&mut self, field: &[u8], value: &[u8], out: &mut Vec<u8>) {
-        let mut output = self.output(out);
-        output.string(field);
-        output.string(value);
+    /// A member of such a value.
+    pub fn push_member(&mut self, form: MemberForm, member: &Entry<'_, Infallible>, out: &mut Vec<u8>) {
+        form.write(member, &mut self.output(out));
     }
 
     fn output<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Output<'a> {

@@ -147,6 +147,23 @@ impl Outline {
         self.earliest.is_some()
     }
 
+    /// Writes what stands before the first field.
+    pub(crate) fn write(self, output: &mut Output<'_>) {
+        if let Some(earliest) = self.earliest {
+            output.bytes(&earliest.0.to_le_bytes());
+        }
+        output.length(self.fields as u64);
+    }
+
+    /// Writes a field.
+    pub(crate) fn write_field(self, entry: Entry<'_>, output: &mut Output<'_>) {
+        if let Some(earliest) = self.earliest {
+            output.length(entry.expiry.map_or(0, |at| at.millis_since(earliest) as u64 + 1));
+        }
+        output.string(entry.field);
+        output.string(entry.value);
+    }
+
     /// The type to write.
     pub(crate) fn tag(self) -> u8 {
         if self.has_expiry() { tag::HASH_METADATA } else { tag::HASH }
@@ -155,15 +172,6 @@ impl Outline {
 
 /// Writes the hash behind its type.
 pub(crate) fn write(hash: HashRef<'_>, outline: Outline, output: &mut Output<'_>) {
-    if let Some(earliest) = outline.earliest {
-        output.bytes(&earliest.0.to_le_bytes());
-    }
-    output.length(outline.fields as u64);
-    for Entry { field, value, expiry } in hash.iter() {
-        if let Some(earliest) = outline.earliest {
-            output.length(expiry.map_or(0, |at| at.millis_since(earliest) as u64 + 1));
-        }
-        output.string(field);
-        output.string(value);
-    }
+    outline.write(output);
+    hash.iter().for_each(|entry| outline.write_field(entry, output));
 }

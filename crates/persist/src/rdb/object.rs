@@ -9,6 +9,7 @@ use value::{Blob, Hash, List, Set, Settings, Stream, Value, ValueRef, ZSet};
 use super::cursor::{Cursor, Fault};
 use super::error::Problem;
 use super::hash::{self, Outline};
+use super::member::MemberForm;
 use super::output::Output;
 use super::tag::{self, Format};
 use super::{list, module, set, stream, zset};
@@ -134,6 +135,11 @@ impl<'a> Plan<'a> {
             (ValueRef::Stream(_), _) => tag::STREAM_2,
             (_, outline) => outline.map_or(tag::STRING, Outline::tag),
         }
+    }
+
+    /// How its members are written one by one, if they can be.
+    pub(crate) fn member_form(self) -> Option<MemberForm> {
+        MemberForm::of(self.value, self.outline)
     }
 
     /// Writes the value behind its type.

@@ -10,9 +10,9 @@ use std::thread;
 
 use keyspace::Cut;
 use node::Image;
-use persist::{LargeHash, SnapshotWriter};
+use persist::{LargeValue, SnapshotWriter};
 
-use super::hash::HashPart;
+use super::large::LargePart;
 use super::pieces::{Next, Pieces, Seat};
 use super::{Form, Sheet, Watch, begin};
 
@@ -101,7 +101,7 @@ impl Desk<'_, '_> {
                     self.put(&mut piece)?;
                     self.pieces.give_back(piece);
                 }
-                Next::Hash(hash) => self.put_hash(hash)?,
+                Next::Large(large) => self.put_large(large)?,
                 Next::Pages(pages) => self.pieces.encode(self.bench, &pages),
             }
             self.go_on()?;
@@ -109,17 +109,17 @@ impl Desk<'_, '_> {
         self.go_on()
     }
 
-    fn put_hash(&mut self, hash: LargeHash) -> io::Result<()> {
-        let mut part = self.begin_hash(hash)?;
+    fn put_large(&mut self, large: LargeValue) -> io::Result<()> {
+        let mut part = self.begin_large(large)?;
         while part.step(|bytes| self.put(bytes))? {
             self.go_on()?;
         }
         part.end(|bytes| self.put(bytes))
     }
 
-    fn begin_hash(&mut self, mut hash: LargeHash) -> io::Result<HashPart> {
-        self.put(&mut hash.head)?;
-        Ok(HashPart::begin(self.writer, self.cut, hash))
+    fn begin_large(&mut self, mut large: LargeValue) -> io::Result<LargePart> {
+        self.put(&mut large.head)?;
+        Ok(LargePart::begin(self.writer, self.cut, large))
     }
 
     /// Puts bytes into the file, and leaves none.

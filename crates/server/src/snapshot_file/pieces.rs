@@ -5,7 +5,7 @@
 //!                                       ├─► queue ─► whoever writes the file
 //!   encoders (Cut::take)    ─► benches ─┘
 //! ```
-//! A large hash has a bench of its own ([`super::hash`]), because its pieces have to stand together.
+//! A large value has a bench of its own ([`super::large`]), because its pieces have to stand together.
 //!
 //! Encoders stop while enough waits in the queue; whoever writes the file never waits for room there. Workers do not either: a client
 //! waits for them, and what they leave undone would take the same memory as a copy of a page. So they encode at once what is soon done,
@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use keyspace::{Cut, Pages, Witness, WorkerId};
 use parking_lot::{Condvar, Mutex};
-use persist::{LargeHash, Made, Scribe, SnapshotWriter};
+use persist::{LargeValue, Made, Scribe, SnapshotWriter};
 
 /// Pieces that wait while encoders go on, and empty ones that are kept.
 pub(super) const MAX_WAITING: usize = 16;
-/// Large hashes that wait while encoders go on. They are clones: whoever changes them has to copy.
+/// Large values that wait while encoders go on. They are clones: whoever changes them has to copy.
 const MAX_ASIDE: usize = 2;
 /// Bytes of a buffer for a piece, which ends behind the key that fills it.
 const BUFFER_BYTES: usize = SnapshotWriter::PIECE_BYTES / 4 * 5;
@@ -43,8 +43,8 @@ pub struct Pieces {
 pub enum Next {
     /// A piece is to be put into it.
     Piece(Vec<u8>),
-    /// A hash is to be encoded into it.
-    Hash(LargeHash),
+    /// A large value is to be encoded into it.
+    Large(LargeValue),
     /// These pages are to be encoded, like others.
     Pages(Pages),
 }
@@ -86,7 +86,7 @@ struct Queue {
     /// What workers have left to the others.
     left: VecDeque<Pages>,
     /// What is to be encoded by itself.
-    aside: VecDeque<LargeHash>,
+    aside: VecDeque<LargeValue>,
     /// Encoders at work.
     encoders: usize,
     is_stopped: bool,
@@ -139,7 +139,7 @@ impl Pieces {
                 let empty = queue.empty.pop().unwrap_or_else(buffer);
                 queue.full.push_back(std::mem::replace(piece, empty));
             }
-            Made::Aside(hash) => queue.aside.push_back(hash),
+            Made::Aside(large) => queue.aside.push_back(large),
         }
         drop(queue);
         self.changed.notify_all();
@@ -214,10 +214,11 @@ impl Queue {
         self.full.len() < MAX_WAITING && self.aside.len() < MAX_ASIDE
     }
 
-    /// A hash comes first, for as long as it waits it is copied by those who change it; and so do pages in which there may be one.
+    /// A large value comes first, for as long as it waits it is copied by those who change it; and so do pages in which there may be one.
     fn next(&mut self) -> Option<Next> {
-        let hash = self.aside.pop_front().map(Next::Hash);
-        hash.or_else(|| self.left.pop_front().map(Next::Pages))
+        let large = self.aside.pop_front().map(Next::Large);
+        large
+            .or_else(|| self.left.pop_front().map(Next::Pages))
             .or_else(|| self.full.pop_front().map(Next::Piece))
     }
 }

@@ -57,12 +57,17 @@ impl<'a> HashRef<'a> {
         Self { store: Store::Table(fields), now }
     }
 
-    /// Its fields, if they are in a table and none of them is ever due.
-    pub fn lasting_fields(self) -> Option<&'a Fields> {
+    /// Its fields, if they are in a table, those included that are expired.
+    pub fn fields(self) -> Option<&'a Fields> {
         match self.store {
-            Store::Table(fields) if fields.next_expiry().is_none() => Some(fields),
-            _ => None,
+            Store::Packed(_) => None,
+            Store::Table(fields) => Some(fields),
         }
+    }
+
+    /// The time at which it looks.
+    pub fn now(self) -> UnixMs {
+        self.now
     }
 
     /// How the hash is kept.

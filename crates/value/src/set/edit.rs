@@ -11,6 +11,7 @@ pub struct SetEdit<'a> {
     store: Store<'a>,
     settings: Settings,
     changed: bool,
+    watch: Option<&'a mut dyn FnMut([usize; 4])>,
 }
 
 /// What became of a set by an edit, and what the owner has to store.
@@ -34,7 +35,7 @@ impl<'a> SetEdit<'a> {
     pub fn packed(block: &[u8], scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
         scratch.clear();
         scratch.extend_from_slice(block);
-        Self { store: Store::Packed(scratch), settings, changed: false }
+        Self { store: Store::Packed(scratch), settings, changed: false, watch: None }
     }
 
     /// Edits a set that does not exist yet.
@@ -44,7 +45,13 @@ impl<'a> SetEdit<'a> {
 
     /// Edits the set in a table.
     pub fn large(large: &'a mut Large, settings: Settings) -> Self {
-        Self { store: Store::Large(large), settings, changed: false }
+        Self { store: Store::Large(large), settings, changed: false, watch: None }
+    }
+
+    /// With a table, `watch` is told which pages may be changed before they are ([`crate::table::Table::pages_at_risk`]).
+    #[must_use]
+    pub fn watched(self, watch: &'a mut dyn FnMut([usize; 4])) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// The set as it is now.
@@ -107,6 +114,7 @@ impl<'a> SetEdit<'a> {
         {
             return true;
         }
+        self.tell(member);
         let large = self.grow();
         large.encoding = encoding;
         large.insert(member);
@@ -115,6 +123,7 @@ impl<'a> SetEdit<'a> {
 
     /// Removes a member. Returns whether it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
+        self.tell(member);
         let removed = match &mut self.store {
             Store::Packed(block) => remove_packed(block, member),
             Store::Large(large) => remove_large(large, member),
@@ -130,6 +139,14 @@ impl<'a> SetEdit<'a> {
             Store::Packed(_) if self.changed => Edited::Packed,
             Store::Packed(_) | Store::Large(_) => Edited::InPlace,
             Store::Grown(large) => Edited::Grown(Set::Large(large)),
+        }
+    }
+
+    /// Tells who watches that a member may come or go.
+    #[inline]
+    fn tell(&mut self, member: &[u8]) {
+        if let (Some(watch), Store::Large(Large { members, .. })) = (&mut self.watch, &self.store) {
+            watch(members.pages_at_risk(members.hash(member)));
         }
     }
 

@@ -8,7 +8,7 @@ use stdx::number::{Decimal, parse_i64};
 use super::integers::Integers;
 use super::{Encoding, Large, Member, Set};
 use crate::leaf::{self, Leaf};
-use crate::table;
+use crate::table::{self, MemberTable};
 
 /// A set to read from.
 #[derive(Debug, Clone, Copy)]
@@ -141,6 +141,11 @@ impl<'a> SetRef<'a> {
             Store::Texts(leaf) => leaf.get(index).map(Member::Bytes),
             Store::Large(_) => None,
         }
+    }
+
+    /// Its members, if they are in a table.
+    pub fn table(self) -> Option<&'a MemberTable> {
+        self.as_large().map(|large| &large.members)
     }
 
     /// The table, if the set is one.

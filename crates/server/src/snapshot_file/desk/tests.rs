@@ -7,7 +7,7 @@ use config::Config;
 use disk::around;
 use keyspace::{Witness, WorkerId};
 
-use super::super::practice::Practice;
+use super::super::practice::{Large, Practice};
 use super::super::{Form, Sheet, Watch, keys};
 use super::*;
 use crate::laboratory::plant::path;
@@ -69,24 +69,51 @@ fn what_workers_have_left_is_in_the_file() {
 }
 
 #[test]
-fn fields_that_workers_change_first_stand_behind_the_head_of_their_hash() {
-    let practice = Practice::new();
-    practice.set_fields("hash", FIELDS, "before");
-    let saved = save(&practice, |desk| {
-        while let Some(pages) = desk.pieces.next_pages(desk.cut) {
-            desk.pieces.encode(desk.bench, &pages);
-        }
-        let Some(Next::Hash(hash)) = desk.pieces.await_next(desk.sheet.watch.given_up) else {
-            panic!("it is put aside")
-        };
-        let mut part = desk.begin_hash(hash)?;
-        practice.set_fields("hash", FIELDS, "behind");
-        while part.step(|bytes| desk.put(bytes))? {}
-        part.end(|bytes| desk.put(bytes))
-    });
-    saved.expect("it is saved");
-    practice.check_fields("hash", FIELDS, "behind");
-    Practice::on(practice.double).check_fields("hash", FIELDS, "before");
+fn members_that_workers_change_stand_behind_the_head_of_their_value_whatever_has_been_taken_before() {
+    for (large, steps) in Large::ALL.into_iter().flat_map(|large| [(large, 0), (large, 3)]) {
+        let practice = Practice::new();
+        practice.fill(large, "large", FIELDS, "before");
+        let saved = save(&practice, |desk| {
+            while let Some(pages) = desk.pieces.next_pages(desk.cut) {
+                desk.pieces.encode(desk.bench, &pages);
+            }
+            let Some(Next::Large(put_aside)) = desk.pieces.await_next(desk.sheet.watch.given_up) else {
+                panic!("it is put aside")
+            };
+            let mut part = desk.begin_large(put_aside)?;
+            for _ in 0..steps {
+                assert!(part.step(|bytes| desk.put(bytes))?);
+            }
+            practice.fill(large, "large", FIELDS, "behind");
+            while part.step(|bytes| desk.put(bytes))? {}
+            part.end(|bytes| desk.put(bytes))
+        });
+        saved.expect("it is saved");
+        practice.check(large, "large", FIELDS, "behind");
+        Practice::on(practice.double).check(large, "large", FIELDS, "before");
+    }
+}
+
+#[test]
+fn a_file_without_some_members_of_a_large_value_is_none() {
+    for large in Large::ALL {
+        let practice = Practice::new();
+        practice.fill(large, "large", FIELDS, "before");
+        let saved = save(&practice, |desk| {
+            while let Some(pages) = desk.pieces.next_pages(desk.cut) {
+                desk.pieces.encode(desk.bench, &pages);
+            }
+            let Some(Next::Large(put_aside)) = desk.pieces.await_next(desk.sheet.watch.given_up) else {
+                panic!("it is put aside")
+            };
+            let mut part = desk.begin_large(put_aside)?;
+            assert!(part.lose());
+            while part.step(|bytes| desk.put(bytes))? {}
+            part.end(|bytes| desk.put(bytes))
+        });
+        let error = saved.expect_err("some are lost").to_string();
+        assert!(error.ends_with("of 30000 members of a large value have been encoded"), "{error}");
+    }
 }
 
 #[test]
@@ -104,11 +131,18 @@ fn a_file_without_some_of_the_keys_is_none() {
 }
 
 #[test]
-fn many_large_hashes_are_saved_with_encoders_and_without() {
+fn many_large_values_are_saved_with_encoders_and_without() {
+    let values = [
+        ("one", Large::Hash),
+        ("two", Large::Set),
+        ("three", Large::TimedHash),
+        ("four", Large::Hash),
+        ("five", Large::Set),
+    ];
     for encoders in [0, 2] {
         let practice = Practice::new();
-        for hash in ["one", "two", "three", "four", "five"] {
-            practice.set_fields(hash, FIELDS, "before");
+        for (name, large) in values {
+            practice.fill(large, name, FIELDS, "before");
         }
         let before = practice.image();
         let path = path("dump.rdb");
@@ -119,8 +153,8 @@ fn many_large_hashes_are_saved_with_encoders_and_without() {
         super::super::write(&practice.disk(), &path, before, form, manner, watch).expect("it is saved");
         practice.disk().sync_folder(around(&path)).expect("nothing fails");
         let found = Practice::on(practice.double);
-        for hash in ["one", "two", "three", "four", "five"] {
-            found.check_fields(hash, FIELDS, "before");
+        for (name, large) in values {
+            found.check(large, name, FIELDS, "before");
         }
     }
 }

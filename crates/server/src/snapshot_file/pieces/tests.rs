@@ -9,7 +9,7 @@ use super::super::practice::{self, Practice};
 use super::*;
 
 #[test]
-fn encoders_stop_while_large_hashes_wait() {
+fn encoders_stop_while_large_values_wait() {
     let practice = Practice::new();
     for hash in ["one", "two", "three"] {
         practice.set_fields(hash, 30_000, "word");
@@ -24,7 +24,7 @@ fn encoders_stop_while_large_hashes_wait() {
     assert_eq!(pieces.queue.lock().aside.len(), 3);
     for left in [2, 1] {
         assert!(!pieces.queue.lock().has_room());
-        assert!(matches!(pieces.await_next(&wanted), Some(Next::Hash(_))));
+        assert!(matches!(pieces.await_next(&wanted), Some(Next::Large(_))));
         assert_eq!(pieces.queue.lock().aside.len(), left);
     }
     assert!(pieces.await_room(&wanted), "one may wait");

@@ -1,10 +1,17 @@
-//! A hash whose fields workers change while it is put into a file.
+//! A value whose members workers change while it is put into a file.
 
 use persist::Made;
 
 use super::super::pieces::Pieces;
 use super::super::practice::{self, Practice};
 use super::*;
+
+impl LargePart {
+    /// Loses some members; false: there are none.
+    pub(in super::super) fn lose(&mut self) -> bool {
+        !self.members.take().is_empty()
+    }
+}
 
 const FIELDS: usize = 30_000;
 
@@ -24,9 +31,9 @@ fn workers_leave_long_fields_to_whoever_writes_the_file() {
             }
         });
     }
-    let mut part = HashPart::begin(&writer, &cut, hash.expect("it is large"));
+    let mut part = LargePart::begin(&writer, &cut, hash.expect("it is large"));
     practice.set_fields("hash", FIELDS, "behind");
-    let left: usize = part.bench.work.lock().news.left.iter().map(FieldPages::len).sum();
+    let left: usize = part.bench.work.lock().news.left.iter().map(MemberPages::len).sum();
     let by_workers = part.bench.work.lock().encoded;
     assert!((practice::LONG_FIELDS..FIELDS / 10).contains(&left), "{left}");
     assert_eq!(left + by_workers, FIELDS);

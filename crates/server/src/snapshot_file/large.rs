@@ -1,47 +1,49 @@
-//! A large hash is put into a file.
+//! A large hash or set is put into a file.
 //!
-//! Its pieces stand together: first its head, then all its fields in any order. Meanwhile they are lent to its shard, so that workers
-//! encode what they are about to change ([`HashBench`]) and whoever writes the file encodes the rest.
+//! Its pieces stand together: first its head, then all its members in any order. Meanwhile they are lent to its shard, so that workers
+//! encode what they are about to change ([`LargeBench`]) and whoever writes the file encodes the rest.
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keyspace::{Cut, FieldCut, FieldPages, Witness, WorkerId};
+use keyspace::{Cut, MemberCut, MemberPages, Witness, WorkerId};
 use parking_lot::Mutex;
-use persist::{LargeHash, Scribe, SnapshotWriter};
+use persist::rdb::MemberForm;
+use persist::{LargeValue, Scribe, SnapshotWriter};
 
 use super::pieces::{MAX_WAITING, buffer};
 
-/// A hash while it is put into a file.
+/// A value while it is put into a file.
 #[derive(Debug)]
-pub struct HashPart {
-    fields: FieldCut,
-    bench: Arc<HashBench>,
+pub struct LargePart {
+    members: MemberCut,
+    form: MemberForm,
+    bench: Arc<LargeBench>,
     scribe: Scribe,
     piece: Vec<u8>,
     /// Empty buffers for the bench.
     buffers: Vec<Vec<u8>>,
-    /// Fields that have been encoded here, and all.
+    /// Members that have been encoded here, and all.
     encoded: usize,
     total: usize,
 }
 
-impl HashPart {
+impl LargePart {
     /// Its head is in the file: whatever workers make stands behind that.
-    pub fn begin(writer: &SnapshotWriter, cut: &Cut, hash: LargeHash) -> Self {
-        let LargeHash { database, key, head: piece, fields } = hash;
-        let total = fields.len();
-        let bench = Arc::new(HashBench::new(writer));
+    pub fn begin(writer: &SnapshotWriter, cut: &Cut, large: LargeValue) -> Self {
+        let LargeValue { database, key, head: piece, members, form } = large;
+        let total = members.len();
+        let bench = Arc::new(LargeBench::new(writer, form));
         let witness = Arc::clone(&bench);
-        let fields = cut.lend_fields(database, &key, fields, witness);
-        Self { fields, bench, scribe: writer.scribe(), piece, buffers: Vec::new(), encoded: 0, total }
+        let members = cut.lend_members(database, &key, members, witness);
+        Self { members, form, bench, scribe: writer.scribe(), piece, buffers: Vec::new(), encoded: 0, total }
     }
 
-    /// Goes on; false: all fields have been taken. `put` puts bytes into the file and leaves none.
+    /// Goes on; false: all members have been taken. `put` puts bytes into the file and leaves none.
     pub fn step(&mut self, mut put: impl FnMut(&mut Vec<u8>) -> io::Result<()>) -> io::Result<bool> {
-        let taken = self.fields.take();
+        let taken = self.members.take();
         if taken.is_empty() {
             return Ok(false);
         }
@@ -55,7 +57,7 @@ impl HashPart {
         Ok(true)
     }
 
-    /// What is left, when all fields have been taken: workers have shown theirs by then.
+    /// What is left, when all members have been taken: workers have shown theirs by then.
     pub fn end(mut self, mut put: impl FnMut(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
         let (News { full, left }, by_workers) = self.bench.rest();
         self.encode(left, &mut put)?;
@@ -63,7 +65,7 @@ impl HashPart {
         full.into_iter().try_for_each(|mut piece| put(&mut piece))?;
         let encoded = self.encoded + by_workers;
         if encoded != self.total {
-            let problem = format!("{encoded} of {} fields of a hash have been encoded", self.total);
+            let problem = format!("{encoded} of {} members of a large value have been encoded", self.total);
             return Err(io::Error::other(problem));
         }
         Ok(())
@@ -71,34 +73,35 @@ impl HashPart {
 
     fn encode(
         &mut self,
-        taken: Vec<FieldPages>,
+        taken: Vec<MemberPages>,
         put: &mut impl FnMut(&mut Vec<u8>) -> io::Result<()>,
     ) -> io::Result<()> {
         // Each goes when it is done: until then whoever changes it copies it.
         for pages in taken {
-            self.scribe.encode_fields(&pages, &mut self.piece, put)?;
+            self.scribe.encode_members(self.form, &pages, &mut self.piece, put)?;
             self.encoded += pages.len();
         }
         Ok(())
     }
 }
 
-/// Where fields of a hash are encoded by those who are about to change them. They do so under the lock of its shard, one at a time,
+/// Where members of a value are encoded by those who are about to change them. They do so under the lock of its shard, one at a time,
 /// and many wait for them: what takes long they leave to whoever writes the file. He seldom takes the lock of the bench, and brings
 /// buffers along, since to take new ones may be to wait for whoever frees others.
 #[derive(Debug)]
-struct HashBench {
-    work: Mutex<HashWork>,
+struct LargeBench {
+    work: Mutex<LargeWork>,
     has_news: AtomicBool,
 }
 
 #[derive(Debug)]
-struct HashWork {
+struct LargeWork {
     scribe: Scribe,
+    form: MemberForm,
     piece: Vec<u8>,
     news: News,
     empty: Vec<Vec<u8>>,
-    /// Fields that have been encoded.
+    /// Members that have been encoded.
     encoded: usize,
 }
 
@@ -106,14 +109,20 @@ struct HashWork {
 #[derive(Debug, Default)]
 struct News {
     full: Vec<Vec<u8>>,
-    left: Vec<FieldPages>,
+    left: Vec<MemberPages>,
 }
 
-impl HashBench {
-    fn new(writer: &SnapshotWriter) -> Self {
+impl LargeBench {
+    fn new(writer: &SnapshotWriter, form: MemberForm) -> Self {
         let empty = std::iter::repeat_with(buffer).take(MAX_WAITING).collect();
-        let work =
-            HashWork { scribe: writer.scribe(), piece: buffer(), news: News::default(), empty, encoded: 0 };
+        let work = LargeWork {
+            scribe: writer.scribe(),
+            form,
+            piece: buffer(),
+            news: News::default(),
+            empty,
+            encoded: 0,
+        };
         Self { work: Mutex::new(work), has_news: AtomicBool::new(false) }
     }
 
@@ -127,7 +136,7 @@ impl HashBench {
         std::mem::take(&mut work.news)
     }
 
-    /// All that lies there, when nobody encodes any more, and how many fields have been encoded there.
+    /// All that lies there, when nobody encodes any more, and how many members have been encoded there.
     fn rest(&self) -> (News, usize) {
         let mut work = self.work.lock();
         let mut news = std::mem::take(&mut work.news);
@@ -136,15 +145,15 @@ impl HashBench {
     }
 }
 
-impl Witness<FieldPages> for HashBench {
-    fn look(&self, _: WorkerId, pages: FieldPages) {
-        let HashWork { scribe, piece, news, empty, encoded } = &mut *self.work.lock();
+impl Witness<MemberPages> for LargeBench {
+    fn look(&self, _: WorkerId, pages: MemberPages) {
+        let LargeWork { scribe, form, piece, news, empty, encoded } = &mut *self.work.lock();
         if !pages.is_light() {
             news.left.push(pages);
             self.has_news.store(true, Ordering::Release);
             return;
         }
-        let Ok(()) = scribe.encode_fields(&pages, piece, &mut |piece| {
+        let Ok(()) = scribe.encode_members(*form, &pages, piece, &mut |piece| {
             news.full.push(std::mem::replace(piece, empty.pop().unwrap_or_else(buffer)));
             self.has_news.store(true, Ordering::Release);
             Ok::<(), Infallible>(())
