@@ -1,6 +1,6 @@
 //! Keys of any type: whether they are there, what they are, what they are called, where they are.
 
-use keyspace::{Db, Key};
+use keyspace::Key;
 use value::Kind;
 
 use super::connection::database_argument;
@@ -83,17 +83,17 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn del(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.integer(count_keys(ctx, args, |db, key| db.delete(key)));
+    reply.integer(count_keys(ctx, args, |ctx, key| ctx.db().delete(key)));
     Ok(())
 }
 
 fn exists(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.integer(count_keys(ctx, args, |db, key| db.exists(key)));
+    reply.integer(count_keys(ctx, args, |ctx, key| ctx.db().exists(key)));
     Ok(())
 }
 
 fn touch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    reply.integer(count_keys(ctx, args, |db, key| db.touch(key)));
+    reply.integer(count_keys(ctx, args, |ctx, key| ctx.db().touch(key)));
     Ok(())
 }
 
@@ -105,7 +105,7 @@ const STAGED: usize = 16;
 fn count_keys(
     ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
-    mut each: impl FnMut(&mut Db<'_, '_>, &Key<'_>) -> bool,
+    mut each: impl FnMut(&mut Context<'_, '_>, &Key<'_>) -> bool,
 ) -> i64 {
     let mut count = 0;
     for index in 1..args.len() {
@@ -113,7 +113,7 @@ fn count_keys(
             ctx.bring_near(args, index..args.len().min(index + STAGED));
         }
         let key = ctx.key(args, index);
-        count += i64::from(each(&mut ctx.db(), &key));
+        count += i64::from(each(ctx, &key));
     }
     count
 }
