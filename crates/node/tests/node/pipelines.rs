@@ -62,10 +62,12 @@ fn equal_commands_in_one_piece_are_timed_together_unless_somebody_asks_for_short
 
 #[test]
 fn requests_with_more_keys_than_are_near_when_they_run_find_them_all() {
+    const KEYS: usize = 3000;
     let mut world = World::new(2, &[]);
     let peer = world.connect(0);
-    const KEYS: usize = 3000;
-    let keys = |step: usize| (0..KEYS).step_by(step).map(|number| format!(" k{number}")).collect::<String>();
+    let keys = |step: usize| {
+        (0..KEYS).step_by(step).fold(String::new(), |keys, number| keys + &format!(" k{number}"))
+    };
     for number in 0..KEYS {
         world.ask(peer, &format!("SET k{number} v"));
     }
