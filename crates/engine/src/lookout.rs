@@ -5,11 +5,11 @@
 //! without waiting. Two keys of one hash are taken for one: then something is computed anew for nothing.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyspace::{DbIndex, Keyspace, Touched};
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 
 /// The keys, before anybody knows of them.
 #[derive(Debug)]
@@ -50,12 +50,22 @@ impl Lookout {
 
 /// The keys while they are watched, which ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Posted(Arc<Watch>);
+pub(crate) struct Posted {
+    watch: Arc<Watch>,
+    all: Arc<RwLock<Vec<Arc<Watch>>>>,
+}
 
 impl Posted {
     /// Whether somebody has touched one of them. Whoever does so has said it before he gives the key's lock back.
     pub(crate) fn is_touched(&self) -> bool {
-        self.0.is_touched.load(Ordering::SeqCst)
+        self.watch.is_touched.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        self.all.write().retain(|watch| !Arc::ptr_eq(watch, &self.watch));
+        self.watch.lookout.keyspace.remove_observer();
     }
 }
 
@@ -65,19 +75,9 @@ struct Watch {
     is_touched: AtomicBool,
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.lookout.keyspace.remove_observer();
-    }
-}
-
 /// All of them.
 #[derive(Debug, Default)]
-pub struct Lookouts {
-    all: Mutex<Vec<Weak<Watch>>>,
-    /// How many; some may be gone.
-    count: AtomicUsize,
-}
+pub struct Lookouts(Arc<RwLock<Vec<Arc<Watch>>>>);
 
 impl Lookouts {
     /// Watches keys from now on. Batches that have begun do not know: who locks a key afterwards, or takes a snapshot, has
@@ -85,21 +85,13 @@ impl Lookouts {
     pub(crate) fn post(&self, lookout: Lookout) -> Posted {
         lookout.keyspace.add_observer();
         let watch = Arc::new(Watch { lookout, is_touched: AtomicBool::new(false) });
-        let mut all = self.all.lock();
-        all.push(Arc::downgrade(&watch));
-        self.count.store(all.len(), Ordering::SeqCst);
-        Posted(watch)
+        self.0.write().push(Arc::clone(&watch));
+        Posted { watch, all: Arc::clone(&self.0) }
     }
 
     /// Marks those that what was touched concerns. The shards of the touched keys are locked.
     pub(crate) fn notify(&self, touched: &[Touched]) {
-        if self.count.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        let mut all = self.all.lock();
-        all.retain(|watch| watch.strong_count() > 0);
-        self.count.store(all.len(), Ordering::SeqCst);
-        for watch in all.iter().filter_map(Weak::upgrade) {
+        for watch in self.0.read().iter() {
             if touched.iter().any(|touched| watch.lookout.concerns(touched)) {
                 watch.is_touched.store(true, Ordering::SeqCst);
             }

@@ -18,7 +18,7 @@
 //! **Leaves.** A full leaf is split in half by bytes. Only at the outer edges of the tree the new element opens a leaf
 //! of its own instead, so that loading in order fills leaves completely. In a list, a leaf at an edge grows to four times the
 //! length before that, for less is lost on heads and ends of long ones; it stands so in memory that nothing moves when it grows
-//! ([`block`]). Inserting in the middle of a long leaf divides it into short ones. A leaf under half is merged with a neighbour if
+//! (`block`). Inserting in the middle of a long leaf divides it into short ones. A leaf under half is merged with a neighbour if
 //! both together fill no more than three quarters, so that neither alternating inserts and removals nor an evenly thinned
 //! tree costs much. An element above a quarter of a leaf is *large*: it is a leaf alone, and neither moves nor is moved
 //! by its neighbours.

@@ -40,6 +40,8 @@ const COST: &str = "O(N+M*log(M)) where N is the number of elements and M the nu
 
 /// From so many looks into other keys on a snapshot is taken.
 const MANY_LOOKS: usize = 4096;
+/// What is gathered for each, about: an element, its weight, their places, and the hash of a key.
+const BYTES_PER_LOOK: usize = 128;
 /// Up to so many keys are watched, at twenty bytes each.
 const MOST_WATCHED: usize = 1 << 23;
 /// Up to so many the shards to be locked are found one by one; beyond, it is quicker to lock all.
@@ -98,14 +100,25 @@ fn run(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: Options, reply: &mut
         let is_small = source.len() <= FEW_ELEMENTS;
         return reply.answer(Answering::new(source, options, Looks::Nowhere, reply.protocol()), is_small);
     }
-    if looks > MANY_LOOKS && options.target.is_none() {
+    let from_afar = looks > MANY_LOOKS && has_room(ctx, looks);
+    if from_afar && options.target.is_none() {
         return from_snapshot(ctx, args, options, reply);
     }
-    if looks > MANY_LOOKS && looks <= MOST_WATCHED && ctx.may_compute() {
+    if from_afar && looks <= MOST_WATCHED && ctx.may_compute() {
         let watched = Watched::new(ctx, source, options);
         return ctx.compute(args, watched, reply);
     }
     with_other_keys(ctx, args, options, (source, looks), reply)
+}
+
+/// Whether so much may be gathered, and a snapshot be held meanwhile, far from the limit of memory: keys that are evicted while a
+/// snapshot has them free nothing, so many more would go.
+fn has_room(ctx: &Context<'_, '_>, looks: usize) -> bool {
+    let meter = &ctx.shared.meter;
+    meter.limit().is_none_or(|limit| {
+        let gathered = i64::try_from(looks.saturating_mul(BYTES_PER_LOOK)).unwrap_or(i64::MAX);
+        meter.used(&ctx.shared.statistics).saturating_add(gathered) <= limit - limit / 8
+    })
 }
 
 /// Does all at once. Whatever is read and written is locked.

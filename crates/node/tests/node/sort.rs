@@ -231,3 +231,26 @@ fn an_error_of_a_stored_result_stores_nothing() {
     });
     assert!(world.read(peer).starts_with("-WRONGTYPE"));
 }
+
+#[test]
+fn near_the_limit_of_memory_nothing_is_evicted_for_a_snapshot() {
+    slow_down();
+    let mut world = World::with_counted_data(&[("maxmemory-policy", "allkeys-lru"), ("maxmemory", "1gb")]);
+    let peer = world.connect(0);
+    for number in 0..NUMBERS {
+        world.ask(peer, &format!("RPUSH list {number}\r\nSET weight:{number} {}", NUMBERS - number));
+    }
+    world.pass_ms(50);
+    let used = world.node().shared.meter.used(&world.node().shared.statistics);
+    for (limit, is_computed) in [(100 * used, true), (used + used / 10, false)] {
+        world.ask(peer, &format!("CONFIG SET maxmemory {limit}"));
+        for command in [STORE, "SORT list BY weight:*"] {
+            world.send(peer, command);
+            assert_eq!(world.is_computing(0), is_computed, "{command} with {limit} of {used}");
+            world.compute(0);
+            assert!(!world.read(peer).starts_with('-'));
+        }
+        assert_eq!(ends(&mut world, peer), "$4 4999 $1 0 :5000 ");
+        assert!(world.ask(peer, "INFO stats").contains("evicted_keys:0\r\n"));
+    }
+}

@@ -6,8 +6,9 @@
 //!   sort     on the snapshot, step by step
 //!   install  with the target locked, unless there is a mark: then anew, and after some attempts with all shards locked
 //! ```
-//! Whoever changes one of the keys marks the lookout before he gives its lock back. So without a mark nobody has seen another
-//! value than the snapshot has, and the command has done all at the moment of its installation.
+//! Whoever changes one of the keys marks the lookout before he gives its lock back. So without a mark nobody has seen a change of
+//! what the snapshot has, and the command has done all at the moment of its installation. What is due by then, and was not when the
+//! snapshot was taken, counts as if it were still there, unless somebody has removed it.
 
 use std::sync::Arc;
 
