@@ -361,6 +361,7 @@ impl Node {
     /// which `own` is. While the log cannot be written, only changes wait, so that clients can look and administer.
     pub(crate) fn unreleased(&self, worker: usize, own: Option<LogPosition>) -> Option<LogPosition> {
         if !self.waits_for_log.load(Ordering::Relaxed) {
+            self.write_log_aside(worker);
             return None;
         }
         if own.is_none() && self.log_fails() {
@@ -371,6 +372,17 @@ impl Node {
             return None;
         }
         if self.log_fails() { own } else { Some(position) }
+    }
+
+    /// Without an append-only file, a backup may have a log for itself. Nobody waits for that, but who changes data writes it, so that no
+    /// more gathers in memory than the changes of a turn.
+    fn write_log_aside(&self, worker: usize) {
+        if self.shared.keyspace.is_recording() {
+            let position = self.shared.keyspace.position();
+            if self.machine.released() < position {
+                self.machine.write_log(&self.shared, worker, position);
+            }
+        }
     }
 
     /// Whether the log cannot be written, so that writes are refused.

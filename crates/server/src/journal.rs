@@ -270,6 +270,7 @@ impl Journal {
     pub fn open_aside(&self, shared: &Shared, increment: Increment) {
         let _turn = self.syncing.lock();
         let mut state = self.state.lock();
+        debug_assert!(state.increment.is_none() && state.buffer.is_empty(), "the append-only file is off");
         let synced_bytes = increment.length();
         state.set_increment(Some(increment), synced_bytes);
         (state.is_aside, state.lost) = (true, None);
@@ -283,6 +284,7 @@ impl Journal {
     pub fn end_aside(&self, shared: &Shared) {
         let _turn = self.syncing.lock();
         let mut state = self.state.lock();
+        state.lost = None;
         if state.is_aside {
             state.end_aside();
             self.show(&state);
@@ -290,21 +292,38 @@ impl Journal {
         }
     }
 
+    /// The increment of a backup ends behind a batch. What changes while it is synced stands nowhere, and so does not gather.
+    /// `Err`: it is not on disk.
+    pub fn finish_aside(&self, shared: &Shared) -> Result<(), String> {
+        let _turn = self.syncing.lock();
+        self.write_at_once_in_turn(shared);
+        let handle = {
+            let mut state = self.state.lock();
+            let increment = state.increment.as_ref().filter(|_| state.is_aside && state.buffer.is_empty());
+            let Some(handle) = increment.map(Increment::sync_handle) else {
+                return Err(state.lost.take().unwrap_or_else(|| TROUBLE.to_owned()));
+            };
+            state.end_aside();
+            self.show(&state);
+            handle
+        };
+        handle.sync().map_err(|fault| fault.text)
+    }
+
     /// Why the increment of a backup had to be let go, if that has happened and not been told yet.
     pub fn lost(&self) -> Option<String> {
         self.state.lock().lost.take()
     }
 
-    /// Ends the increment behind a batch, with all of it on disk, and another one takes its place; none does if it is that of a backup.
-    /// `Err`: it goes on.
-    pub fn rotate(&self, shared: &Shared, next: Option<Increment>) -> Result<(), String> {
+    /// Ends the increment behind a batch, with all of it on disk, and another one takes its place. `Err`: it goes on.
+    pub fn rotate(&self, shared: &Shared, next: Increment) -> Result<(), String> {
         let _turn = self.syncing.lock();
         self.write_at_once_in_turn(shared);
         {
             let mut state = self.state.lock();
             let is_written = state.trouble.is_none() && state.buffer.is_empty();
             if !is_written || state.increment.is_none() {
-                return Err(state.lost.take().unwrap_or_else(|| TROUBLE.to_owned()));
+                return Err(TROUBLE.to_owned());
             }
             // Nobody writes until it has been exchanged.
             state.is_switching = true;
@@ -314,19 +333,17 @@ impl Journal {
         let mut state = self.state.lock();
         let length = state.increment.as_ref().map(Increment::length);
         let is_synced = state.trouble.is_none() && length.is_some_and(|length| state.synced_bytes >= length);
-        if is_synced && let Some(next) = next {
+        if is_synced {
             let synced_bytes = next.length();
             self.size.fetch_add(synced_bytes, Ordering::Relaxed);
             state.set_increment(Some(next), synced_bytes);
             state.writer.restart();
-        } else if is_synced {
-            state.end_aside();
         }
         state.is_switching = false;
         self.show(&state);
         self.write(&mut state, shared);
         self.tell_synced(&state);
-        if is_synced { Ok(()) } else { Err(state.lost.take().unwrap_or_else(|| TROUBLE.to_owned())) }
+        if is_synced { Ok(()) } else { Err(TROUBLE.to_owned()) }
     }
 
     /// Writes and syncs everything. Gives how many bytes of the increment are on disk then, all of them whole batches.

@@ -203,6 +203,8 @@ impl<'n> Persistence<'n> {
             self.machine.journal.close(&self.node.shared);
             self.machine.progress.set_whole(false);
             info!("the append-only file is off");
+            // A backup may have waited for that.
+            self.look_round();
         }
     }
 
@@ -218,7 +220,8 @@ impl<'n> Persistence<'n> {
             figures.aof_rewrite_scheduled
                 || self.may_rewrite(now_ns) && self.wants_rewrite(figures.aof_base_size)
         };
-        if self.backup_is_pending() || !self.machine.defers_rewrites() && wants_rewrite() {
+        let is_due = !self.machine.defers_rewrites() && wants_rewrite();
+        if self.backup_may_begin() || is_due {
             if self.machine.progress.begin_rewrite(now_ns) == Ok(true) {
                 self.rewrite();
             }
@@ -296,7 +299,11 @@ impl<'n> Persistence<'n> {
         if self.wants_own_log() {
             return self.begin_own_log();
         }
-        if self.node.shared.config.read().yes(Param::Appendonly) {
+        if self.machine.defers_rewrites() && self.may_wait() {
+            // Its base has come in between.
+            return self.machine.progress.put_off_rewrite();
+        }
+        if self.wants_log() {
             self.note_rewrite();
         }
         if let Err(reason) = self.try_rewrite() {
@@ -305,20 +312,28 @@ impl<'n> Persistence<'n> {
     }
 
     fn try_rewrite(&mut self) -> Result<(), String> {
-        let (is_wanted, form) = {
-            let config = self.node.shared.config.read();
-            (config.yes(Param::Appendonly), Form::base(&config))
-        };
-        self.form = form;
+        let is_wanted = self.wants_log();
+        self.form = Form::base(&self.node.shared.config.read());
         self.is_trial = is_wanted && self.wants_trial();
         if self.is_trial { self.begin_trial() } else { self.begin_rewrite(is_wanted) }
+    }
+
+    /// Whether the journal goes over to the increment of a rewrite that begins now. It must if it is on: until it has been closed, for the
+    /// parameter changes first, it would go on in a file that the rewrite replaces.
+    fn wants_log(&self) -> bool {
+        self.node.shared.config.read().yes(Param::Appendonly) || self.machine.journal.is_on()
+    }
+
+    /// Whether the append-only file is well without a rewrite.
+    fn may_wait(&self) -> bool {
+        self.machine.progress.is_whole() && !self.machine.journal.needs_rewrite()
     }
 
     /// After a rewrite that failed, while the log itself is well: then each rewrite begins with a trial, since it cannot be undone, and
     /// one that fails leaves an increment behind.
     fn wants_trial(&self) -> bool {
-        let is_well = self.machine.progress.is_whole() && !self.machine.journal.needs_rewrite();
-        is_well && (self.failed_rewrites > 0 || self.machine.progress.was_unfinished.load(Ordering::Relaxed))
+        self.may_wait()
+            && (self.failed_rewrites > 0 || self.machine.progress.was_unfinished.load(Ordering::Relaxed))
     }
 
     /// Writes the base of a rewrite that does not begin yet.
@@ -346,8 +361,7 @@ impl<'n> Persistence<'n> {
             }
         }
         written?;
-        let is_wanted = self.node.shared.config.read().yes(Param::Appendonly);
-        self.begin_rewrite(is_wanted)
+        self.begin_rewrite(self.wants_log())
     }
 
     fn begin_rewrite(&mut self, is_wanted: bool) -> Result<(), String> {

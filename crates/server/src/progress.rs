@@ -207,6 +207,15 @@ impl Progress {
         Ok(!state.figures.aof_rewrite_scheduled)
     }
 
+    /// The one that was to begin now is to begin later.
+    pub fn put_off_rewrite(&self) {
+        let mut state = self.state.lock();
+        if state.rewriting_since.take().is_some() {
+            state.figures.aof_rewrites -= 1;
+        }
+        state.figures.aof_rewrite_scheduled = true;
+    }
+
     /// A rewrite is to begin as soon as nothing else is in progress.
     pub fn schedule_rewrite(&self) {
         self.state.lock().figures.aof_rewrite_scheduled = true;

@@ -105,7 +105,7 @@ impl State {
 
     /// When what is written is synced.
     pub(super) fn policy(&self) -> AppendFsync {
-        if self.is_aside { AppendFsync::Never } else { self.policy }
+        if self.is_on() { self.policy } else { AppendFsync::Never }
     }
 
     /// Whether workers write; else the persistence thread does.

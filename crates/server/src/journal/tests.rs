@@ -371,3 +371,45 @@ fn no_batch_is_written_before_its_announcement_is_on_disk() {
         assert!(world.journal.needs_rewrite());
     }
 }
+
+/// A journal that is off, and then writes aside.
+fn aside(path: &str) -> World {
+    let world = World::new(AppendFsync::Always, "/dev/null");
+    world.journal.close(&world.shared);
+    world.journal.cut(world.shared.keyspace.log());
+    world.journal.open_aside(&world.shared, open(path));
+    world
+}
+
+#[test]
+fn workers_write_what_goes_aside_and_nothing_gathers() {
+    let world = aside(UNSYNCED);
+    let World { shared, journal, .. } = &world;
+    let position = world.write();
+    assert!(journal.release(shared, 0, position), "with `always`, too: nobody waits for the sync");
+    assert_eq!(
+        journal.finish_aside(shared),
+        Err("syncing /dev/null up to byte 112 failed: Invalid argument (os error 22)".to_owned())
+    );
+    // It has ended all the same, and what follows is let go.
+    let position = world.write();
+    assert!(journal.release(shared, 0, position));
+    assert_eq!((journal.is_on(), journal.lost()), (false, None));
+    assert_eq!(shared.write_refusal(), None);
+}
+
+#[test]
+fn what_was_lost_of_one_log_aside_is_not_told_of_the_next() {
+    let world = aside(FULL);
+    let World { shared, journal, .. } = &world;
+    let position = world.write();
+    assert!(journal.release(shared, 0, position), "it is let go");
+    journal.end_aside(shared);
+    assert_eq!(journal.lost(), None);
+    world.write();
+    journal.cut(shared.keyspace.log());
+    journal.open_aside(shared, open(FULL));
+    world.write();
+    let reason = journal.finish_aside(shared).expect_err("it takes no bytes");
+    assert!(reason.contains("/dev/full"), "{reason}");
+}

@@ -105,6 +105,48 @@ pub(super) const BACKUP: &str = "
     (pass 500)
 ";
 
+/// The append-only file is switched off and on beside backups.
+pub(super) const BACKUP_AND_SWITCH: &str = "
+    SET a #
+    MULTI | SET left # | SET right # | EXEC
+    (turn)
+    RPUSH list #
+    BACKUP START
+    CONFIG SET appendonly no
+    RPUSH list #
+    (turn)
+    (saver)
+    (turn)
+    RPUSH list #
+    INCR count
+    BACKUP SEAL
+    CONFIG SET appendonly yes
+    RPUSH list #
+    (turn)
+    (saver)
+    (turn)
+    INCR count
+    BACKUP CLEANUP
+    (turn)
+    BACKUP START
+    RPUSH list #
+    (turn)
+    CONFIG SET appendonly no
+    CONFIG SET appendonly yes
+    RPUSH list #
+    (turn)
+    (saver)
+    (turn)
+    RPUSH list #
+    BACKUP SEAL
+    INCR count
+    (turn)
+    (saver)
+    (pass 1200)
+    RPUSH list #
+    INCR count
+";
+
 /// A script without rewrites: the log grows to some tens of kilobytes.
 pub(super) const APPENDS: &str = "
     SET a #

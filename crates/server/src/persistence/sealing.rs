@@ -132,7 +132,7 @@ impl Persistence<'_> {
             files.data().filter(|entry| entry.kind == FileKind::Increment).cloned().collect();
         let name = files.rotate().map_err(|error| format!("{}/{error}", files.folder().display()))?;
         let rotated = Increment::open(&machine.disk, files.path(&name))
-            .and_then(|next| machine.journal.rotate(&self.node.shared, Some(next)));
+            .and_then(|next| machine.journal.rotate(&self.node.shared, next));
         if let Err(reason) = rotated {
             files.abandon_rotation();
             return Err(reason);
@@ -147,7 +147,7 @@ impl Persistence<'_> {
 
     /// The log that is there for the backup alone ends.
     fn end_own_log(&mut self) -> Result<Vec<ManifestEntry>, String> {
-        self.machine.journal.rotate(&self.node.shared, None)?;
+        self.machine.journal.finish_aside(&self.node.shared)?;
         let own = self.own_log.take().ok_or(SWITCHED)?;
         self.stop_recording();
         Ok(own.files.data().cloned().collect())
@@ -220,9 +220,16 @@ impl Persistence<'_> {
         self.machine.sealing.stage() == Stage::Pending
     }
 
+    /// Whether it can begin now: not while the parameter says already that there is no append-only file and there still is one.
+    pub(super) fn backup_may_begin(&self) -> bool {
+        let is_wanted = self.node.shared.config.read().yes(Param::Appendonly);
+        self.backup_is_pending() && (is_wanted || !self.machine.journal.is_on())
+    }
+
     /// Once a second: what ends it by itself.
     pub(super) fn look_at_backup(&mut self) {
-        if let Some(reason) = self.machine.journal.lost() {
+        let lost = self.machine.journal.lost();
+        if let Some(reason) = lost.filter(|_| self.own_log.is_some()) {
             self.fail_backup(&reason);
         }
         match self.machine.sealing.stage() {
@@ -259,6 +266,8 @@ impl Persistence<'_> {
     pub(super) fn note_rewrite(&mut self) {
         match self.machine.sealing.stage() {
             Stage::Pending => self.machine.sealing.set_snapshotting(),
+            // One that could wait has been put off.
+            Stage::Incrementing if self.machine.journal.is_on() => self.fail_backup(REPLACED),
             Stage::Incrementing => self.fail_backup(SWITCHED),
             _ => {}
         }
@@ -290,7 +299,7 @@ impl Persistence<'_> {
 
     /// Whether what begins now is a log for the backup alone, since there is no append-only file.
     pub(super) fn wants_own_log(&self) -> bool {
-        self.backup_is_pending() && !self.node.shared.config.read().yes(Param::Appendonly)
+        self.backup_is_pending() && !self.wants_log()
     }
 
     /// The base of that is to be written, and what changes goes to its increment.
@@ -304,6 +313,9 @@ impl Persistence<'_> {
 
     fn try_begin_own_log(&mut self) -> Result<(), String> {
         let (machine, folder) = (Arc::clone(&self.machine), self.folder());
+        if machine.journal.is_on() {
+            return Err(SWITCHED.to_owned()); // its increment would be lost
+        }
         let form = crate::snapshot_file::Form::base(&self.node.shared.config.read());
         let place = |error| format!("{}/{error}", folder.path().display());
         let mut files = Files::new(machine.disk.clone(), folder.path().to_owned(), folder.prefix());

@@ -312,3 +312,26 @@ fn a_preload_file_that_cannot_be_used_refuses_the_start() {
     let log = Server::refused(folder.path(), &["--backupdirname", "appendonlydir"]);
     assert!(log.contains("backupdirname and appenddirname name the same folder"), "{log}");
 }
+
+#[test]
+fn what_changes_during_a_backup_does_not_gather_in_memory() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let limits = ["--maxmemory", "60mb", "--maxmemory-policy", "allkeys-lru"];
+    let server = Server::start(folder.path(), &[SNAPSHOTS, &limits].concat());
+    let mut client = server.connect();
+    for number in 0..100 {
+        must(&mut client, &format!("SET key:{number} value"));
+    }
+    start(&mut client);
+    let value = vec![b'x'; 1 << 20];
+    for _ in 0..400 {
+        client.send(&[&b"SET"[..], b"large", &value]);
+        client.flush().expect("it is sent");
+        client.receive().expect("it is answered");
+    }
+    must(&mut client, "BACKUP SEAL");
+    let increment =
+        list(&mut client).into_iter().find(|file| file.ends_with(".incr.aof")).expect("it is told");
+    assert!(fs::metadata(increment).expect("it is there").len() > 400 << 20);
+    assert_eq!(must(&mut client, "DBSIZE").integer(), Some(101), "nothing had to go");
+}

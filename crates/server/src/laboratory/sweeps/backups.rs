@@ -9,10 +9,11 @@ use stdx::rng::Rng;
 
 use super::super::plant::{Plant, config, empty_disk, path};
 use super::super::record::{Found, Record, start};
-use super::super::script::{BACKUP, steps};
+use super::super::script::{BACKUP, BACKUP_AND_SWITCH, steps};
 use super::super::world::{World, live};
 use super::{CUTS, FAST, FAULTS, Tally, crash, judge, parameters, promise, stride};
 use crate::clock::hand::Hand;
+use crate::persistence::Task;
 use crate::sealing::{self, Folder};
 
 /// A start with what a backup holds, and nothing else.
@@ -104,12 +105,12 @@ fn suffer(appendonly: &str, (fault, lasts): (Fault, bool), call: usize, tally: &
 }
 
 /// The power is cut at a call. False: there is no such call.
-fn cut(appendonly: &str, call: usize, seed: u64, tally: &mut Tally) -> bool {
+fn cut(script: &str, appendonly: &str, call: usize, seed: u64, tally: &mut Tally) -> bool {
     let (hand, disk) = (Hand::new(), empty_disk(seed));
     hand.take();
     let plant = Plant::start(&disk, parameters("always", appendonly)).expect("nothing fails yet");
     disk.plan(disk.calls() + call..usize::MAX, Fault::PowerCut);
-    let record = live(&plant, &disk, &hand, (&steps(BACKUP), seed, FAST), |world| {
+    let record = live(&plant, &disk, &hand, (&steps(script), seed, FAST), |world| {
         world.run();
         std::mem::take(&mut world.record)
     });
@@ -146,10 +147,76 @@ fn a_power_cut_leaves_a_whole_backup_or_none() {
         let mut tally = Tally::default();
         for seed in 0..2 {
             let mut call = seed as usize;
-            while cut(appendonly, call, seed, &mut tally) {
+            while cut(BACKUP, appendonly, call, seed, &mut tally) {
                 call += stride(2);
             }
         }
         tally.check(if appendonly == "yes" { 100 } else { 5 });
     }
+}
+
+#[test]
+fn a_power_cut_leaves_a_whole_backup_or_none_while_the_log_is_switched() {
+    let mut tally = Tally::default();
+    for seed in 0..4 {
+        let mut call = seed as usize % stride(4);
+        while cut(BACKUP_AND_SWITCH, "yes", call, seed, &mut tally) {
+            call += stride(4);
+        }
+    }
+    tally.check(100);
+}
+
+#[test]
+fn a_backup_that_begins_beside_a_switch_holds_what_there_was_and_spoils_nothing() {
+    for (seed, policy) in [(1, "always"), (2, "everysec"), (3, "no")] {
+        let (hand, disk) = (Hand::new(), empty_disk(seed));
+        hand.take();
+        let plant = Plant::start(&disk, parameters(policy, "yes")).expect("nothing fails");
+        live(&plant, &disk, &hand, (&steps(""), seed, FAST), |world| {
+            ask(world, "RPUSH list first");
+            // All of this comes before the persistence thread has its turn.
+            for words in ["RPUSH list waiting", "BACKUP START", "CONFIG SET appendonly no"] {
+                world.ask(&[words.split(' ').map(str::to_owned).collect()]);
+            }
+            world.pass(3000);
+            assert_eq!(plant.machine.sealing.stage(), Stage::Incrementing, "{policy}");
+            ask(world, "RPUSH list aside");
+            ask(world, "BACKUP SEAL");
+            let last = world.record.last();
+            let found = start(&disk.copy(), preloading(), &world.record, last);
+            assert_eq!(found, Ok(Found::State(last)), "{policy}");
+            ask(world, "RPUSH list nowhere");
+            ask(world, "CONFIG SET appendonly yes");
+            ask(world, "RPUSH list last");
+            world.pass(3000);
+            let last = world.record.last();
+            let found = start(&disk.copy(), parameters(policy, "yes"), &world.record, last);
+            assert_eq!(found, Ok(Found::State(last)), "{policy}");
+            assert_eq!((world.record.refused, world.record.unanswered), (0, 0), "{policy}");
+        });
+    }
+}
+
+#[test]
+fn a_rewrite_that_begins_when_the_base_has_come_is_put_off() {
+    let (hand, disk) = (Hand::new(), empty_disk(1));
+    hand.take();
+    let plant = Plant::start(&disk, parameters("everysec", "yes")).expect("nothing fails");
+    live(&plant, &disk, &hand, (&steps(""), 1, FAST), |world| {
+        ask(world, "SET a 1");
+        ask(world, "BACKUP START");
+        let progress = &plant.machine.progress;
+        let rewrites = progress.figures(0).aof_rewrites;
+        // As by a BGREWRITEAOF that has looked before the base came.
+        assert_eq!(progress.begin_rewrite(0), Ok(true));
+        plant.machine.tell(Task::Rewrite);
+        world.pass(3000);
+        assert_eq!(plant.machine.sealing.stage(), Stage::Incrementing);
+        assert!(progress.figures(0).aof_rewrite_scheduled);
+        assert_eq!(progress.figures(0).aof_rewrites, rewrites);
+        ask(world, "BACKUP SEAL");
+        assert_eq!(plant.machine.sealing.stage(), Stage::Sealed);
+        assert_eq!(progress.figures(0).aof_rewrites, rewrites + 1, "it follows");
+    });
 }
