@@ -16,6 +16,7 @@ mod compression;
 mod inspector;
 mod list;
 pub mod moment;
+mod pruning;
 mod reading;
 mod series;
 mod stored;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use compression::Compression;
 pub use list::{ENDING, File, Kind, List, Place, Role};
+pub use pruning::Keep;
 pub use reading::{Outcome, Reading, Until};
 pub use series::{Backup, Series, is_list};
 pub use verify::{Finding, verify};

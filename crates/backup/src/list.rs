@@ -35,6 +35,10 @@ use crate::stored::sha256;
 pub const ENDING: &str = ".backup";
 /// What they begin with.
 const HEAD: &str = "rustypotato-backup 1";
+/// What stands behind the name of a list as long as its backup is being made.
+pub(crate) const BEGUN: &str = ".unfinished";
+/// What stands behind the name of a list whose backup is being deleted.
+pub(crate) const HIDDEN: &str = ".deleted";
 /// What they begin with in every version.
 pub(crate) const SIGNATURE: &str = "rustypotato-backup ";
 /// The longest list.
@@ -134,6 +138,13 @@ pub struct List {
 impl List {
     /// Reads a list. An error says what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let list = Self::parse_begun(bytes)?;
+        list.check()?;
+        Ok(list)
+    }
+
+    /// Reads the list of a backup that is being made: it need not tell yet what it holds.
+    pub(crate) fn parse_begun(bytes: &[u8]) -> Result<Self, String> {
         const CHANGED: &str = "its own SHA-256 is wrong: it has been changed or cut";
         let text = std::str::from_utf8(bytes).map_err(|_| "it is no text")?;
         if !text.starts_with(SIGNATURE) {
@@ -150,7 +161,6 @@ impl List {
         if list.format() != text {
             return Err("it is not written as lists are".to_owned());
         }
-        list.check()?;
         Ok(list)
     }
 

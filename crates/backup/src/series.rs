@@ -4,16 +4,15 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use disk::Disk;
 use stdx::time::UnixMs;
 
-use crate::list::{ENDING, File, List, MAX_BYTES, Place, SIGNATURE};
+use crate::list::{BEGUN, ENDING, File, List, MAX_BYTES, Place, SIGNATURE};
 use crate::moment;
 use crate::reading::Until;
-use crate::writer::about;
+use crate::stored;
 
 /// A backup whose list can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,15 +63,25 @@ pub struct Series {
     pub unusable: Vec<(PathBuf, String)>,
     /// The names of what belongs to no backup: what an interrupted one has left, perhaps.
     pub strays: Vec<String>,
+    /// What is followed on by those that are being made.
+    pub(crate) followed: Vec<Place>,
 }
 
 impl Series {
     /// Reads all lists in a folder.
     pub fn open(disk: &Disk, folder: &Path) -> Result<Self, String> {
         let names = disk.list(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let mut series =
-            Self { folder: folder.to_owned(), backups: Vec::new(), unusable: Vec::new(), strays: Vec::new() };
+        let mut series = Self {
+            folder: folder.to_owned(),
+            backups: Vec::new(),
+            unusable: Vec::new(),
+            strays: Vec::new(),
+            followed: Vec::new(),
+        };
         for name in &names {
+            if let Some(id) = id_of_begun(name) {
+                series.followed.extend(followed_by(disk, folder, id));
+            }
             let Some(id) = name.strip_suffix(ENDING) else { continue };
             let path = folder.join(name);
             match read_list(disk, &path) {
@@ -113,6 +122,11 @@ impl Series {
         self.backups = timed.into_iter().map(|(_, backup)| backup).collect();
     }
 
+    /// Where a list is.
+    pub(crate) fn list_path(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}{ENDING}"))
+    }
+
     /// Where a file is.
     pub fn path(&self, backup: &Backup, file: &File) -> PathBuf {
         self.folder.join(backup.stored_name(file))
@@ -121,7 +135,7 @@ impl Series {
     /// The backup of this name, with or without the ending of lists.
     pub fn find(&self, id: &str) -> Result<&Backup, String> {
         let id = id.strip_suffix(ENDING).unwrap_or(id);
-        let path = self.folder.join(format!("{id}{ENDING}"));
+        let path = self.list_path(id);
         if let Some((_, reason)) = self.unusable.iter().find(|(unusable, _)| *unusable == path) {
             return Err(format!("{}: {reason}", path.display()));
         }
@@ -135,16 +149,36 @@ impl Series {
         self.backups.last().ok_or_else(|| format!("{}: there is no backup", self.folder.display()))
     }
 
-    fn complain(&self) -> Result<(), String> {
+    /// Whether all lists can be used.
+    pub(crate) fn complain(&self) -> Result<(), String> {
         match self.unusable.first() {
             Some((path, reason)) => Err(format!("{}: {reason}", path.display())),
             None => Ok(()),
         }
     }
 
-    /// Where the last backup of the log ends, if an incremental one can follow on that.
-    pub fn last_place(&self) -> Option<&Place> {
-        self.backups.iter().rev().find_map(|backup| backup.list.end.as_ref()).filter(|end| end.is_distinct())
+    /// Where the last backup of the log ends, if an incremental one can follow on that; or why none can.
+    pub fn last_place(&self, disk: &Disk) -> Result<&Place, String> {
+        const NONE: &str = "there is no backup in the folder that it could follow on";
+        let mut logs = self.backups.iter().rev().filter(|backup| backup.list.end.is_some());
+        let last = logs.next().ok_or(NONE)?;
+        let end = last.list.end.as_ref().filter(|end| end.is_distinct()).ok_or(NONE)?;
+        // What follows on something that cannot be restored would be worth nothing.
+        self.chain(last)?.into_iter().try_for_each(|backup| self.check_stored(disk, backup))?;
+        Ok(end)
+    }
+
+    /// Whether the files of a backup are there and as long as its list says. What they hold is not read.
+    pub(crate) fn check_stored(&self, disk: &Disk, backup: &Backup) -> Result<(), String> {
+        backup.list.files.iter().try_for_each(|file| {
+            let path = self.path(backup, file);
+            stored::check_length(disk, &path, file).map_err(|reason| format!("{}: {reason}", path.display()))
+        })
+    }
+
+    /// The backup that ends at a place, and was made last.
+    pub(crate) fn ending_at(&self, place: &Place) -> Option<&Backup> {
+        self.backups.iter().rev().find(|backup| backup.list.end.as_ref() == Some(place))
     }
 
     /// A full backup and the incremental ones that lead to this one.
@@ -152,8 +186,7 @@ impl Series {
         let mut chain = vec![tip];
         // Each begins at a lower batch than it ends, so this comes to its end.
         while let Some(after) = chain.last().and_then(|backup| backup.list.after.as_ref()) {
-            let before = self.backups.iter().rev().find(|backup| backup.list.end.as_ref() == Some(after));
-            chain.push(before.ok_or_else(|| {
+            chain.push(self.ending_at(after).ok_or_else(|| {
                 format!(
                     "{}: what it follows on is not here: a backup that ends with batch {} at byte {} of {}",
                     chain.last().map_or("", |backup| &backup.id),
@@ -165,29 +198,6 @@ impl Series {
         }
         chain.reverse();
         Ok(chain)
-    }
-
-    /// The backups that none of the last ones needs: what leads to one of these stays. Others follow on none of them.
-    pub fn superfluous(&self, keep: NonZeroUsize) -> Result<Vec<&Backup>, String> {
-        self.complain()?;
-        let mut wanted = BTreeSet::new();
-        for backup in self.backups.iter().rev().take(keep.get()) {
-            wanted.extend(self.chain(backup)?.into_iter().map(|backup| &backup.id));
-        }
-        // Who follows on another goes before it.
-        Ok(self.backups.iter().rev().filter(|backup| !wanted.contains(&backup.id)).collect())
-    }
-
-    /// Deletes a backup: its list first, so that what is left of it, if that is interrupted, counts as none.
-    pub fn delete(&self, disk: &Disk, backup: &Backup) -> Result<(), String> {
-        let list = self.folder.join(format!("{}{ENDING}", backup.id));
-        disk.remove(&list).map_err(about(&list))?;
-        disk.sync_folder(&self.folder).map_err(about(&self.folder))?;
-        for file in &backup.list.files {
-            let path = self.path(backup, file);
-            disk.remove(&path).map_err(about(&path))?;
-        }
-        disk.sync_folder(&self.folder).map_err(about(&self.folder))
     }
 
     /// The backups that tell what was at a moment: the first one that holds something later, and what leads to it. A server that
@@ -223,6 +233,22 @@ impl Series {
             !self.backups.iter().any(is_after)
         })
     }
+}
+
+/// Whose list this is, if the backup is being made.
+pub(crate) fn id_of_begun(name: &str) -> Option<&str> {
+    name.strip_suffix(BEGUN)?.strip_suffix(ENDING)
+}
+
+/// What is followed on by a backup that is being made, or has been by now. One that does not tell yet will look itself for what it follows on
+/// when it has told.
+pub(crate) fn followed_by(disk: &Disk, folder: &Path, id: &str) -> Option<Place> {
+    let read = |ending: &str| {
+        let bytes = begin(disk, &folder.join(format!("{id}{ENDING}{ending}")), MAX_BYTES).ok()?;
+        List::parse_begun(&bytes).ok()
+    };
+    // In this order, for it may have been finished in between.
+    read(BEGUN).or_else(|| read(""))?.after
 }
 
 fn read_list(disk: &Disk, path: &Path) -> Result<List, String> {

@@ -97,6 +97,17 @@ impl Read for Source<'_> {
     }
 }
 
+/// Whether a file is there, as long as its list says.
+pub(crate) fn check_length(disk: &Disk, path: &Path, file: &File) -> Result<(), String> {
+    match disk.length(path).map_err(|error| error.to_string())? {
+        None => Err("the list names it, but it is not there".to_owned()),
+        Some(length) if length != file.stored_length => {
+            Err(format!("it has {length} bytes, and the list says {}", file.stored_length))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 /// Hands over what a file holds, piece by piece; an error of `take` ends that, but is told only if the file is what its list
 /// says: what is wrong with it is the reason for everything that follows. `progress` is told of bytes on disk.
 pub(crate) fn read(
@@ -106,14 +117,8 @@ pub(crate) fn read(
     take: &mut dyn FnMut(&[u8]) -> Result<(), String>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), String> {
-    if disk.length(path).map_err(|error| error.to_string())?.is_none() {
-        return Err("the list names it, but it is not there".to_owned());
-    }
-    let opened = disk.open(path).and_then(|open| Ok((open.length()?, open)));
-    let (length, open) = opened.map_err(|error| error.to_string())?;
-    if length != file.stored_length {
-        return Err(format!("it has {length} bytes, and the list says {}", file.stored_length));
-    }
+    check_length(disk, path, file)?;
+    let open = disk.open(path).map_err(|error| error.to_string())?;
     let mut source = Source { file: open, digest: Sha256::new(), at: 0, progress, failure: None };
     let taken = hand_over(&mut source, compression, file.length, take);
     // What lies behind the stream, or was not read after an error, counts as well.

@@ -1,6 +1,5 @@
 //! Backups of a small log on a disk that fails: whatever happens, a backup is whole or refused.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use value::{StringRef, ValueRef};
 use super::*;
 
 mod order;
+mod pruning;
 
 const EIO: i32 = 5;
 const BASE: &str = "appendonly.aof.1.base.rdb";

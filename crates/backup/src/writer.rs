@@ -1,6 +1,7 @@
 //! A backup is written: first its files, each durable when it ends, then the list under a name that does not count, and when all
 //! names are durable, too, the list gets its final name. A power cut before that leaves no backup, and one after it a whole one.
-//! The list's other name is there from the beginning: it keeps the names of the files for one of several that are made at once.
+//! The list's other name is there from the beginning: it keeps the names of the files for one of several that are made at once, and
+//! what stands in it keeps the backup that this one follows on from being deleted.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,9 +11,9 @@ use stdx::time::UnixMs;
 
 use crate::compression::Compression;
 use crate::inspector::Inspector;
-use crate::list::{ENDING, File, Kind, List, Place, Role};
+use crate::list::{BEGUN, ENDING, File, Kind, List, Place, Role};
 use crate::moment;
-use crate::series::{Backup, stored_name};
+use crate::series::{Backup, Series, stored_name};
 use crate::stored::StoredWriter;
 
 /// Backups that are begun within a second, at most.
@@ -57,8 +58,9 @@ impl Writer {
         }
         make_folders(disk, folder)?;
         let id = reserve(disk, folder, kind, origin.now)?;
-        Ok(Self {
-            written: vec![unfinished(folder, &id)],
+        let unfinished = unfinished(folder, &id);
+        let writer = Self {
+            written: vec![unfinished.clone()],
             disk: disk.clone(),
             folder: folder.to_owned(),
             id,
@@ -77,7 +79,9 @@ impl Writer {
             },
             open: None,
             has_found_damage: false,
-        })
+        };
+        disk.write(&unfinished, writer.list.format().as_bytes()).map_err(about(&unfinished))?;
+        Ok(writer)
     }
 
     /// A file follows, from an offset on.
@@ -159,9 +163,26 @@ impl Writer {
         prepare().map_err(about(&unfinished))?;
         self.disk.rename(&unfinished, &path).map_err(about(&path))?;
         // From here on it is there; nobody knows whether a power cut would leave it if this fails.
-        self.written.clear();
+        let written = std::mem::take(&mut self.written);
         self.disk.sync_folder(&self.folder).map_err(about(&self.folder))?;
+        if let Err(reason) = self.check_those_before() {
+            let taken_back = self.disk.rename(&path, &unfinished);
+            if taken_back.and_then(|()| self.disk.sync_folder(&self.folder)).is_ok() {
+                self.written = written;
+            }
+            return Err(reason);
+        }
         Ok(Backup { id: self.id.clone(), list: self.list.clone() })
+    }
+
+    /// Whether all that it follows on is still there (see `pruning`).
+    fn check_those_before(&self) -> Result<(), String> {
+        if self.list.after.is_none() {
+            return Ok(());
+        }
+        let series = Series::open(&self.disk, &self.folder)?;
+        let chain = series.chain(series.find(&self.id)?)?;
+        chain.into_iter().try_for_each(|backup| series.check_stored(&self.disk, backup))
     }
 
     fn path(&self) -> PathBuf {
@@ -212,7 +233,7 @@ pub fn prepare(disk: &Disk, folder: &Path) -> Result<(), String> {
 
 /// The list until it counts.
 fn unfinished(folder: &Path, id: &str) -> PathBuf {
-    folder.join(format!("{id}{ENDING}.unfinished"))
+    folder.join(format!("{id}{ENDING}{BEGUN}"))
 }
 
 /// How the names of the files are to begin: with the time, so that they stand in order, and as no other backup's do. The list's

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use stdx::time::UnixMs;
+
 /// A point in time to measure from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch {
@@ -20,6 +22,12 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.start.elapsed()
     }
+}
+
+/// What time it is.
+pub(crate) fn now() -> UnixMs {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    UnixMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Waits, for the interval that the user asked for.

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A full backup of the log's first file up to a batch.
-fn full(disk: &Disk, second: i64, bytes: &[u8]) -> Backup {
+pub(super) fn full(disk: &Disk, second: i64, bytes: &[u8]) -> Backup {
     let base = base();
     let set: [Part<'_>; 2] = [(Role::Base, 1, BASE, 0, &base), (Role::Increment, 1, FIRST, 0, bytes)];
     write(disk, Kind::Full, Compression::None, second, None, &set).expect("nothing fails")
@@ -22,7 +22,8 @@ fn nothing_follows_on_a_place_before_the_first_batch() {
     let place = empty.list.end.expect("it has one");
     assert_eq!((place.chain.number, place.is_distinct()), (0, false));
     let series = Series::open(&disk, &backups()).expect("there");
-    assert_eq!(series.last_place(), None, "the log of any server seems to go on here");
+    let refusal = series.last_place(&disk).expect_err("the log of any server seems to go on here");
+    assert!(refusal.contains("there is no backup"), "{refusal}");
     let before = disk.list(&backups()).expect("there");
     let more: [Part<'_>; 1] = [(Role::Increment, 1, FIRST, 0, &log.first)];
     let refusal = write(&disk, Kind::Incremental, Compression::None, 20, Some(&place), &more);
@@ -125,71 +126,13 @@ fn backups_that_are_made_at_once_have_names_of_their_own() {
 }
 
 #[test]
-fn what_the_last_backups_need_stays_and_the_rest_goes() {
-    let keep = |number| NonZeroUsize::new(number).expect("not none");
-    let (double, [full_one, first, second]) = world(Compression::None);
+fn nothing_follows_on_what_is_not_whole() {
+    let (double, [full_one, _, two]) = world(Compression::None);
     let disk = disk_of(&double);
-    let ids = |number| -> Vec<String> {
-        let series = Series::open(&disk, &backups()).expect("there");
-        series.superfluous(keep(number)).expect("whole").iter().map(|backup| backup.id.clone()).collect()
-    };
-    assert_eq!(ids(1), Vec::<String>::new(), "the last one needs both others");
-    let newer = full(&disk, 100, &log().first);
-    assert_eq!(ids(1), [&*second.id, &first.id, &full_one.id]);
-    assert_eq!(ids(2), Vec::<String>::new());
-    let stray = backups().join("mine");
-    disk.write(&stray, b"x").expect("nothing fails");
     let series = Series::open(&disk, &backups()).expect("there");
-    for backup in series.superfluous(keep(1)).expect("whole") {
-        series.delete(&disk, backup).expect("nothing fails");
-        let left = Series::open(&disk, &backups()).expect("there");
-        for tip in left.tips() {
-            left.chain(tip).expect("whatever is left is whole");
-        }
-    }
-    let left = Series::open(&disk, &backups()).expect("there");
-    let names: Vec<&str> = left.backups.iter().map(|backup| &*backup.id).collect();
-    assert_eq!((names, left.strays), (vec![&*newer.id], vec!["mine".to_owned()]));
-}
-
-#[test]
-fn nothing_is_superfluous_where_a_list_or_a_backup_is_missing() {
-    let (double, [full_one, first, _]) = world(Compression::None);
-    let disk = disk_of(&double);
-    let one = NonZeroUsize::MIN;
-    let path = backups().join(format!("{}{ENDING}", first.id));
-    let whole = disk.read(&path).expect("there");
-    disk.write(&path, &whole[1..]).expect("nothing fails");
-    let series = Series::open(&disk, &backups()).expect("there");
-    assert!(series.superfluous(one).expect_err("it might be needed").contains(&first.id));
-    disk.remove(&path).expect("nothing fails");
-    let series = Series::open(&disk, &backups()).expect("there");
-    assert!(series.superfluous(one).expect_err("it is needed").contains("is not here"));
-    assert!(series.backups.iter().any(|backup| backup.id == full_one.id));
-}
-
-#[test]
-fn a_deletion_that_is_cut_short_leaves_whole_backups() {
-    let mut call = 0;
-    loop {
-        let (double, [_, first, second]) = world(Compression::None);
-        let disk = disk_of(&double);
-        double.plan(double.calls() + call..usize::MAX, Fault::PowerCut);
-        let deleted = Series::open(&disk, &backups()).and_then(|series| {
-            let tip = series.find(&second.id)?;
-            series.delete(&disk, tip)
-        });
-        for seed in 0..4 {
-            let copy = double.copy();
-            copy.cut_power(&mut Rng::from_seed(seed));
-            let disk = disk_of(&copy);
-            let series = Series::open(&disk, &backups()).expect("there");
-            assert!(series.unusable.is_empty() && series.find(&first.id).is_ok(), "call {call}");
-            restore(&disk, None).expect("whatever counts is whole");
-        }
-        if deleted.is_ok() {
-            return;
-        }
-        call += 1;
-    }
+    assert_eq!(series.last_place(&disk).ok(), two.list.end.as_ref());
+    let path = series.path(&full_one, &full_one.list.files[0]);
+    disk.truncate(&path, 50).expect("there");
+    let refusal = series.last_place(&disk).expect_err("its base is cut");
+    assert!(refusal.contains("it has 50 bytes"), "{refusal}");
 }

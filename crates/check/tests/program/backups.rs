@@ -441,3 +441,46 @@ fn backups_that_nobody_wants_any_more_are_deleted() {
     restore(&backups, &restored, &[]).expect(0, &[]);
     assert_eq!(counted(&restored), 5);
 }
+
+#[test]
+fn nothing_is_deleted_by_a_wrong_clock_or_for_what_is_not_whole() {
+    let world = tempfile::tempdir().expect("a folder");
+    let (data, backups) = (world.path().join("data"), world.path().join("backups"));
+    fs::create_dir(&data).expect("the folder can be written");
+    let server = Server::start(&data);
+    let folder = backups.to_str().expect("text");
+    must(&mut server.connect(), "SET key value");
+    backup(&server, &backups, &[]).expect(0, &["batches "]);
+    // As a server with a wrong clock makes it.
+    let first = lists(&backups).remove(0);
+    let right = fs::read(&first).expect("it is there");
+    let mut list = ::backup::List::parse(&right).expect("a list");
+    list.made.0 += 30 * 24 * 3600 * 1000;
+    fs::write(&first, list.format()).expect("it can be written");
+    let made = backup(&server, &backups, &["--keep-last", "1"]);
+    made.expect(1, &["batches ", "which backups are the last ones is not known"]);
+    cli(&["prune", "--dir", folder, "--keep-last", "1"])
+        .expect(1, &["which backups are the last ones is not known"]);
+    assert_eq!(lists(&backups).len(), 2);
+    fs::write(&first, right).expect("it can be written");
+    // The base of the newer one gets lost.
+    let newer = lists(&backups).remove(1);
+    let id = newer.file_stem().and_then(|stem| stem.to_str()).expect("text").to_owned();
+    let mut files =
+        fs::read_dir(&backups).expect("it is there").map(|entry| entry.expect("it can be read").path());
+    let is_base = |path: &PathBuf| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(&format!("{id}.")))
+            && path.to_str().is_some_and(|path| path.contains(".base."))
+    };
+    let base = files.find(is_base).expect("it has one");
+    fs::remove_file(base).expect("it is there");
+    cli(&["prune", "--dir", folder, "--keep-last", "1"]).expect(1, &["but it is not there"]);
+    assert_eq!(lists(&backups).len(), 2);
+    let made = backup(&server, &backups, &["--incremental"]);
+    made.expect(0, &["No incremental backup is possible: ", "but it is not there. A full one is made"]);
+    cli(&["prune", "--dir", folder, "--keep-last", "1"]).expect(0, &["deleted: "]);
+    cli(&["verify", "--dir", folder]).expect(0, &["whole   "]);
+    server.stop();
+}

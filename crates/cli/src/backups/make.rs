@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use backup::{Backup, Kind, Origin, Place, Role, Series, Writer};
+use backup::{Backup, Keep, Kind, Origin, Place, Role, Series, Writer};
 use client::Client;
 use disk::Disk;
 use indicatif::ProgressBar;
@@ -27,7 +27,7 @@ pub(super) fn run(options: &Options, wanted: &options::Backup) -> Result<ExitCod
     let disk = Disk::native();
     // Before the server does anything.
     backup::prepare(&disk, &wanted.dir).map_err(Failure::message)?;
-    let after = if wanted.incremental { last_place(&disk, wanted)? } else { None };
+    let after = wanted.incremental.then(|| last_place(&disk, wanted)).transpose()?;
     let mut client = Session::connect(options.target.clone())?.into_client()?;
     let files = open(&mut client, wanted)?;
     let now = server::now(&mut client)?;
@@ -50,7 +50,11 @@ pub(super) fn run(options: &Options, wanted: &options::Backup) -> Result<ExitCod
         let _ = writeln!(std::io::stderr(), "The backup is whole, but the server was not told: {failure}");
     }
     match wanted.keep_last {
-        Some(keep) => prune::run(&disk, &wanted.dir, keep, false),
+        Some(last) => {
+            // Asked anew, for others may have made backups meanwhile.
+            let keep = Keep { last, made: Some(&backup.id), latest: server::now(&mut client)? };
+            prune::run(&disk, &wanted.dir, &keep, false)
+        }
         None => Ok(ExitCode::SUCCESS),
     }
 }
@@ -80,10 +84,10 @@ fn open(client: &mut Client, wanted: &options::Backup) -> Result<Files, Failure>
     }
 }
 
-/// Where the last backup in the folder ends; none if there is none.
-fn last_place(disk: &Disk, wanted: &options::Backup) -> Result<Option<Place>, Failure> {
+/// Where the last backup in the folder ends, or why nothing can follow on that.
+fn last_place(disk: &Disk, wanted: &options::Backup) -> Result<Result<Place, String>, Failure> {
     let series = Series::open(disk, &wanted.dir).map_err(Failure::message)?;
-    Ok(series.last_place().cloned())
+    Ok(series.last_place(disk).cloned())
 }
 
 /// The folder's path, or the end of it.
@@ -113,14 +117,18 @@ struct Task<'a> {
 type Parts<'f> = Vec<(&'f ServerFile, u64)>;
 
 impl Task<'_> {
-    /// Makes the backup; none if there is nothing new.
-    fn make(&self, client: &mut Client, after: Option<Place>) -> Result<Option<Backup>, Failure> {
-        if !self.wanted.incremental || self.files.is_snapshot() {
-            return self.copy(client, &self.everything(), None).map(|(backup, _)| backup);
-        }
-        let Some(after) = after else {
-            explain("there is no backup in the folder that it could follow on")?;
-            return self.copy(client, &self.everything(), None).map(|(backup, _)| backup);
+    /// Makes the backup, an incremental one if it is told what to follow on or why that cannot be; none if there is nothing new.
+    fn make(
+        &self,
+        client: &mut Client,
+        after: Option<Result<Place, String>>,
+    ) -> Result<Option<Backup>, Failure> {
+        let after = match after.filter(|_| !self.files.is_snapshot()) {
+            Some(Ok(place)) => place,
+            none => {
+                none.and_then(Result::err).map_or(Ok(()), |reason| explain(&reason))?;
+                return self.copy(client, &self.everything(), None).map(|(backup, _)| backup);
+            }
         };
         let Some(parts) = self.since(&after) else {
             explain("the server does not have the log since the last one any more")?;

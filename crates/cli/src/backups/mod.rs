@@ -7,6 +7,8 @@ mod restore;
 mod server;
 mod verify;
 
+use backup::Keep;
+
 use crate::failure::Failure;
 use crate::options::{Options, Work};
 use std::process::ExitCode;
@@ -16,7 +18,8 @@ pub(crate) fn run(options: &Options, work: &Work) -> Result<ExitCode, Failure> {
     match work {
         Work::Backup(wanted) => make::run(options, wanted),
         Work::Prune(wanted) => {
-            prune::run(&disk::Disk::native(), &wanted.dir, wanted.keep_last, wanted.dry_run)
+            let keep = Keep { last: wanted.keep_last, made: None, latest: prune::latest_time() };
+            prune::run(&disk::Disk::native(), &wanted.dir, &keep, wanted.dry_run)
         }
         Work::Restore(wanted) => restore::run(options, wanted),
         Work::Verify(wanted) => verify::run(options, wanted),
