@@ -4,10 +4,12 @@
 //! adds the workers' figures up only when it has itself taken part of what was free when it last did so; at the limit
 //! that is each time. Whoever has more to evict than that time allows goes on behind the turn, with requests in between.
 //!
-//! As long as the excess shrinks, after the limit was lowered say, a turn evicts for [`PACE_NS`] at most before its requests, as long behind
-//! them, and all requests are answered.
-//! If keys go slower than they come, small ones for large ones say, requests that need memory wait as soon as the
-//! excess has grown by [`PATIENCE`] of the limit; others are answered. If no key may go, they are refused.
+//! Where more has to go than that, after the limit was lowered say, requests are answered meanwhile: a turn evicts for [`PACE_NS`] at
+//! most before its requests, and as long behind them. But what requests bring has to be paid for: [`PRICE`] times as many bytes have
+//! to go as came since evicting began, for which the whole time is given before each group. So the limit is reached when
+//! clients have written as much as was too much, at the latest.
+//! If keys go slower than that, small ones for large ones say, requests that need memory wait while more than [`PATIENCE`] of
+//! the limit is owed; others are answered. If no key may go, they are refused.
 
 use std::sync::atomic::Ordering;
 
@@ -17,9 +19,11 @@ use engine::statistics::add;
 use super::Worker;
 use crate::Now;
 
-/// Requests that need memory wait while the excess is larger than it has been by more than one in so many bytes of the limit.
+/// Requests that need memory wait while more than one in so many bytes of the limit is owed.
 const PATIENCE: i64 = 200;
-/// So long a turn evicts for while the excess shrinks, in nanoseconds, before its requests and behind them.
+/// Bytes that have to go for each that comes: one for itself, and one of the excess.
+const PRICE: i64 = 2;
+/// So long a turn evicts for while nothing is owed, in nanoseconds, before its requests and behind them.
 const PACE_NS: u64 = 100_000;
 /// Evictions between two looks at the clock.
 const STEP: usize = 8;
@@ -32,8 +36,10 @@ pub(super) struct Memory {
     /// When the worker holds so many bytes it looks again.
     look_at: i64,
     state: State,
-    /// The least excess since there is one.
-    least_excess: Option<i64>,
+    /// What it held when it last ended evicting.
+    held: i64,
+    /// Bytes that have still to go, at [`PRICE`], for what came since evicting began. Below zero more has gone already.
+    owed: i64,
     /// How long keys have been evicted for since [`Memory::begin_pace`], in nanoseconds.
     evicted_ns: u64,
 }
@@ -112,7 +118,7 @@ impl Worker<'_> {
         }
         if self.memory.limit != limit {
             self.memory.limit = limit;
-            self.memory.least_excess = None;
+            self.memory.owed = 0;
         }
         let mut excess = self.excess(limit);
         if excess > 0 {
@@ -138,16 +144,19 @@ impl Worker<'_> {
     #[cold]
     fn evict(&mut self, limit: i64, clock: &mut u64) {
         let shared = &self.node.shared;
-        let (started, mut budget) = (*clock, self.node.eviction_ns.load(Ordering::Relaxed));
+        let (started, budget) = (*clock, self.node.eviction_ns.load(Ordering::Relaxed));
+        self.charge();
+        let mut pace = budget;
         if self.memory.state == State::Evicting {
-            budget = budget.min(PACE_NS);
-            let is_spent = self.memory.evicted_ns > 0 && self.memory.evicted_ns >= budget;
-            if is_spent && !self.has_grown(self.excess(limit), limit) {
+            pace = budget.min(PACE_NS);
+            let is_spent = self.memory.evicted_ns > 0 && self.memory.evicted_ns >= pace;
+            if is_spent && self.memory.owed <= 0 {
                 return; // it goes on in the next turn
             }
         }
         shared.meter.note_excess(true, started);
         self.memory.look_at = i64::MIN;
+        let mut excess = self.excess(limit);
         let state = match shared.meter.rule() {
             None => State::Full,
             Some(rule) => loop {
@@ -157,22 +166,25 @@ impl Worker<'_> {
                     }
                     self.hand_over();
                     self.tell_memory();
-                    if self.excess(limit) <= 0 {
+                    let left = self.excess(limit);
+                    self.memory.owed -= excess - left;
+                    excess = left;
+                    if excess <= 0 {
                         break;
                     }
                 }
                 *clock = (shared.clock)();
-                let excess = self.excess(limit);
+                excess = self.excess(limit); // others may have evicted what this one could not
                 if excess <= 0 {
                     break State::Within;
                 }
                 if !self.engine.may_evict(rule) {
                     break State::Full;
                 }
-                if clock.saturating_sub(started) >= budget {
-                    let has_grown = self.has_grown(excess, limit);
-                    self.memory.least_excess = self.memory.least_excess.min(Some(excess)).or(Some(excess));
-                    break if has_grown { State::Crowded } else { State::Evicting };
+                let time = if self.memory.owed > 0 { budget } else { pace };
+                if clock.saturating_sub(started) >= time {
+                    let waits = self.memory.owed > limit / PATIENCE;
+                    break if waits { State::Crowded } else { State::Evicting };
                 }
             },
         };
@@ -180,20 +192,25 @@ impl Worker<'_> {
             shared.meter.note_excess(false, *clock);
         }
         self.memory.evicted_ns += clock.saturating_sub(started);
+        self.memory.held = self.tell_memory();
         self.set_state(state);
         self.publish_counters(); // the next command may be INFO
     }
 
-    /// Whether keys go slower than they come.
-    fn has_grown(&self, excess: i64, limit: i64) -> bool {
-        self.memory.least_excess.is_some_and(|least| excess > least.saturating_add(limit / PATIENCE))
+    /// Counts what the worker took since it last evicted. What it gave back by itself counts as well, or a buffer that comes and
+    /// goes with each turn would cost more each time.
+    fn charge(&mut self) {
+        let own = self.tell_memory();
+        if self.memory.is_evicting() {
+            self.memory.owed += PRICE * (own - self.memory.held);
+        } else {
+            self.memory.owed = 0;
+        }
+        self.memory.held = own;
     }
 
     fn set_state(&mut self, state: State) {
         self.memory.state = state;
-        if state == State::Within {
-            self.memory.least_excess = None;
-        }
         self.engine.out_of_memory = state == State::Full;
     }
 

@@ -183,6 +183,29 @@ fn what_needs_memory_waits_where_keys_come_faster_than_they_go() {
 }
 
 #[test]
+fn a_lower_limit_is_reached_while_clients_write_as_much_as_there_was() {
+    let (mut world, peer) = world("allkeys-lru", 2_000_000, &[("maxmemory-eviction-tenacity", "0")]);
+    let writer = world.connect(0);
+    fill(&mut world, peer, "key", 10_000);
+    world.ask(peer, &format!("CONFIG SET maxmemory {}", EMPTY + 500_000));
+    let value = "v".repeat(100);
+    let mut turns = 0..20_000;
+    for round in 0..50 {
+        let lines: Vec<String> = (0..200).map(|number| format!("SET new:{round}:{number} {value}")).collect();
+        world.send(writer, &lines.join("\r\n"));
+        let mut answered = world.read(writer).matches("+OK").count();
+        while answered < lines.len() {
+            turns.next().expect("all are answered some time");
+            world.pass_ms(0);
+            world.turn(0);
+            answered += world.read(writer).matches("+OK").count();
+        }
+    }
+    let used = figure(&mut world, peer, "used_memory");
+    assert!(used <= (EMPTY + 500_000) / 100 * 101, "{used}");
+}
+
+#[test]
 fn evicting_ends_when_its_time_is_over_whatever_is_left() {
     let (mut world, peer) = world("allkeys-random", 2_000_000, &[]);
     fill(&mut world, peer, "key", 10_000);
