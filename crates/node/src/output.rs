@@ -40,6 +40,9 @@ const SHARE: usize = 8 * 1024;
 /// Own bytes are set aside from this length on.
 const PIECE: usize = 64 * 1024;
 
+/// What is set aside keeps no more room than this behind its bytes.
+const SPARE: usize = PIECE / 4;
+
 /// Replies that wait to be sent.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -53,6 +56,8 @@ pub struct Output {
     inserts: VecDeque<Insert>,
     /// Bytes left to send of those inserts that are made.
     insert_bytes: usize,
+    /// Bytes of memory that own pieces set aside take beyond what is left to send of them.
+    insert_spare: usize,
     /// Bytes that producers have still to make, about.
     remaining: usize,
     /// What a producer has made. It goes before everything else.
@@ -98,6 +103,14 @@ impl Body {
         }
     }
 
+    /// Bytes of memory that it takes beyond those: what has been sent is freed with the rest.
+    fn spare(&self) -> usize {
+        match self {
+            Self::Own(bytes, sent) => bytes.capacity() - (bytes.len() - sent),
+            Self::Shared(..) | Self::Excerpt(_) | Self::Later(_) => 0,
+        }
+    }
+
     /// Their pieces.
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let (whole, excerpt) = match self {
@@ -137,10 +150,14 @@ impl Output {
         &mut self.buffer
     }
 
-    /// Sets all own bytes aside, each part of them in its place among the inserts.
+    /// Sets all own bytes aside, each part of them in its place among the inserts. The next buffer has room for the reply with
+    /// which it becomes long enough, if that is as short as what is copied mostly is, and need not grow.
     #[cold]
     fn set_aside(&mut self) {
-        let bytes = std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE + PIECE / 16));
+        let mut bytes = std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE + SHARE + KEEP));
+        if bytes.capacity() - bytes.len() > SPARE {
+            bytes.shrink_to_fit();
+        }
         let (gone, sent) = (self.gone, std::mem::take(&mut self.sent));
         self.gone += sent;
         let before_all = self.inserts.partition_point(|insert| insert.at == self.gone);
@@ -193,6 +210,7 @@ impl Output {
 
     fn put(&mut self, at: usize, body: Body) {
         self.insert_bytes += body.len();
+        self.insert_spare += body.spare();
         self.inserts.push_back(Insert { at: self.gone + at, body });
     }
 
@@ -217,6 +235,7 @@ impl Output {
     /// The first insert has been sent, or made.
     fn drop_first(&mut self) {
         let first = self.inserts.pop_front();
+        self.insert_spare -= first.as_ref().map_or(0, |first| first.body.spare());
         self.spent.extend(first.and_then(|first| first.body.release()));
     }
 
@@ -284,7 +303,7 @@ impl Output {
     /// Bytes of memory that they take, shared ones included.
     pub fn capacity(&self) -> usize {
         let list = self.inserts.capacity() * size_of::<Insert>();
-        self.buffer.capacity() + self.slice.capacity() + self.insert_bytes + list
+        self.buffer.capacity() + self.slice.capacity() + self.insert_bytes + self.insert_spare + list
     }
 
     /// The first `count` bytes of [`Output::pieces`] have been sent.
@@ -323,7 +342,9 @@ impl Output {
             self.sent += own;
             count -= own;
             let inserted = count.min(first.body.len());
+            let spare = first.body.spare();
             first.body.skip(inserted);
+            self.insert_spare += first.body.spare() - spare;
             self.insert_bytes -= inserted;
             count -= inserted;
             let is_sent = first.at == self.gone + self.sent && first.body.len() == 0;
@@ -501,9 +522,39 @@ mod tests {
                 assert!(output.buffer.capacity() < 3 * PIECE, "{number}: {}", output.buffer.capacity());
             }
             assert_eq!(output.len(), expected.len() - first_sent);
-            assert!(output.capacity() < expected.len() + 4 * PIECE);
+            assert_eq!(output.capacity(), taken(&output));
+            assert!(taken(&output) < expected.len() / 8 * 9 + 4 * PIECE, "{}", taken(&output));
             assert!(send_all(&mut output, 50_000) == expected[first_sent..], "{first_sent}");
             assert_eq!((output.is_empty(), output.capacity() <= KEEP), (true, true), "{}", output.capacity());
+        }
+    }
+
+    /// What [`Output::capacity`] should be, from the pieces themselves.
+    fn taken(output: &Output) -> usize {
+        let of_insert = |insert: &Insert| match &insert.body {
+            Body::Own(bytes, _) => bytes.capacity(),
+            body => body.len(),
+        };
+        let inserts: usize = output.inserts.iter().map(of_insert).sum();
+        let list = output.inserts.capacity() * size_of::<Insert>();
+        output.buffer.capacity() + output.slice.capacity() + inserts + list
+    }
+
+    #[test]
+    fn what_is_set_aside_takes_little_more_than_its_bytes_and_is_counted_whole() {
+        for length in [100, 8000, PIECE - 1, 3 * PIECE] {
+            let mut output = Output::default();
+            while output.len() < 4_000_000 {
+                let buffer = output.buffer();
+                buffer.resize(buffer.len() + length, b'x');
+            }
+            assert!(taken(&output) < 4_000_000 / 8 * 9 + 8 * PIECE, "{length}: {}", taken(&output));
+            while !output.is_empty() {
+                assert_eq!(output.capacity(), taken(&output), "{length}, {} left", output.len());
+                output.consume(output.bytes().len().min(50_000));
+            }
+            assert_eq!(output.capacity(), taken(&output));
+            assert!(output.capacity() <= KEEP);
         }
     }
 
