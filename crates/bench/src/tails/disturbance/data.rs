@@ -1,5 +1,6 @@
 //! Disturbances that are work on the data: expiry, eviction, saving, deleting.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ const LONGEST_SAVE_NS: u64 = 300_000_000_000;
 /// New keys that a client writes at once while others are evicted, and the pause behind.
 const NEW_AT_ONCE: u64 = 50;
 const NEW_PAUSE: Duration = Duration::from_millis(5);
+/// Used memory is looked at after so many of these pauses, which adds little to the load.
+const LOOK_EVERY: u64 = 20;
+/// The limit counts as reached when no more than one in so many bytes of it is used beyond it.
+const REACHED: u64 = 100;
 /// Large values are deleted so far apart, and keys.
 const LARGE_PAUSE: Duration = Duration::from_millis(100);
 const KEYS_PAUSE: Duration = Duration::from_millis(5);
@@ -70,20 +75,59 @@ pub(super) fn prepare_eviction(client: &mut Client) -> io::Result<()> {
     expect_ok(client, &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).map(drop)
 }
 
+/// What came of a lower limit.
+#[derive(Debug, Default)]
+struct Lowered {
+    limit: u64,
+    /// Memory that was used at the last look.
+    used: u64,
+    /// When the limit was first seen reached, after it was set.
+    reached_ns: Option<u64>,
+    evicted: u64,
+}
+
+impl Lowered {
+    /// So much is used, that long after the limit was set.
+    fn look(&mut self, used: u64, after_ns: u64) {
+        self.used = used;
+        if used <= self.limit + self.limit / REACHED {
+            self.reached_ns.get_or_insert(after_ns);
+        }
+    }
+}
+
+impl fmt::Display for Lowered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = self.used as f64 / self.limit.max(1) as f64;
+        write!(f, "{} keys evicted, {part:.3} of the limit used at the end, ", self.evicted)?;
+        match self.reached_ns {
+            Some(after_ns) => write!(f, "which was reached within {:.1} s", after_ns as f64 / 1e9),
+            None => f.write_str("which was never reached"),
+        }
+    }
+}
+
 /// Lowers the limit below what is used, and writes new keys.
 pub(super) fn evict(client: &mut Client, value_size: usize, stop: &Stop) -> io::Result<String> {
     let used = info_number(client, "memory", "used_memory")?;
-    expect_ok(client, &["CONFIG", "SET", "maxmemory", &(used / 10 * 9).to_string()])?;
+    let mut lowered = Lowered { limit: used / 10 * 9, ..Lowered::default() };
+    let start_ns = clock::now_ns();
+    expect_ok(client, &["CONFIG", "SET", "maxmemory", &lowered.limit.to_string()])?;
     let value = "x".repeat(value_size);
-    let mut written = 0;
+    let mut rounds = 0;
     while stop.pause(NEW_PAUSE) {
         target::repeat(client, NEW_AT_ONCE, |key| {
-            vec!["SET".to_owned(), format!("new:{:012}", written + key), value.clone()]
+            vec!["SET".to_owned(), format!("new:{:012}", rounds * NEW_AT_ONCE + key), value.clone()]
         })?;
-        written += NEW_AT_ONCE;
+        rounds += 1;
+        if rounds.is_multiple_of(LOOK_EVERY) {
+            let used = info_number(client, "memory", "used_memory")?;
+            lowered.look(used, clock::now_ns() - start_ns);
+        }
     }
-    let evicted = info_number(client, "stats", "evicted_keys")?;
-    Ok(format!("{evicted} keys evicted so far"))
+    lowered.look(info_number(client, "memory", "used_memory")?, clock::now_ns() - start_ns);
+    lowered.evicted = info_number(client, "stats", "evicted_keys")?;
+    Ok(lowered.to_string())
 }
 
 /// Saves as often as it can.
@@ -207,4 +251,21 @@ pub(super) fn refill(client: &mut Client, scene: &Scene<'_>) -> io::Result<()> {
     expect_ok(client, &["CONFIG", "SET", "maxmemory", "0"])?;
     expect_ok(client, &["FLUSHALL", "SYNC"])?;
     target::fill(client, scene.shares.keys, scene.shares.value_size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_tells_whether_and_when_the_limit_was_reached() {
+        let mut lowered = Lowered { limit: 1000, evicted: 7, ..Lowered::default() };
+        lowered.look(1100, 100_000_000);
+        let never = "7 keys evicted, 1.100 of the limit used at the end, which was never reached";
+        assert_eq!(lowered.to_string(), never);
+        lowered.look(1010, 300_000_000);
+        lowered.look(1005, 900_000_000);
+        let reached = "7 keys evicted, 1.005 of the limit used at the end, which was reached within 0.3 s";
+        assert_eq!(lowered.to_string(), reached);
+    }
 }
