@@ -43,6 +43,8 @@ const HANDLER: c_int = ffi::lua_upvalueindex(1);
 const GLOBALS: c_int = ffi::lua_upvalueindex(2);
 const KEYS: c_int = ffi::lua_upvalueindex(6);
 const ARGV: c_int = ffi::lua_upvalueindex(7);
+/// And what those two are between scripts.
+const EMPTY: c_int = ffi::lua_upvalueindex(8);
 /// Upvalues of both: the names of the fields that are looked at most. As strings they would be hashed each time.
 const OK: c_int = ffi::lua_upvalueindex(3);
 const ERR: c_int = ffi::lua_upvalueindex(4);
@@ -400,7 +402,9 @@ pub(crate) fn entry_function(lua: &Lua, handler: &Function) -> Result<Function> 
             push_names(state);
             push_text(state, b"KEYS");
             push_text(state, b"ARGV");
-            ffi::lua_pushcclosure(state, enter, 7);
+            ffi::lua_createtable(state, 0, 0);
+            lua_setreadonly(state, -1, 1);
+            ffi::lua_pushcclosure(state, enter, 8);
         })
     }
 }
@@ -434,7 +438,14 @@ unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
                 0
             }
         };
-        if ffi::lua_pcall(state, given, 1, 2) != ffi::LUA_OK {
+        let ended = ffi::lua_pcall(state, given, 1, 2);
+        if run.given == Given::Globals {
+            // They may be large, and the next script may be long in coming.
+            ffi::lua_pushvalue(state, EMPTY);
+            ffi::lua_pushvalue(state, EMPTY);
+            set_globals(state);
+        }
+        if ended != ffi::LUA_OK {
             ffi::lua_pushboolean(state, 0);
             ffi::lua_insert(state, -2);
             return 2;
