@@ -218,8 +218,9 @@ impl Interpreter {
             };
             return Failure { text, ..Failure::default() };
         };
-        let text = match table.raw_get(&names.err) {
-            Ok(Value::String(text)) => text.as_bytes().to_vec(),
+        let text = table.raw_get(&names.err).and_then(|text| self.lua.coerce_string(text));
+        let text = match text {
+            Ok(Some(text)) => text.as_bytes().to_vec(),
             _ => b"ERR unknown error".to_vec(),
         };
         let place = match (table.raw_get(&names.source), table.raw_get(&names.line)) {
@@ -273,11 +274,19 @@ fn native(lua: &Lua, bridge: &Rc<Bridge>, handler: &Function) -> Result<Table> {
 fn locate(lua: &Lua, bridge: &Bridge, error: Value) -> Result<Value> {
     let names = &bridge.names;
     let table = match error {
-        Value::Table(table) => table,
+        // Into another one, as it may be one that cannot be changed.
+        Value::Table(given) => {
+            let table = lua.create_table_with_capacity(0, 4)?;
+            table.raw_set(&names.err, given.raw_get::<Value>(&names.err)?)?;
+            table.raw_set(&names.ignore, given.raw_get::<Value>(&names.ignore)?)?;
+            table
+        }
         Value::Error(error) => crate::reply::error_table(lua, names, &text_of(&error))?,
         other => {
-            let text = lua.coerce_string(other)?;
-            let text = text.as_ref().map_or_else(Vec::new, |text| text.as_bytes().to_vec());
+            let text = match lua.coerce_string(other.clone())? {
+                Some(text) => text.as_bytes().to_vec(),
+                None => other.to_string()?.into_bytes(),
+            };
             crate::reply::error_table(lua, names, &[b"ERR ", &text[..]].concat())?
         }
     };

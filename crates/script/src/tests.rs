@@ -72,6 +72,14 @@ fn commands_are_called_with_words_and_replies_become_values() {
 fn errors_say_where_they_happened() {
     check_error("error('boom')", "ERR user_script:1: boom on @user_script:1");
     check_error("\nerror({err = 'OWN text'})", "OWN text on @user_script:2");
+    check_error("error({err = 5})", "5 on @user_script:1");
+    check_error("error({err = true})", "ERR unknown error on @user_script:1");
+    check_error("error(redis)", "ERR unknown error on @user_script:1");
+    check_error("error(_G)", "ERR unknown error on @user_script:1");
+    check_error("error()", "ERR nil on @user_script:1");
+    check_error("error(nil)", "ERR nil on @user_script:1");
+    check_error("error(true)", "ERR true on @user_script:1");
+    check_error("error(1.5, 0)", "ERR 1.5 on @user_script:1");
     check_error(
         "return foo",
         "ERR user_script:1: Script attempted to access nonexistent global variable 'foo' on @user_script:1",
@@ -176,6 +184,20 @@ fn an_abandoned_run_calls_nothing_more() {
     let text = "redis.call('get', 'near') pcall(redis.call, 'get', 'far') for i = 1, 1e9 do redis.pcall('set', 'x', i) end";
     assert_eq!(run_with(&interpreter, text, &mut caller), Err("abandoned".to_owned()));
     assert_eq!(caller.called, ["get near"]);
+}
+
+#[test]
+fn keys_and_arguments_go_when_their_script_has_ended() {
+    let interpreter = Interpreter::new(OPTIONS);
+    let large = vec![b'a'; 16 << 20];
+    for text in ["return #ARGV[1] + #KEYS[1]", "error('boom')", "return ARGV"] {
+        let script = interpreter.compile(text.as_bytes()).expect("it is well-formed");
+        let mut out = Vec::new();
+        let caller = &mut Recorded::default();
+        interpreter.run(&script, &[&large], &[&large], caller, (Protocol::Resp2, &mut out));
+        assert!(interpreter.used_memory() < 1 << 20, "{text}: {}", interpreter.used_memory());
+    }
+    assert_eq!(run_with(&interpreter, "return ARGV[2]", &mut Recorded::default()), Ok("$1 b".to_owned()));
 }
 
 #[test]
