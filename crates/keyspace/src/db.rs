@@ -91,11 +91,14 @@ impl Db<'_, '_> {
     #[inline]
     pub(crate) fn touch_with(&mut self, found: Found, access: u32) {
         let partition = self.access.partition_in_place(found.place, self.index);
-        partition.expect("the key was found there").table.touch(found.at, access);
-        if let Some(Recent { found: recent, .. }) = &mut self.access.recent
-            && (recent.place, recent.at) == (found.place, found.at)
+        let is_set = partition.expect("the key was found there").table.touch(found.at, access);
+        // What is remembered says what the page says.
+        if is_set
+            && let Some(recent) = &mut self.access.recent
+            && recent.database == self.index
+            && (recent.found.place, recent.found.at) == (found.place, found.at)
         {
-            recent.meta.access = Some(access);
+            recent.found.meta.access = Some(access);
         }
     }
 

@@ -108,3 +108,28 @@ fn what_was_found_last_is_found_again_however_keys_move_in_between() {
     });
     access.end();
 }
+
+#[test]
+fn the_clock_of_a_key_in_a_shared_page_is_the_same_within_a_hold_and_after_it() {
+    let encode: fn(&Effect<'_>, &mut Vec<u8>) = |_, _| ();
+    let options = Options { databases: DATABASES, shards: 2, workers: 1, hash_key: HashKey([5, 6]), encode };
+    let keyspace = Keyspace::new(options);
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    let key = keyspace.key(b"key");
+    access.begin(UnixMs(1000));
+    access.with_everything(|access| access.db(DbIndex(0)).set_string(&key, b"value", Expiry::Clear));
+    access.end();
+    let shared = access.snapshot(|_| ());
+    access.begin(UnixMs(100_000));
+    let mut idle = || {
+        access.with_everything(|access| {
+            let mut db = access.db(DbIndex(0));
+            assert!(db.touch(&key));
+            db.idle_seconds(&key)
+        })
+    };
+    assert_eq!((idle(), idle()), (Some(99), Some(99)));
+    drop(shared);
+    assert_eq!(idle(), Some(0));
+    access.end();
+}

@@ -292,13 +292,13 @@ impl<V: Clone> Page<V> {
         self.rewrite(slot, old, value, old.value_side(), meta, options);
     }
 
-    /// Sets the access clock if that copies nothing.
+    /// Sets the access clock if that copies nothing; says whether it did.
     #[inline]
-    pub fn touch(&mut self, slot: usize, access: u32) {
+    pub fn touch(&mut self, slot: usize, access: u32) -> bool {
         let at = self.block.view().entry_at(slot);
-        if let Some(mut writer) = self.block.writer_if_unique() {
-            writer.from(at)[1..4].copy_from_slice(&access.to_le_bytes()[..3]);
-        }
+        let Some(mut writer) = self.block.writer_if_unique() else { return false };
+        writer.from(at)[1..4].copy_from_slice(&access.to_le_bytes()[..3]);
+        true
     }
 
     /// The bytes of an inline payload, to be changed in place.

@@ -242,12 +242,10 @@ impl<V: Clone> Table<V> {
         Arc::make_mut(&mut self.root).page_mut(at.page).object_mut(at.spot)
     }
 
-    /// Sets the access clock of an entry, unless that would copy a shared page.
+    /// Sets the access clock of an entry, unless that would copy a shared page; says whether it did.
     #[inline]
-    pub fn touch(&mut self, at: Position, access: u32) {
-        if let Some(root) = Arc::get_mut(&mut self.root) {
-            root.touch(at.page, at.spot.slot(), access);
-        }
+    pub fn touch(&mut self, at: Position, access: u32) -> bool {
+        Arc::get_mut(&mut self.root).is_some_and(|root| root.touch(at.page, at.spot.slot(), access))
     }
 
     /// No entry is due before this; exact only after [`Table::visit_due`].

@@ -145,10 +145,9 @@ impl<V: Clone> Root<V> {
         }
     }
 
-    pub(super) fn touch(&mut self, page: usize, slot: usize, access: u32) {
-        if let Some(chunk) = Arc::get_mut(&mut self.chunks[page / CHUNK]) {
-            chunk.pages[page % CHUNK].touch(slot, access);
-        }
+    pub(super) fn touch(&mut self, page: usize, slot: usize, access: u32) -> bool {
+        Arc::get_mut(&mut self.chunks[page / CHUNK])
+            .is_some_and(|chunk| chunk.pages[page % CHUNK].touch(slot, access))
     }
 
     /// What should be counted as live.
