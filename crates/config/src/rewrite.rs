@@ -42,6 +42,9 @@ pub enum Appended {
     All,
 }
 
+/// A parameter that is for one start and goes: the next one would throw away what has been written since.
+const FOR_ONE_START: Param = Param::PreloadFile;
+
 /// The new content of the file at `path` whose content is `old`; a file that does not exist is empty. `users` are lines
 /// `user NAME RULE ..`, whose words need not be quoted.
 pub fn rewrite(
@@ -156,6 +159,9 @@ impl OldFile {
 
 /// The lines that give a parameter its value, each with whether it says what holds without it.
 fn lines(param: Param, config: &Config, defaults: &Config) -> Vec<(Vec<u8>, bool)> {
+    if param == FOR_ONE_START {
+        return Vec::new();
+    }
     let (value, default) = (config.value(param), defaults.value(param));
     let line = |text: &[u8]| [param.name().as_bytes(), b" ", text].concat();
     match (value, default) {
