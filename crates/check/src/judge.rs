@@ -132,9 +132,10 @@ impl<'n> Judge<'n> {
         let (mut database, mut keys, now) = (0, Keys::default(), clock::now().unix);
         let mut read = read::read(path, reader, WHOLE, &mut |part| match part {
             Part::Item(Item::Entry(entry)) if !*loads => {
-                // A server leaves out what is due, or has no element.
+                // A server leaves out what has no element, and what is due in an RDB file alone: in a base later commands may need it.
                 let is_empty = entry.value.is_empty_collection();
-                let is_left_out = is_empty || entry.expiry.is_some_and(|at| at <= now);
+                let is_due = entry.expiry.is_some_and(|at| at <= now);
+                let is_left_out = is_empty || is_rdb_alone && is_due;
                 if is_empty {
                     tally.empty += 1;
                 } else {
