@@ -108,7 +108,30 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
         }
         Target::Commands(_) | Target::Rdb(_) => true,
     };
-    let state = match &read.end {
+    let sealed = target.sealed_length(&file);
+    let state = match (&read.end, sealed) {
+        (Ok(Tail::Whole), Some(length)) if read.length < length => State::Damaged(Damage {
+            offset: read.length,
+            batch: None,
+            reason: format!("it had {length} bytes when the backup was sealed: the copy is not whole"),
+        }),
+        (Ok(Tail::Torn(offset)), Some(_)) => State::Damaged(Damage {
+            offset: *offset,
+            batch: None,
+            reason: "it is torn there, and was whole when the backup was sealed".to_owned(),
+        }),
+        (end, _) => state_of(end, &file, is_last),
+    };
+    let whole = if file.is_rdb_alone {
+        read.commands_from
+    } else {
+        read.commands_from.map(|_| read.whole).or((read.length == 0).then_some(0))
+    };
+    Ok(Checked { file, state, length: read.length, whole, is_last })
+}
+
+fn state_of(end: &Result<Tail, Damage>, file: &DataFile, is_last: bool) -> State {
+    match end {
         Ok(Tail::Whole) => State::Sound,
         Ok(Tail::Torn(offset)) if file.is_rdb_alone => State::Damaged(Damage {
             offset: *offset,
@@ -122,13 +145,7 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
             reason: "it ends inside a command or is torn there, and other files follow it".to_owned(),
         }),
         Err(damage) => State::Damaged(damage.clone()),
-    };
-    let whole = if file.is_rdb_alone {
-        read.commands_from
-    } else {
-        read.commands_from.map(|_| read.whole).or((read.length == 0).then_some(0))
-    };
-    Ok(Checked { file, state, length: read.length, whole, is_last })
+    }
 }
 
 /// Tells what the files hold.

@@ -33,13 +33,14 @@ pub(crate) fn run(
     }
     let path = &checked.file.path;
     let ending = if checked.state == State::Torn { "torn" } else { "cut" };
-    let cut = Cut { file: path.clone(), offset: whole, ending, rest: Vec::new(), manifest: None };
+    let manifest = target.unsealed();
+    let cut = Cut { file: path.clone(), offset: whole, ending, rest: Vec::new(), manifest };
     for (path, kept) in cut.run(&Disk::native())? {
         let (path, kept) = (path.display(), kept.display());
         writeln!(out, "Successfully truncated AOF {path} to {whole} bytes; what was cut is in {kept}\n")?;
     }
     // Another node, for this one holds what was loaded.
-    Ok(check::run(target, options, &crate::world::node(), out)?.verdict())
+    Ok(check::run(&target.again()?, options, &crate::world::node(), out)?.verdict())
 }
 
 /// Where the file may be cut; none if it must not be, which is told.

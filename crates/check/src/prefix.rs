@@ -297,7 +297,8 @@ fn truncate(
         )?;
         return Ok(Verdict::Damaged);
     }
-    let cut = in_place::Cut { file: path.clone(), offset, ending: "cut", rest: Vec::new(), manifest: None };
+    let manifest = target.unsealed();
+    let cut = in_place::Cut { file: path.clone(), offset, ending: "cut", rest: Vec::new(), manifest };
     let kept = cut.run(&Disk::native())?;
     let kept =
         kept.first().map_or(String::new(), |(_, kept)| format!("; what was cut is in {}", kept.display()));
@@ -364,9 +365,9 @@ fn cut_in_place(
     let rest: Vec<PathBuf> = files[file + 1..].iter().map(|file| file.path.clone()).collect();
     let manifest = match target {
         Target::Set(set) if !rest.is_empty() => {
-            Some((set.folder.join(&set.manifest_name), first_files(set, file + 1).format()))
+            Some((set.manifest_path(), first_files(set, file + 1).format()))
         }
-        _ => None,
+        _ => target.unsealed(),
     };
     let cut = in_place::Cut { file: path.clone(), offset, ending: "cut", rest, manifest };
     let kept = cut.run(&Disk::native())?;
@@ -375,9 +376,5 @@ fn cut_in_place(
         writeln!(out, "{}: what lies behind the cut is in {}", path.display(), kept.display())?;
     }
     writeln!(out)?;
-    let again = match target {
-        Target::Set(set) => target::find(&set.folder.join(&set.manifest_name))?,
-        Target::Commands(path) | Target::Rdb(path) => target::find(path)?,
-    };
-    Ok(check::run(&again, options, node, out)?.verdict())
+    Ok(check::run(&target.again()?, options, node, out)?.verdict())
 }

@@ -44,6 +44,13 @@ pub(crate) struct Set {
     pub(crate) manifest: Manifest,
 }
 
+impl Set {
+    /// The manifest's path.
+    pub(crate) fn manifest_path(&self) -> PathBuf {
+        self.folder.join(&self.manifest_name)
+    }
+}
+
 /// A file to be read.
 #[derive(Debug, Clone)]
 pub(crate) struct DataFile {
@@ -56,6 +63,33 @@ pub(crate) struct DataFile {
 }
 
 impl Target {
+    /// The length that a file of a sealed backup had; none if it is of no such backup.
+    pub(crate) fn sealed_length(&self, file: &DataFile) -> Option<u64> {
+        match self {
+            Self::Set(set) => set.manifest.sealed_length(&file.name()),
+            Self::Commands(_) | Self::Rdb(_) => None,
+        }
+    }
+
+    /// The manifest with its text without the seal of a backup, which does not hold when a file is cut; none if there is no seal.
+    pub(crate) fn unsealed(&self) -> Option<(PathBuf, String)> {
+        match self {
+            Self::Set(set) if set.manifest.seal.is_some() => {
+                let manifest = Manifest { seal: None, ..set.manifest.clone() };
+                Some((set.manifest_path(), manifest.format()))
+            }
+            _ => None,
+        }
+    }
+
+    /// As it is on disk by now.
+    pub(crate) fn again(&self) -> Result<Self, String> {
+        match self {
+            Self::Set(set) => find(&set.manifest_path()),
+            Self::Commands(path) | Self::Rdb(path) => find(path),
+        }
+    }
+
     /// The files in the order in which they are loaded.
     pub(crate) fn files(&self) -> Vec<DataFile> {
         match self {

@@ -102,6 +102,9 @@ pub fn append_only(
         recovered.chain = end.chain.filter(|_| kind == FileKind::Increment);
         recovered.is_announced = end.is_announced;
         if let Tail::Torn(whole) = end.tail {
+            if files.is_sealed() {
+                return Err(torn_in_backup(&path, whole));
+            }
             let is_last =
                 files.may_be_torn(&name).map_err(|error| format!("{}/{error}", files.folder().display()))?;
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
@@ -287,6 +290,16 @@ fn to_be_checked(path: &Path) -> String {
     let whole = if is_of_set { around(path) } else { path };
     // The reader of the log stands elsewhere.
     std::path::absolute(whole).as_deref().unwrap_or(whole).display().to_string()
+}
+
+/// One line about a file of a sealed backup that is torn, which no crash has done.
+fn torn_in_backup(path: &Path, whole: u64) -> String {
+    format!(
+        "{}: at byte {whole}: the file ends inside a command or is damaged there, and it was whole when the backup was sealed. \
+         Nothing has been changed. Copy it again, or let `rustypotato-check --fix {}` cut it there",
+        path.display(),
+        to_be_checked(path)
+    )
 }
 
 /// The file ends inside a command or a transaction, as a crash leaves it: what lies behind the last whole one is kept in

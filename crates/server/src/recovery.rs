@@ -39,8 +39,8 @@ fn load(node: &Node, machine: &ServerMachine, crew: &mut Crew<'_>) -> Result<(),
     let is_on = {
         let config = node.shared.config.read();
         machine.journal.configure(config.append_fsync(), config.yes(Param::AofTimestampEnabled));
-        if config.text(Param::Backupdirname) == config.text(Param::Appenddirname) {
-            // BACKUP CLEANUP would remove the data.
+        if Folder::of(&machine.disk, &config).is_live() {
+            // Neither could be told from the other.
             return Err("backupdirname and appenddirname name the same folder: change one of them".to_owned());
         }
         config.yes(Param::Appendonly)
@@ -51,7 +51,8 @@ fn load(node: &Node, machine: &ServerMachine, crew: &mut Crew<'_>) -> Result<(),
         let mut files = open_files(&machine.disk, &node.shared.config.read())?;
         let mut recovered = Recovered::default();
         let own = files.path(&files.manifest_name());
-        if let Some(preload) = preload.filter(|preload| !preload.is_of(&own)) {
+        let is_own = preload.as_ref().map(|preload| preload.is_of(&own)).transpose()?;
+        if let Some(preload) = preload.filter(|_| is_own == Some(false)) {
             preload.load(node, machine, &mut loader, crew)?;
             if !files.is_empty() {
                 replace(node, machine, &mut loader, &mut files)?;

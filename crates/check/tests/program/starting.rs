@@ -101,6 +101,52 @@ fn verdicts_are_those_of_a_start() {
 }
 
 #[test]
+fn keys_that_are_due_count_in_a_base_but_not_in_an_rdb_file_alone() {
+    let world = tempfile::tempdir().expect("a folder");
+    let due = b"\xfc\x01\0\0\0\0\0\0\0\0\x01k\x03one";
+    let bytes = [&b"REDIS0010\xfe\x00"[..], due, due, b"\xff\0\0\0\0\0\0\0\0"].concat();
+    let set = world.path().join(SET);
+    fs::create_dir(&set).expect("the folder can be written");
+    fs::write(set.join("appendonly.aof.1.base.rdb"), &bytes).expect("the folder can be written");
+    let manifest = "file appendonly.aof.1.base.rdb seq 1 type b\n";
+    fs::write(set.join("appendonly.aof.manifest"), manifest).expect("the folder can be written");
+    for words in [&["--quick"][..], &[]] {
+        check(words, world.path()).expect(1, &["stands in the data twice"]);
+    }
+    assert!(Server::refused(world.path(), &[]).contains("the key stands in the data twice"));
+    fs::write(world.path().join("dump.rdb"), &bytes).expect("the folder can be written");
+    check(&[], &world.path().join("dump.rdb")).expect(0, &["dump.rdb is valid"]);
+}
+
+#[test]
+fn a_copy_of_a_sealed_backup_that_is_not_whole_is_found_and_can_be_fixed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    make_set(folder.path(), 4);
+    let (increment, set) = (folder.path().join(INCREMENT), folder.path().join(SET));
+    let manifest = set.join("appendonly.aof.manifest");
+    let whole = fs::read(&increment).expect("it is there");
+    let text = fs::read_to_string(&manifest).expect("it is there");
+    let lengths = text.lines().map(|line| {
+        let name = line.split(' ').nth(1).expect("a name");
+        fs::metadata(set.join(name)).expect("it is there").len().to_string()
+    });
+    let lengths = lengths.collect::<Vec<_>>().join(" ");
+    fs::write(&manifest, format!("{text}#backup started 1 sealed 2 lengths {lengths}\n"))
+        .expect("it can be written");
+    compare(folder.path(), Start::Sound);
+    let (last, _) = batch(&increment, 4);
+    for length in [last, last + 5] {
+        fs::write(&increment, &whole[..length]).expect("it can be written");
+        compare(folder.path(), Start::Refused);
+    }
+    check(&[], folder.path()).expect(1, &["it is torn there, and was whole when the backup was sealed"]);
+    fs::write(&increment, &whole[..last]).expect("it can be written");
+    check(&[], folder.path()).expect(1, &["when the backup was sealed: the copy is not whole"]);
+    check(&["--fix", "--yes"], folder.path()).expect(0, &[]);
+    compare(folder.path(), Start::Sound);
+}
+
+#[test]
 fn a_key_that_stands_twice_is_found_as_by_a_server_and_the_later_one_is_saved() {
     let world = tempfile::tempdir().expect("a folder");
     let options = ["--appendonly", "no"];

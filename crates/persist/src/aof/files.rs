@@ -42,6 +42,8 @@ pub enum FilesError {
     Missing(String),
     /// There is no manifest, but this file holds data.
     Orphan(String),
+    /// This file of a sealed backup has so many bytes, and had so many when it was sealed.
+    Short(String, u64, u64),
 }
 
 /// See the module's text.
@@ -84,6 +86,10 @@ impl fmt::Display for FilesError {
                     "{name} is named by the manifest, but not there: No such file or directory. Restore it from a backup"
                 )
             }
+            Self::Short(name, length, sealed) => write!(
+                f,
+                "{name}: it has {length} bytes, and had {sealed} when the backup was sealed: the copy is not whole. Copy it again"
+            ),
             Self::Orphan(name) => write!(
                 f,
                 "{name}: the file holds data, but there is no manifest that names it. Restore the manifest, or move the file away to start empty"
@@ -137,13 +143,22 @@ impl Files {
         }
     }
 
-    /// All files that hold data are there.
+    /// All files that hold data are there; those of a sealed backup have at least the length that they had. The last one may have
+    /// grown, if a server that knows no seals has gone on with it.
     fn see_all(&self) -> Result<(), FilesError> {
-        for entry in self.manifest.data() {
-            let length = self.folder.length(&entry.name)?;
-            length.ok_or_else(|| FilesError::Missing(entry.name.clone()))?;
+        for ManifestEntry { name, .. } in self.manifest.data() {
+            let length = self.folder.length(name)?.ok_or_else(|| FilesError::Missing(name.clone()))?;
+            let sealed = self.manifest.sealed_length(name).unwrap_or(0);
+            if length < sealed {
+                return Err(FilesError::Short(name.clone(), length, sealed));
+            }
         }
         Ok(())
+    }
+
+    /// Whether the files are a sealed backup, in which nothing is torn.
+    pub fn is_sealed(&self) -> bool {
+        self.manifest.seal.is_some()
     }
 
     /// Where the files are.
@@ -182,7 +197,7 @@ impl Files {
     }
 
     /// After loading: the name of the increment to append to. Where there was nothing, the file of the temporary name
-    /// becomes the first base.
+    /// becomes the first base. A copy of a sealed backup is none from now on, for its last file grows.
     ///
     /// All that was loaded is durable afterwards. It may have come from the cache of the system, where a server that was
     /// killed had left it; the increments before the last one will be synced by nobody else, and what is acknowledged from now
@@ -202,7 +217,7 @@ impl Files {
             manifest.entries.push(entry.clone());
             entry.name
         };
-        if manifest != self.manifest {
+        if manifest != self.manifest || self.is_sealed() {
             self.replace(manifest)?;
         }
         Ok(name)
@@ -274,7 +289,7 @@ impl Files {
             Rewrite::Continued(_) => self.manifest.leases.clone(),
             Rewrite::Anew => Vec::new(),
         };
-        let mut manifest = Manifest { entries: vec![base], leases };
+        let mut manifest = Manifest { entries: vec![base], leases, seal: None };
         for entry in &self.manifest.entries {
             let follows = |first| entry.kind == FileKind::Increment && entry.sequence >= first;
             let is_kept = matches!(rewrite, Rewrite::Continued(first) if follows(first));
@@ -352,8 +367,9 @@ impl Files {
         ManifestEntry::increment(&self.prefix, self.last_increment)
     }
 
-    /// Puts a manifest in the place of the one on disk.
-    fn replace(&mut self, manifest: Manifest) -> Result<(), FilesError> {
+    /// Puts a manifest in the place of the one on disk. A set that changes is no sealed backup.
+    fn replace(&mut self, mut manifest: Manifest) -> Result<(), FilesError> {
+        manifest.seal = None;
         let name = self.manifest_name();
         let temporary = format!("{TEMPORARY}{name}");
         self.folder.write(&temporary, manifest.format().as_bytes())?;

@@ -2,6 +2,9 @@
 //!
 //! Behind them stand leases, `#keep <name> until <unix milliseconds> from <number>`: Redis and Valkey take them for comments, and delete
 //! what is history. A line that looks like one and is none is a comment here as well.
+//!
+//! The last line of a sealed backup is a comment to them, too: `#backup started <unix seconds> sealed <unix seconds> lengths <bytes> ..`,
+//! one length for each file that holds data. A copy whose files are shorter is not whole.
 
 use std::fmt::{self, Write};
 
@@ -43,6 +46,17 @@ pub struct Lease {
     pub from: u64,
 }
 
+/// The files are a backup that was whole at a time, and nobody has appended to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// When it was begun, in unix seconds.
+    pub started_s: i64,
+    /// When it was sealed, in unix seconds.
+    pub ended_s: i64,
+    /// Bytes of the files that hold data, in the order in which they are loaded.
+    pub lengths: Vec<u64>,
+}
+
 /// The files in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
@@ -50,6 +64,8 @@ pub struct Manifest {
     pub entries: Vec<ManifestEntry>,
     /// Who wants what is history; not more than [`MAX_LEASES`].
     pub leases: Vec<Lease>,
+    /// That they are a backup, if they are.
+    pub seal: Option<Seal>,
 }
 
 /// Leases at a time.
@@ -85,13 +101,17 @@ impl Manifest {
         for (index, line) in text.split_inclusive('\n').enumerate() {
             if line.starts_with('#') {
                 manifest.leases.extend(parse_lease(line).filter(|_| manifest.leases.len() < MAX_LEASES));
+                manifest.seal = parse_seal(line);
                 continue;
             }
             let entry = parse_line(line).and_then(|entry| manifest.add(entry));
             let trimmed =
                 || line.trim_matches([' ', '\t', '\r', '\n']).chars().take(MAX_LINE_BYTES).collect();
             entry.map_err(|reason| ManifestError { line: Some((index + 1, trimmed())), reason })?;
+            manifest.seal = None; // what follows a seal is none of its files
         }
+        let files = manifest.data().count();
+        manifest.seal = manifest.seal.filter(|seal| seal.lengths.len() == files);
         Ok(manifest)
     }
 
@@ -110,7 +130,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// Its text: the base, what is history, the increments, leases.
+    /// Its text: the base, what is history, the increments, leases, the seal.
     pub fn format(&self) -> String {
         let mut text = String::new();
         for (kind, letter) in [(FileKind::Base, 'b'), (FileKind::History, 'h'), (FileKind::Increment, 'i')] {
@@ -121,6 +141,14 @@ impl Manifest {
         }
         for Lease { name, until, from } in &self.leases {
             writeln!(text, "#keep {} until {until} from {from}", quote(name)).expect("writing to a string");
+        }
+        if let Some(Seal { started_s, ended_s, lengths }) = &self.seal {
+            write!(text, "#backup started {started_s} sealed {ended_s} lengths")
+                .expect("writing to a string");
+            for length in lengths {
+                write!(text, " {length}").expect("writing to a string");
+            }
+            text.push('\n');
         }
         text
     }
@@ -152,6 +180,12 @@ impl Manifest {
             }
         }
         Ok(true)
+    }
+
+    /// The length that a file of a sealed backup had; none if this is no such backup, or it is no file of it.
+    pub fn sealed_length(&self, name: &str) -> Option<u64> {
+        let lengths = &self.seal.as_ref()?.lengths;
+        self.data().zip(lengths).find(|(entry, _)| entry.name == name).map(|(_, length)| *length)
     }
 
     /// The files that are no longer needed.
@@ -196,6 +230,14 @@ fn parse_lease(line: &str) -> Option<Lease> {
         }
         _ => None,
     }
+}
+
+/// A line that is not whole is none: its last number might be a part of one.
+fn parse_seal(line: &str) -> Option<Seal> {
+    let words: Vec<&str> = line.strip_prefix("#backup ")?.strip_suffix('\n')?.split(' ').collect();
+    let ["started", started, "sealed", ended, "lengths", lengths @ ..] = &words[..] else { return None };
+    let lengths = lengths.iter().map(|length| length.parse()).collect::<Result<_, _>>().ok()?;
+    Some(Seal { started_s: started.parse().ok()?, ended_s: ended.parse().ok()?, lengths })
 }
 
 /// One line with its end.
@@ -301,6 +343,28 @@ mod tests {
     }
 
     #[test]
+    fn a_seal_counts_if_it_is_whole_and_tells_the_length_of_every_file_with_data() {
+        let text = format!("{TEXT}#keep a until 1 from 4\n#backup started 5 sealed 6 lengths 10 20 30\n");
+        let manifest = Manifest::parse(&text).expect("valid");
+        assert_eq!(manifest.format(), text);
+        assert_eq!(manifest.seal, Some(Seal { started_s: 5, ended_s: 6, lengths: vec![10, 20, 30] }));
+        assert_eq!(manifest.sealed_length("appendonly.aof.2.base.rdb"), Some(10));
+        assert_eq!(manifest.sealed_length("appendonly.aof.1.incr.aof"), None, "it is history");
+        assert_eq!(manifest.sealed_length("appendonly.aof.5.incr.aof"), Some(30));
+        let line = |line: &str| Manifest::parse(&format!("{TEXT}{line}")).expect("a comment").seal;
+        for other in [
+            "#backup started 5 sealed 6 lengths 10 20 3",
+            "#backup started 5 sealed 6 lengths 10 20\n",
+            "#backup started 5 sealed 6 lengths 10 20 30 40\n",
+            "#backup started 5 sealed 6\n",
+            "#backup started 5 sealed 6 lengths 10 20 x\n",
+            "#backup started 5 sealed 6 lengths 10 20 30\nfile appendonly.aof.6.incr.aof seq 6 type i\n",
+        ] {
+            assert_eq!(line(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_its_line() {
         const INVALID: &str = "Invalid AOF manifest file format";
         for (text, reason) in [
@@ -341,7 +405,7 @@ mod tests {
         fn any_name_comes_back(name in "[^/\\\\]{1,20}", sequence in 1_u64..) {
             let entry = ManifestEntry { name, sequence, kind: FileKind::Increment };
             let lease = Lease { name: entry.name.clone(), until: UnixMs(7), from: sequence };
-            let manifest = Manifest { entries: vec![entry], leases: vec![lease] };
+            let manifest = Manifest { entries: vec![entry], leases: vec![lease], seal: None };
             prop_assert_eq!(Manifest::parse(&manifest.format()), Ok(manifest));
         }
 

@@ -28,11 +28,10 @@ use crate::sealing::Folder;
 const IN_PROGRESS: &str = "a backup is in progress already";
 const IS_SEALED: &str = "a sealed backup is there already: remove it with BACKUP CLEANUP";
 const IS_ENDING: &str = "a backup that was given up is still ending: try again soon";
-const NOT_READY: &str =
-    "there is no backup to seal, or its snapshot has not been written yet: see BACKUP STATUS";
-const NOTHING_TO_ABORT: &str = "there is no backup in progress";
-const NOTHING_TO_CLEAN: &str = "there is no backup that is sealed or has failed";
-const ABORTED: &str = "the backup was given up by BACKUP ABORT";
+// As Redis says it.
+const NOT_READY: &str = "No backup ready to seal (must be in the incrementing state)";
+const NOTHING_TO_ABORT: &str = "No backup in progress";
+const ABORTED: &str = "aborted by user";
 const SWITCHED: &str = "the append-only file was switched on or off";
 const REPLACED: &str = "the append-only file had to be written anew, since it could not be written or synced";
 const GIVEN_UP: &str = "the rewrite that was to make its base was given up";
@@ -73,16 +72,19 @@ impl Persistence<'_> {
         }
         let old = self.folder();
         let folder = Folder::of(&machine.disk, &self.node.shared.config.read());
-        let prepare = || {
+        let prepare = || -> Result<Option<String>, String> {
             if machine.sealing.stage() == Stage::Failed {
                 old.clear()?;
             }
-            folder.make()?;
-            folder.is_empty()
+            let refusal = folder.refusal()?;
+            if refusal.is_none() {
+                folder.claim()?;
+            }
+            Ok(refusal)
         };
         match prepare() {
-            Ok(true) => {}
-            Ok(false) => return Err(format!("{} is not empty", folder.path().display())),
+            Ok(None) => {}
+            Ok(Some(reason)) => return Err(reason),
             Err(reason) => {
                 machine.sealing.begin(&folder, clock::now().unix.0 / 1000);
                 machine.sealing.fail(&reason);
@@ -138,6 +140,7 @@ impl Persistence<'_> {
             return Err(reason);
         }
         let folder = self.folder();
+        folder.announce(increments.clone())?;
         for entry in increments {
             folder.take(&files.path(&entry.name), &entry.name)?;
             entries.push(entry);
@@ -169,7 +172,8 @@ impl Persistence<'_> {
         match self.machine.sealing.stage() {
             Stage::Sealed | Stage::Failed if self.own_log.is_some() => return Err(IS_ENDING.to_owned()),
             Stage::Sealed | Stage::Failed => {}
-            Stage::Idle => return Err(NOTHING_TO_CLEAN.to_owned()),
+            // Scripts begin with it.
+            Stage::Idle => return Ok(()),
             _ => return Err(IN_PROGRESS.to_owned()),
         }
         let cleared = self.folder().clear();
@@ -293,7 +297,9 @@ impl Persistence<'_> {
         let guard = self.machine.append_only.lock();
         let files = guard.as_ref().ok_or(SWITCHED)?;
         let base = files.data().find(|entry| entry.kind == FileKind::Base).ok_or(SWITCHED)?;
-        self.folder().take(&files.path(&base.name), &base.name)?;
+        let folder = self.folder();
+        folder.announce(vec![base.clone()])?;
+        folder.take(&files.path(&base.name), &base.name)?;
         Ok(base.clone())
     }
 
@@ -318,6 +324,7 @@ impl Persistence<'_> {
         }
         let form = crate::snapshot_file::Form::base(&self.node.shared.config.read());
         let place = |error| format!("{}/{error}", folder.path().display());
+        folder.announce_own(form.is_rdb)?;
         let mut files = Files::new(machine.disk.clone(), folder.path().to_owned(), folder.prefix());
         let name = files.begin_anew().map_err(place)?;
         let increment = Increment::open(&machine.disk, files.path(&name))?;

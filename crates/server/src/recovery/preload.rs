@@ -56,10 +56,21 @@ impl Preload {
         Ok(Some(Self { kind, path }))
     }
 
-    /// Whether it is the server's own append-only set.
-    pub fn is_of(&self, own: &Path) -> bool {
+    /// Whether it is the server's own append-only set, whose manifest is given. A part of that is refused: it would be deleted when the
+    /// set gives way to what was loaded.
+    pub fn is_of(&self, own: &Path) -> Result<bool, String> {
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        self.kind == Kind::Manifest && real(&self.path) == real(own)
+        let (path, own) = (real(&self.path), real(own));
+        if self.kind == Kind::Manifest && path == own {
+            return Ok(true);
+        }
+        if around(&path) == around(&own) {
+            return Err(format!(
+                "{}: preload-file names a part of the server's own append-only file, which would be replaced by it: copy it elsewhere first",
+                self.path.display()
+            ));
+        }
+        Ok(false)
     }
 
     /// Loads it.

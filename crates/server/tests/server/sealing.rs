@@ -96,7 +96,7 @@ fn whole_life(options: &[&str]) {
     let mut client = server.connect();
     assert_eq!(status(&mut client), ["idle", "", "0", "0"]);
     assert_eq!(list(&mut client), Vec::<String>::new());
-    assert_eq!(refusal(&mut client, "BACKUP ABORT"), "ERR there is no backup in progress");
+    assert_eq!(refusal(&mut client, "BACKUP ABORT"), "ERR No backup in progress");
     let files = seal(&mut client);
     let [state, error, started, ended] = status(&mut client);
     assert_eq!((&*state, &*error), ("sealed", ""));
@@ -136,7 +136,7 @@ fn whole_life(options: &[&str]) {
     must(&mut client, "BACKUP CLEANUP");
     assert_eq!(status(&mut client), ["idle", "", "0", "0"]);
     assert_eq!(fs::read_dir(&of_folder).expect("it is there").count(), 0);
-    assert_eq!(refusal(&mut client, "BACKUP CLEANUP"), "ERR there is no backup that is sealed or has failed");
+    must(&mut client, "BACKUP CLEANUP");
     start(&mut client);
 }
 
@@ -196,7 +196,10 @@ fn rewrites_wait_while_a_backup_goes_on() {
     assert_eq!(figure(&mut client, "aof_rewrite_scheduled"), "1");
     assert_eq!(figure(&mut client, "aof_rewrites"), rewrites);
     must(&mut client, "BACKUP SEAL");
-    assert!(refusal(&mut client, "BACKUP SEAL").contains("there is no backup to seal"));
+    assert!(
+        refusal(&mut client, "BACKUP SEAL")
+            .ends_with("No backup ready to seal (must be in the incrementing state)")
+    );
     wait_for(&mut client, "aof_rewrite_scheduled", "0");
     wait_for(&mut client, "aof_rewrite_in_progress", "0");
     assert_ne!(figure(&mut client, "aof_rewrites"), rewrites);
@@ -211,7 +214,7 @@ fn what_is_given_up_or_left_behind_has_failed_and_another_one_begins() {
         start(&mut client);
         must(&mut client, "BACKUP ABORT");
         let [state, error, ..] = status(&mut client);
-        assert_eq!((&*state, &*error), ("failed", "the backup was given up by BACKUP ABORT"));
+        assert_eq!((&*state, &*error), ("failed", "aborted by user"));
         assert_eq!(list(&mut client), Vec::<String>::new());
         start(&mut client);
         must(&mut client, "SET key value");
@@ -263,6 +266,114 @@ fn the_folder_must_be_empty_and_what_is_sealed_goes_when_its_time_is_over() {
     seal(&mut client);
     wait_for(&mut client, "backup_state", "idle");
     assert_eq!(fs::read_dir(&place).expect("it is there").count(), 0);
+}
+
+#[test]
+fn nothing_is_removed_that_no_backup_of_this_server_has_made() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (place, live) = (folder.path().join("backupdir"), folder.path().join("appendonlydir"));
+    let server = Server::start(folder.path(), APPENDING);
+    let mut client = server.connect();
+    // A set without the seal of this server, as another one leaves it.
+    let mut before = Vec::new();
+    fs::create_dir(&place).expect("it can be made");
+    for entry in fs::read_dir(&live).expect("it is there") {
+        let name = entry.expect("it can be read").file_name();
+        fs::copy(live.join(&name), place.join(&name)).expect("it can be copied");
+        before.push(name);
+    }
+    drop(client);
+    server.stop();
+    let server = Server::start(folder.path(), &[APPENDING, &["--backup-sealed-ttl", "1"]].concat());
+    client = server.connect();
+    assert_eq!(status(&mut client)[0], "idle");
+    assert!(refusal(&mut client, "BACKUP START").ends_with("/backupdir is not empty"));
+    assert_eq!(fs::read_dir(&place).expect("it is there").count(), before.len());
+    // Another way to the append-only file.
+    fs::remove_dir_all(&place).expect("it can be removed");
+    std::os::unix::fs::symlink(&live, &place).expect("it can be made");
+    let refused = refusal(&mut client, "BACKUP START");
+    assert!(refused.ends_with("/backupdir is the folder of the append-only file"), "{refused}");
+    drop(client);
+    server.stop();
+    let log = Server::refused(folder.path(), APPENDING);
+    assert!(log.contains("backupdirname and appenddirname name the same folder"), "{log}");
+}
+
+#[test]
+fn a_copy_of_a_sealed_backup_that_is_not_whole_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    let files = seal(&mut server.connect());
+    let increment = files.iter().find(|file| file.ends_with(".incr.aof")).expect("it is told");
+    let name = Path::new(increment).file_name().expect("a file");
+    let bytes = fs::read(increment).expect("it is there");
+    // One of these is at the end of a batch.
+    for length in [bytes.len() * 2 / 3, bytes.len() - 1, end_of_a_batch(&bytes)] {
+        let elsewhere = tempfile::tempdir().expect("a temporary folder");
+        let set = elsewhere.path().join("appendonlydir");
+        let manifest = copy(&files, &set);
+        let cut = bytes.get(..length).expect("it is shorter");
+        fs::write(set.join(name), cut).expect("it can be written");
+        let reason = format!("it has {length} bytes, and had {} when the backup was sealed", bytes.len());
+        let log = Server::refused(elsewhere.path(), APPENDING);
+        assert!(log.contains(&reason), "{log}");
+        let preload = format!("aof:{}", manifest.display());
+        let other = tempfile::tempdir().expect("a temporary folder");
+        let log = Server::refused(other.path(), &[APPENDING, &["--preload-file", &preload]].concat());
+        assert!(log.contains(&reason), "{log}");
+        assert_eq!(fs::read(set.join(name)).expect("it is there"), cut);
+    }
+    // Its end is there, but not what it was.
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let set = elsewhere.path().join("appendonlydir");
+    copy(&files, &set);
+    let torn = [&bytes[..end_of_a_batch(&bytes)], &vec![0; bytes.len()]].concat();
+    fs::write(set.join(name), &torn[..bytes.len()]).expect("it can be written");
+    let log = Server::refused(elsewhere.path(), APPENDING);
+    assert!(log.contains("it was whole when the backup was sealed"), "{log}");
+}
+
+/// Where a batch of a file begins that is not the first one.
+fn end_of_a_batch(bytes: &[u8]) -> usize {
+    let is_head = |at: &usize| bytes[*at..].starts_with(b"\n#BATCH:");
+    (0..bytes.len()).rfind(is_head).expect("there are several") + 1
+}
+
+#[test]
+fn a_copy_of_a_sealed_backup_is_gone_on_with_and_is_none_any_more() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), SNAPSHOTS);
+    let files = seal(&mut server.connect());
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let manifest = copy(&files, &elsewhere.path().join("appendonlydir"));
+    for number in 1..3 {
+        let server = Server::start(elsewhere.path(), APPENDING);
+        let mut client = server.connect();
+        assert!(!fs::read_to_string(&manifest).expect("it is there").contains("#backup"));
+        assert_eq!(must(&mut client, "INCR more").integer(), Some(number));
+        drop(client);
+        server.kill();
+    }
+}
+
+#[test]
+fn a_part_of_the_servers_own_set_is_not_preloaded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    must(&mut server.connect(), "SET key value");
+    server.stop();
+    let set = folder.path().join("appendonlydir");
+    let base = set.join("appendonly.aof.1.base.rdb");
+    let other = folder.path().join("link.rdb");
+    std::os::unix::fs::symlink(&base, &other).expect("it can be made");
+    for preload in [format!("rdb:{}", base.display()), format!("rdb:{}", other.display())] {
+        let log = Server::refused(folder.path(), &[APPENDING, &["--preload-file", &preload]].concat());
+        assert!(log.contains("a part of the server's own append-only file"), "{log}");
+        assert!(base.exists());
+    }
+    let server = Server::start(folder.path(), APPENDING);
+    assert_eq!(text(&must(&mut server.connect(), "GET key")), "value");
 }
 
 #[test]
