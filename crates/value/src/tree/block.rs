@@ -166,11 +166,11 @@ impl Block {
         true
     }
 
-    /// Takes the element at an end out, of several, and shows it to `each`; returns its length. `turns`: as no element will be put or taken at the other end,
-    /// it may be mirrored so that nothing moves.
+    /// Takes the element at an end out, of several, and shows it to `each`; returns its length. `turns`: as no element will be put
+    /// or taken at the other end, it may be mirrored so that nothing moves.
     ///
     /// Whoever takes from an end takes what is left next, so memory is given back only when three quarters are spare, or half of
-    /// a long one: two leaves of a tree are at its ends.
+    /// a long one: two leaves of a tree are at its ends. A long one keeps room for the next push, which would double it.
     #[inline]
     pub(super) fn pop(&mut self, side: Side, turns: bool, each: &mut dyn FnMut(&[u8])) -> usize {
         if turns && !self.grows_at(side) {
@@ -180,9 +180,11 @@ impl Block {
         let moves = !self.grows_at(side);
         let bytes = self.writer();
         let length = if moves { room::pop_first(bytes) } else { room::pop(bytes) };
-        let part = if bytes.len() > BLOCK_BYTES { 2 } else { 4 };
+        let is_long = bytes.len() > BLOCK_BYTES;
         let used = self.leaf().used_bytes();
-        if used <= self.bytes.len() / part {
+        if is_long && used <= self.bytes.len() / 2 {
+            self.resize(used + used / 2);
+        } else if used <= self.bytes.len() / 4 {
             self.resize(used);
         }
         length

@@ -371,6 +371,28 @@ fn a_queue_that_moves_through_a_tree_keeps_it_small() {
 }
 
 #[test]
+fn the_end_of_a_stack_keeps_its_memory_wherever_the_stack_rests() {
+    for side in [Side::Left, Side::Right] {
+        let mut tree = Sequence::new();
+        (0..2000).for_each(|index| tree.push(side, &number(index)));
+        // Down through the last leaf, and some others.
+        for _ in 0..1000 {
+            tree.pop(side, &mut |_| {});
+            let mut changes = 0;
+            for _ in 0..10 {
+                let before = tree.allocated_bytes();
+                tree.pop(side, &mut |_| {});
+                let between = tree.allocated_bytes();
+                tree.push(side, &number(0));
+                changes += usize::from(between.abs_diff(before) > 2048);
+                changes += usize::from(between.abs_diff(tree.allocated_bytes()) > 2048);
+            }
+            assert!(changes <= 2, "{changes} at {}", tree.len());
+        }
+    }
+}
+
+#[test]
 fn trimming_drops_whole_leaves_from_either_end() {
     let mut tree = numbered(10_000);
     tree.remove_range(0..4000);
