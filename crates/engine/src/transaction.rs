@@ -120,7 +120,8 @@ impl Transaction {
 #[derive(Debug)]
 struct Watcher {
     touched: Arc<AtomicBool>,
-    /// Whether the key was there at WATCH, if that is known. What befalls a whole database changes only keys that are there.
+    /// Whether the key was there at WATCH, if that is known. What befalls a whole database changes only keys that are there; what an
+    /// exchange brings is marked by whoever exchanges, see [`Watchers::absent`].
     was_there: Option<bool>,
 }
 
@@ -171,6 +172,25 @@ impl Watchers {
         }
         transaction.touched = Arc::default();
         watched.len()
+    }
+
+    /// The keys in two databases of which somebody knows that they were not there when he began to watch them.
+    pub(crate) fn absent(&self, databases: [DbIndex; 2]) -> Vec<Name> {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return Vec::new();
+        }
+        let keys = self.keys.lock();
+        let is_absent =
+            |watchers: &[Watcher]| watchers.iter().any(|watcher| watcher.was_there == Some(false));
+        keys.iter()
+            .filter(|(name, watchers)| databases.contains(&name.0) && is_absent(watchers))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// Marks the connections that watch a key. Its shard is locked.
+    pub(crate) fn mark(&self, name: &Name) {
+        self.keys.lock().get(name).into_iter().flatten().for_each(Watcher::mark);
     }
 
     /// Marks the connections that watch what was touched. The shards of the touched keys are locked.

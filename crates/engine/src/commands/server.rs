@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use keyspace::{Access, DbIndex};
+
 use super::connection::database_index;
 use crate::args::Args;
 use crate::command::{Command, Databases, Flags, Group, Outcome};
@@ -9,6 +11,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::host::Shutdown;
 use crate::reply::Reply;
+use crate::shared::Shared;
 use crate::tips;
 
 const SAVING: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING).and(Flags::ALONE);
@@ -143,9 +146,26 @@ fn swap(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
     };
     let (first, second) = (index(1, "ERR invalid first DB index")?, index(2, "ERR invalid second DB index")?);
     let (first, second) = (database_index(ctx, first)?, database_index(ctx, second)?);
-    ctx.with_everything(|access| access.db(first).swap(first, second));
+    let shared = ctx.shared;
+    ctx.with_everything(|access| {
+        if first != second {
+            mark_what_comes(shared, access, [first, second]);
+        }
+        access.db(first).swap(first, second);
+    });
     reply.ok();
     Ok(())
+}
+
+/// Marks those who watch a key that is not there and that an exchange of databases brings. EXEC would see that it is there, but not
+/// that it came and went.
+fn mark_what_comes(shared: &Shared, access: &mut Access<'_>, databases: [DbIndex; 2]) {
+    for name in shared.watchers.absent(databases) {
+        let key = shared.keyspace.key(&name.1);
+        if databases.iter().any(|&database| access.db(database).contains(&key)) {
+            shared.watchers.mark(&name);
+        }
+    }
 }
 
 fn time(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
