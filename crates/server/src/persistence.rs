@@ -199,9 +199,10 @@ impl<'n> Persistence<'n> {
             self.failed_rewrites = 0;
             self.look_round();
         } else if !is_on && was_on {
-            self.end_backup_at_switch();
-            self.machine.journal.close(&self.node.shared);
+            // First: if the parameter says yes again meanwhile, the file has to be written anew.
             self.machine.progress.set_whole(false);
+            self.machine.journal.close(&self.node.shared);
+            self.end_backup_at_switch();
             info!("the append-only file is off");
             // A backup may have waited for that.
             self.look_round();
