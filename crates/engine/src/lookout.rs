@@ -11,41 +11,53 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use keyspace::{DbIndex, Keyspace, Touched};
 use parking_lot::RwLock;
 
+/// So many sets hold the hashes, for a set grows all at once, while others wait.
+const PARTS: usize = 256;
+
 /// The keys, before anybody knows of them.
 #[derive(Debug)]
 pub(crate) struct Lookout {
     keyspace: Arc<Keyspace>,
     database: DbIndex,
-    hashes: HashSet<u64>,
+    parts: Vec<HashSet<u64>>,
 }
 
 impl Lookout {
-    /// For about so many keys of a database.
-    pub(crate) fn new(keyspace: Arc<Keyspace>, database: DbIndex, keys: usize) -> Self {
-        Self { keyspace, database, hashes: HashSet::with_capacity(keys) }
+    /// For keys of a database.
+    pub(crate) fn new(keyspace: Arc<Keyspace>, database: DbIndex) -> Self {
+        Self { keyspace, database, parts: vec![HashSet::new(); PARTS] }
     }
 
     /// One more key.
     pub(crate) fn add(&mut self, key: &[u8]) {
-        self.hashes.insert(self.keyspace.key(key).hash);
+        let hash = self.keyspace.key(key).hash;
+        self.parts[part_of(hash)].insert(hash);
     }
 
     /// The keys; none are left.
     pub(crate) fn take(&mut self) -> Self {
-        let hashes = std::mem::take(&mut self.hashes);
-        Self { keyspace: Arc::clone(&self.keyspace), database: self.database, hashes }
+        let empty = Self::new(Arc::clone(&self.keyspace), self.database);
+        std::mem::replace(self, empty)
+    }
+
+    fn has(&self, key: &[u8]) -> bool {
+        let hash = self.keyspace.key(key).hash;
+        self.parts[part_of(hash)].contains(&hash)
     }
 
     fn concerns(&self, touched: &Touched) -> bool {
-        let has = |database: &DbIndex, key: &[u8]| {
-            *database == self.database && self.hashes.contains(&self.keyspace.key(key).hash)
-        };
         match touched {
-            Touched::Key(database, key) | Touched::Expired(database, key) => has(database, key),
+            Touched::Key(database, key) | Touched::Expired(database, key) => {
+                *database == self.database && self.has(key)
+            }
             Touched::Database(database) => *database == self.database,
             Touched::All => true,
         }
     }
+}
+
+fn part_of(hash: u64) -> usize {
+    (hash % PARTS as u64) as usize
 }
 
 /// The keys while they are watched, which ends when it is dropped.

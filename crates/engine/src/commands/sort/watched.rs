@@ -46,16 +46,15 @@ enum Stage {
 }
 
 impl Stage {
-    fn first(source: &Source, options: &Options, keyspace: &Arc<Keyspace>, database: DbIndex) -> Self {
-        let keys = source.len().saturating_mul(options.patterns()) + 1;
-        Self::Naming { lookout: Lookout::new(Arc::clone(keyspace), database, keys), cursor: 0 }
+    fn first(keyspace: &Arc<Keyspace>, database: DbIndex) -> Self {
+        Self::Naming { lookout: Lookout::new(Arc::clone(keyspace), database), cursor: 0 }
     }
 }
 
 impl Watched {
     pub(super) fn new(ctx: &Context<'_, '_>, source: Source, options: Options) -> Self {
         let (database, keyspace) = (ctx.session.database, Arc::clone(&ctx.shared.keyspace));
-        let stage = Stage::first(&source, &options, &keyspace, database);
+        let stage = Stage::first(&keyspace, database);
         Self { source, options, database, keyspace, stage, left: ATTEMPTS - 1 }
     }
 
@@ -73,7 +72,7 @@ impl Watched {
         self.left = left;
         let key = ctx.key(args, 1);
         self.source = ctx.with_key(&key, |ctx| Source::again(ctx, &key))?;
-        let stage = Stage::first(&self.source, &self.options, &self.keyspace, self.database);
+        let stage = Stage::first(&self.keyspace, self.database);
         let void = std::mem::replace(&mut self.stage, stage);
         ctx.access.free_later(Garbage::other(Box::new(void)));
         Ok(Progress::More)
