@@ -78,12 +78,44 @@ impl Socket {
     }
 }
 
+/// Bytes on their way to a server.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outgoing {
+    /// Where more of them are appended.
+    pub fn room(&mut self) -> &mut Vec<u8> {
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.sent = 0;
+        }
+        &mut self.bytes
+    }
+
+    /// Sends what the socket takes.
+    pub fn flush(&mut self, socket: &mut Socket) -> io::Result<()> {
+        while self.sent < self.bytes.len() {
+            match socket.write(&self.bytes[self.sent..]) {
+                Ok(count) => self.sent += count,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
+                    break;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A connection and the batch it has in flight.
 pub struct Connection {
     pub socket: Socket,
     replies: ReplyCounter,
-    out: Vec<u8>,
-    sent: usize,
+    requests: Outgoing,
     /// Replies of the log-in that come before the first batch's.
     greeting: u64,
     /// Replies still to come for the batch in flight.
@@ -110,8 +142,7 @@ impl Connection {
         Self {
             socket,
             replies: ReplyCounter::default(),
-            out: greeting.to_vec(),
-            sent: 0,
+            requests: Outgoing { bytes: greeting.to_vec(), sent: 0 },
             greeting: greeting_replies,
             awaited: 0,
             replies_each: 1,
@@ -133,11 +164,7 @@ impl Connection {
         append: impl FnOnce(&mut Vec<u8>),
     ) {
         debug_assert!(!self.is_busy(), "one batch at a time");
-        if self.sent == self.out.len() {
-            self.out.clear();
-            self.sent = 0;
-        }
-        append(&mut self.out);
+        append(self.requests.room());
         self.awaited = count * replies_each;
         self.replies_each = replies_each;
         self.started_ns = started_ns;
@@ -145,17 +172,7 @@ impl Connection {
 
     /// Sends what the socket takes.
     pub fn flush(&mut self) -> io::Result<()> {
-        while self.sent < self.out.len() {
-            match self.socket.write(&self.out[self.sent..]) {
-                Ok(count) => self.sent += count,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
-                    break;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        self.requests.flush(&mut self.socket)
     }
 
     /// Reads once; `None` when there is nothing to read.

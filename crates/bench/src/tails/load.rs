@@ -13,7 +13,7 @@ use stdx::rng::Rng;
 
 use super::machine::Watch;
 use super::schedule::Schedule;
-use crate::connection::{Address, Socket};
+use crate::connection::{Address, Outgoing, Socket};
 use crate::replies::ReplyCounter;
 use crate::workload::{self, Shape, Workload};
 
@@ -68,8 +68,7 @@ pub struct Load {
 /// A connection, and its requests in the order in which they will be answered.
 struct Line {
     socket: Socket,
-    out: Vec<u8>,
-    sent: usize,
+    requests: Outgoing,
     waiting: VecDeque<Request>,
     replies: ReplyCounter,
 }
@@ -88,8 +87,8 @@ impl Load {
             let mut socket = Socket::connect(address)?;
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(socket.source(), Token(number), interest)?;
-            let (out, waiting, replies) = (Vec::new(), VecDeque::new(), ReplyCounter::default());
-            lines.push(Line { socket, out, sent: 0, waiting, replies });
+            let (waiting, replies) = (VecDeque::new(), ReplyCounter::default());
+            lines.push(Line { socket, requests: Outgoing::default(), waiting, replies });
         }
         let shape = Shape { value_size: shares.value_size, keyspace: Some(shares.keys) };
         let workload = |name: &str| workload::named(&[name.to_owned()], shape).map_err(io::Error::other);
@@ -170,26 +169,12 @@ impl Load {
 
 impl Line {
     fn begin(&mut self, workload: &Workload, request: Request, draw: impl FnMut() -> u64) {
-        if self.sent == self.out.len() {
-            self.out.clear();
-            self.sent = 0;
-        }
-        workload.append(&mut self.out, draw);
+        workload.append(self.requests.room(), draw);
         self.waiting.push_back(request);
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        while self.sent < self.out.len() {
-            match self.socket.write(&self.out[self.sent..]) {
-                Ok(count) => self.sent += count,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {
-                    break;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        self.requests.flush(&mut self.socket)
     }
 
     /// Reads what is there, and gives how many requests were answered.
