@@ -17,6 +17,17 @@ use crate::progress::KeyProgress;
 const KEYS: usize = 20_000;
 const FIELDS: usize = 30_000;
 
+/// Encodes all keys but the one that is put aside, which begins.
+fn begin_the_only_one(desk: &mut Desk<'_, '_>) -> io::Result<LargePart> {
+    while let Some(pages) = desk.pieces.next_pages(desk.cut) {
+        desk.pieces.encode(desk.bench, &pages);
+    }
+    let Some(Next::Large(put_aside)) = desk.pieces.await_next(desk.sheet.watch.given_up) else {
+        panic!("it is put aside")
+    };
+    desk.begin_large(put_aside)
+}
+
 /// Saves all data as `work` says.
 fn save(practice: &Practice, work: impl FnOnce(&mut Desk<'_, '_>) -> io::Result<()>) -> io::Result<()> {
     let (disk, image) = (practice.disk(), practice.image());
@@ -74,13 +85,7 @@ fn members_that_workers_change_stand_behind_the_head_of_their_value_whatever_has
         let practice = Practice::new();
         practice.fill(large, "large", FIELDS, "before");
         let saved = save(&practice, |desk| {
-            while let Some(pages) = desk.pieces.next_pages(desk.cut) {
-                desk.pieces.encode(desk.bench, &pages);
-            }
-            let Some(Next::Large(put_aside)) = desk.pieces.await_next(desk.sheet.watch.given_up) else {
-                panic!("it is put aside")
-            };
-            let mut part = desk.begin_large(put_aside)?;
+            let mut part = begin_the_only_one(desk)?;
             for _ in 0..steps {
                 assert!(part.step(|bytes| desk.put(bytes))?);
             }
@@ -100,13 +105,7 @@ fn a_file_without_some_members_of_a_large_value_is_none() {
         let practice = Practice::new();
         practice.fill(large, "large", FIELDS, "before");
         let saved = save(&practice, |desk| {
-            while let Some(pages) = desk.pieces.next_pages(desk.cut) {
-                desk.pieces.encode(desk.bench, &pages);
-            }
-            let Some(Next::Large(put_aside)) = desk.pieces.await_next(desk.sheet.watch.given_up) else {
-                panic!("it is put aside")
-            };
-            let mut part = desk.begin_large(put_aside)?;
+            let mut part = begin_the_only_one(desk)?;
             assert!(part.lose());
             while part.step(|bytes| desk.put(bytes))? {}
             part.end(|bytes| desk.put(bytes))
