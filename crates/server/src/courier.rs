@@ -77,6 +77,16 @@ impl Courier {
         self.go((), move |()| work()).is_ok()
     }
 
+    /// One without threads: whoever asks for something waits for it.
+    #[cfg(test)]
+    pub fn inline() -> Self {
+        let spawn = |work: Work| {
+            work();
+            Ok(())
+        };
+        Self { spawn, ..Self::default() }
+    }
+
     /// Drops something that may take its time to go: here if there is no thread for it.
     pub fn bury<T: Send + 'static>(&self, dead: T) {
         let _ = self.go(dead, drop);

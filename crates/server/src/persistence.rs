@@ -4,6 +4,7 @@
 //! parameters ask for, and installs what the saver thread has written. It is woken by letters and by workers whose
 //! replies wait, and looks round once a second, at the allocator's figures too.
 
+mod clearing;
 mod sealing;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::machine::{ServerMachine, note_saved};
 use crate::progress::SaveEnd;
 use crate::saver::Job;
 use crate::snapshot_file::Form;
+use clearing::{Cleared, Clearing};
 use sealing::OwnLog;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -71,6 +73,8 @@ pub enum Task {
         /// See there.
         waiter: u64,
     },
+    /// Files of a backup are gone, or are not.
+    Cleared(Cleared),
     /// Parameters have changed.
     Configured,
     /// Write everything, sync it and end.
@@ -100,6 +104,10 @@ pub struct Persistence<'n> {
     is_trial: bool,
     /// What is written for a backup alone.
     own_log: Option<OwnLog>,
+    /// Files of a backup that go.
+    clearing: Clearing,
+    /// Whether it has been told that a backup has become large.
+    is_growth_told: bool,
     /// Rewrites that failed in a row, and when the last one did.
     failed_rewrites: u32,
     failed_rewrite_ns: u64,
@@ -120,6 +128,8 @@ impl<'n> Persistence<'n> {
             form,
             is_trial: false,
             own_log: None,
+            clearing: Clearing::default(),
+            is_growth_told: false,
             failed_rewrites: 0,
             failed_rewrite_ns: 0,
             next_save_ns: 0,
@@ -184,6 +194,7 @@ impl<'n> Persistence<'n> {
                 lending::perform(self.node, &self.machine, what, to, waiter);
             }
             Task::Backup { step, to, waiter } => self.step_backup(step, to, waiter),
+            Task::Cleared(cleared) => self.note_cleared(cleared),
             Task::Configured => self.configure(),
             Task::Finish => self.finishing = true,
         }

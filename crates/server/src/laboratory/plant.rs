@@ -19,6 +19,7 @@ use signal_hook::iterator::Signals;
 use stdx::time::UnixMs;
 
 use crate::clock;
+use crate::courier::Courier;
 use crate::listening::Listening;
 use crate::machine::{Background, ServerMachine};
 use crate::recovery;
@@ -90,14 +91,16 @@ impl Plant {
         let (to_saver, jobs) = mpsc::channel();
         let (to_reclaimer, dead) = mpsc::channel();
         let no_signals: [i32; 0] = [];
-        let machine = Arc::new(ServerMachine::new(
+        let mut machine = ServerMachine::new(
             Disk::new(Arc::new(disk.clone())),
             mailboxes.clone(),
             Background { jobs: to_saver, dead: to_reclaimer },
             None,
             Signals::new(no_signals).expect("a test can wait for no signal").handle(),
             Arc::new(Listening::nowhere()),
-        ));
+        );
+        machine.reader = Courier::inline();
+        let machine = Arc::new(machine);
         let settings = Settings {
             config,
             names: Names::default(),

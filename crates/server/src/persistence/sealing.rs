@@ -19,6 +19,7 @@ use persist::aof::{FileKind, Files, ManifestEntry};
 use tracing::{info, warn};
 
 use super::Persistence;
+use super::clearing::{Then, Waiter};
 use crate::clock;
 use crate::increment::Increment;
 use crate::progress::SaveEnd;
@@ -36,33 +37,54 @@ const SWITCHED: &str = "the append-only file was switched on or off";
 const REPLACED: &str = "the append-only file had to be written anew, since it could not be written or synced";
 const GIVEN_UP: &str = "the rewrite that was to make its base was given up";
 
+const GROWN: &str = "what has changed since its base was written has become too much before it was sealed";
+
+/// What is appended until a backup is sealed may be so many times its base, or `auto-aof-rewrite-min-size`.
+const MAX_GROWTH: u64 = 10;
+
 /// A log that is written for a backup alone, while there is no append-only file.
 pub(super) struct OwnLog {
     files: Files,
     /// Whether its base is still being written.
     is_writing: bool,
+    /// How much there was when the base was there.
+    base_bytes: u64,
 }
 
 impl Persistence<'_> {
     /// Does what a client asks for, and tells his worker.
     pub(super) fn step_backup(&mut self, step: Step, to: Place, waiter: u64) {
+        if self.clearing.holds_up(step, (to, waiter)) {
+            return;
+        }
+        let leaves_files = self.machine.sealing.stage() == Stage::Failed && self.own_log.is_none();
         let result = match step {
+            Step::Start if leaves_files => return self.clear(Then::Start((to, waiter))),
             Step::Start => self.start_backup(),
             Step::Seal => self.seal_backup(),
             Step::Abort => self.abort_backup(),
-            Step::Cleanup => self.clean_up_backup(),
+            Step::Cleanup => match self.may_clean_up() {
+                Ok(true) => return self.clear(Then::CleanUp(Some((to, waiter)))),
+                Ok(false) => Ok(()),
+                Err(reason) => Err(reason),
+            },
         };
+        self.answer_step((to, waiter), result);
+    }
+
+    /// Tells a client's worker.
+    pub(super) fn answer_step(&self, (to, waiter): Waiter, result: Result<(), String>) {
         let ended = Ended { result: result.map(|()| Done::Ok), to, waiter };
         self.machine.post(to.worker, Mail::Errand(Box::new(ended)));
     }
 
     /// Where the backup is, or will be.
-    fn folder(&self) -> Folder {
+    pub(super) fn folder(&self) -> Folder {
         let known = self.machine.sealing.folder();
         known.unwrap_or_else(|| Folder::of(&self.machine.disk, &self.node.shared.config.read()))
     }
 
-    fn start_backup(&mut self) -> Result<(), String> {
+    pub(super) fn start_backup(&mut self) -> Result<(), String> {
         let machine = Arc::clone(&self.machine);
         match machine.sealing.stage() {
             Stage::Idle | Stage::Failed if self.own_log.is_some() => return Err(IS_ENDING.to_owned()),
@@ -92,6 +114,7 @@ impl Persistence<'_> {
             }
         }
         machine.sealing.begin(&folder, clock::now().unix.0 / 1000);
+        self.is_growth_told = false;
         if machine.journal.is_on() && machine.progress.figures(clock::monotonic_ns()).aof_rewriting {
             machine.sealing.set_snapshotting();
         }
@@ -168,21 +191,15 @@ impl Persistence<'_> {
         }
     }
 
-    fn clean_up_backup(&mut self) -> Result<(), String> {
+    /// Whether there is something to clean up.
+    fn may_clean_up(&self) -> Result<bool, String> {
         match self.machine.sealing.stage() {
-            Stage::Sealed | Stage::Failed if self.own_log.is_some() => return Err(IS_ENDING.to_owned()),
-            Stage::Sealed | Stage::Failed => {}
+            Stage::Sealed | Stage::Failed if self.own_log.is_some() => Err(IS_ENDING.to_owned()),
+            Stage::Sealed | Stage::Failed => Ok(true),
             // Scripts begin with it.
-            Stage::Idle => return Ok(()),
-            _ => return Err(IN_PROGRESS.to_owned()),
+            Stage::Idle => Ok(false),
+            _ => Err(IN_PROGRESS.to_owned()),
         }
-        let cleared = self.folder().clear();
-        match &cleared {
-            Ok(()) => self.machine.sealing.forget(),
-            // The manifest goes first, so what is left is no backup.
-            Err(reason) => self.machine.sealing.fail(reason),
-        }
-        cleared
     }
 
     /// The backup has failed; nothing of it is left, as far as that can be done.
@@ -199,13 +216,7 @@ impl Persistence<'_> {
             return;
         }
         self.own_log = None;
-        self.clear_failed();
-    }
-
-    fn clear_failed(&self) {
-        if let Err(reason) = self.folder().clear() {
-            warn!("files of the failed backup are left behind: {reason}");
-        }
+        self.clear(Then::Rest);
     }
 
     /// Nobody follows what changes any more.
@@ -240,8 +251,34 @@ impl Persistence<'_> {
             Stage::Incrementing if self.own_log.is_none() && self.machine.journal.needs_rewrite() => {
                 self.fail_backup(REPLACED);
             }
+            Stage::Incrementing => self.look_at_growth(),
             Stage::Sealed => self.end_sealed(),
             _ => {}
+        }
+    }
+
+    /// What changes is appended for as long as a backup is not sealed; but who was to seal it may have gone.
+    fn look_at_growth(&mut self) {
+        let (percentage, least) = {
+            let config = self.node.shared.config.read();
+            (config.integer(Param::AutoAofRewritePercentage), config.size(Param::AutoAofRewriteMinSize))
+        };
+        if percentage == 0 {
+            return; // no file is too long
+        }
+        let (base, size) = if let Some(own) = &self.own_log {
+            (own.base_bytes, own.files.data_bytes().unwrap_or(0))
+        } else {
+            let base = self.machine.progress.figures(clock::monotonic_ns()).aof_base_size;
+            (base, self.machine.journal.sizes().0)
+        };
+        let most = base.max(least).saturating_mul(MAX_GROWTH);
+        if size > most {
+            self.fail_backup(GROWN);
+        } else if size > most / 4 && !std::mem::replace(&mut self.is_growth_told, true) {
+            warn!(
+                "the backup is not sealed, and what changes is appended for it: {size} bytes. It is given up when it is {most}"
+            );
         }
     }
 
@@ -249,13 +286,8 @@ impl Persistence<'_> {
     fn end_sealed(&mut self) {
         let seconds = self.node.shared.config.read().integer(Param::BackupSealedTtl);
         let age_s = clock::now().unix.0 / 1000 - self.machine.sealing.status().ended_s;
-        if seconds > 0 && age_s >= seconds {
-            match self.clean_up_backup() {
-                Ok(()) => {
-                    info!("the sealed backup has been removed after {age_s} seconds (backup-sealed-ttl)");
-                }
-                Err(reason) => warn!("the sealed backup cannot be removed: {reason}"),
-            }
+        if seconds > 0 && age_s >= seconds && self.clearing.may_begin() && self.may_clean_up() == Ok(true) {
+            self.clear(Then::CleanUp(None));
         }
     }
 
@@ -332,7 +364,7 @@ impl Persistence<'_> {
         let image = self.image(true);
         machine.journal.open_aside(&self.node.shared, increment);
         self.form = form;
-        self.own_log = Some(OwnLog { files, is_writing: true });
+        self.own_log = Some(OwnLog { files, is_writing: true, base_bytes: 0 });
         machine.begin_job(Job::Base { image, form, path });
         Ok(())
     }
@@ -346,13 +378,14 @@ impl Persistence<'_> {
         if self.machine.sealing.stage() != Stage::Snapshotting {
             // It has failed meanwhile.
             self.own_log = None;
-            self.clear_failed();
+            self.clear(Then::Rest);
             self.end_own_rewrite(&SaveEnd::GivenUp);
             return true;
         }
         let installed = written.clone().and_then(|()| {
             let place = own.files.folder().display().to_string();
             own.files.finish_rewrite(&temporary, is_rdb).map_err(|error| format!("{place}/{error}"))?;
+            own.base_bytes = own.files.data_bytes().unwrap_or(0);
             let base = own.files.data().find(|entry| entry.kind == FileKind::Base);
             base.cloned().ok_or_else(|| SWITCHED.to_owned())
         });

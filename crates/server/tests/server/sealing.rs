@@ -446,3 +446,61 @@ fn what_changes_during_a_backup_does_not_gather_in_memory() {
     assert!(fs::metadata(increment).expect("it is there").len() > 400 << 20);
     assert_eq!(must(&mut client, "DBSIZE").integer(), Some(101), "nothing had to go");
 }
+
+#[test]
+fn a_backup_that_nobody_seals_is_given_up() {
+    for options in [APPENDING, SNAPSHOTS] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server =
+            Server::start(folder.path(), &[options, &["--auto-aof-rewrite-min-size", "10kb"]].concat());
+        let mut client = server.connect();
+        start(&mut client);
+        let value = "x".repeat(1000);
+        for _ in 0..50 {
+            must(&mut client, &format!("SET key {value}"));
+        }
+        server.wait_for_line("the backup is not sealed, and what changes is appended for it");
+        assert_eq!(status(&mut client)[0], "incrementing", "five times as much will do");
+        for _ in 0..60 {
+            must(&mut client, &format!("SET key {value}"));
+        }
+        wait_for(&mut client, "backup_state", "failed");
+        assert!(status(&mut client)[1].contains("has become too much"));
+        if options == APPENDING {
+            wait_for(&mut client, "aof_rewrites", "2");
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_while_the_files_of_a_backup_go() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
+    let slow = ["-e", "inject=unlink,unlinkat:delay_enter=1500000"];
+    let server = Server::traced(folder.path(), &options, &slow).expect("the server serves");
+    let (mut client, mut other) = (server.connect(), server.connect());
+    must(&mut client, "SET key value");
+    start(&mut client);
+    must(&mut client, "BACKUP SEAL");
+    other.send(&["BACKUP", "CLEANUP"]);
+    other.flush().expect("it is sent");
+    while !text(&must(&mut client, "CLIENT LIST")).contains("cmd=backup|cleanup") {}
+    // Goes the same way, so the cleaning has begun when it is answered.
+    run(&mut client, "BACKUP ABORT");
+    must(&mut client, "SET key other");
+    assert_eq!(status(&mut client)[0], "sealed", "the write has not waited for the end of it");
+    // What begins behind it has: it is refused where a sealed backup is.
+    must(&mut client, "BACKUP START");
+    assert_eq!(text(&other.receive().expect("it is answered")), "OK");
+    let id = figure_of_server(&mut client, "process_id").parse().expect("a number");
+    let process = rustix::process::Pid::from_raw(id).expect("a process has a number above 0");
+    rustix::process::kill_process(process, rustix::process::Signal::KILL).expect("the server still runs");
+    server.wait();
+}
+
+/// A field of INFO server.
+fn figure_of_server(client: &mut Client, name: &str) -> String {
+    let info = text(&must(client, "INFO server"));
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.expect("INFO tells it").to_owned()
+}

@@ -3,11 +3,12 @@
 //! A server is ready when its log says so, which is read from a pipe; a process that ends first gives its whole log to
 //! the failure. Two programs are known: the server under test, and Debian's redis-server as oracle.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct Server {
     port: u16,
     /// Reads the log until the process ends, so that the pipe never fills up.
     log: Option<JoinHandle<String>>,
+    /// The lines that it has read.
+    lines: mpsc::Receiver<String>,
 }
 
 impl Server {
@@ -80,8 +83,9 @@ impl Server {
                 .unwrap_or_else(|error| panic!("{program:?} cannot be started: {error}"));
             let mut lines = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
             if wait_until_ready(&mut lines, &mut log) {
-                let log = std::thread::spawn(move || rest_of(lines, log));
-                return Ok(Self { child, port, log: Some(log) });
+                let (sender, read) = mpsc::channel();
+                let log = std::thread::spawn(move || rest_of(lines, log, &sender));
+                return Ok(Self { child, port, log: Some(log), lines: read });
             }
             child.wait().expect("a child can be waited for");
             if !log.contains("in use") && !log.contains("listen") {
@@ -115,6 +119,11 @@ impl Server {
         let status = self.child.wait().expect("a child can be waited for");
         let log = self.log.take().expect("the log is read once").join().expect("the log is text");
         (status, log)
+    }
+
+    /// Waits until a line of the log contains `part`.
+    pub(crate) fn wait_for_line(&self, part: &str) {
+        while !self.lines.recv_timeout(PATIENCE).expect("the server goes on").contains(part) {}
     }
 
     /// A connection that speaks RESP2.
@@ -205,10 +214,16 @@ fn wait_until_ready(lines: &mut BufReader<ChildStdout>, log: &mut String) -> boo
     }
 }
 
-fn rest_of(mut lines: BufReader<ChildStdout>, mut log: String) -> String {
-    // What follows bytes that are no text is missed; the log is for people.
-    let _ = lines.read_to_string(&mut log);
-    log
+fn rest_of(mut lines: BufReader<ChildStdout>, mut log: String, read: &mpsc::Sender<String>) -> String {
+    loop {
+        let start = log.len();
+        // What follows bytes that are no text is missed; the log is for people.
+        if lines.read_line(&mut log).unwrap_or(0) == 0 {
+            return log;
+        }
+        // Few tests listen.
+        let _ = read.send(log[start..].to_owned());
+    }
 }
 
 /// A port that nobody listens on. Somebody else may take it before the server does, which then tries the next.
