@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Anything else, told in full.
     Message(String),
+    /// Words that make no command. As of redis-cli's, this is output.
+    Wrong(&'static str),
 }
 
 impl Failure {
@@ -35,6 +37,7 @@ impl fmt::Display for Failure {
             Self::Connection(error) => write!(f, "Error: {error}"),
             Self::Output(error) => write!(f, "Error: {}", system_text(error)),
             Self::Message(text) => f.write_str(text),
+            Self::Wrong(text) => f.write_str(text),
         }
     }
 }

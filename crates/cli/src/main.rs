@@ -21,6 +21,7 @@ mod printer;
 mod prompt;
 mod session;
 
+use failure::Failure;
 use options::Parsed;
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,9 +35,11 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|failure| {
         // Nobody is left to tell when the reader of our output is gone, or standard error is closed.
-        if !failure.is_broken_pipe() {
-            let _ = writeln!(std::io::stderr(), "{failure}");
-        }
+        let _ = match failure {
+            _ if failure.is_broken_pipe() => Ok(()),
+            Failure::Wrong(text) => writeln!(std::io::stdout(), "{text}"),
+            _ => writeln!(std::io::stderr(), "{failure}"),
+        };
         ExitCode::FAILURE
     })
 }

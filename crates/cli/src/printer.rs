@@ -1,10 +1,13 @@
 //! Writes replies to standard output as they come, each at once, so that the output can be watched and cut.
 
 use crate::output::{self, Format, Style};
-use crate::session::{Session, Shown, Streaming};
+use crate::session::{Answer, Session, Shown, Streaming};
 use crate::{failure::Failure, options::Options};
 use resp::Frame;
 use std::io::{self, BufWriter, Write};
+
+/// How often one command is sent on: nodes that send a client in circles are not believed for ever.
+const MAX_REDIRECTS: u32 = 16;
 
 /// Writes replies to standard output.
 pub(crate) struct Printer {
@@ -28,7 +31,18 @@ impl Printer {
     pub(crate) fn execute(&self, session: &mut Session, args: &[Vec<u8>]) -> Result<bool, Failure> {
         // Inside a transaction the reply is the status QUEUED, whatever the command.
         let plain = output::is_laid_out_text(args) && !session.state().in_transaction;
-        session.execute(args, &mut |shown, frame| self.print(shown, frame, plain))
+        for _ in 0..MAX_REDIRECTS {
+            match session.execute(args, &mut |shown, frame| self.print(shown, frame, plain))? {
+                Answer::Shown { is_error } => return Ok(is_error),
+                Answer::Elsewhere(redirect) => {
+                    if self.style.format == Format::Standard {
+                        writeln!(io::stdout(), "{}", redirect.notice)?;
+                    }
+                    session.follow(redirect)?;
+                }
+            }
+        }
+        Err(Failure::message("The nodes of the cluster send the command to each other."))
     }
 
     /// Prints what the server sends by itself, until the connection ends.

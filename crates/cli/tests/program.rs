@@ -217,9 +217,60 @@ fn nobody_listening_and_bad_flags_are_reported() {
     drop(listener);
     let output = run_at(port, &["ping"], "");
     check(&output, 1, "", &format!("Could not connect to Redis at 127.0.0.1:{port}: Connection refused\n"));
-    assert_eq!(run_at(port, &["--nonsense"], "").status.code(), Some(1));
+    for (flags, wrong) in [(&["--nonsense"][..], "--nonsense"), (&["-X"], "-X")] {
+        let output = run_at(port, flags, "");
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let words = format!("Unrecognized option or bad number of args for: '{wrong}'\n");
+        assert!(told.starts_with(&words), "{told}");
+    }
+    let output = run_at(port, &["--quoted-input", "set", "\"a\" \"b\""], "");
+    check(&output, 1, "Invalid quoted string\n", "");
     let version = run_at(port, &["--version"], "");
     check(&version, 0, concat!("rustypotato-cli ", env!("CARGO_PKG_VERSION"), "\n"), "");
+}
+
+#[test]
+fn nodes_of_a_cluster_are_followed_where_that_is_wanted() {
+    let run = |kind: &str, flags: &[&str], script: &[(&str, &str)]| {
+        let script = script.iter().map(|&(command, answer)| step(command, answer)).collect();
+        let second = serve(script);
+        let error = format!("-{kind} 12182 127.0.0.1:{}\r\n", second.port);
+        let first = serve(vec![step("set foo bar", error)]);
+        let output = run_at(first.port, &[flags, &["set", "foo", "bar"]].concat(), "");
+        first.script.join().expect("the script was followed");
+        (output, second)
+    };
+    let (output, second) = run("MOVED", &["-c"], &[("set foo bar", "+OK\r\n")]);
+    check(&output, 0, "OK\n", "");
+    second.script.join().expect("the script was followed");
+    let (output, second) = run("ASK", &["-c"], &[("ASKING", "+OK\r\n"), ("set foo bar", "+OK\r\n")]);
+    check(&output, 0, "OK\n", "");
+    second.script.join().expect("the script was followed");
+    let (output, second) = run("MOVED", &["-c", "--no-raw"], &[("set foo bar", "+OK\r\n")]);
+    let place = format!("127.0.0.1:{}", second.port);
+    check(&output, 0, &format!("-> Redirected to slot [12182] located at {place}\nOK\n"), "");
+    second.script.join().expect("the script was followed");
+    let (output, _) = run("MOVED", &[], &[]);
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("MOVED 12182 127.0.0.1:"));
+}
+
+#[test]
+fn nodes_that_send_a_client_in_circles_are_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let circle = std::thread::spawn(move || {
+        for _ in 0..16 {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let (expected, answer) = step("get k", format!("-MOVED 1 :{port}\r\n"));
+            stream.read_exact(&mut vec![0; expected.len()]).expect("a request");
+            stream.write_all(&answer).expect("an answer");
+        }
+        listener
+    });
+    let output = run_at(port, &["-c", "get", "k"], "");
+    check(&output, 1, "", "The nodes of the cluster send the command to each other.\n");
+    drop(circle.join().expect("it was asked so often"));
 }
 
 /// Runs the program at a terminal of its own, whose keys are `input`.

@@ -60,6 +60,9 @@ pub(super) struct Flags {
     /// Database number.
     #[arg(short = 'n', value_name = "DATABASE", default_value_t = 0, allow_negative_numbers = true)]
     pub(super) database: i64,
+    /// Follow a cluster's nodes where they send the client (MOVED and ASK).
+    #[arg(short = 'c')]
+    pub(super) cluster: bool,
     /// Speak RESP2.
     #[arg(short = '2', overrides_with = "resp3")]
     resp2: bool,

@@ -8,6 +8,7 @@ pub(crate) use work::{Backup, Restore, Verify, Work};
 use crate::failure::Failure;
 use crate::output::{Format, Style};
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use client::{Address, Uri};
 use flags::Flags;
 use resp::Protocol;
@@ -63,6 +64,8 @@ pub(crate) struct Target {
     pub(crate) database: i64,
     /// The protocol to ask for.
     pub(crate) protocol: WantedProtocol,
+    /// Whether it goes where a node of a cluster sends it.
+    pub(crate) follows_redirects: bool,
 }
 
 /// The protocol to ask for.
@@ -166,7 +169,7 @@ pub(crate) fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Res
             write!(std::io::stdout(), "{answer}")?;
             return Ok(Parsed::Answered);
         }
-        Err(error) => return Err(Failure::message(error.to_string().trim_end())),
+        Err(error) => return Err(Failure::message(wrong_use(&error))),
     };
     let environment = Environment {
         password: std::env::var_os("REDISCLI_AUTH").map(OsString::into_encoded_bytes),
@@ -191,6 +194,18 @@ pub(crate) fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Res
     Ok(Parsed::Run(Box::new(options)))
 }
 
+/// Tells what is wrong with the command line: first in the words of redis-cli, for who looks for them.
+fn wrong_use(error: &clap::Error) -> String {
+    let text = error.to_string();
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => {
+            let flag = argument.split(' ').next().unwrap_or_default();
+            format!("Unrecognized option or bad number of args for: '{flag}'\n{}", text.trim_end())
+        }
+        _ => text.trim_end().to_owned(),
+    }
+}
+
 /// What the program finds around it.
 struct Environment {
     password: Option<Vec<u8>>,
@@ -206,6 +221,7 @@ fn resolve(mut flags: Flags, environment: Environment) -> Result<Options, Failur
         password: environment.password,
         database: flags.database,
         protocol: WantedProtocol::Resp2,
+        follows_redirects: flags.cluster,
     };
     if let Some(uri) = &flags.uri {
         let uri: Uri = uri.parse().map_err(|error: String| Failure::message(error))?;
@@ -321,7 +337,7 @@ fn unquote(words: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Failure> {
         let mut ranges = Vec::new();
         match resp::request::split_args(&word, &mut ranges) {
             Some(text) if ranges.len() == 1 => resolved.push(text),
-            _ => return Err(Failure::message("Invalid quoted string")),
+            _ => return Err(Failure::Wrong("Invalid quoted string")),
         }
     }
     Ok(resolved)

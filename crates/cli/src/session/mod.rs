@@ -6,10 +6,12 @@
 //! ```
 //!
 //! A lost connection is never used again and a command is never sent twice: nobody can know whether the server has
-//! executed it.
+//! executed it. Only where a node of a cluster says that another one has the key, and the user wants to follow, it goes there.
 
+mod redirect;
 mod state;
 
+pub(crate) use redirect::Redirect;
 pub(crate) use state::{State, Streaming};
 
 use crate::failure::Failure;
@@ -31,6 +33,14 @@ pub(crate) enum Shown {
     Message,
     /// Any other push of RESP3.
     Push,
+}
+
+/// What has come of a command.
+pub(crate) enum Answer {
+    /// It has been answered, and whether by an error.
+    Shown { is_error: bool },
+    /// Another node of the cluster has the key; nothing has been shown.
+    Elsewhere(Redirect),
 }
 
 /// Takes frames as they come.
@@ -118,8 +128,8 @@ impl Session {
         })
     }
 
-    /// Sends a command and shows what comes until its last reply. Tells whether that was an error.
-    pub(crate) fn execute(&mut self, args: &[Vec<u8>], show: &mut Show<'_>) -> Result<bool, Failure> {
+    /// Sends a command and shows what comes until its last reply.
+    pub(crate) fn execute(&mut self, args: &[Vec<u8>], show: &mut Show<'_>) -> Result<Answer, Failure> {
         self.with_client(|client| {
             client.send(args);
             client.flush()
@@ -129,12 +139,15 @@ impl Session {
             let frame = self.with_client(Client::receive_any)?;
             match self.state.classify(&frame) {
                 Shown::Reply => {
+                    if let Some(redirect) = self.redirect(&frame) {
+                        return Ok(Answer::Elsewhere(redirect));
+                    }
                     self.state.note_reply(args, &frame);
                     if self.state.database_is_settled() {
                         self.target.database = self.state.database;
                     }
                     show(Shown::Reply, &frame)?;
-                    return Ok(frame.is_error());
+                    return Ok(Answer::Shown { is_error: frame.is_error() });
                 }
                 kind => {
                     self.state.note_subscription(&frame);
@@ -142,12 +155,28 @@ impl Session {
                     if state::confirms(&frame, args) {
                         confirmations = confirmations.saturating_sub(1);
                         if confirmations == 0 {
-                            return Ok(false);
+                            return Ok(Answer::Shown { is_error: false });
                         }
                     }
                 }
             }
         }
+    }
+
+    /// Goes to another node of the cluster, where the next command may be sent.
+    pub(crate) fn follow(&mut self, redirect: Redirect) -> Result<(), Failure> {
+        self.target.address = redirect.address;
+        self.reconnect()?;
+        if redirect.asks {
+            self.request(&["ASKING"])?;
+        }
+        Ok(())
+    }
+
+    /// Where a reply sends the client, if it goes there. A transaction stays with its node.
+    fn redirect(&self, reply: &Frame) -> Option<Redirect> {
+        let follows = self.target.follows_redirects && !self.state.in_transaction;
+        reply.error().filter(|_| follows).and_then(|error| Redirect::parse(error, &self.target.address))
     }
 
     /// Waits for the next message, push or line of MONITOR.
