@@ -241,7 +241,7 @@ impl<'k> Access<'k> {
     /// Appends what was recorded under the locks that are held to the log, and what was told to the queue of events.
     #[inline]
     pub(crate) fn publish(&mut self) {
-        self.recorder.publish(&self.keyspace.log);
+        self.recorder.publish(&self.keyspace.log, self.worker.0);
         self.recorder.collector.append_to(&self.keyspace.events);
     }
 

@@ -114,7 +114,7 @@ impl Keyspace {
             options,
             cells: (0..options.shards).map(|_| CachePadded::new(Cell::new())).collect(),
             gate: Gate::new(options.workers),
-            log: Log::default(),
+            log: Log::new(options.workers),
             events: Events::default(),
             population: Population::new(options.workers, options.databases),
             libraries: Shelf::default(),

@@ -67,9 +67,9 @@ impl Recorder {
 
     /// Appends what was recorded under the locks that are held to the log.
     #[inline]
-    pub(crate) fn publish(&mut self, log: &Log) {
+    pub(crate) fn publish(&mut self, log: &Log, worker: usize) {
         if !self.run.is_empty() {
-            self.position = log.append(&mut self.run);
+            self.position = log.append(worker, &mut self.run);
         }
     }
 

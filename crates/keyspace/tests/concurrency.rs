@@ -1,6 +1,7 @@
 //! Several workers at once: leases of several keys are atomic, and the log has the order of the locks.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyspace::log::Run;
 use keyspace::{Access, DbIndex, Effect, Expiry, Keyspace, Options, WorkerId};
@@ -67,19 +68,27 @@ fn add_to_two(access: &mut Access<'_>, worker: usize) {
     access.unlock();
 }
 
-/// Everything in the log: units and texts.
-fn logged(keyspace: &Keyspace) -> Vec<(u64, String)> {
+/// Everything in the log behind what has been read: units and texts.
+fn read_on(keyspace: &Keyspace, effects: &mut Vec<(u64, String)>) {
     let mut run = Run::default();
+    let before = keyspace.position();
     let position = keyspace.log().take(&mut run);
-    assert_eq!(position.0, run.records.len() as u64, "the position counts effects");
-    run.iter().map(|(record, text)| (record.unit, String::from_utf8(text.to_vec()).expect("text"))).collect()
+    assert!(position >= before, "what has been appended is read");
+    effects.extend(
+        run.iter().map(|(record, text)| (record.unit, String::from_utf8(text.to_vec()).expect("text"))),
+    );
+    assert_eq!(position.0, effects.len() as u64, "the position counts effects");
 }
 
-#[test]
-fn leases_of_two_keys_lose_no_update_and_the_log_has_every_value_in_its_order() {
-    let keyspace = keyspace();
-    on_all_workers(&keyspace, add_to_two);
-    let effects = logged(&keyspace);
+/// Everything in the log, of which nothing has been read.
+fn logged(keyspace: &Keyspace) -> Vec<(u64, String)> {
+    let mut effects = Vec::new();
+    read_on(keyspace, &mut effects);
+    effects
+}
+
+/// Every key counts up by one.
+fn assert_in_order(effects: &[(u64, String)]) {
     assert_eq!(effects.len() as u64, 2 * ROUNDS * WORKERS as u64);
     for (index, name) in NAMES.into_iter().enumerate() {
         // The outer keys have one worker, the inner ones two.
@@ -91,6 +100,33 @@ fn leases_of_two_keys_lose_no_update_and_the_log_has_every_value_in_its_order() 
             .collect();
         assert_eq!(values, (1..=expected).collect::<Vec<u64>>(), "{prefix} counts up by one in the log");
     }
+}
+
+#[test]
+fn leases_of_two_keys_lose_no_update_and_the_log_has_every_value_in_its_order() {
+    let keyspace = keyspace();
+    on_all_workers(&keyspace, add_to_two);
+    assert_in_order(&logged(&keyspace));
+}
+
+#[test]
+fn a_log_that_is_read_beside_its_workers_has_every_value_in_its_order() {
+    let keyspace = keyspace();
+    let is_over = AtomicBool::new(false);
+    let effects = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut effects = Vec::new();
+            while !is_over.load(Ordering::Acquire) {
+                read_on(&keyspace, &mut effects);
+            }
+            read_on(&keyspace, &mut effects);
+            effects
+        });
+        on_all_workers(&keyspace, add_to_two);
+        is_over.store(true, Ordering::Release);
+        reader.join().expect("the reader ends well")
+    });
+    assert_in_order(&effects);
 }
 
 #[test]
