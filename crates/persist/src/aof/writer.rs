@@ -1,6 +1,6 @@
 //! Effects in the order of the log become the bytes of an increment, in batches that can be checked.
 //!
-//! The writer knows which database the reader of the file has selected, and holds a unit back until it knows whether
+//! The writer knows which database the reader of the file has selected, and sees at the end of a unit whether
 //! it has more than one command (several effects, or one that takes several); then it stands between MULTI and EXEC, so
 //! that a reader applies all of it or nothing.
 
@@ -12,6 +12,9 @@ use stdx::time::UnixMs;
 
 use super::batch::{BATCH_BYTES, Chain, Framer};
 
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
 /// Buffers that grew beyond this many bytes are given back.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -22,11 +25,11 @@ pub struct Writer {
     /// Whether another database than 0 has been.
     has_left_first: bool,
     unit: Option<u64>,
-    /// The commands among them that change data, counted up to two.
+    /// How many of its commands change data, where two in one effect count as two.
     commands: usize,
-    /// The commands of the unit, SELECTs included.
-    pending: Vec<u8>,
-    /// Whole units: the commands of the batch at hand.
+    /// Where its commands begin in the batch.
+    begin: usize,
+    /// The commands of the batch at hand.
     batch: Vec<u8>,
     framer: Framer,
     /// The last second that was noted.
@@ -65,28 +68,27 @@ impl Writer {
 
     /// Adds an effect. If it begins another unit, the one before is finished.
     fn push(&mut self, record: Record, text: &[u8]) {
-        self.unit = Some(record.unit);
+        if self.unit.replace(record.unit).is_none() {
+            self.begin = self.batch.len();
+        }
         if self.selected != Some(record.database) {
             let mut number = Vec::new();
             write_i64(&mut number, record.database.0.into());
-            write_command(&mut self.pending, &[b"SELECT", &number[..]]);
+            write_command(&mut self.batch, &[b"SELECT", &number[..]]);
             self.selected = Some(record.database);
             self.has_left_first |= record.database != DbIndex(0);
         }
-        self.pending.extend_from_slice(text);
+        self.batch.extend_from_slice(text);
         self.commands += commands(text);
     }
 
     /// The last unit is complete.
     fn finish_unit(&mut self) {
         if self.commands > 1 {
-            write_command(&mut self.batch, &[b"MULTI"]);
-            self.batch.extend_from_slice(&self.pending);
-            write_command(&mut self.batch, &[b"EXEC"]);
-        } else {
-            self.batch.extend_from_slice(&self.pending);
+            // That it is a transaction is known at its end, and is so seldom that moving it costs less than a copy of everything.
+            self.batch.splice(self.begin..self.begin, MULTI.iter().copied());
+            self.batch.extend_from_slice(EXEC);
         }
-        self.pending.clear();
         self.commands = 0;
         self.unit = None;
     }
@@ -98,7 +100,6 @@ impl Writer {
         }
         self.batch.clear();
         self.batch.shrink_to(KEPT_BYTES);
-        self.pending.shrink_to(KEPT_BYTES);
     }
 
     /// What follows does not follow on what was written: no batch fits behind it any more.
@@ -109,7 +110,7 @@ impl Writer {
 
     /// A new file begins: its reader has selected nothing, but the chain of batches goes on.
     pub fn restart(&mut self) {
-        debug_assert!(self.pending.is_empty(), "a unit does not span two files");
+        debug_assert!(self.unit.is_none(), "a unit does not span two files");
         *self = Self::new(self.framer.chain());
     }
 }
