@@ -50,11 +50,13 @@ miri:
         blob:: page:: string:: packed::tests::fields hash::tests::a hash::tests::choosing \
         leaf:: tree::inner tree::tests::the_first tree::tests::trimming --skip behave --skip any_bytes --skip longest
 
-# The gate, the mailbox and the claim of a client that waits under loom's model checker.
+# The gate, the log, the mailbox, the claim of a client that waits and the pen of the journal under loom's model checker.
 loom:
     RUSTFLAGS="--cfg loom" cargo test -p keyspace --release --target-dir target/loom --lib gate
+    RUSTFLAGS="--cfg loom" cargo test -p keyspace --release --target-dir target/loom --lib log::model
     RUSTFLAGS="--cfg loom" cargo test -p engine --release --target-dir target/loom --lib blocking::claim
     RUSTFLAGS="--cfg loom" cargo test -p node --release --target-dir target/loom --lib mailbox
+    RUSTFLAGS="--cfg loom" cargo test -p rustypotato --release --target-dir target/loom --bin rustypotato-server journal::pen
 
 # The documentation of the crates.
 doc:

@@ -42,7 +42,8 @@ pub enum Mail {
     Messages(Vec<Arc<Message>>),
     /// A line for the clients that run MONITOR.
     Monitor(Arc<[u8]>),
-    /// The log has reached its promised place up to a new position, or cannot be written any more.
+    /// The log has reached its promised place up to a new position, or cannot be written any more, or is to be written by whoever
+    /// still waits for it.
     Released,
     /// How something that a command has asked the machine for has ended.
     Errand(Box<Ended>),

@@ -290,7 +290,7 @@ impl<'n> Worker<'n> {
             Mail::Invalidations(notices) => self.invalidate(now, notices),
             Mail::Messages(messages) => self.deliver_letter(now, &messages),
             Mail::Monitor(line) => self.feed_monitors(now, &line),
-            Mail::Released => self.release_held(),
+            Mail::Released => self.look_at_log(),
             Mail::Errand(ended) => self.end_errand(now, &ended),
             Mail::Migrated(arrival) => self.end_migration(now, arrival),
             Mail::Synced => self.end_awaited_syncs(now),
@@ -316,6 +316,17 @@ impl<'n> Worker<'n> {
     fn publish_counters(&self) {
         let (counters, statistics) = (&self.engine.access.counters, &self.node.shared.statistics[self.index]);
         statistics.publish(counters);
+    }
+
+    /// Lets the replies go that may go now, and asks for the log to be written if others have to wait: whoever was about to has
+    /// perhaps left it to this worker.
+    fn look_at_log(&mut self) {
+        self.release_held();
+        let wanted = self.held.iter().map(|held| held.position).max();
+        if wanted.is_some_and(|position| self.node.machine.write_log(&self.node.shared, self.index, position))
+        {
+            self.release_held();
+        }
     }
 
     /// Lets the replies go whose log position has been reached, or that need not wait for it any more.

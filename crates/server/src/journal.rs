@@ -5,7 +5,8 @@
 //!                                                  └─► fsync ─► released    always: on the persistence thread
 //! ```
 //! With `everysec` and `no` a worker writes whatever the log holds at the end of its turn, its own effects and those of
-//! others, and its replies go in the same turn: the bytes outlive the process. The sync that lets them outlive the machine
+//! others, and its replies go in the same turn: the bytes outlive the process. If another worker is writing, that one writes for
+//! it, too (`pen`), and a letter tells when its replies may go. The sync that lets the bytes outlive the machine
 //! is left to the persistence thread. With `always` that thread writes and syncs, and one sync serves all workers that
 //! wait (group commit).
 //!
@@ -22,6 +23,7 @@
 //! With `everysec` a sync begins half a second after the oldest effect that waits for one, and if the disk does not answer within the other
 //! half, replies wait for it: what was acknowledged within one second is the most that a power cut can cost.
 
+mod pen;
 mod promises;
 mod state;
 
@@ -41,6 +43,7 @@ use tracing::{error, info};
 use crate::clock::monotonic_ns;
 use crate::increment::{Fault, Increment};
 use crate::shared::Letter;
+use pen::{Outcome, Pen};
 use promises::Promises;
 use state::{NextIncrement, State, Trouble};
 
@@ -54,6 +57,8 @@ const TROUBLE: &str =
 /// See the module's text.
 pub struct Journal {
     promises: Promises,
+    /// Which of the workers writes.
+    pen: Pen,
     state: Mutex<State>,
     /// Held while syncing and while the increment is exchanged: of two syncs of one file at a time the system would tell
     /// an error to one only, and the other would promise what is not on disk.
@@ -64,8 +69,8 @@ pub struct Journal {
     size: AtomicU64,
     /// Bytes that could not be written yet.
     buffered: AtomicU64,
-    /// Whether the persistence thread has to learn when the next sync is due.
-    timer_wanted: AtomicBool,
+    /// Whether the persistence thread has something to do, or has to learn when the next sync is due.
+    thread_wanted: AtomicBool,
 }
 
 /// Where an increment goes on.
@@ -98,12 +103,13 @@ impl Journal {
     pub fn new(mailboxes: Vec<Arc<Mailbox<Letter>>>) -> Self {
         Self {
             promises: Promises::new(mailboxes),
+            pen: Pen::new(),
             state: Mutex::new(State::new()),
             syncing: Mutex::new(()),
             workers_write: AtomicBool::new(true),
             size: AtomicU64::new(0),
             buffered: AtomicU64::new(0),
-            timer_wanted: AtomicBool::new(false),
+            thread_wanted: AtomicBool::new(false),
         }
     }
 
@@ -112,16 +118,22 @@ impl Journal {
         self.promises.released()
     }
 
-    /// A worker needs the log to be released up to a position. False: it will be told.
+    /// A worker needs the log to be released up to a position. False: it will be told to look again.
     pub fn release(&self, shared: &Shared, worker: usize, position: LogPosition) -> bool {
         if self.workers_write.load(Ordering::Acquire) {
-            let mut state = self.state.lock();
-            // Another worker may have written it while this one waited for the lock, or a snapshot may have been taken.
-            if self.released() < position && state.workers_write() {
-                self.write(&mut state, shared);
+            let write = || self.write_as_worker(shared);
+            match self.pen.write_or_ask(&self.promises, worker, position, write) {
+                Outcome::Reached => return true,
+                Outcome::Asked => return false,
+                Outcome::Wrote => {}
             }
         }
-        self.promises.await_release(worker, position)
+        let is_there = self.promises.await_release(worker, position);
+        // If workers cannot write any more, others may have asked in vain.
+        if !is_there || !self.workers_write.load(Ordering::Acquire) {
+            self.thread_wanted.store(true, Ordering::Release);
+        }
+        is_there
     }
 
     /// How far the file has been synced; `None` while there is none.
@@ -150,9 +162,10 @@ impl Journal {
         }
     }
 
-    /// Whether the persistence thread has to be woken, so that it learns when the next sync is due; true once.
-    pub fn wants_timer(&self) -> bool {
-        self.timer_wanted.load(Ordering::Relaxed) && self.timer_wanted.swap(false, Ordering::Relaxed)
+    /// Whether the persistence thread has to be woken, because it has something to do or to learn when the next sync is due; true
+    /// once.
+    pub fn wants_thread(&self) -> bool {
+        self.thread_wanted.load(Ordering::Relaxed) && self.thread_wanted.swap(false, Ordering::AcqRel)
     }
 
     /// Whether there is an append-only file.
@@ -495,6 +508,14 @@ impl Journal {
 }
 
 impl Journal {
+    fn write_as_worker(&self, shared: &Shared) {
+        let mut state = self.state.lock();
+        // A snapshot may have been taken meanwhile, or an append may have failed.
+        if state.workers_write() {
+            self.write(&mut state, shared);
+        }
+    }
+
     /// Takes what the log holds, and appends it.
     fn write(&self, state: &mut State, shared: &Shared) {
         if !state.is_switching {
@@ -509,7 +530,7 @@ impl Journal {
             self.append(state, shared);
             self.publish(state);
             if !had_timer && state.next_sync_ns().is_some() {
-                self.timer_wanted.store(true, Ordering::Relaxed);
+                self.thread_wanted.store(true, Ordering::Release);
             }
         }
     }

@@ -238,7 +238,7 @@ impl Machine for ServerMachine {
 
     fn write_log(&self, shared: &EngineShared, worker: usize, position: LogPosition) -> bool {
         let is_there = self.journal.release(shared, worker, position);
-        if !is_there || self.journal.wants_timer() {
+        if self.journal.wants_thread() {
             wake(&self.persistence);
         }
         is_there

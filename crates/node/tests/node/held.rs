@@ -24,6 +24,17 @@ fn all_replies_go_once_the_log_is_where_it_should_be() {
 }
 
 #[test]
+fn a_worker_that_is_told_too_early_asks_again_for_the_log_to_be_written() {
+    let (mut world, peers) = world();
+    let wishes = world.log_wishes();
+    world.tell_released();
+    assert_eq!((world.log_wishes(), world.read(peers[0])), (wishes + 1, String::new()));
+    world.set_log_waits(false);
+    world.tell_released();
+    assert_eq!((world.log_wishes(), world.read(peers[0])), (wishes + 1, "+OK\r\n".into()), "nobody waits");
+}
+
+#[test]
 fn replies_that_only_show_data_go_when_the_log_fails() {
     let (mut world, [writer, reader, both]) = world();
     world.fail_log();

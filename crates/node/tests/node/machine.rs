@@ -22,6 +22,8 @@ pub(crate) struct FakeMachine {
     pub(crate) acl_file: Mutex<Option<Vec<u8>>>,
     /// The log does not get to its promised place.
     pub(crate) log_waits: AtomicBool,
+    /// How often somebody wanted it to.
+    pub(crate) log_wishes: AtomicUsize,
     /// What is to be done with files.
     pub(crate) errands: Mutex<Vec<(Errand, Place, u64)>>,
     /// The backup that is told of.
@@ -51,6 +53,7 @@ impl Machine for FakeMachine {
         self.boxes.lock()[worker].push(mail);
     }
     fn write_log(&self, _: &Shared, _: usize, _: LogPosition) -> bool {
+        self.log_wishes.fetch_add(1, Ordering::Relaxed);
         !self.log_waits.load(Ordering::Relaxed)
     }
     fn released(&self) -> LogPosition {

@@ -381,7 +381,13 @@ impl World {
         self.tell_released();
     }
 
-    fn tell_released(&mut self) {
+    /// How often a worker wanted the log to be written.
+    pub(crate) fn log_wishes(&self) -> usize {
+        self.machine.log_wishes.load(Ordering::Relaxed)
+    }
+
+    /// The workers are told to look how far the log has come.
+    pub(crate) fn tell_released(&mut self) {
         for worker in &mut self.workers {
             worker.receive(self.now, Mail::Released);
         }

@@ -2,15 +2,25 @@
 //! told when that changes.
 //!
 //! A worker says what it waits for before it looks at the place once more, and whoever moves the place looks for those who
-//! wait afterwards. So one of the two sees the other, and no worker sleeps over its clients' replies.
+//! wait afterwards. So one of the two sees the other, and no worker sleeps over its clients' replies. Between saying and looking both pass
+//! a fence, because loom checks fences only, not sequentially consistent accesses.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use keyspace::LogPosition;
 use node::{Mail, Mailbox};
 
 use crate::shared::Letter;
+use sync::{AtomicBool, AtomicU64, Ordering, fence};
+
+#[cfg(loom)]
+mod sync {
+    pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+}
+#[cfg(not(loom))]
+mod sync {
+    pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+}
 
 /// See the module's text.
 pub(super) struct Promises {
@@ -35,7 +45,7 @@ impl Promises {
 
     /// Up to where replies may go.
     pub(super) fn released(&self) -> LogPosition {
-        LogPosition(self.released.load(Ordering::SeqCst))
+        LogPosition(self.released.load(Ordering::Acquire))
     }
 
     /// Whether a worker's replies up to a place may go. False: it will be told.
@@ -43,8 +53,15 @@ impl Promises {
         if self.released() >= position {
             return true;
         }
-        self.awaited[worker].fetch_max(position.0, Ordering::SeqCst);
-        self.released() >= position
+        let awaited = &self.awaited[worker];
+        let waits_already = awaited.fetch_max(position.0, Ordering::AcqRel) > 0;
+        fence(Ordering::SeqCst);
+        let is_there = self.released() >= position;
+        if is_there && !waits_already {
+            // If this fails, it is told of what it knows.
+            let _ = awaited.compare_exchange(position.0, 0, Ordering::AcqRel, Ordering::Relaxed);
+        }
+        is_there
     }
 
     /// Lets go what lies before a place, and tells the workers that wait.
@@ -52,17 +69,28 @@ impl Promises {
         if self.released() >= position {
             return;
         }
-        self.released.store(position.0, Ordering::SeqCst);
+        self.released.store(position.0, Ordering::Release);
+        fence(Ordering::SeqCst);
         for (mailbox, awaited) in self.mailboxes.iter().zip(&self.awaited) {
-            let wanted = awaited.load(Ordering::SeqCst);
+            let wanted = awaited.load(Ordering::Acquire);
             if wanted == 0 {
                 continue;
             }
             if wanted <= position.0 {
                 // If this fails, the worker waits for more by now.
-                let _ = awaited.compare_exchange(wanted, 0, Ordering::SeqCst, Ordering::SeqCst);
+                let _ = awaited.compare_exchange(wanted, 0, Ordering::AcqRel, Ordering::Relaxed);
             }
             mailbox.send(Letter::Node(Mail::Released));
+        }
+    }
+
+    /// Has those workers look again that wait for more than what may go.
+    pub(super) fn wake_waiting(&self) {
+        let released = self.released().0;
+        for (mailbox, awaited) in self.mailboxes.iter().zip(&self.awaited) {
+            if awaited.load(Ordering::Acquire) > released {
+                mailbox.send(Letter::Node(Mail::Released));
+            }
         }
     }
 

@@ -6,8 +6,11 @@ use config::Config;
 use disk::{Disk, Double};
 use engine::shared::Identity;
 use keyspace::{Access, DbIndex, Expiry, Keyspace, Options, WorkerId};
+use node::Mail;
 
 use super::*;
+
+mod crowd;
 
 /// It takes bytes, but cannot be synced.
 const UNSYNCED: &str = "/dev/null";
@@ -29,16 +32,22 @@ impl World {
     }
 
     fn with(policy: AppendFsync, increment: Increment) -> Self {
+        Self::of(vec![Arc::new(Mailbox::new(|| ()))], policy, increment)
+    }
+
+    /// That of the workers with these mailboxes.
+    fn of(mailboxes: Vec<Arc<Mailbox<Letter>>>, policy: AppendFsync, increment: Increment) -> Self {
+        let workers = mailboxes.len();
         let keyspace = Arc::new(Keyspace::new(Options {
             databases: 1,
             shards: 16,
-            workers: 1,
+            workers,
             hash_key: stdx::hash::HashKey([1, 2]),
             encode: persist::encode_effect,
         }));
         keyspace.set_recording(true);
-        let shared = Shared::new(keyspace, Config::default(), Identity::default(), 1, monotonic_ns);
-        let journal = Journal::new(vec![Arc::new(Mailbox::new(|| ()))]);
+        let shared = Shared::new(keyspace, Config::default(), Identity::default(), workers, monotonic_ns);
+        let journal = Journal::new(mailboxes);
         journal.configure(policy, false);
         journal.open(increment, Place { is_announced: true, ..Place::default() }, 0);
         Self { shared, journal, folder: tempfile::tempdir().expect("a temporary folder") }
@@ -275,7 +284,7 @@ fn replies_wait_for_a_disk_that_takes_longer_than_a_second() {
     assert_eq!(journal.next_advance_ns(), None, "nothing waits for one");
     let first = world.write();
     assert!(journal.release(shared, 0, first));
-    assert!(journal.wants_timer() && !journal.wants_timer(), "the thread is told once");
+    assert!(journal.wants_thread() && !journal.wants_thread(), "the thread is told once");
     assert!(journal.next_advance_ns().expect("the write waits for one") <= monotonic_ns() + 500_000_000);
     // As if it had been written when the machine was started.
     journal.state.lock().unsynced_since_ns = Some(0);
