@@ -125,14 +125,15 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         Ok(row)
     }
 
-    /// Counts a command that was refused.
+    /// Counts a command that was refused, with its error.
     #[cold]
-    fn count_refusal(&self, args: &Args<'_>) {
+    fn count_refusal(&self, args: &Args<'_>, error: &[u8]) {
         let ctx = &*self.ctx;
-        let statistics = ctx.shared.statistics.get(ctx.session.record.worker);
-        if let (Some(statistics), Ok(row)) = (statistics, ctx.shared.names.look_up(args)) {
+        let Some(statistics) = ctx.shared.statistics.get(ctx.session.record.worker) else { return };
+        if let Ok(row) = ctx.shared.names.look_up(args) {
             statistics.rejected(row.index);
         }
+        statistics.answered_error(error);
     }
 
     /// Whether the user may.
@@ -237,8 +238,9 @@ impl Caller for Calls<'_, '_, '_> {
         let args = Args::new(words.buffer(), words.ranges());
         match self.admit(&args) {
             Err(error) => {
-                self.count_refusal(&args);
+                let begin = reply.len();
                 Reply::new(reply, protocol).error(error);
+                self.count_refusal(&args, &reply[begin..]);
             }
             Ok(row) => match self.at_hand(&row, &args) {
                 Some(keys) => self.run((row, &keys), &args, protocol, reply),

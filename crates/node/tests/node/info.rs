@@ -113,6 +113,26 @@ fn an_error_that_a_script_passes_on_is_counted_once() {
 }
 
 #[test]
+fn what_is_refused_to_a_script_is_counted_once() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    for call in ["call", "pcall"] {
+        world.ask(peer, "CONFIG RESETSTAT");
+        world.ask(peer, &format!("EVAL_RO \"return redis.{call}('set', 'x', 'y')\" 1 x"));
+        assert_eq!(field(&mut world, peer, "errorstat_ERR"), "count=1", "{call}");
+        assert_eq!(field(&mut world, peer, "total_error_replies"), "1", "{call}");
+        assert!(
+            field(&mut world, peer, "cmdstat_set").ends_with("rejected_calls=1,failed_calls=0"),
+            "{call}"
+        );
+        assert!(
+            field(&mut world, peer, "cmdstat_eval_ro").ends_with("rejected_calls=0,failed_calls=1"),
+            "{call}"
+        );
+    }
+}
+
+#[test]
 fn errors_are_counted_by_their_codes() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);
