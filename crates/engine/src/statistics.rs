@@ -112,6 +112,10 @@ pub struct WorkerStatistics {
     pub memory: AtomicI64,
     /// Beginnings and ends of its turns: odd while it may hold other memory than it has told.
     pub steps: AtomicU64,
+    /// Bytes that its interpreter of scripts uses, as of the last tick.
+    pub script_bytes: AtomicU64,
+    /// Bytes that its interpreter of functions uses, as of the last tick.
+    pub function_bytes: AtomicU64,
     /// Bytes of its clients that may be evicted, counted while `maxmemory-clients` is set.
     pub clients: AtomicI64,
 }
@@ -142,6 +146,8 @@ impl Default for WorkerStatistics {
             changes: AtomicU64::new(0),
             memory: AtomicI64::new(0),
             steps: AtomicU64::new(0),
+            script_bytes: AtomicU64::new(0),
+            function_bytes: AtomicU64::new(0),
             clients: AtomicI64::new(0),
         }
     }

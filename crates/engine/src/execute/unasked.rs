@@ -7,6 +7,7 @@ use keyspace::{ExpiryBudget, Rule};
 use super::Worker;
 use crate::context::tell_observers;
 use crate::shared::Shared;
+use crate::statistics::WorkerStatistics;
 use crate::tracking::Notice;
 
 /// What became of an eviction.
@@ -57,6 +58,13 @@ impl Worker<'_> {
             return Vec::new();
         }
         self.invalidations.take(&shared.tracking)
+    }
+
+    /// Tells what the interpreters use.
+    pub fn tell_interpreters(&self, statistics: &WorkerStatistics) {
+        let (scripts, functions) = self.interpreters.bytes();
+        statistics.script_bytes.store(scripts as u64, Ordering::Relaxed);
+        statistics.function_bytes.store(functions as u64, Ordering::Relaxed);
     }
 
     /// Drops remembered keys that are too many.

@@ -58,6 +58,11 @@ impl Functions {
         Rc::clone(self.interpreter.get_or_insert_with(make))
     }
 
+    /// Bytes that the interpreter uses.
+    pub(crate) fn bytes(&self) -> usize {
+        self.interpreter.as_ref().map_or(0, |interpreter| interpreter.used_memory())
+    }
+
     /// The library of a text, which becomes known only later.
     pub(crate) fn read(&mut self, text: &[u8], loading: &mut Loading<'_>) -> Result<Library, String> {
         library::read(&self.interpreter(), text, loading)

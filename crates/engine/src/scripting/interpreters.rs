@@ -64,6 +64,12 @@ impl Interpreters {
         Rc::clone(self.interpreter.get_or_insert_with(make))
     }
 
+    /// Bytes that the interpreters use: that of scripts, and that of functions.
+    pub(crate) fn bytes(&self) -> (usize, usize) {
+        let scripts = self.interpreter.as_ref().map_or(0, |interpreter| interpreter.used_memory());
+        (scripts, self.functions.bytes())
+    }
+
     /// The script with a text, which becomes known if it compiles.
     pub(crate) fn by_text(
         &mut self,

@@ -93,6 +93,7 @@ impl Worker<'_> {
             self.tell_memory();
             self.node.measure(self.index);
         }
+        self.engine.tell_interpreters(&self.node.shared.statistics[self.index]);
         self.keep_limit(now);
         self.limit_all_clients(now);
         self.resume_paused(now);

@@ -133,6 +133,27 @@ fn what_is_refused_to_a_script_is_counted_once() {
 }
 
 #[test]
+fn what_interpreters_use_is_told() {
+    let mut world = World::new(2, &[]);
+    let peers = [world.connect(0), world.connect(1)];
+    let [scripts, functions] = ["used_memory_vm_eval", "used_memory_vm_functions"];
+    let bytes = |world: &mut World, name| field(world, peers[0], name).parse::<u64>().expect("a number");
+    assert_eq!((bytes(&mut world, scripts), bytes(&mut world, functions)), (0, 0));
+    world.ask(peers[0], "EVAL \"return 1\" 0");
+    world.pass_ms(200);
+    let one = bytes(&mut world, scripts);
+    assert!(one > 10_000, "{one}");
+    world.ask(peers[1], "EVAL \"return 1\" 0");
+    let library = "#!lua name=l\\nredis.register_function('f', function() return 1 end)";
+    world.ask(peers[1], &format!("FUNCTION LOAD \"{library}\"\r\nFCALL f 0"));
+    world.pass_ms(200);
+    assert!(bytes(&mut world, scripts) > one, "each worker has one");
+    let sum = bytes(&mut world, scripts) + bytes(&mut world, functions);
+    assert!(bytes(&mut world, functions) > 10_000);
+    assert_eq!(bytes(&mut world, "used_memory_vm_total"), sum);
+}
+
+#[test]
 fn errors_are_counted_by_their_codes() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);

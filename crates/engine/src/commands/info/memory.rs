@@ -1,5 +1,6 @@
 //! INFO memory: what is allocated, for what, and what the system says of it.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use config::Param;
@@ -7,6 +8,7 @@ use config::Param;
 use super::line;
 use crate::context::Context;
 use crate::host::MemoryFigures;
+use crate::statistics::WorkerStatistics;
 
 pub(super) fn memory(ctx: &Context<'_, '_>, out: &mut String) {
     let memory = ctx.host.memory();
@@ -95,19 +97,24 @@ fn used(ctx: &Context<'_, '_>, memory: &MemoryFigures, out: &mut String) {
     line(out, "used_memory_dataset_perc", percent(dataset, memory.allocated - startup));
 }
 
-/// Scripts and libraries of functions. What the interpreters take is not counted.
+/// Scripts and libraries of functions, and the interpreters of all workers.
 fn scripts(ctx: &Context<'_, '_>, out: &mut String) {
     let known = ctx.shared.scripts.figures();
     let libraries = ctx.shared.keyspace.libraries();
-    line(out, "used_memory_lua", 0);
-    line(out, "used_memory_vm_eval", 0);
-    line(out, "used_memory_lua_human", "0B");
+    let sum = |bytes: fn(&WorkerStatistics) -> &AtomicU64| -> usize {
+        ctx.shared.statistics.iter().map(|worker| bytes(worker).load(Relaxed) as usize).sum()
+    };
+    let of_scripts = sum(|worker| &worker.script_bytes);
+    let of_functions = sum(|worker| &worker.function_bytes);
+    line(out, "used_memory_lua", of_scripts);
+    line(out, "used_memory_vm_eval", of_scripts);
+    line(out, "used_memory_lua_human", stdx::size::human(of_scripts as u64));
     line(out, "used_memory_scripts_eval", known.memory);
     line(out, "number_of_cached_scripts", known.count);
     line(out, "number_of_functions", libraries.functions());
     line(out, "number_of_libraries", libraries.len());
-    line(out, "used_memory_vm_functions", 0);
-    with_human(out, "used_memory_vm_total", 0);
+    line(out, "used_memory_vm_functions", of_functions);
+    with_human(out, "used_memory_vm_total", of_scripts + of_functions);
     line(out, "used_memory_functions", libraries.memory());
     with_human(out, "used_memory_scripts", known.memory + libraries.memory());
 }
