@@ -1,5 +1,7 @@
 //! The machine of a node that only loads: it has a clock, and no disk, no clients and no threads.
 
+use std::sync::Arc;
+
 use config::{Appended, Config};
 use engine::Shared;
 use engine::errand::Errand;
@@ -34,6 +36,9 @@ impl Machine for Quiet {
         None
     }
     fn await_sync(&self, _: usize) {}
+    fn attach_replica(&self, _: &Arc<engine::replication::Replica>, _: Option<(Vec<u8>, u64)>) {}
+    fn detach_replica(&self, _: u64) {}
+    fn ask_replicas(&self, _: LogPosition) {}
     fn free(&self, dead: Dead) {
         drop(dead);
     }

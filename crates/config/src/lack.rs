@@ -29,8 +29,6 @@ pub(crate) static PRIMARY: Lack = Lack {
     // Nobody listens on port 0, so nothing would be followed: Redis's own suite starts servers with it.
     harmless: &["127.0.0.1 0"],
 };
-pub(crate) static REPLICAS: Lack =
-    lack("there are no replicas yet that a write could wait for", "remove the line or set it to 0");
 pub(crate) static CLUSTER: Lack =
     lack("this server cannot be a node of a cluster yet", "remove the line; without it all slots are served");
 pub(crate) static SOURCE_ADDRESS: Lack = lack(

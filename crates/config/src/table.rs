@@ -156,7 +156,7 @@ parameters! {
         ProcTitleTemplate, "proc-title-template", "", TEXT, "{title} {listen-addr} {server-mode}", Runtime, Accepted, "Form of the process title.";
         DisableThp, "disable-thp", "", YES_NO, "yes", Startup, Accepted, "Turn transparent huge pages off for this process.";
         OomScoreAdj, "oom-score-adj", "", choice(OOM_SCORE), "no", Runtime, Acts, "Whether the score by which Linux chooses a process to end when memory runs out is adjusted: by a value (`yes`), or to it.";
-        OomScoreAdjValues, "oom-score-adj-values", "", numbers(3, -2000, 2000), "0 200 800", Runtime, Acts, "Scores for a primary, a replica and a background process; there are neither replicas nor such processes yet.";
+        OomScoreAdjValues, "oom-score-adj-values", "", numbers(3, -2000, 2000), "0 200 800", Runtime, Acts, "Scores for a primary, a replica and a background process; it is always a primary, and has no such processes.";
         ServerCpulist, "server-cpulist", "server_cpulist", TEXT, "", Startup, Accepted, "Cores for the threads that serve clients.";
         BioCpulist, "bio-cpulist", "bio_cpulist", TEXT, "", Startup, Accepted, "Cores for background threads.";
         AofRewriteCpulist, "aof-rewrite-cpulist", "aof_rewrite_cpulist", TEXT, "", Startup, Accepted, "Cores for rewriting the append-only file.";
@@ -285,17 +285,17 @@ parameters! {
         ReplicaLazyFlush, "replica-lazy-flush", "slave-lazy-flush", YES_NO, "no", Runtime, Accepted, "Empty the databases in the background before a full synchronisation.";
         ReplicaIgnoreDiskWriteErrors, "replica-ignore-disk-write-errors", "", YES_NO, "no", Runtime, Accepted, "Go on as a replica when the disk cannot be written.";
         ReplicaFullSyncBufferLimit, "replica-full-sync-buffer-limit", "", memory(0, LONG_MAX_BYTES), "0", Runtime, Accepted, "Bytes a replica buffers during a full synchronisation; 0 sets no limit.";
-        ReplBacklogSize, "repl-backlog-size", "", memory(1, LONG_MAX_BYTES), "1048576", Runtime, Accepted, "Bytes kept for replicas that come back.";
-        ReplBacklogTtl, "repl-backlog-ttl", "", integer(0, LONG_MAX), "3600", Runtime, Accepted, "Seconds the backlog is kept without replicas.";
-        ReplTimeout, "repl-timeout", "", integer(1, INT_MAX), "60", Runtime, Accepted, "Seconds of silence after which a replication link is dropped.";
-        ReplPingReplicaPeriod, "repl-ping-replica-period", "repl-ping-slave-period", integer(1, INT_MAX), "10", Runtime, Accepted, "Seconds between two pings to replicas.";
+        ReplBacklogSize, "repl-backlog-size", "", memory(1, LONG_MAX_BYTES), "1048576", Runtime, Acts, "Bytes kept for replicas that come back.";
+        ReplBacklogTtl, "repl-backlog-ttl", "", integer(0, LONG_MAX), "3600", Runtime, Acts, "Seconds the backlog is kept without replicas; 0 keeps it. As long as it is kept, what changes is recorded.";
+        ReplTimeout, "repl-timeout", "", integer(1, INT_MAX), "60", Runtime, Acts, "Seconds of silence after which a replica is closed.";
+        ReplPingReplicaPeriod, "repl-ping-replica-period", "repl-ping-slave-period", integer(1, INT_MAX), "10", Runtime, Acts, "Seconds between two pings to replicas.";
         ReplDisableTcpNodelay, "repl-disable-tcp-nodelay", "", YES_NO, "no", Runtime, Accepted, "Send to replicas in fewer, larger packets.";
-        ReplDisklessSync, "repl-diskless-sync", "", YES_NO, "yes", Runtime, Accepted, "Send a full synchronisation without a file.";
+        ReplDisklessSync, "repl-diskless-sync", "", YES_NO, "yes", Runtime, Accepted, "Send a full synchronisation without a file; here it always goes through one.";
         ReplDisklessSyncDelay, "repl-diskless-sync-delay", "", integer(0, INT_MAX), "5", Runtime, Accepted, "Seconds to wait for more replicas before a full synchronisation.";
         ReplDisklessSyncMaxReplicas, "repl-diskless-sync-max-replicas", "", integer(0, INT_MAX), "0", Runtime, Accepted, "Replicas that end this wait; 0 waits the whole time.";
         ReplDisklessLoad, "repl-diskless-load", "", choice(DISKLESS_LOAD), "disabled", NotLoading, Accepted, "How a replica loads a full synchronisation.";
-        MinReplicasToWrite, "min-replicas-to-write", "min-slaves-to-write", integer(0, INT_MAX), "0", Runtime, lacks(&lack::REPLICAS), "Replicas without which writes are refused.";
-        MinReplicasMaxLag, "min-replicas-max-lag", "min-slaves-max-lag", integer(0, INT_MAX), "10", Runtime, Accepted, "Seconds of lag up to which a replica counts.";
+        MinReplicasToWrite, "min-replicas-to-write", "min-slaves-to-write", integer(0, INT_MAX), "0", Runtime, Acts, "Replicas without which writes are refused.";
+        MinReplicasMaxLag, "min-replicas-max-lag", "min-slaves-max-lag", integer(0, INT_MAX), "10", Runtime, Acts, "Seconds of silence up to which a replica counts; 0 = writes never need one.";
         PropagationErrorBehavior, "propagation-error-behavior", "", choice(PROPAGATION_ERROR), "ignore", Runtime, Accepted, "What happens when a replicated command fails.";
     ["Cluster"]
         ClusterEnabled, "cluster-enabled", "", YES_NO, "no", Startup, lacks(&lack::CLUSTER), "Run as a node of a cluster.";

@@ -190,7 +190,6 @@ fn what_asks_for_something_that_is_not_there_is_refused_with_its_place_and_a_rem
         ("TLS-Cluster yes", &["tls-cluster yes", "does not speak TLS"]),
         ("cluster-enabled yes", &["node of a cluster", "remove the line"]),
         ("slaveof 10.0.0.1 6379", &["replicaof 10.0.0.1 6379", "cannot follow", "MIGRATE"]),
-        ("min-slaves-to-write 1", &["min-replicas-to-write 1", "no replicas"]),
         ("syslog-enabled yes", &["syslog", "logfile"]),
         ("locale-collate de_DE.UTF-8", &["compares bytes"]),
         ("aof-disable-auto-gc yes", &["always removed"]),
@@ -318,7 +317,7 @@ fn files_of_many_versions_load() {
         let name = path.file_name().unwrap().to_str().unwrap();
         // What they ask for and is not there is taken back.
         let absent = ["--tls-port", "0", "--replicaof", "no", "one"];
-        let arguments = [&[name][..], &absent, &["--min-replicas-to-write", "0"]].concat();
+        let arguments = [&[name][..], &absent].concat();
         let loaded = World::default().file(name, std::fs::read(&path).unwrap()).start(&arguments);
         assert!(loaded.origins.len() > 10, "{name}");
         count += 1;

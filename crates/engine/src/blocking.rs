@@ -40,7 +40,7 @@ use claim::Claim;
 pub use queue::Blocking;
 pub use serve::{Answer, Feeder};
 pub(crate) use synced::LOG_IS_OFF;
-pub use synced::Synced;
+pub use synced::{Acknowledged, Synced};
 pub use timeout::{timeout_milliseconds, timeout_seconds};
 
 use crate::accounts::Login;
@@ -106,8 +106,8 @@ impl Wait {
 pub enum Late {
     /// An array that is null.
     NullArray,
-    /// Nobody has acknowledged anything (WAIT).
-    Zero,
+    /// How many replicas have acknowledged what the client has changed (WAIT).
+    Replicas(Acknowledged),
     /// The machine has not come back yet (BACKUP).
     Errand,
     /// Another server does not answer (MIGRATE).
@@ -233,7 +233,15 @@ impl Waiter {
     pub fn awaits_log(&self) -> Option<Synced> {
         match self.wait.late {
             Late::Synced(awaited) => Some(awaited),
-            Late::Errand | Late::NullArray | Late::Zero | Late::Migrated => None,
+            Late::Errand | Late::NullArray | Late::Replicas(_) | Late::Migrated => None,
+        }
+    }
+
+    /// What it waits for, if that is replicas.
+    pub fn awaits_replicas(&self) -> Option<Acknowledged> {
+        match self.wait.late {
+            Late::Replicas(awaited) => Some(awaited),
+            Late::Errand | Late::NullArray | Late::Synced(_) | Late::Migrated => None,
         }
     }
 
@@ -247,7 +255,7 @@ impl Waiter {
         synced: Option<LogPosition>,
     ) {
         let begin = out.len();
-        self.tell_end(out, synced);
+        self.tell_end(out, shared, synced);
         let refused = matches!(self.end(), Some(End::Refused | End::LogIsOff));
         if refused {
             statistics.answered_error(&out[begin..]);
@@ -281,7 +289,7 @@ impl Waiter {
         }
     }
 
-    fn tell_end(&self, out: &mut Vec<u8>, synced: Option<LogPosition>) {
+    fn tell_end(&self, out: &mut Vec<u8>, shared: &Shared, synced: Option<LogPosition>) {
         let mut reply = Reply::new(out, self.facts.protocol);
         match (self.end(), self.wait.late) {
             (Some(End::Refused), _) => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
@@ -290,7 +298,9 @@ impl Waiter {
             (_, Late::Errand) => reply.error("ERR it goes on, but nobody waits for it any more"),
             (_, Late::Migrated) => reply.error(Failure::Read.to_error().to_string()),
             (_, Late::NullArray) => reply.null_array(),
-            (_, Late::Zero) => reply.integer(0),
+            (_, Late::Replicas(awaited)) => {
+                reply.integer(shared.replicas.acknowledged(awaited.position) as i64);
+            }
         }
     }
 }

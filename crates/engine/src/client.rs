@@ -105,6 +105,8 @@ pub struct ClientRecord {
     pub waiting: Mutex<Weak<Waiter>>,
     /// Whether it can follow redirects (CLIENT CAPA).
     pub follows_redirects: AtomicBool,
+    /// It is a replica, or about to become one.
+    pub is_replica: AtomicBool,
     /// Somebody asked to close it.
     pub killed: AtomicBool,
 }
@@ -199,6 +201,7 @@ impl ClientRecord {
             }
         };
         add(self.monitoring.load(Ordering::Relaxed), 'O');
+        add(self.is_replica.load(Ordering::Relaxed), 'S');
         add(self.is_subscribed(), 'P');
         add(self.queued.load(Ordering::Relaxed) >= 0, 'x');
         add(self.blocked.load(Ordering::Relaxed), 'b');
@@ -221,9 +224,15 @@ impl ClientRecord {
         self.subscriptions.iter().any(|count| count.load(Ordering::Relaxed) > 0)
     }
 
-    /// `normal` or `pubsub`; replicas come with their commands.
+    /// `normal`, `replica` or `pubsub`.
     pub fn type_name(&self) -> &'static str {
-        if self.is_subscribed() { "pubsub" } else { "normal" }
+        if self.is_replica.load(Ordering::Relaxed) {
+            "replica"
+        } else if self.is_subscribed() {
+            "pubsub"
+        } else {
+            "normal"
+        }
     }
 }
 
@@ -310,6 +319,7 @@ impl Clients {
             blocked: AtomicBool::new(false),
             waiting: Mutex::default(),
             follows_redirects: AtomicBool::new(false),
+            is_replica: AtomicBool::new(false),
             killed: AtomicBool::new(false),
         });
         self.records.lock().insert(record.id, Arc::clone(&record));

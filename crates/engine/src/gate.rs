@@ -178,12 +178,22 @@ fn busy(request: &Request<'_>) -> Outcome {
     Ok(())
 }
 
-/// After a failed write to disk, changes are refused until writing works again.
+/// After a failed write to disk, changes are refused until writing works again; and so they are while too few replicas follow.
 #[inline]
 fn writable(request: &Request<'_>) -> Outcome {
-    if !request.row.command.flags.has(Flags::WRITE) || !request.shared.writes_refused.load(Ordering::Relaxed)
-    {
+    let Request { row, session, shared, .. } = request;
+    if !shared.writes_refused.load(Ordering::Relaxed) || session.is_loader || !writes(row, session) {
         return Ok(());
     }
-    Err(Error::Text(request.shared.write_refusal().unwrap_or_default()))
+    Err(Error::Text(shared.write_refusal().unwrap_or_default()))
+}
+
+/// Whether a command changes data; EXEC does if one of the queued commands does.
+fn writes(row: &Row, session: &Session) -> bool {
+    match row.command.name {
+        "EXEC" => {
+            session.transaction.commands().iter().any(|queued| queued.row.command.flags.has(Flags::WRITE))
+        }
+        _ => row.command.flags.has(Flags::WRITE),
+    }
 }

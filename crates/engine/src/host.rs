@@ -3,6 +3,8 @@
 //! The one trait of the engine: implemented by `node`, faked in tests. A call returns at once; what takes long goes on
 //! elsewhere.
 
+use std::sync::Arc;
+
 use config::{Appended, Config, Param};
 use keyspace::{Access, Libraries, LogPosition};
 use stdx::time::UnixMs;
@@ -11,6 +13,7 @@ use value::{Value, ValueRef};
 use crate::client::ClientRecord;
 use crate::errand::Errand;
 use crate::migration::Migration;
+use crate::replication::Replica;
 use crate::sealing::Status;
 use crate::tracking::Place;
 
@@ -184,6 +187,11 @@ pub trait Host {
     fn backup(&self) -> Status;
     /// Begins to bring keys to another server. The client's worker is told what has become of it.
     fn migrate(&self, migration: Migration, to: Place, waiter: u64);
+    /// A client wants to follow what is changed here: from a place of a history on, if it names one and that can be done, else
+    /// from a snapshot of all data. What it is sent is the machine's business from now on.
+    fn attach_replica(&self, replica: &Arc<Replica>, from: Option<(Vec<u8>, u64)>);
+    /// Replicas have acknowledged something that workers wait for.
+    fn tell_acknowledged(&self);
     /// How far the append-only file has been synced; `None` while there is none.
     fn synced(&self) -> Option<LogPosition>;
     /// All keys have been removed: what is being saved in the background is of no use any more, and where there are save

@@ -34,6 +34,7 @@ pub mod notifications;
 pub mod permission;
 pub mod pubsub;
 pub mod rates;
+pub mod replication;
 pub mod reply;
 pub mod scripting;
 pub mod sealing;

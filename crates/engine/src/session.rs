@@ -11,6 +11,7 @@ use crate::client::ClientRecord;
 use crate::computing::Computing;
 use crate::fieldset::Fieldsets;
 use crate::pubsub::{Kind, Subscriptions};
+use crate::replication::Facts;
 use crate::tracking::Mode;
 use crate::transaction::Transaction;
 
@@ -47,6 +48,10 @@ pub struct Session {
     pub fieldsets: Fieldsets,
     /// Whether it is fed with what all clients send.
     pub monitoring: bool,
+    /// What it has told of itself as a replica to be.
+    pub replica_facts: Option<Box<Facts>>,
+    /// Whether it follows, or is about to.
+    pub is_replica: bool,
     /// What it is subscribed to.
     pub subscriptions: Subscriptions,
     /// How it tracks the keys it reads, if it does.
@@ -79,6 +84,8 @@ impl Session {
             transaction: Transaction::default(),
             fieldsets: Fieldsets::default(),
             monitoring: false,
+            replica_facts: None,
+            is_replica: false,
             subscriptions: Subscriptions::default(),
             tracking: None,
             waiting: None,
@@ -103,6 +110,7 @@ impl Session {
         Self {
             protocol: self.protocol,
             monitoring: self.monitoring,
+            is_replica: self.is_replica,
             tracking: self.tracking.clone(),
             has_changed: self.has_changed,
             changed_before: self.changed_before,

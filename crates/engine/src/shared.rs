@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-use config::Config;
+use config::{Config, Param};
 use keyspace::Keyspace;
 use parking_lot::{Mutex, RwLock};
 use stdx::time::UnixMs;
@@ -19,6 +19,7 @@ use crate::meter::Meter;
 use crate::notifications::Notifications;
 use crate::pubsub::Directory;
 use crate::rates::{Rates, Totals};
+use crate::replication::Replicas;
 use crate::scripting::{Running, Scripts};
 use crate::statistics::{CommandTotals, WorkerStatistics};
 use crate::table::Names;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub accounts: Accounts,
     /// All connections.
     pub clients: Clients,
+    /// Who follows what is changed here.
+    pub replicas: Arc<Replicas>,
     /// Who watches which keys.
     pub watchers: Watchers,
     /// Who has read many keys without locks.
@@ -69,8 +72,8 @@ pub struct Shared {
     pub checksums_skipped: AtomicBool,
     /// Scripts may call what they otherwise may not, such as DEBUG (DEBUG SET-DISABLE-DENY-SCRIPTS).
     pub scripts_unbound: AtomicBool,
-    /// The errors with which writes are refused because data cannot be made durable.
-    pub write_refusals: Mutex<[Option<String>; 2]>,
+    /// The errors with which writes are refused because data cannot be made durable, or safe elsewhere.
+    pub write_refusals: Mutex<[Option<String>; 3]>,
     /// Whether there is one.
     pub writes_refused: AtomicBool,
     /// Whether there is one because the log cannot be written.
@@ -104,7 +107,12 @@ pub enum WriteBlock {
     Log,
     /// The last snapshot could not be saved.
     Snapshot,
+    /// Too few replicas follow (`min-replicas-to-write`).
+    Replicas,
 }
+
+/// As Redis says it.
+const TOO_FEW_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
 
 /// Facts that do not change while the process runs.
 #[derive(Debug, Clone, Default)]
@@ -178,6 +186,7 @@ impl Shared {
             names: Names::default(),
             accounts: Accounts::default(),
             clients: Clients::default(),
+            replicas: Arc::new(Replicas::new(accesses)),
             watchers: Watchers::default(),
             lookouts: Lookouts::default(),
             pubsub: Directory::default(),
@@ -219,6 +228,19 @@ impl Shared {
         refusals[reason as usize] = error;
         self.log_fails.store(refusals[WriteBlock::Log as usize].is_some(), Ordering::Release);
         self.writes_refused.store(refusals.iter().any(Option::is_some), Ordering::Release);
+    }
+
+    /// Looks whether as many replicas follow as `min-replicas-to-write` wants.
+    pub fn judge_replicas(&self, now: UnixMs) {
+        let (wanted, max_lag_s) = {
+            let config = self.config.read();
+            (config.integer(Param::MinReplicasToWrite), config.integer(Param::MinReplicasMaxLag))
+        };
+        let is_judged = wanted > 0 && max_lag_s > 0;
+        let lacks = is_judged && (self.replicas.good(max_lag_s, now) as i64) < wanted;
+        if is_judged || self.writes_refused.load(Ordering::Relaxed) {
+            self.refuse_writes(WriteBlock::Replicas, lacks.then(|| TOO_FEW_REPLICAS.to_owned()));
+        }
     }
 
     /// The error with which writes are refused.

@@ -8,6 +8,7 @@ use engine::host::{
     Restored, Shutdown,
 };
 use engine::migration::Migration;
+use engine::replication::Replica;
 use engine::sealing::Status;
 use engine::tracking::Place;
 use keyspace::{Access, DbIndex, Libraries, LogPosition};
@@ -62,6 +63,18 @@ impl Host for Node {
 
     fn migrate(&self, migration: Migration, to: Place, waiter: u64) {
         self.machine.migrate(migration, to, waiter);
+    }
+
+    fn attach_replica(&self, replica: &Arc<Replica>, from: Option<(Vec<u8>, u64)>) {
+        self.machine.attach_replica(replica, from);
+    }
+
+    fn tell_acknowledged(&self) {
+        for worker in 0..self.shared.identity.threads {
+            if self.shared.replicas.take_awaited(worker) {
+                self.machine.post(worker, Mail::Acknowledged);
+            }
+        }
     }
 
     fn synced(&self) -> Option<LogPosition> {

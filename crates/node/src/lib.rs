@@ -28,10 +28,11 @@ pub use connection::Connection;
 pub use engine::host::{AllocatorValue, MemoryFigures, PersistenceFigures, Refusal, Reload, Shutdown};
 pub use engine::shared::Identity;
 pub use loader::{Command, Loader, Route};
-pub use machine::{Dead, Image, Machine, Mail};
+pub use machine::{Dead, Image, Machine, Mail, Parcel};
 pub use mailbox::Mailbox;
 pub use node::{Node, Settings, Side};
 pub use output::Output;
+pub use output_limit::OutputLimit;
 pub use unfinished::Unfinished;
 pub use worker::{Input, TurnWithin, Worker};
 

@@ -9,7 +9,9 @@ use engine::errand::{Ended, Errand};
 use engine::host::{AllocatorValue, MemoryFigures, PersistenceFigures, Refusal};
 use engine::migration::{Arrival, Migration};
 use engine::pubsub::Message;
+use engine::replication::Replica;
 use engine::sealing::Status;
+use engine::slices::Producer;
 use engine::tracking::{Notice, Place};
 use keyspace::{Access, Garbage, Keyspace, LogPosition, Snapshot};
 
@@ -51,8 +53,35 @@ pub enum Mail {
     Migrated(Box<Arrival>),
     /// More of the append-only file has been synced, or it has been switched off.
     Synced,
+    /// Something for a replica.
+    Replica {
+        /// Who gets it.
+        to: Place,
+        /// What.
+        parcel: Parcel,
+    },
+    /// Replicas have acknowledged something.
+    Acknowledged,
     /// A pause may be over.
     Unpaused,
+}
+
+/// What a replica is sent, in the order of the letters.
+#[derive(Debug)]
+pub enum Parcel {
+    /// Bytes, which others may be sent as well.
+    Bytes(Arc<[u8]>),
+    /// A snapshot.
+    Snapshot {
+        /// Its head.
+        head: Vec<u8>,
+        /// The rest of it.
+        body: Box<dyn Producer>,
+        /// Whether the connection is to be closed behind it.
+        is_last: bool,
+    },
+    /// Nothing any more: it is to be closed.
+    End,
 }
 
 /// Memory that nobody can reach any more.
@@ -122,6 +151,13 @@ pub trait Machine: Send + Sync {
     /// From now on, the worker is sent [`Mail::Synced`] once when more of the append-only file has been synced, or the file has
     /// been switched off.
     fn await_sync(&self, worker: usize);
+    /// A client wants to follow: from a place of a history on, or from a snapshot on. From now on its worker is sent
+    /// [`Mail::Replica`].
+    fn attach_replica(&self, replica: &Arc<Replica>, from: Option<(Vec<u8>, u64)>);
+    /// A client that followed, or wanted to, has gone.
+    fn detach_replica(&self, id: u64);
+    /// Asks all replicas to acknowledge what they get, behind what the log holds up to a position.
+    fn ask_replicas(&self, position: LogPosition);
     /// Gives dead memory to [`Node::bury`] where nobody waits for that.
     fn free(&self, dead: Dead);
     /// Bytes that the calling thread has allocated and not freed: less than none where it frees what others allocated.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use acl::Users;
-use config::{Config, MemoryLimit, Param};
+use config::{Config, MemoryLimit, OutputLimits, Param};
 use engine::Shared;
 use engine::client::{ClientRecord, PauseMode};
 use engine::commandlog::Topic;
@@ -78,9 +78,10 @@ pub struct Node {
     pub(crate) clients_limit: AtomicU64,
     sweeping: AtomicBool,
     measuring: Measuring,
-    /// Of clients that are subscribed to nothing, and of those that are.
+    /// Of clients that are subscribed to nothing, of those that are, and of replicas.
     output_limit: OutputLimit,
     subscriber_limit: OutputLimit,
+    replica_limit: OutputLimit,
 }
 
 impl Node {
@@ -113,6 +114,7 @@ impl Node {
             measuring: Measuring::default(),
             output_limit: OutputLimit::default(),
             subscriber_limit: OutputLimit::default(),
+            replica_limit: OutputLimit::default(),
         };
         node.configure();
         node
@@ -197,8 +199,15 @@ impl Node {
         self.max_clients.store(config.integer(Param::Maxclients) as usize, Ordering::Relaxed);
         self.waits_for_log.store(config.yes(Param::Appendonly), Ordering::Relaxed);
         self.protected.store(config.yes(Param::ProtectedMode), Ordering::Relaxed);
-        self.output_limit.set(&config.output_limits().normal);
-        self.subscriber_limit.set(&config.output_limits().pubsub);
+        self.limit_outputs(config.output_limits());
+        drop(config);
+        self.judge_replicas();
+    }
+
+    fn limit_outputs(&self, limits: &OutputLimits) {
+        self.output_limit.set(&limits.normal);
+        self.subscriber_limit.set(&limits.pubsub);
+        self.replica_limit.set(&limits.replica);
     }
 
     /// Why a new connection is refused, as the bytes to tell it. `others` are there already, or on their way to their workers.
@@ -351,9 +360,11 @@ impl Node {
         self.measuring.measure(worker, &self.shared, || self.figure());
     }
 
-    /// The bytes that are allocated, and those of them that wait to be written to the log.
+    /// The bytes that are allocated, and those of them that wait to be written to the log or to be sent to replicas: to evict a key makes
+    /// more of these.
     fn figure(&self) -> (usize, usize) {
-        (self.machine.memory().allocated, self.machine.persistence().aof_buffered as usize)
+        let buffered = self.machine.persistence().aof_buffered as usize;
+        (self.machine.memory().allocated, buffered + self.shared.replicas.unsent_bytes())
     }
 
     /// Brings the log where `appendfsync` wants it. If that takes longer, returns the position that replies of a worker's
@@ -374,7 +385,19 @@ impl Node {
         if self.log_fails() { own } else { Some(position) }
     }
 
-    /// Without an append-only file, a backup may have a log for itself. Nobody waits for that, but who changes data writes it, so that no
+    /// Looks whether as many replicas follow as there have to be.
+    pub(crate) fn judge_replicas(&self) {
+        self.shared.judge_replicas(UnixMs((self.machine.unix_us() / 1000) as i64));
+    }
+
+    /// Passes on to replicas what has changed since the last turn, without a command, such as keys that were due.
+    pub(crate) fn pass_on(&self, worker: usize) {
+        if self.shared.replicas.are_there() {
+            self.write_log_aside(worker);
+        }
+    }
+
+    /// Without an append-only file, replicas may follow the log, or a backup have it for itself. Nobody waits for that, but who changes data writes it, so that no
     /// more gathers in memory than the changes of a turn.
     fn write_log_aside(&self, worker: usize) {
         if self.shared.keyspace.is_recording() {
@@ -393,8 +416,13 @@ impl Node {
     /// Whether a connection is owed more than it may be, or has been for too long. That is noted in the log.
     pub(crate) fn exceeds_output_limit(&self, connection: &mut Connection, now: Now) -> bool {
         let waiting = connection.output.len();
-        let is_subscriber = !connection.session.subscriptions.is_empty();
-        let limit = if is_subscriber { &self.subscriber_limit } else { &self.output_limit };
+        let limit = if connection.session.is_replica {
+            &self.replica_limit
+        } else if connection.session.subscriptions.is_empty() {
+            &self.output_limit
+        } else {
+            &self.subscriber_limit
+        };
         let since = &mut connection.over_soft_limit_since;
         let exceeds = waiting > UNAUTHENTICATED_OUTPUT
             && connection.session.login.is_needed(&self.shared.accounts)
@@ -414,7 +442,9 @@ impl Node {
 
     /// Whether time alone can make a connection exceed its limits.
     pub(crate) fn has_soft_output_limit(&self) -> bool {
-        self.output_limit.has_soft() || self.subscriber_limit.has_soft()
+        [&self.output_limit, &self.subscriber_limit, &self.replica_limit]
+            .into_iter()
+            .any(OutputLimit::has_soft)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What happens in a turn is in [`turn`] and, while a script is busy, in [`beside`]; what happens without requests in [`upkeep`],
 //! what clients that cache are told in [`invalidation`], how messages reach subscribers in [`messages`], how clients wait in
-//! [`waiting`], and how what takes long is computed in [`computing`].
+//! [`waiting`], what replicas are sent in [`replicas`], and how what takes long is computed in [`computing`].
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -27,6 +27,7 @@ mod computing;
 mod invalidation;
 mod memory;
 mod messages;
+mod replicas;
 mod turn;
 mod upkeep;
 mod waiting;
@@ -78,6 +79,10 @@ pub struct Worker<'n> {
     looks: BTreeSet<(u64, usize, u64)>,
     /// Connections that wait for the log to be synced, and some that have done so.
     await_sync: Vec<usize>,
+    /// The same of those that wait for replicas.
+    await_replicas: Vec<usize>,
+    /// Whether replicas are to be asked what they have, behind the turn.
+    asks_replicas: bool,
     /// Connections that have been answered after a wait, and whose output has not been looked at since.
     answered: Vec<usize>,
     /// Connections whose commands are computed, the next one first.
@@ -116,6 +121,8 @@ impl<'n> Worker<'n> {
             wait_ends: BTreeSet::new(),
             looks: BTreeSet::new(),
             await_sync: Vec::new(),
+            await_replicas: Vec::new(),
+            asks_replicas: false,
             answered: Vec::new(),
             computing: VecDeque::new(),
             served: Vec::new(),
@@ -148,6 +155,10 @@ impl<'n> Worker<'n> {
             self.uncount(&connection.session.record);
             self.engine.forget(&mut connection.session, &self.node.shared);
             self.node.shared.clients.close(&connection.session.record);
+            if connection.session.is_replica {
+                self.node.machine.detach_replica(connection.session.record.id);
+                self.node.judge_replicas();
+            }
             if let Some(end) = connection.wait_ends_ns {
                 self.wait_ends.remove(&(end, number));
             }
@@ -294,6 +305,8 @@ impl<'n> Worker<'n> {
             Mail::Errand(ended) => self.end_errand(now, &ended),
             Mail::Migrated(arrival) => self.end_migration(now, arrival),
             Mail::Synced => self.end_awaited_syncs(now),
+            Mail::Replica { to, parcel } => self.send_parcel(now, to, parcel),
+            Mail::Acknowledged => self.end_awaited_replicas(now),
             Mail::Unpaused => self.resume_paused(now),
         }
     }

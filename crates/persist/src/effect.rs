@@ -4,7 +4,7 @@ mod stream;
 
 use keyspace::Effect;
 use resp::write_command;
-use stdx::number::{write_f64, write_i64};
+use stdx::number::{parse_i64, write_f64, write_i64};
 use stdx::time::UnixMs;
 use value::list::{ListRef, Side};
 use value::set::Member;
@@ -99,6 +99,17 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             write_command(out, &[b"SWAPDB", &number(first.0.into())[..], &number(second.0.into())]);
         }
     }
+}
+
+/// Commands in the text of an effect: one, or two for "more". Only a value that is written anew, which begins by removing
+/// the old one, takes more than one.
+pub fn commands_in(text: &[u8]) -> usize {
+    const REMOVAL: &[u8] = b"*2\r\n$3\r\nDEL\r\n$";
+    let Some(key) = text.strip_prefix(REMOVAL) else { return 1 };
+    let digits = key.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let length = parse_i64(&key[..digits]).expect("the text of an effect is well-formed");
+    // The digits, the key, and a line end behind each.
+    if digits + length as usize + 4 == key.len() { 1 } else { 2 }
 }
 
 /// Those on lists.

@@ -10,7 +10,7 @@
 //! A large hash or set may be made in pieces as well, which have to stand together: [`LargeValue::head`], and then all its members in any
 //! order.
 
-use keyspace::{DbIndex, Effect, MemberPages, Pages, Seen, Snapshot};
+use keyspace::{DbIndex, Effect, Libraries, MemberPages, Pages, Seen, Snapshot};
 use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
@@ -102,6 +102,21 @@ impl SnapshotWriter {
         for database in snapshot.databases() {
             let (keys, expiring) = snapshot.len(database);
             encoder.database(database, keys, expiring, out);
+        }
+        Self(Form::Rdb(Box::new(encoder)))
+    }
+
+    /// Begins an RDB file that will have no keys.
+    pub fn rdb_without_keys(
+        libraries: Option<&Libraries>,
+        checksum: bool,
+        notes: &Notes<'_>,
+        out: &mut Vec<u8>,
+    ) -> Self {
+        let options = WriteOptions { compression: false, checksum, field_expiry: false };
+        let mut encoder = Encoder::new(options, notes, out);
+        for library in libraries.into_iter().flat_map(Libraries::iter) {
+            encoder.library(&library.text, out);
         }
         Self(Form::Rdb(Box::new(encoder)))
     }

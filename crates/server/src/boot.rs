@@ -157,6 +157,8 @@ impl Server {
             clock: clock::monotonic_ns,
         };
         let node = Arc::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>));
+        machine.replication.introduce(&node.shared.replicas);
+        machine.replication.configure(&node.shared.config.read());
         let shared = Shared::new(Arc::clone(&node), mailboxes);
 
         recovery::run(&node, &machine)?;
@@ -206,6 +208,7 @@ impl Server {
         let finished = join("persistence", self.persistence)?;
         // What it is writing is given up, and removed.
         self.machine.progress.give_up_all();
+        self.machine.replication.give_up();
         self.machine.end_saver();
         join("saver", self.saver)?;
         finished?;

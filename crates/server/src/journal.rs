@@ -42,6 +42,7 @@ use tracing::{error, info};
 
 use crate::clock::monotonic_ns;
 use crate::increment::{Fault, Increment};
+use crate::replication::Replication;
 use crate::shared::Letter;
 use pen::{Outcome, Pen};
 use promises::Promises;
@@ -100,11 +101,11 @@ pub struct Figures {
 /// Interface of workers.
 impl Journal {
     /// A journal that is off.
-    pub fn new(mailboxes: Vec<Arc<Mailbox<Letter>>>) -> Self {
+    pub fn new(mailboxes: Vec<Arc<Mailbox<Letter>>>, replication: Arc<Replication>) -> Self {
         Self {
             promises: Promises::new(mailboxes),
             pen: Pen::new(),
-            state: Mutex::new(State::new()),
+            state: Mutex::new(State::new(replication)),
             syncing: Mutex::new(()),
             workers_write: AtomicBool::new(true),
             size: AtomicU64::new(0),
@@ -430,6 +431,13 @@ impl Journal {
     /// Whether appends wait for room, so that a rewrite, which takes more of it, is no help.
     pub fn is_full(&self) -> bool {
         self.state.lock().trouble == Some(Trouble::Full)
+    }
+
+    /// Takes what the log holds, so that replicas get it; it is written later. Gives the place behind it.
+    pub fn drain(&self, log: &Log) -> LogPosition {
+        let mut state = self.state.lock();
+        state.encode(log);
+        state.encoded
     }
 
     /// A snapshot is being taken, and no worker is in a batch: what the log holds is in the snapshot.

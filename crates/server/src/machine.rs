@@ -12,6 +12,7 @@ use engine::Shared as EngineShared;
 use engine::errand::{Done, Ended, Errand};
 use engine::host::BackupFigures;
 use engine::migration::{Arrival, Migration};
+use engine::replication::Replica;
 use engine::sealing::{Stage, Status};
 use engine::shared::WriteBlock;
 use engine::tracking::Place;
@@ -34,6 +35,7 @@ use crate::loading::{self, Owner};
 use crate::oom_score::OomScore;
 use crate::persistence::{NO_ROOM, Task};
 use crate::progress::{Progress, SaveEnd};
+use crate::replication::Replication;
 use crate::saver::{self, Job};
 use crate::sealing::Sealing;
 use crate::shared::Letter;
@@ -52,6 +54,8 @@ pub struct ServerMachine {
     pub disk: Disk,
     /// The append-only file as the workers see it.
     pub journal: Journal,
+    /// Who follows what is changed here.
+    pub replication: Arc<Replication>,
     /// The files of the append-only set, once it has been on.
     pub append_only: Mutex<Option<Files>>,
     /// Saving and rewriting.
@@ -103,9 +107,11 @@ impl ServerMachine {
     ) -> Self {
         let persistence = PersistenceThread::default();
         let thread = Arc::clone(&persistence);
+        let replication = Arc::new(Replication::new(mailboxes.clone()));
         Self {
             disk,
-            journal: Journal::new(mailboxes.clone()),
+            journal: Journal::new(mailboxes.clone(), Arc::clone(&replication)),
+            replication,
             mailboxes,
             append_only: Mutex::new(None),
             progress: Progress::new(),
@@ -285,6 +291,20 @@ impl Machine for ServerMachine {
 
     fn await_sync(&self, worker: usize) {
         self.journal.await_sync(worker);
+    }
+
+    fn attach_replica(&self, replica: &Arc<Replica>, from: Option<(Vec<u8>, u64)>) {
+        if self.replication.attach(replica, from) {
+            self.tell(Task::Synchronise);
+        }
+    }
+
+    fn detach_replica(&self, id: u64) {
+        self.replication.detach(id);
+    }
+
+    fn ask_replicas(&self, position: LogPosition) {
+        self.replication.ask(position);
     }
 
     fn free(&self, dead: Dead) {
@@ -473,6 +493,7 @@ impl Machine for ServerMachine {
             let _ = self.oom_score.follow_change(new, old);
         })?;
         crate::logging::configure(new);
+        self.replication.configure(new);
         // At once: what is acknowledged after this command's reply is kept as the new policy promises.
         self.journal.configure(new.append_fsync(), new.yes(Param::AofTimestampEnabled));
         // Before the persistence thread hears of it, which would begin a rewrite of its own.

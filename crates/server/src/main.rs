@@ -24,6 +24,7 @@ mod pid_file;
 mod progress;
 mod reactor;
 mod recovery;
+mod replication;
 mod saver;
 mod sealing;
 mod service_manager;

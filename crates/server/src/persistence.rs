@@ -5,6 +5,7 @@
 //! replies wait, and looks round once a second, at the allocator's figures too.
 
 mod clearing;
+mod replicas;
 mod sealing;
 
 use std::sync::Arc;
@@ -75,6 +76,10 @@ pub enum Task {
     },
     /// Files of a backup are gone, or are not.
     Cleared(Cleared),
+    /// A replica waits for a snapshot.
+    Synchronise,
+    /// The saver has ended one, which the replicas that wait for it have been given, or has not.
+    Snapshot(Result<(), String>),
     /// Parameters have changed.
     Configured,
     /// Write everything, sync it and end.
@@ -173,6 +178,7 @@ impl<'n> Persistence<'n> {
             self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
             self.node.look_at_memory();
             lending::clear_up(self.node, &self.machine);
+            self.look_after_replicas();
             self.look_round();
         } else if self.machine.journal.needs_rewrite() {
             self.look_round();
@@ -195,6 +201,8 @@ impl<'n> Persistence<'n> {
             }
             Task::Backup { step, to, waiter } => self.step_backup(step, to, waiter),
             Task::Cleared(cleared) => self.note_cleared(cleared),
+            Task::Synchronise => self.synchronise(),
+            Task::Snapshot(result) => self.finish_snapshot(result),
             Task::Configured => self.configure(),
             Task::Finish => self.finishing = true,
         }
@@ -214,6 +222,7 @@ impl<'n> Persistence<'n> {
             self.machine.progress.set_whole(false);
             self.machine.journal.close(&self.node.shared);
             self.end_backup_at_switch();
+            self.stop_recording();
             info!("the append-only file is off");
             // A backup may have waited for that.
             self.look_round();

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 
+use engine::replication::Content;
 use node::Image;
 
 use crate::clock;
 use crate::machine::ServerMachine;
 use crate::persistence::Task;
 use crate::progress::SaveEnd;
+use crate::replication;
 use crate::snapshot_file::{self, Form, Manner, Watch};
 
 /// What it is given to do.
@@ -22,6 +24,17 @@ pub enum Job {
         /// What to make of it.
         form: Form,
         /// The name.
+        path: PathBuf,
+    },
+    /// Write a snapshot for replicas.
+    Replica {
+        /// The data.
+        image: Image,
+        /// Which of it.
+        content: Content,
+        /// What to make of it.
+        form: Form,
+        /// The name that the file has until it is written.
         path: PathBuf,
     },
     /// Write the RDB file.
@@ -62,6 +75,12 @@ pub fn perform(machine: &ServerMachine, job: Job, encoders: usize) {
     let task = match job {
         Job::Base { image, form, path } => {
             Task::BaseWritten(snapshot_file::write(disk, &path, image, form, manner, progress.of_rewrite()))
+        }
+        Job::Replica { image, content, form, path } => {
+            let replication = &machine.replication;
+            let written = replication::write((replication, disk), &path, (image, content), form, manner);
+            replication.end_snapshot(written.as_ref().ok());
+            Task::Snapshot(written.map(drop))
         }
         Job::Dump { image, form, path } => Task::Saved(dump(machine, image, form, manner, &path)),
     };

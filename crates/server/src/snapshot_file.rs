@@ -21,6 +21,7 @@ use keyspace::Snapshot;
 use node::Image;
 use persist::rdb::Notes;
 use persist::{SnapshotWriter, Step};
+use stdx::time::UnixMs;
 
 use crate::clock;
 use crate::progress::KeyProgress;
@@ -211,23 +212,41 @@ fn write_alone(sheet: &mut Sheet<'_>, image: Image, form: Form) -> io::Result<()
 
 /// Begins the file with its head.
 fn begin(sheet: &mut Sheet<'_>, image: &Image, form: Form) -> io::Result<SnapshotWriter> {
-    let Image { snapshot, used_memory, .. } = image;
+    let snapshot = &image.snapshot;
     let created = clock::now().unix;
     let mut head = Vec::new();
     let writer = if form.is_rdb {
-        let notes = Notes {
-            redis_version: engine::REDIS_VERSION,
-            own_version: engine::VERSION,
-            created,
-            used_memory: *used_memory,
-            is_aof_base: form.is_aof_base,
-        };
-        SnapshotWriter::rdb(snapshot, form.compression, form.checksum, &notes, &mut head)
+        SnapshotWriter::rdb(
+            snapshot,
+            form.compression,
+            form.checksum,
+            &notes(image, form, created),
+            &mut head,
+        )
     } else {
         SnapshotWriter::commands(snapshot, created, form.notes_time, &mut head)
     };
     sheet.append(&head)?;
     Ok(writer)
+}
+
+/// The bytes of a file with no keys, in the form of RDB, and with the libraries of functions if these are wanted.
+pub fn without_keys(image: &Image, form: Form, has_libraries: bool) -> Vec<u8> {
+    let notes = notes(image, form, clock::now().unix);
+    let libraries = has_libraries.then(|| image.snapshot.libraries());
+    let mut bytes = Vec::new();
+    SnapshotWriter::rdb_without_keys(libraries, form.checksum, &notes, &mut bytes).finish(&mut bytes);
+    bytes
+}
+
+fn notes(image: &Image, form: Form, created: UnixMs) -> Notes<'static> {
+    Notes {
+        redis_version: engine::REDIS_VERSION,
+        own_version: engine::VERSION,
+        created,
+        used_memory: image.used_memory,
+        is_aof_base: form.is_aof_base,
+    }
 }
 
 /// Keys to write.

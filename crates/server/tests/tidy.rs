@@ -12,7 +12,7 @@ const LEVELS: &[&[&str]] = &[
     &["resp", "value", "config", "acl", "disk"],
     &["keyspace", "script", "client"],
     &["engine", "persist", "bench", "transcript"],
-    &["node", "backup"],
+    &["node", "backup", "replica"],
     &["server", "check", "cli"],
 ];
 

@@ -1,8 +1,17 @@
-//! Waiting for the append-only file: WAITAOF.
+//! Waiting for the append-only file, WAITAOF, and for replicas, WAIT.
 
 use keyspace::LogPosition;
 
 use crate::reply::Reply;
+
+/// What WAIT waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The place in the log behind what the client has changed.
+    pub position: LogPosition,
+    /// By so many replicas.
+    pub replicas: usize,
+}
 
 /// What WAITAOF is answered without an append-only file.
 pub(crate) const LOG_IS_OFF: &str =

@@ -9,6 +9,7 @@ use keyspace::DbIndex;
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
+use crate::replication::Phase;
 use crate::reply::Reply;
 
 pub(super) use memory::Usage;
@@ -206,17 +207,33 @@ fn threads(ctx: &Context<'_, '_>, out: &mut String) {
 }
 
 fn replication(ctx: &Context<'_, '_>, out: &mut String) {
+    let (replicas, history) = (ctx.shared.replicas.all(), ctx.shared.replicas.history());
+    let config = ctx.shared.config.read();
     line(out, "role", "master");
-    line(out, "connected_slaves", 0);
+    line(out, "connected_slaves", replicas.len());
+    let (wanted, max_lag_s) =
+        (config.integer(Param::MinReplicasToWrite), config.integer(Param::MinReplicasMaxLag));
+    if wanted > 0 && max_lag_s > 0 {
+        line(out, "min_slaves_good_slaves", ctx.shared.replicas.good(max_lag_s, ctx.now()));
+    }
+    for (number, replica) in replicas.iter().enumerate() {
+        let (address, port) = replica.address();
+        let lag = if replica.phase() == Phase::Online { replica.lag_s(ctx.now()) } else { 0 };
+        let state = replica.phase().name();
+        let offset = replica.acknowledged();
+        let text = format!("ip={address},port={port},state={state},offset={offset},lag={lag}");
+        line(out, &format!("slave{number}"), text);
+    }
+    let (first, length, _) = history.backlog.unwrap_or_default();
     line(out, "master_failover_state", "no-failover");
-    line(out, "master_replid", &ctx.shared.identity.run_id);
+    line(out, "master_replid", &history.name);
     line(out, "master_replid2", "0".repeat(40));
-    line(out, "master_repl_offset", 0);
+    line(out, "master_repl_offset", history.offset);
     line(out, "second_repl_offset", -1);
-    line(out, "repl_backlog_active", 0);
-    line(out, "repl_backlog_size", ctx.shared.config.read().size(Param::ReplBacklogSize));
-    line(out, "repl_backlog_first_byte_offset", 0);
-    line(out, "repl_backlog_histlen", 0);
+    line(out, "repl_backlog_active", u8::from(history.backlog.is_some()));
+    line(out, "repl_backlog_size", config.size(Param::ReplBacklogSize));
+    line(out, "repl_backlog_first_byte_offset", first);
+    line(out, "repl_backlog_histlen", length);
 }
 
 fn cpu(ctx: &Context<'_, '_>, out: &mut String) {

@@ -1,4 +1,7 @@
-//! Replication, as a primary without replicas answers: ROLE, REPLICAOF, FAILOVER, and what replicas would send.
+//! Replication, as a primary answers: ROLE, and what replicas send: REPLCONF, PSYNC, SYNC. It follows nobody, so REPLICAOF and
+//! FAILOVER are refused.
+//!
+//! Who follows gets no replies any more: what it is sent are a snapshot and the stream ([`replication`](crate::replication)).
 
 use stdx::number::parse_i64;
 
@@ -6,27 +9,20 @@ use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::error::Error;
+use crate::replication::{Content, Phase};
 use crate::reply::Reply;
+use crate::session::ReplyMode;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT);
 const REPLICAOF: Flags = FLAGS.and(Flags::STALE).and(Flags::NO_ASYNC_LOADING);
-const SYNC: Flags = FLAGS.and(Flags::NO_ASYNC_LOADING).and(Flags::NO_MULTI);
+const SYNC: Flags = FLAGS.and(Flags::NO_ASYNC_LOADING).and(Flags::NO_MULTI).and(Flags::ALONE);
 
 /// The most that a port can be.
 const MAX_PORT: i64 = 65_535;
-/// What replicas tell of themselves.
-const REPLICA_FACTS: &[&str] = &[
-    "listening-port",
-    "ip-address",
-    "capa",
-    "ack",
-    "getack",
-    "rdb-only",
-    "rdb-filter-only",
-    "version",
-    "rdb-channel",
-    "main-ch-client-id",
-];
+/// The longest address that a replica may tell.
+const MAX_ADDRESS_BYTES: usize = 255;
+/// What replicas of newer versions tell of themselves that makes no difference here.
+const WITHOUT_EFFECT: &[&str] = &["version", "rdb-channel", "main-ch-client-id"];
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
@@ -59,7 +55,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .flags(FLAGS.and(Flags::LOADING).and(Flags::STALE).and(Flags::ALLOW_BUSY))
         .doc("3.0.0", "O(1)", "What a replica tells its primary of itself.", "")
         .system(),
-    Command::new("PSYNC", Group::Server, -3, sync).flags(SYNC).doc(
+    Command::new("PSYNC", Group::Server, -3, psync).flags(SYNC).doc(
         "2.8.0",
         "",
         "Asks for the stream of changes from an offset on.",
@@ -73,11 +69,20 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn role(_: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn role(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let replicas = ctx.shared.replicas.all();
+    let online = replicas.iter().filter(|replica| replica.phase() == Phase::Online);
     reply.array(3);
     reply.bulk("master");
-    reply.integer(0);
-    reply.array(0);
+    reply.integer(ctx.shared.replicas.history().offset.cast_signed());
+    reply.array(online.clone().count());
+    for replica in online {
+        let (address, port) = replica.address();
+        reply.array(3);
+        reply.bulk(address);
+        reply.bulk(port.to_string());
+        reply.bulk(replica.acknowledged().to_string());
+    }
     Ok(())
 }
 
@@ -121,20 +126,100 @@ fn failover(_: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outc
     }))
 }
 
-fn replconf(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+fn replconf(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     if args.len().is_multiple_of(2) {
         return Err(Error::Syntax);
     }
     for at in (1..args.len()).step_by(2) {
-        if !REPLICA_FACTS.iter().any(|fact| args.is(at, fact)) {
-            let name = String::from_utf8_lossy(args.get(at));
-            return Err(Error::Text(format!("ERR Unrecognized REPLCONF option: {name}")));
+        if args.is(at, "ACK") {
+            acknowledge(ctx, args.get(at + 1));
+            return Ok(()); // which gets no reply
         }
+        if args.is(at, "GETACK") {
+            return Ok(()); // only replicas are asked for that
+        }
+        tell(ctx, args, at)?;
     }
     reply.ok();
     Ok(())
 }
 
-fn sync(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
-    Err(Error::Static("ERR this server cannot have replicas yet"))
+/// A replica says up to where it has the stream.
+fn acknowledge(ctx: &mut Context<'_, '_>, offset: &[u8]) {
+    let offset = parse_i64(offset).and_then(|offset| u64::try_from(offset).ok());
+    let (id, now) = (ctx.session.record.id, ctx.now());
+    if let Some(offset) = offset.filter(|_| ctx.session.is_replica)
+        && ctx.shared.replicas.acknowledge(id, offset, now)
+    {
+        ctx.host.tell_acknowledged();
+    }
+}
+
+/// A replica to be tells one thing of itself.
+fn tell(ctx: &mut Context<'_, '_>, args: &Args<'_>, at: usize) -> Outcome {
+    let facts = ctx.session.replica_facts.get_or_insert_default();
+    let value = args.get(at + 1);
+    if args.is(at, "listening-port") {
+        facts.port = args.integer(at + 1)? as u16;
+    } else if args.is(at, "ip-address") {
+        if value.len() > MAX_ADDRESS_BYTES {
+            let text = "ERR REPLCONF ip-address provided by replica instance is too long";
+            return Err(Error::Text(format!("{text}: {} bytes", value.len())));
+        }
+        let address = String::from_utf8_lossy(value).into_owned();
+        facts.address = Some(address).filter(|address| !address.is_empty());
+    } else if args.is(at, "capa") {
+        // Others are for what is not done here.
+        facts.knows_names |= value.eq_ignore_ascii_case(b"psync2");
+    } else if args.is(at, "rdb-only") {
+        facts.snapshot_only = match args.integer(at + 1)? {
+            0 => false,
+            1 => true,
+            _ => return Err(Error::Static("ERR value is out of range, value must between 0 and 1")),
+        };
+    } else if args.is(at, "rdb-filter-only") {
+        facts.content = content(value)?;
+    } else if !WITHOUT_EFFECT.iter().any(|name| args.is(at, name)) {
+        let name = String::from_utf8_lossy(args.get(at));
+        return Err(Error::Text(format!("ERR Unrecognized REPLCONF option: {name}")));
+    }
+    Ok(())
+}
+
+/// The data that a filter of names, with spaces between them, lets pass.
+fn content(filter: &[u8]) -> Result<Content, Error> {
+    let mut content = Content::Nothing;
+    for name in filter.split(u8::is_ascii_whitespace).filter(|name| !name.is_empty()) {
+        if !name.eq_ignore_ascii_case(b"functions") {
+            let name = String::from_utf8_lossy(name);
+            return Err(Error::Text(format!("ERR Unsupported rdb-filter-only option: {name}")));
+        }
+        content = Content::Libraries;
+    }
+    Ok(content)
+}
+
+fn sync(ctx: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    attach(ctx, false, None);
+    Ok(())
+}
+
+fn psync(ctx: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
+    let place = args.integer(2)?;
+    let place = u64::try_from(place).ok().filter(|_| args.get(1) != b"?");
+    attach(ctx, true, place.map(|place| (args.get(1).to_vec(), place)));
+    Ok(())
+}
+
+/// The client follows from now on. One that does already has asked for it before.
+fn attach(ctx: &mut Context<'_, '_>, acknowledges: bool, from: Option<(Vec<u8>, u64)>) {
+    let now = ctx.now();
+    let session = &mut *ctx.session;
+    if std::mem::replace(&mut session.is_replica, true) {
+        return;
+    }
+    session.reply_mode = ReplyMode::Off;
+    let facts = session.replica_facts.take().map(|facts| *facts).unwrap_or_default();
+    let replica = ctx.shared.replicas.join(&session.record, facts, acknowledges, now);
+    ctx.host.attach_replica(&replica, from);
 }

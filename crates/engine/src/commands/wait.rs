@@ -1,14 +1,15 @@
 //! Waiting until what a client has changed is safe: WAIT, for replicas, and WAITAOF, for files.
 //!
-//! There are no replicas, so whoever waits for one waits until the time is up. A client of WAITAOF is answered by its worker
-//! when the log has been synced (`node::worker::waiting`).
+//! The client is answered by its worker: when replicas have acknowledged what it has changed, or the log has been synced
+//! (`node::worker::waiting`). What replicas have synced is not known, for those that could tell do not exist yet: whoever waits for that waits
+//! until the time is up.
 
 use config::Param;
 use keyspace::LogPosition;
 use stdx::number::parse_i64;
 
 use crate::args::{Args, OwnedArgs};
-use crate::blocking::{LOG_IS_OFF, Late, Synced, Wait, timeout_milliseconds};
+use crate::blocking::{Acknowledged, LOG_IS_OFF, Late, Synced, Wait, timeout_milliseconds};
 use crate::command::{Command, Flags, Group, Handler, Outcome};
 use crate::context::Context;
 use crate::error::Error;
@@ -23,13 +24,13 @@ const fn row(name: &'static str, arity: i32, handler: Handler) -> Command {
 
 /// The rows of this file.
 pub(super) const COMMANDS: &[Command] = &[
-    row("WAIT", 3, wait).doc(
+    // Both have to run behind what was written before them in the same turn.
+    row("WAIT", 3, wait).flags(Flags::ALONE).doc(
         "3.0.0",
         "O(1)",
         "Waits until so many replicas have acknowledged the connection's writes, or the time is up.",
         "numreplicas timeout(integer)",
     ),
-    // It has to run behind what was written before it in the same turn.
     row("WAITAOF", 4, waitaof).flags(Flags::ALONE).doc(
         "7.2.0",
         "O(1)",
@@ -42,11 +43,14 @@ pub(super) const COMMANDS: &[Command] = &[
 fn wait(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let wanted = args.integer(1)?;
     let timeout_ms = timeout_milliseconds(args.get(2), ctx.now())?;
-    if wanted <= 0 || !ctx.may_wait() {
-        reply.integer(0);
-    } else {
-        wait_without_keys(ctx, args, timeout_ms, Late::Zero);
+    let position = changed_up_to(ctx);
+    let there = ctx.shared.replicas.acknowledged(position);
+    if there as i64 >= wanted || !ctx.may_wait() {
+        reply.integer(there as i64);
+        return Ok(());
     }
+    let awaited = Acknowledged { position, replicas: usize::try_from(wanted).unwrap_or(usize::MAX) };
+    wait_without_keys(ctx, args, timeout_ms, Late::Replicas(awaited));
     Ok(())
 }
 

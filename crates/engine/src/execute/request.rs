@@ -153,7 +153,11 @@ fn end_caching(session: &mut Session, row: Option<&Row>) {
 fn finish(session: &mut Session, out: &mut Vec<u8>, begin: usize) -> bool {
     session.reply_mode = match session.reply_mode {
         ReplyMode::On => return true,
-        ReplyMode::Off => ReplyMode::Off,
+        ReplyMode::Off => {
+            // What it is sent is the stream, in which there is no place for a reply.
+            session.closing |= session.is_replica && out.len() > begin;
+            ReplyMode::Off
+        }
         ReplyMode::SkipNext => ReplyMode::Skip,
         ReplyMode::Skip => ReplyMode::On,
     };

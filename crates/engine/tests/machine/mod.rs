@@ -46,6 +46,8 @@ impl Host for Nothing {
         engine::sealing::Status::default()
     }
     fn migrate(&self, _: Migration, _: Place, _: u64) {}
+    fn attach_replica(&self, _: &Arc<engine::replication::Replica>, _: Option<(Vec<u8>, u64)>) {}
+    fn tell_acknowledged(&self) {}
     fn synced(&self) -> Option<LogPosition> {
         None
     }

@@ -136,5 +136,7 @@ impl Worker<'_> {
 
 /// Whether a client may be closed for its memory, and is not closed already.
 fn may_go(record: &ClientRecord) -> bool {
-    !record.no_evict.load(Ordering::Relaxed) && !record.killed.load(Ordering::Relaxed)
+    !record.no_evict.load(Ordering::Relaxed)
+        && !record.killed.load(Ordering::Relaxed)
+        && !record.is_replica.load(Ordering::Relaxed)
 }

@@ -419,6 +419,7 @@ impl<'n> Worker<'n> {
     pub(super) fn finish_turn(&mut self, now: Now, inputs: &[Input], own: Option<LogPosition>) {
         self.hand_everything_out(now);
         let waits_for = self.node.unreleased(self.index, own);
+        self.ask_replicas();
         for input in inputs {
             self.settle(now, input.connection, waits_for);
         }

@@ -96,11 +96,15 @@ impl Worker<'_> {
         self.engine.tell_interpreters(&self.node.shared.statistics[self.index]);
         self.keep_limit(now);
         self.limit_all_clients(now);
+        self.node.pass_on(self.index);
         self.resume_paused(now);
         if now.monotonic_ns >= self.upkeep.next_second_ns {
             self.upkeep.next_second_ns = now.monotonic_ns + 1000 * NS_PER_MS;
             self.close_idle(now);
             self.close_slow_readers(now);
+            if self.index == 0 {
+                self.node.judge_replicas();
+            }
         }
     }
 
@@ -163,6 +167,7 @@ impl Worker<'_> {
             let idle_ms = now.unix.0 - connection.session.record.active.load(Ordering::Relaxed);
             if idle_ms >= timeout_ms
                 && !connection.session.monitoring
+                && !connection.session.is_replica
                 && !connection.is_blocked()
                 && !connection.is_waiting()
                 && connection.session.subscriptions.is_empty()

@@ -33,7 +33,11 @@ impl Worker<'_> {
             self.look_at(now, number, waiter.id, waiter.look_again_at);
         }
         let Some(connection) = self.connections[number].as_mut() else { return };
-        let awaited = connection.session.waiting.as_ref().and_then(|waiter| waiter.awaits_log());
+        let waiter = connection.session.waiting.as_ref();
+        if waiter.is_some_and(|waiter| waiter.awaits_replicas().is_some()) {
+            return self.begin_await_replicas(number);
+        }
+        let awaited = waiter.and_then(|waiter| waiter.awaits_log());
         if awaited.is_some_and(|awaited| awaited.here) {
             self.await_sync.push(number);
             // In this order: what is synced in between is seen here, or told.

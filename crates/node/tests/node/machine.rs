@@ -72,6 +72,9 @@ impl Machine for FakeMachine {
         self.synced.lock().map(LogPosition)
     }
     fn await_sync(&self, _: usize) {}
+    fn attach_replica(&self, _: &Arc<engine::replication::Replica>, _: Option<(Vec<u8>, u64)>) {}
+    fn detach_replica(&self, _: u64) {}
+    fn ask_replicas(&self, _: LogPosition) {}
     fn free(&self, dead: Dead) {
         self.dead.lock().push(dead);
     }

@@ -7,10 +7,11 @@
 use keyspace::DbIndex;
 use keyspace::log::{Record, Run};
 use resp::write_command;
-use stdx::number::{parse_i64, write_i64};
+use stdx::number::write_i64;
 use stdx::time::UnixMs;
 
 use super::batch::{BATCH_BYTES, Chain, Framer};
+use crate::commands_in;
 
 const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
@@ -79,7 +80,7 @@ impl Writer {
             self.has_left_first |= record.database != DbIndex(0);
         }
         self.batch.extend_from_slice(text);
-        self.commands += commands(text);
+        self.commands += commands_in(text);
     }
 
     /// The last unit is complete.
@@ -113,17 +114,6 @@ impl Writer {
         debug_assert!(self.unit.is_none(), "a unit does not span two files");
         *self = Self::new(self.framer.chain());
     }
-}
-
-/// Commands in the text of an effect: one, or two for "more". Only a value that is written anew, which begins by removing
-/// the old one, takes more than one.
-fn commands(text: &[u8]) -> usize {
-    const REMOVAL: &[u8] = b"*2\r\n$3\r\nDEL\r\n$";
-    let Some(key) = text.strip_prefix(REMOVAL) else { return 1 };
-    let digits = key.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let length = parse_i64(&key[..digits]).expect("the text of an effect is well-formed");
-    // The digits, the key, and a line end behind each.
-    if digits + length as usize + 4 == key.len() { 1 } else { 2 }
 }
 
 #[cfg(test)]

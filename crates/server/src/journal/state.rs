@@ -1,5 +1,7 @@
 //! What the journal changes under its lock: the places the log has come to, the bytes in between, and how old they are.
 
+use std::sync::Arc;
+
 use config::AppendFsync;
 use keyspace::LogPosition;
 use keyspace::log::{Log, Run};
@@ -7,6 +9,7 @@ use persist::aof::Writer;
 
 use crate::clock::{monotonic_ns, now};
 use crate::increment::{FaultKind, Increment};
+use crate::replication::Replication;
 
 /// With `everysec`, how old an effect may become before it is on disk: nothing more is acknowledged then.
 const MAX_UNSYNCED_NS: u64 = 1_000_000_000;
@@ -21,6 +24,8 @@ const MAX_GATHERED_BYTES: usize = 64 << 20;
 
 /// What has to be changed together.
 pub(super) struct State {
+    /// Who gets everything that is taken from the log.
+    replication: Arc<Replication>,
     pub(super) policy: AppendFsync,
     /// Whether the file tells when its commands were executed.
     pub(super) notes_times: bool,
@@ -68,8 +73,9 @@ pub(super) struct State {
 
 impl State {
     /// Of a journal that is off.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(replication: Arc<Replication>) -> Self {
         Self {
+            replication,
             policy: AppendFsync::EverySecond,
             notes_times: false,
             increment: None,
@@ -119,6 +125,7 @@ impl State {
     /// Encodes what the log holds, behind what could not be written.
     pub(super) fn encode(&mut self, log: &Log) {
         self.encoded = log.take(&mut self.taken);
+        self.replication.feed(&self.taken, self.encoded);
         if self.increment.is_some() && !self.taken.is_empty() {
             let now = now().unix;
             if self.notes_times {

@@ -47,7 +47,7 @@ impl World {
         }));
         keyspace.set_recording(true);
         let shared = Shared::new(keyspace, Config::default(), Identity::default(), workers, monotonic_ns);
-        let journal = Journal::new(mailboxes);
+        let journal = Journal::new(mailboxes, Arc::new(Replication::new(Vec::new())));
         journal.configure(policy, false);
         journal.open(increment, Place { is_announced: true, ..Place::default() }, 0);
         Self { shared, journal, folder: tempfile::tempdir().expect("a temporary folder") }

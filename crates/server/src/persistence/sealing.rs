@@ -208,23 +208,16 @@ impl Persistence<'_> {
         self.machine.sealing.fail(reason);
         if self.own_log.is_some() {
             self.machine.journal.end_aside(&self.node.shared);
-            self.stop_recording();
         }
         if self.own_log.as_ref().is_some_and(|own| own.is_writing) {
             // Its files go when nobody writes them any more.
             self.machine.progress.rewrite_given_up.store(true, Ordering::Release);
             return;
         }
-        self.own_log = None;
+        if self.own_log.take().is_some() {
+            self.stop_recording();
+        }
         self.clear(Then::Rest);
-    }
-
-    /// Nobody follows what changes any more.
-    fn stop_recording(&mut self) {
-        let keyspace = &self.node.shared.keyspace;
-        self.access.begin(clock::now().unix);
-        self.access.with_everything(|_| keyspace.set_recording(false));
-        self.access.end();
     }
 }
 
@@ -378,6 +371,7 @@ impl Persistence<'_> {
         if self.machine.sealing.stage() != Stage::Snapshotting {
             // It has failed meanwhile.
             self.own_log = None;
+            self.stop_recording();
             self.clear(Then::Rest);
             self.end_own_rewrite(&SaveEnd::GivenUp);
             return true;

@@ -34,6 +34,7 @@ mod newer_commands;
 mod pipelines;
 mod pubsub;
 mod renaming;
+mod replication;
 mod round_trips;
 mod saving;
 mod scripts;

@@ -24,11 +24,13 @@ pub(super) fn memory(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "maxmemory_policy", config.choice(Param::MaxmemoryPolicy));
     fragmentation(&memory, out);
     line(out, "mem_not_counted_for_evict", not_counted(ctx, &memory));
-    line(out, "mem_replication_backlog", 0);
-    line(out, "mem_total_replication_buffers", 0);
+    let (backlog, unsent) = replication_bytes(ctx);
+    line(out, "mem_replication_backlog", backlog);
+    line(out, "mem_total_replication_buffers", backlog + unsent);
     line(out, "mem_replica_full_sync_buffer", 0);
-    line(out, "mem_clients_slaves", 0);
-    line(out, "mem_clients_normal", client_bytes(ctx));
+    let (normal, replicas) = client_bytes(ctx);
+    line(out, "mem_clients_slaves", replicas);
+    line(out, "mem_clients_normal", normal);
     line(out, "mem_cluster_links", 0);
     line(out, "mem_aof_buffer", ctx.host.persistence().aof_buffered);
     line(out, "mem_allocator", "jemalloc");
@@ -54,8 +56,20 @@ fn with_human(out: &mut String, name: &str, bytes: usize) {
     line(out, &format!("{name}_human"), stdx::size::human(bytes as u64));
 }
 
-fn client_bytes(ctx: &Context<'_, '_>) -> usize {
-    ctx.shared.clients.all().iter().map(|record| record.memory()).sum()
+/// What ordinary clients take, and what replicas do.
+fn client_bytes(ctx: &Context<'_, '_>) -> (usize, usize) {
+    let (mut normal, mut replicas) = (0, 0);
+    for record in ctx.shared.clients.all() {
+        let is_replica = record.is_replica.load(Relaxed);
+        *(if is_replica { &mut replicas } else { &mut normal }) += record.memory();
+    }
+    (normal, replicas)
+}
+
+/// What the backlog takes, and what replicas are still to be sent.
+fn replication_bytes(ctx: &Context<'_, '_>) -> (usize, usize) {
+    let backlog = ctx.shared.replicas.history().backlog.map_or(0, |(_, _, size)| size);
+    (backlog, ctx.shared.replicas.unsent_bytes())
 }
 
 /// What is used, in bytes, and for what.
@@ -64,7 +78,11 @@ pub(in crate::commands) struct Usage {
     pub(in crate::commands) peak: usize,
     /// What the process needed before it had data.
     pub(in crate::commands) startup: usize,
-    /// For connections.
+    /// For the backlog of the stream to replicas.
+    pub(in crate::commands) backlog: usize,
+    /// For replicas.
+    pub(in crate::commands) replicas: usize,
+    /// For other connections.
     pub(in crate::commands) clients: usize,
     /// For the log on its way to the file.
     pub(in crate::commands) log: usize,
@@ -78,9 +96,11 @@ impl Usage {
     pub(in crate::commands) fn of(ctx: &Context<'_, '_>, memory: &MemoryFigures) -> Self {
         let peak = ctx.shared.peak_memory.fetch_max(memory.allocated, Relaxed).max(memory.allocated);
         let startup = ctx.shared.startup_memory.load(Relaxed).min(memory.allocated);
-        let (clients, log) = (client_bytes(ctx), ctx.host.persistence().aof_buffered as usize);
-        let overhead = (startup + clients + log).min(memory.allocated);
-        Self { peak, startup, clients, log, overhead, dataset: memory.allocated - overhead }
+        let ((clients, replicas), log) = (client_bytes(ctx), ctx.host.persistence().aof_buffered as usize);
+        let (backlog, _) = replication_bytes(ctx);
+        let overhead = (startup + backlog + replicas + clients + log).min(memory.allocated);
+        let dataset = memory.allocated - overhead;
+        Self { peak, startup, backlog, replicas, clients, log, overhead, dataset }
     }
 }
 

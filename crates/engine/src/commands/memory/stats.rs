@@ -43,7 +43,7 @@ pub(super) fn stats(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'
 
 fn figures(ctx: &Context<'_, '_>) -> Vec<(String, Figure)> {
     let memory = ctx.host.memory();
-    let Usage { peak, startup, clients, log, overhead, dataset } = Usage::of(ctx, &memory);
+    let Usage { peak, startup, backlog, replicas, clients, log, overhead, dataset } = Usage::of(ctx, &memory);
     let keyspace = &ctx.shared.keyspace;
     let databases = (0..keyspace.databases()).map(DbIndex).filter(|&index| keyspace.len(index) > 0);
     let keys: usize = databases.clone().map(|index| keyspace.len(index)).sum();
@@ -61,9 +61,9 @@ fn figures(ctx: &Context<'_, '_>) -> Vec<(String, Figure)> {
         ("peak.allocated", bytes(peak)),
         ("total.allocated", bytes(memory.allocated)),
         ("startup.allocated", bytes(startup)),
-        ("replication.backlog", Number(0)),
+        ("replication.backlog", bytes(backlog)),
         ("replica.fullsync.buffer", Number(0)),
-        ("clients.slaves", Number(0)),
+        ("clients.slaves", bytes(replicas)),
         ("clients.normal", bytes(clients)),
         ("cluster.links", Number(0)),
         ("aof.buffer", bytes(log)),
