@@ -37,6 +37,11 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Whether there is one that has neither been sealed nor failed.
+    pub fn is_going_on(self) -> bool {
+        matches!(self, Self::Pending | Self::Snapshotting | Self::Incrementing)
+    }
+
     /// As clients are told.
     pub fn name(self) -> &'static str {
         match self {

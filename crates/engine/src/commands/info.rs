@@ -177,6 +177,7 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "module_fork_in_progress", 0);
     line(out, "module_fork_last_cow_size", 0);
     let backup = ctx.host.backup();
+    line(out, "backup_in_progress", u8::from(backup.stage.is_going_on()));
     line(out, "backup_state", backup.stage.name());
     line(out, "backup_start_time", backup.started_s);
     line(out, "backup_end_time", backup.ended_s);

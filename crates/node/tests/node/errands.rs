@@ -119,6 +119,11 @@ fn the_steps_of_a_backup_are_errands_and_what_is_told_of_it_is_not() {
     );
     let list = "*2\r\n$17\r\n/data/backupdir/a\r\n$17\r\n/data/backupdir/b\r\n";
     assert_eq!(world.ask(peer, "BACKUP LIST"), list);
-    assert!(world.ask(peer, "INFO persistence").contains("backup_state:failed\r\nbackup_start_time:5\r\n"));
+    let told = "backup_in_progress:0\r\nbackup_state:failed\r\nbackup_start_time:5\r\n";
+    assert!(world.ask(peer, "INFO persistence").contains(told));
+    world.set_backup(Status { stage: Stage::Incrementing, ..Status::default() });
+    assert!(
+        world.ask(peer, "INFO persistence").contains("backup_in_progress:1\r\nbackup_state:incrementing\r\n")
+    );
     assert!(world.take_errand().is_none());
 }

@@ -181,7 +181,7 @@ impl Persistence<'_> {
 
     fn abort_backup(&mut self) -> Result<(), String> {
         match self.machine.sealing.stage() {
-            Stage::Pending | Stage::Snapshotting | Stage::Incrementing => {
+            stage if stage.is_going_on() => {
                 self.fail_backup(ABORTED);
                 self.look_round();
                 Ok(())
