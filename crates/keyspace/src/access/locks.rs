@@ -15,6 +15,12 @@ use crate::shard::{Partition, Shard};
 const SLICE: Duration = Duration::from_millis(20);
 const BUSY_SLICE: Duration = Duration::from_millis(2);
 
+/// How often one looks for each worker whether a shard is free before one sleeps, and the pauses between two looks: some
+/// microseconds together, in which one of the others is done with what it has read. To sleep and be woken takes longer, and whoever
+/// wakes another one pays for it, too. But not for ever: a holder that has lost its core keeps the shard.
+const LOOKS: usize = 16;
+const PAUSES: usize = 8;
+
 /// The place of a shard that is not held.
 pub(super) const NOT_HELD: u16 = u16::MAX;
 
@@ -245,11 +251,20 @@ impl<'k> Access<'k> {
         }
     }
 
-    /// Waits for a shard. Others hold theirs for microseconds, so one that is not free for a while while somebody is busy is
-    /// his.
+    /// Waits for a shard, at first awake. Others hold theirs for microseconds, so one that is not free for a while while somebody is
+    /// busy is his.
     #[cold]
     pub(super) fn wait_for(&self, index: usize) -> Result<MutexGuard<'k, Shard>, Busy> {
         let cell = &self.keyspace.cells[index].shard;
+        for _ in 0..LOOKS * self.keyspace.options.workers {
+            (0..PAUSES).for_each(|_| std::hint::spin_loop());
+            // A look alone, which takes the line from nobody.
+            if !cell.is_locked()
+                && let Some(shard) = cell.try_lock()
+            {
+                return Ok(shard);
+            }
+        }
         if self.patience == Patience::Endless {
             return Ok(cell.lock());
         }
