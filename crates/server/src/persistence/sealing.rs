@@ -181,7 +181,7 @@ impl Persistence<'_> {
 
     fn abort_backup(&mut self) -> Result<(), String> {
         match self.machine.sealing.stage() {
-            stage if stage.is_going_on() => {
+            Stage::Pending | Stage::Snapshotting | Stage::Incrementing => {
                 self.fail_backup(ABORTED);
                 self.look_round();
                 Ok(())
