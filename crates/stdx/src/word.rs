@@ -36,6 +36,26 @@ pub fn to_lower_case(word: u64) -> u64 {
     word | is_upper >> 2
 }
 
+/// Whether two byte strings are equal. Those of 8 to 32 bytes, as most keys and members are, are compared in two steps, and without
+/// a call.
+#[inline]
+pub fn is_equal(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    match left.len() {
+        8..=16 => has_equal_ends::<8>(left, right),
+        17..=32 => has_equal_ends::<16>(left, right),
+        _ => left == right,
+    }
+}
+
+/// Whether the first and the last bytes are equal.
+#[inline]
+fn has_equal_ends<const BYTES: usize>(left: &[u8], right: &[u8]) -> bool {
+    left.first_chunk::<BYTES>() == right.first_chunk() && left.last_chunk::<BYTES>() == right.last_chunk()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +67,21 @@ mod tests {
             let mut expected = [0; 8];
             expected[..bytes.len()].copy_from_slice(&bytes);
             prop_assert_eq!(word(&bytes), u64::from_le_bytes(expected));
+        }
+
+        #[test]
+        fn equal_strings_are_equal_and_others_are_not(
+            bytes in proptest::collection::vec(any::<u8>(), 0..80),
+            other in proptest::collection::vec(any::<u8>(), 0..80),
+            at in any::<proptest::sample::Index>(),
+        ) {
+            prop_assert!(is_equal(&bytes, &bytes.clone()));
+            prop_assert_eq!(is_equal(&bytes, &other), bytes == other);
+            if !bytes.is_empty() {
+                let mut changed = bytes.clone();
+                changed[at.index(bytes.len())] ^= 1;
+                prop_assert!(!is_equal(&bytes, &changed));
+            }
         }
 
         #[test]

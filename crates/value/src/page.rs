@@ -34,6 +34,7 @@ pub(crate) mod sizes;
 use smallvec::SmallVec;
 use stdx::prefetch::prefetch;
 use stdx::time::UnixMs;
+use stdx::word::is_equal;
 
 use crate::sweep::{Beside, Sweep, Sweeper};
 use block::Block;
@@ -149,7 +150,7 @@ impl<V: Clone> Page<V> {
             let head = Head::read(bytes, view.usual(), options);
             let same = match head.key_side() {
                 Some(index) => self.side.bytes(index) == key,
-                None => &bytes[head.key()] == key,
+                None => is_equal(&bytes[head.key()], key),
             };
             same.then_some((Spot { slot: slot as u16, at: at as u32, head }, bytes))
         })
@@ -254,6 +255,11 @@ impl<V: Clone> Page<V> {
         meta: Meta,
         options: Options,
     ) -> Replaced<V> {
+        if let NewPayload::Inline(value) = payload
+            && self.overwrite(spot, value, meta, options)
+        {
+            return Replaced::Inline;
+        }
         let (at, old) = (self.at(spot), spot.head);
         if let Some(index) = old.value_side()
             && old.has_room_for(meta.expiry)
@@ -265,16 +271,21 @@ impl<V: Clone> Page<V> {
         }
         let replaced = self.take_side(old.value_side());
         let (value_side, value) = self.place(payload);
-        let fits = value_side.is_none()
-            && old.value_side().is_none()
-            && value.len() == old.value().len()
-            && old.has_room_for(meta.expiry);
+        self.rewrite(spot.slot(), old, value, value_side, meta, options);
+        replaced
+    }
+
+    /// Replaces payload and meta of the entry that is there in place, if both are inside the page and as long as before; otherwise it
+    /// does nothing and is false.
+    #[inline]
+    pub fn overwrite(&mut self, spot: Spot, value: &[u8], meta: Meta, options: Options) -> bool {
+        let (at, old) = (self.at(spot), spot.head);
+        let fits =
+            old.value_side().is_none() && old.value().len() == value.len() && old.has_room_for(meta.expiry);
         if fits {
             self.write_meta(at, old, meta, options)[old.value()].copy_from_slice(value);
-        } else {
-            self.rewrite(spot.slot(), old, value, value_side, meta, options);
         }
-        replaced
+        fits
     }
 
     /// Changes the meta of a live slot and leaves its payload.

@@ -31,6 +31,7 @@ use stdx::hash::{HashKey, sip13};
 use stdx::prefetch::prefetch;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
+use stdx::word::is_equal;
 
 use crate::linear;
 pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
@@ -120,7 +121,7 @@ impl<V: Clone> Table<V> {
     /// Whether the entry at a position is that of a key.
     #[inline]
     pub fn is_at(&self, at: Position, key: &[u8]) -> bool {
-        self.root.page(at.page).key_of(at.spot) == key
+        is_equal(self.root.page(at.page).key_of(at.spot), key)
     }
 
     /// What is there.
@@ -194,6 +195,11 @@ impl<V: Clone> Table<V> {
     pub fn replace(&mut self, at: Position, payload: NewPayload<'_, V>, meta: Meta) -> Replaced<V> {
         let options = self.options;
         let root = Arc::make_mut(&mut self.root);
+        if let NewPayload::Inline(value) = payload
+            && root.overwrite(at.page, at.spot, value, meta, options)
+        {
+            return Replaced::Inline;
+        }
         root.change(at.page, meta.expiry, |page| page.replace(at.spot, payload, meta, options))
     }
 

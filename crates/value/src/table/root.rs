@@ -7,7 +7,7 @@ use stdx::time::UnixMs;
 
 use super::{Due, Position};
 use crate::linear;
-use crate::page::{Entry, Options, Page, sizes};
+use crate::page::{Entry, Meta, Options, Page, Spot, sizes};
 use crate::sweep::{Cursor, Sweep, Sweeper};
 
 /// Pages a chunk. A write after a snapshot copies one chunk's counters, so it is small; the root holds one
@@ -103,6 +103,27 @@ impl<V: Clone> Root<V> {
             self.min_expiry = self.min_expiry.min(expiry);
         }
         result
+    }
+
+    /// Replaces a payload of a page where it is, if that is possible. Nothing is counted anew, for it takes as many bytes.
+    #[inline]
+    pub(super) fn overwrite(
+        &mut self,
+        index: usize,
+        spot: Spot,
+        value: &[u8],
+        meta: Meta,
+        options: Options,
+    ) -> bool {
+        let chunk = Arc::make_mut(&mut self.chunks[index / CHUNK]);
+        if !chunk.pages[index % CHUNK].overwrite(spot, value, meta, options) {
+            return false;
+        }
+        if let Some(expiry) = meta.expiry {
+            chunk.min_expiry = chunk.min_expiry.min(expiry);
+            self.min_expiry = self.min_expiry.min(expiry);
+        }
+        true
     }
 
     /// Divides the next page of the round.
