@@ -105,12 +105,15 @@ impl Db<'_, '_> {
     /// Where a live key is; a due one goes.
     #[inline]
     pub(crate) fn find(&mut self, key: &Key<'_>) -> Option<Found> {
-        let found = self.look_up(key)?;
-        if found.meta.expiry.is_some_and(|expiry| expiry <= self.access.now) {
-            self.remove_at(key, found, Removal::Expired);
+        // Looked at where it is: a copy for each of those who hand it on would be a tenth of a look-up.
+        let found = self.look_up(key);
+        if let Some(due) = &found
+            && due.meta.expiry.is_some_and(|expiry| expiry <= self.access.now)
+        {
+            self.remove_at(key, *due, Removal::Expired);
             return None;
         }
-        Some(found)
+        found
     }
 
     /// Where a key is, due or not. Pipelines often work on one key, so the one that was found last is tried first.
@@ -151,6 +154,14 @@ impl Db<'_, '_> {
         self.access.partition_mut(self.index, key).expect("the key was found there")
     }
 
+    /// The same where it is known in which.
+    #[inline]
+    fn partition_of(&mut self, key: &Key<'_>, found: &Found) -> &mut Partition {
+        self.access.show_at(found.place, self.index, key);
+        self.access.recent = None;
+        self.access.partition_in_place(found.place, self.index).expect("the key was found there")
+    }
+
     /// The object of a key that was found, to be changed where it is; none if its payload is bytes.
     #[inline]
     pub(crate) fn object_mut(&mut self, key: &Key<'_>, found: Found) -> Option<&mut Value> {
@@ -163,9 +174,10 @@ impl Db<'_, '_> {
     #[inline]
     pub(crate) fn find_and_count(&mut self, key: &Key<'_>) -> Option<Found> {
         let found = self.find(key);
-        match found {
-            None => self.note_miss(key),
-            Some(_) => self.access.counters.hits += 1,
+        if found.is_some() {
+            self.access.counters.hits += 1;
+        } else {
+            self.note_miss(key);
         }
         found
     }
@@ -180,9 +192,11 @@ impl Db<'_, '_> {
     /// Looks a key up to read it: counts the hit or miss and sets the access clock.
     #[inline]
     pub(crate) fn find_to_read(&mut self, key: &Key<'_>) -> Option<Found> {
-        let found = self.find_and_count(key)?;
-        self.touch_at(found);
-        Some(found)
+        let found = self.find_and_count(key);
+        if let Some(found) = &found {
+            self.touch_at(*found);
+        }
+        found
     }
 
     /// Sets the access clock, unless it is right already or the page is shared.
@@ -231,8 +245,8 @@ impl Db<'_, '_> {
         let access = self.access.noted_on_write(found.and_then(|found| found.meta.access));
         let meta = Meta { kind: kind.tag(), expiry, access: Some(access) };
         let field_due = field_due_of_new(kind, &payload);
-        let replaced = if let Some(found) = found {
-            let partition = self.partition_mut(key);
+        let replaced = if let Some(found) = &found {
+            let partition = self.partition_of(key, found);
             partition.forget_fields(found.at, key);
             partition.note_fields(key, field_due);
             let replaced = partition.table.replace(found.at, payload, meta);
@@ -254,7 +268,7 @@ impl Db<'_, '_> {
 
     /// Changes when a found key is due.
     pub(crate) fn put_expiry(&mut self, key: &Key<'_>, found: Found, expiry: Option<UnixMs>) {
-        self.partition_mut(key).table.set_expiry(found.at, expiry);
+        self.partition_of(key, &found).table.set_expiry(found.at, expiry);
         self.count_expiry(key, found.meta.expiry, expiry);
     }
 
@@ -273,7 +287,7 @@ impl Db<'_, '_> {
 
     /// Removes a found key without a record.
     pub(crate) fn take_at(&mut self, key: &Key<'_>, found: Found) {
-        let partition = self.partition_mut(key);
+        let partition = self.partition_of(key, &found);
         partition.forget_fields(found.at, key);
         let removed = partition.table.remove(found.at);
         self.access.count_keys(self.index, -1);
