@@ -67,6 +67,8 @@ impl Flags {
     pub const TOUCHES: Self = Self(1 << 28);
     /// Has something done elsewhere, and its connection waits for that; clients are not told that it blocks.
     pub const ERRAND: Self = Self(1 << 29);
+    /// Takes as little time as one that is [`Flags::FAST`], which clients are not told of it.
+    pub const BRIEF: Self = Self(1 << 30);
 
     /// Both sets together.
     #[must_use]

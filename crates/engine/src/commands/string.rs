@@ -48,7 +48,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "Returns the string value of a key.",
         "key",
     ),
-    row("SET", -3, GROW, set::set)
+    row("SET", -3, GROW.and(Flags::BRIEF), set::set)
         .event(KeyspaceEvents::STRING, "set").key(Access::Exchange)
         .key_note("RW and ACCESS due to the optional `GET` argument").access_by(set::access).doc(
         "1.0.0",

@@ -38,9 +38,9 @@ impl Ran {
 /// How much a command has written.
 pub(crate) struct Written<'s> {
     /// What is there already.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// Where the rest comes from, and the first of its own.
-    later: Option<(&'s mut Slices, usize)>,
+    pub(super) later: Option<(&'s mut Slices, usize)>,
 }
 
 impl<'s> Written<'s> {

@@ -68,11 +68,14 @@ impl Worker<'_> {
             context.access.unlock(); // a handler that panicked may have left locks behind
         }
         context.feed();
-        let is_timed_with_next = !failed && prepared.is_timed_with_next(&context, &row, args);
-        let (ended, calls) = if is_timed_with_next { (started, 0) } else { ((shared.clock)(), before + 1) };
         let written = Written::since(begin, out.len(), slices, 0);
-        let took = ended.saturating_sub(started);
-        account(&context, &row, args, Ran { took, failed, calls }, written);
+        let is_timed_with_next = !failed && prepared.is_timed_with_next(&context, &row, args, &written);
+        let mut ended = started;
+        if !is_timed_with_next {
+            ended = (shared.clock)();
+            let took = ended.saturating_sub(started);
+            account(&context, &row, args, Ran { took, failed, calls: before + 1 }, written);
+        }
         self.wanted.hashed = group;
         let reply_begin = if row.command.flags.has(Flags::PUSHES) { out.len() } else { begin };
         if !finish(session, out, reply_begin) {

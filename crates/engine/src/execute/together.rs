@@ -1,10 +1,13 @@
 //! Timing equal commands of a pipeline together.
 //!
 //! To read the clock takes a tenth of the time of a short command. So commands that follow each other in a group are timed as one
-//! if they are the same, short, have the flag FAST and no argument more than they must, answer no error, and nobody asks for times
-//! below a millisecond: each counts with its share of the time, and if all took long, it is the last of them that is noted.
+//! if they are the same, short, have the flag FAST or BRIEF and no argument more than they must, answer no error, and nobody asks for
+//! times below a millisecond: each counts with its share of the time, and if all took long, it is the last of them that is noted. Of
+//! the others there is nothing to note.
 
-use super::Prepared;
+use std::sync::atomic::Ordering;
+
+use super::{Prepared, Written};
 use crate::args::Args;
 use crate::command::Flags;
 use crate::commandlog::Topic;
@@ -33,17 +36,28 @@ impl Prepared {
         };
     }
 
-    /// Whether it is timed with what stands behind it. It has run and answered no error.
+    /// Whether it is timed with what stands behind it, and nobody wants to note anything else of it. It has run and answered no
+    /// error.
     #[inline]
-    pub(super) fn is_timed_with_next(&self, context: &Context<'_, '_>, row: &Row, args: &Args<'_>) -> bool {
+    pub(super) fn is_timed_with_next(
+        &self,
+        context: &Context<'_, '_>,
+        row: &Row,
+        args: &Args<'_>,
+        written: &Written<'_>,
+    ) -> bool {
         let (command, shared) = (row.command, context.shared);
+        let [slow, request, answer] = Topic::ALL.map(|topic| shared.command_log.of(topic));
+        let bytes = args.most_request_bytes().max(written.bytes);
         self.is_followed_by_equal
-            && command.flags.has(Flags::FAST)
+            && (command.flags.has(Flags::FAST) || command.flags.has(Flags::BRIEF))
             && args.len() == command.arity.unsigned_abs() as usize
-            && args.most_request_bytes() < SHORT_BYTES
+            && bytes < SHORT_BYTES
+            && written.later.is_none()
             && !context.session.is_suspended()
-            && !shared.command_log.of(Topic::Slow).wants(SHORT_NS)
+            && !(slow.wants(SHORT_NS) | request.wants(bytes as u64) | answer.wants(bytes as u64))
             && !shared.hot_keys.is_on(context.access.now())
+            && shared.clients.monitors.load(Ordering::Relaxed) == 0
     }
 }
 

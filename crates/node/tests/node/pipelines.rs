@@ -61,6 +61,33 @@ fn equal_commands_in_one_piece_are_timed_together_unless_somebody_asks_for_short
 }
 
 #[test]
+fn what_is_timed_together_is_noted_where_somebody_wants_that() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let sets = ["SET k first", "SET k second", "SET k third"].join("\r\n");
+    let noted = |world: &mut World, log: &str| {
+        world.ask(peer, &format!("COMMANDLOG RESET {log}"));
+        assert_eq!(world.ask(peer, &sets), "+OK\r\n".repeat(3));
+        let text = world.ask(peer, &format!("COMMANDLOG GET -1 {log}"));
+        ["first", "second", "third"].iter().filter(|value| text.contains(**value)).count()
+    };
+    world.ask(peer, "CONFIG RESETSTAT");
+    assert_eq!(noted(&mut world, "large-request"), 0);
+    let statistics = world.ask(peer, "INFO commandstats");
+    assert!(statistics.contains("cmdstat_set:calls=3,usec=1,"), "{statistics}");
+    world.ask(peer, "CONFIG SET commandlog-request-larger-than 20 commandlog-reply-larger-than 1");
+    assert_eq!(noted(&mut world, "large-request"), 3);
+    assert_eq!(noted(&mut world, "large-reply"), 3);
+    world.ask(peer, "CONFIG SET commandlog-request-larger-than -1 commandlog-reply-larger-than -1");
+    let monitor = world.connect(0);
+    world.ask(monitor, "MONITOR");
+    world.ask(peer, &sets);
+    world.settle();
+    let seen = world.read(monitor);
+    assert_eq!(seen.matches("\"SET\" \"k\"").count(), 3, "{seen}");
+}
+
+#[test]
 fn requests_with_more_keys_than_are_near_when_they_run_find_them_all() {
     const KEYS: usize = 3000;
     let mut world = World::new(2, &[]);
