@@ -136,11 +136,24 @@ impl<'k> Context<'_, 'k> {
     #[inline]
     pub fn key<'a>(&self, args: &Args<'a>, index: usize) -> Key<'a> {
         let bytes = args.get(index);
-        match (self.first_key, self.hashed.binary_search_by_key(&index, |hashed| hashed.at)) {
-            (Some((hash, slot)), _) if index == 1 => Key { bytes, hash, slot },
-            (_, Ok(place)) => self.hashed[place].of(bytes),
-            _ => self.shared.keyspace.key(bytes),
+        match self.first_key {
+            Some((hash, slot)) if index == 1 => Key { bytes, hash, slot },
+            _ => self
+                .hashed_at(index)
+                .map_or_else(|| self.shared.keyspace.key(bytes), |hashed| hashed.of(bytes)),
         }
+    }
+
+    /// What is known of the key at an index that is not the first one. Most keys stand side by side, or with a value between them.
+    #[inline]
+    fn hashed_at(&self, index: usize) -> Option<Hashed> {
+        let behind = index.checked_sub(self.hashed.first()?.at)?;
+        let guesses = [behind / 2, behind].into_iter().filter_map(|place| self.hashed.get(place));
+        if let Some(hashed) = { guesses }.find(|hashed| hashed.at == index) {
+            return Some(*hashed);
+        }
+        let place = self.hashed.binary_search_by_key(&index, |hashed| hashed.at).ok()?;
+        Some(self.hashed[place])
     }
 
     /// Brings near what the keys need that some arguments name, for requests with more of them than are near when they run. Their
@@ -248,6 +261,7 @@ impl<'k> Context<'_, 'k> {
     }
 
     /// Tells those who watch, cache or wait what the command has touched, while its shards are locked.
+    #[inline]
     pub(crate) fn tell_observers(&mut self) {
         tell_observers(self.shared, self.access, (self.invalidations, self.feeder), Some(self.session));
     }
@@ -278,15 +292,24 @@ impl<'k> Context<'_, 'k> {
 }
 
 /// Tells those who watch, cache or wait what was touched by a client, or by time.
+#[inline]
 pub(crate) fn tell_observers(
+    shared: &Shared,
+    access: &mut Access<'_>,
+    heralds: (&mut Invalidations, &mut Feeder),
+    session: Option<&Session>,
+) {
+    if access.has_touched() {
+        tell_touched(shared, access, heralds, session);
+    }
+}
+
+fn tell_touched(
     shared: &Shared,
     access: &mut Access<'_>,
     (invalidations, feeder): (&mut Invalidations, &mut Feeder),
     session: Option<&Session>,
 ) {
-    if !access.has_touched() {
-        return;
-    }
     let touched = access.take_touched();
     shared.watchers.notify(&touched);
     shared.lookouts.notify(&touched);

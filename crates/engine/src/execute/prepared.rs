@@ -79,7 +79,7 @@ impl Prepared {
     pub fn may_wait(&self) -> bool {
         self.row.as_ref().is_ok_and(|row| {
             let waits = |flag| row.command.flags.has(flag);
-            waits(Flags::BLOCKING) || waits(Flags::ERRAND) || row.command.keys == Keys::Migrated
+            waits(Flags::BLOCKING) || waits(Flags::ERRAND) || matches!(row.command.keys, Keys::Migrated)
         })
     }
 

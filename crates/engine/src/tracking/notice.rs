@@ -187,9 +187,13 @@ impl Invalidations {
     /// Writes what the client whose command has just been answered must hear of its own changes.
     #[inline]
     pub fn write_own(&mut self, session: &mut Session, out: &mut Vec<u8>, shared: &Shared) {
-        if self.own.is_empty() {
-            return; // as behind nearly every command, so not even a drain is begun
+        // It is empty behind nearly every command.
+        if !self.own.is_empty() {
+            self.write_all_own(session, out, shared);
         }
+    }
+
+    fn write_all_own(&mut self, session: &mut Session, out: &mut Vec<u8>, shared: &Shared) {
         for notice in self.own.drain(..) {
             if let Delivery::Forward(notice) = deliver(notice, session, out, shared) {
                 self.notices.push(notice);
