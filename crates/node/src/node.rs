@@ -397,6 +397,13 @@ impl Node {
         }
     }
 
+    /// Writes the log for those who follow it, if there is no append-only file.
+    pub(crate) fn write_log_unless_awaited(&self, worker: usize) {
+        if !self.waits_for_log.load(Ordering::Relaxed) {
+            self.write_log_aside(worker);
+        }
+    }
+
     /// Without an append-only file, replicas may follow the log, or a backup have it for itself. Nobody waits for that, but who changes data writes it, so that no
     /// more gathers in memory than the changes of a turn.
     fn write_log_aside(&self, worker: usize) {

@@ -331,13 +331,14 @@ impl<'n> Worker<'n> {
         statistics.publish(counters);
     }
 
-    /// Lets the replies go that may go now, and asks for the log to be written if others have to wait: whoever was about to has
-    /// perhaps left it to this worker.
+    /// Lets the replies go that may go now, and sees to it that the log is written if others have to wait: whoever was asked to may
+    /// have left it to this worker. So it is with a log that nobody waits for.
     fn look_at_log(&mut self) {
         self.release_held();
-        let wanted = self.held.iter().map(|held| held.position).max();
-        if wanted.is_some_and(|position| self.node.machine.write_log(&self.node.shared, self.index, position))
-        {
+        let Some(position) = self.held.iter().map(|held| held.position).max() else {
+            return self.node.write_log_unless_awaited(self.index);
+        };
+        if self.node.machine.write_log(&self.node.shared, self.index, position) {
             self.release_held();
         }
     }

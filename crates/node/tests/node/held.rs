@@ -35,6 +35,17 @@ fn a_worker_that_is_told_too_early_asks_again_for_the_log_to_be_written() {
 }
 
 #[test]
+fn a_worker_that_is_told_writes_a_log_for_which_nobody_waits() {
+    let mut world = World::new(1, &[("appendonly", "no")]);
+    let peer = world.connect(0);
+    world.set_log_waits(true);
+    assert_eq!(world.ask(peer, "SET k 1"), "+OK\r\n");
+    let wishes = world.log_wishes();
+    world.tell_released();
+    assert_eq!(world.log_wishes(), wishes + 1);
+}
+
+#[test]
 fn replies_that_only_show_data_go_when_the_log_fails() {
     let (mut world, [writer, reader, both]) = world();
     world.fail_log();
