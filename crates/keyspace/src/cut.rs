@@ -10,7 +10,7 @@
 //! there takes it out and shows it to the cut's [`Witness`] first. Then nobody else holds it any more, and it is changed where it
 //! is: nothing is copied, and all that is held besides the data is what the witness keeps.
 //!
-//! A large hash or set has pages of its own, which may be lent in the same way ([`members`]).
+//! A large hash or set has pages of its own and a large sorted set leaves, which may be lent in the same way ([`members`]).
 //!
 //! That the cut is right does not depend on this. A page that nobody has shown is copied when it is changed, as with any clone.
 

@@ -311,8 +311,9 @@ struct Copyist(Mutex<Members>);
 impl Copyist {
     fn note(&self, pages: &MemberPages) {
         let members = &mut *self.0.lock().expect("nobody panics meanwhile");
-        for entry in pages.iter() {
-            assert!(members.insert(entry.key.to_vec()), "{} is seen twice", entry.key.escape_ascii());
+        for stored in pages.iter() {
+            let member = stored.name();
+            assert!(members.insert(member.to_vec()), "{} is seen twice", member.escape_ascii());
         }
     }
 }
@@ -364,7 +365,7 @@ proptest! {
         let cut = access.snapshot(|_| ()).lend(Arc::clone(&keyspace), Arc::new(Copyist::default()));
         let pages = cut.take().expect("the key of the set");
         let seen = pages.iter().next().expect("the key of the set");
-        let members = seen.value.member_table().expect("it is large").clone();
+        let members = seen.value.members().expect("it is large");
         let copyist = Arc::new(Copyist::default());
         let witness = Arc::clone(&copyist);
         let lent = cut.lend_members(DATABASE, seen.key, members, witness);

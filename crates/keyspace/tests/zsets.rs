@@ -1,12 +1,16 @@
 //! Sorted sets through the door, against maps: what commands see, what is recorded, and what becomes of keys.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
-use keyspace::{Access, Added, Db, DbIndex, Effect, Key, Keyspace, Options, WorkerId};
+use keyspace::{
+    Access, Added, Db, DbIndex, Effect, Key, Keyspace, MemberPages, Options, Pages, Witness, WorkerId,
+};
 use proptest::prelude::*;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::ValueRef;
+use value::members::Stored;
 use value::zset::{End, Members, NotANumber, Outcome, Rule, Scores};
 
 const DATABASE: DbIndex = DbIndex(0);
@@ -286,6 +290,87 @@ proptest! {
             start = record.end;
         }
         prop_assert_eq!(replayed, model);
+    }
+}
+
+/// Notes all members that it sees of a sorted set; nothing may be seen twice. Of keys it wants to see nothing.
+#[derive(Debug, Default)]
+struct Copyist(Mutex<BTreeMap<Vec<u8>, f64>>);
+
+impl Copyist {
+    fn note(&self, pages: &MemberPages) {
+        let members = &mut *self.0.lock().expect("nobody panics meanwhile");
+        for stored in pages.iter() {
+            let Stored::Element(element) = stored else { panic!("it is a sorted set") };
+            let before = members.insert(element.member.to_vec(), element.score);
+            assert!(before.is_none(), "{} is seen twice", element.member.escape_ascii());
+        }
+    }
+}
+
+impl Witness<MemberPages> for Copyist {
+    fn look(&self, _: WorkerId, pages: MemberPages) {
+        self.note(&pages);
+    }
+}
+
+impl Witness<Pages> for Copyist {
+    fn look(&self, _: WorkerId, _: Pages) {}
+}
+
+/// A change of a large sorted set, and how many steps are read behind it.
+fn large_change() -> impl Strategy<Value = (Operation, usize)> {
+    let member = || (0..4500).prop_map(|number| format!("member:{number}").into_bytes());
+    let members = || prop::collection::vec(member(), 1..200);
+    let pairs = prop::collection::vec((score(), member()), 1..200);
+    let end = prop_oneof![Just(End::Lowest), Just(End::Highest)];
+    let operation = prop_oneof![
+        3 => pairs.prop_map(|pairs| Operation::Add(0, pairs, Rule::default())),
+        3 => members().prop_map(|members| Operation::Remove(0, members)),
+        1 => (member(), score()).prop_map(|(member, by)| Operation::Increment(0, member, by)),
+        1 => (0_usize..3000, 0_usize..500)
+            .prop_map(|(from, count)| Operation::RemoveRange(0, from, from + count)),
+        1 => (end, 0_usize..200).prop_map(|(end, count)| Operation::Pop(0, end, count)),
+    ];
+    (operation, 0_usize..3)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
+
+    #[test]
+    fn members_that_change_while_their_sorted_set_is_lent_are_shown_and_not_copied(
+        changes in prop::collection::vec(large_change(), 1..20),
+    ) {
+        let keyspace = Arc::new(keyspace());
+        let mut access = Access::new(&keyspace, WorkerId(0), 7);
+        access.begin(UnixMs(1000));
+        let mut model = Model::new();
+        let pairs = (0..4000_i32).map(|number| (f64::from(number % 9), format!("member:{number}").into_bytes()));
+        run(Operation::Add(0, pairs.collect(), Rule::default()), &mut access, &mut model);
+        let before = model[&name(0)].clone();
+        let cut = access.snapshot(|_| ()).lend(Arc::clone(&keyspace), Arc::new(Copyist::default()));
+        let pages = cut.take().expect("the key of the sorted set");
+        let seen = pages.iter().next().expect("the key of the sorted set");
+        let members = seen.value.members().expect("it is large");
+        let copyist = Arc::new(Copyist::default());
+        let witness = Arc::clone(&copyist);
+        let lent = cut.lend_members(DATABASE, seen.key, members, witness);
+        drop(pages);
+        let read = || {
+            let taken = lent.take();
+            taken.iter().for_each(|pages| copyist.note(pages));
+            !taken.is_empty()
+        };
+        let copied = value::copied_bytes();
+        for (operation, steps) in changes {
+            run(operation, &mut access, &mut model);
+            (0..steps).for_each(|_| _ = read());
+        }
+        prop_assert_eq!(value::copied_bytes(), copied);
+        while read() {}
+        access.end();
+        prop_assert!(*copyist.0.lock().expect("nobody panics meanwhile") == before);
     }
 }
 

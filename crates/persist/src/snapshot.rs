@@ -7,20 +7,21 @@
 //! ([`Scribe`]) and stand in the file in the order in which they are finished; one thread puts them there ([`SnapshotWriter`]). The
 //! libraries of functions stand in the head, before all keys.
 //!
-//! A large hash or set may be made in pieces as well, which have to stand together: [`LargeValue::head`], and then all its members in any
-//! order.
+//! A large value may be made in pieces as well, which have to stand together: [`LargeValue::head`], and then all its members in any
+//! order, or what stands in a list or stream.
 
 use keyspace::{DbIndex, Effect, Libraries, MemberPages, Pages, Seen, Snapshot};
 use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
-use value::table::MemberTable;
 
 use crate::aof::{BATCH_BYTES, Framer};
 use crate::effect::{encode_effect, encode_value};
-use crate::rdb::{Encoder, EntryEncoder, MemberForm, Notes, WriteOptions};
+use crate::rdb::{
+    Body, Encoder, EntryEncoder, LargeMembers, MemberForm, Notes, Sequence, WriteOptions, is_large,
+};
 
-/// A value whose members take so many bytes is encoded by itself.
+/// A value that takes so many bytes is encoded by itself.
 const LARGE_BYTES: usize = 1 << 20;
 
 /// Makes a file of pieces. Everything that a method leaves in a buffer belongs into the file, in this order.
@@ -67,19 +68,17 @@ pub enum Made<'a> {
     Aside(LargeValue),
 }
 
-/// A hash or set that is encoded by itself.
+/// A large value that is encoded by itself.
 #[derive(Debug)]
 pub struct LargeValue {
     /// Its database.
     pub database: DbIndex,
     /// Its key.
     pub key: Vec<u8>,
-    /// What stands before its members.
+    /// What stands at its beginning.
     pub head: Vec<u8>,
-    /// Its members, or fields with values.
-    pub members: MemberTable,
-    /// How these are written.
-    pub form: MemberForm,
+    /// What follows.
+    pub body: Body,
 }
 
 impl SnapshotWriter {
@@ -182,11 +181,8 @@ impl SnapshotWriter {
             for mut piece in full {
                 self.put(&mut piece, &mut step)?;
             }
-            for LargeValue { mut head, members, form, .. } in aside {
-                for pages in members.into_remains() {
-                    scribe
-                        .encode_members(form, &pages, &mut head, &mut |piece| self.put(piece, &mut step))?;
-                }
+            for LargeValue { mut head, body, .. } in aside {
+                scribe.encode_body(body, &mut head, &mut |piece| self.put(piece, &mut step))?;
                 self.put(&mut head, &mut step)?;
             }
             step(Step::Encoded(pages.len()))?;
@@ -230,6 +226,47 @@ impl Scribe {
         }
     }
 
+    /// Appends all that follows on the head of a [`LargeValue`] to a piece; `hand_on` gets what is ready, and leaves it empty.
+    fn encode_body<E>(
+        &mut self,
+        body: Body,
+        piece: &mut Vec<u8>,
+        hand_on: &mut impl FnMut(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match body {
+            Body::Members(LargeMembers { members, form }) => {
+                let mut parts = members.into_remains();
+                parts.try_for_each(|pages| self.encode_members(form, &pages, piece, hand_on))
+            }
+            Body::Sequence(mut sequence) => {
+                while self.encode_next(&mut sequence, piece, hand_on)? {}
+                Ok(())
+            }
+        }
+    }
+
+    /// Appends what stands next of a [`LargeValue`] to a piece, likewise; false: there is nothing left.
+    pub fn encode_next<E>(
+        &mut self,
+        sequence: &mut Sequence,
+        piece: &mut Vec<u8>,
+        hand_on: &mut impl FnMut(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let goes_on = self.entries().push_next(sequence, piece);
+        if piece.len() >= SnapshotWriter::PIECE_BYTES {
+            hand_on(piece)?;
+        }
+        Ok(goes_on)
+    }
+
+    /// Whoever encodes what was put aside.
+    fn entries(&mut self) -> &mut EntryEncoder {
+        match &mut self.form {
+            PieceForm::Rdb(encoder) => encoder,
+            PieceForm::Commands => unreachable!("commands put nothing aside"),
+        }
+    }
+
     /// Appends members of a [`LargeValue`] to a piece; `hand_on` gets what is ready, in whose place an empty one is to be left.
     pub fn encode_members<E>(
         &mut self,
@@ -238,9 +275,9 @@ impl Scribe {
         piece: &mut Vec<u8>,
         hand_on: &mut impl FnMut(&mut Vec<u8>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let PieceForm::Rdb(encoder) = &mut self.form else { unreachable!("commands put nothing aside") };
-        for entry in pages.iter() {
-            encoder.push_member(form, &entry, piece);
+        let encoder = self.entries();
+        for stored in pages.iter() {
+            encoder.push_member(form, &stored, piece);
             // A page may have much more beside it than in it.
             if piece.len() >= SnapshotWriter::PIECE_BYTES {
                 hand_on(piece)?;
@@ -249,15 +286,16 @@ impl Scribe {
         Ok(())
     }
 
-    /// A value that would be a piece or more by itself. If fields of a hash may be due, they are all looked at, for their number and the
-    /// earliest time stand in the head.
+    /// A value that would be a piece or more by itself.
     fn put_aside(&mut self, seen: &Seen<'_>, database: DbIndex) -> Option<LargeValue> {
         let PieceForm::Rdb(encoder) = &mut self.form else { return None };
-        let members = seen.value.member_table().filter(|members| is_large(members))?;
+        if !is_large(seen.value, LARGE_BYTES) {
+            return None;
+        }
         let mut head = Vec::new();
         encoder.select(database, &mut head);
-        let form = encoder.begin_large(seen, members, &mut head)?;
-        Some(LargeValue { database, key: seen.key.to_vec(), head, members: members.clone(), form })
+        let body = encoder.begin_large(seen, &mut head)?;
+        Some(LargeValue { database, key: seen.key.to_vec(), head, body })
     }
 
     fn select(&mut self, database: DbIndex, piece: &mut Vec<u8>) {
@@ -271,9 +309,4 @@ impl Scribe {
             }
         }
     }
-}
-
-/// Whether members are encoded by themselves. What lies beside their pages counts as well, which takes a look at all pages.
-fn is_large(members: &MemberTable) -> bool {
-    members.live_bytes() >= LARGE_BYTES || members.allocated_bytes() >= LARGE_BYTES
 }

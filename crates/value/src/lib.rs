@@ -15,6 +15,7 @@ pub mod leaf;
 pub(crate) mod linear;
 pub mod list;
 mod member;
+pub mod members;
 pub mod packed;
 pub mod page;
 pub mod set;
@@ -32,6 +33,7 @@ pub use blob::Blob;
 pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use member::MemberPath;
+use members::Members;
 pub use set::{Set, SetRef};
 pub use stream::Stream;
 pub use string::StringRef;
@@ -120,13 +122,14 @@ pub enum ValueRef<'a> {
     Stream(&'a Stream),
 }
 
-impl<'a> ValueRef<'a> {
-    /// The members of a large set, or the fields of a large hash, those included that are expired.
-    pub fn member_table(self) -> Option<&'a table::MemberTable> {
+impl ValueRef<'_> {
+    /// The members of a large set or sorted set, or the fields of a large hash, those included that are expired; a clone of them.
+    pub fn members(self) -> Option<Members> {
         match self {
-            Self::Hash(hash) => hash.fields(),
-            Self::Set(set) => set.table(),
-            Self::String(_) | Self::List(_) | Self::ZSet(_) | Self::Stream(_) => None,
+            Self::Hash(hash) => hash.fields().cloned().map(Members::of_table),
+            Self::Set(set) => set.table().cloned().map(Members::of_table),
+            Self::ZSet(zset) => zset.tree().cloned().map(Members::of_tree),
+            Self::String(_) | Self::List(_) | Self::Stream(_) => None,
         }
     }
 

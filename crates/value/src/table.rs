@@ -259,6 +259,11 @@ impl<V: Clone> Table<V> {
         (self.root.min_expiry < UnixMs::MAX).then_some(self.root.min_expiry)
     }
 
+    /// The entries that are due at `now`. Looks only at chunks and pages whose minimum is due.
+    pub fn count_due(&self, now: UnixMs) -> usize {
+        self.root.count_due(now, self.options)
+    }
+
     /// Removes up to about `limit` entries that are due at `now`, handing each to `each` before it goes. Returns how
     /// many went.
     pub fn take_due(&mut self, now: UnixMs, limit: usize, each: &mut dyn FnMut(Entry<'_, V>)) -> usize {

@@ -35,6 +35,7 @@ mod grow;
 mod inner;
 mod node;
 mod ordered;
+mod remains;
 mod separators;
 mod sequence;
 mod shrink;
@@ -44,6 +45,7 @@ mod walk;
 
 pub use build::Builder;
 pub use ordered::Ordered;
+pub use remains::{Leaves, Part, Remains};
 pub use sequence::Sequence;
 pub use walk::Iter;
 

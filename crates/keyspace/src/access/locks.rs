@@ -325,15 +325,15 @@ impl<'k> Access<'k> {
         self.held[usize::from(place)].shard.partition_mut(database)
     }
 
-    /// The partition of a key that was found, in which no key will be moved, and the values that are lent there.
+    /// The partition of the shard at a place, where a key was found, in which no key will be moved, and the values that are lent there.
     #[inline]
     pub(crate) fn partition_and_lent(
         &mut self,
+        place: u16,
         database: DbIndex,
-        key: &Key<'_>,
     ) -> (&mut Partition, &mut [LentMembers]) {
-        let place = usize::from(self.place_of_key(key));
-        self.held[place].shard.partition_and_lent(database).expect("the key was found there")
+        let held = &mut self.held[usize::from(place)];
+        held.shard.partition_and_lent(database).expect("the key was found there")
     }
 
     /// The partition, made if it is not there.

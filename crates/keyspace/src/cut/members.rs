@@ -1,9 +1,8 @@
-//! A large hash or set of a cut, which is taken apart page by page as the cut itself is.
+//! A large hash, set or sorted set of a cut, which is taken apart bit by bit as the cut itself is.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use value::table::{MemberTable, Part, Remains};
+use value::members::{Members, Part, Remains};
 
 use super::{Cut, Witness};
 use crate::access::WorkerId;
@@ -14,8 +13,8 @@ use crate::shard::Shard;
 /// Parts that are taken out at once.
 const AT_ONCE: usize = 16;
 
-/// Some fields of a hash, or members of a set, as they were at a cut.
-pub type MemberPages = Part<Infallible>;
+/// Some fields of a hash, or members of a set or sorted set, as they were at a cut.
+pub type MemberPages = Part;
 
 /// See the module's text. When it is dropped, what is left of it goes.
 #[derive(Debug)]
@@ -25,12 +24,12 @@ pub struct MemberCut {
     witness: Arc<dyn Witness<MemberPages>>,
 }
 
-/// The pages of a value that lie in its shard.
+/// The pages or leaves of a value that lie in its shard.
 #[derive(Debug)]
 pub(crate) struct LentMembers {
     database: DbIndex,
     key: Box<[u8]>,
-    remains: Remains<Infallible>,
+    remains: Remains,
     witness: Arc<dyn Witness<MemberPages>>,
 }
 
@@ -40,7 +39,7 @@ impl Cut {
         &self,
         database: DbIndex,
         key: &[u8],
-        members: MemberTable,
+        members: Members,
         witness: Arc<dyn Witness<MemberPages>>,
     ) -> MemberCut {
         let shard = self.keyspace.shard_of(&self.keyspace.key(key));
@@ -79,14 +78,19 @@ impl Drop for MemberCut {
 }
 
 impl LentMembers {
-    /// Shows the pages of a value that are about to be changed. Another value may have got the key since; then this is too early, not
-    /// wrong.
-    pub(crate) fn show(&mut self, worker: WorkerId, (database, key): (DbIndex, &[u8]), pages: [usize; 4]) {
+    /// Shows the pages or leaves of a value that are about to be changed. Another value may have got the key since; then this is too
+    /// early, not wrong.
+    pub(crate) fn show(
+        &mut self,
+        worker: WorkerId,
+        (database, key): (DbIndex, &[u8]),
+        places: impl IntoIterator<Item = usize>,
+    ) {
         if self.database != database || *self.key != *key {
             return;
         }
-        for page in pages {
-            if let Some(part) = self.remains.take_page(page) {
+        for place in places {
+            if let Some(part) = self.remains.take_place(place) {
                 self.witness.look(worker, part);
             }
         }

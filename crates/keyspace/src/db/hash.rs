@@ -219,14 +219,14 @@ impl Db<'_, '_> {
     ) -> R {
         let (settings, now) = (self.access.settings.hash, self.access.now);
         let (worker, place) = (self.access.worker(), (self.index, key.bytes));
-        self.access.show(self.index, key);
-        let (partition, lent) = self.access.partition_and_lent(self.index, key);
+        self.access.show_at(found.place, self.index, key);
+        let (partition, lent) = self.access.partition_and_lent(found.place, self.index);
         partition.forget_fields(found.at, key);
         let Some(Value::Hash(Hash::Table(fields))) = partition.table.object_mut(found.at) else {
             unreachable!("the object of a hash is a table")
         };
         let is_lent = !lent.is_empty();
-        let mut show = |pages| lent.iter_mut().for_each(|lent| lent.show(worker, place, pages));
+        let mut show = |pages: [usize; 4]| lent.iter_mut().for_each(|lent| lent.show(worker, place, pages));
         let mut edit = HashEdit::table(fields, settings, now);
         if is_lent {
             edit = edit.watched(&mut show);

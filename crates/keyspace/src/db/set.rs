@@ -272,13 +272,13 @@ impl Db<'_, '_> {
     ) -> R {
         let settings = self.access.settings.set;
         let (worker, place) = (self.access.worker(), (self.index, key.bytes));
-        self.access.show(self.index, key);
-        let (partition, lent) = self.access.partition_and_lent(self.index, key);
+        self.access.show_at(found.place, self.index, key);
+        let (partition, lent) = self.access.partition_and_lent(found.place, self.index);
         let Some(Value::Set(Set::Large(large))) = partition.table.object_mut(found.at) else {
             unreachable!("the object of a set is a large one")
         };
         let is_lent = !lent.is_empty();
-        let mut show = |pages| lent.iter_mut().for_each(|lent| lent.show(worker, place, pages));
+        let mut show = |pages: [usize; 4]| lent.iter_mut().for_each(|lent| lent.show(worker, place, pages));
         let mut edit = SetEdit::large(large, settings);
         if is_lent {
             edit = edit.watched(&mut show);

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 use value::table::{NewPayload, Payload};
-use value::zset::{Edited, Element, End, NotANumber, Outcome, Rule, Settings, ZSet, ZSetEdit, ZSetRef};
+use value::zset::{Edited, Element, End, NotANumber, Outcome, Rule, ZSet, ZSetEdit, ZSetRef};
 use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
@@ -189,16 +189,14 @@ impl Db<'_, '_> {
     ) -> R {
         let settings = self.access.settings.zset;
         if let Some(found) = found
-            && let Some(value) = self.object_mut(key, found)
+            && matches!(self.payload(found), Payload::Object(_))
         {
-            let (result, is_empty) = edit_large(value, settings, change);
-            self.end_edit(key, found, is_empty);
-            return result;
+            return self.edit_large_zset(key, found, change);
         }
         let mut scratch = std::mem::take(&mut self.access.scratch);
         let block = found.map(|found| match self.payload(found) {
             Payload::Inline(block) => block,
-            Payload::Object(_) => unreachable!("an object was handled above"),
+            Payload::Object(_) => unreachable!("a large sorted set was handled above"),
         });
         let mut edit = match block {
             Some(block) => ZSetEdit::packed(block, &mut scratch, settings),
@@ -208,6 +206,32 @@ impl Db<'_, '_> {
         let edited = edit.finish();
         self.put_zset(key, found, edited, &scratch);
         self.access.scratch = scratch;
+        result
+    }
+
+    /// Changes a large sorted set where it is.
+    fn edit_large_zset<R>(
+        &mut self,
+        key: &Key<'_>,
+        found: Found,
+        change: impl FnOnce(&mut ZSetEdit<'_>) -> R,
+    ) -> R {
+        let settings = self.access.settings.zset;
+        let (worker, place) = (self.access.worker(), (self.index, key.bytes));
+        self.access.show_at(found.place, self.index, key);
+        let (partition, lent) = self.access.partition_and_lent(found.place, self.index);
+        let Some(Value::ZSet(ZSet::Large(large))) = partition.table.object_mut(found.at) else {
+            unreachable!("the object of a sorted set is a large one")
+        };
+        let is_lent = !lent.is_empty();
+        let mut show = |leaf| lent.iter_mut().for_each(|lent| lent.show(worker, place, [leaf]));
+        let mut edit = ZSetEdit::large(large, settings);
+        if is_lent {
+            edit = edit.watched(&mut show);
+        }
+        let result = change(&mut edit);
+        let is_empty = edit.zset().is_empty();
+        self.end_edit(key, found, is_empty);
         result
     }
 
@@ -228,19 +252,4 @@ impl Db<'_, '_> {
             }
         }
     }
-}
-
-/// Changes a large sorted set where it is; says whether nothing is left.
-fn edit_large<R>(
-    value: &mut Value,
-    settings: Settings,
-    change: impl FnOnce(&mut ZSetEdit<'_>) -> R,
-) -> (R, bool) {
-    let Value::ZSet(ZSet::Large(large)) = value else {
-        unreachable!("the object of a sorted set is a large one")
-    };
-    let mut edit = ZSetEdit::large(large, settings);
-    let result = change(&mut edit);
-    let is_empty = edit.zset().is_empty();
-    (result, is_empty)
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use keyspace::{Cut, DbIndex, Keyspace, MemberCut, MemberPages, Pages, Snapshot, Witness, WorkerId};
-use value::table::{MemberTable, Payload};
+use value::members::{Members, Stored};
+use value::table::Payload;
 
 use super::DATABASES;
 use super::world::{Item, World};
@@ -19,7 +20,7 @@ struct Copyist(Mutex<Notes>);
 struct Notes {
     world: World,
     /// Large values that have been seen and not been lent.
-    large: Vec<(DbIndex, Vec<u8>, MemberTable)>,
+    large: Vec<(DbIndex, Vec<u8>, Members)>,
 }
 
 impl Copyist {
@@ -29,8 +30,8 @@ impl Copyist {
         for seen in pages.iter() {
             let before = keys.insert(seen.key.to_vec(), Item::of(&seen));
             assert!(before.is_none(), "{} is seen twice", seen.key.escape_ascii());
-            if let Some(members) = seen.value.member_table() {
-                large.push((pages.database(), seen.key.to_vec(), members.clone()));
+            if let Some(members) = seen.value.members() {
+                large.push((pages.database(), seen.key.to_vec(), members));
             }
         }
     }
@@ -51,7 +52,8 @@ struct MemberCopyist(Mutex<MemberContent>);
 impl MemberCopyist {
     fn note(&self, pages: &MemberPages) {
         let fields = &mut *self.0.lock().expect(UNBROKEN);
-        for entry in pages.iter() {
+        for stored in pages.iter() {
+            let Stored::Entry(entry) = stored else { unreachable!("there are no sorted sets") };
             let Payload::Inline(value) = entry.payload else { unreachable!("there are no objects") };
             let before = fields.insert(entry.key.to_vec(), value.to_vec());
             assert!(before.is_none(), "{} is seen twice", entry.key.escape_ascii());
@@ -73,7 +75,7 @@ struct LargeReading {
 }
 
 impl LargeReading {
-    fn begin(cut: &Cut, database: DbIndex, key: &[u8], members: MemberTable) -> Self {
+    fn begin(cut: &Cut, database: DbIndex, key: &[u8], members: Members) -> Self {
         let whole = MemberCopyist::default();
         members.clone().into_remains().for_each(|pages| whole.note(&pages));
         let expected = whole.0.into_inner().expect(UNBROKEN);

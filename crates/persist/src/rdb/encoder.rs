@@ -4,15 +4,14 @@
 //! ([`WriteOptions::field_expiry`]); without that the file has the oldest version that holds everything else, and Redis
 //! 7.0 reads it.
 
-use std::convert::Infallible;
-
 use keyspace::{DbIndex, Seen, Usage};
 use stdx::checksum::Crc64;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
 use value::ValueRef;
-use value::table::{Entry, MemberTable};
+use value::members::Stored;
 
+use super::large::{Body, Sequence};
 use super::lzf::Compressor;
 use super::member::MemberForm;
 use super::object::Plan;
@@ -143,27 +142,23 @@ impl EntryEncoder {
         Entries { output }.push_used(seen.key, seen.value, seen.expiry, seen.usage);
     }
 
-    /// The beginning of a key with a large value, whose members have to follow in this form, all that the table holds. None: nothing
-    /// is to be written of it, or all at once.
-    pub fn begin_large(
-        &mut self,
-        seen: &Seen<'_>,
-        members: &MemberTable,
-        out: &mut Vec<u8>,
-    ) -> Option<MemberForm> {
-        let plan = Plan::of(seen.value);
-        let form = plan.member_form()?;
+    /// The beginning of a key with a large value, and what has to follow. None: nothing is to be written of it, or all at once.
+    pub fn begin_large(&mut self, seen: &Seen<'_>, out: &mut Vec<u8>) -> Option<Body> {
+        let plan = Plan::of_large(seen.value);
+        let body = Body::of(plan)?;
         let output = &mut self.output(out);
-        let mut entries = Entries { output };
-        entries.push_head(seen.expiry, seen.usage);
-        entries.output.tag(plan.tag());
-        entries.output.string(seen.key);
-        form.write_head(members.len(), entries.output);
-        Some(form)
+        Entries { output: &mut *output }.begin(seen.key, plan, seen.expiry, seen.usage);
+        body.write_head(output);
+        Some(body)
+    }
+
+    /// What stands next of a list or stream; false: there is nothing left.
+    pub fn push_next(&mut self, sequence: &mut Sequence, out: &mut Vec<u8>) -> bool {
+        sequence.write_next(&mut self.output(out))
     }
 
     /// A member of such a value.
-    pub fn push_member(&mut self, form: MemberForm, member: &Entry<'_, Infallible>, out: &mut Vec<u8>) {
+    pub fn push_member(&mut self, form: MemberForm, member: &Stored<'_>, out: &mut Vec<u8>) {
         form.write(member, &mut self.output(out));
     }
 
@@ -196,21 +191,19 @@ impl Entries<'_, '_> {
         if plan.is_empty() {
             return;
         }
-        if let ValueRef::Stream(stream) = value
+        self.begin(key, plan, expiry, usage);
+        plan.write(self.output);
+    }
+
+    /// What stands before the value of a key.
+    fn begin(&mut self, key: &[u8], plan: Plan<'_>, expiry: Option<UnixMs>, usage: Option<Usage>) {
+        if let ValueRef::Stream(stream) = plan.value()
             && let Some(producers) = stream.producers()
         {
             self.output.tag(tag::AUX);
             self.output.string(producers::NOTE);
             self.output.string(&producers::write(producers));
         }
-        self.push_head(expiry, usage);
-        self.output.tag(plan.tag());
-        self.output.string(key);
-        plan.write(self.output);
-    }
-
-    /// What stands before the type of a key.
-    fn push_head(&mut self, expiry: Option<UnixMs>, usage: Option<Usage>) {
         if let Some(at) = expiry {
             self.output.tag(tag::EXPIRE_MS);
             self.output.bytes(&at.0.to_le_bytes());
@@ -226,6 +219,8 @@ impl Entries<'_, '_> {
                 self.output.bytes(&[count]);
             }
         }
+        self.output.tag(plan.tag());
+        self.output.string(key);
     }
 }
 

@@ -125,6 +125,13 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
+    /// Tells the same of a large hash without a look at all fields, but for the earliest time: the next field may be due later than
+    /// that, or none, which readers take as well.
+    pub(crate) fn of_large(hash: HashRef<'_>) -> Self {
+        let not_before = hash.now().saturating_add_millis(1);
+        Self { fields: hash.count_live(), earliest: hash.next_expiry().map(|at| at.max(not_before)) }
+    }
+
     /// Walks the hash only if fields may expire.
     pub(crate) fn of(hash: HashRef<'_>) -> Self {
         if hash.next_expiry().is_none() {

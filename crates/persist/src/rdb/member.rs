@@ -1,15 +1,14 @@
 //! Members of a large value, which are written one by one behind a head that tells how many there are.
 
-use std::convert::Infallible;
-
 use stdx::time::UnixMs;
 use value::ValueRef;
 use value::hash::Entry;
-use value::table::{self, Payload};
+use value::members::Stored;
+use value::table::Payload;
 
 use super::hash::Outline;
 use super::output::Output;
-use super::{set, tag};
+use super::{set, tag, zset};
 
 /// How the members of a value are written, whose head is there.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +17,8 @@ pub struct MemberForm(Form);
 #[derive(Debug, Clone, Copy)]
 enum Form {
     Member,
+    /// A member with a score.
+    Scored,
     /// A field of a hash, of which those are left out that were expired then.
     Field(Outline, UnixMs),
 }
@@ -30,6 +31,7 @@ impl MemberForm {
                 Some(Self(Form::Field(outline, hash.now())))
             }
             (ValueRef::Set(set), _) if set::tag(set) == tag::SET => Some(Self(Form::Member)),
+            (ValueRef::ZSet(zset), _) if zset::tag(zset) == tag::ZSET_2 => Some(Self(Form::Scored)),
             _ => None,
         }
     }
@@ -37,20 +39,24 @@ impl MemberForm {
     /// Writes what stands between the key and the first of so many members.
     pub(crate) fn write_head(self, members: usize, output: &mut Output<'_>) {
         match self.0 {
-            Form::Member => output.length(members as u64),
+            Form::Member | Form::Scored => output.length(members as u64),
             Form::Field(outline, _) => outline.write(output),
         }
     }
 
     /// Writes a member.
-    pub(crate) fn write(self, stored: &table::Entry<'_, Infallible>, output: &mut Output<'_>) {
-        match (self.0, stored.payload, stored.meta.expiry) {
-            (Form::Member, ..) => output.string(stored.key),
-            (Form::Field(_, now), _, Some(at)) if at <= now => {}
-            (Form::Field(outline, _), Payload::Inline(value), expiry) => {
-                outline.write_field(Entry { field: stored.key, value, expiry }, output);
-            }
-            (Form::Field(..), Payload::Object(never), _) => match *never {},
+    pub(crate) fn write(self, stored: &Stored<'_>, output: &mut Output<'_>) {
+        match (self.0, stored) {
+            (Form::Field(_, now), Stored::Entry(field)) if field.meta.expiry.is_some_and(|at| at <= now) => {}
+            (Form::Field(outline, _), Stored::Entry(field)) => match field.payload {
+                Payload::Inline(value) => {
+                    let (field, expiry) = (field.key, field.meta.expiry);
+                    outline.write_field(Entry { field, value, expiry }, output);
+                }
+                Payload::Object(never) => match *never {},
+            },
+            (_, Stored::Entry(member)) => output.string(member.key),
+            (_, Stored::Element(element)) => zset::write_element(*element, output),
         }
     }
 }

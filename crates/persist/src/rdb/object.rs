@@ -113,6 +113,19 @@ impl<'a> Plan<'a> {
         Self { value, outline }
     }
 
+    /// The same of a large value, without a look at all of it.
+    pub(crate) fn of_large(value: ValueRef<'a>) -> Self {
+        match value {
+            ValueRef::Hash(hash) => Self { value, outline: Some(Outline::of_large(hash)) },
+            _ => Self::of(value),
+        }
+    }
+
+    /// What is to be written.
+    pub(crate) fn value(self) -> ValueRef<'a> {
+        self.value
+    }
+
     /// Whether it is a collection in which nothing is left.
     pub(crate) fn is_empty(self) -> bool {
         self.outline.is_some_and(Outline::is_empty)

@@ -176,6 +176,11 @@ pub(crate) fn write(stream: &Stream, output: &mut Output<'_>) {
     for entries in stream.nodes() {
         write_node(&entries, &mut block, output);
     }
+    write_past(stream, output);
+}
+
+/// Writes what stands behind the entries.
+pub(crate) fn write_past(stream: &Stream, output: &mut Output<'_>) {
     let facts = stream.facts();
     output.length(facts.len);
     for id in [facts.last_id, facts.first_id, facts.max_deleted_id] {
@@ -198,7 +203,8 @@ fn raw_id(id: Id) -> [u8; 16] {
     (u128::from(id.ms) << 64 | u128::from(id.seq)).to_be_bytes()
 }
 
-fn write_node(entries: &[Entry<'_>], block: &mut listpack::Writer, output: &mut Output<'_>) {
+/// Writes a node with these entries.
+pub(crate) fn write_node(entries: &[Entry<'_>], block: &mut listpack::Writer, output: &mut Output<'_>) {
     let master = entries.first().expect("a node has entries");
     let first = master.id();
     output.string(&raw_id(first));

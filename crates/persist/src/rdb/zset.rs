@@ -1,10 +1,11 @@
 //! Sorted sets: four ways to read them, two to write them.
 //!
 //! A small sorted set is written as Redis 7 does, as a listpack of members and scores in turn (type 17), a large one as
-//! members and scores of eight bytes (type 5), the highest first, because Redis builds its structure fastest from there.
+//! members and scores of eight bytes (type 5), the highest first, because Redis builds its structure fastest from there. Where it is
+//! changed while it is saved, what was about to be changed stands out of this order: readers take any.
 
 use stdx::number::{parse_f64, write_f64};
-use value::zset::{Builder, Encoding, Settings, ZSet, ZSetRef};
+use value::zset::{self, Builder, Encoding, Settings, ZSet, ZSetRef};
 
 use super::block::Element;
 use super::cursor::{Cursor, Fault};
@@ -90,11 +91,7 @@ pub(crate) fn tag(zset: ZSetRef<'_>) -> u8 {
 pub(crate) fn write(zset: ZSetRef<'_>, output: &mut Output<'_>) {
     if zset.encoding() == Encoding::Skiplist {
         output.length(zset.len() as u64);
-        for element in zset.iter().rev() {
-            output.string(element.member);
-            output.bytes(&element.score.to_le_bytes());
-        }
-        return;
+        return zset.iter().rev().for_each(|element| write_element(element, output));
     }
     let mut block = listpack::Writer::default();
     let mut score = Vec::with_capacity(32);
@@ -105,4 +102,10 @@ pub(crate) fn write(zset: ZSetRef<'_>, output: &mut Output<'_>) {
         block.push(&score);
     }
     block.finish(|block| output.string(block));
+}
+
+/// Writes a member and its score.
+pub(crate) fn write_element(element: zset::Element<'_>, output: &mut Output<'_>) {
+    output.string(element.member);
+    output.bytes(&element.score.to_le_bytes());
 }

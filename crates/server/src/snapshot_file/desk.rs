@@ -8,12 +8,13 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use keyspace::Cut;
+use keyspace::{Cut, DbIndex};
 use node::Image;
+use persist::rdb::{Body, LargeMembers, Sequence};
 use persist::{LargeValue, SnapshotWriter};
 
 use super::large::LargePart;
-use super::pieces::{Next, Pieces, Seat};
+use super::pieces::{Next, Pieces, Seat, buffer};
 use super::{Form, Sheet, Watch, begin};
 
 /// See the module's text.
@@ -109,17 +110,29 @@ impl Desk<'_, '_> {
         self.go_on()
     }
 
-    fn put_large(&mut self, large: LargeValue) -> io::Result<()> {
-        let mut part = self.begin_large(large)?;
+    fn put_large(&mut self, mut large: LargeValue) -> io::Result<()> {
+        self.put(&mut large.head)?;
+        match large.body {
+            Body::Members(members) => self.put_members((large.database, &large.key), members),
+            Body::Sequence(sequence) => self.put_sequence(sequence),
+        }
+    }
+
+    fn put_members(&mut self, place: (DbIndex, &[u8]), members: LargeMembers) -> io::Result<()> {
+        let mut part = LargePart::begin(self.writer, self.cut, place, members);
         while part.step(|bytes| self.put(bytes))? {
             self.go_on()?;
         }
         part.end(|bytes| self.put(bytes))
     }
 
-    fn begin_large(&mut self, mut large: LargeValue) -> io::Result<LargePart> {
-        self.put(&mut large.head)?;
-        Ok(LargePart::begin(self.writer, self.cut, large))
+    fn put_sequence(&mut self, mut sequence: Sequence) -> io::Result<()> {
+        let (mut scribe, mut piece) = (self.writer.scribe(), buffer());
+        while scribe.encode_next(&mut sequence, &mut piece, &mut |piece| {
+            self.put(piece)?;
+            self.go_on()
+        })? {}
+        self.put(&mut piece)
     }
 
     /// Puts bytes into the file, and leaves none.

@@ -1,4 +1,4 @@
-//! A large hash or set is put into a file.
+//! A large hash, set or sorted set is put into a file.
 //!
 //! Its pieces stand together: first its head, then all its members in any order. Meanwhile they are lent to its shard, so that workers
 //! encode what they are about to change ([`LargeBench`]) and whoever writes the file encodes the rest.
@@ -8,10 +8,10 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use keyspace::{Cut, MemberCut, MemberPages, Witness, WorkerId};
+use keyspace::{Cut, DbIndex, MemberCut, MemberPages, Witness, WorkerId};
 use parking_lot::Mutex;
-use persist::rdb::MemberForm;
-use persist::{LargeValue, Scribe, SnapshotWriter};
+use persist::rdb::{LargeMembers, MemberForm};
+use persist::{Scribe, SnapshotWriter};
 
 use super::pieces::{MAX_WAITING, buffer};
 
@@ -32,13 +32,18 @@ pub struct LargePart {
 
 impl LargePart {
     /// Its head is in the file: whatever workers make stands behind that.
-    pub fn begin(writer: &SnapshotWriter, cut: &Cut, large: LargeValue) -> Self {
-        let LargeValue { database, key, head: piece, members, form } = large;
+    pub fn begin(
+        writer: &SnapshotWriter,
+        cut: &Cut,
+        (database, key): (DbIndex, &[u8]),
+        LargeMembers { members, form }: LargeMembers,
+    ) -> Self {
         let total = members.len();
         let bench = Arc::new(LargeBench::new(writer, form));
         let witness = Arc::clone(&bench);
-        let members = cut.lend_members(database, &key, members, witness);
-        Self { members, form, bench, scribe: writer.scribe(), piece, buffers: Vec::new(), encoded: 0, total }
+        let members = cut.lend_members(database, key, members, witness);
+        let (scribe, piece) = (writer.scribe(), buffer());
+        Self { members, form, bench, scribe, piece, buffers: Vec::new(), encoded: 0, total }
     }
 
     /// Goes on; false: all members have been taken. `put` puts bytes into the file and leaves none.

@@ -54,6 +54,14 @@ impl<'a> ListRef<'a> {
         }
     }
 
+    /// The elements, if they are in a tree.
+    pub fn tree(self) -> Option<&'a tree::Sequence> {
+        match self.store {
+            Store::Packed(_) => None,
+            Store::Large(large) => Some(&large.elements),
+        }
+    }
+
     /// Whether there is no element.
     pub fn is_empty(self) -> bool {
         self.len() == 0

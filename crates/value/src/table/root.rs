@@ -229,6 +229,14 @@ impl<V: Clone> Root<V> {
         taken
     }
 
+    /// The entries that are due.
+    pub(super) fn count_due(&self, now: UnixMs, options: Options) -> usize {
+        let chunks = self.chunks.iter().filter(|chunk| chunk.min_expiry <= now);
+        let pages = chunks.flat_map(|chunk| &chunk.pages).filter(|page| page.min_expiry() <= now);
+        let is_due = |page: &Page<V>, slot| page.entry(slot, options).meta.expiry.is_some_and(|at| at <= now);
+        pages.map(|page| (0..page.count()).filter(|&slot| is_due(page, slot)).count()).sum()
+    }
+
     /// Asks for the heads of pages that may be due in some chunks: they have not been looked at for long, and so the memory
     /// of all is waited for together.
     fn prefetch_due(&self, first: usize, now: UnixMs) {

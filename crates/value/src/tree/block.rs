@@ -74,6 +74,11 @@ impl Block {
         Arc::ptr_eq(&self.bytes, &other.bytes)
     }
 
+    /// The address of the memory.
+    pub(super) fn address(&self) -> usize {
+        self.bytes.heap_ptr().addr()
+    }
+
     /// A copy of a block of bytes that is no longer than [`LONG_BYTES`].
     pub(super) fn of(leaf: Leaf<'_>) -> Self {
         let mut block = Self::with_capacity(leaf.used_bytes());

@@ -96,6 +96,25 @@ impl Node {
         }
     }
 
+    /// The leaf of a position that is there, or of the one behind the last element.
+    pub(super) fn leaf_at(&self, mut index: usize) -> &Self {
+        let mut node = self;
+        while let Self::Inner(inner) = node {
+            let (child, rest) = inner.child_at(index);
+            (node, index) = (&inner.nodes[child], rest);
+        }
+        node
+    }
+
+    /// The address of the memory of the node.
+    pub(super) fn address(&self) -> usize {
+        match self {
+            Self::Leaf(block) => block.address(),
+            Self::Large(element) => element.heap_ptr().addr(),
+            Self::Inner(inner) => inner.heap_ptr().addr(),
+        }
+    }
+
     /// The first element below, of a node that has one.
     pub(super) fn first(&self) -> &[u8] {
         self.end(Side::Left)

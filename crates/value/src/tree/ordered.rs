@@ -58,6 +58,15 @@ impl Ordered {
         }
     }
 
+    /// The address of the leaf in which an element is, or would be put.
+    pub fn leaf_of(&self, key: &[u8]) -> usize {
+        let mut node = &self.root;
+        while let Node::Inner(inner) = node {
+            node = &inner.nodes[inner.child_of(key)];
+        }
+        node.address()
+    }
+
     /// Adds an element unless it is there; says whether it is new.
     pub fn insert(&mut self, element: &[u8]) -> bool {
         let is_new = !self.contains(element);

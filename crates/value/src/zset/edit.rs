@@ -12,6 +12,7 @@ pub struct ZSetEdit<'a> {
     store: Store<'a>,
     settings: Settings,
     changed: bool,
+    watch: Option<&'a mut dyn FnMut(usize)>,
 }
 
 /// What became of a sorted set by an edit, and what the owner has to store.
@@ -87,7 +88,7 @@ impl<'a> ZSetEdit<'a> {
     pub fn packed(block: &[u8], scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
         scratch.clear();
         scratch.extend_from_slice(block);
-        Self { store: Store::Packed(scratch), settings, changed: false }
+        Self { store: Store::Packed(scratch), settings, changed: false, watch: None }
     }
 
     /// Edits a sorted set that does not exist yet.
@@ -97,7 +98,13 @@ impl<'a> ZSetEdit<'a> {
 
     /// Edits a large sorted set where it is.
     pub fn large(large: &'a mut Large, settings: Settings) -> Self {
-        Self { store: Store::Large(large), settings, changed: false }
+        Self { store: Store::Large(large), settings, changed: false, watch: None }
+    }
+
+    /// With a large sorted set, `watch` is told which leaves may be changed before they are ([`crate::tree::Tree::leaf_at`]).
+    #[must_use]
+    pub fn watched(self, watch: &'a mut dyn FnMut(usize)) -> Self {
+        Self { watch: Some(watch), ..self }
     }
 
     /// The sorted set as it is now.
@@ -132,6 +139,10 @@ impl<'a> ZSetEdit<'a> {
         let found = large.find_hashed(fingerprint, member);
         let outcome = rule.apply(found.map(|found| decode(found.score)), score)?;
         if let Some(after) = outcome.changed() {
+            if let Some(watch) = &mut self.watch {
+                found.into_iter().for_each(|found| watch(large.elements.leaf_at(found.position)));
+                watch(large.elements.leaf_of(&element(encode(after), member)));
+            }
             large.put(found, fingerprint, member, encode(after));
         }
         Ok(outcome)
@@ -146,7 +157,12 @@ impl<'a> ZSetEdit<'a> {
                 leaf::edit::remove(block, at);
                 Some(score)
             }
-            Store::Large(large) => large.remove(member).map(decode),
+            Store::Large(large) => {
+                if let Some(watch) = &mut self.watch {
+                    watch(large.elements.leaf_at(large.find(member)?.position));
+                }
+                large.remove(member).map(decode)
+            }
             Store::Grown(large) => large.remove(member).map(decode),
         };
         self.changed |= removed.is_some();
@@ -161,7 +177,14 @@ impl<'a> ZSetEdit<'a> {
         self.changed = true;
         match &mut self.store {
             Store::Packed(block) => leaf::edit::remove_range(block, range),
-            Store::Large(large) => large.remove_range(range),
+            Store::Large(large) => {
+                if let Some(watch) = &mut self.watch {
+                    // Those between them go as a whole.
+                    watch(large.elements.leaf_at(range.start));
+                    watch(large.elements.leaf_at(range.end - 1));
+                }
+                large.remove_range(range);
+            }
             Store::Grown(large) => large.remove_range(range),
         }
     }

@@ -89,6 +89,14 @@ impl<'a> ZSetRef<'a> {
         }
     }
 
+    /// The elements, if they are in a tree.
+    pub fn tree(self) -> Option<&'a tree::Ordered> {
+        match self.store {
+            Store::Packed(_) => None,
+            Store::Large(large) => Some(&large.elements),
+        }
+    }
+
     /// Whether there is no member.
     pub fn is_empty(self) -> bool {
         self.len() == 0

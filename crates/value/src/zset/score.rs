@@ -30,7 +30,7 @@ pub struct Element<'a> {
 impl<'a> Element<'a> {
     /// Takes an element apart.
     #[inline]
-    pub(super) fn of(bytes: &'a [u8]) -> Self {
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
         let (score, member) = split(bytes);
         Self { member, score: decode(score) }
     }

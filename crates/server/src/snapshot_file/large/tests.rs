@@ -1,6 +1,7 @@
 //! A value whose members workers change while it is put into a file.
 
-use persist::Made;
+use persist::rdb::Body;
+use persist::{LargeValue, Made};
 
 use super::super::pieces::Pieces;
 use super::super::practice::{self, Practice};
@@ -31,7 +32,9 @@ fn workers_leave_long_fields_to_whoever_writes_the_file() {
             }
         });
     }
-    let mut part = LargePart::begin(&writer, &cut, hash.expect("it is large"));
+    let LargeValue { database, key, body, .. } = hash.expect("it is large");
+    let Body::Members(members) = body else { panic!("it has members") };
+    let mut part = LargePart::begin(&writer, &cut, (database, &key), members);
     practice.set_fields("hash", FIELDS, "behind");
     let left: usize = part.bench.work.lock().news.left.iter().map(MemberPages::len).sum();
     let by_workers = part.bench.work.lock().encoded;
