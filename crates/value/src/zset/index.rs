@@ -19,7 +19,7 @@ use crate::unshare::unshared;
 
 /// Buckets a chunk, and for the same reasons as of the pages of a table.
 const CHUNK: usize = 16;
-/// Average slots a bucket before the next one is divided. A search compares all fingerprints of a bucket, eight at a time.
+/// Average slots a bucket before the next one is divided. A search compares all fingerprints of a bucket, sixteen at a time.
 const BUCKET_TARGET: usize = 96;
 /// A bucket is merged away when the average falls below this.
 const BUCKET_LOW: usize = BUCKET_TARGET / 2;
@@ -28,7 +28,7 @@ const SLOT_WORDS: usize = 3;
 /// Words in front of the slots: their count.
 const HEAD_WORDS: usize = 1;
 /// Fingerprints that are compared at once.
-const GROUP: usize = 8;
+const GROUP: usize = 16;
 
 /// See the module's text. Scores are kept in the form of [`super::score::encode`].
 #[derive(Debug, Clone)]
