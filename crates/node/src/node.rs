@@ -404,8 +404,8 @@ impl Node {
         }
     }
 
-    /// Without an append-only file, replicas may follow the log, or a backup have it for itself. Nobody waits for that, but who changes data writes it, so that no
-    /// more gathers in memory than the changes of a turn.
+    /// Without an append-only file, replicas may follow the log, or a backup have it for itself. Nobody waits for that, but who changes
+    /// data writes it, so that no more gathers in memory than the changes of a turn.
     fn write_log_aside(&self, worker: usize) {
         if self.shared.keyspace.is_recording() {
             let position = self.shared.keyspace.position();
