@@ -5,6 +5,9 @@
 //! the sweep, which re-allocates pages in order to empty such slabs, has no effect. `lg_tcache_max:9`
 //! keeps only objects up to 512 bytes in thread caches. A thread of the allocator gives unused pages back, also while no
 //! request comes. Which blocks the sweep moves is decided by what the allocator tells of their slabs.
+//!
+//! For each slab that there has ever been at a time the allocator keeps some 130 bytes for good. Slabs of blocks of 1, 2 and 4 kB
+//! would be of 4 kB, so 3% of the memory that such blocks once took would stay resident (4% measured); `slab_sizes` makes them eight times as large.
 #![allow(unsafe_code, reason = "an allocator's settings are a symbol that its C code looks up")]
 
 use std::ffi::c_char;
@@ -27,8 +30,10 @@ unsafe impl Sync for Settings {}
 /// jemalloc reads its options from this symbol when the process starts.
 // SAFETY: the symbol has the type that jemalloc declares, `const char *`, and ends with a NUL.
 #[unsafe(export_name = "malloc_conf")]
-pub static SETTINGS: Settings =
-    Settings(c"lg_tcache_max:9,dirty_decay_ms:500,muzzy_decay_ms:0,background_thread:true".as_ptr());
+pub static SETTINGS: Settings = Settings(
+    c"lg_tcache_max:9,dirty_decay_ms:500,muzzy_decay_ms:0,background_thread:true,slab_sizes:1024-1024:8|2048-2048:8|4096-4096:8"
+        .as_ptr(),
+);
 
 /// What the allocator says of itself, in bytes; zeros if it does not answer.
 pub fn figures() -> MemoryFigures {
