@@ -390,6 +390,13 @@ impl Node {
         self.shared.judge_replicas(UnixMs((self.machine.unix_us() / 1000) as i64));
     }
 
+    /// A replica sends an empty line now and then while it loads what it was sent.
+    pub(crate) fn note_sign_of_life(&self, record: &ClientRecord, now: Now) {
+        if let Some(replica) = self.shared.replicas.get(record.id) {
+            replica.note_heard(now.unix);
+        }
+    }
+
     /// Passes on to replicas what has changed since the last turn, without a command, such as keys that were due.
     pub(crate) fn pass_on(&self, worker: usize) {
         if self.shared.replicas.are_there() {

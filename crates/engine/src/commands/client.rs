@@ -253,6 +253,9 @@ fn unpause(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 
 fn reply_mode(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let session = &mut *ctx.session;
+    if session.is_replica {
+        return Ok(()); // there is no place for replies in the stream
+    }
     if args.is(2, "ON") {
         session.reply_mode = ReplyMode::On;
         reply.ok();

@@ -205,6 +205,9 @@ pub(crate) fn client_name(name: &[u8]) -> Result<String, Error> {
 }
 
 fn reset(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if ctx.session.is_replica {
+        return Err(Error::Static("ERR can only reset normal client connections"));
+    }
     abandon(ctx.session, ctx.shared);
     crate::tracking::disable(ctx.shared, ctx.session);
     crate::pubsub::forget(ctx.shared, ctx.desk, ctx.session);

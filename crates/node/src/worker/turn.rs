@@ -225,7 +225,12 @@ impl<'n> Worker<'n> {
                 owned.push(text);
                 (consumed, owned.len() - 1, 0)
             }
-            Ok(Decoded::Empty { consumed }) => return Step::Consumed(consumed),
+            Ok(Decoded::Empty { consumed }) => {
+                if connection.session.is_replica {
+                    self.node.note_sign_of_life(&connection.session.record, turn.now);
+                }
+                return Step::Consumed(consumed);
+            }
             Ok(Decoded::Incomplete { needed }) => {
                 return Step::Incomplete(needed.saturating_sub(range.len()));
             }

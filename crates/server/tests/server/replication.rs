@@ -281,6 +281,22 @@ fn a_reply_to_a_replica_ends_it_and_signs_of_life_keep_it() {
     });
 }
 
+#[test]
+fn a_replica_that_loads_for_long_is_heard_by_its_empty_lines() {
+    with_each(|server, client| {
+        let mut follower = Follower::psync(server, "?", "-1");
+        wait_for(client, "slave0", |line| line.contains("state=online") && !line.ends_with("lag=0"));
+        follower.send_line("");
+        wait_for(client, "slave0", |line| line.ends_with("lag=0"));
+        must(client, "SET a 1");
+        follower.expect(&["SELECT 0", "SET a 1"]);
+        for words in [&["CLIENT", "REPLY", "ON"][..], &["RESET"]] {
+            follower.send(words);
+        }
+        assert!(follower.is_closed(), "it can be no ordinary client any more");
+    });
+}
+
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }

@@ -36,7 +36,7 @@ impl Follower {
     }
 
     pub(super) fn begin_sync(&mut self) {
-        self.send_inline("SYNC");
+        self.send_line("SYNC");
         self.take_snapshot();
     }
 
@@ -63,7 +63,7 @@ impl Follower {
         self.stream.get_mut().write_all(&bytes).expect("it is sent");
     }
 
-    fn send_inline(&mut self, line: &str) {
+    pub(super) fn send_line(&mut self, line: &str) {
         self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).expect("it is sent");
     }
 
