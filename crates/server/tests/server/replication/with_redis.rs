@@ -92,6 +92,7 @@ fn redis_as_a_replica_holds_what_the_server_holds() {
         });
         wait_for(&mut client, "connected_slaves", |count| count == "1");
         wait_for(&mut client, "slave0", |line| line.contains("state=online"));
+        must(&mut client, "SELECT 0");
         let mut there = replica.connect();
         must(&mut client, "SET last 1");
         assert_eq!(must(&mut client, "WAIT 1 0").integer(), Some(1));
