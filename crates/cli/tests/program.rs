@@ -273,6 +273,48 @@ fn nodes_that_send_a_client_in_circles_are_left() {
     drop(circle.join().expect("it was asked so often"));
 }
 
+#[test]
+fn a_snapshot_is_written_to_a_file_that_is_whole_or_not_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("copy.rdb");
+    let name = path.to_str().expect("a plain path");
+    let greeting = || step("REPLCONF rdb-only 1", "+OK\r\n");
+    let sync = |answer: &str| (b"*1\r\n$4\r\nSYNC\r\n".to_vec(), answer.as_bytes().to_vec());
+    let told = |bytes: u64, name: &str| {
+        format!("sending REPLCONF rdb-only 1\nSYNC sent to master, writing {bytes} bytes to '{name}'\n")
+    };
+    let output = run(vec![greeting(), sync("\n\n$5\r\nREDI")], &["--rdb", name], "");
+    check(&output, 1, "", &(told(5, name) + "Error: Server closed the connection\n"));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "no part of it is left");
+    let output = run(vec![greeting(), sync("\n\n$5\r\nREDIS*1\r\n")], &["--rdb", name], "");
+    check(&output, 0, "", &(told(5, name) + "Transfer finished with success.\n"));
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"REDIS");
+    let output = run(vec![greeting(), sync("$5\r\nREDIS")], &["--rdb", "-"], "");
+    check(&output, 0, "REDIS", &(told(5, "-") + "Transfer finished with success.\n"));
+    let output = run(vec![greeting(), sync("-NOPERM no\r\n")], &["--rdb", name], "");
+    check(&output, 1, "", "sending REPLCONF rdb-only 1\nSYNC with master failed: -NOPERM no\n");
+    let nowhere = folder.path().join("nowhere/copy.rdb");
+    let name = nowhere.to_str().expect("a plain path");
+    let output = run(vec![greeting(), sync("$5\r\nREDIS")], &["--rdb", name], "");
+    check(&output, 1, "", &(told(5, name) + &format!("{name}: No such file or directory\n")));
+    let refusal = step("REPLCONF rdb-filter-only functions", "-ERR Unrecognized REPLCONF option\r\n");
+    let output = run(vec![greeting(), refusal], &["--functions-rdb", name], "");
+    let told = "sending REPLCONF rdb-only 1\nsending REPLCONF rdb-filter-only functions\nFailed requesting functions only RDB \
+         from server: ERR Unrecognized REPLCONF option\n";
+    check(&output, 1, "", told);
+}
+
+#[test]
+fn what_replicas_are_sent_is_shown() {
+    let stream = "$3\r\nRDB*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n\
+        *3\r\n$3\r\nset\r\n$1\r\nk\r\n$3\r\nv\"w\r\n";
+    let sync = (b"*1\r\n$4\r\nSYNC\r\n".to_vec(), stream.as_bytes().to_vec());
+    let output = run(vec![sync], &["--replica"], "");
+    let told = "SYNC with master, discarding 3 bytes of bulk transfer...\nSYNC done. Logging commands from master.\n\
+        Error: Server closed the connection\n";
+    check(&output, 1, "\"SELECT\",\"0\"\n\"set\",\"k\",\"v\\\"w\"\n", told);
+}
+
 /// Runs the program at a terminal of its own, whose keys are `input`.
 fn run_at_a_terminal(port: u16, terminal: &str, input: &str) -> String {
     let program = env!("CARGO_BIN_EXE_rustypotato-cli");

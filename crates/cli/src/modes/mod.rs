@@ -5,6 +5,7 @@ mod command;
 mod eval;
 mod latency;
 mod pipe;
+mod replica;
 mod sample;
 mod scan;
 mod stat;
@@ -31,6 +32,10 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
         Mode::Eval { path, args } => command::run(&options, &eval::command(&path, args)?),
         Mode::Batch | Mode::Interactive => batch::run(&options, std::io::stdin().lock()),
         Mode::Pipe { timeout } => pipe::run(&options, timeout),
+        Mode::Rdb { path, functions_only } => {
+            replica::save(&options, &path, functions_only).map(|()| ExitCode::SUCCESS)
+        }
+        Mode::Replica => replica::follow(&options).map(|()| ExitCode::SUCCESS),
         Mode::Scan(pattern) => scan::run(&options, &pattern).map(|()| ExitCode::SUCCESS),
         Mode::Stat => stat::run(&options).map(|()| ExitCode::SUCCESS),
         Mode::Latency { history } => latency::run(&options, history).map(|()| ExitCode::SUCCESS),

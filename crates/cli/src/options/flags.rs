@@ -116,6 +116,15 @@ pub(super) struct Flags {
     /// Like --latency, with a new line every 15 seconds or every interval.
     #[arg(long)]
     pub(super) latency_history: bool,
+    /// Write a snapshot of the server's data into a file; - is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) rdb: Option<PathBuf>,
+    /// The same with the libraries of functions and no keys.
+    #[arg(long, value_name = "FILE")]
+    pub(super) functions_rdb: Option<PathBuf>,
+    /// Print the commands that replicas are sent.
+    #[arg(long, alias = "slave")]
+    pub(super) replica: bool,
     /// Send standard input as it is and count the replies.
     #[arg(long)]
     pub(super) pipe: bool,

@@ -107,6 +107,15 @@ pub(crate) enum Mode {
         /// How long to wait for the last reply; `None` waits for ever.
         timeout: Option<Duration>,
     },
+    /// Writes a snapshot of the server's data into a file.
+    Rdb {
+        /// The file; `-` is standard output.
+        path: PathBuf,
+        /// Whether it is to hold the libraries of functions and no keys.
+        functions_only: bool,
+    },
+    /// Prints the commands that replicas are sent.
+    Replica,
     /// Lists keys.
     Scan(Pattern),
     /// Prints a line of statistics again and again.
@@ -295,6 +304,14 @@ fn mode(mut flags: Flags, input_is_terminal: bool) -> Result<Mode, Failure> {
                 Mode::Sample { measure: Measure::Memory { samples: flags.memory_samples }, pattern }
             }
         });
+    }
+    for (path, functions_only) in [(flags.rdb, false), (flags.functions_rdb, true)] {
+        if let Some(path) = path {
+            return Ok(Mode::Rdb { path, functions_only });
+        }
+    }
+    if flags.replica {
+        return Ok(Mode::Replica);
     }
     if flags.pipe {
         let timeout = (flags.pipe_timeout > 0).then(|| Duration::from_secs(flags.pipe_timeout));
