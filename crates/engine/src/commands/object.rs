@@ -1,6 +1,7 @@
 //! OBJECT: how a value is kept and when it was last used.
 
 use config::{Config, Param};
+use keyspace::Key;
 use value::{StringRef, ValueRef};
 
 use crate::args::Args;
@@ -37,8 +38,18 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("OBJECT", Group::Generic,
         ),
     ])];
 
-fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+/// The key that is asked about, if it is there; else the answer is nothing.
+fn look_for<'a>(ctx: &mut Context<'_, '_>, args: &Args<'a>, reply: &mut Reply<'_>) -> Option<Key<'a>> {
     let key = ctx.key(args, 2);
+    let is_there = ctx.db().is_there(&key);
+    if !is_there {
+        reply.null();
+    }
+    is_there.then_some(key)
+}
+
+fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    let Some(key) = look_for(ctx, args, reply) else { return Ok(()) };
     let mut db = ctx.db();
     let changed = db.string_is_changed(&key);
     match db.peek(&key) {
@@ -54,7 +65,7 @@ fn encoding(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 }
 
 fn freq(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key(args, 2);
+    let Some(key) = look_for(ctx, args, reply) else { return Ok(()) };
     match ctx.db().frequency(&key) {
         Some(Some(count)) => reply.integer(i64::from(count)),
         Some(None) => {
@@ -69,7 +80,7 @@ fn freq(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
 }
 
 fn idletime(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key(args, 2);
+    let Some(key) = look_for(ctx, args, reply) else { return Ok(()) };
     match ctx.db().frequency(&key) {
         Some(None) => reply.integer(i64::from(ctx.db().idle_seconds(&key).unwrap_or(0))),
         Some(Some(_)) => {
@@ -84,7 +95,7 @@ fn idletime(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
 }
 
 fn refcount(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let key = ctx.key(args, 2);
+    let Some(key) = look_for(ctx, args, reply) else { return Ok(()) };
     let shares = shares_integers(&ctx.shared.config.read());
     let mut db = ctx.db();
     let changed = db.string_is_changed(&key);

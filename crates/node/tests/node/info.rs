@@ -211,6 +211,18 @@ fn statistics_that_were_reset_stay_so() {
 }
 
 #[test]
+fn who_asks_how_a_value_is_kept_looks_it_up() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.ask(peer, "SET k v");
+    for word in ["ENCODING", "REFCOUNT", "IDLETIME", "FREQ"] {
+        world.ask(peer, &format!("CONFIG RESETSTAT\r\nOBJECT {word} k\r\nOBJECT {word} none"));
+        let counts = ["keyspace_hits", "keyspace_misses"].map(|name| field(&mut world, peer, name));
+        assert_eq!(counts, ["1", "1"], "{word}");
+    }
+}
+
+#[test]
 fn sources_that_are_looked_at_again_are_counted_once() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);

@@ -51,7 +51,10 @@ enum Rest {
 /// Whether a value takes so many bytes or more, and can be written bit by bit. It seldom takes more than a look.
 pub fn is_large(value: ValueRef<'_>, least_bytes: usize) -> bool {
     match value {
-        ValueRef::List(list) => list.tree().is_some_and(|tree| tree.data_bytes() >= least_bytes),
+        // An element takes two bytes more than it has.
+        ValueRef::List(list) => {
+            list.tree().is_some_and(|tree| tree.data_bytes() + 2 * tree.len() >= least_bytes)
+        }
         ValueRef::Stream(stream) => stream.node_bytes() >= least_bytes,
         value => value.members().is_some_and(|members| members.take_bytes(least_bytes)),
     }

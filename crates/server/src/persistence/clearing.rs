@@ -69,6 +69,7 @@ impl Clearing {
 impl Persistence<'_> {
     /// The files of the backup go.
     pub(super) fn clear(&mut self, then: Then) {
+        debug_assert!(self.clearing.then.is_none(), "one thing is cleared at a time");
         self.clearing.then = Some(then);
         let folder = self.folder();
         // The machine must not live longer for it: threads end when it does.
