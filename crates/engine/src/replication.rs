@@ -152,6 +152,35 @@ pub struct Replicas {
     history: Mutex<Told>,
     /// Workers with clients that wait for acknowledgements.
     awaited: Vec<AtomicBool>,
+    /// How those who wanted to follow began.
+    pub begun: Begun,
+}
+
+/// How those who wanted to follow began (INFO stats).
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// They are sent a snapshot.
+    pub full: AtomicU64,
+    /// They went on where they were.
+    pub partial: AtomicU64,
+    /// They wanted to go on where they were, and that could not be.
+    pub partial_refused: AtomicU64,
+}
+
+impl Begun {
+    /// Somebody begins: whether he names a place to go on from, and whether he does.
+    pub fn count(&self, names_place: bool, goes_on: bool) {
+        let counter = if goes_on { &self.partial } else { &self.full };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.partial_refused.fetch_add(u64::from(names_place && !goes_on), Ordering::Relaxed);
+    }
+
+    /// Begins to count anew (CONFIG RESETSTAT).
+    pub fn reset(&self) {
+        for counter in [&self.full, &self.partial, &self.partial_refused] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -165,7 +194,13 @@ impl Replicas {
     /// None, for so many workers.
     pub(crate) fn new(workers: usize) -> Self {
         let awaited = (0..workers).map(|_| AtomicBool::new(false)).collect();
-        Self { list: Mutex::default(), count: AtomicUsize::new(0), history: Mutex::default(), awaited }
+        Self {
+            list: Mutex::default(),
+            count: AtomicUsize::new(0),
+            history: Mutex::default(),
+            awaited,
+            begun: Begun::default(),
+        }
     }
 
     /// A client follows from now on, or is about to.

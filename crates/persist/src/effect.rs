@@ -112,6 +112,12 @@ pub fn commands_in(text: &[u8]) -> usize {
     if digits + length as usize + 4 == key.len() { 1 } else { 2 }
 }
 
+/// Whether the text of an effect is a command that Redis knows before 8.6, which brought names of stream producers.
+pub fn is_widely_known(text: &[u8]) -> bool {
+    const NEWER: [&[u8]; 2] = [b"*5\r\n$11\r\nXIDMPRECORD\r\n", b"*6\r\n$7\r\nXCFGSET\r\n"];
+    !NEWER.iter().any(|head| text.starts_with(head))
+}
+
 /// Those on lists.
 fn encode_list_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
     match *effect {

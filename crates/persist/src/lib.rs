@@ -10,6 +10,6 @@ mod load;
 pub mod rdb;
 mod snapshot;
 
-pub use effect::{commands_in, encode_effect, encode_value};
+pub use effect::{commands_in, encode_effect, encode_value, is_widely_known};
 pub use load::{Bucket, Compile, KeyPlacement, Loaded, Placement, SMALL_BYTES};
 pub use snapshot::{LargeValue, Made, Scribe, SnapshotWriter, Step};

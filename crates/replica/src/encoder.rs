@@ -1,11 +1,12 @@
 //! Effects in the order of the log become the stream that followers of Redis read.
 //!
 //! It is plain commands. A unit of several of them stands between MULTI and EXEC, so that a follower shows all of it or nothing; the
-//! database is selected before a command in another than the one before, and the first time before MULTI, as Redis does it.
+//! database is selected before a command in another than the one before, and the first time before MULTI, as Redis does it. Commands that
+//! Redis has only since 8.6 are left out: a follower that refused one would refuse all that stands in a transaction with it.
 
 use keyspace::DbIndex;
 use keyspace::log::Run;
-use persist::commands_in;
+use persist::{commands_in, is_widely_known};
 use resp::write_command;
 use stdx::number::write_i64;
 
@@ -31,7 +32,7 @@ impl Encoder {
     pub fn push_all(&mut self, run: &Run, out: &mut Vec<u8>) {
         let mut at_hand = None;
         let mut commands = 0;
-        for (record, text) in run.iter() {
+        for (record, text) in run.iter().filter(|(_, text)| is_widely_known(text)) {
             if at_hand != Some(record.unit) {
                 self.finish_unit(commands, out);
                 (at_hand, commands) = (Some(record.unit), 0);
@@ -109,6 +110,18 @@ pub(crate) mod tests {
         check(
             &[(1, 1, "SET a 1"), (1, 2, "SET b 2"), (1, 3, "SET c 3")],
             "SELECT 1 MULTI SET a 1 SELECT 2 SET b 2 SELECT 3 SET c 3 EXEC",
+        );
+    }
+
+    #[test]
+    fn what_followers_may_not_know_is_left_out() {
+        check(
+            &[
+                (1, 9, "XADD s 1-0 a b"),
+                (1, 9, "XIDMPRECORD s p n 1-0"),
+                (2, 9, "XCFGSET s IDMP-DURATION 1 IDMP-MAXSIZE 2"),
+            ],
+            "SELECT 9 XADD s 1-0 a b",
         );
     }
 

@@ -122,6 +122,7 @@ impl Replication {
         let mut state = self.state.lock();
         state.followers.insert(id, Arc::clone(replica));
         let (address, port) = replica.address();
+        let names_place = from.is_some();
         let note = state.primary.ask(Asked {
             follower: id,
             wants_place: replica.acknowledges,
@@ -130,6 +131,9 @@ impl Replication {
             snapshot_only: facts.snapshot_only,
             content: facts.content,
         });
+        if let Some(replicas) = &state.replicas {
+            replicas.begun.count(names_place, note.is_some());
+        }
         if note.is_some() {
             replica.set_phase(Phase::Online);
             info!("the replica {address}:{port} (client {id}) goes on where it was");

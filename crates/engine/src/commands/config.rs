@@ -109,6 +109,7 @@ fn reset_statistics(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'
     ctx.shared.clients.output_limit_disconnections.store(0, Relaxed);
     ctx.shared.clients.query_limit_disconnections.store(0, Relaxed);
     ctx.shared.meter.reset();
+    ctx.shared.replicas.begun.reset();
     ctx.shared.clients.evicted.store(0, Relaxed);
     ctx.shared.rates.lock().reset();
     ctx.shared.latency.lock().reset_all();

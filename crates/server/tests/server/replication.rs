@@ -10,6 +10,13 @@ use crate::disk::{APPENDING, SNAPSHOTS};
 use crate::support::{Server, must, run, text};
 use follower::Follower;
 
+/// A field of INFO stats.
+fn stat(client: &mut Client, name: &str) -> String {
+    let info = text(&must(client, "INFO stats"));
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.expect("INFO tells it").to_owned()
+}
+
 /// A field of INFO replication.
 fn field(client: &mut Client, name: &str) -> String {
     let info = text(&must(client, "INFO replication"));
@@ -156,6 +163,10 @@ fn a_follower_is_told_where_it_begins_and_goes_on_where_it_was() {
         must(client, "SET d 1");
         other.expect(&["SELECT 0", "SET d 1"]);
         follower.expect(&["SELECT 0", "SET d 1"]);
+        let counts = ["sync_full", "sync_partial_ok", "sync_partial_err"];
+        assert_eq!(counts.map(|name| stat(client, name)), ["2", "1", "1"]);
+        must(client, "CONFIG RESETSTAT");
+        assert_eq!(counts.map(|name| stat(client, name)), ["0", "0", "0"]);
     });
 }
 

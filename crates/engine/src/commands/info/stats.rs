@@ -18,7 +18,9 @@ pub(super) fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "total_commands_processed", sum(ctx, WorkerStatistics::total_calls));
     traffic(ctx, out);
     line(out, "rejected_connections", shared.connections_refused.load(Relaxed));
-    zeros(out, &["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    line(out, "sync_full", shared.replicas.begun.full.load(Relaxed));
+    line(out, "sync_partial_ok", shared.replicas.begun.partial.load(Relaxed));
+    line(out, "sync_partial_err", shared.replicas.begun.partial_refused.load(Relaxed));
     keys(ctx, out);
     for (field, kind) in [
         ("pubsub_channels", Kind::Channel),
