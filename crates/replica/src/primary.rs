@@ -148,11 +148,8 @@ impl<C: Copy + PartialEq> Primary<C> {
     /// The backlog has another size from now on. What it holds is kept, as far as there is room.
     pub fn resize_backlog(&mut self, bytes: usize) {
         self.backlog_bytes = bytes;
-        if let Some(backlog) = self.backlog.as_mut().filter(|backlog| backlog.size() != bytes) {
-            let first = backlog.window().first;
-            let held = backlog.from(first).unwrap_or_default();
-            *backlog = Backlog::new(bytes, first - 1);
-            backlog.push(&held);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.resize(bytes);
         }
     }
 

@@ -68,7 +68,7 @@ fn client_bytes(ctx: &Context<'_, '_>) -> (usize, usize) {
 
 /// What the backlog takes, and what replicas are still to be sent.
 fn replication_bytes(ctx: &Context<'_, '_>) -> (usize, usize) {
-    let backlog = ctx.shared.replicas.history().backlog.map_or(0, |(_, _, size)| size);
+    let backlog = ctx.shared.replicas.history().backlog.map_or(0, |(_, length, _)| length as usize);
     (backlog, ctx.shared.replicas.unsent_bytes())
 }
 
