@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use acl::Users;
-use config::{Config, MemoryLimit, OutputLimits, Param};
+use config::{Config, MemoryLimit, Param};
 use engine::Shared;
 use engine::client::{ClientRecord, PauseMode};
 use engine::commandlog::Topic;
@@ -199,15 +199,16 @@ impl Node {
         self.max_clients.store(config.integer(Param::Maxclients) as usize, Ordering::Relaxed);
         self.waits_for_log.store(config.yes(Param::Appendonly), Ordering::Relaxed);
         self.protected.store(config.yes(Param::ProtectedMode), Ordering::Relaxed);
-        self.limit_outputs(config.output_limits());
+        self.limit_outputs(&config);
         drop(config);
         self.judge_replicas();
     }
 
-    fn limit_outputs(&self, limits: &OutputLimits) {
+    fn limit_outputs(&self, config: &Config) {
+        let limits = config.output_limits();
         self.output_limit.set(&limits.normal);
         self.subscriber_limit.set(&limits.pubsub);
-        self.replica_limit.set(&limits.replica);
+        self.replica_limit.set_for_replicas(config);
     }
 
     /// Why a new connection is refused, as the bytes to tell it. `others` are there already, or on their way to their workers.

@@ -6,6 +6,11 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use config::{Config, Param};
+
+/// Room for the line in front of what a replica has missed.
+const CONSENT_BYTES: u64 = 1024;
+
 /// The limits of one class of clients, to be read without a lock. A limit of 0 does not exist.
 #[derive(Debug, Default)]
 pub struct OutputLimit {
@@ -21,6 +26,15 @@ impl OutputLimit {
         self.soft_bytes.store(limit.soft_bytes, Ordering::Relaxed);
         let soft_ns = (limit.soft_seconds as u64).saturating_mul(1_000_000_000);
         self.soft_ns.store(soft_ns, Ordering::Relaxed);
+    }
+
+    /// Takes over what is configured for replicas. As in Redis that is never less than the backlog holds: one that goes on where it was
+    /// is owed all that it has missed at once, and would be closed for it every time that it comes back.
+    pub fn set_for_replicas(&self, config: &Config) {
+        let limit = config.output_limits().replica;
+        let missed = config.size(Param::ReplBacklogSize).saturating_add(CONSENT_BYTES);
+        let hard_bytes = if limit.hard_bytes > 0 { limit.hard_bytes.max(missed) } else { 0 };
+        self.set(&config::OutputLimit { hard_bytes, ..limit });
     }
 
     /// Whether time alone can make a client exceed the limits.
@@ -67,6 +81,25 @@ mod tests {
         assert!(!limit(100, 0, 0).is_exceeded(99, &mut since, 0));
         assert!(!limit(0, 0, 0).is_exceeded(usize::MAX, &mut since, 0));
         assert_eq!(since, None);
+    }
+
+    #[test]
+    fn replicas_may_be_owed_what_the_backlog_holds() {
+        let mut config = Config::default();
+        for (hard, backlog, expected) in [
+            ("100", "1000", 1000 + CONSENT_BYTES),
+            ("5000", "1000", 5000),
+            ("0", "1000", 0),
+            ("100", "9223372036854775807", i64::MAX as u64 + CONSENT_BYTES),
+        ] {
+            let class = format!("replica {hard} 50 10");
+            config.set("client-output-buffer-limit", class.as_bytes()).expect("a limit");
+            config.set("repl-backlog-size", backlog.as_bytes()).expect("a size");
+            let limit = OutputLimit::default();
+            limit.set_for_replicas(&config);
+            assert_eq!(limit.hard_bytes.into_inner(), expected, "{hard} {backlog}");
+            assert_eq!(limit.soft_bytes.into_inner(), 50);
+        }
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Replication {
 
     /// Parameters have changed.
     pub fn configure(&self, config: &Config) {
-        self.limit.set(&config.output_limits().replica);
+        self.limit.set_for_replicas(config);
         let bytes = usize::try_from(config.size(Param::ReplBacklogSize)).unwrap_or(usize::MAX);
         let mut state = self.state.lock();
         state.primary.resize_backlog(bytes);

@@ -281,6 +281,39 @@ fn a_replica_that_does_not_read_is_closed() {
 }
 
 #[test]
+fn a_replica_that_goes_on_may_have_missed_more_than_it_may_be_owed_otherwise() {
+    with_each(|server, client| {
+        client.command(&["CONFIG", "SET", "client-output-buffer-limit", "replica 1kb 0 0"]).expect("a reply");
+        let follower = Follower::psync(server, "?", "-1");
+        let (name, place) = (field(client, "master_replid"), (follower.received + 1).to_string());
+        drop(follower);
+        wait_for(client, "connected_slaves", |count| count == "0");
+        let values = ["x", "y"].map(|letter| letter.repeat(400 << 10));
+        for value in &values {
+            client.command(&["SET", "k", value]).expect("a reply");
+        }
+        let mut follower = Follower::psync(server, &name, &place);
+        assert_eq!(follower.line, "+CONTINUE");
+        follower.expect(&["SELECT 0", &format!("SET k {}", values[0]), &format!("SET k {}", values[1])]);
+    });
+}
+
+#[test]
+fn a_backlog_may_be_larger_than_the_memory() {
+    with_each(|server, client| {
+        must(client, "CONFIG SET repl-backlog-size 9000000000000000");
+        let mut follower = Follower::psync(server, "?", "-1");
+        must(client, "SET a 1");
+        follower.expect(&["SELECT 0", "SET a 1"]);
+        for size in ["16384", "8000000000000000000"] {
+            must(client, &format!("CONFIG SET repl-backlog-size {size}"));
+            assert_eq!(field(client, "repl_backlog_size"), size);
+            assert_eq!(field(client, "repl_backlog_histlen"), follower.received.to_string());
+        }
+    });
+}
+
+#[test]
 fn a_reply_to_a_replica_ends_it_and_signs_of_life_keep_it() {
     with_each(|server, client| {
         must(client, "CONFIG SET repl-ping-replica-period 1");
