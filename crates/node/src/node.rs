@@ -398,10 +398,13 @@ impl Node {
         }
     }
 
-    /// Passes on to replicas what has changed since the last turn, without a command, such as keys that were due.
+    /// Passes on to replicas, or to the backlog that waits for some, what has changed since the last turn, without a command, such as
+    /// keys that were due. An append-only file alone takes that with what is written next.
     pub(crate) fn pass_on(&self, worker: usize) {
         if self.shared.replicas.are_there() {
             self.write_log_aside(worker);
+        } else {
+            self.write_log_unless_awaited(worker);
         }
     }
 

@@ -36,3 +36,16 @@ fn a_flood_of_due_keys_goes_in_turns_that_follow_at_once() {
     assert_eq!(world.ask(peer, "DBSIZE"), ":0\r\n");
     assert_eq!(turns, 3, "about 2000 a turn");
 }
+
+#[test]
+fn what_was_due_is_written_without_a_request_unless_the_append_only_file_is_all_that_wants_it() {
+    for (appendonly, expected) in [("no", 1), ("yes", 0)] {
+        let mut world = World::new(1, &[("appendonly", appendonly)]);
+        let peer = world.connect(0);
+        world.set_log_waits(true);
+        world.send(peer, "SET k v PX 10");
+        let wishes = world.log_wishes();
+        world.pass_ms(50);
+        assert_eq!(world.log_wishes(), wishes + expected, "{appendonly}");
+    }
+}
