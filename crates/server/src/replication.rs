@@ -8,7 +8,8 @@
 //! All of it happens under one lock, so the letters that a worker gets for a replica are in the order of the stream. The journal feeds
 //! under its own lock, which is always taken before. The log is told what changes only while somebody follows, or may come back.
 //!
-//! A snapshot's file has no name any more when it is sent: whoever has it open has it, and nothing is left of it.
+//! A snapshot's file loses its name before anything is in it: whoever has it open has it, and nothing is left of it, however the
+//! process ends.
 
 mod body;
 mod care;

@@ -34,7 +34,7 @@ pub enum Job {
         content: Content,
         /// What to make of it.
         form: Form,
-        /// The name that the file has until it is written.
+        /// The name that the file has until it is open.
         path: PathBuf,
     },
     /// Write the RDB file.

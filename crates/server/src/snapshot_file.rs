@@ -110,23 +110,33 @@ pub fn write(
     watch: Watch<'_>,
 ) -> Result<(), String> {
     let mut written = 0;
-    let result = disk.create(path).and_then(|file| {
-        let total = keys(&image.snapshot);
-        watch.progress.set(0, total);
-        let mut sheet = Sheet { file: &file, written: &mut written, small: Vec::new(), total, watch };
-        match manner {
-            Manner::Alone => write_alone(&mut sheet, image, form),
-            Manner::Helped(encoders) => desk::write(&mut sheet, image, form, encoders),
-        }?;
-        sheet.flush()?;
-        file.sync()
-    });
-    watch.progress.set(0, 0);
+    let result = disk.create(path).and_then(|file| fill(&file, &mut written, image, form, manner, watch));
     if result.is_err() {
         // It was to be incomplete anyway; if it cannot be removed, the error that is told says why.
         let _ = disk.remove(path);
     }
     result.map_err(|error| format!("{}: at byte {written}: {error}", path.display()))
+}
+
+/// Writes all data into an empty file, which is durable then, and notes how many bytes are in it. Stops early when it is given up.
+pub fn fill(
+    file: &DiskFile,
+    written: &mut u64,
+    image: Image,
+    form: Form,
+    manner: Manner,
+    watch: Watch<'_>,
+) -> io::Result<()> {
+    let total = keys(&image.snapshot);
+    watch.progress.set(0, total);
+    let mut sheet = Sheet { file, written, small: Vec::new(), total, watch };
+    let result = match manner {
+        Manner::Alone => write_alone(&mut sheet, image, form),
+        Manner::Helped(encoders) => desk::write(&mut sheet, image, form, encoders),
+    };
+    let result = result.and_then(|()| sheet.flush()).and_then(|()| file.sync());
+    watch.progress.set(0, 0);
+    result
 }
 
 /// Gives a written file its final name.

@@ -79,7 +79,7 @@ impl Persistence<'_> {
     }
 }
 
-/// The name of the next snapshot's file for as long as it has one.
+/// The name of the next snapshot's file until it is open.
 fn temporary(node: &Node) -> std::path::PathBuf {
     let folder = std::env::current_dir().unwrap_or_default();
     let number = node.shared.snapshots.load(std::sync::atomic::Ordering::Relaxed) + 1;

@@ -59,7 +59,7 @@ impl Replication {
     }
 }
 
-/// Writes an image into a file of this name, which goes at once.
+/// Writes an image into a file that has this name for a moment.
 pub fn write(
     (replication, disk): (&Replication, &Disk),
     path: &Path,
@@ -67,34 +67,28 @@ pub fn write(
     form: Form,
     manner: Manner,
 ) -> Result<Written, String> {
-    match content {
-        Content::All => {
-            let progress = KeyProgress::default();
-            let watch = Watch { given_up: &replication.given_up, progress: &progress };
-            snapshot_file::write(disk, path, image, form, manner, watch)?;
+    let mut written = 0;
+    let result = nameless(disk, path).and_then(|(file, reader)| {
+        match content {
+            Content::All => {
+                let progress = KeyProgress::default();
+                let watch = Watch { given_up: &replication.given_up, progress: &progress };
+                snapshot_file::fill(&file, &mut written, image, form, manner, watch)?;
+            }
+            Content::Libraries => file.append(&snapshot_file::without_keys(&image, form, true))?,
+            Content::Nothing => file.append(&snapshot_file::without_keys(&image, form, false))?,
         }
-        Content::Libraries => write_libraries(disk, path, &image, form, true)?,
-        Content::Nothing => write_libraries(disk, path, &image, form, false)?,
-    }
-    let opened = open(disk, path).map_err(|error| format!("{}: {error}", path.display()));
-    let removed = disk.remove(path).map_err(|error| format!("{}: {error}", path.display()));
-    opened.and_then(|written| removed.map(|()| written))
+        let length = reader.length()?;
+        Ok(Written { file: Arc::new(reader), length })
+    });
+    result.map_err(|error| format!("{}: at byte {written}: {error}", path.display()))
 }
 
-fn open(disk: &Disk, path: &Path) -> io::Result<Written> {
-    let file = disk.open(path)?;
-    let length = file.length()?;
-    Ok(Written { file: Arc::new(file), length })
-}
-
-/// Writes the libraries of functions alone, or nothing at all.
-fn write_libraries(
-    disk: &Disk,
-    path: &Path,
-    image: &Image,
-    form: Form,
-    has_libraries: bool,
-) -> Result<(), String> {
-    let bytes = snapshot_file::without_keys(image, form, has_libraries);
-    disk.write(path, &bytes).map_err(|error| format!("{}: {error}", path.display()))
+/// An empty file, to be written and to be read. Its name goes before anything is in it, so that nothing is left of it however the
+/// process ends.
+fn nameless(disk: &Disk, path: &Path) -> io::Result<(DiskFile, DiskFile)> {
+    let file = disk.create(path)?;
+    let reader = disk.open(path);
+    disk.remove(path)?;
+    Ok((file, reader?))
 }
