@@ -64,6 +64,8 @@ struct State {
     next_ping_ns: u64,
     /// Since when nobody follows.
     alone_since_ns: u64,
+    /// No snapshot begins before.
+    next_snapshot_ns: u64,
 }
 
 impl Replication {
@@ -81,6 +83,7 @@ impl Replication {
             ping_period_ns: 0,
             next_ping_ns: 0,
             alone_since_ns: 0,
+            next_snapshot_ns: 0,
         };
         Self {
             state: Mutex::new(state),

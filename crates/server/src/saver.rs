@@ -79,7 +79,7 @@ pub fn perform(machine: &ServerMachine, job: Job, encoders: usize) {
         Job::Replica { image, content, form, path } => {
             let replication = &machine.replication;
             let written = replication::write((replication, disk), &path, (image, content), form, manner);
-            replication.end_snapshot(written.as_ref().ok());
+            replication.end_snapshot(written.as_ref().ok(), clock::monotonic_ns());
             Task::Snapshot(written.map(drop))
         }
         Job::Dump { image, form, path } => Task::Saved(dump(machine, image, form, manner, &path)),

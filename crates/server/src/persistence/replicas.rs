@@ -12,10 +12,10 @@ use crate::saver::Job;
 use crate::snapshot_file::Form;
 
 impl Persistence<'_> {
-    /// Takes a snapshot if a replica waits for one and none is being written.
+    /// Takes a snapshot if a replica waits for one and none is being written, or has failed a moment ago.
     pub(super) fn synchronise(&mut self) {
         let machine = Arc::clone(&self.machine);
-        if !machine.replication.wants_snapshot() {
+        if !machine.replication.wants_snapshot(clock::monotonic_ns()) {
             return;
         }
         let (form, path) = {

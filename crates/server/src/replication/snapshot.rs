@@ -10,8 +10,7 @@ use engine::replication::Content;
 use keyspace::LogPosition;
 use node::Image;
 
-use super::Replication;
-use crate::clock;
+use super::{Replication, SECOND_NS};
 use crate::progress::KeyProgress;
 use crate::snapshot_file::{self, Form, Manner, Watch};
 
@@ -25,8 +24,9 @@ pub struct Written {
 
 impl Replication {
     /// Whether a snapshot is to begin.
-    pub fn wants_snapshot(&self) -> bool {
-        self.state.lock().primary.wants_snapshot()
+    pub fn wants_snapshot(&self, now_ns: u64) -> bool {
+        let state = self.state.lock();
+        now_ns >= state.next_snapshot_ns && state.primary.wants_snapshot()
     }
 
     /// A snapshot is being taken, and no worker is in a batch: what the log holds up to this place has been fed. Which data is wanted;
@@ -42,13 +42,17 @@ impl Replication {
         Some(start.content)
     }
 
-    /// The snapshot has been written, or could not be.
-    pub fn end_snapshot(&self, written: Option<&Written>) {
+    /// The snapshot has been written, or could not be. Replicas that are closed come back at once, and what has failed would most likely
+    /// fail again, so the next one has to wait then.
+    pub fn end_snapshot(&self, written: Option<&Written>, now_ns: u64) {
         let mut state = self.state.lock();
+        if written.is_none() && !self.given_up.load(Ordering::Acquire) {
+            state.next_snapshot_ns = now_ns.saturating_add(SECOND_NS);
+        }
         let notes = state.primary.written(written.is_some());
         self.deliver(&mut state, notes, written);
         if state.primary.is_alone() {
-            state.alone_since_ns = clock::monotonic_ns();
+            state.alone_since_ns = now_ns;
         }
         state.tell();
     }
