@@ -204,7 +204,7 @@ impl Replicas {
     }
 
     /// A client follows from now on, or is about to.
-    pub(crate) fn join(
+    pub fn join(
         &self,
         record: &Arc<ClientRecord>,
         facts: Facts,
@@ -270,7 +270,7 @@ impl Replicas {
     }
 
     /// A replica says up to where it has the stream. True: somebody may wait for that.
-    pub(crate) fn acknowledge(&self, id: u64, offset: u64, now: UnixMs) -> bool {
+    pub fn acknowledge(&self, id: u64, offset: u64, now: UnixMs) -> bool {
         let Some(replica) = self.get(id) else { return false };
         replica.acknowledged.fetch_max(offset, Ordering::AcqRel);
         replica.note_heard(now);

@@ -174,11 +174,14 @@ impl Replication {
         }
         let mut state = self.state.lock();
         state.position = position;
-        let mut notes = state.primary.push(run);
-        if std::mem::take(&mut state.asks_again) {
-            notes.extend(state.primary.say(GET_ACK));
-        }
+        let notes = state.primary.push(run);
         self.deliver(&mut state, notes, None);
+        // Before the question: the answer to it is a place in front of it.
+        state.tell();
+        if std::mem::take(&mut state.asks_again) {
+            let notes = state.primary.say(GET_ACK);
+            self.deliver(&mut state, notes, None);
+        }
         self.limit_gathered(&mut state);
         state.tell();
     }
@@ -186,7 +189,8 @@ impl Replication {
     /// Asks all replicas what they have, behind what the log holds up to a place.
     pub fn ask(&self, position: LogPosition) {
         let mut state = self.state.lock();
-        state.asks_again = state.position < position && self.is_fed();
+        // Another worker may have asked for what comes next.
+        state.asks_again |= state.position < position && self.is_fed();
         let notes = state.primary.say(GET_ACK);
         self.deliver(&mut state, notes, None);
         state.tell();
@@ -253,3 +257,6 @@ impl State {
 fn new_name() -> String {
     format!("{:016x}{:016x}{:08x}", clock::entropy(), clock::entropy(), clock::entropy() as u32)
 }
+
+#[cfg(test)]
+mod tests;
