@@ -78,9 +78,9 @@ pub struct Worker<'n> {
     /// When connections that wait are to be looked at again, with the numbers of their waits.
     looks: BTreeSet<(u64, usize, u64)>,
     /// Connections that wait for the log to be synced, and some that have done so.
-    await_sync: Vec<usize>,
+    await_sync: BTreeSet<usize>,
     /// The same of those that wait for replicas.
-    await_replicas: Vec<usize>,
+    await_replicas: BTreeSet<usize>,
     /// Whether replicas are to be asked what they have, behind the turn.
     asks_replicas: bool,
     /// Connections that have been answered after a wait, and whose output has not been looked at since.
@@ -120,8 +120,8 @@ impl<'n> Worker<'n> {
             held: Vec::new(),
             wait_ends: BTreeSet::new(),
             looks: BTreeSet::new(),
-            await_sync: Vec::new(),
-            await_replicas: Vec::new(),
+            await_sync: BTreeSet::new(),
+            await_replicas: BTreeSet::new(),
             asks_replicas: false,
             answered: Vec::new(),
             computing: VecDeque::new(),

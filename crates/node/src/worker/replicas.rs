@@ -40,7 +40,7 @@ impl Worker<'_> {
 
     /// A connection has begun to wait for replicas. They are asked what they have when what it has changed has been sent.
     pub(super) fn begin_await_replicas(&mut self, number: usize) {
-        self.await_replicas.push(number);
+        self.await_replicas.insert(number);
         self.asks_replicas = true;
         // In this order: what is acknowledged in between is seen here, or told.
         self.node.shared.replicas.await_acknowledgements(self.index);
@@ -71,14 +71,13 @@ impl Worker<'_> {
             let Some(waiter) = connection.session.waiting.clone() else { continue };
             let Some(awaited) = waiter.awaits_replicas() else { continue };
             if shared.replicas.acknowledged(awaited.position) < awaited.replicas {
-                self.await_replicas.push(number);
+                self.await_replicas.insert(number);
             } else if waiter.claim(End::Served) {
                 let (out, statistics) = (connection.output.buffer(), &shared.statistics[self.index]);
                 waiter.write_end(out, shared, statistics, None);
                 self.go_on(number);
             }
         }
-        self.await_replicas.dedup();
         if !self.await_replicas.is_empty() {
             shared.replicas.await_acknowledgements(self.index);
         }

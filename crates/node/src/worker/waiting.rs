@@ -39,7 +39,7 @@ impl Worker<'_> {
         }
         let awaited = waiter.and_then(|waiter| waiter.awaits_log());
         if awaited.is_some_and(|awaited| awaited.here) {
-            self.await_sync.push(number);
+            self.await_sync.insert(number);
             // In this order: what is synced in between is seen here, or told.
             self.node.machine.await_sync(self.index);
             self.answer_synced();
@@ -143,14 +143,13 @@ impl Worker<'_> {
             let is_done = awaited.is_reached(synced) && !awaited.elsewhere;
             let end = if is_off { End::LogIsOff } else { End::Served };
             if !is_off && !is_done {
-                self.await_sync.push(number);
+                self.await_sync.insert(number);
             } else if waiter.claim(end) {
                 let (out, statistics) = (connection.output.buffer(), &shared.statistics[self.index]);
                 waiter.write_end(out, shared, statistics, synced);
                 self.go_on(number);
             }
         }
-        self.await_sync.dedup();
         if !self.await_sync.is_empty() {
             self.node.machine.await_sync(self.index);
         }
