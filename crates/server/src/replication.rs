@@ -176,14 +176,14 @@ impl Replication {
         state.position = position;
         let notes = state.primary.push(run);
         self.deliver(&mut state, notes, None);
-        // Before the question: the answer to it is a place in front of it.
-        state.tell();
-        if std::mem::take(&mut state.asks_again) {
-            let notes = state.primary.say(GET_ACK);
-            self.deliver(&mut state, notes, None);
-        }
         self.limit_gathered(&mut state);
         state.tell();
+        if std::mem::take(&mut state.asks_again) {
+            // Behind that: the answer to the question is a place in front of it.
+            let notes = state.primary.say(GET_ACK);
+            self.deliver(&mut state, notes, None);
+            state.tell();
+        }
     }
 
     /// Asks all replicas what they have, behind what the log holds up to a place.
