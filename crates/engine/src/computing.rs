@@ -45,7 +45,7 @@ pub(crate) const ATTEMPTS: usize = 3;
 /// What a connection computes instead of reading on.
 pub trait Computation: Send + fmt::Debug {
     /// Works for some tens of microseconds, without locks.
-    fn step(&mut self) -> Progress;
+    fn step(&mut self, args: &Args<'_>) -> Progress;
 
     /// Brings the result where it belongs and answers; called inside a batch with nothing locked. [`Progress::More`]: it has
     /// to be computed anew.
@@ -73,8 +73,10 @@ impl Computing {
     /// Takes steps until the result is there or others are to be served; `clock` tells nanoseconds.
     pub fn work(&mut self, clock: fn() -> u64) -> Progress {
         let started = clock();
+        let Self { computation, args, .. } = self;
+        let args = args.as_args();
         loop {
-            let progress = self.computation.step();
+            let progress = computation.step(&args);
             let took = clock().saturating_sub(started);
             if progress == Progress::Done || took >= WORK_NS {
                 self.took += took;
@@ -167,7 +169,7 @@ impl Context<'_, '_> {
             return Ok(());
         }
         loop {
-            while computation.step() == Progress::More {}
+            while computation.step(args) == Progress::More {}
             if computation.finish(self, args, reply)? == Progress::Done {
                 return Ok(());
             }
@@ -227,7 +229,7 @@ struct Attempt<S> {
 }
 
 impl<S: Stored> Computation for Attempt<S> {
-    fn step(&mut self) -> Progress {
+    fn step(&mut self, _: &Args<'_>) -> Progress {
         self.made.step()
     }
 
@@ -264,7 +266,7 @@ impl<S: Stored> Computation for Attempt<S> {
 pub(crate) struct Awaited<A>(pub(crate) A);
 
 impl<A: Answer> Computation for Awaited<A> {
-    fn step(&mut self) -> Progress {
+    fn step(&mut self, _: &Args<'_>) -> Progress {
         self.0.step()
     }
 

@@ -3,18 +3,20 @@
 //! The one trait of the engine: implemented by `node`, faked in tests. A call returns at once; what takes long goes on
 //! elsewhere.
 
+use std::fmt;
 use std::sync::Arc;
 
 use config::{Appended, Config, Param};
 use keyspace::{Access, Libraries, LogPosition};
 use stdx::time::UnixMs;
-use value::{Value, ValueRef};
+use value::Value;
 
 use crate::client::ClientRecord;
 use crate::errand::Errand;
 use crate::migration::Migration;
 use crate::replication::Replica;
 use crate::sealing::Status;
+use crate::slices::Producer;
 use crate::tracking::Place;
 
 /// Memory as the allocator and the system count it, in bytes.
@@ -140,8 +142,25 @@ pub struct Shutdown {
 pub struct Restored {
     /// The value.
     pub value: Value,
-    /// Whether the payload, as it is, can stand in a file: whoever reads our files reads it, too.
-    pub is_for_files: bool,
+    /// The payload that can stand in a file.
+    pub for_files: ForFiles,
+}
+
+/// A payload of a value that whoever reads our files reads, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForFiles {
+    /// The one that has come.
+    Same,
+    /// This one.
+    Other(Vec<u8>),
+    /// None has been made.
+    Missing,
+}
+
+/// A payload whose value is being made, bit by bit.
+pub trait Restoring: Send + fmt::Debug {
+    /// Works for some tens of microseconds. The payload is the same each time; its value comes out at the end.
+    fn step(&mut self, payload: &[u8]) -> Result<Option<Restored>, BadPayload>;
 }
 
 /// Why a payload of DUMP cannot be restored.
@@ -230,10 +249,12 @@ pub trait Host {
     fn processor_us(&self) -> (u64, u64);
     /// The part of it that the threads took which serve clients.
     fn workers_us(&self) -> (u64, u64);
-    /// The payload of DUMP.
-    fn dump(&self, value: &ValueRef<'_>) -> Vec<u8>;
-    /// The value of a payload.
+    /// The payload of DUMP, as it comes, of a value as it is at a time.
+    fn dump(&self, value: Value, now: UnixMs) -> Box<dyn Producer>;
+    /// The value of a payload, at once.
     fn restore(&self, payload: &[u8]) -> Result<Restored, BadPayload>;
+    /// The value of a payload that is still to be read, and, if it `is_recorded`, a payload for files.
+    fn begin_restore(&self, is_recorded: bool) -> Box<dyn Restoring>;
     /// The payload of FUNCTION DUMP.
     fn dump_libraries(&self, libraries: &Libraries) -> Vec<u8>;
     /// The texts in such a payload.

@@ -1,29 +1,30 @@
 //! Values on their way to another server: what MIGRATE hands to the machine, and what comes back.
 //!
 //! ```text
-//!   MIGRATE ─► Migration (payloads) ─► the machine ─► Arrival ─► the client's worker: what has arrived is removed
+//!   MIGRATE ─► Migration (values) ─► the machine: payloads ─► Arrival ─► the client's worker: what has arrived is removed
 //! ```
 //! No lock is held meanwhile. What has changed here in between stays here, and the client is told.
 
 use keyspace::DbIndex;
 use stdx::time::UnixMs;
+use value::Value;
 
 use crate::error::Error;
 use crate::tracking::Place;
 
 /// A key on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Parcel {
     /// Its name.
     pub key: Vec<u8>,
-    /// Its value, as DUMP gives it.
-    pub payload: Vec<u8>,
+    /// A clone of its value, which arrives as DUMP gives it.
+    pub value: Value,
     /// When it is due.
     pub expiry: Option<UnixMs>,
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Migration {
     /// Where the other server listens.
     pub host: String,

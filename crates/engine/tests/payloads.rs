@@ -6,12 +6,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use engine::args::OwnedArgs;
+use engine::slices::{Part, Progress};
 use engine::{Environment, Login, Prepared, Session, Shared, Worker};
 use keyspace::{Access, WorkerId};
 use machine::{AT_WORK, Nothing};
 use stdx::time::UnixMs;
 
-/// Runs a command of one worker as in a turn of its own; the reply.
+/// Runs a command of one worker as in a turn of its own, and what it leaves for later; the reply.
 fn run(shared: &Shared, worker: &mut Worker<'_>, words: &[&[u8]]) -> String {
     let record = shared.clients.open(0, 0, "127.0.0.1:1", "127.0.0.1:2", false, UnixMs(0));
     let mut session = Session::new(record, Login::initial(&shared.accounts));
@@ -24,7 +25,17 @@ fn run(shared: &Shared, worker: &mut Worker<'_>, words: &[&[u8]]) -> String {
     let environment = Environment { shared, host: &Nothing, meanwhile: None };
     worker.run(&prepared, &args, &mut session, &mut out, environment, 0);
     worker.release();
+    while let Some(computing) = &mut session.computing {
+        while computing.work(|| 0) == Progress::More {}
+        worker.finish_computing(&mut session, &mut out, (shared, &Nothing));
+    }
     worker.access.end();
+    for slice in worker.slices.take().into_iter().rev() {
+        let Part::Later(mut producer) = slice.part else { continue };
+        let rest = out.split_off(slice.at);
+        while producer.produce(&mut out) == Progress::More {}
+        out.extend(rest);
+    }
     String::from_utf8_lossy(&out).into_owned()
 }
 

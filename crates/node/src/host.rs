@@ -5,20 +5,23 @@ use engine::client::ClientRecord;
 use engine::errand::Errand;
 use engine::host::{
     AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
-    Restored, Shutdown,
+    Restored, Restoring, Shutdown,
 };
 use engine::migration::Migration;
 use engine::replication::Replica;
 use engine::sealing::Status;
+use engine::slices::Producer;
 use engine::tracking::Place;
 use keyspace::{Access, DbIndex, Libraries, LogPosition};
-use persist::dump::{LibrariesError, RestoreError};
+use persist::dump::LibrariesError;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use value::ValueRef;
+use stdx::time::UnixMs;
+use value::Value;
 
 use crate::machine::Mail;
 use crate::node::Node;
+use crate::payload;
 
 impl Host for Node {
     fn wake_client(&self, client: &ClientRecord) {
@@ -174,19 +177,18 @@ impl Host for Node {
         self.machine.workers_us()
     }
 
-    fn dump(&self, value: &ValueRef<'_>) -> Vec<u8> {
-        persist::dump::encode(*value)
+    fn dump(&self, value: Value, now: UnixMs) -> Box<dyn Producer> {
+        Box::new(payload::Dumping::new(value, now))
     }
 
     fn restore(&self, payload: &[u8]) -> Result<Restored, BadPayload> {
-        let settings = self.shared.keyspace.settings();
         let skipped = self.shared.checksums_skipped.load(Ordering::Relaxed);
-        let decode = if skipped { persist::dump::decode_unverified } else { persist::dump::decode };
-        let value = decode(payload, settings).map_err(|error| match error {
-            RestoreError::Foot => BadPayload::Checksum,
-            RestoreError::Format => BadPayload::Format,
-        })?;
-        Ok(Restored { value, is_for_files: !skipped && persist::dump::is_plain(payload) })
+        payload::restore(payload, self.shared.keyspace.settings(), !skipped)
+    }
+
+    fn begin_restore(&self, is_recorded: bool) -> Box<dyn Restoring> {
+        let skipped = self.shared.checksums_skipped.load(Ordering::Relaxed);
+        Box::new(payload::Making::new(self.shared.keyspace.settings(), !skipped, is_recorded))
     }
 
     fn dump_libraries(&self, libraries: &Libraries) -> Vec<u8> {

@@ -21,6 +21,7 @@ mod measuring;
 mod node;
 mod output;
 mod output_limit;
+mod payload;
 mod unfinished;
 mod worker;
 

@@ -4,12 +4,18 @@
 //! type  value  version (u16 le)  crc64 (u64 le)
 //! ```
 
+mod decoder;
+mod encoder;
+
 use keyspace::Libraries;
 use stdx::checksum::crc64;
 use value::{Settings, Value, ValueRef};
 
 use crate::rdb::lzf::Compressor;
 use crate::rdb::{self, Cursor, Format, Output, Plan};
+
+pub use decoder::Decoder;
+pub use encoder::Encoder;
 
 /// Bytes of version and checksum.
 const FOOT_BYTES: usize = 10;
@@ -167,6 +173,113 @@ mod tests {
             .iter()
             .map(|(field, value, at)| (field.as_bytes().into(), value.as_bytes().into(), *at))
             .collect()
+    }
+
+    /// What a payload gives that is read bit by bit.
+    fn decode_in_steps(payload: &[u8]) -> Result<Value, RestoreError> {
+        let mut decoder = Decoder::new(SETTINGS, true);
+        loop {
+            if let Some(value) = decoder.step(payload)? {
+                return Ok(value);
+            }
+        }
+    }
+
+    /// The payload that is written bit by bit, and how many steps it took.
+    fn encode_in_steps(value: &Value) -> (Vec<u8>, usize) {
+        let (mut encoder, mut payload, mut steps) = (Encoder::new(value.clone(), UnixMs(0)), Vec::new(), 1);
+        while encoder.step(&mut payload) {
+            steps += 1;
+        }
+        (payload, steps)
+    }
+
+    /// Large values of all types.
+    fn large_values() -> Vec<Value> {
+        let texts: Vec<Vec<u8>> =
+            (0..5000_u32).map(|number| format!("a text of number {number}").into_bytes()).collect();
+        let expiry = |number: usize| number.is_multiple_of(3).then_some(1 + number as i64);
+        let pairs = |expiry: &dyn Fn(usize) -> Option<i64>| -> Vec<Field> {
+            texts.iter().enumerate().map(|(at, text)| (text.clone(), text.clone(), expiry(at))).collect()
+        };
+        let mut list = list::Builder::new();
+        texts.iter().for_each(|text| list.push(text));
+        list.push(&b"x".repeat(100_000));
+        let mut set = set::Set::new();
+        set.edit(&mut Vec::new(), SETTINGS.set, |edit| {
+            texts.iter().for_each(|text| assert!(edit.add(text), "each comes once"));
+        });
+        let zset: zset::Builder =
+            texts.iter().enumerate().map(|(at, text)| (text.clone(), at as f64)).collect();
+        let mut stream = stream::Stream::new();
+        for (at, text) in texts.iter().enumerate() {
+            stream.append(stream::Id::new(1 + at as u64, 0), &[b"field", text], SETTINGS.stream);
+        }
+        let mut random = stdx::rng::Rng::from_seed(7);
+        let noise: Vec<u8> = (0..100_000).map(|_| random.below(256) as u8).collect();
+        vec![
+            Value::String(value::Blob::from_bytes(&texts.concat())),
+            Value::String(value::Blob::from_bytes(&noise)),
+            Value::Hash(hash_of(&pairs(&|_| None))),
+            Value::Hash(hash_of(&pairs(&expiry))),
+            Value::List(list.finish(SETTINGS.list)),
+            Value::Set(set),
+            Value::ZSet(zset.finish(SETTINGS.zset).expect("each once")),
+            Value::Stream(stream),
+        ]
+    }
+
+    #[test]
+    fn what_is_written_and_read_bit_by_bit_is_the_same() {
+        for value in large_values() {
+            let (payload, steps) = encode_in_steps(&value);
+            assert!(steps > 5, "{steps} steps of {} bytes", payload.len());
+            let [whole, again] =
+                [decode(&payload, SETTINGS), decode_in_steps(&payload)].map(|value| value.expect("valid"));
+            let [expected, whole, again] = [&value, &whole, &again].map(sorted);
+            assert_eq!(whole, expected);
+            assert_eq!(again, expected);
+        }
+    }
+
+    /// All that a value holds, in an order that does not depend on how it is kept.
+    fn sorted(value: &Value) -> Vec<Field> {
+        let plain = |text: &[u8], at: i64| (text.to_vec(), Vec::new(), Some(at));
+        match value {
+            Value::Hash(_) => fields(value),
+            Value::String(blob) => vec![plain(&blob.chunks(0..blob.len()).collect::<Vec<_>>().concat(), 0)],
+            Value::List(list) => list.as_ref().iter().map(|text| plain(text, 0)).collect(),
+            Value::Set(set) => {
+                let mut members: Vec<Field> = set.as_ref().iter().map(|member| plain(&member, 0)).collect();
+                members.sort();
+                members
+            }
+            Value::ZSet(zset) => {
+                zset.as_ref().iter().map(|element| plain(element.member, element.score as i64)).collect()
+            }
+            Value::Stream(stream) => stream
+                .iter()
+                .map(|entry| {
+                    let (name, text) = entry.fields().next().expect("each has a field");
+                    (name.to_vec(), text.to_vec(), Some(entry.id().ms as i64))
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_payload_is_wrong_bit_by_bit_where_it_is_wrong_as_a_whole() {
+        for value in large_values() {
+            let (mut payload, _) = encode_in_steps(&value);
+            let end = payload.len() - FOOT_BYTES;
+            assert_eq!(decode_in_steps(&payload[..payload.len() - 1]).err(), Some(RestoreError::Foot));
+            payload.drain(end - 3..end);
+            let content = payload.len() - CHECKSUM_BYTES;
+            let checksum = crc64(&payload[..content]);
+            payload[content..].copy_from_slice(&checksum.to_le_bytes());
+            assert_eq!(decode(&payload, SETTINGS).err(), Some(RestoreError::Format));
+            assert_eq!(decode_in_steps(&payload).err(), Some(RestoreError::Format));
+        }
     }
 
     #[test]
@@ -359,7 +472,9 @@ mod tests {
             let mut payload = body;
             payload.extend_from_slice(&12_u16.to_le_bytes());
             payload.extend_from_slice(&crc64(&payload).to_le_bytes());
-            let _ = decode(&payload, SETTINGS);
+            let whole = decode(&payload, SETTINGS).map(|value| encode(value.at(UnixMs::MIN)));
+            let steps = decode_in_steps(&payload).map(|value| encode(value.at(UnixMs::MIN)));
+            prop_assert_eq!(whole, steps);
         }
     }
 

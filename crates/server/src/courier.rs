@@ -144,7 +144,8 @@ fn send(migration: &Migration, own_port: u16, arrived: &mut [bool]) -> Result<()
     let now = clock::now().unix;
     for parcel in &migration.parcels {
         let ttl_ms = parcel.expiry.map_or(0, |at| (at.0 - now.0).max(1)).to_string();
-        let words: [&[u8]; 5] = [b"RESTORE", &parcel.key, ttl_ms.as_bytes(), &parcel.payload, b"REPLACE"];
+        let payload = persist::dump::encode(parcel.value.at(now));
+        let words: [&[u8]; 5] = [b"RESTORE", &parcel.key, ttl_ms.as_bytes(), &payload, b"REPLACE"];
         client.send(&words[..if migration.replaces { 5 } else { 4 }]);
     }
     client.flush().map_err(|_| Failure::Write)?;

@@ -91,6 +91,15 @@ impl Hash {
         result
     }
 
+    /// Whether two clones of a hash are as they were when they were one; it takes a look at each, not a walk.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Packed(one), Self::Packed(other)) => one == other,
+            (Self::Table(one), Self::Table(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
     /// About the bytes that the hash takes out of line, told without looking at its pages.
     pub fn weight(&self) -> usize {
         match self {

@@ -74,6 +74,22 @@ impl Value {
         }
     }
 
+    /// Whether two clones of a value are as they were when they were one. What may lie in the page of its key is compared.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::String(one), Self::String(other)) => {
+                let is_short = one.len().max(other.len()) < string::PAGED_FROM;
+                one.is_same(other) || is_short && one.chunks(0..one.len()).eq(other.chunks(0..other.len()))
+            }
+            (Self::Hash(one), Self::Hash(other)) => one.is_same(other),
+            (Self::List(one), Self::List(other)) => one.is_same(other),
+            (Self::Set(one), Self::Set(other)) => one.is_same(other),
+            (Self::ZSet(one), Self::ZSet(other)) => one.is_same(other),
+            (Self::Stream(one), Self::Stream(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
     /// Whether it takes no longer to free than to hand it to somebody who frees it.
     pub fn is_light(&self) -> bool {
         matches!(self, Self::String(blob) if blob.pages() <= LIGHT_PAGES)

@@ -1,10 +1,12 @@
 //! DUMP and RESTORE: a value as a payload that carries its own version and checksum. The format is the host's.
 //!
-//! What takes long is done with nothing locked, so that other workers need not wait for it: DUMP works on a clone of the value, and
-//! RESTORE makes the value before it locks the key, and has the command itself recorded.
+//! What takes long is done with nothing locked and in steps, so that nobody has to wait for it: DUMP works on a clone of the value,
+//! while its reply is due, and RESTORE makes the value before it locks the key, and has the command itself recorded.
+
+mod restoration;
 
 use config::KeyspaceEvents;
-use keyspace::Garbage;
+use restoration::Restoration;
 use smallvec::SmallVec;
 use stdx::number::{parse_i64, write_i64};
 use stdx::time::UnixMs;
@@ -12,10 +14,12 @@ use value::ValueRef;
 
 use crate::args::Args;
 use crate::command::{Access, Command, Flags, Group, Outcome};
+use crate::computing::Answer;
 use crate::context::Context;
 use crate::error::Error;
-use crate::host::{BadPayload, Restored};
+use crate::host::{BadPayload, ForFiles, Restored};
 use crate::reply::Reply;
+use crate::slices::{Pieces, Producer, Progress};
 use crate::tips;
 
 /// The rows of this file.
@@ -67,8 +71,8 @@ const RESTORE_HISTORY: &[(&str, &str)] = &[
 
 const RESTORES: Flags = Flags::WRITE.and(Flags::DENYOOM).and(Flags::DANGEROUS).and(Flags::ALONE);
 
-/// Payloads of fewer bytes are worked on under the lock, which is cheaper than to lock twice; values of fewer are dropped
-/// at once.
+/// Payloads of fewer bytes are worked on at once and under the lock, which is cheaper than to lock twice; payloads of values of
+/// fewer are made at once.
 const SHORT_BYTES: usize = 16 * 1024;
 
 /// The options of RESTORE.
@@ -122,35 +126,45 @@ fn dump(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
         reply.null();
         return Ok(());
     };
-    reply.bulk(host.dump(&value.at(ctx.now())));
-    if value.weight() >= SHORT_BYTES {
-        // Somebody may have removed the key meanwhile, and then all of the value goes with the clone.
-        ctx.access.free_later(Garbage::other(Box::new(value)));
+    let is_small = value.weight() < SHORT_BYTES;
+    let payload = host.dump(value, ctx.now());
+    reply.answer(Dumped { payload, pieces: Pieces::default() }, is_small)
+}
+
+/// What DUMP answers.
+#[derive(Debug)]
+struct Dumped {
+    payload: Box<dyn Producer>,
+    /// What there is of it.
+    pieces: Pieces,
+}
+
+impl Answer for Dumped {
+    fn step(&mut self) -> Progress {
+        self.payload.produce(self.pieces.last())
     }
-    Ok(())
+
+    fn write(&mut self, reply: &mut Reply<'_>) -> Outcome {
+        reply.bulk_head(self.pieces.remaining_bytes());
+        self.pieces.write(reply);
+        reply.buffer().extend_from_slice(b"\r\n");
+        Ok(())
+    }
 }
 
 fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let options = Options::parse(args)?;
     let mut shards = ctx.shards_of(args);
-    if args.get(3).len() < SHORT_BYTES {
-        return ctx.with_shards(&mut shards, |ctx| {
-            let ttl = check(ctx, args, &options)?;
-            let value = value_of(ctx, args)?;
-            install(ctx, args, &options, ttl, value, reply)
-        });
+    if args.get(3).len() >= SHORT_BYTES && ctx.may_compute() {
+        ctx.with_shards(&mut shards, |ctx| check(ctx, args, &options))?;
+        let restoring = ctx.host.begin_restore(ctx.access.keyspace().is_recording());
+        return ctx.compute(args, Restoration::new(options, restoring), reply);
     }
-    ctx.with_shards(&mut shards, |ctx| check(ctx, args, &options))?;
-    let value = value_of(ctx, args)?;
-    let (outcome, unused) = ctx.with_shards(&mut shards, |ctx| match check(ctx, args, &options) {
-        Ok(ttl) => (install(ctx, args, &options, ttl, value, reply), None),
-        // The key has come meanwhile.
-        Err(error) => (Err(error), Some(value)),
-    });
-    if let Some(Restored { value, .. }) = unused {
-        ctx.access.free_later(Garbage::other(Box::new(value)));
-    }
-    outcome
+    ctx.with_shards(&mut shards, |ctx| {
+        let ttl = check(ctx, args, &options)?;
+        let restored = ctx.host.restore(args.get(3)).map_err(error_of)?;
+        install(ctx, args, &options, ttl, restored, reply)
+    })
 }
 
 /// Whether the key, which is locked, may get a value; returns the time to live.
@@ -166,12 +180,11 @@ fn check(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: &Options) -> Resul
     Ok(ttl)
 }
 
-/// The value that the payload holds.
-fn value_of(ctx: &Context<'_, '_>, args: &Args<'_>) -> Result<Restored, Error> {
-    ctx.host.restore(args.get(3)).map_err(|bad| match bad {
+fn error_of(bad: BadPayload) -> Error {
+    match bad {
         BadPayload::Checksum => Error::Static("ERR DUMP payload version or checksum are wrong"),
         BadPayload::Format => Error::Static("ERR Bad data format"),
-    })
+    }
 }
 
 /// Puts the value under its key, which is locked.
@@ -180,7 +193,7 @@ fn install(
     args: &Args<'_>,
     options: &Options,
     ttl: i64,
-    Restored { value, is_for_files }: Restored,
+    Restored { value, for_files }: Restored,
     reply: &mut Reply<'_>,
 ) -> Outcome {
     let key = ctx.key(args, 1);
@@ -195,8 +208,13 @@ fn install(
         db.delete(&key); // a time that has passed leaves no key
     } else {
         let words = Words::of(options, expiry);
-        let command = words.command(args);
-        db.restore(&key, value, expiry, is_for_files.then_some(&command));
+        let payload = match &for_files {
+            ForFiles::Same => Some(args.get(3)),
+            ForFiles::Other(payload) => Some(&payload[..]),
+            ForFiles::Missing => None,
+        };
+        let command = payload.map(|payload| words.command(key.bytes, payload));
+        db.restore(&key, value, expiry, command.as_deref());
         if let Some(seconds) = options.idle_seconds {
             db.set_idle_seconds(&key, seconds.min(i64::from(u32::MAX)) as u32);
         }
@@ -222,8 +240,8 @@ impl Words {
         Self { time: text(expiry.map_or(0, |at| at.0)), used: idle.or(frequency) }
     }
 
-    fn command<'a>(&'a self, args: &Args<'a>) -> SmallVec<[&'a [u8]; 8]> {
-        let words: [&[u8]; 6] = [b"RESTORE", args.get(1), &self.time, args.get(3), b"REPLACE", b"ABSTTL"];
+    fn command<'a>(&'a self, key: &'a [u8], payload: &'a [u8]) -> SmallVec<[&'a [u8]; 8]> {
+        let words: [&[u8]; 6] = [b"RESTORE", key, &self.time, payload, b"REPLACE", b"ABSTTL"];
         let used = self.used.iter().flat_map(|(option, value)| [*option, value]);
         words.into_iter().chain(used).collect()
     }

@@ -1,6 +1,7 @@
 //! MIGRATE: keys move to another server while others are served.
 
 use stdx::number::parse_i64;
+use value::ValueRef;
 
 use crate::args::{Args, OwnedArgs};
 use crate::blocking::{Late, Wait};
@@ -80,13 +81,12 @@ fn parse(ctx: &Context<'_, '_>, args: &Args<'_>) -> Result<Migration, Error> {
 
 fn migrate(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let mut migration = parse(ctx, args)?;
-    let host = ctx.host;
     for at in keys_to_migrate(args) {
         let key = ctx.key(args, at);
         let mut db = ctx.db();
-        let Some(payload) = db.get(&key).map(|value| host.dump(&value)) else { continue };
+        let Some(value) = db.get(&key).map(ValueRef::to_owned) else { continue };
         let expiry = db.expiry(&key).flatten();
-        migration.parcels.push(Parcel { key: key.bytes.to_vec(), payload, expiry });
+        migration.parcels.push(Parcel { key: key.bytes.to_vec(), value, expiry });
     }
     if migration.parcels.is_empty() {
         reply.simple("NOKEY");

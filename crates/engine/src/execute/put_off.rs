@@ -81,12 +81,7 @@ impl Worker<'_> {
 
     /// Removes what has arrived elsewhere and was to move, unless it has changed since. Gives what the client is told; `None`:
     /// a busy script holds something, so it has to be tried again. Called inside a batch, with nothing locked.
-    pub fn end_migration(
-        &mut self,
-        arrival: &Arrival,
-        shared: &Shared,
-        host: &dyn Host,
-    ) -> Option<Result<(), Error>> {
+    pub fn end_migration(&mut self, arrival: &Arrival, shared: &Shared) -> Option<Result<(), Error>> {
         let Arrival { migration, arrived, failure, .. } = arrival;
         let mut answer = failure.as_ref().map_or(Ok(()), |failure| Err(failure.to_error()));
         if migration.keeps {
@@ -102,7 +97,7 @@ impl Worker<'_> {
         let mut db = access.db(migration.from);
         for (key, parcel) in moved {
             let is_same = db.expiry(&key) == Some(parcel.expiry)
-                && db.get(&key).is_some_and(|value| host.dump(&value) == parcel.payload);
+                && db.get(&key).is_some_and(|value| value.to_owned().is_same(&parcel.value));
             if is_same {
                 db.delete(&key);
             } else if answer.is_ok() && db.contains(&key) {

@@ -9,14 +9,16 @@ use engine::client::ClientRecord;
 use engine::errand::Errand;
 use engine::host::{
     AllocatorValue, BadLibraries, BadPayload, Host, MemoryFigures, PersistenceFigures, Refusal, Reload,
-    Restored, Shutdown,
+    Restored, Restoring, Shutdown,
 };
 use engine::migration::Migration;
 use engine::shared::Identity;
+use engine::slices::{Producer, Progress};
 use engine::tracking::Place;
 use keyspace::{Access, Effect, Keyspace, Libraries, LogPosition};
 use stdx::hash::HashKey;
-use value::ValueRef;
+use stdx::time::UnixMs;
+use value::Value;
 
 thread_local! {
     /// What looks round while a payload is worked on.
@@ -25,6 +27,28 @@ thread_local! {
 
 fn work_on_payload() {
     AT_WORK.with_borrow(|look| look.iter().for_each(|look| look()));
+}
+
+/// A payload that says so, and holds nothing.
+#[derive(Debug)]
+struct Payload;
+
+impl Producer for Payload {
+    fn produce(&mut self, out: &mut Vec<u8>) -> Progress {
+        work_on_payload();
+        out.extend_from_slice(b"payload");
+        Progress::Done
+    }
+    fn remaining_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Restoring for Payload {
+    fn step(&mut self, _: &[u8]) -> Result<Option<Restored>, BadPayload> {
+        work_on_payload();
+        Err(BadPayload::Format)
+    }
 }
 
 /// A machine that does nothing and says so.
@@ -100,13 +124,15 @@ impl Host for Nothing {
     fn workers_us(&self) -> (u64, u64) {
         (1_000_000, 2_500_000)
     }
-    fn dump(&self, _: &ValueRef<'_>) -> Vec<u8> {
-        work_on_payload();
-        b"payload".to_vec()
+    fn dump(&self, _: Value, _: UnixMs) -> Box<dyn Producer> {
+        Box::new(Payload)
     }
     fn restore(&self, _: &[u8]) -> Result<Restored, BadPayload> {
         work_on_payload();
         Err(BadPayload::Format)
+    }
+    fn begin_restore(&self, _: bool) -> Box<dyn Restoring> {
+        Box::new(Payload)
     }
     fn dump_libraries(&self, _: &Libraries) -> Vec<u8> {
         b"payload".to_vec()

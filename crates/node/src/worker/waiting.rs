@@ -8,6 +8,7 @@ use engine::blocking::{Answer, End, leave};
 use engine::errand::Ended;
 use engine::migration::Arrival;
 use engine::tracking::Place;
+use keyspace::Garbage;
 use stdx::time::UnixMs;
 
 use super::{Input, Worker};
@@ -76,13 +77,17 @@ impl Worker<'_> {
     pub(super) fn end_migration(&mut self, now: Now, arrival: Box<Arrival>) {
         let shared = &self.node.shared;
         self.engine.access.begin(now.unix);
-        let answer = self.engine.end_migration(&arrival, shared, self.node);
-        self.engine.access.end();
+        let answer = self.engine.end_migration(&arrival, shared);
         let Some(answer) = answer else {
+            self.engine.access.end();
             self.node.machine.post(self.index, Mail::Migrated(arrival));
             return;
         };
-        self.answer_waiter(arrival.to, arrival.waiter, |reply| answer.map(|()| reply.ok()));
+        let Arrival { migration, to, waiter, .. } = *arrival;
+        // Its values may have no other owner any more.
+        self.engine.access.free_later(Garbage::other(Box::new(migration)));
+        self.engine.access.end();
+        self.answer_waiter(to, waiter, |reply| answer.map(|()| reply.ok()));
         self.feed_between(now);
     }
 

@@ -21,6 +21,7 @@ mod migration;
 mod notifications;
 mod output_limits;
 mod pauses;
+mod payloads;
 mod permissions;
 mod pipelines;
 mod pubsub;

@@ -46,6 +46,11 @@ impl<'a> Cursor<'a> {
         Self { bytes, at: 0, max_string_bytes }
     }
 
+    /// At a place that has been reached before.
+    pub(crate) fn at(bytes: &'a [u8], at: usize, max_string_bytes: u64) -> Self {
+        Self { bytes, at, max_string_bytes }
+    }
+
     /// The longest string to believe in.
     pub(crate) fn max_string_bytes(&self) -> u64 {
         self.max_string_bytes
@@ -150,18 +155,47 @@ impl<'a> Cursor<'a> {
     }
 
     fn compressed(&mut self) -> Result<Vec<u8>, Fault> {
+        let (compressed, original) = self.compressed_lengths()?;
+        let bytes = self.take(compressed)?;
+        lzf::decompress(bytes, original).ok_or(Fault::Bad(Problem::Compression))
+    }
+
+    /// How long a compressed string is, and how long it will be.
+    fn compressed_lengths(&mut self) -> Result<(usize, usize), Fault> {
         let compressed = self.length()?;
         let compressed = self.string_length(compressed)?;
         let original = self.length()?;
-        let original = self.string_length(original)?;
-        let bytes = self.take(compressed)?;
-        lzf::decompress(bytes, original).ok_or(Fault::Bad(Problem::Compression))
+        Ok((compressed, self.string_length(original)?))
+    }
+
+    /// Passes over what stands before the bytes of a string; `None`: it is an integer, and the place the same.
+    pub(crate) fn string_head(&mut self) -> Result<Option<StringHead>, Fault> {
+        let mut ahead = self.clone();
+        let head = match ahead.any_length()? {
+            Length::Plain(length) => StringHead { bytes: ahead.string_length(length)?, original: None },
+            Length::Encoded(tag::COMPRESSED) => {
+                let (bytes, original) = ahead.compressed_lengths()?;
+                StringHead { bytes, original: Some(original) }
+            }
+            Length::Encoded(_) => return Ok(None),
+        };
+        *self = ahead;
+        Ok(Some(head))
     }
 
     fn string_length(&self, length: u64) -> Result<usize, Fault> {
         let fits = length <= self.max_string_bytes;
         usize::try_from(length).ok().filter(|_| fits).ok_or(Fault::Bad(Problem::StringTooLong(length)))
     }
+}
+
+/// What stands before the bytes of a string.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StringHead {
+    /// Bytes that stand there.
+    pub(crate) bytes: usize,
+    /// What they are, decompressed, if they are compressed.
+    pub(crate) original: Option<usize>,
 }
 
 #[cfg(test)]

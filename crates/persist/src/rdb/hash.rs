@@ -20,15 +20,18 @@ const FEW_BYTES: usize = 256;
 pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Result<Hash, Fault> {
     let mut hash = Hash::new();
     let mut scratch = Vec::with_capacity(FEW_BYTES);
+    if let Some(row) = Row::begin(kind, cursor)? {
+        hash.edit(&mut scratch, settings, UnixMs::MIN, |edit| {
+            (0..cursor.length()?).try_for_each(|_| row.read_field(cursor, edit))
+        })?;
+        return Ok(hash);
+    }
     hash.edit(&mut scratch, settings, UnixMs::MIN, |edit| match kind {
-        tag::HASH => read_pairs(cursor, edit),
-        tag::HASH_VALKEY => read_timed_pairs(cursor, edit),
-        tag::HASH_METADATA => read_relative(cursor, edit),
         tag::HASH_ZIPMAP => {
             for (field, value) in zipmap::pairs(&cursor.string()?)? {
                 add(edit, field, value, None)?;
             }
-            Ok(())
+            Ok::<(), Fault>(())
         }
         tag::HASH_ZIPLIST => Ok(add_elements(edit, &ziplist::elements(&cursor.string()?)?)?),
         tag::HASH_LISTPACK => Ok(add_elements(edit, &listpack::elements(&cursor.string()?)?)?),
@@ -41,41 +44,43 @@ pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Res
     Ok(hash)
 }
 
-fn read_pairs(cursor: &mut Cursor<'_>, edit: &mut HashEdit<'_>) -> Result<(), Fault> {
-    for _ in 0..cursor.length()? {
-        let field = cursor.string()?;
-        let value = cursor.string()?;
-        add(edit, &field, &value, None)?;
-    }
-    Ok(())
+/// How fields stand one by one behind each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Row {
+    /// Field and value.
+    Pairs,
+    /// Field, value and absolute time, -1 for never.
+    Timed,
+    /// The time beyond this one plus one, 0 for never; field and value.
+    Relative(u64),
 }
 
-/// Field, value and absolute time, -1 for never.
-fn read_timed_pairs(cursor: &mut Cursor<'_>, edit: &mut HashEdit<'_>) -> Result<(), Fault> {
-    for _ in 0..cursor.length()? {
-        let field = cursor.string()?;
-        let value = cursor.string()?;
-        let at = cursor.u64_le()? as i64;
-        let expiry = if at == -1 { None } else { Some(field_expiry(at)?) };
-        add(edit, &field, &value, expiry)?;
+impl Row {
+    /// Reads what stands before the number of fields; `None`: that type keeps them in a block.
+    pub(crate) fn begin(kind: u8, cursor: &mut Cursor<'_>) -> Result<Option<Self>, Fault> {
+        Ok(match kind {
+            tag::HASH => Some(Self::Pairs),
+            tag::HASH_VALKEY => Some(Self::Timed),
+            tag::HASH_METADATA => Some(Self::Relative(cursor.u64_le()?)),
+            _ => None,
+        })
     }
-    Ok(())
-}
 
-/// The earliest time; then the time beyond it plus one (0 for never), field and value.
-fn read_relative(cursor: &mut Cursor<'_>, edit: &mut HashEdit<'_>) -> Result<(), Fault> {
-    let earliest = cursor.u64_le()?;
-    for _ in 0..cursor.length()? {
-        let beyond = cursor.length()?;
+    /// Reads a field.
+    #[inline]
+    pub(crate) fn read_field(self, cursor: &mut Cursor<'_>, edit: &mut HashEdit<'_>) -> Result<(), Fault> {
+        let beyond = if let Self::Relative(_) = self { cursor.length()? } else { 0 };
         let field = cursor.string()?;
         let value = cursor.string()?;
-        let expiry = match beyond {
-            0 => None,
-            _ => Some(field_expiry(earliest.saturating_add(beyond - 1).try_into().unwrap_or(i64::MAX))?),
+        let at = match self {
+            Self::Pairs => None,
+            Self::Timed => Some(cursor.u64_le()?.cast_signed()).filter(|&at| at != -1),
+            Self::Relative(earliest) => beyond
+                .checked_sub(1)
+                .map(|beyond| earliest.saturating_add(beyond).try_into().unwrap_or(i64::MAX)),
         };
-        add(edit, &field, &value, expiry)?;
+        Ok(add(edit, &field, &value, at.map(field_expiry).transpose()?)?)
     }
-    Ok(())
 }
 
 fn add_elements(edit: &mut HashEdit<'_>, elements: &[Element<'_>]) -> Result<(), Problem> {

@@ -27,29 +27,25 @@ const NODE_BYTES: usize = 8192;
 pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Result<List, Fault> {
     let mut list = Builder::new();
     match kind {
-        tag::LIST => {
-            for _ in 0..cursor.length()? {
-                list.push(&cursor.string()?);
-            }
-        }
         tag::LIST_ZIPLIST => add(&mut list, &ziplist::elements(&cursor.string()?)?),
-        tag::LIST_QUICKLIST => {
-            for _ in 0..cursor.length()? {
-                add(&mut list, &ziplist::elements(&cursor.string()?)?);
-            }
-        }
-        tag::LIST_QUICKLIST2 => {
-            for _ in 0..cursor.length()? {
-                match cursor.length()? {
-                    PLAIN => list.push(&plain(cursor)?),
-                    PACKED => add(&mut list, &listpack::elements(&cursor.string()?)?),
-                    _ => return Err(Problem::Range("a node of a list is neither plain nor packed").into()),
-                }
-            }
-        }
-        _ => unreachable!("the caller has sorted the types"),
+        _ => (0..cursor.length()?).try_for_each(|_| read_node(kind, cursor, &mut list))?,
     }
     Ok(list.finish(settings))
+}
+
+/// Reads what a list of this type has many of: an element or a node.
+pub(crate) fn read_node(kind: u8, cursor: &mut Cursor<'_>, list: &mut Builder) -> Result<(), Fault> {
+    match kind {
+        tag::LIST => list.push(&cursor.string()?),
+        tag::LIST_QUICKLIST => add(list, &ziplist::elements(&cursor.string()?)?),
+        tag::LIST_QUICKLIST2 => match cursor.length()? {
+            PLAIN => list.push(&plain(cursor)?),
+            PACKED => add(list, &listpack::elements(&cursor.string()?)?),
+            _ => return Err(Problem::Range("a node of a list is neither plain nor packed").into()),
+        },
+        _ => unreachable!("the caller has sorted the types"),
+    }
+    Ok(())
 }
 
 /// The one element of a node, which Redis keeps so only when it is large.

@@ -16,6 +16,8 @@ const MAX_MATCH: usize = 264;
 const MAX_LITERALS: usize = 32;
 /// The most bytes that one compressed byte can stand for: three give 264.
 const MAX_RATIO: usize = MAX_MATCH / 3;
+/// What a step of a long decompression gives, about.
+const STEP_BYTES: usize = 32 * 1024;
 /// Bits of the compressor's hash. Windows are 8 KiB, so more than that many places are seldom alive.
 const HASH_BITS: u32 = 13;
 
@@ -26,29 +28,67 @@ pub fn decompress(stream: &[u8], length: usize) -> Option<Vec<u8>> {
     }
     let mut out = Vec::with_capacity(length);
     let mut rest = stream;
-    while let Some((&control, tail)) = rest.split_first() {
-        rest = tail;
-        if control < 32 {
-            let (literals, tail) = rest.split_at_checked(usize::from(control) + 1)?;
-            out.extend_from_slice(literals);
-            rest = tail;
-        } else {
-            let mut count = usize::from(control >> 5) + 2;
-            if count == 9 {
-                let (&more, tail) = rest.split_first()?;
-                count += usize::from(more);
-                rest = tail;
-            }
-            let (&low, tail) = rest.split_first()?;
-            rest = tail;
-            let distance = (usize::from(control & 0x1f) << 8 | usize::from(low)) + 1;
-            repeat(&mut out, distance, count)?;
-        }
+    while !rest.is_empty() {
+        rest = decompress_next(rest, &mut out)?;
         if out.len() > length {
             return None;
         }
     }
     (out.len() == length).then_some(out)
+}
+
+/// Decompresses the next run of literals or reference of a stream that has not ended, and gives what is left of the stream.
+#[inline]
+fn decompress_next<'s>(stream: &'s [u8], out: &mut Vec<u8>) -> Option<&'s [u8]> {
+    let (&control, rest) = stream.split_first()?;
+    if control < 32 {
+        let (literals, rest) = rest.split_at_checked(usize::from(control) + 1)?;
+        out.extend_from_slice(literals);
+        return Some(rest);
+    }
+    let count = usize::from(control >> 5) + 2;
+    let (count, rest) = match rest.split_first()? {
+        (&more, rest) if count == 9 => (count + usize::from(more), rest),
+        _ => (count, rest),
+    };
+    let (&low, rest) = rest.split_first()?;
+    let distance = (usize::from(control & 0x1f) << 8 | usize::from(low)) + 1;
+    repeat(out, distance, count)?;
+    Some(rest)
+}
+
+/// A long stream, decompressed bit by bit.
+#[derive(Debug)]
+pub(crate) struct Decompression {
+    /// The last of what has come out, which references may lead to.
+    window: Vec<u8>,
+    /// How much is still to come out.
+    missing: usize,
+}
+
+impl Decompression {
+    /// Of a stream of so many bytes, which has to give so many; `None` if it cannot.
+    pub(crate) fn new(stream_bytes: usize, length: usize) -> Option<Self> {
+        let fits = length <= stream_bytes.checked_mul(MAX_RATIO)?;
+        fits.then(|| Self { window: Vec::new(), missing: length })
+    }
+
+    /// Decompresses some kilobytes of what is left of the stream, and gives to `take` what has come out. `None`: the stream is wrong.
+    pub(crate) fn step<'s>(&mut self, mut stream: &'s [u8], take: &mut dyn FnMut(&[u8])) -> Option<&'s [u8]> {
+        let kept = self.window.len().min(MAX_DISTANCE);
+        self.window.drain(..self.window.len() - kept);
+        while !stream.is_empty() && self.window.len() < kept + STEP_BYTES {
+            stream = decompress_next(stream, &mut self.window)?;
+        }
+        self.missing = self.missing.checked_sub(self.window.len() - kept)?;
+        take(&self.window[kept..]);
+        Some(stream)
+    }
+
+    /// Whether everything has come out.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.missing == 0
+    }
 }
 
 /// Appends `count` bytes that stand `distance` back; they may overlap with what is being appended.
@@ -219,6 +259,29 @@ mod tests {
         }
     }
 
+    /// What comes out of a stream step by step.
+    fn decompressed_in_steps(stream: &[u8], length: usize) -> Option<Vec<u8>> {
+        let mut decompression = Decompression::new(stream.len(), length)?;
+        let (mut out, mut rest) = (Vec::new(), stream);
+        while !rest.is_empty() {
+            rest = decompression.step(rest, &mut |bytes| out.extend_from_slice(bytes))?;
+        }
+        decompression.is_whole().then_some(out)
+    }
+
+    #[test]
+    fn a_long_stream_is_decompressed_in_steps() {
+        let input: Vec<u8> =
+            (0_u32..100_000).flat_map(|number| (number / 7).to_string().into_bytes()).collect();
+        let stream = compressed(&mut Compressor::default(), &input);
+        assert!(input.len() > 10 * STEP_BYTES);
+        assert_eq!(decompressed_in_steps(&stream, input.len()), Some(input.clone()));
+        assert_eq!(decompressed_in_steps(&stream, input.len() - 1), None);
+        assert_eq!(decompressed_in_steps(&stream, input.len() + 1), None);
+        assert_eq!(decompressed_in_steps(&stream[..stream.len() - 1], input.len()), None);
+        assert!(Decompression::new(1, usize::MAX).is_none());
+    }
+
     proptest! {
         #[test]
         fn what_was_compressed_comes_back(
@@ -235,7 +298,9 @@ mod tests {
 
         #[test]
         fn no_stream_panics(stream in prop::collection::vec(any::<u8>(), 0..60), length in 0_usize..6000) {
-            if let Some(out) = decompress(&stream, length) {
+            let out = decompress(&stream, length);
+            prop_assert_eq!(&decompressed_in_steps(&stream, length), &out);
+            if let Some(out) = out {
                 prop_assert_eq!(out.len(), length);
             }
         }

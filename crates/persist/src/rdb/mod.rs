@@ -27,6 +27,7 @@ mod module;
 mod object;
 mod output;
 mod producers;
+mod reading;
 mod run;
 mod set;
 mod skip;
@@ -49,5 +50,6 @@ pub use tag::Format;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use object::{Plan, read};
-pub(crate) use output::Output;
-pub(crate) use tag::{FUNCTION2, PLAIN_VERSION, STREAM_2};
+pub(crate) use output::{Output, pays};
+pub(crate) use reading::Reading;
+pub(crate) use tag::{FUNCTION2, PLAIN_VERSION, STREAM_2, STRING};

@@ -24,6 +24,23 @@ impl<'a> Output<'a> {
         Self { out, compressor }
     }
 
+    /// How many bytes there are, those included that were there before.
+    pub(crate) fn written(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The compressed form of bytes, which is longer if they cannot be compressed.
+    pub(crate) fn compress(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut stream = Vec::new();
+        let mut own = None;
+        let compressor = match self.compressor.as_deref_mut() {
+            Some(compressor) => compressor,
+            None => own.get_or_insert_default(),
+        };
+        compressor.compress(bytes, usize::MAX, &mut stream);
+        stream
+    }
+
     /// A type or an opcode.
     pub(crate) fn tag(&mut self, tag: u8) {
         self.out.push(tag);
@@ -88,12 +105,22 @@ impl<'a> Output<'a> {
             return false;
         }
         let stream_bytes = self.out.len() - start;
-        self.out.push(tag::ENCODED | tag::COMPRESSED);
-        self.length(stream_bytes as u64);
-        self.length(text.len() as u64);
+        self.compressed_head(stream_bytes, text.len());
         self.out[start..].rotate_left(stream_bytes);
         true
     }
+
+    /// What stands before so many bytes of a compressed string that has so many.
+    pub(crate) fn compressed_head(&mut self, stream_bytes: usize, length: usize) {
+        self.out.push(tag::ENCODED | tag::COMPRESSED);
+        self.length(stream_bytes as u64);
+        self.length(length as u64);
+    }
+}
+
+/// Whether so many bytes of a compressed string are worth it that it has a longer head.
+pub(crate) fn pays(stream_bytes: usize, length: usize) -> bool {
+    stream_bytes + LEAST_SAVING <= length
 }
 
 #[cfg(test)]

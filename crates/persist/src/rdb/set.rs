@@ -19,7 +19,7 @@ const FEW_BYTES: usize = 256;
 pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Result<Set, Fault> {
     let mut set = Set::new();
     set.edit(&mut Vec::with_capacity(FEW_BYTES), settings, |edit| match kind {
-        tag::SET => read_members(cursor, edit),
+        tag::SET => (0..cursor.length()?).try_for_each(|_| read_member(cursor, edit)),
         tag::SET_INTSET => {
             for integer in intset::integers(&cursor.string()?)? {
                 add(edit, &stdx::number::Decimal::of(integer))?;
@@ -42,12 +42,11 @@ pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Res
     Ok(set)
 }
 
-fn read_members(cursor: &mut Cursor<'_>, edit: &mut SetEdit<'_>) -> Result<(), Fault> {
-    for _ in 0..cursor.length()? {
-        let member = cursor.string()?;
-        add(edit, &member)?;
-    }
-    Ok(())
+/// Reads a member that stands by itself.
+#[inline]
+pub(crate) fn read_member(cursor: &mut Cursor<'_>, edit: &mut SetEdit<'_>) -> Result<(), Fault> {
+    let member = cursor.string()?;
+    Ok(add(edit, &member)?)
 }
 
 fn add(edit: &mut SetEdit<'_>, member: &[u8]) -> Result<(), Problem> {

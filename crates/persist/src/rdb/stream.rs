@@ -43,11 +43,27 @@ const BROKEN: Problem = Problem::Block("the listpack of a stream is broken");
 pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Result<Stream, Fault> {
     let mut stream = Stream::new();
     for _ in 0..cursor.length()? {
-        let key = cursor.string()?;
-        let first = read_id(&key).ok_or(Problem::Block("the ID of a node of a stream has not 16 bytes"))?;
-        read_node(first, &cursor.string()?, &mut stream, settings)?;
-        stream.end_node();
+        read_next(cursor, &mut stream, settings)?;
     }
+    read_past(kind, cursor, &mut stream)?;
+    Ok(stream)
+}
+
+/// Reads a node behind those that have been read.
+pub(crate) fn read_next(
+    cursor: &mut Cursor<'_>,
+    stream: &mut Stream,
+    settings: Settings,
+) -> Result<(), Fault> {
+    let key = cursor.string()?;
+    let first = read_id(&key).ok_or(Problem::Block("the ID of a node of a stream has not 16 bytes"))?;
+    read_node(first, &cursor.string()?, stream, settings)?;
+    stream.end_node();
+    Ok(())
+}
+
+/// Reads what stands behind the entries.
+pub(crate) fn read_past(kind: u8, cursor: &mut Cursor<'_>, stream: &mut Stream) -> Result<(), Fault> {
     let length = cursor.length()?;
     if length != stream.len() {
         return Err(Problem::Range("a stream has not as many entries as it says").into());
@@ -66,12 +82,12 @@ pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Res
     }
     for _ in 0..cursor.length()? {
         let name = cursor.string()?;
-        let group = groups::read(kind, cursor, &stream)?;
+        let group = groups::read(kind, cursor, stream)?;
         if !stream.add_group(&name, group) {
             return Err(Problem::Range("a stream has two groups of one name").into());
         }
     }
-    Ok(stream)
+    Ok(())
 }
 
 fn read_id(bytes: &[u8]) -> Option<Id> {

@@ -4,6 +4,8 @@
 //! members and scores of eight bytes (type 5), the highest first, because Redis builds its structure fastest from there. Where it is
 //! changed while it is saved, what was about to be changed stands out of this order: readers take any.
 
+use std::borrow::Cow;
+
 use stdx::number::{parse_f64, write_f64};
 use value::zset::{self, Builder, Encoding, Settings, ZSet, ZSetRef};
 
@@ -22,16 +24,10 @@ const NEGATIVE_INFINITY: u8 = 255;
 pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Result<ZSet, Fault> {
     let mut zset = Builder::new();
     match kind {
-        tag::ZSET => {
+        tag::ZSET | tag::ZSET_2 => {
             for _ in 0..cursor.length()? {
-                let member = cursor.string()?;
-                push(&mut zset, &member, text_score(cursor)?)?;
-            }
-        }
-        tag::ZSET_2 => {
-            for _ in 0..cursor.length()? {
-                let member = cursor.string()?;
-                push(&mut zset, &member, cursor.f64_le()?)?;
+                let (member, score) = read_element(kind, cursor)?;
+                zset.push(&member, score);
             }
         }
         tag::ZSET_ZIPLIST => add(&mut zset, &ziplist::elements(&cursor.string()?)?)?,
@@ -49,6 +45,15 @@ fn text_score(cursor: &mut Cursor<'_>) -> Result<f64, Fault> {
         NEGATIVE_INFINITY => Ok(f64::NEG_INFINITY),
         length => Ok(score_of(cursor.take(length.into())?)?),
     }
+}
+
+/// Reads a member that stands by itself, and its score, which is a number.
+#[inline]
+pub(crate) fn read_element<'a>(kind: u8, cursor: &mut Cursor<'a>) -> Result<(Cow<'a, [u8]>, f64), Fault> {
+    let member = cursor.string()?;
+    let score = if kind == tag::ZSET { text_score(cursor)? } else { cursor.f64_le()? };
+    check(score)?;
+    Ok((member, score))
 }
 
 fn score_of(text: &[u8]) -> Result<f64, Problem> {
@@ -72,11 +77,14 @@ fn add(zset: &mut Builder, elements: &[Element<'_>]) -> Result<(), Problem> {
 }
 
 fn push(zset: &mut Builder, member: &[u8], score: f64) -> Result<(), Problem> {
-    if score.is_nan() {
-        return Err(Problem::Range("the score of a sorted set is not a number"));
-    }
+    check(score)?;
     zset.push(member, score);
     Ok(())
+}
+
+fn check(score: f64) -> Result<(), Problem> {
+    let problem = Problem::Range("the score of a sorted set is not a number");
+    if score.is_nan() { Err(problem) } else { Ok(()) }
 }
 
 /// The type as which a sorted set is written.

@@ -338,11 +338,14 @@ fn check_dumped(collection: &Collection) {
             } else if saves {
                 rewrite(&mut client);
             }
-            let written = keys.map(|(key, _)| dump(&mut client, key));
+            // Payloads of equal lists may differ: what lies together here becomes one node there.
+            let read =
+                |client: &mut Client| keys.map(|(key, _)| must(client, &collection.read.replace("KEY", key)));
+            let written = read(&mut client);
             server.kill();
             let here = Server::start(folder.path(), options);
             let mut client = here.connect();
-            assert_eq!(keys.map(|(key, _)| dump(&mut client, key)), written, "{options:?}");
+            assert_eq!(read(&mut client), written, "{options:?}");
             here.kill();
             let there = Server::oracle(folder.path(), options);
             let mut client = there.connect();

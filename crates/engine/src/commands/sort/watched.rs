@@ -80,7 +80,7 @@ impl Watched {
 }
 
 impl Computation for Watched {
-    fn step(&mut self) -> Progress {
+    fn step(&mut self, _: &Args<'_>) -> Progress {
         let Self { source, options, database, keyspace, stage, .. } = self;
         match stage {
             Stage::Naming { lookout, cursor } => {
