@@ -84,6 +84,8 @@ pub struct Access<'k> {
     /// Whether reads leave no trace on the keys: for the command that runs (CLIENT NO-TOUCH), and always.
     untouching: bool,
     notes_writes_only: bool,
+    /// Whether keys that are due stay where they are, and are absent all the same.
+    keeps_due: bool,
     /// For random picks.
     pub(crate) census: Option<Census>,
     /// Random numbers for picks.
@@ -120,6 +122,7 @@ impl<'k> Access<'k> {
             frequency: None,
             untouching: false,
             notes_writes_only: false,
+            keeps_due: false,
             census: None,
             rng: Rng::from_seed(seed),
             counters: Counters::default(),
@@ -158,6 +161,18 @@ impl<'k> Access<'k> {
         self.settings = self.keyspace.settings();
         self.frequency = self.keyspace.frequency();
         self.notes_writes_only = self.keyspace.limits().notes_writes_only.load(Ordering::Relaxed);
+        self.look_at_pause();
+    }
+
+    /// Looks whether keys that are due stay where they are, as each batch does when it begins.
+    pub fn look_at_pause(&mut self) {
+        self.keeps_due = self.keyspace.limits().due_keys_stay_until.load(Ordering::Relaxed) > self.now.0;
+    }
+
+    /// Whether keys that are due stay where they are: nothing goes that nobody asks to go.
+    #[inline]
+    pub fn keeps_due(&self) -> bool {
+        self.keeps_due
     }
 
     /// Begins a batch of recorded effects, at a time at which nothing is due: what they say was so when they were
@@ -165,6 +180,7 @@ impl<'k> Access<'k> {
     pub fn begin_replay(&mut self, now: UnixMs) {
         self.begin(now);
         self.now = UnixMs(0);
+        self.keeps_due = false;
     }
 
     /// Ends the batch.

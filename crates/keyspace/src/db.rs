@@ -2,7 +2,8 @@
 //!
 //! Every method that finds a key first looks whether its time has come. A due key is removed on the spot, its removal
 //! recorded, and the method goes on as if it had never been there. So nothing outside this module can see a
-//! due key, and nothing outside can change data without recording the effect.
+//! due key, and nothing outside can change data without recording the effect. While clients are paused due keys stay, unseen, but
+//! for those whose name a write that is still under way takes.
 
 mod generic;
 mod hash;
@@ -110,10 +111,19 @@ impl Db<'_, '_> {
         if let Some(due) = &found
             && due.meta.expiry.is_some_and(|expiry| expiry <= self.access.now)
         {
-            self.remove_at(key, *due, Removal::Expired);
+            if !self.access.keeps_due() {
+                self.remove_at(key, *due, Removal::Expired);
+            }
             return None;
         }
         found
+    }
+
+    /// A key comes under a name at which a due one may have stayed.
+    fn remove_kept(&mut self, key: &Key<'_>) {
+        if let Some(due) = self.find_any(key) {
+            self.remove_at(key, due, Removal::Expired);
+        }
     }
 
     /// Where a key is, due or not. Pipelines often work on one key, so the one that was found last is tried first.
@@ -253,6 +263,9 @@ impl Db<'_, '_> {
             self.tell_replaced(key, found.kind(), kind);
             replaced
         } else {
+            if self.access.keeps_due() {
+                self.remove_kept(key);
+            }
             self.access.show(self.index, key);
             let partition = self.access.make_partition(self.index, key);
             partition.note_fields(key, field_due);

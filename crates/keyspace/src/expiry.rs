@@ -44,7 +44,7 @@ impl Access<'_> {
     /// nothing locked.
     pub fn expire_some(&mut self, budget: &mut ExpiryBudget) -> bool {
         budget.next_due = UnixMs::MAX;
-        if !self.keyspace().active_expiry.load(Ordering::Relaxed) {
+        if !self.keyspace().active_expiry.load(Ordering::Relaxed) || self.keeps_due() {
             return false;
         }
         let mut left = budget.keys;

@@ -79,6 +79,8 @@ pub struct Limits {
     pub frequency_log_factor: AtomicU32,
     /// See [`Frequency::decay_minutes`].
     pub frequency_decay_minutes: AtomicU32,
+    /// Until when keys that are due stay where they are, in milliseconds since 1970 (CLIENT PAUSE).
+    pub due_keys_stay_until: AtomicI64,
     /// How often the keyspace was emptied; lets cached positions notice.
     pub flushes: AtomicU32,
 }
@@ -140,6 +142,7 @@ impl Keyspace {
                 notes_writes_only: AtomicBool::new(false),
                 frequency_log_factor: AtomicU32::new(10),
                 frequency_decay_minutes: AtomicU32::new(1),
+                due_keys_stay_until: AtomicI64::new(0),
                 flushes: AtomicU32::new(0),
             },
         }

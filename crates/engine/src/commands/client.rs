@@ -240,12 +240,16 @@ fn pause(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     let until = ctx.now().checked_add_millis(milliseconds);
     let Some(until) = until else { return Err(Error::Static("ERR timeout is out of range")) };
     ctx.shared.clients.pause(until, mode);
+    ctx.shared.keyspace.limits().due_keys_stay_until.fetch_max(until.0, Ordering::Relaxed);
+    ctx.access.look_at_pause();
     reply.ok();
     Ok(())
 }
 
 fn unpause(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     ctx.shared.clients.unpause();
+    ctx.shared.keyspace.limits().due_keys_stay_until.store(0, Ordering::Relaxed);
+    ctx.access.look_at_pause();
     ctx.host.wake_all();
     reply.ok();
     Ok(())

@@ -81,7 +81,9 @@ impl Worker<'_> {
         if self.engine.is_beside_script() {
             return; // what might need memory is refused
         }
-        if let Some(limit) = self.node.shared.meter.limit() {
+        let limit = self.node.shared.meter.limit();
+        // While clients are paused nothing goes, and nothing comes.
+        if let Some(limit) = limit.filter(|_| !self.engine.access.keeps_due()) {
             self.keep_below(limit, clock);
         } else if self.memory.limit != 0 {
             self.memory.limit = 0;

@@ -53,3 +53,56 @@ fn what_would_be_refused_does_not_wait() {
     assert_eq!(world.ask(client, "SET k 1"), "-NOAUTH Authentication required.\r\n");
     assert_eq!(world.ask(boss, "SET k"), "-ERR wrong number of arguments for 'set' command\r\n");
 }
+
+#[test]
+fn keys_that_are_due_stay_until_the_end_of_a_pause() {
+    for mode in ["WRITE", "ALL"] {
+        let mut world = World::new(1, &[("notify-keyspace-events", "Ex")]);
+        let [boss, reader] = [(); 2].map(|()| world.connect(0));
+        world.record();
+        let set = "SET looked-at v PX 10\r\nSET left v PX 10\r\nSET later v PX 300000";
+        assert_eq!(world.ask(boss, set), "+OK\r\n+OK\r\n+OK\r\n");
+        world.take_log();
+        assert_eq!(world.ask(boss, &format!("CLIENT PAUSE 5000 {mode}")), "+OK\r\n");
+        world.pass_ms(1000);
+        if mode == "WRITE" {
+            assert_eq!(world.ask(reader, "GET looked-at\r\nTTL looked-at"), "$-1\r\n:-2\r\n", "it is absent");
+            assert_eq!(world.ask(reader, "DBSIZE"), ":3\r\n");
+            assert_eq!(world.ask(reader, "KEYS *"), "*1\r\n$5\r\nlater\r\n");
+        }
+        world.pass_ms(1000);
+        assert_eq!(world.take_log(), b"");
+        world.pass_ms(4000);
+        assert_eq!(world.ask(boss, "DBSIZE"), ":1\r\n", "its time is over");
+        let log = String::from_utf8(world.take_log()).expect("text");
+        assert!(log.contains("looked-at") && log.contains("left"), "{log}");
+    }
+}
+
+#[test]
+fn a_write_within_a_pause_takes_the_place_of_a_key_that_is_due() {
+    let mut world = World::new(1, &[]);
+    let boss = world.connect(0);
+    world.ask(boss, "SET k v PX 10\r\nSET other v PX 10\r\nSET from v");
+    world.pass_ms(5);
+    world.ask(boss, "DEBUG SET-ACTIVE-EXPIRE 0");
+    world.pass_ms(1000);
+    let script = "MULTI\r\nCLIENT PAUSE 60000 WRITE\r\nSET k new\r\nRENAME from other\r\nDBSIZE\r\nEXEC";
+    assert!(world.ask(boss, script).ends_with("*4\r\n+OK\r\n+OK\r\n+OK\r\n:2\r\n"));
+    assert_eq!(world.ask(boss, "CLIENT UNPAUSE\r\nGET k\r\nGET other"), "+OK\r\n$3\r\nnew\r\n$1\r\nv\r\n");
+}
+
+#[test]
+fn nothing_is_evicted_during_a_pause() {
+    let mut world = World::with_counted_data(&[("maxmemory-policy", "allkeys-random")]);
+    let [boss, reader] = [(); 2].map(|()| world.connect(0));
+    for number in 0..100 {
+        world.ask(boss, &format!("SET key:{number} {}", "v".repeat(1000)));
+    }
+    world.ask(boss, "CLIENT PAUSE 60000 WRITE\r\nCONFIG SET maxmemory 1000");
+    world.pass_ms(1000);
+    assert_eq!(world.ask(reader, "DBSIZE"), ":100\r\n");
+    world.ask(boss, "CLIENT UNPAUSE");
+    world.pass_ms(1000);
+    assert_ne!(world.ask(reader, "DBSIZE"), ":100\r\n");
+}
