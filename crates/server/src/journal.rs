@@ -2,13 +2,14 @@
 //!
 //! ```text
 //!   log ─► Writer (SELECT, MULTI) ─► buffer ─► increment ─► released        everysec, no: at the end of a worker's turn
-//!                                                  └─► fsync ─► released    always: on the persistence thread
+//!                                                  └─► fsync ─► released    always: there, too, or on the persistence thread
 //! ```
 //! With `everysec` and `no` a worker writes whatever the log holds at the end of its turn, its own effects and those of
 //! others, and its replies go in the same turn: the bytes outlive the process. If another worker is writing, that one writes for
 //! it, too (`pen`), and a letter tells when its replies may go. The sync that lets the bytes outlive the machine
-//! is left to the persistence thread. With `always` that thread writes and syncs, and one sync serves all workers that
-//! wait (group commit).
+//! is left to the persistence thread. With `always` whoever writes syncs as well, and one sync serves all workers that wait (group
+//! commit). That is a worker, as long as syncs take no longer than it would take to have another thread do it; else the
+//! persistence thread writes and syncs, and workers read and execute meanwhile.
 //!
 //! While a rewrite switches to its increment, what lies before the snapshot must be on disk before anything behind it is
 //! written, so workers leave the writing to the persistence thread for the time of that one sync.
@@ -44,7 +45,7 @@ use crate::clock::monotonic_ns;
 use crate::increment::{Fault, Increment};
 use crate::replication::Replication;
 use crate::shared::Letter;
-use pen::{Outcome, Pen};
+use pen::{Effort, Outcome, Pen};
 use promises::Promises;
 use state::{NextIncrement, State, Trouble};
 
@@ -382,9 +383,11 @@ impl Journal {
             state.begin_sync();
             (handle, state.written)
         };
+        let begin_ns = monotonic_ns();
         let result = handle.sync();
+        let took_ns = monotonic_ns().saturating_sub(begin_ns);
         let mut state = self.state.lock();
-        state.end_sync(result.is_ok());
+        state.end_sync(result.is_ok(), took_ns);
         match result {
             Ok(()) => {
                 state.synced = position;
@@ -392,6 +395,7 @@ impl Journal {
             }
             Err(fault) => self.refuse(&mut state, shared, Trouble::Untrusted, &fault),
         }
+        self.show(&state);
         self.publish(&state);
         self.tell_synced(&state);
     }
@@ -516,12 +520,25 @@ impl Journal {
 }
 
 impl Journal {
-    fn write_as_worker(&self, shared: &Shared) {
-        let mut state = self.state.lock();
-        // A snapshot may have been taken meanwhile, or an append may have failed.
-        if state.workers_write() {
+    /// Writes, and syncs if replies wait for that.
+    fn write_as_worker(&self, shared: &Shared) -> Effort {
+        {
+            let mut state = self.state.lock();
+            // A snapshot may have been taken meanwhile, or an append may have failed.
+            if !state.workers_write() {
+                return Effort::Small;
+            }
             self.write(&mut state, shared);
+            if state.policy() != AppendFsync::Always {
+                return Effort::Small;
+            }
         }
+        match self.syncing.try_lock() {
+            Some(_turn) => self.sync_in_turn(shared),
+            // The persistence thread is at it, perhaps since before this was written.
+            None => self.thread_wanted.store(true, Ordering::Release),
+        }
+        Effort::Large
     }
 
     /// Takes what the log holds, and appends it.

@@ -2,7 +2,8 @@
 //!
 //! A worker that finds another one writing does not wait for it. It says that it has been there, and goes on; whoever has the pen
 //! puts it down only if nobody has come since he began what he wrote last, and otherwise writes again, all that those who came have
-//! appended. His own clients wait meanwhile, so he does that a few times and then leaves the pen to the others.
+//! appended. His own clients wait meanwhile, so he does that a few times, and only once if he also syncs, and then leaves the pen to the
+//! others.
 //!
 //! ```text
 //!   count of those who have come since he looked:   0 ──take──► 1 ──ask──► 2 …
@@ -43,6 +44,15 @@ pub(super) enum Outcome {
     Wrote,
 }
 
+/// What writing once has taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// So little that one may do it for others, too.
+    Small,
+    /// It went to the disk.
+    Large,
+}
+
 /// How somebody has put the pen down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
@@ -64,7 +74,7 @@ impl Pen {
         promises: &Promises,
         worker: usize,
         position: LogPosition,
-        write: impl FnMut(),
+        write: impl FnMut() -> Effort,
     ) -> Outcome {
         if !self.take() {
             // Before it asks: whoever has the pen tells those who wait when he has written.
@@ -92,12 +102,13 @@ impl Pen {
     }
 
     /// Writes with the pen that was taken, and puts it down.
-    fn write(&self, mut write: impl FnMut()) -> Left {
+    fn write(&self, mut write: impl FnMut() -> Effort) -> Left {
         let mut asked = self.0.load(Ordering::Acquire);
         for _ in 0..ROUNDS {
-            write();
+            let effort = write();
             match self.0.compare_exchange(asked, 0, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Left::Done,
+                Err(_) if effort == Effort::Large => break,
                 Err(now) => asked = now,
             }
         }
@@ -122,6 +133,7 @@ mod tests {
                 assert!(!pen.take_or_ask());
                 assert!(!pen.take_or_ask());
             }
+            Effort::Small
         });
         assert_eq!((left, written), (Left::Done, 3));
         assert!(pen.take_or_ask(), "it was put down");
@@ -131,13 +143,16 @@ mod tests {
     fn he_does_not_write_for_others_for_ever() {
         let pen = Pen::new();
         assert!(pen.take());
-        let mut written = 0;
-        let left = pen.write(|| {
-            written += 1;
-            assert!(!pen.take_or_ask());
-        });
-        assert_eq!((left, written), (Left::Asked, ROUNDS));
-        assert!(pen.take(), "it was put down");
+        for (effort, most) in [(Effort::Small, ROUNDS), (Effort::Large, 1)] {
+            let mut written = 0;
+            let left = pen.write(|| {
+                written += 1;
+                assert!(!pen.take_or_ask());
+                effort
+            });
+            assert_eq!((left, written), (Left::Asked, most));
+            assert!(pen.take(), "it was put down");
+        }
     }
 }
 
@@ -183,7 +198,11 @@ mod model {
         }
 
         fn release(&self, worker: usize, position: LogPosition) -> bool {
-            let outcome = self.pen.write_or_ask(&self.promises, worker, position, || self.write());
+            let write = || {
+                self.write();
+                Effort::Small
+            };
+            let outcome = self.pen.write_or_ask(&self.promises, worker, position, write);
             outcome != Outcome::Asked && self.promises.await_release(worker, position)
         }
 

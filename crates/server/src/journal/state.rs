@@ -16,6 +16,12 @@ const MAX_UNSYNCED_NS: u64 = 1_000_000_000;
 /// When a sync is begun, so that it has ended by then even if the disk takes its time.
 const SYNC_AFTER_NS: u64 = MAX_UNSYNCED_NS / 2;
 
+/// With `always`, workers sync what they write as long as a sync takes less than this. Up to here it costs no more to wait than to
+/// hand it over and be told of its end, and a worker's other clients wait for half as long as a turn may take.
+pub(super) const QUICK_SYNC_NS: u64 = 100_000;
+/// The part of the newest sync in how long they take.
+const SYNC_WEIGHT: u64 = 8;
+
 /// How long an append for which there was no room is not tried again.
 const RETRY_NS: u64 = 1_000_000_000;
 /// Bytes that may gather while nothing can be written. Commands that write are refused then, but keys and fields that are due go,
@@ -57,6 +63,8 @@ pub(super) struct State {
     /// Since when something has been waiting for the next sync, and for the one that is being made.
     pub(super) unsynced_since_ns: Option<u64>,
     syncing_since_ns: Option<u64>,
+    /// How long syncs take, the last ones above all.
+    pub(super) sync_ns: u64,
     /// Between a snapshot and the first write behind it.
     pub(super) is_switching: bool,
     pub(super) trouble: Option<Trouble>,
@@ -94,6 +102,7 @@ impl State {
             cut_ns: 0,
             unsynced_since_ns: None,
             syncing_since_ns: None,
+            sync_ns: 0,
             is_switching: false,
             trouble: None,
             waited_bytes: 0,
@@ -116,10 +125,8 @@ impl State {
 
     /// Whether workers write; else the persistence thread does.
     pub(super) fn workers_write(&self) -> bool {
-        self.policy() != AppendFsync::Always
-            && !self.is_switching
-            && self.trouble.is_none()
-            && self.is_announced
+        let is_slow = self.policy() == AppendFsync::Always && self.sync_ns >= QUICK_SYNC_NS;
+        !is_slow && !self.is_switching && self.trouble.is_none() && self.is_announced
     }
 
     /// Encodes what the log holds, behind what could not be written.
@@ -235,8 +242,9 @@ impl State {
         }
     }
 
-    /// It has ended.
-    pub(super) fn end_sync(&mut self, is_ok: bool) {
+    /// It has ended, after so long.
+    pub(super) fn end_sync(&mut self, is_ok: bool, ns: u64) {
+        self.sync_ns = (self.sync_ns * (SYNC_WEIGHT - 1) + ns) / SYNC_WEIGHT;
         let since = self.syncing_since_ns.take();
         if !is_ok {
             self.unsynced_since_ns = since.or(self.unsynced_since_ns);

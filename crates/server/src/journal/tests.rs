@@ -8,6 +8,7 @@ use engine::shared::Identity;
 use keyspace::{Access, DbIndex, Expiry, Keyspace, Options, WorkerId};
 use node::Mail;
 
+use super::state::QUICK_SYNC_NS;
 use super::*;
 
 mod crowd;
@@ -141,14 +142,91 @@ fn what_was_only_written_is_released_until_a_sync_fails() {
     assert_eq!(journal.released(), first);
 }
 
-/// A journal with `everysec` whose increment takes no bytes.
-fn failing(fault: disk::Fault) -> (Double, Disk, PathBuf, World) {
+/// A journal on a disk in memory.
+fn on_double(policy: AppendFsync) -> (Double, Disk, PathBuf, World) {
     let (path, double) = (PathBuf::from("/data/increment"), Double::new(Path::new("/data"), 1));
     let disk = Disk::new(Arc::new(double.clone()));
     disk.write(&path, b"").expect("nothing fails");
     let increment = Increment::open(&disk, path.clone()).expect("it is there");
+    (double, disk, path, World::with(policy, increment))
+}
+
+/// A journal with `everysec` whose increment takes no bytes.
+fn failing(fault: disk::Fault) -> (Double, Disk, PathBuf, World) {
+    let (double, disk, path, world) = on_double(AppendFsync::EverySecond);
     double.spoil(disk::Call::Append, fault);
-    (double, disk, path, World::with(AppendFsync::EverySecond, increment))
+    (double, disk, path, world)
+}
+
+/// A clock that each sync of a disk turns on by so much.
+fn clock_of_syncs(double: &Double) -> Arc<AtomicU64> {
+    let (hand, sync_ns) = (crate::clock::hand::Hand::new(), Arc::new(AtomicU64::new(0)));
+    hand.take();
+    let turned = Arc::clone(&sync_ns);
+    double.watch(move |call| {
+        if call == disk::Call::Sync {
+            hand.turn(turned.load(Ordering::Relaxed));
+        }
+    });
+    sync_ns
+}
+
+#[test]
+fn a_worker_syncs_while_that_is_quick_and_leaves_it_to_the_thread_while_not() {
+    let (double, _, _, world) = on_double(AppendFsync::Always);
+    let World { shared, journal, .. } = &world;
+    let sync_ns = clock_of_syncs(&double);
+    sync_ns.store(QUICK_SYNC_NS / 2, Ordering::Relaxed);
+    for _ in 0..100 {
+        let position = world.write();
+        assert!(journal.release(shared, 0, position) && !journal.wants_thread());
+        assert_eq!(journal.synced(), Some(position));
+    }
+    sync_ns.store(100 * QUICK_SYNC_NS, Ordering::Relaxed);
+    let last = world.write();
+    assert!(journal.release(shared, 0, last), "nobody knew before that the disk has become slow");
+    assert!(journal.wants_thread(), "others may have asked in vain");
+    let next = world.write();
+    assert!(!journal.release(shared, 0, next) && journal.wants_thread());
+    assert_eq!((journal.released(), journal.synced()), (last, Some(last)));
+    sync_ns.store(0, Ordering::Relaxed);
+    let mut is_there = false;
+    for _ in 0..100 {
+        journal.advance(shared);
+        is_there = journal.release(shared, 0, world.write());
+    }
+    assert!(is_there, "it has become quick again");
+}
+
+#[test]
+fn a_worker_does_not_wait_for_a_sync_that_goes_on() {
+    let (.., world) = on_double(AppendFsync::Always);
+    let World { shared, journal, .. } = &world;
+    let position = world.write();
+    {
+        let _turn = journal.syncing.lock();
+        assert!(!journal.release(shared, 0, position));
+        assert_eq!(journal.released(), LogPosition(0));
+    }
+    assert!(journal.wants_thread());
+    journal.advance(shared);
+    assert_eq!(journal.released(), position);
+}
+
+#[test]
+fn a_sync_of_a_worker_that_fails_releases_nothing() {
+    let (double, _, _, world) = on_double(AppendFsync::Always);
+    let World { shared, journal, .. } = &world;
+    double.spoil(disk::Call::Sync, disk::Fault::Error(5));
+    let position = world.write();
+    assert!(!journal.release(shared, 0, position) && journal.wants_thread());
+    assert!(journal.needs_rewrite() && shared.write_refusal().is_some());
+    double.heal();
+    assert!(!journal.release(shared, 0, position), "what a later sync says is not believed");
+    journal.advance(shared);
+    world.begin_rewrite(&world.good_file());
+    journal.trust(shared, 0);
+    assert_eq!((journal.released(), journal.synced()), (position, Some(position)));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn lived() -> (Double, Record) {
     let (hand, disk) = (Hand::new(), empty_disk(1));
     hand.take();
     let plant = Plant::start(&disk, parameters("yes")).expect("nothing fails");
-    let record = live(&plant, &disk, &hand, (&steps(APPENDS), 1, Speed { max_sync_ms: 1 }), |world| {
+    let record = live(&plant, &disk, &hand, (&steps(APPENDS), 1, Speed { max_sync_us: 1_000 }), |world| {
         world.run();
         world.pass(1000);
         world.ask(&[vec!["SAVE".to_owned()]]);

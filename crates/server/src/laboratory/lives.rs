@@ -13,7 +13,7 @@ fn life(policy: &str, seed: u64) -> Record {
     hand.take();
     let config = config(&[("appendonly", "yes"), ("appendfsync", policy)]);
     let plant = Plant::start(&disk, config).expect("nothing fails");
-    live(&plant, &disk, &hand, (&steps(EVERYTHING), seed, Speed { max_sync_ms: 30 }), |world| {
+    live(&plant, &disk, &hand, (&steps(EVERYTHING), seed, Speed { max_sync_us: 30_000 }), |world| {
         world.run();
         world.pass(1500);
         std::mem::take(&mut world.record)

@@ -4,14 +4,17 @@ use disk::{Call, Fault};
 
 use super::script::{EVERYTHING, steps};
 use super::servant::Speed;
-use super::sweeps::{Life, Tally, cut};
+use super::sweeps::{FAST, Life, QUICK, Tally, cut};
 
 /// Power cuts in lives in which all calls of a kind go wrong: what was found to be wrong.
 fn check(policy: &str, call: Call, fault: Fault) {
+    check_with(policy, FAST, call, fault);
+}
+
+fn check_with(policy: &str, speed: Speed, call: Call, fault: Fault) {
     let script = steps(EVERYTHING);
     let mut tally = Tally::default();
     let mut place = 40;
-    let speed = Speed { max_sync_ms: 30 };
     let life = Life { policy, script: &script, seed: 1, speed, spoiled: Some((call, fault)) };
     while cut(life, place, &mut tally) && tally.complaints().next().is_none() {
         place += 3;
@@ -22,12 +25,14 @@ fn check(policy: &str, call: Call, fault: Fault) {
 #[test]
 fn replies_before_the_sync_are_found() {
     check("always", Call::Sync, Fault::Lie);
+    check_with("always", QUICK, Call::Sync, Fault::Lie);
     check("everysec", Call::Sync, Fault::Lie);
 }
 
 #[test]
 fn a_sync_that_fails_unheard_is_found() {
     check("always", Call::Sync, Fault::Hush);
+    check_with("always", QUICK, Call::Sync, Fault::Hush);
 }
 
 #[test]
@@ -45,7 +50,7 @@ fn what_is_no_fault_is_not_found() {
     let script = steps(EVERYTHING);
     let mut tally = Tally::default();
     let spoiled = Some((Call::Append, Fault::Short));
-    let life = Life { policy: "always", script: &script, seed: 1, speed: Speed { max_sync_ms: 30 }, spoiled };
+    let life = Life { policy: "always", script: &script, seed: 1, speed: FAST, spoiled };
     let mut place = 0;
     while cut(life, place, &mut tally) {
         place += 17;

@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the disk takes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Speed {
-    /// Milliseconds that a sync takes at most.
-    pub(super) max_sync_ms: u64,
+    /// Microseconds that a sync takes at most.
+    pub(super) max_sync_us: u64,
 }
 
 /// What the thread is told.
@@ -112,7 +112,7 @@ fn watch(
     let (rng, go) = (Mutex::new(Rng::from_seed(seed)), Mutex::new(go));
     disk.watch(move |call| {
         let is_sync = matches!(call, Call::Sync | Call::SyncFolder);
-        let most_ns = if is_sync { speed.max_sync_ms * 1_000_000 } else { 20_000 };
+        let most_ns = if is_sync { speed.max_sync_us * 1000 } else { 20_000 };
         hand.turn(rng.lock().below(most_ns));
         if is_sync && thread::current().id() == thread && tell.send(Event::Syncs).is_ok() {
             // If the world has ended, nobody waits any more.

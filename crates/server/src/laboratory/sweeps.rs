@@ -27,7 +27,9 @@ use super::world::live;
 use crate::clock::hand::Hand;
 
 /// A disk that is as fast as disks are: one that answers within this time always keeps the second of `everysec`.
-const FAST: Speed = Speed { max_sync_ms: 30 };
+pub(super) const FAST: Speed = Speed { max_sync_us: 30_000 };
+/// One whose syncs workers make themselves with `always`.
+pub(super) const QUICK: Speed = Speed { max_sync_us: 40 };
 /// Power cuts at one place that chance lets end differently.
 const CUTS: u64 = 3;
 
@@ -158,7 +160,7 @@ pub(super) fn cut(life: Life<'_>, call: usize, tally: &mut Tally) -> bool {
         }),
         Err(_) => Record::new(Plant::start(&empty_disk(0), config()).expect("it is empty").fingerprint()),
     };
-    let promise = promise(policy, &hand, speed.max_sync_ms <= FAST.max_sync_ms, &record);
+    let promise = promise(policy, &hand, speed.max_sync_us <= FAST.max_sync_us, &record);
     for cut in 0..CUTS {
         let place = format!("{policy}, seed {seed}, power cut {cut} at call {call}");
         let copy = disk.copy();

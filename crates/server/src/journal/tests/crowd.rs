@@ -37,6 +37,9 @@ impl Member<'_> {
         let World { shared, journal, .. } = self.world;
         let mut is_there = journal.release(shared, self.index, position);
         while !is_there {
+            if journal.wants_thread() {
+                journal.advance(shared);
+            }
             self.woken.recv().expect("a letter comes");
             self.mailbox.take(&mut Vec::new());
             is_there = journal.released() >= position || journal.release(shared, self.index, position);
@@ -62,13 +65,23 @@ impl World {
 
 #[test]
 fn all_are_answered_behind_their_effects_and_the_file_has_the_order_of_the_locks() {
+    check(AppendFsync::EverySecond);
+}
+
+/// Whoever finds that the persistence thread is wanted takes its place.
+#[test]
+fn so_it_is_when_they_wait_for_syncs_however_long_these_take() {
+    check(AppendFsync::Always);
+}
+
+fn check(policy: AppendFsync) {
     let (mailboxes, woken): (Vec<_>, Vec<_>) = (0..WORKERS)
         .map(|_| {
             let (wake, woken) = channel();
             (Arc::new(Mailbox::new(move || wake.send(()).unwrap_or_default())), woken)
         })
         .unzip();
-    let world = World::of(mailboxes.clone(), AppendFsync::EverySecond, open("/dev/null"));
+    let world = World::of(mailboxes.clone(), policy, open("/dev/null"));
     world.begin_rewrite(&world.good_file());
     world.journal.trust(&world.shared, 0);
     let counts = std::array::from_fn(|_| AtomicU64::new(0));
@@ -98,7 +111,7 @@ fn one_who_finds_another_writing_goes_on_and_is_told() {
     let mut second = None;
     let mut letters = Vec::new();
     let outcome = journal.pen.write_or_ask(&journal.promises, 0, first, || {
-        journal.write_as_worker(shared);
+        let effort = journal.write_as_worker(shared);
         if second.is_none() {
             let position = world.write();
             assert!(!journal.release(shared, 1, position), "another one has the pen");
@@ -106,6 +119,7 @@ fn one_who_finds_another_writing_goes_on_and_is_told() {
             assert!(letters.is_empty());
             second = Some(position);
         }
+        effort
     });
     assert_eq!((outcome, Some(journal.released())), (Outcome::Wrote, second));
     mailboxes[1].take(&mut letters);

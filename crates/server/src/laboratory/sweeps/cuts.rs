@@ -5,13 +5,14 @@ use disk::Fault;
 use super::super::plant::disk_of_redis;
 use super::super::script::{APPENDS, EVERYTHING, steps};
 use super::super::servant::Speed;
-use super::{FAST, Life, Tally, cut, go_on, is_whole, stride};
+use super::{FAST, Life, QUICK, Tally, cut, go_on, is_whole, stride};
 
 /// Power cuts at many places of several lives, at least so many.
 fn sweep_cuts(policy: &str, ordinary: usize, least: usize) {
     let (mut tally, mut cuts) = (Tally::default(), 0);
-    let slow = Speed { max_sync_ms: 900 };
-    let lives = [(EVERYTHING, FAST), (APPENDS, FAST), (EVERYTHING, slow)];
+    let slow = Speed { max_sync_us: 900_000 };
+    let lives =
+        [(EVERYTHING, FAST), (EVERYTHING, QUICK), (APPENDS, FAST), (APPENDS, QUICK), (EVERYTHING, slow)];
     for (seed, (script, speed)) in lives.into_iter().cycle().enumerate() {
         if seed >= lives.len() && cuts >= least {
             break;

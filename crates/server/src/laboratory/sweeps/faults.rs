@@ -6,15 +6,16 @@ use stdx::rng::Rng;
 use super::super::plant::{Plant, disk_of_redis, empty_disk, path};
 use super::super::record::{Found, Promise, start};
 use super::super::script::{APPENDS, EVERYTHING, Step, steps};
+use super::super::servant::Speed;
 use super::super::world::{World, live};
-use super::{EFBIG, EIO, FAST, FAULTS, Tally, crash, parameters, promise, stride};
+use super::{EFBIG, EIO, FAST, FAULTS, QUICK, Tally, crash, parameters, promise, stride};
 use crate::clock::hand::Hand;
 
 /// A fault at a call, then a crash; and after the disk is well again everything goes on, and then another crash. False: there is
 /// no such call.
 fn suffer(
     make_disk: fn(u64) -> Double,
-    policy: &str,
+    (policy, speed): (&str, Speed),
     (fault, lasts): (Fault, bool),
     call: usize,
     script: &[Step],
@@ -30,7 +31,7 @@ fn suffer(
         Plant::start(&disk, parameters(policy, "yes")).expect("nothing has been lost");
         return true;
     };
-    live(&plant, &disk, &hand, (script, call as u64, FAST), |world| {
+    live(&plant, &disk, &hand, (script, call as u64, speed), |world| {
         world.run();
         world.pass(1500);
         let promised = promise(policy, &hand, !lasts, &world.record);
@@ -111,10 +112,14 @@ fn rewrites_that_fail_while_the_log_is_well_do_not_pile_up_files() {
 
 fn sweep_faults(make_disk: fn(u64) -> Double, policy: &str, script: &[Step], ordinary: usize, least: usize) {
     let mut tally = Tally::default();
-    for (number, fault) in FAULTS.into_iter().enumerate() {
-        let mut call = number % stride(ordinary);
-        while suffer(make_disk, policy, fault, call, script, &mut tally) {
-            call += stride(ordinary);
+    // Workers sync only with `always`.
+    let speeds: &[Speed] = if policy == "always" { &[FAST, QUICK] } else { &[FAST] };
+    for &speed in speeds {
+        for (number, fault) in FAULTS.into_iter().enumerate() {
+            let mut call = number % stride(ordinary);
+            while suffer(make_disk, (policy, speed), fault, call, script, &mut tally) {
+                call += stride(ordinary);
+            }
         }
     }
     tally.check(least);
