@@ -49,3 +49,17 @@ fn what_was_due_is_written_without_a_request_unless_the_append_only_file_is_all_
         assert_eq!(world.log_wishes(), wishes + expected, "{appendonly}");
     }
 }
+
+#[test]
+fn a_key_that_is_due_can_be_looked_at_from_inside_until_somebody_looks_for_it() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    world.ask(peer, "DEBUG SET-ACTIVE-EXPIRE 0\r\nSET key value PX 1");
+    world.pass_ms(1000);
+    for _ in 0..2 {
+        let shown = world.ask(peer, "DEBUG OBJECT key");
+        assert!(shown.contains("encoding:embstr serializedlength:5"), "{shown}");
+    }
+    assert_eq!(world.ask(peer, "EVAL \"return redis.call('EXISTS', KEYS[1])\" 1 key"), ":0\r\n");
+    assert_eq!(world.ask(peer, "DEBUG OBJECT key"), "-ERR no such key\r\n");
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use keyspace::Key;
+use keyspace::{Db, Key};
 use value::ValueRef;
 
 use config::MemoryLimit;
@@ -18,9 +18,13 @@ const CLIENT_CLASSES: std::ops::RangeInclusive<u32> = 15..=32;
 
 pub(super) fn object(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key_of(args.get(2));
+    // As in Redis, this shows a key that is due as well, which stays.
     let (idle, found) = ctx.with_key(&key, |ctx| {
-        let idle = ctx.db().idle_seconds(&key);
-        (idle, describe(ctx, &key))
+        let database = ctx.session.database;
+        ctx.access.with_nothing_due(|access| {
+            let mut db = access.db(database);
+            (db.idle_seconds(&key), describe(&mut db, &key))
+        })
     });
     let Some((encoding, length)) = found else { return Err(Error::NoSuchKey) };
     reply.simple(format!(
@@ -31,9 +35,9 @@ pub(super) fn object(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
 }
 
 /// The encoding of a value and the bytes of its content.
-fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, usize)> {
-    let changed = ctx.db().string_is_changed(key);
-    Some(match ctx.db().peek(key)? {
+fn describe(db: &mut Db<'_, '_>, key: &Key<'_>) -> Option<(&'static str, usize)> {
+    let changed = db.string_is_changed(key);
+    Some(match db.peek(key)? {
         ValueRef::String(string) => (string.encoding(changed).name(), string.len()),
         ValueRef::Hash(hash) => {
             (hash.encoding().name(), hash.iter().map(|entry| entry.field.len() + entry.value.len()).sum())
@@ -48,7 +52,7 @@ fn describe(ctx: &mut Context<'_, '_>, key: &Key<'_>) -> Option<(&'static str, u
 /// HTSTATS-KEY: a value that Redis would keep in a hash table.
 pub(super) fn expect_table(ctx: &mut Context<'_, '_>, name: &[u8]) -> Outcome {
     let key = ctx.key_of(name);
-    let (encoding, _) = ctx.with_key(&key, |ctx| describe(ctx, &key)).ok_or(Error::NoSuchKey)?;
+    let (encoding, _) = ctx.with_key(&key, |ctx| describe(&mut ctx.db(), &key)).ok_or(Error::NoSuchKey)?;
     if !matches!(encoding, "hashtable" | "skiplist") {
         return Err(Error::Static(
             "ERR The value stored at the specified key is not represented using an hash table",
@@ -66,7 +70,7 @@ pub(super) fn collection(
 ) -> Outcome {
     let key = ctx.key_of(args.get(2));
     let found = ctx.with_key(&key, |ctx| {
-        let (encoding, bytes) = describe(ctx, &key)?;
+        let (encoding, bytes) = describe(&mut ctx.db(), &key)?;
         Some((encoding, bytes, ctx.db().peek(&key).map_or(0, |value| elements(&value))))
     });
     let (encoding, bytes, elements) = found.ok_or(Error::NoSuchKey)?;
@@ -92,7 +96,7 @@ fn elements(value: &ValueRef<'_>) -> usize {
 pub(super) fn string_lengths(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let key = ctx.key_of(args.get(2));
     let found = ctx.with_key(&key, |ctx| {
-        let (encoding, length) = describe(ctx, &key)?;
+        let (encoding, length) = describe(&mut ctx.db(), &key)?;
         Some((encoding, length, ctx.db().memory_bytes(&key).unwrap_or(0)))
     });
     let (encoding, length, all) = found.ok_or(Error::NoSuchKey)?;
