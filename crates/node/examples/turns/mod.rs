@@ -82,12 +82,14 @@ pub(crate) fn requests(mut request: impl FnMut(&mut Vec<u8>)) -> (Vec<u8>, Vec<I
 /// One turn, whose replies are thrown away.
 pub(crate) fn turn(worker: &mut Worker<'_>, arena: &[u8], inputs: &[Input]) {
     worker.execute(now(), arena, inputs, &mut |_| now());
-    for number in worker.take_writable() {
+    let mut writable = worker.take_writable();
+    for number in writable.drain(..) {
         let output = worker.output(number);
         assert!(output.bytes()[0] != b'-', "no request fails");
         output.consume(output.len());
         worker.written(number);
     }
+    worker.return_writable(writable);
 }
 
 /// Appends a request; see [`COMMANDS`].
