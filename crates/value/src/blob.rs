@@ -8,6 +8,8 @@
 //! page. Only the last page is shorter than the others; it grows along the allocator's size classes.
 
 use std::ops::Range;
+
+use stdx::prefetch::prefetch_for_write;
 use triomphe::Arc;
 
 use crate::page::sizes;
@@ -105,6 +107,9 @@ impl Blob {
             let within = at % PAGE;
             let length = (PAGE - within).min(bytes.len());
             let (now, later) = bytes.split_at(length);
+            if !later.is_empty() {
+                self.prefetch(at / PAGE + 1);
+            }
             self.page_mut(at / PAGE, within + length)[within..within + length].copy_from_slice(now);
             at += length;
             bytes = later;
@@ -137,6 +142,12 @@ impl Blob {
             Some(bytes) => &bytes[offset..offset + length],
             None => &ZEROS[offset..offset + length],
         }
+    }
+
+    /// Asks for the head of a page that is soon to be changed, so that it comes while another one is written.
+    fn prefetch(&self, page: usize) {
+        let stored = self.chunks.get(page / FAN).and_then(|chunk| chunk.as_ref()?[page % FAN].as_ref());
+        stored.into_iter().for_each(|bytes| prefetch_for_write(bytes.heap_ptr().cast()));
     }
 
     /// A page to be changed: unshared, present, and at least `least` bytes long. A page with another behind it is
