@@ -1,12 +1,19 @@
 //! Half a request: the bytes that a connection has sent before the rest arrives.
 //!
 //! Most requests arrive whole and are executed from the worker's arena. What is left behind the last whole
-//! request is copied here, and the next read goes behind it. The buffer of a request that takes many reads stays
-//! where it is and doubles, up to what the request has announced: each byte is moved a few times at most.
+//! request is copied here, and lifted into the arena again when there is more to read, unless the request is huge: then the next
+//! reads go behind it here. The buffer of such a request stays where it is and doubles, up to what the request has announced:
+//! each byte is moved a few times at most.
 
 /// The largest read that is prepared for at once; a huge argument grows the buffer as it arrives, so a
 /// client that announces much and sends little costs little.
 const LARGEST_READ: usize = 1024 * 1024;
+/// Bytes of a long request. More is read at once of a connection that sends such requests, or they would cost a turn each.
+const LONG: usize = 4 * 1024;
+/// Bytes that are read at once then: what is executed of them takes no longer than what comes in one read of short requests.
+const LONG_READ: usize = 64 * 1024;
+/// Bytes of the longest request that is lifted.
+const LONGEST_LIFTED: usize = 128 * 1024;
 
 /// The bytes of a request that is not complete.
 #[derive(Debug, Default)]
@@ -14,7 +21,7 @@ pub struct Unfinished {
     buffer: Vec<u8>,
     /// Bytes that the decoder knows to be missing; 0 when it cannot tell.
     missing: usize,
-    /// Bytes that were here when it was last looked at.
+    /// Bytes that had come when it was last looked at.
     seen: usize,
 }
 
@@ -32,6 +39,20 @@ impl Unfinished {
     /// Bytes of memory the buffer takes.
     pub fn capacity(&self) -> usize {
         self.buffer.capacity()
+    }
+
+    /// How many bytes the next read of a connection should ask for if it goes elsewhere, behind a copy of these: at least `least`. None if
+    /// it is to go behind these.
+    pub fn read_elsewhere(&self, least: usize) -> Option<usize> {
+        let whole = self.buffer.len() + self.missing;
+        let long = if whole < LONG { 0 } else { LONG_READ.max(self.missing) };
+        (whole <= LONGEST_LIFTED).then_some(long.max(least))
+    }
+
+    /// Copies the bytes to where further ones have been read. Their memory is kept for the next half.
+    pub fn lift(&mut self, room: &mut [u8]) {
+        room.copy_from_slice(&self.buffer);
+        self.buffer.clear();
     }
 
     /// The buffer, and how many bytes the next read should ask for: at least `least`.
@@ -65,9 +86,14 @@ impl Unfinished {
         self.seen = self.buffer.len();
     }
 
-    /// Bytes that have arrived since the rest of the last turn was kept.
-    pub fn arrived(&self) -> usize {
-        self.buffer.len() - self.seen
+    /// Bytes that have arrived since the rest of the last turn was kept, with so many that were read elsewhere.
+    pub fn arrived(&self, elsewhere: usize) -> usize {
+        self.buffer.len() + elsewhere - self.seen
+    }
+
+    /// Nothing is left over.
+    pub fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// Takes the bytes out, to be decoded; what is left over is kept again.
@@ -88,13 +114,42 @@ mod tests {
         unfinished.keep(b"*1\r\n$4\r\nPI", 4);
         assert_eq!(unfinished.room(2).1, 4);
         unfinished.room(2).0.extend_from_slice(b"NG\r\n*1");
-        assert_eq!(unfinished.arrived(), 6);
+        assert_eq!(unfinished.arrived(0), 6);
         let bytes = unfinished.take();
         assert_eq!(unfinished.capacity(), 0);
         unfinished.keep(&bytes[14..], 0);
         assert_eq!(unfinished.bytes(), b"*1");
         unfinished.put_back(b"\r\n");
-        assert_eq!((unfinished.bytes(), unfinished.arrived()), (&b"*1\r\n"[..], 2));
+        assert_eq!((unfinished.bytes(), unfinished.arrived(0)), (&b"*1\r\n"[..], 2));
+    }
+
+    #[test]
+    fn what_is_lifted_leaves_room_for_the_next_half() {
+        let mut unfinished = Unfinished::default();
+        unfinished.keep(b"*1\r\n$4\r\nPI", 4);
+        let mut arena = *b"__________NG\r\n*1";
+        assert_eq!(unfinished.read_elsewhere(100), Some(100));
+        unfinished.lift(&mut arena[..10]);
+        assert_eq!(&arena, b"*1\r\n$4\r\nPING\r\n*1");
+        assert_eq!((unfinished.bytes().len(), unfinished.arrived(arena.len())), (0, 6));
+        unfinished.keep(&arena[14..], 0);
+        assert_eq!((unfinished.bytes(), unfinished.arrived(0)), (&b"*1"[..], 0));
+        unfinished.clear();
+        assert_eq!(unfinished.capacity(), 0);
+    }
+
+    #[test]
+    fn more_is_read_at_once_of_long_requests_and_huge_ones_stay_where_they_are() {
+        let elsewhere = |missing| {
+            let mut unfinished = Unfinished::default();
+            unfinished.keep(b"*1\r\n", missing);
+            unfinished.read_elsewhere(16)
+        };
+        assert_eq!(elsewhere(1000), Some(16));
+        assert_eq!(elsewhere(LONG), Some(LONG_READ));
+        assert_eq!(elsewhere(LONG_READ + 1), Some(LONG_READ + 1));
+        assert_eq!(elsewhere(LONGEST_LIFTED - 4), Some(LONGEST_LIFTED - 4));
+        assert_eq!(elsewhere(LONGEST_LIFTED), None);
     }
 
     #[test]

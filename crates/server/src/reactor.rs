@@ -17,6 +17,7 @@
 //! with an arena of its own, and the node does with it what is allowed then. New connections go to workers that are free.
 
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ const MOST_PIECES: usize = 128;
 const SHORT: usize = 16 * 1024;
 /// Connections taken from the mailbox in one turn.
 const ADOPT_BUDGET: usize = 64;
+
+/// What a read has brought: a range of the arena, and whether there may be more; nothing at the end of what the peer sends.
+type Received = io::Result<Option<(Range<usize>, bool)>>;
 
 /// One worker thread's half of the shell; the other half is the node's worker.
 pub struct Reactor {
@@ -325,24 +329,17 @@ impl Reactor {
                 self.backend.put_aside(number, &socket.stream);
                 continue; // it stays `readable` and comes back through `resume`
             }
-            if self.arena.len() - filled < READ_BUDGET {
+            let Some(received) = self.receive(worker, number, filled) else {
                 left.push(number);
                 continue;
-            }
-            let result = if let Some(pending) = worker.unfinished_input(number) {
-                self.backend.read_behind(number, &socket.stream, pending, READ_BUDGET)
-            } else {
-                let room = &mut self.arena[filled..filled + READ_BUDGET];
-                self.backend.read(number, &mut socket.stream, room)
             };
-            match result {
-                Ok(0) => worker.peer_closed(number),
-                Ok(count) => {
-                    let in_arena = worker.unfinished_input(number).is_none();
-                    let range = if in_arena { filled..filled + count } else { 0..0 };
+            let Some(socket) = self.sockets[number].as_mut() else { continue };
+            match received {
+                Ok(None) => worker.peer_closed(number),
+                Ok(Some((range, has_more))) => {
                     filled += range.len();
                     inputs.push(Input { connection: number, range });
-                    if count >= READ_BUDGET || socket.read_closed {
+                    if has_more || socket.read_closed {
                         left.push(number);
                         continue;
                     }
@@ -357,6 +354,30 @@ impl Reactor {
             socket.readable = false;
         }
         self.readable = left;
+    }
+
+    /// Reads a connection once, into the arena from `filled` on, where its half request is put before, or behind that if it is huge.
+    /// Returns the range of the arena, and whether there may be more to read; `Ok(None)` at the end. None if the arena has no room.
+    fn receive(&mut self, worker: &mut Worker<'_>, number: usize, filled: usize) -> Option<Received> {
+        let Self { backend, arena, sockets, .. } = self;
+        let stream = &mut sockets[number].as_mut()?.stream;
+        let mut pending = worker.unfinished_input(number);
+        let elsewhere =
+            pending.as_ref().map_or(Some(READ_BUDGET), |pending| pending.read_elsewhere(READ_BUDGET));
+        let Some(most) = elsewhere else {
+            let read = backend.read_behind(number, stream, pending.take()?, READ_BUDGET);
+            return Some(read.map(|count| (count > 0).then_some((0..0, count >= READ_BUDGET))));
+        };
+        let begin = filled + pending.as_ref().map_or(0, |pending| pending.bytes().len());
+        let room = arena.get_mut(begin..begin + most)?;
+        let read = backend.read(number, stream, room);
+        Some(read.map(|count| {
+            let end = begin + count;
+            (count > 0).then(|| {
+                pending.into_iter().for_each(|pending| pending.lift(&mut arena[filled..begin]));
+                (filled..end, count >= most)
+            })
+        }))
     }
 
     /// Sends what each connection may send now: first what is short, then, for a limited time, what is long. Those that are

@@ -34,14 +34,13 @@ impl Worker<'_> {
         }
     }
 
-    /// Closes some clients if all take too much, this one with a request that may be about to run.
-    pub(super) fn limit_requester(&mut self, now: Now, number: usize) {
+    /// Closes some clients if all take too much, this one with so many bytes of a request that may be about to run.
+    pub(super) fn limit_requester(&mut self, now: Now, number: usize, bytes: usize) {
         let limit = self.node.clients_limit.load(Ordering::Relaxed);
         if limit == 0 {
             return;
         }
         if let Some(connection) = &self.connections[number] {
-            let bytes = connection.unfinished.capacity();
             connection.session.record.query_memory.store(bytes, Ordering::Relaxed);
         }
         self.count(number);

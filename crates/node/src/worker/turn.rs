@@ -134,12 +134,14 @@ impl<'n> Worker<'n> {
         let number = input.connection;
         let Some(connection) = self.connections[number].as_mut() else { return };
         let statistics = &self.node.shared.statistics[self.index];
-        let received = (input.range.len() + connection.unfinished.arrived()) as u64;
+        let unfinished = &connection.unfinished;
+        let received = unfinished.arrived(input.range.len()) as u64;
         add(&statistics.received, received);
         add(&connection.session.record.received, received);
-        let is_owned = !connection.unfinished.is_empty();
-        if is_owned {
-            self.limit_requester(turn.now, number);
+        let (is_owned, is_continued) = (!unfinished.is_empty(), unfinished.capacity() > 0);
+        if is_continued {
+            let bytes = unfinished.capacity().max(input.range.len());
+            self.limit_requester(turn.now, number, bytes);
         }
         let Some(connection) = self.connections[number].as_mut() else { return };
         let (source, mut at, end) = if is_owned {
@@ -163,10 +165,10 @@ impl<'n> Worker<'n> {
                 }
             }
         }
+        let Some(connection) = self.connections[number].as_mut() else { return };
         if at == end {
-            return;
-        }
-        if let Some(connection) = self.connections[number].as_mut() {
+            connection.unfinished.clear();
+        } else {
             if is_owned && at == 0 {
                 // It may be long, and grow longer with each of many turns.
                 connection.unfinished.keep_whole(std::mem::take(&mut turn.buffers.owned[source]), missing);
