@@ -30,12 +30,14 @@ enum Kind {
     Send,
     Receive,
     Writable,
+    Readable,
     HangUp,
     Wake,
     Cancel,
 }
 
-const KINDS: [Kind; 6] = [Kind::Send, Kind::Receive, Kind::Writable, Kind::HangUp, Kind::Wake, Kind::Cancel];
+const KINDS: [Kind; 7] =
+    [Kind::Send, Kind::Receive, Kind::Writable, Kind::Readable, Kind::HangUp, Kind::Wake, Kind::Cancel];
 
 impl Kind {
     fn number(self, token: Token) -> u64 {
@@ -83,6 +85,8 @@ pub enum Event {
     Ended(Token, End),
     /// [`Ring::watch_writable`] has come to its end: the socket may take bytes again.
     Writable(Token),
+    /// [`Ring::watch_readable`] has come to its end: the socket has bytes, or its end.
+    Readable(Token),
     /// [`Ring::watch_hang_up`] has come to its end: the peer sends nothing any more.
     HungUp(Token),
 }
@@ -173,14 +177,22 @@ impl Ring {
 
     /// Tells once when a socket takes bytes again. It must not be closed before the next [`Ring::exchange`].
     pub fn watch_writable(&mut self, socket: BorrowedFd<'_>, token: Token) -> io::Result<()> {
-        let request = opcode::PollAdd::new(Fd(socket.as_raw_fd()), libc::POLLOUT as u32).build();
-        self.push(&request.user_data(Kind::Writable.number(token)))
+        self.watch(socket, libc::POLLOUT, Kind::Writable.number(token))
+    }
+
+    /// Tells once when a socket that receives nothing by itself has bytes. It must not be closed before the next [`Ring::exchange`].
+    pub fn watch_readable(&mut self, socket: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        self.watch(socket, libc::POLLIN, Kind::Readable.number(token))
     }
 
     /// Tells once when the peer of a socket has stopped sending. It must not be closed before the next [`Ring::exchange`].
     pub fn watch_hang_up(&mut self, socket: BorrowedFd<'_>, token: Token) -> io::Result<()> {
-        let request = opcode::PollAdd::new(Fd(socket.as_raw_fd()), libc::POLLRDHUP as u32).build();
-        self.push(&request.user_data(Kind::HangUp.number(token)))
+        self.watch(socket, libc::POLLRDHUP, Kind::HangUp.number(token))
+    }
+
+    fn watch(&mut self, socket: BorrowedFd<'_>, what: i16, number: u64) -> io::Result<()> {
+        let request = opcode::PollAdd::new(Fd(socket.as_raw_fd()), what as u32).build();
+        self.push(&request.user_data(number))
     }
 
     /// The bytes of a chunk.
@@ -300,6 +312,7 @@ impl Ring {
                     }
                 }
                 Some(Kind::Writable) => events.push_back(Event::Writable(token)),
+                Some(Kind::Readable) => events.push_back(Event::Readable(token)),
                 Some(Kind::HangUp) => events.push_back(Event::HungUp(token)),
                 Some(Kind::Wake) => *is_watching_waker = more,
                 Some(Kind::Cancel) | None => {}

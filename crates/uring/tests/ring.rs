@@ -235,3 +235,18 @@ fn more_events_at_once_than_there_is_room_for_are_all_told() {
         }
     }
 }
+
+#[test]
+fn that_there_is_something_to_read_is_told_once_and_it_stays_where_it_is() {
+    let Some((mut ring, mut own, mut peer)) = world() else { return };
+    ring.watch_readable(own.as_fd(), Token(5)).expect("a request");
+    ring.exchange(&[], Duration::ZERO).expect("the ring works");
+    assert!(ring.next_event().is_none());
+    peer.write_all(b"bytes").expect("room");
+    assert!(matches!(next(&mut ring), Event::Readable(Token(5))));
+    let mut bytes = [0; 5];
+    own.read_exact(&mut bytes).expect("they are there");
+    peer.write_all(b"more!").expect("room");
+    ring.exchange(&[], Duration::ZERO).expect("the ring works");
+    assert!(ring.next_event().is_none(), "it was told once");
+}

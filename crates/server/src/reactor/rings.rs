@@ -1,5 +1,8 @@
 //! Sockets through io_uring: what the reactor reads has been received already, and short replies go with the next wait.
 //!
+//! What is huge comes without that detour, which would cost a copy: while much of a request is missing, nothing is received ahead for its
+//! connection, which is read directly when its socket has something.
+//!
 //! A ring has a number of buffers for all its connections. Those of a connection that is not to be read for a while, because its
 //! replies wait or a command of it does, are emptied into memory of its own, and nothing more is received for it: at most what came
 //! in one turn is kept so. That its peer goes away meanwhile is still told.
@@ -11,11 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::Mailbox;
+use rustix::io::Errno;
 use uring::{Chunk, End, Event, Message, Ring, Sent, Token};
 
 use super::backend::{Backend, Happened, WithMailbox};
 use crate::socket::Stream;
 
+/// Where so many bytes of a request are missing they are read directly.
+const MUCH: usize = 32 * 1024;
 /// Bits of a token that name the connection; the others tell it from those that had its number before.
 const NUMBER_BITS: u32 = 32;
 
@@ -43,6 +49,8 @@ struct Line {
     end: Option<Result<(), io::Error>>,
     /// Whether the peer's end is watched, or known.
     watches_hang_up: bool,
+    /// Whether it is watched for bytes that are read directly.
+    watches_readable: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +148,11 @@ impl Rings {
                 let Some(connection) = self.connection(token) else { return };
                 self.happened.push(Happened { connection, is_writable: true, ..Happened::default() });
             }
+            Event::Readable(token) => {
+                let Some(connection) = self.connection(token) else { return };
+                self.lines[connection].watches_readable = false;
+                self.happened.push(Happened { connection, is_readable: true, ..Happened::default() });
+            }
             Event::HungUp(token) => {
                 let Some(connection) = self.connection(token) else { return };
                 let is_readable = true;
@@ -154,7 +167,7 @@ impl Rings {
             bytes[filled..filled + piece.len()].copy_from_slice(piece);
             filled += piece.len();
         });
-        self.outcome(connection, stream, filled)
+        self.outcome(connection, stream, filled, 0)
     }
 
     pub fn read_behind(
@@ -166,7 +179,24 @@ impl Rings {
     ) -> io::Result<usize> {
         let before = buffer.len();
         self.take(connection, most, |piece| buffer.extend_from_slice(piece));
-        self.outcome(connection, stream, buffer.len() - before)
+        let missing = most - (buffer.len() - before);
+        if missing >= MUCH && self.is_drained(connection) && !self.ring.has_events() {
+            // What the ring has not told of yet, nothing here, would come before this.
+            buffer.reserve(missing);
+            match rustix::io::read(stream, rustix::buffer::spare_capacity(buffer)) {
+                Ok(0) => self.lines[connection].end = Some(Ok(())),
+                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => self.lines[connection].end = Some(Err(error.into())),
+            }
+        }
+        let count = buffer.len() - before;
+        self.outcome(connection, stream, count, most.saturating_sub(count)) // more than was asked for, if there was room
+    }
+
+    /// Whether all that the ring has received for a connection has been read, and its peer goes on.
+    fn is_drained(&self, connection: usize) -> bool {
+        let line = &self.lines[connection];
+        line.chunks.is_empty() && line.aside.is_empty() && line.end.is_none()
     }
 
     /// Takes what has come, so many bytes at most.
@@ -198,18 +228,43 @@ impl Rings {
         }
     }
 
-    /// The outcome of a read that has brought so much. When all has been read, more is received.
-    fn outcome(&mut self, connection: usize, stream: &Stream, count: usize) -> io::Result<usize> {
-        let line = &mut self.lines[connection];
-        let is_drained = line.chunks.is_empty() && line.aside.is_empty();
-        match &line.end {
-            None if is_drained => self.receive(connection, stream)?,
-            Some(end) if count == 0 => {
-                return end.as_ref().map(|()| 0).map_err(|error| error.kind().into());
+    /// The outcome of a read that has brought so much, where so much of a request is missing still. When all has been read, more is received.
+    fn outcome(
+        &mut self,
+        connection: usize,
+        stream: &Stream,
+        count: usize,
+        missing: usize,
+    ) -> io::Result<usize> {
+        if self.is_drained(connection) {
+            if missing < MUCH {
+                self.receive(connection, stream)?;
+            } else {
+                self.watch_readable(connection, stream)?;
             }
-            _ => {}
+        } else if count == 0
+            && let Some(end) = &self.lines[connection].end
+        {
+            return end.as_ref().map(|()| 0).map_err(|error| error.kind().into());
         }
         if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    }
+
+    /// From now on nothing is received ahead; that there is something to be read is told once.
+    fn watch_readable(&mut self, connection: usize, stream: &Stream) -> io::Result<()> {
+        let token = self.token(connection);
+        let line = &mut self.lines[connection];
+        match line.receiving {
+            Receiving::On => {
+                line.receiving = Receiving::Ending; // of which it is told, and then reads on
+                self.ring.stop_receiving(token)
+            }
+            Receiving::Off if !line.watches_readable => {
+                line.watches_readable = true;
+                self.ring.watch_readable(stream.as_fd(), token)
+            }
+            Receiving::Off | Receiving::Ending => Ok(()),
+        }
     }
 
     pub fn put_aside(&mut self, connection: usize, stream: &Stream) {
