@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use config::Config;
 use node::{Mailbox, Unfinished};
-use tracing::info;
+use tracing::{debug, info};
 
 use super::epoll::Epoll;
 #[cfg(target_os = "linux")]
@@ -42,12 +42,13 @@ pub type WithMailbox = (Backend, Arc<Mailbox<Letter>>);
 
 impl Backend {
     /// Those of all workers, as the configuration wants them. Where the system has no io_uring, or does not let this process use it,
-    /// epoll serves.
+    /// epoll serves, of which the log tells those who have asked for the other.
     pub fn for_workers(config: &Config, workers: usize) -> io::Result<Vec<WithMailbox>> {
         #[cfg(target_os = "linux")]
-        if config.choice(config::Param::IoBackend) == "io-uring" {
+        if let wanted @ ("auto" | "io-uring") = config.choice(config::Param::IoBackend) {
             match (0..workers).map(|_| Rings::with_mailbox()).collect() {
                 Ok(all) => return Ok(all),
+                Err(error) if wanted == "auto" => debug!("io_uring cannot be used here: {error}"),
                 Err(error) => info!("io_uring cannot be used here ({error}); epoll is used"),
             }
         }

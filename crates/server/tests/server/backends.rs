@@ -1,6 +1,6 @@
 //! What serves the sockets: which of them is chosen, what happens where the system refuses it, and what each must hold.
 //!
-//! All other tests hold for each as well: `RUSTYPOTATO_IO_BACKEND=io-uring cargo test -p rustypotato --test server`.
+//! All other tests hold for each as well: `RUSTYPOTATO_IO_BACKEND=epoll cargo test -p rustypotato --test server`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
@@ -23,19 +23,30 @@ fn multiplexing(server: &Server) -> String {
 }
 
 #[test]
-fn where_the_system_refuses_io_uring_the_log_says_so_and_epoll_serves() {
+fn where_the_system_refuses_io_uring_epoll_serves_and_the_log_tells_whoever_asked_for_it() {
+    for (backend, is_told) in [("auto", false), ("io-uring", true)] {
+        let folder = folder();
+        let options = ["--appendonly", "no", "--io-backend", backend];
+        let refusing = ["-e", "trace=io_uring_setup", "-e", "inject=io_uring_setup:error=EPERM"];
+        let server = Server::traced(folder.path(), &options, &refusing).expect("the server serves");
+        assert_eq!(multiplexing(&server), "epoll");
+        assert_eq!(text(&must(&mut server.connect(), "PING")), "PONG");
+        // The tracer ends with the server that it runs.
+        let mut client = server.connect();
+        client.send(&["SHUTDOWN", "NOSAVE"]);
+        client.flush().expect("the server reads");
+        let (_, log) = server.wait();
+        assert_eq!(log.contains("io_uring cannot be used here"), is_told, "{log}");
+    }
+}
+
+#[test]
+fn by_itself_the_server_takes_what_io_uring_takes_if_it_is_asked_for() {
     let folder = folder();
-    let options = ["--appendonly", "no", "--io-backend", "io-uring"];
-    let refusing = ["-e", "trace=io_uring_setup", "-e", "inject=io_uring_setup:error=EPERM"];
-    let server = Server::traced(folder.path(), &options, &refusing).expect("the server serves");
-    assert_eq!(multiplexing(&server), "epoll");
-    assert_eq!(text(&must(&mut server.connect(), "PING")), "PONG");
-    // The tracer ends with the server that it runs.
-    let mut client = server.connect();
-    client.send(&["SHUTDOWN", "NOSAVE"]);
-    client.flush().expect("the server reads");
-    let (_, log) = server.wait();
-    assert!(log.contains("io_uring cannot be used here"), "{log}");
+    let default = Server::start(folder.path(), &["--appendonly", "no"]);
+    let asked = start(&folder, "io-uring");
+    assert_eq!(multiplexing(&default), multiplexing(&asked));
+    assert_eq!(multiplexing(&start(&folder, "epoll")), "epoll");
 }
 
 #[test]
@@ -100,6 +111,60 @@ fn more_clients_than_a_ring_has_buffers_are_served_with_long_requests_and_replie
         while !text(&must(&mut watcher, "INFO clients")).contains("connected_clients:1\r") {}
         let mut clients: Vec<_> = (0..300).map(|_| server.connect()).collect();
         clients.iter_mut().for_each(|client| assert_eq!(text(&must(client, "PING")), "PONG"));
+    }
+}
+
+#[test]
+fn requests_of_all_lengths_are_read_whole_however_they_are_cut() {
+    let lengths = [1, 4_000, 5_000, 16_384, 40_000, 70_000, 130_000, 131_100, 300_000, 3_000_000];
+    let value = |length: usize| (0..length).map(|at| (at % 251) as u8).collect::<Vec<u8>>();
+    let echo =
+        |length| [format!("*2\r\n$4\r\nECHO\r\n${length}\r\n").as_bytes(), &value(length), b"\r\n"].concat();
+    let reply = |length| [format!("${length}\r\n").as_bytes(), &value(length), b"\r\n"].concat();
+    let (order, pieces) = (lengths.iter().chain(lengths.iter().rev()), [777, 9_001, 65_537, usize::MAX]);
+    let requests: Vec<u8> = order.clone().flat_map(|&length| echo(length)).collect();
+    let expected: Vec<u8> = order.flat_map(|&length| reply(length)).collect();
+    for backend in BACKENDS {
+        let folder = folder();
+        let server = start(&folder, backend);
+        for piece in pieces {
+            let (mut reading, mut writing) = {
+                let socket = server.socket();
+                (socket.try_clone().expect("a second handle"), socket)
+            };
+            let received = std::thread::scope(|scope| {
+                let received = scope.spawn(|| {
+                    let mut received = vec![0; expected.len()];
+                    reading.read_exact(&mut received).expect("the server replies");
+                    received
+                });
+                requests.chunks(piece).for_each(|piece| writing.write_all(piece).expect("the server reads"));
+                received.join().expect("it ends")
+            });
+            assert!(received == expected, "{backend}, {piece} bytes at a time");
+        }
+        let bytes = text(&must(&mut server.connect(), "INFO stats"));
+        let bytes =
+            bytes.lines().find_map(|line| line.strip_prefix("total_net_input_bytes:")).expect("it is told");
+        let most = pieces.len() * requests.len() + 200;
+        assert!(
+            bytes.parse::<usize>().is_ok_and(|bytes| bytes <= most),
+            "{bytes} bytes are counted once, {most}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_goes_in_the_middle_of_a_huge_request_is_noticed() {
+    for backend in BACKENDS {
+        let folder = folder();
+        let server = start(&folder, backend);
+        let mut watcher = server.connect();
+        let mut leaving = server.socket();
+        leaving.write_all(b"*2\r\n$4\r\nECHO\r\n$9000000\r\n").expect("the server reads");
+        (0..40).for_each(|_| leaving.write_all(&[b'x'; 100_000]).expect("the server reads"));
+        drop(leaving);
+        while !text(&must(&mut watcher, "INFO clients")).contains("connected_clients:1\r") {}
     }
 }
 
