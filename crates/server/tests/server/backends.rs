@@ -162,7 +162,7 @@ fn a_client_that_goes_in_the_middle_of_a_huge_request_is_noticed() {
         let mut watcher = server.connect();
         let mut leaving = server.socket();
         leaving.write_all(b"*2\r\n$4\r\nECHO\r\n$9000000\r\n").expect("the server reads");
-        (0..40).for_each(|_| leaving.write_all(&[b'x'; 100_000]).expect("the server reads"));
+        (0..40).for_each(|_| leaving.write_all(&vec![b'x'; 100_000]).expect("the server reads"));
         drop(leaving);
         while !text(&must(&mut watcher, "INFO clients")).contains("connected_clients:1\r") {}
     }
