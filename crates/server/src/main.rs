@@ -21,6 +21,7 @@ mod machine;
 mod oom_score;
 mod persistence;
 mod pid_file;
+mod priority;
 mod progress;
 mod reactor;
 mod recovery;

@@ -10,6 +10,7 @@ use node::Image;
 use crate::clock;
 use crate::machine::ServerMachine;
 use crate::persistence::Task;
+use crate::priority;
 use crate::progress::SaveEnd;
 use crate::replication;
 use crate::snapshot_file::{self, Form, Manner, Watch};
@@ -48,24 +49,14 @@ pub enum Job {
     },
 }
 
-/// How much those who encode step back behind those that serve clients, where there are fewer processors than threads.
-#[cfg(target_os = "linux")]
-const NICE: i32 = 5;
 /// The most threads that encode: disks take no more than what these make.
 const MAX_ENCODERS: usize = 4;
 
 /// The thread's body. It ends with the process.
 pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
+    priority::step_back();
     let encoders = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_ENCODERS));
     jobs.iter().for_each(|job| perform(machine, job, encoders));
-}
-
-/// The thread at hand gets a lower priority.
-pub fn step_back() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
-        tracing::debug!("the data is encoded with the priority of the workers: {error}");
-    }
 }
 
 /// Does what it is given to do, with so many threads, and tells how that has ended.

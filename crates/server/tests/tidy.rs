@@ -159,6 +159,7 @@ const ROOMS: &[(&str, &str)] = &[
         "no Rust value is alive where Lua may jump away, and every place of the stack is asked for",
     ),
     ("crates/server/src/allocator.rs", "jemalloc's symbol and call have the types that its C code declares"),
+    ("crates/server/src/priority.rs", "what the system call is given is read only while it lasts"),
     ("crates/stdx/src/prefetch.rs", "a prefetch neither faults nor changes memory, whatever the address"),
     (
         "crates/uring/src/buffers.rs",

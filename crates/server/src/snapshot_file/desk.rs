@@ -16,6 +16,8 @@ use persist::{LargeValue, SnapshotWriter};
 use super::large::LargePart;
 use super::pieces::{Next, Pieces, Seat, buffer};
 use super::{Form, Sheet, Watch, begin};
+use crate::clock;
+use crate::priority::{self, Portions};
 
 /// See the module's text.
 struct Desk<'d, 'a> {
@@ -25,6 +27,7 @@ struct Desk<'d, 'a> {
     cut: &'d Cut,
     form: Form,
     bench: usize,
+    portions: Portions,
 }
 
 /// Writes all data, with so many threads besides the caller's.
@@ -46,7 +49,8 @@ fn write_with(
     let pieces = Arc::new(Pieces::new(&writer, bench + 1));
     let witness = Arc::clone(&pieces);
     let cut = image.snapshot.lend(image.keyspace, witness);
-    work(&mut Desk { sheet, writer: &mut writer, pieces: &pieces, cut: &cut, form, bench })?;
+    let (writer_at, portions) = (&mut writer, Portions::default());
+    work(&mut Desk { sheet, writer: writer_at, pieces: &pieces, cut: &cut, form, bench, portions })?;
     drop(cut);
     if !pieces.is_empty() {
         return Err(io::Error::other("pieces have been left out"));
@@ -143,20 +147,24 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    fn go_on(&self) -> io::Result<()> {
+    /// What is done behind each piece.
+    fn go_on(&mut self) -> io::Result<()> {
+        self.portions.give_way(clock::monotonic_ns);
         self.sheet.go_on(self.pieces.keys())
     }
 }
 
 /// What a thread does that encodes.
 fn encode((_seat, pieces): (Seat<'_>, &Pieces), bench: usize, cut: &Cut, form: Form, watch: Watch<'_>) {
-    crate::saver::step_back();
+    priority::step_back();
+    let mut portions = Portions::default();
     while pieces.await_room(watch.given_up) {
         let Some(pages) = pieces.next_pages(cut) else { break };
         pieces.encode(bench, &pages);
         let keys = pages.len();
         // As long as they are there, writers copy them.
         drop(pages);
+        portions.give_way(clock::monotonic_ns);
         form.rest(keys, || pieces.is_over(watch.given_up));
     }
 }
