@@ -5,7 +5,6 @@
 //!                      session, the command's row ┘
 //! ```
 
-use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use keyspace::{Access, Db, DbIndex, Key, Target, Wanted};
@@ -15,6 +14,7 @@ use stdx::time::UnixMs;
 use crate::args::Args;
 use crate::blocking::Feeder;
 use crate::command::Flags;
+use crate::execute::MOST_NEAR;
 use crate::host::Host;
 use crate::pubsub::Desk;
 use crate::scripting::{Interpreters, Meanwhile};
@@ -22,6 +22,9 @@ use crate::session::Session;
 use crate::shared::Shared;
 use crate::table::Row;
 use crate::tracking::{Invalidations, Place, Writer};
+
+/// So many keys are brought near together.
+const STAGED: usize = 16;
 
 /// What is known of a key that stands among a request's arguments.
 #[derive(Debug, Clone, Copy)]
@@ -156,10 +159,21 @@ impl<'k> Context<'_, 'k> {
         Some(self.hashed[place])
     }
 
-    /// Brings near what the keys need that some arguments name, for requests with more of them than are near when they run. Their
-    /// shards are locked.
-    pub(crate) fn bring_near(&self, args: &Args<'_>, indices: Range<usize>) {
-        let targets: SmallVec<[Target; 16]> = indices
+    /// A key argument of a command that goes through its keys, of which the first is the first argument and the others follow at every
+    /// `step`th. Of a request with many keys only the first ones are near when it runs; the others are brought near a few at a time.
+    #[inline]
+    pub(crate) fn key_in_turn<'a>(&self, args: &Args<'a>, index: usize, step: usize) -> Key<'a> {
+        let place = (index - 1) / step;
+        if place >= MOST_NEAR && place.is_multiple_of(STAGED) {
+            self.bring_near(args, (index..args.len()).step_by(step).take(STAGED));
+        }
+        self.key(args, index)
+    }
+
+    /// Brings near what the keys need that some arguments name. Their shards are locked.
+    #[inline(never)]
+    fn bring_near(&self, args: &Args<'_>, indices: impl Iterator<Item = usize>) {
+        let targets: SmallVec<[Target; STAGED]> = indices
             .map(|index| {
                 let key = self.key(args, index);
                 Target { database: self.session.database, shard: self.access.shard_of(&key), hash: key.hash }

@@ -31,6 +31,19 @@ impl<'k> Two<'k> {
         two
     }
 
+    /// A request by itself; its reply.
+    fn run<'r>(&mut self, request: impl IntoIterator<Item = &'r str>) -> String {
+        let request: OwnedArgs = request.into_iter().collect();
+        let (args, mut out) = (request.as_args(), Vec::new());
+        let mut prepared = Prepared::new(&self.shared.names, &args);
+        self.worker.want(&mut prepared, &args, self.session.database, None);
+        assert_eq!(self.worker.lease(), Lease::Together);
+        let environment = Environment { shared: self.shared, host: &Nothing, meanwhile: None };
+        self.worker.run(&prepared, &args, &mut self.session, &mut out, environment, 0);
+        self.worker.release();
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
     /// A group that appends to some keys, while the other access holds those of `taken`, which it gives up before they run.
     fn append(&mut self, keys: &[&str], taken: &[&str]) -> (Lease, String) {
         let keyspace = &self.shared.keyspace;
@@ -81,4 +94,23 @@ fn a_group_of_one_shard_that_is_taken_says_nothing_of_others() {
     let mut two = Two::new(&shared);
     assert_eq!(two.append(&["a", "a"], &["a"]), (Lease::Apart, ":1\r\n:2\r\n".to_owned()));
     assert_eq!(two.append(&["a", "b"], &[]), (Lease::Together, ":3\r\n:1\r\n".to_owned()));
+}
+
+#[test]
+fn a_request_with_more_keys_than_are_near_or_hashed_at_once_finds_all_of_them() {
+    let shared = machine::shared();
+    let mut two = Two::new(&shared);
+    let names: Vec<String> = (0..3000).map(|number| format!("key:{number}")).collect();
+    let pairs = names.iter().flat_map(|name| [name.as_str(), name]);
+    assert_eq!(two.run(["MSET"].into_iter().chain(pairs)), "+OK\r\n");
+    let values: String = names.iter().map(|name| format!("${}\r\n{name}\r\n", name.len())).collect();
+    let all = || names.iter().map(String::as_str);
+    assert_eq!(two.run(["MGET"].into_iter().chain(all())), format!("*3000\r\n{values}"));
+    // Another one in front, so that the places of those that are known say nothing of the others'.
+    assert_eq!(two.run(["TOUCH", "none"].into_iter().chain(all())), ":3000\r\n");
+    let many = 300_000;
+    let repeated = all().cycle().take(many);
+    assert_eq!(two.run(["EXISTS"].into_iter().chain(repeated)), format!(":{many}\r\n"));
+    assert_eq!(two.run(["DEL"].into_iter().chain(all())), ":3000\r\n");
+    assert_eq!(two.run(["EXISTS"].into_iter().chain(all())), ":0\r\n");
 }

@@ -8,7 +8,6 @@ use crate::args::Args;
 use crate::command::{Access, Command, Databases, Flags, Group, Handler, Keys, Outcome};
 use crate::context::Context;
 use crate::error::Error;
-use crate::execute::MOST_NEAR;
 use crate::reply::Reply;
 use crate::tips;
 
@@ -97,11 +96,7 @@ fn touch(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     Ok(())
 }
 
-/// So many keys are brought near together.
-const STAGED: usize = 16;
-
-/// Does the same with all keys; returns for how many it answers true. The first ones are near when the request runs, others are
-/// brought near a few at a time.
+/// Does the same with all keys; returns for how many it answers true.
 fn count_keys(
     ctx: &mut Context<'_, '_>,
     args: &Args<'_>,
@@ -109,10 +104,7 @@ fn count_keys(
 ) -> i64 {
     let mut count = 0;
     for index in 1..args.len() {
-        if index > MOST_NEAR && index % STAGED == 0 {
-            ctx.bring_near(args, index..args.len().min(index + STAGED));
-        }
-        let key = ctx.key(args, index);
+        let key = ctx.key_in_turn(args, index, 1);
         count += i64::from(each(ctx, &key));
     }
     count

@@ -41,6 +41,8 @@ impl Wanted {
 const ENOUGH: usize = 64;
 /// Of a single request that names more keys, so many are brought near.
 pub(crate) const MOST_NEAR: usize = 1024;
+/// And of so many it is known what they are hashed to, at 24 bytes each, so that those of nearly all requests are hashed once.
+const MOST_HASHED: usize = 1 << 18;
 /// When a shard of a group was another worker's, the requests of so many groups lock their own.
 const GROUPS_APART: u8 = 64;
 
@@ -82,7 +84,7 @@ impl Worker<'_> {
             let key = access.keyspace().key(args.get(at));
             if at == 1 {
                 prepared.first_key = Some((key.hash, key.slot));
-            } else if wanted.hashed.len() < MOST_NEAR {
+            } else if wanted.hashed.len() < MOST_HASHED {
                 wanted.hashed.push(Hashed { at, hash: key.hash, slot: key.slot });
             }
             let shard = access.shard_of(&key);
@@ -182,6 +184,7 @@ impl Worker<'_> {
     /// Drops the locks of a group that has run.
     pub fn release(&mut self) {
         self.wanted.hashed.clear();
+        self.wanted.hashed.shrink_to(MOST_NEAR);
         self.access.unlock();
     }
 }

@@ -17,7 +17,7 @@ use crate::reply::Reply;
 pub(super) fn mget(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     reply.array(args.len() - 1);
     for index in 1..args.len() {
-        let key = ctx.key(args, index);
+        let key = ctx.key_in_turn(args, index, 1);
         match ctx.db().get(&key) {
             Some(ValueRef::String(value)) => reply.string(value),
             _ => reply.null(),
@@ -36,7 +36,7 @@ pub(super) fn mset(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
 pub(super) fn msetnx(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     check_pairs(args, "msetnx")?;
     let missing = (1..args.len()).step_by(2).all(|index| {
-        let key = ctx.key(args, index);
+        let key = ctx.key_in_turn(args, index, 2);
         !ctx.db().contains(&key)
     });
     if missing {
@@ -52,7 +52,7 @@ fn check_pairs(args: &Args<'_>, command: &'static str) -> Result<(), Error> {
 
 fn set_pairs(ctx: &mut Context<'_, '_>, args: &Args<'_>) {
     for index in (1..args.len()).step_by(2) {
-        let key = ctx.key(args, index);
+        let key = ctx.key_in_turn(args, index, 2);
         ctx.db().set_string(&key, args.get(index + 1), Expiry::Clear);
     }
 }
