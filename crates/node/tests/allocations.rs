@@ -1,4 +1,5 @@
 //! What the commands that matter most allocate in a turn, from the bytes of their requests to those of their replies: nothing.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "the turns read a clock")]
 
 #[path = "../examples/turns/mod.rs"]
 #[allow(dead_code, reason = "the examples draw and measure more")]
