@@ -133,6 +133,9 @@ impl<'n> Worker<'n> {
     fn take_input(&mut self, turn: &mut Turn<'_, 'n>, input: &Input) {
         let number = input.connection;
         let Some(connection) = self.connections[number].as_mut() else { return };
+        if input.range.is_empty() && connection.unfinished.is_empty() {
+            return; // a connection that goes on, whose half request was lifted, and comes with what was read behind it
+        }
         let statistics = &self.node.shared.statistics[self.index];
         let unfinished = &connection.unfinished;
         let received = unfinished.arrived(input.range.len()) as u64;

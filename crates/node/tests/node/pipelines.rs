@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use keyspace::{Access, DbIndex};
-use node::Side;
+use node::{Input, Side};
 use stdx::time::UnixMs;
 
 use crate::world::World;
@@ -195,4 +195,23 @@ fn nobody_who_waits_for_a_key_keeps_the_other_keys_of_his_group() {
         assert_eq!(world.ask(peer, &requests.join("\r\n")), replies, "however its locks are taken");
     }
     assert!(rival.join().expect("it ends"), "one key was set while the other was taken");
+}
+
+#[test]
+fn what_a_connection_left_over_comes_once_when_it_goes_on_in_the_turn_that_reads_more_of_it() {
+    let mut world = World::new(1, &[]);
+    let (waiting, other) = (world.connect(0), world.connect(0));
+    world.send_bytes(waiting, b"BLPOP l 0\r\n*1\r\n$4\r\nPI");
+    world.ask(other, "RPUSH l x");
+    // It goes on, and its half request has been lifted in front of what was read.
+    let (worker, now) = world.worker(0);
+    let mut inputs = std::mem::take(worker.inputs());
+    assert!(inputs.iter().any(|input| input.connection == waiting.number && input.range.is_empty()));
+    let mut arena = *b"__________NG\r\n";
+    worker.unfinished_input(waiting.number).expect("it was kept").lift(&mut arena[..10]);
+    inputs.push(Input { connection: waiting.number, range: 0..arena.len() });
+    worker.execute(now, &arena, &inputs, &mut |_| now);
+    assert_eq!(world.read(waiting), "*2\r\n$1\r\nl\r\n$1\r\nx\r\n+PONG\r\n");
+    let sent = "BLPOP l 0  *1  $4  PING  RPUSH l x  INFO stats  ".len();
+    assert!(world.ask(other, "INFO stats").contains(&format!("total_net_input_bytes:{sent}\r\n")));
 }
