@@ -316,7 +316,7 @@ impl Reactor {
         }
     }
 
-    /// Reads every readable connection once, into the arena or, if it holds half a request, behind that.
+    /// Reads every readable connection once, as far as the arena has room for what they send.
     fn read(&mut self, worker: &mut Worker<'_>, inputs: &mut Vec<Input>) {
         let mut filled = 0;
         let mut left = Vec::new();

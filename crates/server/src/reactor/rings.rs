@@ -189,8 +189,9 @@ impl Rings {
                 Err(error) => self.lines[connection].end = Some(Err(error.into())),
             }
         }
+        // That may be more than was asked for, if the buffer had room.
         let count = buffer.len() - before;
-        self.outcome(connection, stream, count, most.saturating_sub(count)) // more than was asked for, if there was room
+        self.outcome(connection, stream, count, most.saturating_sub(count))
     }
 
     /// Whether all that the ring has received for a connection has been read, and its peer goes on.
