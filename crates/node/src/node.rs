@@ -260,11 +260,11 @@ impl Node {
         self.machine.free(Dead { garbage, bytes });
     }
 
-    /// Drops dead memory.
-    pub fn bury(&self, dead: Dead) {
+    /// Frees dead memory. `between` is called now and then.
+    pub fn bury(&self, dead: Dead, between: &mut dyn FnMut()) {
         let Dead { garbage, bytes } = dead;
         let before = self.machine.thread_bytes();
-        drop(garbage);
+        garbage.into_iter().for_each(|garbage| garbage.free(between));
         self.shared.meter.note_freed(bytes, before - self.machine.thread_bytes());
     }
 

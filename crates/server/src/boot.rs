@@ -29,6 +29,7 @@ use crate::persistence::{Persistence, Task};
 use crate::pid_file::PidFile;
 use crate::reactor::Reactor;
 use crate::reactor::backend::Backend;
+use crate::reclaimer;
 use crate::recovery;
 use crate::saver;
 use crate::service_manager::ServiceManager;
@@ -164,7 +165,7 @@ impl Server {
         recovery::run(&node, &machine)?;
         // It ends with the process.
         let burying = Arc::clone(&node);
-        spawn("reclaimer", move || dead.into_iter().for_each(|dead| burying.bury(dead)))?;
+        spawn("reclaimer", move || reclaimer::run(&burying, &dead))?;
         let saving = Arc::clone(&machine);
         let saver = spawn("saver", move || saver::run(&saving, &jobs))?;
         let persistence = spawn_persistence(&node, &machine)?;

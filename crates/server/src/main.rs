@@ -24,6 +24,7 @@ mod pid_file;
 mod priority;
 mod progress;
 mod reactor;
+mod reclaimer;
 mod recovery;
 mod replication;
 mod saver;

@@ -12,6 +12,7 @@ use std::ops::Range;
 use stdx::prefetch::prefetch_for_write;
 use triomphe::Arc;
 
+use crate::dismantle::{Dismantle, last_of};
 use crate::page::sizes;
 use crate::sweep::{Sweep, Sweeper};
 use crate::unshare::unshared;
@@ -186,6 +187,15 @@ impl Blob {
 }
 
 /// Counts the pages.
+impl Dismantle for Blob {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        for chunk in last_of(self.chunks).into_iter().flatten() {
+            drop(chunk);
+            between();
+        }
+    }
+}
+
 impl Sweep for Blob {
     fn sweep(&mut self, page: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         let Some(chunks) = Arc::get_mut(&mut self.chunks) else { return true };

@@ -21,6 +21,7 @@ pub use crate::packed::{Entry, MAX_EXPIRY, edit::FieldExpiry};
 pub use edit::{Edited, HashEdit};
 pub use read::{Encoding, HashRef};
 
+use crate::dismantle::Dismantle;
 use crate::packed::{self, Packed};
 use crate::sweep::{Sweep, Sweeper};
 use crate::table::MemberTable;
@@ -113,6 +114,14 @@ impl Hash {
         match self {
             Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
             Self::Table(fields) => fields.allocated_bytes(),
+        }
+    }
+}
+
+impl Dismantle for Hash {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        if let Self::Table(fields) = self {
+            fields.dismantle(between);
         }
     }
 }

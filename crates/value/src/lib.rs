@@ -9,6 +9,7 @@
 //! This crate knows no key names, clients, commands or clocks: times and random numbers are arguments.
 
 pub mod blob;
+mod dismantle;
 pub mod hash;
 pub mod hyperloglog;
 pub mod leaf;
@@ -30,6 +31,7 @@ pub mod zset;
 use stdx::time::UnixMs;
 
 pub use blob::Blob;
+pub use dismantle::Dismantle;
 pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use member::MemberPath;

@@ -21,6 +21,7 @@ pub use read::{Elements, ListRef};
 
 use std::sync::Arc;
 
+use crate::dismantle::Dismantle;
 use crate::leaf::{self, Leaf};
 use crate::page::INLINE_MAX;
 use crate::sweep::{Sweep, Sweeper};
@@ -193,6 +194,14 @@ impl List {
         match self {
             Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
             Self::Large(large) => large.elements.allocated_bytes(),
+        }
+    }
+}
+
+impl Dismantle for List {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        if let Self::Large(large) = self {
+            large.elements.dismantle(between);
         }
     }
 }

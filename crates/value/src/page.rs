@@ -36,6 +36,7 @@ use stdx::prefetch::prefetch;
 use stdx::time::UnixMs;
 use stdx::word::is_equal;
 
+use crate::dismantle::Dismantle;
 use crate::sweep::{Beside, Sweep, Sweeper};
 use block::Block;
 use entry::{Election, Head, NewEntry, Usual};
@@ -87,6 +88,12 @@ impl Spot {
 impl<V> Default for Page<V> {
     fn default() -> Self {
         Self { block: Block::default(), side: SideList::default() }
+    }
+}
+
+impl<V: Dismantle> Dismantle for Page<V> {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        self.side.dismantle(between);
     }
 }
 

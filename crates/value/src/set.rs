@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use stdx::hash::HashKey;
 
+use crate::dismantle::Dismantle;
 use crate::sweep::{Sweep, Sweeper};
 use crate::table::{MemberTable, Meta, NewPayload, Options, Path, Table};
 
@@ -162,6 +163,14 @@ impl Set {
         match self {
             Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
             Self::Large(large) => large.members.allocated_bytes(),
+        }
+    }
+}
+
+impl Dismantle for Set {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        if let Self::Large(large) = self {
+            large.members.dismantle(between);
         }
     }
 }

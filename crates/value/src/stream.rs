@@ -49,6 +49,7 @@ pub use producers::{Limits, Named, Producers};
 pub use read::{Entries, EntriesBack};
 pub use references::References;
 
+use crate::dismantle::{Dismantle, last_of};
 use crate::sweep::{Sweep, Sweeper};
 use crate::tree::Ordered;
 use names::NameSets;
@@ -216,6 +217,21 @@ impl Stream {
 }
 
 /// Counts the nodes of the tree.
+impl Dismantle for Stream {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        let Some(Root { content, groups, producers, .. }) = last_of(self.root) else { return };
+        content.nodes.dismantle(between);
+        for group in last_of(groups).into_iter().flat_map(BTreeMap::into_values) {
+            if let Some(group) = last_of(group) {
+                group.dismantle(between);
+            }
+        }
+        if let Some(producers) = producers.and_then(last_of) {
+            producers.dismantle(between);
+        }
+    }
+}
+
 impl Sweep for Stream {
     fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         Arc::get_mut(&mut self.root).is_none_or(|root| root.content.nodes.sweep(within, sweeper))

@@ -33,6 +33,7 @@ use stdx::rng::Rng;
 use stdx::time::UnixMs;
 use stdx::word::is_equal;
 
+use crate::dismantle::{Dismantle, last_of};
 use crate::linear;
 pub use crate::page::{Entry, INLINE_MAX, Meta, NewPayload, Options, Payload, Replaced};
 use crate::page::{Page, SLOT_BYTES, Spot};
@@ -375,6 +376,14 @@ impl<V: Clone + Sweep> Table<V> {
 }
 
 /// A table that is a part of a value counts its pages and what lives beside each.
+impl<V: Dismantle> Dismantle for Table<V> {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        if let Some(root) = last_of(self.root) {
+            root.dismantle(between);
+        }
+    }
+}
+
 impl Sweep for MemberTable {
     fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         const PLACES: usize = 1 << 16;

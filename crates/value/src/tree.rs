@@ -52,6 +52,7 @@ pub use walk::Iter;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use crate::dismantle::Dismantle;
 use crate::sweep::{Sweep, Sweeper};
 use node::Node;
 
@@ -176,6 +177,12 @@ impl<O: Order> Tree<O> {
     /// Bytes of memory, counted once for all clones. Looks at inner nodes only.
     pub fn allocated_bytes(&self) -> usize {
         self.root.allocated_bytes()
+    }
+}
+
+impl<O: Order> Dismantle for Tree<O> {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        self.root.dismantle(between);
     }
 }
 

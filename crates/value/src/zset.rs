@@ -38,6 +38,7 @@ use std::sync::Arc;
 
 use stdx::hash::HashKey;
 
+use crate::dismantle::Dismantle;
 use crate::leaf;
 use crate::sweep::{Sweep, Sweeper};
 
@@ -125,6 +126,14 @@ impl ZSet {
         match self {
             Self::Packed(block) => block.len() + 2 * size_of::<usize>(),
             Self::Large(large) => large.allocated_bytes(),
+        }
+    }
+}
+
+impl Dismantle for ZSet {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        if let Self::Large(large) = self {
+            large.dismantle(between);
         }
     }
 }

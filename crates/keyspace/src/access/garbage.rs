@@ -1,6 +1,6 @@
 //! Memory that nobody can reach any more, which is freed where nobody waits.
 
-use value::Value;
+use value::{Dismantle, Value};
 
 use super::Access;
 use crate::shard::Partition;
@@ -19,6 +19,15 @@ impl Garbage {
         Self(Gone::Other(other))
     }
 
+    /// Frees it bit by bit, but for what is of some other kind. `between` is called after each bit.
+    pub fn free(self, between: &mut dyn FnMut()) {
+        match self.0 {
+            Gone::Value(value) => value.dismantle(between),
+            Gone::Partition(partition) => partition.table.dismantle(between),
+            Gone::Other(other) => drop(other),
+        }
+    }
+
     /// About how many bytes it is. What others hold as well counts as nothing.
     pub fn bytes(&self) -> usize {
         match &self.0 {
@@ -34,7 +43,7 @@ impl Garbage {
 enum Gone {
     Value(Value),
     Partition(Partition),
-    Other(#[expect(dead_code, reason = "see Garbage")] Box<dyn std::fmt::Debug + Send>),
+    Other(Box<dyn std::fmt::Debug + Send>),
 }
 
 impl Access<'_> {

@@ -5,6 +5,7 @@ use triomphe::Arc;
 
 use super::NewPayload;
 use super::sizes;
+use crate::dismantle::{Dismantle, last_of};
 use crate::sweep::{Beside, Sweep, Sweeper};
 use crate::unshare::unshared;
 
@@ -49,6 +50,16 @@ pub(super) struct SideList<V>(Option<Arc<Vec<Side<V>>>>);
 impl<V> Default for SideList<V> {
     fn default() -> Self {
         Self(None)
+    }
+}
+
+impl<V: Dismantle> Dismantle for SideList<V> {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        for side in self.0.and_then(last_of).into_iter().flatten() {
+            if let Side::Object(object) = side {
+                object.dismantle(between);
+            }
+        }
     }
 }
 

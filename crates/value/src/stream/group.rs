@@ -5,6 +5,7 @@
 
 use super::id::Id;
 use super::pending::{ConsumerNumber, PendingEntries};
+use crate::dismantle::Dismantle;
 use crate::tree::Ordered;
 
 /// Bytes behind the name.
@@ -156,6 +157,13 @@ impl Group {
 /// The names of consumers, to be looked up by number.
 #[derive(Debug)]
 pub struct Names<'a>(Vec<(ConsumerNumber, &'a [u8])>);
+
+impl Dismantle for Group {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        self.pending.dismantle(between);
+        self.consumers.dismantle(between);
+    }
+}
 
 impl<'a> Names<'a> {
     /// The name of a consumer; empty for nobody.

@@ -11,6 +11,7 @@
 
 use super::id::Id;
 use super::varint;
+use crate::dismantle::Dismantle;
 use crate::tree::Ordered;
 
 /// The number of a consumer in its group.
@@ -85,6 +86,16 @@ impl Pending {
 /// A time as bytes that are ordered as times are, those before 1970 included.
 fn time_bytes(time_ms: i64) -> [u8; 8] {
     (time_ms.cast_unsigned() ^ 1 << 63).to_be_bytes()
+}
+
+impl Dismantle for PendingEntries {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        self.entries.dismantle(between);
+        self.owned.dismantle(between);
+        if let Some(waiting) = self.waiting {
+            waiting.dismantle(between);
+        }
+    }
 }
 
 impl PendingEntries {

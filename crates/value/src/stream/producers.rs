@@ -9,6 +9,7 @@
 //! time is up, which its ID tells, or until its producer has too many younger ones. It is taken out when something else is added.
 
 use super::id::Id;
+use crate::dismantle::Dismantle;
 use crate::tree::Ordered;
 
 /// Names whose time is up that go when one is added; so there are soon no more than are added within that time.
@@ -97,6 +98,12 @@ impl Named<'_> {
 
     fn age_key(self) -> Vec<u8> {
         [&self.id.to_bytes(), self.producer].concat()
+    }
+}
+
+impl Dismantle for Producers {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        [self.names, self.order, self.ages].into_iter().for_each(|tree| tree.dismantle(between));
     }
 }
 

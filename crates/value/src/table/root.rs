@@ -6,6 +6,7 @@ use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
 use super::{Due, Position};
+use crate::dismantle::{Dismantle, last_of};
 use crate::linear;
 use crate::page::{Entry, Meta, Options, Page, Spot, sizes};
 use crate::sweep::{Cursor, Sweep, Sweeper};
@@ -52,6 +53,15 @@ impl<V> Default for Root<V> {
             len: 0,
             live_bytes: 0,
             min_expiry: UnixMs::MAX,
+        }
+    }
+}
+
+impl<V: Dismantle> Dismantle for Root<V> {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        for chunk in self.chunks.into_iter().filter_map(last_of) {
+            chunk.pages.into_iter().for_each(|page| page.dismantle(between));
+            between();
         }
     }
 }

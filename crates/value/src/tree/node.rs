@@ -5,6 +5,7 @@ use triomphe::Arc;
 use super::Side;
 use super::block::{self, Block, Elements};
 use super::inner::Inner;
+use crate::dismantle::{Dismantle, last_of};
 use crate::page::sizes;
 use crate::sweep::Sweeper;
 
@@ -181,6 +182,17 @@ impl Node {
             && let [child] = &inner.nodes[..]
         {
             *self = child.clone();
+        }
+    }
+}
+
+impl Dismantle for Node {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        if let Self::Inner(inner) = self
+            && let Some(inner) = last_of(inner)
+        {
+            inner.nodes.into_iter().for_each(|node| node.dismantle(between));
+            between();
         }
     }
 }

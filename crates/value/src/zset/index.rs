@@ -12,6 +12,7 @@
 use stdx::prefetch::prefetch;
 use triomphe::Arc;
 
+use crate::dismantle::{Dismantle, last_of};
 use crate::linear;
 use crate::page::sizes;
 use crate::sweep::{Sweep, Sweeper};
@@ -146,6 +147,15 @@ impl Index {
             + root.chunks.capacity() * size_of::<Arc<Chunk>>()
             + size_of::<Root>()
             + sizes::ARC_HEADER
+    }
+}
+
+impl Dismantle for Index {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        for chunk in last_of(self.root).into_iter().flat_map(|root| root.chunks) {
+            drop(chunk);
+            between();
+        }
     }
 }
 

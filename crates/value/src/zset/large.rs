@@ -7,6 +7,7 @@ use stdx::hash::{HashKey, sip13};
 use super::build::DuplicateMember;
 use super::index::{Index, Path};
 use super::score::{element, split};
+use crate::dismantle::Dismantle;
 use crate::leaf::Leaf;
 use crate::sweep::{Sweep, Sweeper};
 use crate::tree::{self, Ordered};
@@ -121,6 +122,13 @@ impl Large {
 }
 
 /// Counts the elements, and behind them the buckets of the index.
+impl Dismantle for Large {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        self.elements.dismantle(between);
+        self.index.dismantle(between);
+    }
+}
+
 impl Sweep for Large {
     fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         if !self.elements.sweep(within, sweeper) {
