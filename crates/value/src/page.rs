@@ -31,6 +31,8 @@ mod entry;
 mod side;
 pub(crate) mod sizes;
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 use stdx::prefetch::prefetch;
 use stdx::time::UnixMs;
@@ -53,6 +55,9 @@ pub const SLOT_BYTES: usize = 3;
 /// A page whose entries take more than this puts further values beside the page, whatever their length, so
 /// that offsets fit 16 bits however unlucky the hashes are.
 const CROWDED: usize = 32 * 1024;
+
+/// Where the head of a page with small entries goes on behind two cache lines: 120 of them have their slots before the end.
+const LONG_HEAD: Range<usize> = 128..384;
 
 /// A page of entries whose out-of-line objects are `V`.
 #[derive(Debug, Clone)]
@@ -127,6 +132,13 @@ impl<V: Clone> Page<V> {
         prefetch(address);
         prefetch(address.wrapping_add(64));
         self.side.prefetch();
+    }
+
+    /// Asks for what is behind that of the head of a page with many entries.
+    #[inline]
+    pub fn prefetch_long_head(&self) {
+        let address = self.block.view().address();
+        LONG_HEAD.step_by(64).for_each(|at| prefetch(address.wrapping_add(at)));
     }
 
     /// Asks for the whole block; its head should be near.

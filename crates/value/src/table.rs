@@ -101,7 +101,7 @@ impl<V: Clone> Table<V> {
         let (chunk, page) = self.root.path(self.root.page_of(hash));
         prefetch(chunk);
         prefetch(std::ptr::from_ref(page).cast());
-        Path { page, tag: tag(hash), options: self.options }
+        Path { page, tag: tag(hash), options: self.options, is_crowded: self.root.is_crowded() }
     }
 
     /// Where a key is.
@@ -401,6 +401,8 @@ pub struct Path<'a, V> {
     page: &'a Page<V>,
     tag: u8,
     options: Options,
+    /// Whether pages have so many entries that their heads are long.
+    is_crowded: bool,
 }
 
 impl<V: Clone> Path<'_, V> {
@@ -408,6 +410,9 @@ impl<V: Clone> Path<'_, V> {
     #[inline]
     pub fn prefetch_page(&self) {
         self.page.prefetch();
+        if self.is_crowded {
+            self.page.prefetch_long_head();
+        }
     }
 
     /// Asks for the entry, as far as a value of 64 bytes reaches, or for the place where it would be added; the page's head should

@@ -14,8 +14,6 @@ use crate::unshare::{note_copy, unshared};
 pub(super) const HEADER: usize = 16;
 pub(super) const GROUP: usize = 8;
 const GROUP_BYTES: usize = GROUP * 3;
-/// Every tag of a live slot has this bit, so a zeroed slot never matches.
-const LIVE: u8 = 0x80;
 
 /// The header's fields, each two bytes except the last.
 const COUNT_AT: usize = 0;
@@ -191,13 +189,7 @@ impl<'a> View<'a> {
     /// The live slots, from the first on, whose tag is that of a hash. A slot may be shown although its tag differs.
     #[inline]
     pub(super) fn candidates(self, tag: u8) -> Candidates<'a> {
-        Candidates {
-            view: self,
-            count: self.count(),
-            tag: tag | LIVE,
-            first: 0,
-            matches: self.matches(0, tag | LIVE),
-        }
+        Candidates { view: self, count: self.count(), tag, first: 0, matches: self.matches(0, tag) }
     }
 
     #[inline]
@@ -284,7 +276,7 @@ impl<'a> Writer<'a> {
     #[inline]
     pub(super) fn push_slot(&mut self, tag: u8, offset: usize) {
         let count = half(self.0, COUNT_AT);
-        self.set_slot(count, tag | LIVE, offset);
+        self.set_slot(count, tag, offset);
         set_half(self.0, COUNT_AT, count + 1);
     }
 
@@ -360,7 +352,7 @@ impl Iterator for Candidates<'_> {
         }
         let slot = self.first + (self.matches.trailing_zeros() / 8) as usize;
         self.matches &= self.matches - 1;
-        // Behind the last slot all tags are zero, but a match above another may be a false one.
+        // Behind the last slot all tags are zero, which is a tag, too; and a match above another may be a false one.
         (slot < self.count).then_some(slot)
     }
 }

@@ -15,6 +15,9 @@ use crate::sweep::{Cursor, Sweep, Sweeper};
 /// pointer a chunk, so it is not tiny.
 pub(super) const CHUNK: usize = 16;
 
+/// With more entries a page, on the average, many pages have heads of more than two cache lines: these have room for 34.
+const CROWDED: usize = 28;
+
 /// Chunks whose pages are asked for together in a search for due entries.
 const CHUNKS_AHEAD: usize = 4;
 
@@ -88,6 +91,12 @@ impl<V: Clone> Root<V> {
     #[inline]
     pub(super) fn path(&self, index: usize) -> (*const u8, &Page<V>) {
         (Arc::heap_ptr(&self.chunks[index / CHUNK]).cast(), self.page(index))
+    }
+
+    /// Whether pages have more entries than a head of two cache lines, on the average.
+    #[inline]
+    pub(super) fn is_crowded(&self) -> bool {
+        self.len > CROWDED * self.pages
     }
 
     /// A page to be changed, its chunk made unique.

@@ -267,6 +267,23 @@ fn overhead(lengths: impl IntoIterator<Item = (usize, usize)>) -> usize {
 }
 
 #[test]
+fn all_eight_bits_of_a_tag_tell_entries_apart() {
+    let mut page: Page<Object> = Page::default();
+    let mut insert = |tag, key: &[u8]| {
+        page.insert(tag, key, NewPayload::Inline(b""), Meta::default(), OPTIONS);
+        [0, 0x01, 0x80, 0x81].map(|tag| page.candidate(tag).is_some())
+    };
+    assert_eq!(insert(0x81, b"one"), [false, false, false, true]);
+    assert_eq!(insert(0x01, b"two"), [false, true, false, true]);
+    // Behind the last slot tags are zero as well.
+    assert_eq!(insert(0, b"three"), [true, true, false, true]);
+    let slot = page.find(0, b"three", OPTIONS).expect("it is there").slot();
+    page.remove(slot, OPTIONS);
+    assert!(page.candidate(0).is_none());
+    assert!(page.find(0x01, b"two", OPTIONS).is_some());
+}
+
+#[test]
 fn entries_do_not_repeat_the_usual_lengths() {
     // A tag, an offset, flags and an access clock; and the two lengths where they are not the usual ones.
     let (short, with_lengths) = (3 + 1 + 3, 3 + 1 + 3 + 2);
