@@ -12,7 +12,7 @@ use value::stream::{Facts, Id, Limits, Named, Pending, References};
 use value::zset::End;
 use value::{StringRef, ValueRef};
 
-use crate::key::DbIndex;
+use crate::key::{DbIndex, Key};
 
 /// Why a key went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +25,33 @@ pub enum Removal {
     Evicted,
 }
 
+/// How many elements or members a command takes out. Redis tells its replicas which of the two it said, and so does the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// One, for it says no number.
+    One,
+    /// Up to so many; in an effect exactly so many.
+    UpTo(usize),
+}
+
+impl Count {
+    /// The most that may go.
+    pub fn most(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::UpTo(most) => most,
+        }
+    }
+}
+
 /// One change of data in one database.
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "a variant's text says what its fields are")]
 pub enum Effect<'a> {
     /// The key holds this string and is due at this time, if ever.
     SetString { key: &'a [u8], value: StringRef<'a>, expiry: Option<UnixMs> },
+    /// The keys hold these strings and are never due.
+    SetStrings { pairs: &'a [(Key<'a>, &'a [u8])] },
     /// Bytes were added at the end of the string.
     AppendString { key: &'a [u8], suffix: &'a [u8] },
     /// Bytes of the string were overwritten, which may have grown with zeros.
@@ -67,7 +88,7 @@ pub enum Effect<'a> {
     /// The elements were pushed at an end of the list, one after the other.
     PushElements { key: &'a [u8], side: Side, elements: &'a [&'a [u8]] },
     /// So many elements are gone from an end of the list, and with the last one the key.
-    PopElements { key: &'a [u8], side: Side, count: usize },
+    PopElements { key: &'a [u8], side: Side, count: Count },
     /// A position of the list has this element.
     SetElement { key: &'a [u8], index: usize, element: &'a [u8] },
     /// The element was put on a side of the first one that equals the pivot.
@@ -91,7 +112,7 @@ pub enum Effect<'a> {
     /// The members are gone from the sorted set, and with the last one the key.
     RemoveScored { key: &'a [u8], members: &'a [&'a [u8]] },
     /// So many members are gone from an end of the sorted set, and with the last one the key.
-    PopScored { key: &'a [u8], end: End, count: usize },
+    PopScored { key: &'a [u8], end: End, count: Count },
     /// The members at a range of positions of the sorted set are gone, and with the last one the key.
     RemoveRange { key: &'a [u8], positions: &'a Range<usize> },
     /// The stream has an entry with these fields, names and values in turn, behind all others.
@@ -208,6 +229,9 @@ impl Effect<'_> {
             Self::MoveMember { from, to, .. } => {
                 each(Touched::Key(database, from.to_vec()));
                 each(Touched::Key(database, to.to_vec()));
+            }
+            Self::SetStrings { pairs } => {
+                pairs.iter().for_each(|(key, _)| each(Touched::Key(database, key.bytes.to_vec())));
             }
             Self::Move { key, to } => {
                 each(Touched::Key(database, key.to_vec()));

@@ -266,7 +266,7 @@ impl Access<'_> {
     }
 }
 
-/// What an effect on a database does to which keys. A move of a member is told step by step, what is pending in a group,
+/// What an effect on a database does to which keys. A move of a member and strings that are set together are told step by step, what is pending in a group,
 /// libraries and what concerns whole databases not at all.
 fn for_each_change(effect: &Effect<'_>, database: DbIndex, mut each: impl FnMut(DbIndex, &[u8], Change)) {
     use Effect as E;
@@ -328,7 +328,8 @@ fn for_each_change(effect: &Effect<'_>, database: DbIndex, mut each: impl FnMut(
         E::DestroyGroup { key, .. } => on(key, Change::GroupDestroyed),
         E::CreateConsumer { key, .. } => on(key, Change::ConsumerCreated),
         E::DeleteConsumer { key, .. } => on(key, Change::ConsumerDeleted),
-        E::MoveMember { .. }
+        E::SetStrings { .. }
+        | E::MoveMember { .. }
         | E::NameEntry { .. }
         | E::LimitNames { .. }
         | E::Acknowledge { .. }

@@ -1,6 +1,6 @@
 //! Events: every change of a key is told once, in the order of the locks, and only while somebody wants it.
 
-use keyspace::{Access, Change, Db, DbIndex, Event, Expiry, Key, Keyspace, Options, Wanted, WorkerId};
+use keyspace::{Access, Change, Count, Db, DbIndex, Event, Expiry, Key, Keyspace, Options, Wanted, WorkerId};
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
 use value::list::Side;
@@ -129,7 +129,7 @@ fn the_last_part_of_a_value_takes_the_key_along() {
             db.set_add(a, &[b"x", b"y"]).expect("a set");
             db.set_remove(a, &[b"x"]).expect("a set");
             db.set_remove(a, &[b"none"]).expect("a set");
-            db.set_pop(a, 1, &mut |_| ()).expect("a set");
+            db.set_pop(a, Count::One, &mut |_| ()).expect("a set");
         },
         &[
             ("a", Change::Appeared),

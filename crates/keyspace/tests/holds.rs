@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyspace::{Access, Db, DbIndex, Effect, Expiry, Key, Keyspace, Options, WorkerId};
+use keyspace::{Access, Count, Db, DbIndex, Effect, Expiry, Key, Keyspace, Options, WorkerId};
 use stdx::hash::HashKey;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
@@ -48,7 +48,8 @@ fn change(access: &mut Access<'_>, model: &mut Model, database: DbIndex, name: &
         }
         (2, Some(Held::List(before))) => {
             let mut seen = Vec::new();
-            db.list_pop(&key, Side::Left, 1, &mut |element| seen = element.to_vec()).expect("a list");
+            db.list_pop(&key, Side::Left, Count::One, &mut |element| seen = element.to_vec())
+                .expect("a list");
             assert_eq!(seen, before.remove(0));
             if before.is_empty() {
                 keys.remove(name);

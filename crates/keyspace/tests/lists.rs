@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use keyspace::{Access, Db, DbIndex, Effect, Key, Keyspace, Options, WorkerId};
+use keyspace::{Access, Count, Db, DbIndex, Effect, Key, Keyspace, Options, WorkerId};
 use proptest::prelude::*;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
@@ -82,7 +82,8 @@ fn run(operation: Operation, access: &mut Access<'_>, model: &mut Model) {
         }
         Operation::Pop(key, side, count) => {
             let mut seen = Vec::new();
-            let popped = db.list_pop(key_of(key), side, count, &mut |element| seen.push(element.to_vec()));
+            let popped = db
+                .list_pop(key_of(key), side, Count::UpTo(count), &mut |element| seen.push(element.to_vec()));
             let list = model.entry(key).or_default();
             let expected: Vec<Vec<u8>> = (0..count).map_while(|_| pop(list, side)).collect();
             assert_eq!((popped.expect("a list"), seen), (expected.len(), expected));

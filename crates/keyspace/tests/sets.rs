@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use keyspace::{Access, Db, DbIndex, Effect, Key, Keyspace, MemberPages, Options, Pages, Witness, WorkerId};
+use keyspace::{
+    Access, Count, Db, DbIndex, Effect, Key, Keyspace, MemberPages, Options, Pages, Witness, WorkerId,
+};
 use proptest::prelude::*;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
@@ -166,7 +168,8 @@ fn run(operation: Operation, access: &mut Access<'_>, model: &mut Model) {
         }
         Operation::Pop(key, count) => {
             let mut seen = Vec::new();
-            let popped = db.set_pop(key_of(key), count, &mut |member| seen.push(member.to_vec()));
+            let popped =
+                db.set_pop(key_of(key), Count::UpTo(count), &mut |member| seen.push(member.to_vec()));
             let set = model.entry(key).or_default();
             assert_eq!(popped, Ok(count.min(set.len())));
             assert_eq!(seen.len(), count.min(set.len()));
@@ -255,7 +258,7 @@ fn a_few_that_stay_behind_a_pop_make_a_small_set_again() {
     check(1000, |access, key| {
         access.db(DATABASE).set_expiry(key, UnixMs(5000));
         let mut popped = Members::new();
-        let count = access.db(DATABASE).set_pop(key, 990, &mut |member| {
+        let count = access.db(DATABASE).set_pop(key, Count::UpTo(990), &mut |member| {
             assert!(popped.insert(member.to_vec()), "each once");
         });
         assert_eq!((count, popped.len()), (Ok(990), 990));

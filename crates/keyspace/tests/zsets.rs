@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use keyspace::{
-    Access, Added, Db, DbIndex, Effect, Key, Keyspace, MemberPages, Options, Pages, Witness, WorkerId,
+    Access, Added, Count, Db, DbIndex, Effect, Key, Keyspace, MemberPages, Options, Pages, Witness, WorkerId,
 };
 use proptest::prelude::*;
 use stdx::hash::HashKey;
@@ -120,7 +120,7 @@ fn run(operation: Operation, access: &mut Access<'_>, model: &mut Model) {
         }
         Operation::Pop(key, end, count) => {
             let mut seen = Vec::new();
-            let popped = db.zset_pop(key_of(key), end, count, &mut |element| {
+            let popped = db.zset_pop(key_of(key), end, Count::UpTo(count), &mut |element| {
                 seen.push((element.score, element.member.to_vec()));
             });
             let zset = model.entry(name(key)).or_default();
@@ -203,7 +203,7 @@ fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::PopScored { key, end, count } => {
             put(if end == End::Lowest { b"L" } else { b"H" });
             put(key);
-            put(&(count as u64).to_le_bytes());
+            put(&(count.most() as u64).to_le_bytes());
         }
         Effect::RemoveRange { key, positions } => {
             put(b"P");
@@ -410,7 +410,7 @@ fn other_types_are_refused_and_copies_are_on_their_own() {
     assert!(db.zset(&keys[0]).is_err());
     assert!(db.zset_add(&keys[0], &[(1.0, b"m")], Rule::default()).is_err());
     assert!(db.zset_remove(&keys[0], &[b"m"]).is_err());
-    assert!(db.zset_pop(&keys[0], End::Lowest, 1, &mut |_| ()).is_err());
+    assert!(db.zset_pop(&keys[0], End::Lowest, Count::One, &mut |_| ()).is_err());
     for count in [3_u32, 30] {
         let names: Vec<[u8; 4]> = (0..count).map(u32::to_be_bytes).collect();
         let members: Vec<(f64, &[u8])> = names.iter().map(|name| (1.0, &name[..])).collect();

@@ -2,8 +2,8 @@
 
 mod stream;
 
-use keyspace::Effect;
-use resp::write_command;
+use keyspace::{Count, Effect, Key};
+use resp::{Encoder, Protocol, write_command};
 use stdx::number::{parse_i64, write_f64, write_i64};
 use stdx::time::UnixMs;
 use value::list::{ListRef, Side};
@@ -23,6 +23,7 @@ const MEMBERS_A_COMMAND: usize = 64;
 pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
     match *effect {
         Effect::SetString { key, value, expiry } => set(out, key, value, expiry),
+        Effect::SetStrings { pairs } => set_many(out, pairs),
         Effect::AppendString { key, suffix } => write_command(out, &[b"APPEND", key, suffix]),
         Effect::WriteString { key, offset, bytes } => {
             write_command(out, &[b"SETRANGE", key, &number(offset as i64), bytes]);
@@ -128,8 +129,8 @@ fn encode_list_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::PopElements { key, side, count } => {
             let name: &[u8] = if side == Side::Left { b"LPOP" } else { b"RPOP" };
             match count {
-                1 => write_command(out, &[name, key]),
-                _ => write_command(out, &[name, key, &number(count as i64)]),
+                Count::One => write_command(out, &[name, key]),
+                Count::UpTo(count) => write_command(out, &[name, key, &number(count as i64)]),
             }
         }
         Effect::SetElement { key, index, element } => {
@@ -162,8 +163,8 @@ fn encode_zset_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::PopScored { key, end, count } => {
             let name: &[u8] = if end == End::Lowest { b"ZPOPMIN" } else { b"ZPOPMAX" };
             match count {
-                1 => write_command(out, &[name, key]),
-                _ => write_command(out, &[name, key, &number(count as i64)]),
+                Count::One => write_command(out, &[name, key]),
+                Count::UpTo(count) => write_command(out, &[name, key, &number(count as i64)]),
             }
         }
         Effect::RemoveRange { key, positions } => {
@@ -269,6 +270,16 @@ fn set(out: &mut Vec<u8>, key: &[u8], value: StringRef<'_>, expiry: Option<UnixM
     }
 }
 
+fn set_many(out: &mut Vec<u8>, pairs: &[(Key<'_>, &[u8])]) {
+    let mut encoder = Encoder::new(out, Protocol::Resp2);
+    encoder.array(1 + 2 * pairs.len());
+    encoder.bulk(b"MSET");
+    for (key, value) in pairs {
+        encoder.bulk(key.bytes);
+        encoder.bulk(value);
+    }
+}
+
 fn set_expiry(out: &mut Vec<u8>, key: &[u8], expiry: Option<UnixMs>) {
     if let Some(at) = expiry {
         write_command(out, &[b"PEXPIREAT", key, &number(at.0)]);
@@ -342,6 +353,9 @@ mod tests {
     fn effects_are_commands_with_absolute_times() {
         let value = StringRef::Inline(b"v");
         assert_eq!(text(&Effect::SetString { key: b"k", value, expiry: None }), "SET k v");
+        let key = |bytes| Key { bytes, hash: 0, slot: 0 };
+        let pairs: [(Key<'_>, &[u8]); 2] = [(key(b"a"), b"1"), (key(b"b"), b"2")];
+        assert_eq!(text(&Effect::SetStrings { pairs: &pairs }), "MSET a 1 b 2");
         let expiry = Some(UnixMs(123));
         assert_eq!(text(&Effect::SetString { key: b"k", value, expiry }), "SET k v PXAT 123");
         let fields: &[&[u8]] = &[b"a", b"b"];
@@ -379,8 +393,11 @@ mod tests {
         assert_eq!(text(&effect), "SDIFFSTORE s a b");
         let members: &[(f64, &[u8])] = &[(0.1, b"a"), (f64::NEG_INFINITY, b"b")];
         assert_eq!(text(&Effect::SetScores { key: b"z", members }), "ZADD z 0.1 a -inf b");
-        let effect = Effect::PopScored { key: b"z", end: End::Highest, count: 2 };
-        assert_eq!(text(&effect), "ZPOPMAX z 2");
+        let pop = |count| text(&Effect::PopScored { key: b"z", end: End::Highest, count });
+        assert_eq!(
+            [Count::One, Count::UpTo(1), Count::UpTo(2)].map(pop),
+            ["ZPOPMAX z", "ZPOPMAX z 1", "ZPOPMAX z 2"]
+        );
         assert_eq!(text(&Effect::RemoveRange { key: b"z", positions: &(2..5) }), "ZREMRANGEBYRANK z 2 4");
         assert_eq!(text(&Effect::AddLibrary { text: b"#!lua" }), "FUNCTION LOAD REPLACE #!lua");
         assert_eq!(text(&Effect::RemoveLibrary { name: b"l" }), "FUNCTION DELETE l");

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use keyspace::{Access, DbIndex, Expiry, Keyspace, Library, Options, WorkerId};
+use keyspace::{Access, Count, DbIndex, Expiry, Keyspace, Library, Options, WorkerId};
 use persist::aof::{FileReader, Manifest, Part, Tail};
 use persist::rdb::{Notes, ReadOptions};
 use persist::{Placement, SnapshotWriter, Step};
@@ -528,8 +528,8 @@ fn increment(access: &mut Access<'_>) -> Vec<u8> {
     let mut db = access.db(DbIndex(0));
     db.zset_add(&key, &[(7.5, b"member:5"), (-1.0 / 3.0, b"new")], Rule::default()).unwrap();
     db.zset_remove(&key, &[b"member:9", b"no member"]).unwrap();
-    db.zset_pop(&key, End::Highest, 2, &mut |_| ()).unwrap();
-    db.zset_pop(&key, End::Lowest, 1, &mut |_| ()).unwrap();
+    db.zset_pop(&key, End::Highest, Count::UpTo(2), &mut |_| ()).unwrap();
+    db.zset_pop(&key, End::Lowest, Count::One, &mut |_| ()).unwrap();
     db.zset_remove_range(&key, 100..200).unwrap();
     access.unlock();
     let key = access.keyspace().key(b"large");

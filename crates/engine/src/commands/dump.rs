@@ -79,7 +79,8 @@ const SHORT_BYTES: usize = 16 * 1024;
 #[derive(Debug, Default)]
 struct Options {
     replace: bool,
-    absolute: bool,
+    /// Where the word stands.
+    absolute: Option<usize>,
     idle_seconds: Option<i64>,
     frequency: Option<i64>,
 }
@@ -89,12 +90,13 @@ impl Options {
         let mut options = Self::default();
         let mut cursor = args.cursor(4);
         while !cursor.is_done() {
+            let at = cursor.position();
             let (more, has_idle, has_frequency) =
                 (cursor.left() > 1, options.idle_seconds.is_some(), options.frequency.is_some());
             if cursor.take("REPLACE") {
                 options.replace = true;
             } else if cursor.take("ABSTTL") {
-                options.absolute = true;
+                options.absolute = Some(at);
             } else if more && !has_frequency && cursor.take("IDLETIME") {
                 let seconds = parse_i64(cursor.next_required()?).ok_or(Error::NotInteger)?;
                 if seconds < 0 {
@@ -200,8 +202,8 @@ fn install(
     let now = ctx.now();
     let expiry = match (ttl, options.absolute) {
         (0, _) => None,
-        (at, true) => Some(UnixMs(at)),
-        (millis, false) => Some(now.saturating_add_millis(millis)),
+        (at, Some(_)) => Some(UnixMs(at)),
+        (millis, None) => Some(now.saturating_add_millis(millis)),
     };
     let mut db = ctx.db();
     if expiry.is_some_and(|at| at <= now) {
@@ -213,7 +215,9 @@ fn install(
             ForFiles::Other(payload) => Some(&payload[..]),
             ForFiles::Missing => None,
         };
-        let command = payload.map(|payload| words.command(key.bytes, payload));
+        let replaces = db.contains(&key).then_some(&b"REPLACE"[..]);
+        let absolute = options.absolute.map_or(&b"ABSTTL"[..], |at| args.get(at));
+        let command = payload.map(|payload| words.command(key.bytes, payload, replaces, absolute));
         db.restore(&key, value, expiry, command.as_deref());
         if let Some(seconds) = options.idle_seconds {
             db.set_idle_seconds(&key, seconds.min(i64::from(u32::MAX)) as u32);
@@ -226,7 +230,7 @@ fn install(
     Ok(())
 }
 
-/// What is recorded of a RESTORE, apart from the key and the payload: with an absolute time, over whatever is there.
+/// What is recorded of a RESTORE, apart from the key and the payload: with an absolute time.
 struct Words {
     time: Vec<u8>,
     /// The option that tells when or how often the key was used, and its value.
@@ -240,10 +244,16 @@ impl Words {
         Self { time: text(expiry.map_or(0, |at| at.0)), used: idle.or(frequency) }
     }
 
-    fn command<'a>(&'a self, key: &'a [u8], payload: &'a [u8]) -> SmallVec<[&'a [u8]; 8]> {
-        let words: [&[u8]; 6] = [b"RESTORE", key, &self.time, payload, b"REPLACE", b"ABSTTL"];
+    fn command<'a>(
+        &'a self,
+        key: &'a [u8],
+        payload: &'a [u8],
+        replaces: Option<&'a [u8]>,
+        absolute: &'a [u8],
+    ) -> SmallVec<[&'a [u8]; 8]> {
+        let words: [&[u8]; 4] = [b"RESTORE", key, &self.time, payload];
         let used = self.used.iter().flat_map(|(option, value)| [*option, value]);
-        words.into_iter().chain(used).collect()
+        words.into_iter().chain(replaces).chain([absolute]).chain(used).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use value::table::{NewPayload, Payload};
 use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
-use crate::effect::Effect;
+use crate::effect::{Count, Effect};
 use crate::event::Change;
 use crate::key::Key;
 
@@ -53,23 +53,23 @@ impl Db<'_, '_> {
         Ok(length)
     }
 
-    /// Takes up to `count` elements from an end, showing each to `each` before; returns how many they were.
+    /// Takes elements from an end, showing each to `each` before; returns how many they were.
     pub fn list_pop(
         &mut self,
         key: &Key<'_>,
         side: Side,
-        count: usize,
+        count: Count,
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, WrongType> {
         let Some(found) = self.find_list(key)? else { return Ok(0) };
-        if count == 1 {
+        if count.most() == 1 {
             self.pop_element(key, found, side, each)?;
             self.record(&Effect::PopElements { key: key.bytes, side, count });
             return Ok(1);
         }
         let list = self.list_at(found)?;
         let length = list.len();
-        let count = count.min(length);
+        let count = count.most().min(length);
         if count == 0 {
             return Ok(0);
         }
@@ -82,7 +82,7 @@ impl Db<'_, '_> {
             Side::Right => list.range(range.clone()).rev().for_each(each),
         }
         self.remove_elements(key, found, range);
-        self.record(&Effect::PopElements { key: key.bytes, side, count });
+        self.record(&Effect::PopElements { key: key.bytes, side, count: Count::UpTo(count) });
         Ok(count)
     }
 

@@ -11,7 +11,7 @@ use value::table::{NewPayload, Payload};
 use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
-use crate::effect::{Effect, Removal};
+use crate::effect::{Count, Effect, Removal};
 use crate::event::Change;
 use crate::key::Key;
 
@@ -101,19 +101,21 @@ impl Db<'_, '_> {
         Ok(true)
     }
 
-    /// Takes up to `count` random members out, showing each to `each` before; returns how many they were.
+    /// Takes random members out, showing each to `each` before; returns how many they were.
     pub fn set_pop(
         &mut self,
         key: &Key<'_>,
-        count: usize,
+        count: Count,
         each: &mut dyn FnMut(&[u8]),
     ) -> Result<usize, WrongType> {
         let Some(found) = self.find_set(key)? else { return Ok(0) };
         let set = self.set_at(found)?;
-        let (length, count) = (set.len(), count.min(set.len()));
-        if count == length {
+        // Redis says of a whole set, if a number was named, that it goes, and else names its member.
+        let is_named = count == Count::One;
+        let (length, count) = (set.len(), count.most().min(set.len()));
+        if count == length && !is_named {
             self.take_set(key, found).as_ref().iter().for_each(|member| each(&member));
-        } else if is_set_rebuilt(length, count) && set.encoding() != Encoding::Listpack {
+        } else if count < length && is_set_rebuilt(length, count) && set.encoding() != Encoding::Listpack {
             self.keep_some(key, found, length - count, each);
         } else if count > 0 {
             let mut rng = self.access.rng.clone();

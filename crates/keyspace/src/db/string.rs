@@ -40,6 +40,19 @@ impl Db<'_, '_> {
         }
     }
 
+    /// Gives keys strings, over values of any type, so that they are never due. The log is told of all at once.
+    pub fn set_strings(&mut self, pairs: &[(Key<'_>, &[u8])]) {
+        for (key, value) in pairs {
+            let found = self.find(key);
+            self.put_string(key, found, value, Kind::String, None);
+            self.tell(key, Change::StringSet);
+        }
+        if !pairs.is_empty() {
+            self.access.counters.changes += pairs.len() as u64 - 1;
+            self.record_untold(&Effect::SetStrings { pairs });
+        }
+    }
+
     /// Gives a key the string that `change` makes of the one it has, if that is no error. Its expiry stays.
     pub fn update_string<'v, E: From<WrongType>>(
         &mut self,

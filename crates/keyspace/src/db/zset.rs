@@ -11,7 +11,7 @@ use value::zset::{Edited, Element, End, NotANumber, Outcome, Rule, ZSet, ZSetEdi
 use value::{Kind, Value, ValueRef};
 
 use super::{Db, Found, WrongType};
-use crate::effect::Effect;
+use crate::effect::{Count, Effect};
 use crate::event::Change;
 use crate::key::Key;
 
@@ -127,20 +127,19 @@ impl Db<'_, '_> {
         Ok(())
     }
 
-    /// Takes up to `count` members from an end, showing each to `each` before, the outermost first; returns how many they
-    /// were.
+    /// Takes members from an end, showing each to `each` before, the outermost first; returns how many they were.
     pub fn zset_pop(
         &mut self,
         key: &Key<'_>,
         end: End,
-        count: usize,
+        count: Count,
         each: &mut dyn FnMut(Element<'_>),
     ) -> Result<usize, WrongType> {
         let Some(found) = self.find_zset(key)? else { return Ok(0) };
         let zset = self.zset_at(found)?;
-        let positions = zset.positions_at(end, count);
-        let count = positions.len();
-        if count == 0 {
+        let positions = zset.positions_at(end, count.most());
+        let taken = positions.len();
+        if taken == 0 {
             return Ok(0);
         }
         match end {
@@ -148,8 +147,9 @@ impl Db<'_, '_> {
             End::Highest => zset.range(positions.clone()).rev().for_each(each),
         }
         self.remove_positions(key, found, positions);
+        let count = if count == Count::One { count } else { Count::UpTo(taken) };
         self.record(&Effect::PopScored { key: key.bytes, end, count });
-        Ok(count)
+        Ok(taken)
     }
 
     fn zset_at(&self, found: Found) -> Result<ZSetRef<'_>, WrongType> {

@@ -44,6 +44,7 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::SetString { key, value, expiry } => {
             put_all(out, &[b"S", key, &value.contiguous(), &time(expiry)]);
         }
+        Effect::SetStrings { .. } => unreachable!("the operations here set one string at a time"),
         Effect::AppendString { key, suffix } => put_all(out, &[b"A", key, suffix]),
         Effect::WriteString { key, offset, bytes } => {
             put_all(out, &[b"W", key, &(offset as u64).to_le_bytes(), bytes]);

@@ -99,6 +99,50 @@ fn a_follower_gets_a_snapshot_and_then_the_effects_of_all_that_changes() {
 }
 
 #[test]
+fn effects_have_the_form_in_which_redis_tells_them() {
+    with_each(|server, client| {
+        let mut follower = Follower::sync(server);
+        for command in [
+            "RPUSH l a b c d e",
+            "LMPOP 1 l LEFT",
+            "LPOP l",
+            "RPOP l 1",
+            "BLMPOP 0 1 l RIGHT COUNT 9",
+            "ZADD z 1 a 2 b 3 c 4 d",
+            "ZMPOP 1 z MIN",
+            "ZPOPMAX z",
+            "BZMPOP 0 1 z MAX COUNT 9",
+            "SADD s a",
+            "SPOP s",
+            "SADD s a",
+            "SPOP s 1",
+            "MSET a{t} 1 b{t} 2",
+            "MSETNX c{t} 1 d{t} 2",
+        ] {
+            must(client, command);
+        }
+        follower.expect(&[
+            "SELECT 0",
+            "RPUSH l a b c d e",
+            "LPOP l 1",
+            "LPOP l",
+            "RPOP l 1",
+            "RPOP l 2",
+            "ZADD z 1 a 2 b 3 c 4 d",
+            "ZPOPMIN z 1",
+            "ZPOPMAX z",
+            "ZPOPMAX z 2",
+            "SADD s a",
+            "SREM s a",
+            "SADD s a",
+            "DEL s",
+            "MSET a{t} 1 b{t} 2",
+            "MSET c{t} 1 d{t} 2",
+        ]);
+    });
+}
+
+#[test]
 fn keys_that_are_due_go_for_followers_too() {
     with_each(|server, client| {
         let mut follower = Follower::sync(server);

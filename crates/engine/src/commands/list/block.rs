@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use keyspace::Count;
 use value::Kind;
 use value::list::Side;
 
@@ -29,7 +30,7 @@ fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, side: 
         if ctx.sees(&key, Kind::List) && ctx.db().list_to_change(&key)?.is_some() {
             reply.array(2);
             reply.bulk(key.bytes);
-            ctx.db().list_pop(&key, side, 1, &mut |element| reply.bulk(element))?;
+            ctx.db().list_pop(&key, side, Count::One, &mut |element| reply.bulk(element))?;
             return Ok(());
         }
     }

@@ -1,6 +1,6 @@
 //! Pushing, popping and moving at the ends: LPUSH, RPUSH, LPUSHX, RPUSHX, LPOP, RPOP, LMPOP, LMOVE, RPOPLPUSH.
 
-use keyspace::{Db, Key};
+use keyspace::{Count, Db, Key};
 use smallvec::SmallVec;
 use stdx::number::parse_i64;
 use value::Kind;
@@ -63,7 +63,7 @@ fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, side: 
     let key = ctx.key(args, 1);
     match args.len() {
         2 => {
-            let popped = ctx.db().list_pop(&key, side, 1, &mut |element| reply.bulk(element))?;
+            let popped = ctx.db().list_pop(&key, side, Count::One, &mut |element| reply.bulk(element))?;
             if popped == 0 {
                 reply.null();
             }
@@ -91,7 +91,7 @@ fn pop_many(
 ) -> Result<bool, Error> {
     let Some(length) = db.list_to_change(key)?.map(ListRef::len) else { return Ok(false) };
     reply.array(count.min(length));
-    db.list_pop(key, side, count, &mut |element| reply.bulk(element))?;
+    db.list_pop(key, side, Count::UpTo(count), &mut |element| reply.bulk(element))?;
     Ok(true)
 }
 

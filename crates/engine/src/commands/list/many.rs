@@ -9,7 +9,7 @@
 //! ```
 //! The reply has the elements in the order in which they stand at their new place.
 
-use keyspace::{Db, Key};
+use keyspace::{Count, Db, Key};
 use value::list::{ListRef, Side};
 
 use super::super::many_keys::positive;
@@ -79,7 +79,7 @@ impl Wanted {
         if source.bytes == target.bytes {
             self.turn(&mut db, &source, &moved)?;
         } else {
-            db.list_pop(&source, self.from, count, &mut |_| ())?;
+            db.list_pop(&source, self.from, Count::UpTo(count), &mut |_| ())?;
             self.push(&mut db, &target, &moved)?;
         }
         Ok(true)
@@ -114,7 +114,7 @@ impl Wanted {
     fn turn(&self, db: &mut Db<'_, '_>, key: &Key<'_>, moved: &[&[u8]]) -> Result<(), Error> {
         if self.from != self.to {
             self.push(db, key, moved)?;
-            db.list_pop(key, self.from, moved.len(), &mut |_| ())?;
+            db.list_pop(key, self.from, Count::UpTo(moved.len()), &mut |_| ())?;
         } else if self.one_by_one {
             let length = db.list_to_change(key)?.map_or(0, ListRef::len);
             let first = if self.from == Side::Left { 0 } else { length - moved.len() };

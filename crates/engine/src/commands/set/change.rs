@@ -2,6 +2,8 @@
 
 use smallvec::SmallVec;
 
+use keyspace::Count;
+
 use super::popping;
 use crate::args::Args;
 use crate::command::Outcome;
@@ -36,7 +38,7 @@ pub(super) fn spop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
         return popping::pop(ctx, args, reply);
     }
     let key = ctx.key(args, 1);
-    if ctx.db().set_pop(&key, 1, &mut |member| reply.bulk(member))? == 0 {
+    if ctx.db().set_pop(&key, Count::One, &mut |member| reply.bulk(member))? == 0 {
         reply.null();
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! A few members are chosen and removed at once, and so is a small set. All members of a large one go with the key, and are
 //! written in slices. Many, but not all, are chosen of a clone, in steps; what stays takes the set's place in a moment.
 
+use keyspace::Count;
 use resp::Protocol;
 use stdx::number::parse_i64;
 use stdx::rng::Rng;
@@ -132,7 +133,7 @@ impl Stored for Popping {
         } else if let Some(all) = db.set_take(&key, count)? {
             write_members(all.as_ref(), reply);
         } else {
-            db.set_pop(&key, count, &mut |member| reply.bulk(member))?;
+            db.set_pop(&key, Count::UpTo(count), &mut |member| reply.bulk(member))?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use keyspace::Count;
 use value::Kind;
 use value::zset::End;
 
@@ -28,7 +29,7 @@ fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, end: E
         if ctx.sees(&key, Kind::ZSet) && ctx.db().zset_to_change(&key)?.is_some() {
             reply.array(3);
             reply.bulk(key.bytes);
-            ctx.db().zset_pop(&key, end, 1, &mut |element| {
+            ctx.db().zset_pop(&key, end, Count::One, &mut |element| {
                 reply.bulk(element.member);
                 reply.double(element.score);
             })?;

@@ -1,6 +1,6 @@
 //! Taking members from an end: ZPOPMIN, ZPOPMAX, ZMPOP.
 
-use keyspace::{Db, Key};
+use keyspace::{Count, Db, Key};
 use resp::Protocol;
 use value::zset::End;
 use value::{Kind, ZSetRef};
@@ -29,24 +29,25 @@ fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, end: E
     // One member alone is a flat pair in RESP3 too.
     let is_nested = count.is_some() && reply.protocol() == Protocol::Resp3;
     let key = ctx.key(args, 1);
-    if !pop_many(&mut ctx.db(), &key, end, count.unwrap_or(1), is_nested, reply)? {
+    let count = count.map_or(Count::One, Count::UpTo);
+    if !pop_many(&mut ctx.db(), &key, end, count, is_nested, reply)? {
         reply.array(0);
     }
     Ok(())
 }
 
-/// Takes up to `count` members from an end and writes them with their scores, in pairs or flat; false if there is no
+/// Takes members from an end and writes them with their scores, in pairs or flat; false if there is no
 /// sorted set.
 fn pop_many(
     db: &mut Db<'_, '_>,
     key: &Key<'_>,
     end: End,
-    count: usize,
+    count: Count,
     is_nested: bool,
     reply: &mut Reply<'_>,
 ) -> Result<bool, Error> {
     let Some(length) = db.zset_to_change(key)?.map(ZSetRef::len) else { return Ok(false) };
-    reply.array(count.min(length) * if is_nested { 1 } else { 2 });
+    reply.array(count.most().min(length) * if is_nested { 1 } else { 2 });
     db.zset_pop(key, end, count, &mut |element| {
         if is_nested {
             reply.array(2);
@@ -86,7 +87,7 @@ impl ManyZSets {
             if ctx.sees(&key, Kind::ZSet) && ctx.db().zset_to_change(&key)?.is_some() {
                 reply.array(2);
                 reply.bulk(key.bytes);
-                pop_many(&mut ctx.db(), &key, self.end, self.count, true, reply)?;
+                pop_many(&mut ctx.db(), &key, self.end, Count::UpTo(self.count), true, reply)?;
                 return Ok(true);
             }
         }

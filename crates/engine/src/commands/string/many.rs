@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use keyspace::Expiry;
+use keyspace::Key;
+use smallvec::SmallVec;
 use stdx::number::parse_i64;
 use value::ValueRef;
 
@@ -13,6 +14,9 @@ use crate::commands::expiry_option::ExpiryOption;
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
+
+/// So many keys are set by one command in the log, so that none grows without limit.
+const PAIRS_AT_ONCE: usize = 64;
 
 pub(super) fn mget(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     reply.array(args.len() - 1);
@@ -51,10 +55,15 @@ fn check_pairs(args: &Args<'_>, command: &'static str) -> Result<(), Error> {
 }
 
 fn set_pairs(ctx: &mut Context<'_, '_>, args: &Args<'_>) {
+    let mut pairs: SmallVec<[(Key<'_>, &[u8]); PAIRS_AT_ONCE]> = SmallVec::new();
     for index in (1..args.len()).step_by(2) {
-        let key = ctx.key_in_turn(args, index, 2);
-        ctx.db().set_string(&key, args.get(index + 1), Expiry::Clear);
+        pairs.push((ctx.key_in_turn(args, index, 2), args.get(index + 1)));
+        if pairs.len() == PAIRS_AT_ONCE {
+            ctx.db().set_strings(&pairs);
+            pairs.clear();
+        }
     }
+    ctx.db().set_strings(&pairs);
 }
 
 pub(super) fn msetex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -1,5 +1,6 @@
 //! Large values to be saved in tests.
 
+use keyspace::Count;
 use stdx::time::UnixMs;
 use value::ListRef;
 use value::hash::FieldExpiry;
@@ -133,7 +134,7 @@ impl Practice {
                     let element = field_value(word, number);
                     db.list_push(key, Side::Right, &[element.as_bytes()]).expect("it is a list");
                 }
-                let popped = db.list_pop(key, Side::Left, before, &mut |_| ());
+                let popped = db.list_pop(key, Side::Left, Count::UpTo(before), &mut |_| ());
                 assert_eq!(popped, Ok(before));
             });
         });
