@@ -335,6 +335,11 @@ impl<'k> Access<'k> {
         }
     }
 
+    /// Passes a message on to those who follow, in its place among the effects.
+    pub fn pass_on(&mut self, database: DbIndex, channel: &[u8], message: &[u8], is_shard: bool) {
+        self.recorder.record_message(database, &Effect::Publish { channel, message, is_shard });
+    }
+
     /// Records an effect of which something else is told than it says, or nothing.
     #[inline]
     pub(crate) fn record_untold(&mut self, database: DbIndex, effect: &Effect<'_>) {

@@ -141,6 +141,8 @@ pub enum Effect<'a> {
     Acknowledge { key: &'a [u8], group: &'a [u8], ids: &'a [Id] },
     /// The entry is pending in the group with these figures, and its owner is this consumer, who was made if it was not there.
     Claim { key: &'a [u8], group: &'a [u8], last_id: Id, consumer: &'a [u8], pending: Pending },
+    /// Those who follow are to give their subscribers a message; of a channel of shards, or of the others. No data changes.
+    Publish { channel: &'a [u8], message: &'a [u8], is_shard: bool },
     /// There is a library of functions with this text, in the place of one with its name.
     AddLibrary { text: &'a [u8] },
     /// The library is gone.
@@ -238,7 +240,10 @@ impl Effect<'_> {
                 each(Touched::Key(to, key.to_vec()));
             }
             Self::Copy { to, database, .. } => each(Touched::Key(database, to.to_vec())),
-            Self::AddLibrary { .. } | Self::RemoveLibrary { .. } | Self::ClearLibraries => {}
+            Self::Publish { .. }
+            | Self::AddLibrary { .. }
+            | Self::RemoveLibrary { .. }
+            | Self::ClearLibraries => {}
             Self::FlushDatabase => each(Touched::Database(database)),
             Self::FlushAll => each(Touched::All),
             Self::SwapDatabases { first, second } => {

@@ -54,6 +54,8 @@ pub struct Record {
     pub database: DbIndex,
     /// Where its text ends in [`Run::bytes`]; it begins where the one before ends.
     pub end: usize,
+    /// It changes nothing: only those who follow are told.
+    pub is_message: bool,
 }
 
 /// Effects in their order.

@@ -58,10 +58,17 @@ impl Recorder {
     #[inline]
     pub(crate) fn record(&mut self, database: DbIndex, effect: &Effect<'_>) {
         if self.on {
-            self.append(database, effect);
+            self.append(database, effect, false);
         }
         if self.observing {
             effect.for_each_touched(database, |touched| self.touched.push(touched));
+        }
+    }
+
+    /// Tells of a message, for those who follow.
+    pub(crate) fn record_message(&mut self, database: DbIndex, effect: &Effect<'_>) {
+        if self.on {
+            self.append(database, effect, true);
         }
     }
 
@@ -107,9 +114,9 @@ impl Recorder {
         !self.touched.is_empty()
     }
 
-    fn append(&mut self, database: DbIndex, effect: &Effect<'_>) {
+    fn append(&mut self, database: DbIndex, effect: &Effect<'_>, is_message: bool) {
         (self.encode)(effect, &mut self.run.bytes);
         let end = self.run.bytes.len();
-        self.run.records.push(Record { unit: self.unit, database, end });
+        self.run.records.push(Record { unit: self.unit, database, end, is_message });
     }
 }

@@ -94,6 +94,7 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::AddLibrary { text } => write_command(out, &[b"FUNCTION", &b"LOAD"[..], b"REPLACE", text]),
         Effect::RemoveLibrary { name } => write_command(out, &[b"FUNCTION", &b"DELETE"[..], name]),
         Effect::ClearLibraries => write_command(out, &[&b"FUNCTION"[..], b"FLUSH"]),
+        Effect::Publish { channel, message, is_shard } => publish(out, channel, message, is_shard),
         Effect::FlushDatabase => write_command(out, &[b"FLUSHDB"]),
         Effect::FlushAll => write_command(out, &[b"FLUSHALL"]),
         Effect::SwapDatabases { first, second } => {
@@ -268,6 +269,11 @@ fn set(out: &mut Vec<u8>, key: &[u8], value: StringRef<'_>, expiry: Option<UnixM
         None => write_command(out, &[b"SET", key, &whole]),
         Some(at) => write_command(out, &[b"SET", key, &whole, b"PXAT", &number(at.0)]),
     }
+}
+
+fn publish(out: &mut Vec<u8>, channel: &[u8], message: &[u8], is_shard: bool) {
+    let name: &[u8] = if is_shard { b"SPUBLISH" } else { b"PUBLISH" };
+    write_command(out, &[name, channel, message]);
 }
 
 fn set_many(out: &mut Vec<u8>, pairs: &[(Key<'_>, &[u8])]) {

@@ -75,7 +75,12 @@ pub(crate) mod tests {
         for &(unit, database, words) in effects {
             let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
             write_command(&mut run.bytes, &words);
-            run.records.push(Record { unit, database: DbIndex(database), end: run.bytes.len() });
+            run.records.push(Record {
+                unit,
+                database: DbIndex(database),
+                end: run.bytes.len(),
+                is_message: false,
+            });
         }
         run
     }

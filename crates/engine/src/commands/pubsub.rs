@@ -205,6 +205,9 @@ fn send(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, is_sh
     let message = (args.get(1), args.get(2));
     let receivers = ctx.desk.publish(&ctx.shared.pubsub, worker, is_shard, message);
     reply.integer(receivers as i64);
+    if ctx.shared.replicas.are_there() {
+        ctx.access.pass_on(ctx.session.database, message.0, message.1, is_shard);
+    }
 }
 
 fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcome {

@@ -8,7 +8,7 @@ use super::*;
 /// The effect of a worker that has counted so far, under a lock that orders it.
 fn append(log: &Log, worker: usize, count: &Mutex<u8>) {
     let mut count = count.lock().expect("no panic");
-    let record = Record { unit: worker as u64, database: DbIndex(0), end: 1 };
+    let record = Record { unit: worker as u64, database: DbIndex(0), end: 1, is_message: false };
     log.append(worker, &mut Run { bytes: vec![*count], records: vec![record] });
     *count += 1;
 }

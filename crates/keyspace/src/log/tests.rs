@@ -6,7 +6,7 @@ fn run(texts: &[&str]) -> Run {
     let mut run = Run::default();
     for text in texts {
         run.bytes.extend_from_slice(text.as_bytes());
-        run.records.push(Record { unit: 0, database: DbIndex(0), end: run.bytes.len() });
+        run.records.push(Record { unit: 0, database: DbIndex(0), end: run.bytes.len(), is_message: false });
     }
     run
 }

@@ -112,9 +112,12 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::CreateConsumer { .. }
         | Effect::DeleteConsumer { .. }
         | Effect::Acknowledge { .. }
-        | Effect::Claim { .. } => unreachable!("streams have no part in this model"),
-        Effect::AddLibrary { .. } | Effect::RemoveLibrary { .. } | Effect::ClearLibraries => {
-            unreachable!("libraries have no part in this model")
+        | Effect::Claim { .. }
+        | Effect::Publish { .. }
+        | Effect::AddLibrary { .. }
+        | Effect::RemoveLibrary { .. }
+        | Effect::ClearLibraries => {
+            unreachable!("streams, messages and libraries have no part in this model")
         }
         Effect::FlushDatabase => put(out, b"f"),
         Effect::FlushAll => put(out, b"X"),

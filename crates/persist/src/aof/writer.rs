@@ -52,9 +52,9 @@ impl Writer {
         }
     }
 
-    /// Adds the effects of a run, which ends with a whole unit. It is `now`, and so many bytes of the file are on disk.
+    /// Adds the effects of a run, which ends with a whole unit, without messages, which are for those who follow. It is `now`, and so many bytes of the file are on disk.
     pub fn push_all(&mut self, run: &Run, now: UnixMs, synced: u64, out: &mut Vec<u8>) {
-        for (record, text) in run.iter() {
+        for (record, text) in run.iter().filter(|(record, _)| !record.is_message) {
             if self.unit != Some(record.unit) {
                 self.finish_unit();
                 if self.batch.len() >= BATCH_BYTES {
@@ -130,7 +130,12 @@ mod tests {
         let mut run = Run::default();
         for &(unit, database, text) in effects {
             run.bytes.extend_from_slice(text.as_bytes());
-            run.records.push(Record { unit, database: DbIndex(database), end: run.bytes.len() });
+            run.records.push(Record {
+                unit,
+                database: DbIndex(database),
+                end: run.bytes.len(),
+                is_message: false,
+            });
         }
         let mut out = Vec::new();
         Writer::default().push_all(&run, UnixMs(9), 7, &mut out);
@@ -154,6 +159,27 @@ mod tests {
     }
 
     #[test]
+    fn messages_are_not_in_the_file() {
+        let mut run = Run::default();
+        for (unit, is_message) in [(1, true), (2, false), (2, true), (3, true)] {
+            run.bytes.extend_from_slice(if is_message { b"PUBLISH\r\n" } else { b"a\r\n" });
+            run.records.push(Record {
+                unit,
+                database: DbIndex(unit as u16),
+                end: run.bytes.len(),
+                is_message,
+            });
+        }
+        let mut out = Vec::new();
+        Writer::default().push_all(&run, UnixMs(9), 7, &mut out);
+        assert_eq!(words(&out), "SELECT 2 a");
+        run.records.truncate(1);
+        out.clear();
+        Writer::default().push_all(&run, UnixMs(9), 7, &mut out);
+        assert!(out.is_empty(), "a batch holds something");
+    }
+
+    #[test]
     fn a_batch_ends_with_a_unit() {
         let long = "x".repeat(BATCH_BYTES);
         let out =
@@ -172,7 +198,12 @@ mod tests {
             for (unit, &database) in databases.iter().enumerate() {
                 run.bytes.extend_from_slice(b"x\r\n");
                 let unit = unit as u64;
-                run.records.push(Record { unit, database: DbIndex(database), end: run.bytes.len() });
+                run.records.push(Record {
+                    unit,
+                    database: DbIndex(database),
+                    end: run.bytes.len(),
+                    is_message: false,
+                });
             }
             let mut out = Vec::new();
             writer.push_all(&run, UnixMs(9), 7, &mut out);

@@ -143,6 +143,41 @@ fn effects_have_the_form_in_which_redis_tells_them() {
 }
 
 #[test]
+fn messages_are_passed_on_in_their_place() {
+    with_each(|server, client| {
+        let mut follower = Follower::sync(server);
+        for command in [
+            "SET a 1",
+            "PUBLISH news one",
+            "MULTI",
+            "PUBLISH news two",
+            "EXEC",
+            "MULTI",
+            "SET a 2",
+            "SPUBLISH news three",
+            "EXEC",
+            "EVAL return{redis.call('publish','news','four'),redis.call('set',KEYS[1],3)} 1 a",
+        ] {
+            must(client, command);
+        }
+        follower.expect(&[
+            "SELECT 0",
+            "SET a 1",
+            "PUBLISH news one",
+            "PUBLISH news two",
+            "MULTI",
+            "SET a 2",
+            "SPUBLISH news three",
+            "EXEC",
+            "MULTI",
+            "PUBLISH news four",
+            "SET a 3",
+            "EXEC",
+        ]);
+    });
+}
+
+#[test]
 fn keys_that_are_due_go_for_followers_too() {
     with_each(|server, client| {
         let mut follower = Follower::sync(server);
