@@ -36,14 +36,15 @@ pub fn to_lower_case(word: u64) -> u64 {
     word | is_upper >> 2
 }
 
-/// Whether two byte strings are equal. Those of 8 to 32 bytes, as most keys and members are, are compared in two steps, and without
-/// a call.
+/// Whether two byte strings are equal. Those of up to 32 bytes, as most keys and members are, are compared in two steps, and
+/// without a call.
 #[inline]
 pub fn is_equal(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }
     match left.len() {
+        0..8 => word(left) == word(right),
         8..=16 => has_equal_ends::<8>(left, right),
         17..=32 => has_equal_ends::<16>(left, right),
         _ => left == right,

@@ -6,6 +6,7 @@
 //! are free, all are dropped, and each request locks what it needs itself, for as long as it runs; so do the groups that follow, for a while.
 
 use keyspace::{Busy, DbIndex, Target};
+use stdx::word::is_equal;
 
 use super::request::refuse;
 use super::{Environment, GROUP, Prepared, Worker};
@@ -69,7 +70,11 @@ impl Worker<'_> {
         let Some(row) = self.leased_row(prepared, args) else { return };
         // Inside a transaction too: a DISCARD before it in the group may end the transaction before it runs.
         let (access, wanted) = (&self.access, &mut self.wanted);
-        let shared = before.filter(|(_, other)| other.get_optional(1) == args.get_optional(1));
+        let first = args.get_optional(1);
+        let shared = before.filter(|(_, other)| match (other.get_optional(1), first) {
+            (Some(other), Some(first)) => is_equal(other, first),
+            _ => false,
+        });
         let shared = shared.and_then(|(other, _)| other.first_key);
         if shared.is_some() && row.command.has_one_key() {
             prepared.first_key = shared;

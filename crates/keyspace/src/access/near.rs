@@ -8,6 +8,7 @@
 
 use smallvec::SmallVec;
 use stdx::prefetch::{prefetch, prefetch_for_write};
+use stdx::word::is_equal;
 use value::table::{Path, Payload};
 use value::{MemberPath, Value};
 
@@ -80,7 +81,7 @@ impl Access<'_> {
         let mut room = MOST_MEMBERS;
         for (database, key, members) in requests {
             let value = match last {
-                Some((before, bytes, value)) if before == database && bytes == key.bytes => value,
+                Some((before, bytes, value)) if before == database && is_equal(bytes, key.bytes) => value,
                 _ => self.value_beside(database, &key),
             };
             last = Some((database, key.bytes, value));

@@ -7,8 +7,9 @@
 //! them is a call and a walk over bytes that tell nothing. So a key is compared once with what all begin with, and its next
 //! four bytes, as a number, with the heads, which lie side by side. Only where heads are equal whole strings are compared.
 
-use std::cmp::Ordering;
 use std::ops::Range;
+
+use stdx::word::is_equal;
 
 use crate::leaf::{self, Leaf};
 
@@ -64,10 +65,9 @@ impl Separators {
             return Standing::Among(0..self.all().len());
         };
         let (beginning, rest) = key.split_at(self.common.min(key.len()));
-        match beginning.cmp(&first[..self.common]) {
-            Ordering::Less => return Standing::Behind(0),
-            Ordering::Greater => return Standing::Behind(self.heads.len()),
-            Ordering::Equal => {}
+        let expected = &first[..self.common];
+        if !is_equal(beginning, expected) {
+            return Standing::Behind(if beginning < expected { 0 } else { self.heads.len() });
         }
         let head = head(rest);
         let begin = self.heads.partition_point(|&other| other < head);
