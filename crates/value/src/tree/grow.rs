@@ -45,7 +45,7 @@ impl Node {
             Self::Leaf(block) => {
                 let index = match place {
                     Place::Index(index) => index,
-                    Place::Key(key) => block.leaf().search(key).expect_err("the key is not there yet"),
+                    Place::Key(key) => block.search(key).expect_err("the key is not there yet"),
                 };
                 if !block::is_large(element) && block.admits(element.len() + ELEMENT_OVERHEAD, 0) {
                     block.insert(index, element);

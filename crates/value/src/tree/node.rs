@@ -1,5 +1,7 @@
 //! One node of the tree, and going down from it.
 
+use std::cmp::Ordering;
+
 use triomphe::Arc;
 
 use super::Side;
@@ -105,6 +107,20 @@ impl Node {
             (node, index) = (&inner.nodes[child], rest);
         }
         node
+    }
+
+    /// Where an element is in a leaf of a tree by key, or where it belongs.
+    #[inline]
+    pub(super) fn search(&self, key: &[u8]) -> Result<usize, usize> {
+        match self {
+            Self::Leaf(block) => block.search(key),
+            Self::Large(element) => match element[..].cmp(key) {
+                Ordering::Less => Err(1),
+                Ordering::Equal => Ok(0),
+                Ordering::Greater => Err(0),
+            },
+            Self::Inner(_) => unreachable!("a leaf has nothing below"),
+        }
     }
 
     /// The address of the memory of the node.

@@ -1,16 +1,12 @@
 //! A tree that keeps its elements in the order of their bytes, each once.
 
 use super::grow::Place;
+use super::inner::Inner;
 use super::node::Node;
 use super::{ByKey, Tree};
-use crate::leaf::Leaf;
-use stdx::prefetch::prefetch;
 
 /// Elements by key: what orders a large sorted set or a stream.
 pub type Ordered = Tree<ByKey>;
-
-/// Bytes that the processor fetches at once.
-const CACHE_LINE: usize = 64;
 
 impl Ordered {
     /// The position of an element.
@@ -20,7 +16,7 @@ impl Ordered {
 
     /// Whether an element is there.
     pub fn contains(&self, key: &[u8]) -> bool {
-        self.search(key).is_ok()
+        self.descend(key, |_, _| ()).search(key).is_ok()
     }
 
     /// The position of the first element that is not less than `key`, or the one behind the last: how many elements are less.
@@ -31,40 +27,25 @@ impl Ordered {
     /// The position of an element, or the one where it belongs.
     pub fn search(&self, key: &[u8]) -> Result<usize, usize> {
         let mut before = 0;
-        let mut node = &self.root;
-        loop {
-            match node {
-                Node::Inner(inner) => {
-                    let child = inner.child_of(key);
-                    before += inner.counts[..child].iter().sum::<usize>();
-                    node = &inner.nodes[child];
-                }
-                Node::Leaf(block) => {
-                    let leaf = block.leaf();
-                    fetch(leaf);
-                    return match leaf.search(key) {
-                        Ok(index) => Ok(before + index),
-                        Err(index) => Err(before + index),
-                    };
-                }
-                Node::Large(element) => {
-                    return match element[..].cmp(key) {
-                        std::cmp::Ordering::Less => Err(before + 1),
-                        std::cmp::Ordering::Equal => Ok(before),
-                        std::cmp::Ordering::Greater => Err(before),
-                    };
-                }
-            }
-        }
+        let leaf = self.descend(key, |inner, child| before += inner.counts[..child].iter().sum::<usize>());
+        leaf.search(key).map(|index| before + index).map_err(|index| before + index)
     }
 
     /// The address of the leaf in which an element is, or would be put.
     pub fn leaf_of(&self, key: &[u8]) -> usize {
+        self.descend(key, |_, _| ()).address()
+    }
+
+    /// The leaf in which an element is, or would be put; `pass` sees each inner node on the way and which child of it is the next.
+    #[inline]
+    fn descend(&self, key: &[u8], mut pass: impl FnMut(&Inner, usize)) -> &Node {
         let mut node = &self.root;
         while let Node::Inner(inner) = node {
-            node = &inner.nodes[inner.child_of(key)];
+            let child = inner.child_of(key);
+            pass(inner, child);
+            node = &inner.nodes[child];
         }
-        node.address()
+        node
     }
 
     /// Adds an element unless it is there; says whether it is new.
@@ -106,13 +87,5 @@ impl Ordered {
             self.remove_at(index);
         }
         found.is_some()
-    }
-}
-
-/// Asks for all cache lines of a leaf at once: a binary search would wait for one after the other.
-#[inline]
-fn fetch(leaf: Leaf<'_>) {
-    for line in leaf.bytes().chunks(CACHE_LINE) {
-        prefetch(line.as_ptr());
     }
 }

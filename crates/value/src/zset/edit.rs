@@ -136,11 +136,14 @@ impl<'a> ZSetEdit<'a> {
             Store::Grown(large) => large,
         };
         let fingerprint = large.fingerprint(member);
-        let found = large.find_hashed(fingerprint, member);
+        let asked = (!rule.is_increment).then(|| encode(score));
+        let found = large.find_hashed(fingerprint, member, asked);
         let outcome = rule.apply(found.map(|found| decode(found.score)), score)?;
         if let Some(after) = outcome.changed() {
             if let Some(watch) = &mut self.watch {
-                found.into_iter().for_each(|found| watch(large.elements.leaf_at(found.position)));
+                if let Some(position) = found.and_then(|found| found.position) {
+                    watch(large.elements.leaf_at(position));
+                }
                 watch(large.elements.leaf_of(&element(encode(after), member)));
             }
             large.put(found, fingerprint, member, encode(after));
@@ -159,7 +162,7 @@ impl<'a> ZSetEdit<'a> {
             }
             Store::Large(large) => {
                 if let Some(watch) = &mut self.watch {
-                    watch(large.elements.leaf_at(large.find(member)?.position));
+                    watch(large.elements.leaf_at(large.find(member)?.0));
                 }
                 large.remove(member).map(decode)
             }

@@ -23,7 +23,8 @@ pub struct Large {
 /// Where a member is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
-    pub(super) position: usize,
+    /// Its position, unless it has the score that was asked for: then nothing is done there.
+    pub(super) position: Option<usize>,
     pub(super) score: u64,
 }
 
@@ -66,17 +67,22 @@ impl Large {
         self.index.path(self.fingerprint(member))
     }
 
-    /// Where a member is.
+    /// The position and the score of a member.
     #[inline]
-    pub(super) fn find(&self, member: &[u8]) -> Option<Found> {
-        self.find_hashed(self.fingerprint(member), member)
+    pub(super) fn find(&self, member: &[u8]) -> Option<(usize, u64)> {
+        let found = self.find_hashed(self.fingerprint(member), member, None)?;
+        Some((found.position.expect("no score was asked for"), found.score))
     }
 
-    /// Where a member with a fingerprint is.
+    /// Where a member with a fingerprint is. If it has the score `asked`, its position is not counted.
     #[inline]
-    pub(super) fn find_hashed(&self, fingerprint: u32, member: &[u8]) -> Option<Found> {
+    pub(super) fn find_hashed(&self, fingerprint: u32, member: &[u8], asked: Option<u64>) -> Option<Found> {
         self.index.candidates(fingerprint).find_map(|score| {
-            let position = self.elements.find(&element(score, member))?;
+            let element = element(score, member);
+            if asked == Some(score) {
+                return self.elements.contains(&element).then_some(Found { position: None, score });
+            }
+            let position = Some(self.elements.find(&element)?);
             Some(Found { position, score })
         })
     }
@@ -86,7 +92,7 @@ impl Large {
         match found {
             None => self.index.insert(fingerprint, score),
             Some(found) => {
-                self.elements.remove_at(found.position);
+                self.elements.remove_at(found.position.expect("its score is another one"));
                 self.index.replace(fingerprint, found.score, score);
             }
         }
@@ -96,8 +102,8 @@ impl Large {
     /// Takes a member out; returns its score if it was there.
     pub(super) fn remove(&mut self, member: &[u8]) -> Option<u64> {
         let fingerprint = self.fingerprint(member);
-        let found = self.find_hashed(fingerprint, member)?;
-        self.elements.remove_at(found.position);
+        let found = self.find_hashed(fingerprint, member, None)?;
+        self.elements.remove_at(found.position.expect("no score was asked for"));
         self.index.remove(fingerprint, found.score);
         Some(found.score)
     }

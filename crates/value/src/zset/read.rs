@@ -123,7 +123,7 @@ impl<'a> ZSetRef<'a> {
                 let position = leaf.iter().position(|bytes| &bytes[SCORE_BYTES..] == member)?;
                 Some((position, Element::of(leaf.get(position)?).score))
             }
-            Store::Large(large) => large.find(member).map(|found| (found.position, decode(found.score))),
+            Store::Large(large) => large.find(member).map(|(position, score)| (position, decode(score))),
         }
     }
 
