@@ -7,7 +7,7 @@
 
 use keyspace::DbIndex;
 use stdx::time::UnixMs;
-use value::Value;
+use value::{Value, ValueRef};
 
 use crate::error::Error;
 use crate::tracking::Place;
@@ -21,6 +21,14 @@ pub struct Parcel {
     pub value: Value,
     /// When it is due.
     pub expiry: Option<UnixMs>,
+}
+
+impl Parcel {
+    /// Whether it would be gone here by that time: the key is due, or all fields of its hash are.
+    pub fn is_due(&self, now: UnixMs) -> bool {
+        let has_no_field = matches!(self.value.at(now), ValueRef::Hash(hash) if hash.count_live() == 0);
+        has_no_field || self.expiry.is_some_and(|at| at <= now)
+    }
 }
 
 /// What is to be done.

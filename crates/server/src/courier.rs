@@ -142,7 +142,8 @@ fn send(migration: &Migration, own_port: u16, arrived: &mut [bool]) -> Result<()
     }
     client.send(&[b"SELECT", migration.database.to_string().as_bytes()]);
     let now = clock::now().unix;
-    for parcel in &migration.parcels {
+    // What is due by now stays here and goes here: no server would take it.
+    for parcel in migration.parcels.iter().filter(|parcel| !parcel.is_due(now)) {
         let ttl_ms = parcel.expiry.map_or(0, |at| (at.0 - now.0).max(1)).to_string();
         let payload = persist::dump::encode(parcel.value.at(now));
         let words: [&[u8]; 5] = [b"RESTORE", &parcel.key, ttl_ms.as_bytes(), &payload, b"REPLACE"];
@@ -153,7 +154,8 @@ fn send(migration: &Migration, own_port: u16, arrived: &mut [bool]) -> Result<()
         receive(&mut client)?;
     }
     let mut refusal = Ok(());
-    for arrived in arrived {
+    let sent = migration.parcels.iter().zip(arrived).filter(|(parcel, _)| !parcel.is_due(now));
+    for (_, arrived) in sent {
         match receive(&mut client) {
             Ok(()) => *arrived = true,
             Err(Failure::Refused(text)) => refusal = Err(Failure::Refused(text)),
@@ -178,7 +180,17 @@ fn receive(client: &mut Client) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+
+    use engine::migration::Parcel;
+    use keyspace::DbIndex;
+    use stdx::hash::HashKey;
+    use stdx::time::UnixMs;
+    use value::hash::{self, FieldExpiry, Hash};
+    use value::{Blob, Value};
 
     use super::*;
 
@@ -194,6 +206,47 @@ mod tests {
         }));
         assert!(outcome.is_err());
         assert_eq!(under_way.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_is_due_by_now_is_not_sent_and_no_failure() {
+        let other = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = other.local_addr().expect("it is bound");
+        let server = thread::spawn(move || {
+            let (mut client, _) = other.accept().expect("somebody comes");
+            client.write_all(b"+OK\r\n+OK\r\n").expect("it takes them");
+            let mut received = Vec::new();
+            client.read_to_end(&mut received).expect("it ends");
+            received
+        });
+        let mut hash = Hash::new();
+        let settings = hash::Settings { max_packed_entries: 8, max_packed_value: 8, seed: HashKey([1, 2]) };
+        hash.edit(&mut Vec::new(), settings, UnixMs(0), |edit| {
+            edit.set(b"field", b"value", FieldExpiry::At(UnixMs(1)));
+        });
+        let text = || Value::String(Blob::from_bytes(b"text"));
+        let parcel = |key: &[u8], value, expiry| Parcel { key: key.to_vec(), value, expiry };
+        let parcels = vec![
+            parcel(b"fields", Value::Hash(hash), None),
+            parcel(b"due", text(), Some(UnixMs(1))),
+            parcel(b"there", text(), None),
+        ];
+        let migration = Migration {
+            host: address.ip().to_string(),
+            port: address.port(),
+            database: 0,
+            timeout_ms: 10_000,
+            login: None,
+            replaces: false,
+            keeps: false,
+            from: DbIndex(0),
+            parcels,
+        };
+        let delivered = deliver(&migration, 0);
+        assert_eq!(delivered, (vec![false, false, true], None));
+        let received = server.join().expect("it has not panicked");
+        let restores = received.windows(7).filter(|bytes| bytes == b"RESTORE").count();
+        assert_eq!(restores, 1);
     }
 
     #[test]
