@@ -1,6 +1,6 @@
-//! How long the pieces of a file are.
+//! How long the pieces of a file are, and how it begins.
 
-use keyspace::{Access, DbIndex, Keyspace, Options, WorkerId};
+use keyspace::{Access, Db, DbIndex, Key, Keyspace, Options, Snapshot, WorkerId};
 use persist::rdb::Notes;
 use persist::{SnapshotWriter, Step};
 use stdx::hash::HashKey;
@@ -11,8 +11,8 @@ use value::hash::FieldExpiry;
 const VALUE: &[u8] = &[7; 40_000];
 const FIELDS: u32 = 100;
 
-#[test]
-fn a_hash_of_few_long_fields_becomes_many_pieces() {
+/// A snapshot of what is done with the hash of a key.
+fn snapshot_of(change: impl FnOnce(&mut Db<'_, '_>, &Key<'_>)) -> Snapshot {
     let keyspace = Keyspace::new(Options {
         databases: 1,
         shards: 1,
@@ -23,14 +23,15 @@ fn a_hash_of_few_long_fields_becomes_many_pieces() {
     let mut access = Access::new(&keyspace, WorkerId(0), 1);
     access.begin(UnixMs(1000));
     access.lock(&mut [0]);
-    let key = keyspace.key(b"hash");
-    for number in 0..FIELDS {
-        let field = number.to_be_bytes();
-        access.db(DbIndex(0)).hash_set(&key, &[(&field, VALUE)], FieldExpiry::Clear).unwrap();
-    }
+    change(&mut access.db(DbIndex(0)), &keyspace.key(b"hash"));
     access.unlock();
     let snapshot = access.snapshot(|_| ());
     access.end();
+    snapshot
+}
+
+/// Begins a file, whose head is left in `head`.
+fn begin(snapshot: &Snapshot, head: &mut Vec<u8>) -> SnapshotWriter {
     let notes = Notes {
         redis_version: "8.0.0",
         own_version: "0.1.0",
@@ -38,7 +39,44 @@ fn a_hash_of_few_long_fields_becomes_many_pieces() {
         used_memory: 1,
         is_aof_base: false,
     };
-    let writer = SnapshotWriter::rdb(&snapshot, false, true, &notes, &mut Vec::new());
+    SnapshotWriter::rdb(snapshot, false, true, &notes, head)
+}
+
+#[test]
+fn a_file_has_an_old_version_again_when_the_last_time_of_a_field_is_gone() {
+    let fields: Vec<[u8; 4]> = (0..1000_u32).map(u32::to_be_bytes).collect();
+    let names: Vec<&[u8]> = fields.iter().map(<[u8; 4]>::as_slice).collect();
+    let timed = |db: &mut Db<'_, '_>, key: &Key<'_>| {
+        names.iter().for_each(|name| _ = db.hash_set(key, &[(name, b"value")], FieldExpiry::Clear).unwrap());
+        db.hash_set_expiry(key, &names, UnixMs(5000)).unwrap();
+        db.hash_clear_expiry(key, &names[1..]).unwrap();
+    };
+    let untimed = |db: &mut Db<'_, '_>, key: &Key<'_>| {
+        timed(db, key);
+        db.hash_clear_expiry(key, &names[..1]).unwrap();
+    };
+    for (snapshot, version) in [(snapshot_of(timed), b"REDIS0012"), (snapshot_of(untimed), b"REDIS0010")] {
+        let mut bytes = Vec::new();
+        let writer = begin(&snapshot, &mut bytes);
+        assert!(bytes.starts_with(version));
+        let written = writer.write_all(snapshot, |step| {
+            if let Step::Bytes(more) = step {
+                bytes.extend_from_slice(more);
+            }
+            Ok::<(), ()>(())
+        });
+        assert_eq!(written, Ok(()));
+    }
+}
+
+#[test]
+fn a_hash_of_few_long_fields_becomes_many_pieces() {
+    let snapshot = snapshot_of(|db, key| {
+        for number in 0..FIELDS {
+            db.hash_set(key, &[(&number.to_be_bytes(), VALUE)], FieldExpiry::Clear).unwrap();
+        }
+    });
+    let writer = begin(&snapshot, &mut Vec::new());
     let mut lengths = Vec::new();
     let written = writer.write_all(snapshot, |step| {
         if let Step::Bytes(bytes) = step {

@@ -255,6 +255,19 @@ impl<V: Clone> Table<V> {
         Arc::get_mut(&mut self.root).is_some_and(|root| root.touch(at.page, at.spot.slot(), access))
     }
 
+    /// Counts entries that have got an expiry time, or lost it or themselves with it. Whoever tells all of them learns from
+    /// [`Table::next_expiry`] whether there are any; their times would only show that when they have come.
+    pub fn count_timed(&mut self, more: usize, fewer: usize) {
+        if more == fewer {
+            return;
+        }
+        let root = Arc::make_mut(&mut self.root);
+        root.timed = root.timed + more - fewer;
+        if root.timed == 0 {
+            root.min_expiry = UnixMs::MAX;
+        }
+    }
+
     /// No entry is due before this; exact only after [`Table::visit_due`].
     pub fn next_expiry(&self) -> Option<UnixMs> {
         (self.root.min_expiry < UnixMs::MAX).then_some(self.root.min_expiry)

@@ -74,7 +74,7 @@ impl<'a> HashEdit<'a> {
         self.len() == 0
     }
 
-    /// When the next field expires, if one ever does; a lower bound.
+    /// When the next field expires, if one ever does; of a table a lower bound of the time.
     pub fn next_expiry(&self) -> Option<UnixMs> {
         match &self.store {
             Store::Packed(block) => Packed::trusted(block).next_expiry(),
@@ -98,13 +98,16 @@ impl<'a> HashEdit<'a> {
         let hash = fields.hash(field);
         let payload = NewPayload::Inline(value);
         let Some(at) = fields.find(hash, field) else {
-            fields.insert(hash, field, payload, meta(expiry.apply(None)));
+            let after = expiry.apply(None);
+            fields.insert(hash, field, payload, meta(after));
+            count(fields, None, after);
             return true;
         };
         let before = fields.meta(at).expiry;
         let is_new = before.is_some_and(|before| before <= now);
         let after = expiry.apply(before.filter(|_| !is_new));
         fields.replace(at, payload, meta(after));
+        count(fields, before, after);
         is_new
     }
 
@@ -129,7 +132,7 @@ impl<'a> HashEdit<'a> {
         } else {
             let fields = self.fields().expect("a hash that is not packed is a table");
             let at = find_live(fields, field, now);
-            at.map(|at| fields.set_expiry(at, expiry)).is_some()
+            at.map(|at| set_expiry_in_table(fields, at, expiry)).is_some()
         };
         self.changed |= found;
         found
@@ -140,8 +143,8 @@ impl<'a> HashEdit<'a> {
     pub fn remove_expired(&mut self, now: UnixMs, limit: usize, each: &mut dyn FnMut(&[u8])) -> usize {
         let removed = match &mut self.store {
             Store::Packed(block) => packed::edit::remove_expired(block, now, each),
-            Store::Table(fields) => fields.take_due(now, limit, &mut |entry| each(entry.key)),
-            Store::Grown(fields) => fields.take_due(now, limit, &mut |entry| each(entry.key)),
+            Store::Table(fields) => take_due(fields, now, limit, each),
+            Store::Grown(fields) => take_due(fields, now, limit, each),
         };
         self.changed |= removed > 0;
         removed
@@ -187,8 +190,14 @@ fn grow(block: &[u8], settings: Settings) -> Fields {
     for entry in Packed::trusted(block).iter() {
         let hash = fields.hash(entry.field);
         fields.insert(hash, entry.field, NewPayload::Inline(entry.value), meta(entry.expiry));
+        count(&mut fields, None, entry.expiry);
     }
     fields
+}
+
+/// A field had one time and has another.
+fn count(fields: &mut Fields, before: Option<UnixMs>, after: Option<UnixMs>) {
+    fields.count_timed(after.is_some().into(), before.is_some().into());
 }
 
 fn meta(expiry: Option<UnixMs>) -> Meta {
@@ -201,5 +210,21 @@ fn find_live(fields: &Fields, field: &[u8], now: UnixMs) -> Option<Position> {
 }
 
 fn remove_from_table(fields: &mut Fields, field: &[u8], now: UnixMs) -> bool {
-    find_live(fields, field, now).map(|at| fields.remove(at)).is_some()
+    let Some(at) = find_live(fields, field, now) else { return false };
+    let before = fields.meta(at).expiry;
+    fields.remove(at);
+    count(fields, before, None);
+    true
+}
+
+fn set_expiry_in_table(fields: &mut Fields, at: Position, expiry: Option<UnixMs>) {
+    let before = fields.meta(at).expiry;
+    fields.set_expiry(at, expiry);
+    count(fields, before, expiry);
+}
+
+fn take_due(fields: &mut Fields, now: UnixMs, limit: usize, each: &mut dyn FnMut(&[u8])) -> usize {
+    let taken = fields.take_due(now, limit, &mut |entry| each(entry.key));
+    fields.count_timed(0, taken);
+    taken
 }

@@ -106,7 +106,7 @@ impl<'a> HashRef<'a> {
         self.next_expiry().is_some_and(|at| at <= self.now)
     }
 
-    /// When the next field expires, if one ever does. A table gives a lower bound.
+    /// When the next field expires, if one ever does. A table gives a lower bound of the time.
     pub fn next_expiry(self) -> Option<UnixMs> {
         match self.store {
             Store::Packed(packed) => packed.next_expiry(),

@@ -221,7 +221,8 @@ proptest! {
             prop_assert_eq!(&scan_all(seen, 3), &model.keys().cloned().collect());
             let next = hash.at(UnixMs::MIN).next_expiry();
             let soonest = contents(hash.at(UnixMs::MIN)).values().filter_map(|(_, expiry)| *expiry).min();
-            prop_assert!(soonest.is_none_or(|soonest| next.is_some_and(|next| next <= soonest)));
+            prop_assert_eq!(next.is_some(), soonest.is_some());
+            prop_assert!(next <= soonest);
             for field in 0..16 {
                 let expected = model.get(&vec![field]).map(|(value, _)| &value[..]);
                 prop_assert_eq!(seen.get(&[field]), expected);

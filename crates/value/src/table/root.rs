@@ -46,6 +46,8 @@ pub(super) struct Root<V> {
     pub(super) live_bytes: usize,
     /// A lower bound of all expiry times.
     pub(super) min_expiry: UnixMs,
+    /// Entries with an expiry time, where the owner counts them ([`super::Table::count_timed`]).
+    pub(super) timed: usize,
 }
 
 impl<V> Default for Root<V> {
@@ -56,6 +58,7 @@ impl<V> Default for Root<V> {
             len: 0,
             live_bytes: 0,
             min_expiry: UnixMs::MAX,
+            timed: 0,
         }
     }
 }
