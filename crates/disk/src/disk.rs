@@ -78,6 +78,15 @@ impl Disk {
         whole(|| self.0.create_new(path)).map(DiskFile)
     }
 
+    /// Makes an empty file that has this name for a moment, to be written and to be read. The name goes before anything is in it, so that
+    /// nothing is left of it however the process ends.
+    pub fn create_nameless(&self, path: &Path) -> io::Result<(DiskFile, DiskFile)> {
+        let file = self.create(path)?;
+        let reader = self.open(path);
+        self.remove(path)?;
+        Ok((file, reader?))
+    }
+
     /// Gives a file the owner and the mode of another.
     pub fn take_after(&self, path: &Path, model: &Path) -> io::Result<()> {
         whole(|| self.0.take_after(path, model))
@@ -156,6 +165,19 @@ impl DiskFile {
     /// Reads from a place on; returns how many bytes there were, at least one unless the file ends there.
     pub fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         whole(|| self.0.read_at(offset, into))
+    }
+
+    /// Reads bytes that are there.
+    pub fn read_exact_at(&self, mut offset: u64, mut into: &mut [u8]) -> io::Result<()> {
+        while !into.is_empty() {
+            let count = self.read_at(offset, into)?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            offset += count as u64;
+            into = &mut into[count..];
+        }
+        Ok(())
     }
 
     /// Adds bytes to the end. After an error some of them may be there.

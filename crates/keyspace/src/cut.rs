@@ -10,11 +10,11 @@
 //! there takes it out and shows it to the cut's [`Witness`] first. Then nobody else holds it any more, and it is changed where it
 //! is: nothing is copied, and all that is held besides the data is what the witness keeps.
 //!
-//! A large hash or set has pages of its own and a large sorted set leaves, which may be lent in the same way ([`members`]).
+//! A large hash or set has pages of its own, the other large values have leaves, which may be lent in the same way ([`values`]).
 //!
 //! That the cut is right does not depend on this. A page that nobody has shown is copied when it is changed, as with any clone.
 
-mod members;
+mod values;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,8 +32,8 @@ use crate::scan::Seen;
 use crate::shard::Shard;
 use crate::snapshot::Snapshot;
 
-pub(crate) use members::LentMembers;
-pub use members::{MemberCut, MemberPages};
+pub(crate) use values::LentValue;
+pub use values::{LeafGroup, MemberCut, MemberPages, SequenceCut};
 
 /// Who wants to see pages of a cut before they are changed.
 pub trait Witness<P>: Send + Sync + std::fmt::Debug {

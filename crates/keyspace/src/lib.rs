@@ -41,7 +41,7 @@ mod snapshot;
 
 pub use access::{Access, Garbage, Target, WorkerId};
 pub use counters::Counters;
-pub use cut::{Cut, MemberCut, MemberPages, Pages, Witness};
+pub use cut::{Cut, LeafGroup, MemberCut, MemberPages, Pages, SequenceCut, Witness};
 pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType, is_set_rebuilt};
 pub use due::DueFigures;
 pub use effect::{Count, Effect, Removal, Touched};

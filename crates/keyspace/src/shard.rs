@@ -11,7 +11,7 @@ use value::sweep::{Cursor, Sweeper};
 use value::table::{Entry, NewPayload, Options, Payload, Position, Table};
 use value::{Kind, Value};
 
-use crate::cut::{Lent, LentMembers};
+use crate::cut::{Lent, LentValue};
 use crate::field_times::FieldTimes;
 use crate::key::{DbIndex, Key};
 
@@ -108,7 +108,7 @@ pub(crate) struct Shard {
     /// What snapshots still have here.
     pub(crate) lent: Vec<Lent>,
     /// What they have of its large values, as far as that is lent.
-    pub(crate) lent_members: Vec<LentMembers>,
+    pub(crate) lent_values: Vec<LentValue>,
     swept: Swept,
 }
 
@@ -145,9 +145,9 @@ impl Shard {
     pub(crate) fn partition_and_lent(
         &mut self,
         database: DbIndex,
-    ) -> Option<(&mut Partition, &mut [LentMembers])> {
+    ) -> Option<(&mut Partition, &mut [LentValue])> {
         let at = self.find(database).ok()?;
-        Some((&mut self.partitions[at].1, &mut self.lent_members))
+        Some((&mut self.partitions[at].1, &mut self.lent_values))
     }
 
     /// Two databases change places.

@@ -14,11 +14,13 @@ use keyspace::{DbIndex, Effect, Libraries, MemberPages, Pages, Seen, Snapshot};
 use resp::write_command;
 use stdx::number::write_i64;
 use stdx::time::UnixMs;
+use value::tree::Group;
 
 use crate::aof::{BATCH_BYTES, Framer};
 use crate::effect::{encode_effect, encode_value};
 use crate::rdb::{
-    Body, Encoder, EntryEncoder, LargeMembers, MemberForm, Notes, Sequence, WriteOptions, is_large,
+    Body, Encoder, EntryEncoder, LargeMembers, MemberForm, Notes, Past, Sequence, SequenceForm, WriteOptions,
+    is_large,
 };
 
 /// A value that takes so many bytes is encoded by itself.
@@ -246,7 +248,7 @@ impl Scribe {
     }
 
     /// Appends what stands next of a [`LargeValue`] to a piece, likewise; false: there is nothing left.
-    pub fn encode_next<E>(
+    fn encode_next<E>(
         &mut self,
         sequence: &mut Sequence,
         piece: &mut Vec<u8>,
@@ -257,6 +259,16 @@ impl Scribe {
             hand_on(piece)?;
         }
         Ok(goes_on)
+    }
+
+    /// Appends a group of a list or stream to a piece.
+    pub fn encode_group(&mut self, form: &SequenceForm, group: &Group, piece: &mut Vec<u8>) {
+        self.entries().push_group(form, group, piece);
+    }
+
+    /// Appends what stands next behind all groups of a list or stream; false: there is nothing left.
+    pub fn encode_past(&mut self, past: &mut Past, piece: &mut Vec<u8>) -> bool {
+        self.entries().push_past(past, piece)
     }
 
     /// Whoever encodes what was put aside.

@@ -5,9 +5,13 @@
 //! ([`keyspace::Cut`]). One thread, at the priority of the workers, puts into the file what comes ([`desk`]): until it is there it
 //! takes memory.
 
+mod aside;
 mod desk;
 mod large;
 mod pieces;
+mod sequence;
+
+pub use aside::Place;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -110,7 +114,9 @@ pub fn write(
     watch: Watch<'_>,
 ) -> Result<(), String> {
     let mut written = 0;
-    let result = disk.create(path).and_then(|file| fill(&file, &mut written, image, form, manner, watch));
+    let result = disk
+        .create(path)
+        .and_then(|file| fill((&file, Place::beside(disk, path)), &mut written, image, form, manner, watch));
     if result.is_err() {
         // It was to be incomplete anyway; if it cannot be removed, the error that is told says why.
         let _ = disk.remove(path);
@@ -120,7 +126,7 @@ pub fn write(
 
 /// Writes all data into an empty file, which is durable then, and notes how many bytes are in it. Stops early when it is given up.
 pub fn fill(
-    file: &DiskFile,
+    (file, place): (&DiskFile, Place<'_>),
     written: &mut u64,
     image: Image,
     form: Form,
@@ -129,7 +135,7 @@ pub fn fill(
 ) -> io::Result<()> {
     let total = keys(&image.snapshot);
     watch.progress.set(0, total);
-    let mut sheet = Sheet { file, written, small: Vec::new(), total, watch };
+    let mut sheet = Sheet { file, place, written, small: Vec::new(), total, watch };
     let result = match manner {
         Manner::Alone => write_alone(&mut sheet, image, form),
         Manner::Helped(encoders) => desk::write(&mut sheet, image, form, encoders),
@@ -154,6 +160,8 @@ pub fn temporary(path: &Path, purpose: &str, image: u64) -> PathBuf {
 /// A file in the making.
 struct Sheet<'a> {
     file: &'a DiskFile,
+    /// Where other files may be made.
+    place: Place<'a>,
     /// Bytes that are in it.
     written: &'a mut u64,
     /// Bytes that belong behind these.

@@ -43,7 +43,7 @@ pub use facts::Facts;
 pub use group::{Consumer, Group, Names};
 pub use id::{Bound, Id, NewId};
 pub use node::{Entry, Fields};
-pub use nodes::Nodes;
+pub use nodes::{LastNode, NodeReader, Nodes};
 pub use pending::{ConsumerNumber, Pending, PendingEntries};
 pub use producers::{Limits, Named, Producers};
 pub use read::{Entries, EntriesBack};

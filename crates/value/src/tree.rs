@@ -45,7 +45,7 @@ mod walk;
 
 pub use build::Builder;
 pub use ordered::Ordered;
-pub use remains::{Leaves, Part, Remains};
+pub use remains::{Group, Groups, Leaves, Part, Remains};
 pub use sequence::Sequence;
 pub use walk::Iter;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 
 use super::Access;
-use crate::cut::LentMembers;
+use crate::cut::LentValue;
 use crate::gate::{Busy, Patience};
 use crate::key::{DbIndex, Key};
 use crate::shard::{Partition, Shard};
@@ -331,9 +331,15 @@ impl<'k> Access<'k> {
         &mut self,
         place: u16,
         database: DbIndex,
-    ) -> (&mut Partition, &mut [LentMembers]) {
+    ) -> (&mut Partition, &mut [LentValue]) {
         let held = &mut self.held[usize::from(place)];
         held.shard.partition_and_lent(database).expect("the key was found there")
+    }
+
+    /// Whether somebody wants to see what is changed of values of the shard at a place.
+    #[inline]
+    pub(crate) fn lends_values_at(&self, place: u16) -> bool {
+        !self.held[usize::from(place)].shard.lent_values.is_empty()
     }
 
     /// The partition, made if it is not there.

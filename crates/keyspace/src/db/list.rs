@@ -282,9 +282,12 @@ impl Db<'_, '_> {
         Ok(())
     }
 
-    /// The list that was found, to be changed, if it is a large one.
+    /// The list that was found, to be changed, if it is a large one of which nobody wants to see what is changed.
     #[inline]
     fn large_list(&mut self, key: &Key<'_>, found: Found) -> Option<&mut Large> {
+        if self.access.lends_values_at(found.place) {
+            return None;
+        }
         match self.object_mut(key, found)? {
             Value::List(List::Large(large)) => Some(large),
             _ => unreachable!("the object of a list is a large one"),
@@ -313,14 +316,13 @@ impl Db<'_, '_> {
         let settings = self.access.settings.list;
         let mut scratch = std::mem::take(&mut self.access.scratch);
         let (result, edited) = if let Some(found) = found
-            && let Some(large) = self.large_list(key, found)
+            && matches!(self.payload(found), Payload::Object(_))
         {
-            let mut edit = ListEdit::large(large, &mut scratch, settings);
-            (change(&mut edit), edit.finish())
+            self.edit_large_list(key, found, &mut scratch, change)
         } else {
             let block = found.map(|found| match self.payload(found) {
                 Payload::Inline(block) => block,
-                Payload::Object(_) => unreachable!("an object was handled above"),
+                Payload::Object(_) => unreachable!("a large list was handled above"),
             });
             let mut edit = match block {
                 Some(block) => ListEdit::packed(block, &mut scratch, settings),
@@ -331,6 +333,30 @@ impl Db<'_, '_> {
         self.put_list(key, found, edited, &scratch);
         self.access.scratch = scratch;
         result
+    }
+
+    /// Changes a large list where it is, and says what is to be stored.
+    fn edit_large_list<R>(
+        &mut self,
+        key: &Key<'_>,
+        found: Found,
+        scratch: &mut Vec<u8>,
+        change: impl FnOnce(&mut ListEdit<'_>) -> R,
+    ) -> (R, Edited) {
+        let settings = self.access.settings.list;
+        let (worker, place) = (self.access.worker(), (self.index, key.bytes));
+        self.access.show_at(found.place, self.index, key);
+        let (partition, lent) = self.access.partition_and_lent(found.place, self.index);
+        let Some(Value::List(List::Large(large))) = partition.table.object_mut(found.at) else {
+            unreachable!("the object of a list is a large one")
+        };
+        let is_lent = !lent.is_empty();
+        let mut show = |leaf| lent.iter_mut().for_each(|lent| lent.show(worker, place, [leaf]));
+        let mut edit = ListEdit::large(large, scratch, settings);
+        if is_lent {
+            edit = edit.watched(&mut show);
+        }
+        (change(&mut edit), edit.finish())
     }
 
     /// Stores what came out of an edit.

@@ -10,8 +10,10 @@ use stdx::number::write_i64;
 use stdx::time::UnixMs;
 use value::ValueRef;
 use value::members::Stored;
+use value::tree::Group;
 
-use super::large::{Body, Sequence};
+use super::large::{Body, Past, Sequence, SequenceForm};
+use super::listpack;
 use super::lzf::Compressor;
 use super::member::MemberForm;
 use super::object::Plan;
@@ -55,6 +57,7 @@ pub struct Encoder {
 #[derive(Debug)]
 pub struct EntryEncoder {
     compressor: Option<Compressor>,
+    block: listpack::Writer,
 }
 
 impl Encoder {
@@ -128,7 +131,7 @@ impl Encoder {
 
 impl EntryEncoder {
     fn new(compression: bool) -> Self {
-        Self { compressor: compression.then(Compressor::default) }
+        Self { compressor: compression.then(Compressor::default), block: listpack::Writer::default() }
     }
 
     /// What follows belongs to this database.
@@ -155,6 +158,16 @@ impl EntryEncoder {
     /// What stands next of a list or stream; false: there is nothing left.
     pub fn push_next(&mut self, sequence: &mut Sequence, out: &mut Vec<u8>) -> bool {
         sequence.write_next(&mut self.output(out))
+    }
+
+    /// A group of leaves of a list or stream.
+    pub fn push_group(&mut self, form: &SequenceForm, group: &Group, out: &mut Vec<u8>) {
+        form.write(group, &mut self.block, &mut Output::new(out, self.compressor.as_mut()));
+    }
+
+    /// What stands next behind all groups; false: there is nothing left.
+    pub fn push_past(&mut self, past: &mut Past, out: &mut Vec<u8>) -> bool {
+        past.write_next(&mut self.block, &mut Output::new(out, self.compressor.as_mut()))
     }
 
     /// A member of such a value.

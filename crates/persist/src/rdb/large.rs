@@ -1,11 +1,13 @@
 //! Large values, which are written bit by bit behind a head.
 //!
-//! What stands in order, a list or stream, is taken apart from the front: what has been written is let go of, so whoever changes it
-//! behind that has nothing to copy. Members of the other types stand in any order, so they can be taken apart in any ([`MemberForm`]).
+//! Members of most types stand in any order, so they can be taken apart in any ([`MemberForm`]). What stands in order, a list or stream, is
+//! written from the front, but its parts can be made before ([`SequenceForm`]). What has been written is let go of, so whoever changes it
+//! behind that has nothing to copy.
 
+use value::ValueRef;
 use value::members::Members;
-use value::stream::{Nodes, Stream};
-use value::{ValueRef, tree};
+use value::stream::{LastNode, NodeReader, Nodes, Stream};
+use value::tree::{Group, Groups};
 
 use super::listpack;
 use super::member::MemberForm;
@@ -36,15 +38,34 @@ pub struct LargeMembers {
 pub struct Sequence {
     /// How many nodes are written of it.
     nodes: usize,
-    rest: Rest,
+    groups: Groups,
+    form: SequenceForm,
+    past: Past,
     block: listpack::Writer,
 }
 
+/// How groups of leaves are written of a list or stream, whose head is there.
+#[derive(Debug, Clone)]
+pub struct SequenceForm(Form);
+
+#[derive(Debug, Clone)]
+enum Form {
+    /// Each group is a node.
+    List,
+    /// Each group is a leaf with some nodes.
+    Stream(NodeReader),
+}
+
+/// What stands behind all groups.
+#[derive(Debug)]
+pub struct Past(Rest);
+
 #[derive(Debug)]
 enum Rest {
-    List(tree::Leaves),
-    /// The entries of a stream, and all else.
-    Stream(Nodes, Stream),
+    /// The node at the end of a stream.
+    LastNode(LastNode, NodeReader, Stream),
+    /// All else of a stream.
+    Stream(Stream),
     Nothing,
 }
 
@@ -63,15 +84,16 @@ pub fn is_large(value: ValueRef<'_>, least_bytes: usize) -> bool {
 impl Body {
     /// None: it has to be written at once.
     pub(crate) fn of(plan: Plan<'_>) -> Option<Self> {
-        let sequence = |nodes, rest| Sequence { nodes, rest, block: listpack::Writer::default() };
         match plan.value() {
             ValueRef::List(list) => {
-                let leaves = list.tree()?.clone().into_leaves();
-                Some(Self::Sequence(sequence(list::count_nodes(&leaves), Rest::List(leaves))))
+                let groups = Groups::new(list.tree()?.clone().into_leaves(), list::leaves_of_node);
+                Some(Self::Sequence(Sequence::new(groups.total(), groups, Form::List, Rest::Nothing)))
             }
             ValueRef::Stream(stream) => {
-                let (nodes, rest) = stream.clone().into_nodes();
-                Some(Self::Sequence(sequence(stream.node_count(), Rest::Stream(nodes, rest))))
+                let (Nodes { leaves, tail, reader }, rest) = stream.clone().into_nodes();
+                let past = Rest::LastNode(tail, reader.clone(), rest);
+                let groups = Groups::new(leaves, |_| 1);
+                Some(Self::Sequence(Sequence::new(stream.node_count(), groups, Form::Stream(reader), past)))
             }
             value => {
                 Some(Self::Members(LargeMembers { members: value.members()?, form: plan.member_form()? }))
@@ -89,21 +111,54 @@ impl Body {
 }
 
 impl Sequence {
+    fn new(nodes: usize, groups: Groups, form: Form, past: Rest) -> Self {
+        let block = listpack::Writer::default();
+        Self { nodes, groups, form: SequenceForm(form), past: Past(past), block }
+    }
+
+    /// For whoever writes the groups himself, and what stands behind them when all are written.
+    pub fn into_parts(self) -> (Groups, SequenceForm, Past) {
+        (self.groups, self.form, self.past)
+    }
+
     /// Writes what stands next, some kilobytes but for what is long in itself and for the groups of a stream; false: there is nothing
     /// left.
     pub(crate) fn write_next(&mut self, output: &mut Output<'_>) -> bool {
-        let Self { rest, block, .. } = self;
-        match rest {
-            Rest::List(leaves) => list::write_next(leaves, block, output),
-            Rest::Stream(nodes, past) => {
-                if !nodes.read(|entries| stream::write_node(entries, block, output)) {
-                    stream::write_past(past, output);
-                    *rest = Rest::Nothing;
+        let Some(group) = self.groups.next() else { return self.past.write_next(&mut self.block, output) };
+        self.form.write(&group, &mut self.block, output);
+        true
+    }
+}
+
+impl SequenceForm {
+    /// Writes a group; the block is empty.
+    pub(crate) fn write(&self, group: &Group, block: &mut listpack::Writer, output: &mut Output<'_>) {
+        match &self.0 {
+            Form::List => list::write_node(group.leaves(), block, output),
+            Form::Stream(reader) => {
+                for leaf in group.leaves() {
+                    reader.read(leaf, |entries| stream::write_node(entries, block, output));
                 }
-                true
             }
-            Rest::Nothing => false,
         }
+    }
+}
+
+impl Past {
+    /// Writes what stands next; false: there is nothing left.
+    pub(crate) fn write_next(&mut self, block: &mut listpack::Writer, output: &mut Output<'_>) -> bool {
+        self.0 = match std::mem::replace(&mut self.0, Rest::Nothing) {
+            Rest::LastNode(node, reader, stream) => {
+                reader.read_last(&node, |entries| stream::write_node(entries, block, output));
+                Rest::Stream(stream)
+            }
+            Rest::Stream(stream) => {
+                stream::write_past(&stream, output);
+                Rest::Nothing
+            }
+            Rest::Nothing => return false,
+        };
+        true
     }
 }
 

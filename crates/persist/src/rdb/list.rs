@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use value::list::{Builder, List, ListRef, Settings};
-use value::tree::{Leaves, Part};
+use value::tree::Part;
 
 use super::block::Element;
 use super::cursor::{Cursor, Fault};
@@ -95,44 +95,29 @@ fn nodes(list: ListRef<'_>) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// How many nodes are written of a large list: leaves that fit into one become one, and none is divided, so that nothing of
-/// them but their lengths is looked at before they are written.
-pub(crate) fn count_nodes(leaves: &Leaves) -> usize {
-    let mut rest = leaves.as_slice();
-    let mut count = 0;
-    while !rest.is_empty() {
-        rest = &rest[leaves_of_node(rest)..];
-        count += 1;
-    }
-    count
-}
-
-/// Writes the next node of a large list and lets go of its leaves; false: there is none.
-pub(crate) fn write_next(leaves: &mut Leaves, block: &mut listpack::Writer, output: &mut Output<'_>) -> bool {
-    let count = leaves_of_node(leaves.as_slice());
-    for leaf in leaves.take(count) {
-        if is_alone(&leaf) {
-            output.length(PLAIN);
-            leaf.iter().for_each(|element| output.string(element));
-            return true;
-        }
-        leaf.iter().for_each(|element| block.push(element));
-    }
-    if count > 0 {
-        output.length(PACKED);
-        block.finish(|block| output.string(block));
-    }
-    count > 0
-}
-
-/// How many leaves the first node gets, if there are any.
-fn leaves_of_node(leaves: &[Part]) -> usize {
+/// How many leaves the first node of a large list gets, if there are any: leaves that fit into one become one, and none is divided, so
+/// that nothing of them but their lengths is looked at before they are written.
+pub(crate) fn leaves_of_node(leaves: &[Part]) -> usize {
     let mut bytes = 0;
     let fits = leaves.iter().take_while(|leaf| {
         bytes += leaf.data_bytes() + leaf.len() * listpack::largest(0);
         bytes <= NODE_BYTES
     });
     fits.count().max(1).min(leaves.len())
+}
+
+/// Writes a node of a large list.
+pub(crate) fn write_node(leaves: &[Part], block: &mut listpack::Writer, output: &mut Output<'_>) {
+    if let [leaf] = leaves
+        && is_alone(leaf)
+    {
+        output.length(PLAIN);
+        leaf.iter().for_each(|element| output.string(element));
+        return;
+    }
+    leaves.iter().flat_map(Part::iter).for_each(|element| block.push(element));
+    output.length(PACKED);
+    block.finish(|block| output.string(block));
 }
 
 /// Whether a leaf is an element that is a node alone.

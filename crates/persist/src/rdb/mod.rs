@@ -42,7 +42,7 @@ mod zset;
 pub use decoder::{Decoder, Entry, Item, MAX_STRING_BYTES, ReadOptions};
 pub use encoder::{Encoder, Entries, EntryEncoder, Notes, WriteOptions};
 pub use error::{Error, Problem};
-pub use large::{Body, LargeMembers, Sequence, is_large};
+pub use large::{Body, LargeMembers, Past, Sequence, SequenceForm, is_large};
 pub use member::MemberForm;
 pub use object::Object;
 pub use run::{Keys, RawKey, Run};

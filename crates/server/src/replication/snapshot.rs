@@ -1,6 +1,5 @@
 //! The snapshot with which a replica begins: cut by the persistence thread, written by the saver thread.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +11,7 @@ use node::Image;
 
 use super::{Replication, SECOND_NS};
 use crate::progress::KeyProgress;
-use crate::snapshot_file::{self, Form, Manner, Watch};
+use crate::snapshot_file::{self, Form, Manner, Place, Watch};
 
 /// A file that has been written and has no name.
 pub struct Written {
@@ -72,12 +71,19 @@ pub fn write(
     manner: Manner,
 ) -> Result<Written, String> {
     let mut written = 0;
-    let result = nameless(disk, path).and_then(|(file, reader)| {
+    let result = disk.create_nameless(path).and_then(|(file, reader)| {
         match content {
             Content::All => {
                 let progress = KeyProgress::default();
                 let watch = Watch { given_up: &replication.given_up, progress: &progress };
-                snapshot_file::fill(&file, &mut written, image, form, manner, watch)?;
+                snapshot_file::fill(
+                    (&file, Place::beside(disk, path)),
+                    &mut written,
+                    image,
+                    form,
+                    manner,
+                    watch,
+                )?;
             }
             Content::Libraries => file.append(&snapshot_file::without_keys(&image, form, true))?,
             Content::Nothing => file.append(&snapshot_file::without_keys(&image, form, false))?,
@@ -86,13 +92,4 @@ pub fn write(
         Ok(Written { file: Arc::new(reader), length })
     });
     result.map_err(|error| format!("{}: at byte {written}: {error}", path.display()))
-}
-
-/// An empty file, to be written and to be read. Its name goes before anything is in it, so that nothing is left of it however the
-/// process ends.
-fn nameless(disk: &Disk, path: &Path) -> io::Result<(DiskFile, DiskFile)> {
-    let file = disk.create(path)?;
-    let reader = disk.open(path);
-    disk.remove(path)?;
-    Ok((file, reader?))
 }

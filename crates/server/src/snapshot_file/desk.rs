@@ -14,7 +14,8 @@ use persist::rdb::{Body, LargeMembers, Sequence};
 use persist::{LargeValue, SnapshotWriter};
 
 use super::large::LargePart;
-use super::pieces::{Next, Pieces, Seat, buffer};
+use super::pieces::{Next, Pieces, Seat};
+use super::sequence::SequencePart;
 use super::{Form, Sheet, Watch, begin};
 use crate::clock;
 use crate::priority::{self, Portions};
@@ -118,7 +119,7 @@ impl Desk<'_, '_> {
         self.put(&mut large.head)?;
         match large.body {
             Body::Members(members) => self.put_members((large.database, &large.key), members),
-            Body::Sequence(sequence) => self.put_sequence(sequence),
+            Body::Sequence(sequence) => self.put_sequence((large.database, &large.key), sequence),
         }
     }
 
@@ -130,13 +131,18 @@ impl Desk<'_, '_> {
         part.end(|bytes| self.put(bytes))
     }
 
-    fn put_sequence(&mut self, mut sequence: Sequence) -> io::Result<()> {
-        let (mut scribe, mut piece) = (self.writer.scribe(), buffer());
-        while scribe.encode_next(&mut sequence, &mut piece, &mut |piece| {
-            self.put(piece)?;
-            self.go_on()
-        })? {}
-        self.put(&mut piece)
+    fn put_sequence(&mut self, place: (DbIndex, &[u8]), sequence: Sequence) -> io::Result<()> {
+        let aside = self.sheet.place;
+        let mut part = SequencePart::begin(self.writer, self.cut, place, sequence, aside);
+        while part.step(|bytes| self.put(bytes))? {
+            if part.is_behind() {
+                // Whoever lets others go first now gets back to what they have made too late.
+                self.sheet.go_on(self.pieces.keys())?;
+            } else {
+                self.go_on()?;
+            }
+        }
+        part.end(|bytes| self.put(bytes))
     }
 
     /// Puts bytes into the file, and leaves none.

@@ -18,6 +18,7 @@ pub struct ListEdit<'a> {
     changed: bool,
     /// Whether elements went or were replaced, so that a quicklist may be a listpack again.
     shrunk: bool,
+    watch: Option<&'a mut dyn FnMut(usize)>,
 }
 
 /// What became of a list by an edit, and what the owner has to store.
@@ -41,7 +42,7 @@ impl<'a> ListEdit<'a> {
     pub fn packed(block: &[u8], scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
         scratch.clear();
         scratch.extend_from_slice(block);
-        Self { store: Store::Packed(scratch), settings, changed: false, shrunk: false }
+        Self { store: Store::Packed(scratch), settings, changed: false, shrunk: false, watch: None }
     }
 
     /// Edits a list that does not exist yet.
@@ -51,7 +52,21 @@ impl<'a> ListEdit<'a> {
 
     /// Edits a large list where it is; if it becomes small, its block is made in `scratch`.
     pub fn large(large: &'a mut Large, scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
-        Self { store: Store::Large(large, scratch), settings, changed: false, shrunk: false }
+        Self { store: Store::Large(large, scratch), settings, changed: false, shrunk: false, watch: None }
+    }
+
+    /// With a large list, `watch` is told which leaves may be changed before they are ([`crate::tree::Tree::leaf_at`]), unless most of it
+    /// is written anew.
+    #[must_use]
+    pub fn watched(self, watch: &'a mut dyn FnMut(usize)) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
+    /// Tells who watches that a large list will be changed at a position.
+    fn tell(&mut self, index: usize) {
+        if let (Some(watch), Store::Large(large, _)) = (&mut self.watch, &self.store) {
+            watch(large.elements.leaf_at(index));
+        }
     }
 
     /// The list as it is now.
@@ -67,6 +82,7 @@ impl<'a> ListEdit<'a> {
     pub fn push(&mut self, side: Side, element: &[u8]) {
         self.changed = true;
         self.make_room(element.len(), ELEMENT_OVERHEAD);
+        self.tell(if side == Side::Left { 0 } else { self.list().len() });
         match &mut self.store {
             Store::Packed(block) => {
                 let index = if side == Side::Left { 0 } else { Leaf::trusted(block).len() };
@@ -95,6 +111,7 @@ impl<'a> ListEdit<'a> {
     pub fn insert(&mut self, index: usize, element: &[u8]) {
         self.changed = true;
         self.make_room(element.len(), ELEMENT_OVERHEAD);
+        self.tell(index);
         match &mut self.store {
             Store::Packed(block) => leaf::edit::insert(block, index, element),
             Store::Large(large, _) => large.elements.insert(index, element),
@@ -106,6 +123,8 @@ impl<'a> ListEdit<'a> {
     pub fn replace(&mut self, index: usize, element: &[u8]) {
         (self.changed, self.shrunk) = (true, true);
         self.make_room(element.len(), 0);
+        // What does not fit into its leaf is put anew, into that or a neighbour.
+        (index.saturating_sub(1)..self.list().len().min(index + 2)).for_each(|index| self.tell(index));
         match &mut self.store {
             Store::Packed(block) => leaf::edit::replace(block, index, element),
             Store::Large(large, _) => large.elements.replace(index, element),
@@ -119,6 +138,9 @@ impl<'a> ListEdit<'a> {
             return;
         }
         (self.changed, self.shrunk) = (true, true);
+        // Those between them go as a whole.
+        self.tell(range.start);
+        self.tell(range.end - 1);
         match &mut self.store {
             Store::Packed(block) => leaf::edit::remove_range(block, range),
             Store::Large(large, _) => large.elements.remove_range(range),

@@ -7,14 +7,24 @@ use super::node::{Entry, Node};
 use super::{Content, Root, Stream};
 use crate::tree;
 
-/// What is left of the entries of a clone, which gives up what is read.
+/// The entries of a clone.
 #[derive(Debug)]
 pub struct Nodes {
-    leaves: tree::Leaves,
-    /// The node at the end; no bytes if it has been read.
-    tail: Vec<u8>,
-    names: Arc<NameSets>,
+    /// The nodes of the tree, some in each leaf.
+    pub leaves: tree::Leaves,
+    /// The node at the end.
+    pub tail: LastNode,
+    /// Who reads them.
+    pub reader: NodeReader,
 }
+
+/// A node that still grew when the stream was cloned; nothing if there was none.
+#[derive(Debug, Default)]
+pub struct LastNode(Vec<u8>);
+
+/// What the nodes of a stream are read with. A clone costs nothing.
+#[derive(Debug, Clone)]
+pub struct NodeReader(Arc<NameSets>);
 
 impl Stream {
     /// Takes a clone apart: its entries, and the stream without them, which still says how many they are.
@@ -22,7 +32,8 @@ impl Stream {
         let Root { facts, content, groups, producers } = Arc::unwrap_or_clone(self.root);
         let Content { nodes, tail, names } = content;
         let rest = Root { facts, content: Content::default(), groups, producers };
-        (Nodes { leaves: nodes.into_leaves(), tail: tail.bytes, names }, Self { root: Arc::new(rest) })
+        let (leaves, tail, reader) = (nodes.into_leaves(), LastNode(tail.bytes), NodeReader(names));
+        (Nodes { leaves, tail, reader }, Self { root: Arc::new(rest) })
     }
 
     /// The bytes of the nodes of all entries, but for those at the end.
@@ -31,18 +42,20 @@ impl Stream {
     }
 }
 
-impl Nodes {
-    /// Shows some nodes, each with its entries, and lets go of them; false: there are no more.
-    pub fn read(&mut self, mut look: impl FnMut(&[Entry<'_>])) -> bool {
-        let mut show = |node: &[u8]| look(&Node::new(node).iter(&self.names).collect::<Vec<_>>());
-        if let Some(leaf) = self.leaves.next() {
-            leaf.iter().for_each(show);
-            return true;
+impl NodeReader {
+    /// Shows the nodes of a leaf, each with its entries.
+    pub fn read(&self, leaf: &tree::Part, mut look: impl FnMut(&[Entry<'_>])) {
+        leaf.iter().for_each(|node| look(&self.entries(node)));
+    }
+
+    /// Shows the node at the end, if there is one.
+    pub fn read_last(&self, node: &LastNode, look: impl FnOnce(&[Entry<'_>])) {
+        if !node.0.is_empty() {
+            look(&self.entries(&node.0));
         }
-        let tail = std::mem::take(&mut self.tail);
-        if !tail.is_empty() {
-            show(&tail);
-        }
-        !tail.is_empty()
+    }
+
+    fn entries<'a>(&'a self, node: &'a [u8]) -> Vec<Entry<'a>> {
+        Node::new(node).iter(&self.0).collect()
     }
 }

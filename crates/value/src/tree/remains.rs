@@ -17,9 +17,29 @@ pub struct Part(Node);
 
 /// See the module's text. As an iterator it gives the leaves from the last one on.
 #[derive(Debug)]
-pub struct Remains {
-    leaves: Vec<Option<Part>>,
-    /// Their addresses in ascending order, each with the place of the leaf.
+pub struct Remains(Shelf<Part>);
+
+/// Leaves of a clone that stand one behind the other, and which of all such groups they are.
+#[derive(Debug)]
+pub struct Group {
+    number: usize,
+    leaves: Vec<Part>,
+}
+
+/// The leaves of a clone in groups of neighbours, for what is made of several at once. As an iterator it gives the groups from the first
+/// one on.
+#[derive(Debug)]
+pub struct Groups {
+    shelf: Shelf<Group>,
+    /// All groups before this one have been given.
+    next: usize,
+}
+
+/// What is left of a clone in its order, found by the addresses of the leaves.
+#[derive(Debug)]
+struct Shelf<T> {
+    items: Vec<Option<T>>,
+    /// The addresses in ascending order, each with the place of the item.
     places: Vec<(usize, usize)>,
 }
 
@@ -33,11 +53,7 @@ impl<O: Order> Tree<O> {
 
     /// Begins to take a clone apart in any order. It takes a look at each leaf.
     pub fn into_remains(self) -> Remains {
-        let leaves: Vec<Part> = self.into_leaves().collect();
-        let mut places: Vec<(usize, usize)> =
-            leaves.iter().enumerate().map(|(place, leaf)| (leaf.0.address(), place)).collect();
-        places.sort_unstable();
-        Remains { leaves: leaves.into_iter().map(Some).collect(), places }
+        Remains(Shelf::new(self.into_leaves(), std::slice::from_ref))
     }
 
     /// The address of the leaf of a position that is there: that leaf is changed when the element is removed. One that is merged with it
@@ -54,11 +70,28 @@ fn collect(node: &Node, leaves: &mut Vec<Part>) {
     }
 }
 
+impl<T> Shelf<T> {
+    fn new(items: impl Iterator<Item = T>, leaves: impl Fn(&T) -> &[Part]) -> Self {
+        let items: Vec<Option<T>> = items.map(Some).collect();
+        let mut places: Vec<(usize, usize)> = Vec::with_capacity(items.len());
+        for (place, item) in items.iter().enumerate() {
+            places.extend(item.iter().flat_map(&leaves).map(|leaf| (leaf.0.address(), place)));
+        }
+        places.sort_unstable();
+        Self { items, places }
+    }
+
+    /// Takes out what has the leaf of an address, if it is still here.
+    fn take(&mut self, address: usize) -> Option<T> {
+        let at = self.places.binary_search_by_key(&address, |(address, _)| *address).ok()?;
+        self.items.get_mut(self.places[at].1)?.take()
+    }
+}
+
 impl Remains {
     /// Takes out the leaf of an address, if it is still here.
     pub fn take_leaf(&mut self, address: usize) -> Option<Part> {
-        let at = self.places.binary_search_by_key(&address, |(address, _)| *address).ok()?;
-        self.leaves.get_mut(self.places[at].1)?.take()
+        self.0.take(address)
     }
 }
 
@@ -66,12 +99,65 @@ impl Iterator for Remains {
     type Item = Part;
 
     fn next(&mut self) -> Option<Part> {
-        while let Some(leaf) = self.leaves.pop() {
+        while let Some(leaf) = self.0.items.pop() {
             if leaf.is_some() {
                 return leaf;
             }
         }
         None
+    }
+}
+
+impl Group {
+    /// How many groups stand before it, those included that have been taken.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Its leaves, one or more.
+    pub fn leaves(&self) -> &[Part] {
+        &self.leaves
+    }
+
+    /// The bytes of their elements.
+    pub fn data_bytes(&self) -> usize {
+        self.leaves.iter().map(Part::data_bytes).sum()
+    }
+}
+
+impl Groups {
+    /// Groups of leaves; `first_group` says how many of those that are left belong to the first group, one or more.
+    pub fn new(leaves: Leaves, first_group: impl Fn(&[Part]) -> usize) -> Self {
+        let mut leaves = leaves;
+        let mut number = 0;
+        let groups = std::iter::from_fn(|| {
+            let count = first_group(leaves.as_slice());
+            let group = Group { number, leaves: leaves.by_ref().take(count).collect() };
+            number += 1;
+            (!group.leaves.is_empty()).then_some(group)
+        });
+        Self { shelf: Shelf::new(groups, |group| &group.leaves), next: 0 }
+    }
+
+    /// How many groups there were.
+    pub fn total(&self) -> usize {
+        self.shelf.items.len()
+    }
+
+    /// Takes out the group with the leaf of an address, if it is still here.
+    pub fn take_leaf(&mut self, address: usize) -> Option<Group> {
+        self.shelf.take(address)
+    }
+}
+
+impl Iterator for Groups {
+    type Item = Group;
+
+    fn next(&mut self) -> Option<Group> {
+        let rest = self.shelf.items.get_mut(self.next..)?;
+        let at = rest.iter().position(Option::is_some).unwrap_or(rest.len());
+        self.next += at + 1;
+        rest.get_mut(at)?.take()
     }
 }
 
@@ -109,13 +195,14 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::copied_bytes;
-    use crate::tree::Ordered;
+    use crate::tree::{Ordered, Side};
+    use crate::{copied_bytes, list};
 
     type Content = BTreeSet<Vec<u8>>;
 
@@ -179,6 +266,56 @@ mod tests {
             remains.for_each(|part| collect(&part, &mut found));
             prop_assert_eq!(found, expected);
         }
+    }
+
+    proptest! {
+        /// Changing a list whose groups of leaves are taken before.
+        #[test]
+        fn groups_are_what_was_there_in_its_order_and_nothing_is_copied(
+            first in prop::collection::vec(0_u16..4000, 400..3000),
+            then in prop::collection::vec((0_u8..10, 0_u16..4000, 0_u8..20), 0..1500),
+        ) {
+            let settings = list::Settings::of_parameter(-2);
+            let mut builder = list::Builder::new();
+            first.into_iter().for_each(|number| builder.push(&element(number)));
+            let list::List::Large(mut list) = builder.finish(settings) else { return Ok(()) };
+            let tree = list::ListRef::large(&list).tree().expect("it is large").clone();
+            let expected: Vec<Vec<u8>> = tree.iter().map(<[u8]>::to_vec).collect();
+            let groups = Groups::new(tree.into_leaves(), |leaves| leaves.len().min(2));
+            let (mut found, total) = (BTreeMap::new(), groups.total());
+            let groups = RefCell::new(groups);
+            let copied = copied_bytes();
+            for (change, number, takes) in then {
+                let mut scratch = Vec::new();
+                let mut watch = |leaf| {
+                    let taken = groups.borrow_mut().take_leaf(leaf);
+                    taken.into_iter().for_each(|group| note(&group, &mut found));
+                };
+                let mut edit = list::ListEdit::large(&mut list, &mut scratch, settings).watched(&mut watch);
+                let length = edit.list().len();
+                let (at, element) = (usize::from(number) % length, element(number));
+                match change {
+                    0 if length > 1000 => edit.remove(at..(at + 100).min(length)),
+                    1 if length > 1000 => edit.remove_each(&[at / 2, at / 2 + length / 3]),
+                    2 => edit.insert(at, &element),
+                    3..6 => edit.push(if number % 2 == 0 { Side::Left } else { Side::Right }, &element),
+                    _ => edit.replace(at, &element),
+                }
+                drop(edit);
+                if takes == 0 && let Some(group) = groups.borrow_mut().next() {
+                    note(&group, &mut found);
+                }
+            }
+            prop_assert_eq!(copied_bytes(), copied, "whatever was changed had been taken");
+            groups.into_inner().for_each(|group| note(&group, &mut found));
+            prop_assert_eq!(found.len(), total);
+            prop_assert_eq!(found.into_values().flatten().collect::<Vec<_>>(), expected);
+        }
+    }
+
+    fn note(group: &Group, found: &mut BTreeMap<usize, Vec<Vec<u8>>>) {
+        let elements = group.leaves().iter().flat_map(Part::iter).map(<[u8]>::to_vec).collect();
+        assert!(found.insert(group.number(), elements).is_none(), "each group comes once");
     }
 
     fn take(remains: &mut Remains, at_risk: Vec<usize>, found: &mut Content) {

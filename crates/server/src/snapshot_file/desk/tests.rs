@@ -4,11 +4,11 @@ use std::io;
 use std::sync::atomic::AtomicBool;
 
 use config::Config;
-use disk::around;
+use disk::{Call, Fault, around};
 use keyspace::{Witness, WorkerId};
 
 use super::super::practice::{Large, Practice};
-use super::super::{Form, Sheet, Watch, keys};
+use super::super::{Form, Place, Sheet, Watch, keys};
 use super::*;
 use crate::laboratory::plant::path;
 use crate::progress::KeyProgress;
@@ -36,6 +36,12 @@ fn lend_the_only_one(desk: &mut Desk<'_, '_>) -> io::Result<LargePart> {
     Ok(LargePart::begin(desk.writer, desk.cut, (DbIndex(0), b"large"), members))
 }
 
+/// The same of a list or stream.
+fn begin_the_only_sequence<'a>(desk: &mut Desk<'_, 'a>) -> io::Result<SequencePart<'a>> {
+    let Body::Sequence(sequence) = begin_the_only_one(desk)? else { panic!("it has an order") };
+    Ok(SequencePart::begin(desk.writer, desk.cut, (DbIndex(0), b"large"), sequence, desk.sheet.place))
+}
+
 /// Saves all data as `work` says.
 fn save(practice: &Practice, work: impl FnOnce(&mut Desk<'_, '_>) -> io::Result<()>) -> io::Result<()> {
     let (disk, image) = (practice.disk(), practice.image());
@@ -44,7 +50,8 @@ fn save(practice: &Practice, work: impl FnOnce(&mut Desk<'_, '_>) -> io::Result<
     let path = path("dump.rdb");
     let file = disk.create(&path)?;
     let total = keys(&image.snapshot);
-    let mut sheet = Sheet { file: &file, written: &mut 0, small: Vec::new(), total, watch };
+    let place = Place::beside(&disk, &path);
+    let mut sheet = Sheet { file: &file, place, written: &mut 0, small: Vec::new(), total, watch };
     let form = Form { compression: false, ..Form::dump(&Config::default()) };
     write_with(&mut sheet, image, form, 0, work)?;
     sheet.flush()?;
@@ -109,22 +116,17 @@ fn members_that_workers_change_stand_behind_the_head_of_their_value_whatever_has
 
 #[test]
 fn lists_and_streams_are_saved_as_they_were_whatever_has_been_written_before_they_are_changed() {
-    for (large, pieces) in Large::ORDERED.into_iter().flat_map(|large| [(large, 0), (large, 3)]) {
+    for (large, steps) in Large::ORDERED.into_iter().flat_map(|large| [(large, 0), (large, 3)]) {
         let practice = Practice::new();
         practice.fill(large, "large", FIELDS, "before");
         let saved = save(&practice, |desk| {
-            let Body::Sequence(mut sequence) = begin_the_only_one(desk)? else { panic!("it has an order") };
-            let (mut scribe, mut bytes, mut left) = (desk.writer.scribe(), Vec::new(), pieces);
-            while left > 0
-                && scribe.encode_next(&mut sequence, &mut bytes, &mut |bytes| {
-                    left -= 1;
-                    desk.put(bytes)
-                })?
-            {}
-            assert_eq!(left, 0, "it has more pieces than that");
-            desk.put(&mut bytes)?;
+            let mut part = begin_the_only_sequence(desk)?;
+            for _ in 0..steps {
+                assert!(part.step(|bytes| desk.put(bytes))?);
+            }
             practice.fill(large, "large", FIELDS, "behind");
-            desk.put_sequence(sequence)
+            while part.step(|bytes| desk.put(bytes))? {}
+            part.end(|bytes| desk.put(bytes))
         });
         saved.expect("it is saved");
         practice.check(large, "large", FIELDS, "behind");
@@ -145,6 +147,54 @@ fn a_file_without_some_members_of_a_large_value_is_none() {
         });
         let error = saved.expect_err("some are lost").to_string();
         assert!(error.ends_with("of 30000 members of a large value have been encoded"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_changed_of_a_list_before_its_turn_is_not_kept_in_memory() {
+    const ELEMENTS: usize = 60_000;
+    const ROUND: usize = ELEMENTS / 20;
+    let practice = Practice::new();
+    practice.fill(Large::List, "large", ELEMENTS, "before");
+    let saved = save(&practice, |desk| {
+        let mut part = begin_the_only_sequence(desk)?;
+        let mut most = 0;
+        for end in (ROUND..=ELEMENTS).rev().step_by(ROUND) {
+            practice.set_elements("large", (end - ROUND..end).step_by(100), "behind");
+            most = most.max(part.waiting_bytes());
+            if !part.step(|bytes| desk.put(bytes))? {
+                break;
+            }
+        }
+        assert!(most < SnapshotWriter::PIECE_BYTES * 2, "{most}");
+        part.end(|bytes| desk.put(bytes))
+    });
+    saved.expect("it is saved");
+    Practice::on(practice.double).check(Large::List, "large", ELEMENTS, "before");
+}
+
+#[test]
+fn a_list_is_saved_though_the_disk_takes_nothing_that_waits_for_its_turn() {
+    for call in [Call::Create, Call::Remove, Call::Append] {
+        let practice = Practice::new();
+        practice.fill(Large::List, "large", FIELDS, "before");
+        let saved = save(&practice, |desk| {
+            let mut part = begin_the_only_sequence(desk)?;
+            practice.set_elements("large", (0..FIELDS).step_by(50), "behind");
+            practice.double.spoil(call, Fault::NoRoom);
+            let mut kept = Vec::new();
+            let mut keep = |bytes: &mut Vec<u8>| {
+                kept.append(bytes);
+                Ok(())
+            };
+            assert!(part.step(&mut keep)?);
+            while part.step(&mut keep)? {}
+            part.end(&mut keep)?;
+            practice.double.heal();
+            desk.put(&mut kept)
+        });
+        saved.expect("it is saved");
+        Practice::on(practice.double).check(Large::List, "large", FIELDS, "before");
     }
 }
 

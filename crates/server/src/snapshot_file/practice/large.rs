@@ -140,6 +140,22 @@ impl Practice {
         });
     }
 
+    /// A worker gives positions of a list other elements.
+    pub(in crate::snapshot_file) fn set_elements(
+        &self,
+        name: &str,
+        positions: impl Iterator<Item = usize>,
+        word: &str,
+    ) {
+        self.work(|access| {
+            on_key(access, name.as_bytes(), |mut db, key| {
+                for number in positions {
+                    db.list_set(key, number, field_value(word, number).as_bytes()).expect("it is a list");
+                }
+            });
+        });
+    }
+
     fn check_elements(&self, name: &str, elements: usize, word: &str) {
         self.work(|access| {
             on_key(access, name.as_bytes(), |mut db, key| {
