@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use config::Param;
+use disk::around;
 use node::{Loader, Node, Side};
 use persist::aof::{FileKind, Files};
 use tracing::{info, warn};
@@ -21,7 +22,7 @@ use crate::loading::{self, Board, Crew, Owner, Recovered};
 use crate::machine::{ServerMachine, dump_path};
 use crate::persistence::open_files;
 use crate::sealing::Folder;
-use crate::snapshot_file::{self, Form, Manner};
+use crate::snapshot_file::{self, Form, Manner, leftovers};
 use preload::Preload;
 
 /// Loads what is there, and opens the append-only file if it is on.
@@ -73,7 +74,18 @@ fn load(node: &Node, machine: &ServerMachine, crew: &mut Crew<'_>) -> Result<(),
     drop(loader);
     node.shared.keyspace.set_recording(is_on);
     look_for_backup(node, machine);
+    clear_up(node, machine);
     Ok(())
+}
+
+/// Removes what servers that were killed have left of snapshots in the making.
+fn clear_up(node: &Node, machine: &ServerMachine) {
+    let path = dump_path(&node.shared.config.read());
+    let folder = around(&path);
+    match leftovers::remove(&machine.disk, folder) {
+        Ok(names) => names.iter().for_each(|name| info!("{name}, which a killed server left, is removed")),
+        Err(error) => warn!("{}: what killed servers left cannot be removed: {error}", folder.display()),
+    }
 }
 
 /// Finds the backup that an earlier server has sealed, or has not.

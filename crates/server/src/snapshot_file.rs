@@ -8,6 +8,7 @@
 mod aside;
 mod desk;
 mod large;
+pub mod leftovers;
 mod pieces;
 mod sequence;
 
@@ -31,6 +32,9 @@ use crate::clock;
 use crate::progress::KeyProgress;
 use crate::storage::at;
 
+/// How the names of files in the making begin and end.
+const PREFIX: &str = "temp-";
+const ENDING: &str = ".rdb";
 /// Fewer bytes are not written by themselves.
 const LEAST_STEP: usize = 64 << 10;
 
@@ -154,7 +158,7 @@ pub fn install(disk: &Disk, temporary: &Path, path: &Path) -> Result<(), String>
 
 /// The name under which an image is written before its file gets its own.
 pub fn temporary(path: &Path, purpose: &str, image: u64) -> PathBuf {
-    path.with_file_name(format!("temp-{purpose}-{}-{image}.rdb", std::process::id()))
+    path.with_file_name(format!("{PREFIX}{purpose}-{}-{image}{ENDING}", std::process::id()))
 }
 
 /// A file in the making.
