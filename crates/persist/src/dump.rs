@@ -229,6 +229,75 @@ mod tests {
         ]
     }
 
+    /// A stream with groups in which much is pending: of many consumers, of one without a name, and of nobody.
+    fn stream_with_groups(nameless: bool) -> stream::Stream {
+        let mut stream = stream::Stream::new();
+        for ms in 1..=6000 {
+            stream.append(stream::Id::new(ms, 0), &[b"field", b"value"], SETTINGS.stream);
+        }
+        for (name, consumers) in [(&b"few"[..], 2), (b"many", 700), (b"none", 0)] {
+            let mut group = stream::Group::new(stream::Id::new(6000, 0), Some(6000));
+            let mut owners = vec![stream::ConsumerNumber::NOBODY];
+            if nameless {
+                owners.extend(group.add_consumer(b"", 7, 7));
+            }
+            owners.extend(
+                (0..consumers)
+                    .filter_map(|number| group.add_consumer(format!("consumer:{number}").as_bytes(), 8, 8)),
+            );
+            for ms in 1..=(if consumers > 0 { 5000 } else { 0 }) {
+                let (id, consumer) = (stream::Id::new(ms, 0), owners[ms as usize % owners.len()]);
+                group.pending.set(stream::Pending { id, consumer, delivered_ms: 9, deliveries: 1 + ms % 3 });
+            }
+            assert!(stream.add_group(name, group));
+        }
+        stream
+    }
+
+    /// All that a stream says of its groups.
+    fn groups_of(stream: &stream::Stream) -> Vec<(Vec<u8>, Vec<Vec<u8>>, Vec<(stream::Pending, Vec<u8>)>)> {
+        let of_group = |(name, group): (&[u8], &stream::Group)| {
+            let names = group.names();
+            let consumers = group.consumers().iter().map(|consumer| consumer.name.to_vec()).collect();
+            let pending = group.pending.from(stream::Id::MIN).map(|one| {
+                // Numbers of consumers are given anew.
+                let consumer = stream::ConsumerNumber::NOBODY;
+                (stream::Pending { consumer, ..one }, names.get(one.consumer).to_vec())
+            });
+            (name.to_vec(), consumers, pending.collect())
+        };
+        stream.groups().map(of_group).collect()
+    }
+
+    #[test]
+    fn the_groups_of_a_stream_are_written_and_read_in_steps_of_bounded_length() {
+        for nameless in [false, true] {
+            let stream = stream_with_groups(nameless);
+            let mut encoder = Encoder::new(Value::Stream(stream.clone()), UnixMs(0));
+            let mut payload = Vec::new();
+            loop {
+                let before = payload.len();
+                let goes_on = encoder.step(&mut payload);
+                assert!(payload.len() - before < 32 * 1024, "{}", payload.len() - before);
+                if !goes_on {
+                    break;
+                }
+            }
+            assert_eq!(payload, encode(ValueRef::Stream(&stream)));
+            let mut decoder = Decoder::new(SETTINGS, true);
+            let mut steps = 0;
+            let restored = loop {
+                steps += 1;
+                if let Some(value) = decoder.step(&payload).expect("it is valid") {
+                    break value;
+                }
+            };
+            assert!(steps > 6000 / 100 + 2 * 2 * 5000 / 512, "{steps}");
+            let Value::Stream(restored) = restored else { panic!("a stream") };
+            assert_eq!(groups_of(&restored), groups_of(&stream));
+        }
+    }
+
     #[test]
     fn what_is_written_and_read_bit_by_bit_is_the_same() {
         for value in large_values() {

@@ -35,6 +35,7 @@ mod tests;
 mod varint;
 
 use std::collections::BTreeMap;
+use std::ops;
 
 use triomphe::Arc;
 
@@ -161,6 +162,13 @@ impl Stream {
     /// All groups, by their names.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = (&[u8], &Group)> {
         self.root.groups.iter().map(|(name, group)| (&**name, &**group))
+    }
+
+    /// The first group whose name is greater; of all groups if none is given.
+    pub fn group_behind(&self, name: Option<&[u8]>) -> Option<(&[u8], &Group)> {
+        let begin = name.map_or(ops::Bound::Unbounded, ops::Bound::Excluded);
+        let mut groups = self.root.groups.range::<[u8], _>((begin, ops::Bound::Unbounded));
+        groups.next().map(|(name, group)| (&**name, &**group))
     }
 
     /// What producers have added lately, if there are such that give names.

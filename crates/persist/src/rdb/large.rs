@@ -13,6 +13,7 @@ use super::listpack;
 use super::member::MemberForm;
 use super::object::Plan;
 use super::output::Output;
+use super::stream::GroupWriter;
 use super::{list, stream};
 
 /// What stands behind the beginning of a large value.
@@ -65,7 +66,8 @@ enum Rest {
     /// The node at the end of a stream.
     LastNode(LastNode, NodeReader, Stream),
     /// All else of a stream.
-    Stream(Stream),
+    Facts(Stream),
+    Groups(Stream, GroupWriter),
     Nothing,
 }
 
@@ -121,8 +123,7 @@ impl Sequence {
         (self.groups, self.form, self.past)
     }
 
-    /// Writes what stands next, some kilobytes but for what is long in itself and for the groups of a stream; false: there is nothing
-    /// left.
+    /// Writes what stands next, some kilobytes but for what is long in itself; false: there is nothing left.
     pub(crate) fn write_next(&mut self, output: &mut Output<'_>) -> bool {
         let Some(group) = self.groups.next() else { return self.past.write_next(&mut self.block, output) };
         self.form.write(&group, &mut self.block, output);
@@ -150,11 +151,18 @@ impl Past {
         self.0 = match std::mem::replace(&mut self.0, Rest::Nothing) {
             Rest::LastNode(node, reader, stream) => {
                 reader.read_last(&node, |entries| stream::write_node(entries, block, output));
-                Rest::Stream(stream)
+                Rest::Facts(stream)
             }
-            Rest::Stream(stream) => {
+            Rest::Facts(stream) => {
                 stream::write_past(&stream, output);
-                Rest::Nothing
+                Rest::Groups(stream, GroupWriter::new())
+            }
+            Rest::Groups(stream, mut groups) => {
+                if groups.step(&stream, output) {
+                    Rest::Groups(stream, groups)
+                } else {
+                    Rest::Nothing
+                }
             }
             Rest::Nothing => return false,
         };

@@ -1,7 +1,7 @@
 //! A large value that is read bit by bit, by whoever has others to serve in between.
 //!
-//! What stands in many parts behind their number is read some parts a step, a long string some kilobytes a step. What stands in one
-//! block, and the groups of a stream, are read at once.
+//! What stands in many parts behind their number is read some parts a step, as are the groups of a stream, a long string some kilobytes a
+//! step. What stands in one block is read at once.
 
 use stdx::time::UnixMs;
 use value::hash::Hash;
@@ -15,6 +15,7 @@ use super::error::Problem;
 use super::hash::Row;
 use super::lzf::Decompression;
 use super::object::{self, Object};
+use super::stream::GroupReader;
 use super::tag::{self, Format};
 use super::{list, set, stream, zset};
 
@@ -43,6 +44,8 @@ enum SoFar {
     ZSet(ZSet),
     List(Builder),
     Stream(Stream),
+    /// All entries, and some groups.
+    Groups(Stream, GroupReader),
     /// A value that was read at once; none if it is a collection with nothing in it.
     Whole(Option<Value>),
 }
@@ -109,7 +112,12 @@ impl Reading {
                 some(left, STEP_NODES, cursor, |cursor| stream::read_next(cursor, stream, settings.stream))?;
                 return Ok(true);
             }
-            SoFar::Stream(stream) => stream::read_past(*kind, cursor, stream)?,
+            SoFar::Stream(stream) => {
+                let groups = stream::read_past(*kind, cursor, stream)?;
+                *so_far = SoFar::Groups(std::mem::take(stream), groups);
+                return Ok(true);
+            }
+            SoFar::Groups(stream, groups) => return groups.step(cursor, stream),
         }
         Ok(*left > 0)
     }
@@ -123,7 +131,7 @@ impl Reading {
             SoFar::Set(set) => Object::Set(set),
             SoFar::ZSet(zset) => Object::ZSet(zset),
             SoFar::List(list) => Object::List(list.finish(self.settings.list)),
-            SoFar::Stream(stream) => Object::Stream(stream),
+            SoFar::Stream(stream) | SoFar::Groups(stream, _) => Object::Stream(stream),
         })
     }
 }

@@ -32,6 +32,7 @@ use super::cursor::{Cursor, Fault};
 use super::error::Problem;
 use super::output::Output;
 use super::{listpack, tag as tags};
+pub(crate) use groups::{Reader as GroupReader, Writer as GroupWriter};
 
 const DELETED: i64 = 1;
 const SAME_NAMES: i64 = 2;
@@ -45,7 +46,8 @@ pub(crate) fn read(kind: u8, cursor: &mut Cursor<'_>, settings: Settings) -> Res
     for _ in 0..cursor.length()? {
         read_next(cursor, &mut stream, settings)?;
     }
-    read_past(kind, cursor, &mut stream)?;
+    let mut groups = read_past(kind, cursor, &mut stream)?;
+    while groups.step(cursor, &mut stream)? {}
     Ok(stream)
 }
 
@@ -62,8 +64,12 @@ pub(crate) fn read_next(
     Ok(())
 }
 
-/// Reads what stands behind the entries.
-pub(crate) fn read_past(kind: u8, cursor: &mut Cursor<'_>, stream: &mut Stream) -> Result<(), Fault> {
+/// Reads what stands between the entries and the groups, which are left to be read.
+pub(crate) fn read_past(
+    kind: u8,
+    cursor: &mut Cursor<'_>,
+    stream: &mut Stream,
+) -> Result<GroupReader, Fault> {
     let length = cursor.length()?;
     if length != stream.len() {
         return Err(Problem::Range("a stream has not as many entries as it says").into());
@@ -80,14 +86,7 @@ pub(crate) fn read_past(kind: u8, cursor: &mut Cursor<'_>, stream: &mut Stream) 
         let max_deleted_id = read_length_id(cursor)?;
         stream.set_past(last_id, Some(cursor.length()?), Some(max_deleted_id));
     }
-    for _ in 0..cursor.length()? {
-        let name = cursor.string()?;
-        let group = groups::read(kind, cursor, stream)?;
-        if !stream.add_group(&name, group) {
-            return Err(Problem::Range("a stream has two groups of one name").into());
-        }
-    }
-    Ok(())
+    GroupReader::begin(kind, cursor)
 }
 
 fn read_id(bytes: &[u8]) -> Option<Id> {
@@ -193,9 +192,11 @@ pub(crate) fn write(stream: &Stream, output: &mut Output<'_>) {
         write_node(&entries, &mut block, output);
     }
     write_past(stream, output);
+    let mut groups = GroupWriter::new();
+    while groups.step(stream, output) {}
 }
 
-/// Writes what stands behind the entries.
+/// Writes what stands between the entries and the groups.
 pub(crate) fn write_past(stream: &Stream, output: &mut Output<'_>) {
     let facts = stream.facts();
     output.length(facts.len);
@@ -204,10 +205,6 @@ pub(crate) fn write_past(stream: &Stream, output: &mut Output<'_>) {
     }
     output.length(facts.entries_added);
     output.length(stream.groups().len() as u64);
-    for (name, group) in stream.groups() {
-        output.string(name);
-        groups::write(group, output);
-    }
 }
 
 fn write_length_id(id: Id, output: &mut Output<'_>) {

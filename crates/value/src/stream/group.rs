@@ -82,6 +82,11 @@ impl Group {
         self.find(name).map(|at| self.at(at))
     }
 
+    /// The consumer at a position, in an order of the group's own.
+    pub fn consumer_at(&self, position: usize) -> Option<Consumer<'_>> {
+        self.consumers.get(position).map(Consumer::of_bytes)
+    }
+
     /// All consumers, by their names.
     pub fn consumers(&self) -> Vec<Consumer<'_>> {
         let mut consumers: Vec<Consumer<'_>> = self.consumers.iter().map(Consumer::of_bytes).collect();
