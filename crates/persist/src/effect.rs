@@ -176,81 +176,90 @@ fn encode_zset_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// Who is shown what has been written behind each command, and may take it away.
+type Behind<'a> = &'a mut dyn FnMut(&mut Vec<u8>);
+
 /// Appends the commands that make a key, which does not exist, hold a value.
 pub fn encode_value(key: &[u8], value: &ValueRef<'_>, expiry: Option<UnixMs>, out: &mut Vec<u8>) {
-    match value {
-        ValueRef::String(string) => set(out, key, *string, expiry),
-        ValueRef::Hash(hash) => {
-            encode_hash(key, *hash, out);
-            set_expiry(out, key, expiry);
-        }
-        ValueRef::List(list) => {
-            encode_list(key, *list, out);
-            set_expiry(out, key, expiry);
-        }
-        ValueRef::Set(members) => {
-            encode_set(key, *members, out);
-            set_expiry(out, key, expiry);
-        }
-        ValueRef::ZSet(zset) => {
-            encode_zset(key, *zset, out);
-            set_expiry(out, key, expiry);
-        }
-        ValueRef::Stream(stream) => {
-            stream::encode_value(key, stream, out);
-            set_expiry(out, key, expiry);
-        }
-    }
+    encode_value_in_parts(key, value, expiry, out, &mut |_| ());
 }
 
-fn encode_list(key: &[u8], list: ListRef<'_>, out: &mut Vec<u8>) {
+/// The same; `behind` is shown what there is behind each command, and may take it away.
+pub(crate) fn encode_value_in_parts(
+    key: &[u8],
+    value: &ValueRef<'_>,
+    expiry: Option<UnixMs>,
+    out: &mut Vec<u8>,
+    behind: Behind<'_>,
+) {
+    match value {
+        ValueRef::String(string) => {
+            set(out, key, *string, expiry);
+            return behind(out);
+        }
+        ValueRef::Hash(hash) => encode_hash(key, *hash, out, behind),
+        ValueRef::List(list) => encode_list(key, *list, out, behind),
+        ValueRef::Set(members) => encode_set(key, *members, out, behind),
+        ValueRef::ZSet(zset) => encode_zset(key, *zset, out, behind),
+        ValueRef::Stream(stream) => stream::encode_value(key, stream, out, behind),
+    }
+    // At the end, or what is due would be removed and begun again.
+    set_expiry(out, key, expiry);
+    behind(out);
+}
+
+fn encode_list(key: &[u8], list: ListRef<'_>, out: &mut Vec<u8>, behind: Behind<'_>) {
     let mut elements: Vec<&[u8]> = Vec::with_capacity(ELEMENTS_A_COMMAND);
     let mut all = list.iter();
     while all.len() > 0 {
         elements.clear();
         elements.extend(all.by_ref().take(ELEMENTS_A_COMMAND));
         with_words(out, &[b"RPUSH", key], &elements);
+        behind(out);
     }
 }
 
-fn encode_set(key: &[u8], set: SetRef<'_>, out: &mut Vec<u8>) {
+fn encode_set(key: &[u8], set: SetRef<'_>, out: &mut Vec<u8>, behind: Behind<'_>) {
     let mut all = set.iter();
     while all.len() > 0 {
         let some: Vec<Member<'_>> = all.by_ref().take(MEMBERS_A_COMMAND).collect();
         let members: Vec<&[u8]> = some.iter().map(|member| &**member).collect();
         with_words(out, &[b"SADD", key], &members);
+        behind(out);
     }
 }
 
-fn encode_zset(key: &[u8], zset: ZSetRef<'_>, out: &mut Vec<u8>) {
+fn encode_zset(key: &[u8], zset: ZSetRef<'_>, out: &mut Vec<u8>, behind: Behind<'_>) {
     let mut members: Vec<(f64, &[u8])> = Vec::with_capacity(MEMBERS_A_COMMAND);
     let mut all = zset.iter();
     while all.len() > 0 {
         members.clear();
         members.extend(all.by_ref().take(MEMBERS_A_COMMAND).map(|element| (element.score, element.member)));
         set_scores(out, key, &members);
+        behind(out);
     }
 }
 
-fn encode_hash(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
+fn encode_hash(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>, behind: Behind<'_>) {
     let mut fields: Vec<(&[u8], &[u8])> = Vec::with_capacity(FIELDS_A_COMMAND);
     for entry in hash.iter() {
         fields.push((entry.field, entry.value));
         if fields.len() == FIELDS_A_COMMAND {
             set_fields(out, key, &fields);
             fields.clear();
+            behind(out);
         }
     }
     if !fields.is_empty() {
         set_fields(out, key, &fields);
     }
     if hash.next_expiry().is_some() {
-        encode_field_expiry(key, hash, out);
+        encode_field_expiry(key, hash, out, behind);
     }
 }
 
 /// Fields that are due at the same time, as those that one command has set are, share a command.
-fn encode_field_expiry(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
+fn encode_field_expiry(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>, behind: Behind<'_>) {
     let mut due: Vec<(UnixMs, &[u8])> =
         hash.iter().filter_map(|entry| Some((entry.expiry?, entry.field))).collect();
     due.sort_unstable();
@@ -259,6 +268,7 @@ fn encode_field_expiry(key: &[u8], hash: HashRef<'_>, out: &mut Vec<u8>) {
             let names: Vec<&[u8]> = chunk.iter().map(|(_, field)| *field).collect();
             let (at, count) = (number(chunk[0].0.0), number(names.len() as i64));
             with_words(out, &[b"HPEXPIREAT", key, &at, b"FIELDS", &count], &names);
+            behind(out);
         }
     }
 }

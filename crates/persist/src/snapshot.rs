@@ -7,8 +7,8 @@
 //! ([`Scribe`]) and stand in the file in the order in which they are finished; one thread puts them there ([`SnapshotWriter`]). The
 //! libraries of functions stand in the head, before all keys.
 //!
-//! A large value may be made in pieces as well, which have to stand together: [`LargeValue::head`], and then all its members in any
-//! order, or what stands in a list or stream.
+//! A large value may be made in pieces as well. In RDB these have to stand together: [`LargeValue::head`], and then all its members in any
+//! order, or what stands in a list or stream. Commands are pieces as they come; those of one key are made by one thread, and stay in order.
 
 use keyspace::{DbIndex, Effect, Libraries, MemberPages, Pages, Seen, Snapshot};
 use resp::write_command;
@@ -17,7 +17,7 @@ use stdx::time::UnixMs;
 use value::tree::Group;
 
 use crate::aof::{BATCH_BYTES, Framer};
-use crate::effect::{encode_effect, encode_value};
+use crate::effect::{encode_effect, encode_value_in_parts};
 use crate::rdb::{
     Body, Encoder, EntryEncoder, LargeMembers, MemberForm, Notes, Past, Sequence, SequenceForm, WriteOptions,
     is_large,
@@ -220,7 +220,16 @@ impl Scribe {
             }
             match &mut self.form {
                 PieceForm::Rdb(encoder) => encoder.push(&seen, piece),
-                PieceForm::Commands => encode_value(seen.key, &seen.value, seen.expiry, piece),
+                PieceForm::Commands => {
+                    // Commands need not stand together, if only those of one key stand in their order.
+                    let (key, value, expiry) = (seen.key, &seen.value, seen.expiry);
+                    encode_value_in_parts(key, value, expiry, piece, &mut |piece| {
+                        if piece.len() >= SnapshotWriter::PIECE_BYTES {
+                            hand_on(Made::Piece(piece));
+                            write_select(pages.database(), piece);
+                        }
+                    });
+                }
             }
             if piece.len() >= SnapshotWriter::PIECE_BYTES {
                 hand_on(Made::Piece(piece));
@@ -314,11 +323,13 @@ impl Scribe {
         self.selected = database;
         match &mut self.form {
             PieceForm::Rdb(encoder) => encoder.select(database, piece),
-            PieceForm::Commands => {
-                let mut number = Vec::new();
-                write_i64(&mut number, database.0.into());
-                write_command(piece, &[b"SELECT", &number[..]]);
-            }
+            PieceForm::Commands => write_select(database, piece),
         }
     }
+}
+
+fn write_select(database: DbIndex, piece: &mut Vec<u8>) {
+    let mut number = Vec::new();
+    write_i64(&mut number, database.0.into());
+    write_command(piece, &[b"SELECT", &number[..]]);
 }

@@ -89,3 +89,32 @@ fn a_hash_of_few_long_fields_becomes_many_pieces() {
     assert!(longest < SnapshotWriter::PIECE_BYTES + VALUE.len() + 100, "{lengths:?}");
     assert!(lengths.iter().sum::<usize>() > FIELDS as usize * VALUE.len());
 }
+
+#[test]
+fn a_large_value_becomes_many_pieces_of_commands_and_its_time_stands_at_their_end() {
+    let snapshot = snapshot_of(|db, key| {
+        for number in 0..50_000_u32 {
+            db.hash_set(key, &[(&number.to_be_bytes(), b"a value of some bytes")], FieldExpiry::Clear)
+                .unwrap();
+        }
+        db.set_expiry(key, UnixMs(5000));
+    });
+    let writer = SnapshotWriter::commands(&snapshot, UnixMs(1), false, &mut Vec::new());
+    let mut pieces = Vec::new();
+    let written = writer.write_all(snapshot, |step| {
+        if let Step::Bytes(bytes) = step {
+            pieces.push(bytes.to_vec());
+        }
+        Ok::<(), ()>(())
+    });
+    assert_eq!(written, Ok(()));
+    pieces.retain(|piece| !piece.is_empty());
+    assert!(pieces.len() > 5, "{}", pieces.len());
+    for piece in &pieces {
+        assert!(piece.len() < SnapshotWriter::PIECE_BYTES + 8 * 1024, "{}", piece.len());
+        let behind_line = piece.split(|&byte| byte == b'\n').nth(1).unwrap();
+        assert_eq!(behind_line, b"*2\r", "each selects its database");
+    }
+    let has_time = |piece: &Vec<u8>| piece.windows(9).any(|bytes| bytes == b"PEXPIREAT");
+    assert_eq!(pieces.iter().position(has_time), Some(pieces.len() - 1));
+}

@@ -12,7 +12,7 @@ use stdx::number::write_u64;
 use value::Stream;
 use value::stream::{ConsumerNumber, Facts, Group, Id, Limits, Named, Pending, References};
 
-use super::{number, with_words};
+use super::{Behind, number, with_words};
 
 /// IDs in one command, so that no command grows without limit.
 const IDS_A_COMMAND: usize = 64;
@@ -62,7 +62,7 @@ pub(super) fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
 }
 
 /// Appends the commands that make a key, which does not exist, hold a stream.
-pub(super) fn encode_value(key: &[u8], stream: &Stream, out: &mut Vec<u8>) {
+pub(super) fn encode_value(key: &[u8], stream: &Stream, out: &mut Vec<u8>, behind: Behind<'_>) {
     let facts = stream.facts();
     let gone = gone_but_pending(stream);
     if stream.is_empty() && gone.is_empty() {
@@ -70,31 +70,41 @@ pub(super) fn encode_value(key: &[u8], stream: &Stream, out: &mut Vec<u8>) {
         let id = text(facts.last_id.max(Id::new(0, 1)));
         write_command(out, &[b"XADD", key, b"MAXLEN", b"0", &id, b"x", b"y"]);
     }
+    let mut add = |id: Id, fields: &[&[u8]]| {
+        with_words(out, &[b"XADD", key, &text(id)], fields);
+        behind(out);
+    };
     let mut before = gone.iter().copied().peekable();
     for entry in stream.iter() {
         while let Some(id) = before.next_if(|id| *id < entry.id()) {
-            write_command(out, &[b"XADD", key, &text(id), b"x", b"y"]);
+            add(id, &[b"x", b"y"]);
         }
         let fields: Vec<&[u8]> = entry.fields().flat_map(|(name, value)| [name, value]).collect();
-        with_words(out, &[b"XADD", key, &text(entry.id())], &fields);
+        add(entry.id(), &fields);
     }
-    before.for_each(|id| write_command(out, &[b"XADD", key, &text(id), b"x", b"y"]));
+    before.for_each(|id| add(id, &[b"x", b"y"]));
     for (name, group) in stream.groups() {
-        encode_group(key, name, group, out);
+        encode_group(key, name, group, out, behind);
     }
     // What was trimmed must not count as deleted.
     let is_trimmed = |id: &Id| {
         if stream.is_empty() { *id > facts.max_deleted_id } else { *id < facts.first_id }
     };
     let (trimmed, deleted): (Vec<Id>, Vec<Id>) = gone.iter().partition(|id| is_trimmed(id));
-    deleted.chunks(IDS_A_COMMAND).for_each(|ids| with_ids(out, &[b"XDEL", key], ids));
+    for ids in deleted.chunks(IDS_A_COMMAND) {
+        with_ids(out, &[b"XDEL", key], ids);
+        behind(out);
+    }
     if !trimmed.is_empty() {
         write_command(out, &[b"XTRIM", key, b"MAXLEN", b"=", &unsigned(facts.len)]);
     }
     set_past(out, key, facts);
     if let Some(producers) = stream.producers() {
         limit_names(out, key, producers.limits);
-        producers.iter().for_each(|named| name_entry(out, key, named));
+        for named in producers.iter() {
+            name_entry(out, key, named);
+            behind(out);
+        }
     }
 }
 
@@ -119,18 +129,20 @@ fn gone_but_pending(stream: &Stream) -> Vec<Id> {
     ids.into_iter().filter(is_gone).collect()
 }
 
-fn encode_group(key: &[u8], name: &[u8], group: &Group, out: &mut Vec<u8>) {
+fn encode_group(key: &[u8], name: &[u8], group: &Group, out: &mut Vec<u8>, behind: Behind<'_>) {
     create_group(out, key, name, group.last_id, group.entries_read);
     for consumer in group.consumers() {
         write_command(out, &[&b"XGROUP"[..], b"CREATECONSUMER", key, name, consumer.name]);
+        behind(out);
     }
     let names = group.names();
     for pending in group.pending.from(Id::MIN) {
         if pending.consumer == ConsumerNumber::NOBODY {
             give_back(out, key, name, pending);
-            continue;
+        } else {
+            claim(out, (key, name, names.get(pending.consumer)), pending, Id::MIN);
         }
-        claim(out, (key, name, names.get(pending.consumer)), pending, Id::MIN);
+        behind(out);
     }
 }
 

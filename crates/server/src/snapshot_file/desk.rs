@@ -166,7 +166,7 @@ fn encode((_seat, pieces): (Seat<'_>, &Pieces), bench: usize, cut: &Cut, form: F
     let mut portions = Portions::default();
     while pieces.await_room(watch.given_up) {
         let Some(pages) = pieces.next_pages(cut) else { break };
-        pieces.encode(bench, &pages);
+        pieces.encode_patiently(bench, &pages, watch.given_up);
         let keys = pages.len();
         // As long as they are there, writers copy them.
         drop(pages);

@@ -132,6 +132,16 @@ impl Pieces {
         self.keys.fetch_add(pages.len(), Ordering::Relaxed);
     }
 
+    /// The same for who can wait: between any two pieces until the queue can take more, or nobody wants any more.
+    pub fn encode_patiently(&self, bench: usize, pages: &Pages, given_up: &AtomicBool) {
+        let Bench { scribe, piece } = &mut *self.benches[bench].lock();
+        scribe.encode(pages, piece, &mut |made| {
+            self.hand_on(made);
+            self.await_room(given_up);
+        });
+        self.keys.fetch_add(pages.len(), Ordering::Relaxed);
+    }
+
     fn hand_on(&self, made: Made<'_>) {
         let mut queue = self.queue.lock();
         match made {
