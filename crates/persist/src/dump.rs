@@ -254,8 +254,11 @@ mod tests {
         stream
     }
 
+    /// The name of a group, its consumers, and what is pending, each with the name of its consumer.
+    type GroupContent = (Vec<u8>, Vec<Vec<u8>>, Vec<(stream::Pending, Vec<u8>)>);
+
     /// All that a stream says of its groups.
-    fn groups_of(stream: &stream::Stream) -> Vec<(Vec<u8>, Vec<Vec<u8>>, Vec<(stream::Pending, Vec<u8>)>)> {
+    fn groups_of(stream: &stream::Stream) -> Vec<GroupContent> {
         let of_group = |(name, group): (&[u8], &stream::Group)| {
             let names = group.names();
             let consumers = group.consumers().iter().map(|consumer| consumer.name.to_vec()).collect();

@@ -2,8 +2,7 @@
 //! file of the final name is the old one or the new one, whole.
 //!
 //! In the background several threads encode, at low priority, and so do the workers, before they change what has not been encoded
-//! ([`keyspace::Cut`]). One thread, at the priority of the workers, puts into the file what comes ([`desk`]): until it is there it
-//! takes memory.
+//! ([`keyspace::Cut`]). One thread puts into the file what comes ([`desk`]): until it is there it takes memory.
 
 mod aside;
 mod desk;

@@ -38,7 +38,7 @@ enum Rest {
     /// A type, and what stands behind it.
     Begun(u8, Body),
     Members(MemberForm, Remains),
-    Sequence(Sequence),
+    Sequence(Box<Sequence>),
     Text(Text),
     Nothing,
 }

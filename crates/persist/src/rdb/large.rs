@@ -22,7 +22,7 @@ pub enum Body {
     /// All of these, in any order.
     Members(LargeMembers),
     /// All that is left of this.
-    Sequence(Sequence),
+    Sequence(Box<Sequence>),
 }
 
 /// Members of a value.
@@ -113,9 +113,9 @@ impl Body {
 }
 
 impl Sequence {
-    fn new(nodes: usize, groups: Groups, form: Form, past: Rest) -> Self {
+    fn new(nodes: usize, groups: Groups, form: Form, past: Rest) -> Box<Self> {
         let block = listpack::Writer::default();
-        Self { nodes, groups, form: SequenceForm(form), past: Past(past), block }
+        Box::new(Self { nodes, groups, form: SequenceForm(form), past: Past(past), block })
     }
 
     /// For whoever writes the groups himself, and what stands behind them when all are written.

@@ -119,7 +119,7 @@ impl Desk<'_, '_> {
         self.put(&mut large.head)?;
         match large.body {
             Body::Members(members) => self.put_members((large.database, &large.key), members),
-            Body::Sequence(sequence) => self.put_sequence((large.database, &large.key), sequence),
+            Body::Sequence(sequence) => self.put_sequence((large.database, &large.key), *sequence),
         }
     }
 

@@ -39,7 +39,7 @@ fn lend_the_only_one(desk: &mut Desk<'_, '_>) -> io::Result<LargePart> {
 /// The same of a list or stream.
 fn begin_the_only_sequence<'a>(desk: &mut Desk<'_, 'a>) -> io::Result<SequencePart<'a>> {
     let Body::Sequence(sequence) = begin_the_only_one(desk)? else { panic!("it has an order") };
-    Ok(SequencePart::begin(desk.writer, desk.cut, (DbIndex(0), b"large"), sequence, desk.sheet.place))
+    Ok(SequencePart::begin(desk.writer, desk.cut, (DbIndex(0), b"large"), *sequence, desk.sheet.place))
 }
 
 /// Saves all data as `work` says.
