@@ -134,14 +134,32 @@ impl Db<'_, '_> {
     /// Deletes those of some entries that are there; returns how many.
     pub fn stream_delete(&mut self, key: &Key<'_>, ids: &[Id]) -> Result<usize, WrongType> {
         let Some(found) = self.find_stream(key)? else { return Ok(0) };
-        let mut deleted = Vec::new();
-        self.edit_stream(key, Some(found), |stream| {
-            deleted.extend(ids.iter().copied().filter(|id| stream.delete(*id)));
-        });
+        let deleted = self.delete_entries(key, found, ids);
         if !deleted.is_empty() {
             self.record(&Effect::DeleteEntries { key: key.bytes, ids: &deleted });
         }
         Ok(deleted.len())
+    }
+
+    /// Takes entries out of a stream; whoever wants to see its leaves before is shown them. Returns which were there.
+    fn delete_entries(&mut self, key: &Key<'_>, found: Found, ids: &[Id]) -> Vec<Id> {
+        let (worker, place) = (self.access.worker(), (self.index, key.bytes));
+        self.access.show_at(found.place, self.index, key);
+        let (partition, lent) = self.access.partition_and_lent(found.place, self.index);
+        let Some(Value::Stream(stream)) = partition.table.object_mut(found.at) else {
+            unreachable!("the object of a stream is a stream")
+        };
+        let mut deleted = Vec::new();
+        for &id in ids {
+            if !lent.is_empty()
+                && let Some(leaf) = stream.leaf_of(id)
+            {
+                lent.iter_mut().for_each(|lent| lent.show(worker, place, [leaf]));
+            }
+            deleted.extend(stream.delete(id).then_some(id));
+        }
+        self.note_change_at(found);
+        deleted
     }
 
     /// Sets what a stream, which is there, tells of its past; what is `None` stays.

@@ -2,6 +2,7 @@
 
 use triomphe::Arc;
 
+use super::id::Id;
 use super::names::NameSets;
 use super::node::{Entry, Node};
 use super::{Content, Root, Stream};
@@ -34,6 +35,14 @@ impl Stream {
         let rest = Root { facts, content: Content::default(), groups, producers };
         let (leaves, tail, reader) = (nodes.into_leaves(), LastNode(tail.bytes), NodeReader(names));
         (Nodes { leaves, tail, reader }, Self { root: Arc::new(rest) })
+    }
+
+    /// The address of the leaf in which an entry is, or would be; it is changed when the entry is deleted
+    /// ([`tree::Tree::leaf_at`]). None: it would be in the node at the end.
+    pub fn leaf_of(&self, id: Id) -> Option<usize> {
+        let content = &self.root.content;
+        let at = content.node_of(id);
+        (at < content.nodes.len()).then(|| content.nodes.leaf_at(at))
     }
 
     /// The bytes of the nodes of all entries, but for those at the end.

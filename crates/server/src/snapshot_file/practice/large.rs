@@ -186,6 +186,18 @@ impl Practice {
         });
     }
 
+    /// A worker deletes entries of a stream.
+    pub(in crate::snapshot_file) fn delete_entries(&self, name: &str, numbers: impl Iterator<Item = usize>) {
+        self.work(|access| {
+            on_key(access, name.as_bytes(), |mut db, key| {
+                for number in numbers {
+                    let deleted = db.stream_delete(key, &[Id::new(1 + number as u64, 0)]);
+                    assert_eq!(deleted, Ok(1));
+                }
+            });
+        });
+    }
+
     fn check_entries(&self, name: &str, entries: usize, word: &str) {
         self.work(|access| {
             on_key(access, name.as_bytes(), |mut db, key| {
