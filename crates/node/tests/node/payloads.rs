@@ -107,7 +107,10 @@ fn a_long_payload_is_restored_in_steps_and_recorded_as_one() {
         assert_eq!(world.read(peer), "+OK\r\n", "{key}");
         assert_eq!(digest(&mut world, peer, "to"), expected, "{key}");
         let log = world.take_log();
-        assert!(log.starts_with(b"*5\r\n$7\r\nRESTORE\r\n"), "{key}: {}", log[..50].escape_ascii());
+        // From the second one on something is replaced.
+        let words = if key == KEYS[0] { 5 } else { 6 };
+        let head = format!("*{words}\r\n$7\r\nRESTORE\r\n");
+        assert!(log.starts_with(head.as_bytes()), "{key}: {}", log[..50].escape_ascii());
         assert_eq!(world.ask(peer, "DEL to"), ":1\r\n");
         world.send_bytes(peer, &log);
         world.compute(0);
