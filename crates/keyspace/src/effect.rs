@@ -8,7 +8,7 @@ use std::ops::Range;
 use stdx::time::UnixMs;
 use value::list::Side;
 use value::set::algebra::Operation;
-use value::stream::{Facts, Id, Limits, Named, Pending, References};
+use value::stream::{Facts, Id, Limits, Named, References};
 use value::zset::End;
 use value::{StringRef, ValueRef};
 
@@ -139,8 +139,10 @@ pub enum Effect<'a> {
     DeleteConsumer { key: &'a [u8], group: &'a [u8], consumer: &'a [u8] },
     /// The entries are not pending any more in the group.
     Acknowledge { key: &'a [u8], group: &'a [u8], ids: &'a [Id] },
-    /// The entry is pending in the group with these figures, and its owner is this consumer, who was made if it was not there.
-    Claim { key: &'a [u8], group: &'a [u8], last_id: Id, consumer: &'a [u8], pending: Pending },
+    /// The entries are pending in a group.
+    Claim { key: &'a [u8], claim: Claim<'a>, ids: &'a [Id] },
+    /// The entries are pending in the group, and nobody's. They were delivered so often.
+    GiveBack { key: &'a [u8], group: &'a [u8], ids: &'a [Id], deliveries: u64 },
     /// Those who follow are to give their subscribers a message; of a channel of shards, or of the others. No data changes.
     Publish { channel: &'a [u8], message: &'a [u8], is_shard: bool },
     /// There is a library of functions with this text, in the place of one with its name.
@@ -155,6 +157,21 @@ pub enum Effect<'a> {
     FlushAll,
     /// Two databases have changed places.
     SwapDatabases { first: DbIndex, second: DbIndex },
+}
+
+/// How entries are pending.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The name of the group.
+    pub group: &'a [u8],
+    /// It has read so far, at least.
+    pub last_id: Id,
+    /// The name of their owner, who was made if it was not there.
+    pub consumer: &'a [u8],
+    /// When they were delivered, the last time; unix milliseconds.
+    pub delivered_ms: i64,
+    /// How often.
+    pub deliveries: u64,
 }
 
 /// What an effect touched, for those who watch.
@@ -215,7 +232,8 @@ impl Effect<'_> {
             | Self::CreateConsumer { .. }
             | Self::DeleteConsumer { .. }
             | Self::Acknowledge { .. }
-            | Self::Claim { .. } => {}
+            | Self::Claim { .. }
+            | Self::GiveBack { .. } => {}
             Self::Delete { key, reason: Removal::Expired } => each(Touched::Expired(database, key.to_vec())),
             Self::Delete { key, .. } => each(Touched::Key(database, key.to_vec())),
             Self::Rename { from, to } => {

@@ -334,6 +334,7 @@ fn for_each_change(effect: &Effect<'_>, database: DbIndex, mut each: impl FnMut(
         | E::LimitNames { .. }
         | E::Acknowledge { .. }
         | E::Claim { .. }
+        | E::GiveBack { .. }
         | E::Publish { .. }
         | E::AddLibrary { .. }
         | E::RemoveLibrary { .. }

@@ -44,7 +44,7 @@ pub use counters::Counters;
 pub use cut::{Cut, LeafGroup, MemberCut, MemberPages, Pages, SequenceCut, Witness};
 pub use db::{Added, Db, Delivery, Expiry, NotAdded, WrongType, is_set_rebuilt};
 pub use due::DueFigures;
-pub use effect::{Count, Effect, Removal, Touched};
+pub use effect::{Claim, Count, Effect, Removal, Touched};
 pub use event::{Change, Event, Events, Subkeys, Wanted};
 pub use eviction::{Evictor, Order, Rule, Victim};
 pub use expiry::ExpiryBudget;

@@ -89,7 +89,8 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
         | Effect::CreateConsumer { .. }
         | Effect::DeleteConsumer { .. }
         | Effect::Acknowledge { .. }
-        | Effect::Claim { .. } => stream::encode_effect(effect, out),
+        | Effect::Claim { .. }
+        | Effect::GiveBack { .. } => stream::encode_effect(effect, out),
         // Not what the client sent: whether a library was there before makes no difference when the log is read.
         Effect::AddLibrary { text } => write_command(out, &[b"FUNCTION", &b"LOAD"[..], b"REPLACE", text]),
         Effect::RemoveLibrary { name } => write_command(out, &[b"FUNCTION", &b"DELETE"[..], name]),
@@ -348,7 +349,8 @@ fn number(value: i64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use value::stream::{ConsumerNumber, Group, Id, Pending, References};
+    use keyspace::Claim;
+    use value::stream::{Id, References};
 
     use super::*;
 
@@ -386,16 +388,15 @@ mod tests {
         assert_eq!(text(&effect), "LMOVE a b LEFT RIGHT");
         let effect = Effect::RemoveElements { key: b"l", side: Side::Right, count: 2, element: b"a" };
         assert_eq!(text(&effect), "LREM l -2 a");
-        let consumer = Group::new(Id::MIN, None).add_consumer(b"c", 0, 0).expect("a group begins empty");
-        let pending = Pending { id: Id::new(5, 1), consumer, delivered_ms: 7, deliveries: 2 };
-        let effect =
-            Effect::Claim { key: b"s", group: b"g", last_id: Id::new(6, 0), consumer: b"c", pending };
-        let claim = "XCLAIM s g c 0 5-1 TIME 7 RETRYCOUNT 2 FORCE JUSTID LASTID 6-0";
-        assert_eq!(text(&effect), claim);
-        let pending = Pending { consumer: ConsumerNumber::NOBODY, ..pending };
-        let effect = Effect::Claim { key: b"s", group: b"g", last_id: Id::MIN, consumer: b"", pending };
-        assert_eq!(text(&effect), "XNACK s g FAIL IDS 1 5-1 RETRYCOUNT 2 FORCE");
         let ids = &[Id::new(1, 2), Id::new(3, 4)];
+        let last_id = Id::new(6, 0);
+        let claim = Claim { group: b"g", last_id, consumer: b"c", delivered_ms: 7, deliveries: 2 };
+        assert_eq!(
+            text(&Effect::Claim { key: b"s", claim, ids }),
+            "XCLAIM s g c 0 1-2 3-4 TIME 7 RETRYCOUNT 2 FORCE JUSTID LASTID 6-0"
+        );
+        let effect = Effect::GiveBack { key: b"s", group: b"g", ids, deliveries: 2 };
+        assert_eq!(text(&effect), "XNACK s g FAIL IDS 2 1-2 3-4 RETRYCOUNT 2 FORCE");
         assert_eq!(text(&Effect::DeleteEntries { key: b"s", ids }), "XDEL s 1-2 3-4");
         let trim = |references| text(&Effect::TrimEntries { key: b"s", length: 3, references });
         assert_eq!(trim(References::Keep), "XTRIM s MAXLEN = 3");

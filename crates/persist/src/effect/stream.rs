@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use keyspace::Effect;
-use resp::write_command;
+use keyspace::{Claim, Effect};
+use resp::{Encoder, Protocol, write_command};
 use stdx::number::write_u64;
 use value::Stream;
 use value::stream::{ConsumerNumber, Facts, Group, Id, Limits, Named, Pending, References};
@@ -51,12 +51,8 @@ pub(super) fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
             write_command(out, &[&b"XGROUP"[..], b"DELCONSUMER", key, group, consumer]);
         }
         Effect::Acknowledge { key, group, ids } => with_ids(out, &[b"XACK", key, group], ids),
-        Effect::Claim { key, group, pending, .. } if pending.consumer == ConsumerNumber::NOBODY => {
-            give_back(out, key, group, pending);
-        }
-        Effect::Claim { key, group, last_id, consumer, pending } => {
-            claim(out, (key, group, consumer), pending, last_id);
-        }
+        Effect::GiveBack { key, group, ids, deliveries } => give_back(out, key, group, ids, deliveries),
+        Effect::Claim { key, claim, ids } => write_claim(out, key, &claim, ids),
         _ => unreachable!("the caller has sorted the effects"),
     }
 }
@@ -136,11 +132,23 @@ fn encode_group(key: &[u8], name: &[u8], group: &Group, out: &mut Vec<u8>, behin
         behind(out);
     }
     let names = group.names();
-    for pending in group.pending.from(Id::MIN) {
-        if pending.consumer == ConsumerNumber::NOBODY {
-            give_back(out, key, name, pending);
+    let mut pending = group.pending.from(Id::MIN).peekable();
+    let mut ids = Vec::with_capacity(IDS_A_COMMAND);
+    while let Some(first) = pending.next() {
+        ids.clear();
+        ids.push(first.id);
+        while ids.len() < IDS_A_COMMAND
+            && let Some(like) = pending.next_if(|one| Pending { id: first.id, ..*one } == first)
+        {
+            ids.push(like.id);
+        }
+        let Pending { consumer, delivered_ms, deliveries, .. } = first;
+        if consumer == ConsumerNumber::NOBODY {
+            give_back(out, key, name, &ids, deliveries);
         } else {
-            claim(out, (key, name, names.get(pending.consumer)), pending, Id::MIN);
+            let consumer = names.get(consumer);
+            let claim = Claim { group: name, last_id: Id::MIN, consumer, delivered_ms, deliveries };
+            write_claim(out, key, &claim, &ids);
         }
         behind(out);
     }
@@ -155,19 +163,19 @@ fn create_group(out: &mut Vec<u8>, key: &[u8], group: &[u8], last_id: Id, entrie
     with_words(out, &[&b"XGROUP"[..], b"CREATE", key, group, &last_id, b"MKSTREAM"], read);
 }
 
-fn claim(out: &mut Vec<u8>, (key, group, consumer): (&[u8], &[u8], &[u8]), pending: Pending, last_id: Id) {
-    let (id, time) = (text(pending.id), number(pending.delivered_ms));
-    let (count, last_id) = (unsigned(pending.deliveries), text(last_id));
-    let head: [&[u8]; 6] = [b"XCLAIM", key, group, consumer, b"0", &id];
+fn write_claim(out: &mut Vec<u8>, key: &[u8], claim: &Claim<'_>, ids: &[Id]) {
+    let (time, count) = (number(claim.delivered_ms), unsigned(claim.deliveries));
+    let last_id = text(claim.last_id);
+    let head: [&[u8]; 5] = [b"XCLAIM", key, claim.group, claim.consumer, b"0"];
     let tail: [&[u8]; 8] = [b"TIME", &time, b"RETRYCOUNT", &count, b"FORCE", b"JUSTID", b"LASTID", &last_id];
-    with_words(out, &head, &tail);
+    around_ids(out, &head, ids, &tail);
 }
 
 /// What belongs to nobody. Redis knows this from 8.8 on.
-fn give_back(out: &mut Vec<u8>, key: &[u8], group: &[u8], pending: Pending) {
-    let (id, count) = (text(pending.id), unsigned(pending.deliveries));
-    let words: [&[u8]; 9] = [b"XNACK", key, group, b"FAIL", b"IDS", b"1", &id, b"RETRYCOUNT", &count];
-    with_words(out, &words, &[b"FORCE"]);
+fn give_back(out: &mut Vec<u8>, key: &[u8], group: &[u8], ids: &[Id], deliveries: u64) {
+    let (many, count) = (unsigned(ids.len() as u64), unsigned(deliveries));
+    let head: [&[u8]; 6] = [b"XNACK", key, group, b"FAIL", b"IDS", &many];
+    around_ids(out, &head, ids, &[b"RETRYCOUNT", &count, b"FORCE"]);
 }
 
 fn set_past(out: &mut Vec<u8>, key: &[u8], facts: Facts) {
@@ -178,16 +186,33 @@ fn set_past(out: &mut Vec<u8>, key: &[u8], facts: Facts) {
 }
 
 fn with_ids(out: &mut Vec<u8>, head: &[&[u8]], ids: &[Id]) {
-    let texts: Vec<Vec<u8>> = ids.iter().copied().map(text).collect();
-    let ids: Vec<&[u8]> = texts.iter().map(Vec::as_slice).collect();
-    with_words(out, head, &ids);
+    around_ids(out, head, ids, &[]);
+}
+
+/// A command with IDs between words.
+fn around_ids(out: &mut Vec<u8>, head: &[&[u8]], ids: &[Id], tail: &[&[u8]]) {
+    let mut encoder = Encoder::new(out, Protocol::Resp2);
+    encoder.array(head.len() + ids.len() + tail.len());
+    head.iter().for_each(|word| encoder.bulk(word));
+    let mut text = Vec::with_capacity(41);
+    for id in ids {
+        text.clear();
+        write_id(&mut text, *id);
+        encoder.bulk(&text);
+    }
+    tail.iter().for_each(|word| encoder.bulk(word));
 }
 
 fn text(id: Id) -> Vec<u8> {
-    let mut text = unsigned(id.ms);
-    text.push(b'-');
-    write_u64(&mut text, id.seq);
+    let mut text = Vec::with_capacity(41);
+    write_id(&mut text, id);
     text
+}
+
+fn write_id(text: &mut Vec<u8>, id: Id) {
+    write_u64(text, id.ms);
+    text.push(b'-');
+    write_u64(text, id.seq);
 }
 
 fn unsigned(value: u64) -> Vec<u8> {

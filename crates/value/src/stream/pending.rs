@@ -12,7 +12,7 @@
 use super::id::Id;
 use super::varint;
 use crate::dismantle::Dismantle;
-use crate::tree::Ordered;
+use crate::tree::{Builder, Ordered};
 
 /// The number of a consumer in its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +22,9 @@ impl ConsumerNumber {
     /// The owner of what a consumer has given back: nobody.
     pub const NOBODY: Self = Self(0);
 }
+
+/// So many entries are worth leaves of their own.
+const MANY: usize = 256;
 
 const CONSUMER_AT: usize = Id::BYTES;
 const TIME_AT: usize = CONSUMER_AT + 4;
@@ -81,6 +84,12 @@ impl Pending {
         key[8..].copy_from_slice(&self.id.to_bytes());
         key
     }
+}
+
+fn insert_run(tree: &mut Ordered, elements: impl Iterator<Item = impl AsRef<[u8]>>) {
+    let mut run = Builder::new();
+    elements.for_each(|element| run.push(element.as_ref()));
+    tree.insert_run(run);
 }
 
 /// A time as bytes that are ordered as times are, those before 1970 included.
@@ -196,6 +205,22 @@ impl PendingEntries {
             }
             self.entries.insert(&pending.to_bytes());
             self.owned.insert(&pending.owned_key());
+        }
+    }
+
+    /// Adds what a consumer is given for the first time, in the order of the IDs. Much of it behind all that is pending comes to stand in
+    /// whole leaves, which takes a fraction of a search for each.
+    pub fn deliver(&mut self, ids: &[Id], consumer: ConsumerNumber, delivered_ms: i64) {
+        let of = |id: &Id| Pending { id: *id, consumer, delivered_ms, deliveries: 1 };
+        let is_behind = self.last().is_none_or(|last| ids.first().is_some_and(|first| last.id < *first));
+        if ids.len() < MANY || !is_behind {
+            ids.iter().for_each(|id| self.set(of(id)));
+            return;
+        }
+        insert_run(&mut self.entries, ids.iter().map(|id| of(id).to_bytes()));
+        insert_run(&mut self.owned, ids.iter().map(|id| of(id).owned_key()));
+        if let Some(waiting) = &mut self.waiting {
+            insert_run(waiting, ids.iter().map(|id| of(id).waiting_key()));
         }
     }
 

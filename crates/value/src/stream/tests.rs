@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use stdx::rng::Rng;
 
 use super::*;
 
@@ -246,6 +247,34 @@ fn pending_entries_change_owners_and_go_with_their_consumer() {
     assert_eq!(group.pending.remove(Id::new(3, 0)), Some(pending(3, bert, 1 << 40)));
     assert_eq!(before.pending.len_of(anna), 334);
     assert_eq!(before.pending.get(Id::new(3, 0)), Some(pending(3, anna, 1)));
+}
+
+#[test]
+fn what_is_delivered_together_stands_as_if_it_came_one_by_one() {
+    let mut rng = Rng::from_seed(7);
+    let mut group = Group::new(Id::MIN, None);
+    let consumers = [&b"a"[..], b"b", b"c"].map(|name| group.add_consumer(name, 5, -1).expect("new"));
+    let mut model = group.clone();
+    for round in 0..60 {
+        // Sometimes of what was delivered before, as after XGROUP SETID.
+        let first = rng.below(if round % 5 == 0 { 1 } else { round + 1 }) * 700;
+        let ids: Vec<Id> = (first..first + 1 + rng.below(900)).map(|ms| Id::new(ms, 3)).collect();
+        let consumer = consumers[rng.below(3) as usize];
+        group.pending.deliver(&ids, consumer, round as i64);
+        for &id in &ids {
+            model.pending.set(Pending { id, consumer, delivered_ms: round as i64, deliveries: 1 });
+        }
+        if round == 30 {
+            group.pending.order_by_time();
+            model.pending.order_by_time();
+        }
+        assert!(group.pending.from(Id::MIN).eq(model.pending.from(Id::MIN)));
+        for consumer in consumers {
+            assert!(group.pending.ids_of(consumer, Id::MIN).eq(model.pending.ids_of(consumer, Id::MIN)));
+        }
+        assert!(group.pending.delivered_until(40).eq(model.pending.delivered_until(40)));
+        ids.iter().step_by(3).for_each(|&id| assert_eq!(group.pending.remove(id), model.pending.remove(id)));
+    }
 }
 
 #[test]

@@ -60,6 +60,12 @@ impl<O: Order> Builder<O> {
         Tree { root, len: self.len, data_bytes: self.data_bytes, order: PhantomData }
     }
 
+    /// The leaves, how many elements they have and how many bytes these.
+    pub(super) fn into_leaves(mut self) -> (Vec<Node>, usize, usize) {
+        self.end_leaf();
+        (self.nodes, self.len, self.data_bytes)
+    }
+
     fn end_leaf(&mut self) {
         if !self.leaf.is_empty() {
             self.nodes.push(Node::Leaf(self.leaf.finish(|block| Block::of(Leaf::trusted(block)))));

@@ -26,6 +26,13 @@ struct Edge {
     last: bool,
 }
 
+impl Edge {
+    /// Those of one of the children of a node.
+    fn of_child(self, child: usize, children: usize) -> Self {
+        Self { first: self.first && child == 0, last: self.last && child + 1 == children }
+    }
+}
+
 /// Nodes that came into being to the right of one.
 type Siblings = SmallVec<[Node; 2]>;
 
@@ -33,9 +40,36 @@ impl Node {
     /// Puts an element into the tree of which this is the root.
     pub(super) fn insert(&mut self, place: Place<'_>, element: &[u8], has_separators: bool) {
         let siblings = self.insert_below(place, element, Edge { first: true, last: true });
+        self.grow_over(siblings, has_separators);
+    }
+
+    /// The root gets siblings, and so something above it.
+    fn grow_over(&mut self, siblings: Siblings, has_separators: bool) {
         if !siblings.is_empty() {
             let root = std::mem::replace(self, Self::empty());
             *self = Self::Inner(Arc::new(Inner::new(iter::once(root).chain(siblings), has_separators)));
+        }
+    }
+
+    /// Puts a leaf into the tree by key of which this is the root. No element that is there belongs among its own.
+    pub(super) fn insert_leaf(&mut self, leaf: Self) {
+        let key = leaf.first().to_vec();
+        let siblings = self.insert_leaf_below(&key, leaf, Edge { first: true, last: true });
+        self.grow_over(siblings, true);
+    }
+
+    fn insert_leaf_below(&mut self, key: &[u8], leaf: Self, edge: Edge) -> Siblings {
+        if let Self::Inner(inner) = self {
+            return Arc::make_mut(inner).insert_leaf(key, leaf, edge);
+        }
+        let index = self.search(key).expect_err("the key is not there yet");
+        match self {
+            Self::Leaf(block) if 0 < index && index < block.leaf().len() => {
+                let right = block.split_off(index);
+                smallvec![leaf, Self::Leaf(right)]
+            }
+            _ if index == 0 => smallvec![std::mem::replace(self, leaf)],
+            _ => smallvec![leaf],
         }
     }
 
@@ -107,11 +141,23 @@ impl Inner {
             }
             Place::Key(key) => (self.child_of(key), place),
         };
-        let child_edge =
-            Edge { first: edge.first && child == 0, last: edge.last && child + 1 == self.nodes.len() };
+        let child_edge = edge.of_child(child, self.nodes.len());
         let siblings = self.nodes[child].insert_below(rest, element, child_edge);
         if siblings.is_empty() {
             self.counts[child] += 1;
+            return siblings;
+        }
+        self.adopt(child, siblings, child_edge)
+    }
+
+    /// The same for a whole leaf.
+    fn insert_leaf(&mut self, key: &[u8], leaf: Node, edge: Edge) -> Siblings {
+        self.data_bytes += leaf.data_bytes();
+        let (child, count) = (self.child_of(key), leaf.count());
+        let child_edge = edge.of_child(child, self.nodes.len());
+        let siblings = self.nodes[child].insert_leaf_below(key, leaf, child_edge);
+        if siblings.is_empty() {
+            self.counts[child] += count;
             return siblings;
         }
         self.adopt(child, siblings, child_edge)

@@ -3,7 +3,7 @@
 use super::grow::Place;
 use super::inner::Inner;
 use super::node::Node;
-use super::{ByKey, Tree};
+use super::{Builder, ByKey, Tree};
 
 /// Elements by key: what orders a large sorted set or a stream.
 pub type Ordered = Tree<ByKey>;
@@ -63,6 +63,21 @@ impl Ordered {
         self.root.insert(Place::Key(element), element, true);
         self.len += 1;
         self.data_bytes += element.len();
+    }
+
+    /// Adds elements between which none lies that is there: whole leaves, each with one search.
+    pub fn insert_run(&mut self, run: Builder<ByKey>) {
+        if self.is_empty() {
+            *self = run.finish();
+            return;
+        }
+        let (leaves, len, data_bytes) = run.into_leaves();
+        for leaf in leaves {
+            debug_assert_eq!(self.search(leaf.first()), self.search(leaf.last()), "nothing lies between");
+            self.root.insert_leaf(leaf);
+        }
+        self.len += len;
+        self.data_bytes += data_bytes;
     }
 
     /// Gives a position an element that belongs there as well: it has to be between the neighbours of the one before. Both

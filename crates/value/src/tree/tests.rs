@@ -220,6 +220,42 @@ proptest! {
     }
 
     #[test]
+    fn runs_come_to_stand_where_one_element_after_the_other_would(
+        runs in prop::collection::vec((any::<u16>(), 1_usize..400, 1_usize..200, any::<bool>()), 1..30)
+    ) {
+        let (mut tree, mut model) = (Ordered::new(), BTreeSet::new());
+        let mut clones = Vec::new();
+        for (place, count, length, is_alone) in runs {
+            let mut run: Model = (0..count as u16)
+                .map(|number| {
+                    let mut element = place.to_be_bytes().to_vec();
+                    element.extend_from_slice(&number.to_be_bytes());
+                    element.resize(4 + length, b'x');
+                    element
+                })
+                .collect();
+            let next = model.range(run[0].clone()..).next();
+            run.retain(|element| next.is_none_or(|next| element < next) && !model.contains(element));
+            if is_alone {
+                run.iter().for_each(|element| assert!(tree.insert(element)));
+            } else {
+                let mut builder = Builder::new();
+                run.iter().for_each(|element| builder.push(element));
+                tree.insert_run(builder);
+            }
+            model.extend(run);
+            clones.push((tree.clone(), model.clone()));
+        }
+        for (tree, model) in clones {
+            check_shape(&tree);
+            prop_assert!(tree.iter().eq(model.iter()));
+            for (rank, element) in model.iter().enumerate() {
+                prop_assert_eq!(tree.find(element), Some(rank));
+            }
+        }
+    }
+
+    #[test]
     fn a_walk_meets_in_the_middle_from_either_side(
         from in 0_usize..3000, to in 0_usize..3000, turns in prop::collection::vec(0_u8..6, 0..400)
     ) {

@@ -3,12 +3,16 @@
 //! The methods that name a group are for one that is there; without it they do nothing. When consumers were seen is noted
 //! without a record, as in Redis: it is lost with a log of commands and kept by a snapshot.
 
+use smallvec::SmallVec;
 use value::Value;
 use value::stream::{ConsumerNumber, Group, Id, Pending, Stream};
 
 use super::super::{Db, WrongType};
-use crate::effect::Effect;
+use crate::effect::{Claim, Effect};
 use crate::key::Key;
+
+/// So many IDs stand in one effect, so that none grows without limit.
+const IDS_AN_EFFECT: usize = 512;
 
 /// Entries on their way to a consumer.
 #[derive(Debug, Clone, Copy)]
@@ -149,10 +153,17 @@ impl Db<'_, '_> {
             pending.iter().for_each(|pending| found.pending.set(*pending));
             found.last_id
         })?;
-        if let Some(last_id) = last_id {
-            for &pending in pending {
-                self.record(&Effect::Claim { key: key.bytes, group, last_id, consumer, pending });
-            }
+        let Some(last_id) = last_id else { return Ok(()) };
+        let is_like = |one: &Pending, other: &Pending| Pending { id: other.id, ..*one } == *other;
+        for alike in pending.chunk_by(is_like).flat_map(|alike| alike.chunks(IDS_AN_EFFECT)) {
+            let Pending { consumer: owner, delivered_ms, deliveries, .. } = alike[0];
+            let ids: SmallVec<[Id; 4]> = alike.iter().map(|pending| pending.id).collect();
+            self.record(&if owner == ConsumerNumber::NOBODY {
+                Effect::GiveBack { key: key.bytes, group, ids: &ids, deliveries }
+            } else {
+                let claim = Claim { group, last_id, consumer, delivered_ms, deliveries };
+                Effect::Claim { key: key.bytes, claim, ids: &ids }
+            });
         }
         Ok(())
     }
@@ -175,7 +186,6 @@ impl Db<'_, '_> {
         let Delivery { group, consumer, ids, is_pending } = delivery;
         let Some(found) = self.find_stream(key)? else { return Ok(()) };
         let now = self.access.wall().0;
-        let mut claimed = Vec::new();
         let advanced = self.edit_stream(key, Some(found), |stream| {
             let facts = stream.facts();
             let found = stream.group_mut(group)?;
@@ -186,17 +196,18 @@ impl Db<'_, '_> {
                     found.entries_read = facts.entries_read_with(found, id);
                     found.last_id = id;
                 }
-                if is_pending {
-                    let pending = Pending { id, consumer: number, delivered_ms: now, deliveries: 1 };
-                    found.pending.set(pending);
-                    claimed.push(pending);
-                }
+            }
+            if is_pending {
+                found.pending.deliver(ids, number, now);
             }
             (found.last_id > before).then_some((found.last_id, found.entries_read))
         });
         let last_id = advanced.map_or(Id::MIN, |(last_id, _)| last_id);
-        for pending in claimed {
-            self.record(&Effect::Claim { key: key.bytes, group, last_id, consumer, pending });
+        if is_pending {
+            let claim = Claim { group, last_id, consumer, delivered_ms: now, deliveries: 1 };
+            for ids in ids.chunks(IDS_AN_EFFECT) {
+                self.record(&Effect::Claim { key: key.bytes, claim, ids });
+            }
         }
         if let Some((last_id, entries_read)) = advanced {
             self.record(&Effect::SetGroup { key: key.bytes, group, last_id, entries_read });
