@@ -266,7 +266,7 @@ parameters! {
         EnableDebugCommand, "enable-debug-command", "", choice(PROTECTED), "no", Startup, Acts, "Who may call DEBUG.";
         EnableModuleCommand, "enable-module-command", "", choice(PROTECTED), "no", Startup, Acts, "Who may call MODULE.";
     ["Shutdown"]
-        ShutdownTimeout, "shutdown-timeout", "", integer(0, INT_MAX), "10", Runtime, Acts, "Seconds that a shutdown waits for replicas and for pending replies.";
+        ShutdownTimeout, "shutdown-timeout", "", integer(0, INT_MAX), "10", Runtime, Acts, "Seconds that a shutdown waits for replicas that lag.";
         ShutdownOnSigint, "shutdown-on-sigint", "", flags(SHUTDOWN), "default", Runtime, Acts, "What happens on SIGINT.";
         ShutdownOnSigterm, "shutdown-on-sigterm", "", flags(SHUTDOWN), "default", Runtime, Acts, "What happens on SIGTERM.";
     ["Scripts"]

@@ -264,6 +264,8 @@ pub struct Clients {
     /// Until when, and what is held back; 0 = nothing.
     pause_until: AtomicI64,
     pause_all: AtomicBool,
+    /// Writes are held because the server is about to end.
+    holds_writes: AtomicBool,
 }
 
 /// How often the log tells of clients that speak HTTP: they must not be able to fill it.
@@ -361,9 +363,23 @@ impl Clients {
         self.pause_all.store(false, Ordering::Relaxed);
     }
 
+    /// Holds writes back, whatever clients want, or no longer.
+    pub fn hold_writes(&self, holds: bool) {
+        self.holds_writes.store(holds, Ordering::Release);
+    }
+
     /// What is held back at a time.
     #[inline]
     pub fn paused(&self, now: UnixMs) -> Option<PauseMode> {
+        let by_client = self.paused_by_client(now);
+        if by_client.is_none() && self.holds_writes.load(Ordering::Acquire) {
+            return Some(PauseMode::Write);
+        }
+        by_client
+    }
+
+    #[inline]
+    fn paused_by_client(&self, now: UnixMs) -> Option<PauseMode> {
         let until = self.pause_until.load(Ordering::Relaxed);
         if until == 0 {
             return None;

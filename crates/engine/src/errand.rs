@@ -18,6 +18,11 @@ pub enum Errand {
     Lend(Lending),
     /// Make a backup in a folder of the machine's.
     Backup(Step),
+    /// End the server when this wait for replicas is over.
+    End {
+        /// The number of the wait.
+        wait: u64,
+    },
     /// Read a part of a file that is held open.
     Read {
         /// Who holds it.

@@ -19,6 +19,7 @@ pub mod commandlog;
 pub mod commands;
 pub mod computing;
 pub mod context;
+pub mod ending;
 pub mod errand;
 pub mod error;
 pub mod execute;

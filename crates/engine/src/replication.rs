@@ -299,6 +299,17 @@ impl Replicas {
         list.values().filter(has).count()
     }
 
+    /// Those that have not acknowledged what the log holds up to a place, of those that ever acknowledge anything.
+    pub fn lagging(&self, position: LogPosition) -> Vec<Arc<Replica>> {
+        let offset = self.offset_behind(position);
+        let lags = |replica: &&Arc<Replica>| {
+            let has = replica.phase() == Phase::Online
+                && offset.is_some_and(|offset| replica.acknowledged() >= offset);
+            replica.acknowledges && !replica.facts.snapshot_only && !has
+        };
+        self.list.lock().values().filter(lags).cloned().collect()
+    }
+
     /// How long the stream was with what the log holds up to a place. `None`: it is not that far.
     fn offset_behind(&self, position: LogPosition) -> Option<u64> {
         if position == LogPosition(0) {

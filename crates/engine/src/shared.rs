@@ -12,6 +12,7 @@ use crate::accounts::Accounts;
 use crate::blocking::Blocking;
 use crate::client::Clients;
 use crate::commandlog::CommandLog;
+use crate::ending::Ending;
 use crate::hotkeys::HotKeys;
 use crate::latency::Latency;
 pub use crate::lookout::Lookouts;
@@ -42,6 +43,8 @@ pub struct Shared {
     pub clients: Clients,
     /// Who follows what is changed here.
     pub replicas: Arc<Replicas>,
+    /// Whether the server waits for them before it ends.
+    pub ending: Ending,
     /// Who watches which keys.
     pub watchers: Watchers,
     /// Who has read many keys without locks.
@@ -187,6 +190,7 @@ impl Shared {
             accounts: Accounts::default(),
             clients: Clients::default(),
             replicas: Arc::new(Replicas::new(accesses)),
+            ending: Ending::default(),
             watchers: Watchers::default(),
             lookouts: Lookouts::default(),
             pubsub: Directory::default(),

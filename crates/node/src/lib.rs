@@ -31,7 +31,7 @@ pub use engine::shared::Identity;
 pub use loader::{Command, Loader, Route};
 pub use machine::{Dead, Image, Machine, Mail, Parcel};
 pub use mailbox::Mailbox;
-pub use node::{Node, Settings, Side};
+pub use node::{CANNOT_END, Node, Settings, Side};
 pub use output::Output;
 pub use output_limit::OutputLimit;
 pub use unfinished::Unfinished;

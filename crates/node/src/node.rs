@@ -467,7 +467,7 @@ impl Node {
 }
 
 /// What who wants to end the server is told when it does not, as Redis says it.
-const CANNOT_END: &str = "Errors trying to SHUTDOWN. Check logs.";
+pub const CANNOT_END: &str = "Errors trying to SHUTDOWN. Check logs.";
 /// What a client from another machine is told in protected mode.
 const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password \
 is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to \

@@ -14,8 +14,7 @@ use acl::Users;
 use config::{Config, Param};
 use disk::Disk;
 use engine::table::Names;
-use keyspace::Access;
-use node::{Identity, Machine, Mailbox, Node, Settings, Shutdown, Side, Worker};
+use node::{Identity, Machine, Mailbox, Node, Settings, Worker};
 use tracing::{error, info, warn};
 
 use crate::acceptor::Acceptor;
@@ -23,6 +22,7 @@ use crate::clock;
 use crate::configuration::{self, Wish};
 use crate::daemon;
 use crate::descriptors;
+use crate::ending::Ender;
 use crate::listening::Listening;
 use crate::machine::{Background, ServerMachine};
 use crate::persistence::{Persistence, Task};
@@ -189,7 +189,13 @@ impl Server {
             match self.signals.wait() {
                 Woken::Signal(name) => {
                     info!("received {name}; shutting down");
-                    if self.save(name).is_ok() {
+                    if self.ender().end_at(name).is_ok() {
+                        break;
+                    }
+                }
+                Woken::Called => {
+                    info!("a client asked to shut down");
+                    if self.ender().end_when_replicas_have_all().is_ok() {
                         break;
                     }
                 }
@@ -217,25 +223,8 @@ impl Server {
         Ok(())
     }
 
-    /// Saves what the parameters say is to be saved at a signal.
-    fn save(&self, signal: &str) -> Result<(), String> {
-        let node = &*self.shared.node;
-        let parameter = if signal == "SIGINT" { Param::ShutdownOnSigint } else { Param::ShutdownOnSigterm };
-        let mut how = Shutdown::default();
-        for flag in node.shared.config.read().flags(parameter) {
-            match flag {
-                "save" => how.save = Some(true),
-                "nosave" => how.save = Some(false),
-                "now" => how.now = true,
-                "force" => how.force = true,
-                _ => {}
-            }
-        }
-        let mut access = Access::new(&node.shared.keyspace, node.side(Side::Main), clock::entropy());
-        access.begin(clock::now().unix);
-        let saved = node.save_before_end(&mut access, how);
-        access.end();
-        saved
+    fn ender(&mut self) -> Ender<'_> {
+        Ender { shared: &self.shared, machine: &self.machine, signals: &mut self.signals }
     }
 }
 

@@ -18,8 +18,8 @@ use engine::shared::WriteBlock;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
 use node::{
-    AllocatorValue, Dead, Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node, PersistenceFigures,
-    Refusal, Side,
+    AllocatorValue, CANNOT_END, Dead, Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node,
+    PersistenceFigures, Refusal, Side,
 };
 use parking_lot::Mutex;
 use persist::aof::{Files, Kept};
@@ -39,6 +39,7 @@ use crate::replication::Replication;
 use crate::saver::{self, Job};
 use crate::sealing::Sealing;
 use crate::shared::Letter;
+use crate::signals;
 use crate::snapshot_file::{Form, Manner};
 
 /// Why writes are refused after a save that failed, as Redis says it.
@@ -80,6 +81,8 @@ pub struct ServerMachine {
     listening: Arc<Listening>,
     /// Whether the system ends this process soon when it has no memory.
     pub oom_score: OomScore,
+    /// Who has asked for an end that waits for replicas, with the number of the wait.
+    callers: Mutex<Vec<(u64, Place, u64)>>,
     /// Ends the wait of the main thread.
     ending: Mutex<Option<signal_hook::iterator::Handle>>,
 }
@@ -127,6 +130,7 @@ impl ServerMachine {
             config_file,
             listening,
             oom_score: OomScore::new(),
+            callers: Mutex::default(),
             ending: Mutex::new(Some(ending)),
         }
     }
@@ -134,6 +138,17 @@ impl ServerMachine {
     /// The persistence thread runs.
     pub fn set_persistence_thread(&self, thread: Thread) {
         *self.persistence.lock() = Some(thread);
+    }
+
+    /// Tells those who wait for the end that it does not come, except those of one wait.
+    pub fn dismiss_callers(&self, kept: Option<u64>) {
+        let gone: Vec<_> = self.callers.lock().extract_if(.., |(wait, ..)| Some(*wait) != kept).collect();
+        for (_, to, waiter) in gone {
+            self.post(
+                to.worker,
+                Mail::Errand(Box::new(Ended { result: Err(CANNOT_END.to_owned()), to, waiter })),
+            );
+        }
     }
 
     /// Tells the persistence thread something.
@@ -258,6 +273,10 @@ impl Machine for ServerMachine {
         let (token, file, offset, length) = match errand {
             Errand::Lend(what) => return self.tell(Task::Lend { what, to, waiter }),
             Errand::Backup(step) => return self.tell(Task::Backup { step, to, waiter }),
+            Errand::End { wait } => {
+                self.callers.lock().push((wait, to, waiter));
+                return signals::call();
+            }
             Errand::Read { token, file, offset, length } => (token, file, offset, length),
         };
         let Some(mailbox) = self.mailboxes.get(to.worker).cloned() else { return };

@@ -9,6 +9,7 @@ mod copies;
 mod courier;
 mod daemon;
 mod descriptors;
+mod ending;
 mod increment;
 mod journal;
 #[cfg(test)]

@@ -97,6 +97,9 @@ fn server(ctx: &Context<'_, '_>, out: &mut String) {
     line(out, "executable", &identity.executable);
     line(out, "config_file", &identity.config_file);
     line(out, "io_threads_active", 0);
+    if let Some(wait) = ctx.shared.ending.current() {
+        line(out, "shutdown_in_milliseconds", (wait.until.0.saturating_sub(ctx.now().0)).max(0));
+    }
     line(out, "worker_threads", identity.threads);
     let config = ctx.shared.config.read();
     let port = config.integer(Param::Port);

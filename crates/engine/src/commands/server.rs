@@ -2,17 +2,21 @@
 
 use std::sync::atomic::Ordering;
 
+use config::Param;
 use keyspace::{Access, DbIndex};
 
 use super::connection::database_index;
-use crate::args::Args;
+use crate::args::{Args, OwnedArgs};
+use crate::blocking::{Late, Wait};
 use crate::command::{Command, Databases, Flags, Group, Outcome};
 use crate::context::Context;
+use crate::errand::Errand;
 use crate::error::Error;
 use crate::host::Shutdown;
 use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::tips;
+use crate::tracking::Place;
 
 const SAVING: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING).and(Flags::ALONE);
 const FLUSHING: Flags = Flags::WRITE.and(Flags::ALONE).and(Flags::DANGEROUS);
@@ -207,17 +211,45 @@ fn shutdown(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -
         }
     }
     if abort {
-        return Err(if args.len() > 2 {
-            Error::Syntax
-        } else {
-            Error::Static("ERR No shutdown in progress.")
-        });
+        return if args.len() > 2 { Err(Error::Syntax) } else { call_off(ctx, reply) };
     }
     if how.save != Some(false) && ctx.shared.running.busy().is_some() {
         return Err(Error::Static(ctx.shared.running.busy_text())); // what it has locked cannot be saved
     }
-    let _ = reply; // a server that ends answers nothing
+    if await_replicas(ctx, args, how) {
+        return Ok(());
+    }
+    // A server that ends answers nothing.
     ctx.host.shutdown(ctx.access, how).map_err(|reason| Error::Text(format!("ERR {reason}")))
+}
+
+/// SHUTDOWN ABORT.
+fn call_off(ctx: &mut Context<'_, '_>, reply: &mut Reply<'_>) -> Outcome {
+    if !ctx.shared.ending.call_off() {
+        return Err(Error::Static("ERR No shutdown in progress."));
+    }
+    ctx.shared.clients.hold_writes(false);
+    ctx.host.wake_all();
+    reply.ok();
+    Ok(())
+}
+
+/// Lets the end wait for replicas that lag, and the client for the end; false if there is nothing to wait for.
+fn await_replicas(ctx: &mut Context<'_, '_>, args: &Args<'_>, how: Shutdown) -> bool {
+    let shared = ctx.shared;
+    let timeout_ms = shared.config.read().integer(Param::ShutdownTimeout).saturating_mul(1000);
+    let lags = || !shared.replicas.lagging(shared.keyspace.position()).is_empty();
+    let waits = shared.ending.current().is_some() || !how.now && timeout_ms > 0 && lags();
+    if !waits || !ctx.may_wait() || shared.running.busy().is_some() {
+        return false;
+    }
+    let wait = shared.ending.begin(how, ctx.now().saturating_add_millis(timeout_ms));
+    shared.clients.hold_writes(true);
+    ctx.wait(OwnedArgs::copy(args), Wait::without_keys(0, Late::Errand));
+    if let Some(waiter) = &ctx.session.waiting {
+        ctx.host.run_errand(Errand::End { wait }, Place::of(&ctx.session.record), waiter.id);
+    }
+    true
 }
 
 fn save(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

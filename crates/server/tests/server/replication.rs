@@ -1,6 +1,7 @@
 //! Replicas: what they are sent, byte by byte, how they are shown and limited, and that Debian's redis-server as a replica holds
 //! what the server holds.
 
+mod ending;
 mod follower;
 mod with_redis;
 
