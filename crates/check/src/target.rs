@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
-use persist::aof::{FileKind, Manifest, ManifestEntry, holds_data};
+use persist::aof::{FileKind, Manifest, ManifestEntry, base_holds_data, holds_data};
 
 use crate::read;
 
@@ -13,8 +13,6 @@ const DEFAULT_FOLDER: &str = "appendonlydir";
 const DEFAULT_DUMP: &str = "dump.rdb";
 /// Where Redis 6 and older kept theirs, beside the folder. A server takes it over.
 const OLD_FILE: &str = "appendonly.aof";
-/// A base that is not larger holds no key.
-const EMPTY_BASE_MAX_BYTES: u64 = 512;
 /// How the name of a manifest ends.
 const MANIFEST: &str = ".manifest";
 /// Bytes that tell what a file is.
@@ -260,9 +258,7 @@ fn orphan(folder: &Path) -> Result<Option<PathBuf>, String> {
     for name in names {
         let path = folder.join(&name);
         let holds_data = match entry_of(&name).map(|(_, entry)| entry.kind) {
-            Some(FileKind::Base) => {
-                disk.length(&path).map_err(complain)?.is_some_and(|length| length > EMPTY_BASE_MAX_BYTES)
-            }
+            Some(FileKind::Base) => base_holds_data(&disk, &path).map_err(complain)?,
             Some(_) => holds_data(&disk, &path).map_err(complain)?,
             None => false,
         };

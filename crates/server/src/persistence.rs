@@ -95,7 +95,16 @@ pub fn open_files(disk: &Disk, config: &Config) -> Result<Files, String> {
         format!("{}: {error}. {remedy}", path.display())
     })?;
     let prefix = config.text_lossy(Param::Appendfilename);
-    Files::open(disk.clone(), path.clone(), &prefix).map_err(|error| format!("{}/{error}", path.display()))
+    let files = Files::open(disk.clone(), path.clone(), &prefix)
+        .map_err(|error| format!("{}/{error}", path.display()))?;
+    for name in files.unnamed() {
+        warn!(
+            "{}/{name} holds data, but the manifest does not name it, so it is not loaded; a step that was interrupted may have left it. If \
+             no data is missed, delete it",
+            path.display()
+        );
+    }
+    Ok(files)
 }
 
 /// See the module's text.

@@ -26,8 +26,6 @@ mod leases;
 
 pub use leases::Kept;
 
-/// A base that is not larger than this has no key: head and notes only.
-const EMPTY_BASE_MAX_BYTES: u64 = 512;
 /// How the names of unfinished files begin.
 const TEMPORARY: &str = "temp-";
 
@@ -42,6 +40,8 @@ pub enum FilesError {
     Missing(String),
     /// There is no manifest, but this file holds data.
     Orphan(String),
+    /// The base, whose name says that it is RDB, is empty.
+    Empty(String),
     /// This file of a sealed backup has so many bytes, and had so many when it was sealed.
     Short(String, u64, u64),
 }
@@ -55,6 +55,8 @@ pub struct Files {
     /// The largest numbers that were given to a base and to an increment.
     last_base: u64,
     last_increment: u64,
+    /// Files in the folder that hold data of such a set, and that the manifest does not name.
+    unnamed: Vec<String>,
     rewrite: Option<Rewrite>,
 }
 
@@ -90,9 +92,14 @@ impl fmt::Display for FilesError {
                 f,
                 "{name}: it has {length} bytes, and had {sealed} when the backup was sealed: the copy is not whole. Copy it again"
             ),
+            Self::Empty(name) => write!(
+                f,
+                "{name}: the file is empty, and the manifest names it as RDB of all data, which never is. Restore it from a backup"
+            ),
             Self::Orphan(name) => write!(
                 f,
-                "{name}: the file holds data, but there is no manifest that names it. Restore the manifest, or move the file away to start empty"
+                "{name}: the file holds data, but there is no manifest that names it. Restore the manifest, have `rustypotato-check --salvage` make \
+                 a new set of what the files hold, or move them away to start empty"
             ),
         }
     }
@@ -113,12 +120,13 @@ impl Files {
                 Manifest::parse(&text).map_err(|error| FilesError::Manifest(name.clone(), error))?;
         }
         files.upgrade()?;
-        if files.manifest.entries.is_empty() {
-            files.refuse_orphans()?;
-        }
-        files.see_all()?;
         files.last_base = files.manifest.last_sequence(FileKind::Base);
         files.last_increment = files.manifest.last_sequence(FileKind::Increment);
+        files.look_for_unnamed()?;
+        if let (true, Some(orphan)) = (files.manifest.entries.is_empty(), files.unnamed.first()) {
+            return Err(FilesError::Orphan(orphan.clone()));
+        }
+        files.see_all()?;
         files.remove_leftovers()?;
         Ok(files)
     }
@@ -139,6 +147,7 @@ impl Files {
             manifest: Manifest::default(),
             last_base: 0,
             last_increment: 0,
+            unnamed: Vec::new(),
             rewrite: None,
         }
     }
@@ -146,14 +155,23 @@ impl Files {
     /// All files that hold data are there; those of a sealed backup have at least the length that they had. The last one may have
     /// grown, if a server that knows no seals has gone on with it.
     fn see_all(&self) -> Result<(), FilesError> {
-        for ManifestEntry { name, .. } in self.manifest.data() {
+        for ManifestEntry { name, kind, .. } in self.manifest.data() {
             let length = self.folder.length(name)?.ok_or_else(|| FilesError::Missing(name.clone()))?;
+            let is_rdb = Path::new(name).extension().is_some_and(|ending| ending == "rdb");
+            if length == 0 && *kind == FileKind::Base && is_rdb {
+                return Err(FilesError::Empty(name.clone()));
+            }
             let sealed = self.manifest.sealed_length(name).unwrap_or(0);
             if length < sealed {
                 return Err(FilesError::Short(name.clone(), length, sealed));
             }
         }
         Ok(())
+    }
+
+    /// Files that hold data of such a set, in the same folder, and that the manifest did not name when it was read.
+    pub fn unnamed(&self) -> &[String] {
+        &self.unnamed
     }
 
     /// Whether the files are a sealed backup, in which nothing is torn.
@@ -424,19 +442,24 @@ impl Files {
         self.folder.move_inside(&name)
     }
 
-    /// Without a manifest a new base would be written over an old one, so there must be none that holds data.
-    fn refuse_orphans(&self) -> Result<(), FilesError> {
+    /// Looks for files of such a set that hold data and have no line. Their numbers are not given again, so that nothing is written over
+    /// them.
+    fn look_for_unnamed(&mut self) -> Result<(), FilesError> {
         for name in self.folder.list()? {
-            let Some(rest) = name.strip_prefix(&self.prefix) else { continue };
-            let holds_data = if rest.contains(".base.") {
-                self.folder.length(&name)?.unwrap_or(0) > EMPTY_BASE_MAX_BYTES
-            } else {
-                rest.ends_with(".incr.aof") && self.folder.holds_data(&name)?
+            let Some(entry) = ManifestEntry::of_name(&self.prefix, &name) else { continue };
+            let holds_data = match entry.kind {
+                FileKind::Base => self.folder.base_holds_data(&name)?,
+                _ => self.folder.holds_data(&name)?,
             };
-            if holds_data {
-                return Err(FilesError::Orphan(name));
+            if !holds_data || self.manifest.entries.iter().any(|named| named.name == name) {
+                continue;
             }
+            let last =
+                if entry.kind == FileKind::Base { &mut self.last_base } else { &mut self.last_increment };
+            *last = (*last).max(entry.sequence);
+            self.unnamed.push(name);
         }
+        self.unnamed.sort_unstable();
         Ok(())
     }
 }

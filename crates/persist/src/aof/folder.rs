@@ -7,6 +7,10 @@ use disk::{Disk, around};
 
 use super::batch::{ANNOUNCEMENT, is_left_of_announcement};
 use super::files::FilesError;
+use crate::rdb::is_blank;
+
+/// Head and notes of RDB data take less.
+const BLANK_MAX_BYTES: u64 = 1024;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -23,6 +27,15 @@ pub fn holds_data(disk: &Disk, path: &Path) -> io::Result<bool> {
     match disk.length(path)?.unwrap_or(0) {
         0 => Ok(false),
         length if length <= ANNOUNCEMENT.len() as u64 => Ok(!is_left_of_announcement(&disk.read(path)?)),
+        _ => Ok(true),
+    }
+}
+
+/// Whether a base holds data. One that is not there, or is blank, holds none; what cannot be read may be data.
+pub fn base_holds_data(disk: &Disk, path: &Path) -> io::Result<bool> {
+    match disk.length(path)?.unwrap_or(0) {
+        0 => Ok(false),
+        length if length <= BLANK_MAX_BYTES => Ok(!is_blank(&disk.read(path)?)),
         _ => Ok(true),
     }
 }
@@ -54,6 +67,11 @@ impl Folder {
     /// A file's length in bytes; none if there is no such file.
     pub(super) fn length(&self, name: &str) -> Result<Option<u64>> {
         self.disk.length(&self.file(name)).map_err(about(name))
+    }
+
+    /// See [`base_holds_data`].
+    pub(super) fn base_holds_data(&self, name: &str) -> Result<bool> {
+        base_holds_data(&self.disk, &self.file(name)).map_err(about(name))
     }
 
     /// See [`holds_data`].

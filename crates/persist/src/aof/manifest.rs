@@ -1,4 +1,9 @@
-//! The manifest: one line a file, `file <name> seq <number> type <b|h|i>`, read and written as Redis 7 does.
+//! The manifest: one line a file, `file <name> seq <number> type <b|h|i> crc <checksum>`, read and written as Redis 7 does, which passes
+//! over words that it does not know.
+//!
+//! The checksum is the CRC-32C, in eight hexadecimal digits, of all that the manifest says, in the form in which it is written, without these
+//! words. So it is the same in each line, and neither a line nor a letter can get lost or change: with one bit `type i` is `type h`, and the file
+//! would be deleted. Lines of Redis have none; if one line has it, all have.
 //!
 //! Behind them stand leases, `#keep <name> until <unix milliseconds> from <number>`: Redis and Valkey take them for comments, and delete
 //! what is history. A line that looks like one and is none is a comment here as well.
@@ -8,6 +13,7 @@
 
 use std::fmt::{self, Write};
 
+use stdx::checksum::crc32c;
 use stdx::time::UnixMs;
 
 /// The longest line, its end included.
@@ -68,6 +74,10 @@ pub struct Manifest {
     pub seal: Option<Seal>,
 }
 
+/// Nobody changes a manifest by chance and its checksum with it.
+const WRONG_CHECKSUM: &str = "The lines of the AOF manifest do not have the checksum that they name (if they were changed on \
+                              purpose, take \"crc\" and the checksum out of each)";
+
 /// Leases at a time.
 pub const MAX_LEASES: usize = 16;
 
@@ -98,13 +108,17 @@ impl Manifest {
         if text.is_empty() {
             return Err(ManifestError { line: None, reason: "Found an empty AOF manifest" });
         }
+        let mut checksums = Vec::new();
         for (index, line) in text.split_inclusive('\n').enumerate() {
             if line.starts_with('#') {
                 manifest.leases.extend(parse_lease(line).filter(|_| manifest.leases.len() < MAX_LEASES));
                 manifest.seal = parse_seal(line);
                 continue;
             }
-            let entry = parse_line(line).and_then(|entry| manifest.add(entry));
+            let entry = parse_line(line).and_then(|(entry, checksum)| {
+                checksums.push(checksum);
+                manifest.add(entry)
+            });
             let trimmed =
                 || line.trim_matches([' ', '\t', '\r', '\n']).chars().take(MAX_LINE_BYTES).collect();
             entry.map_err(|reason| ManifestError { line: Some((index + 1, trimmed())), reason })?;
@@ -112,6 +126,11 @@ impl Manifest {
         }
         let files = manifest.data().count();
         manifest.seal = manifest.seal.filter(|seal| seal.lengths.len() == files);
+        let is_checked = checksums.iter().any(Option::is_some);
+        let checksum = manifest.checksum();
+        if is_checked && checksums.iter().any(|other| *other != Some(checksum)) {
+            return Err(ManifestError { line: None, reason: WRONG_CHECKSUM });
+        }
         Ok(manifest)
     }
 
@@ -132,10 +151,19 @@ impl Manifest {
 
     /// Its text: the base, what is history, the increments, leases, the seal.
     pub fn format(&self) -> String {
+        self.text(&format!(" crc {:08x}", self.checksum()))
+    }
+
+    fn checksum(&self) -> u32 {
+        crc32c(self.text("").as_bytes())
+    }
+
+    /// Its text, with this at the end of each file's line.
+    fn text(&self, ending: &str) -> String {
         let mut text = String::new();
         for (kind, letter) in [(FileKind::Base, 'b'), (FileKind::History, 'h'), (FileKind::Increment, 'i')] {
             for entry in self.entries.iter().filter(|entry| entry.kind == kind) {
-                writeln!(text, "file {} seq {} type {letter}", quote(&entry.name), entry.sequence)
+                writeln!(text, "file {} seq {} type {letter}{ending}", quote(&entry.name), entry.sequence)
                     .expect("writing to a string");
             }
         }
@@ -211,6 +239,18 @@ impl ManifestEntry {
         Self { name: format!("{prefix}.{sequence}.incr.aof"), sequence, kind: FileKind::Increment }
     }
 
+    /// What the name of a file of a set tells, if it is one that such a set gives.
+    pub fn of_name(prefix: &str, name: &str) -> Option<Self> {
+        let (number, ending) = name.strip_prefix(prefix)?.strip_prefix('.')?.split_once('.')?;
+        let sequence = number.parse().ok().filter(|&number| number > 0)?;
+        let kind = match ending {
+            "base.rdb" | "base.aof" => FileKind::Base,
+            "incr.aof" => FileKind::Increment,
+            _ => return None,
+        };
+        Some(Self { name: name.to_owned(), sequence, kind })
+    }
+
     /// A base of commands, or of RDB.
     pub fn base(prefix: &str, sequence: u64, is_rdb: bool) -> Self {
         let ending = if is_rdb { "rdb" } else { "aof" };
@@ -240,8 +280,8 @@ fn parse_seal(line: &str) -> Option<Seal> {
     Some(Seal { started_s: started.parse().ok()?, ended_s: ended.parse().ok()?, lengths })
 }
 
-/// One line with its end.
-fn parse_line(line: &str) -> Result<ManifestEntry, &'static str> {
+/// One line with its end: a file, and the checksum of the manifest.
+fn parse_line(line: &str) -> Result<(ManifestEntry, Option<u32>), &'static str> {
     const INVALID: &str = "Invalid AOF manifest file format";
     // Redis reads 1,024 bytes and looks for a line end in them, so a last line without one counts as too long.
     if line.len() > MAX_LINE_BYTES || !line.ends_with('\n') {
@@ -259,13 +299,14 @@ fn parse_line(line: &str) -> Result<ManifestEntry, &'static str> {
     if pairs.len() < 3 || !rest.is_empty() {
         return Err(INVALID);
     }
-    let (mut name, mut sequence, mut kind) = ("", 0, None);
+    let (mut name, mut sequence, mut kind, mut checksum) = ("", 0, None, None);
     for &[field, value] in pairs {
         match field.to_ascii_lowercase().as_str() {
             "file" if value.contains(['/', '\\']) => return Err("File can't be a path, just a filename"),
             "file" => name = value,
             "seq" => sequence = value.parse().unwrap_or(0),
             "type" => kind = value.chars().next(),
+            "crc" => checksum = Some(u32::from_str_radix(value, 16).map_err(|_| WRONG_CHECKSUM)?),
             _ => {} // a word of a later version
         }
     }
@@ -277,7 +318,7 @@ fn parse_line(line: &str) -> Result<ManifestEntry, &'static str> {
         Some('i') => FileKind::Increment,
         Some(_) => return Err("Unknown AOF file type"),
     };
-    Ok(ManifestEntry { name: name.to_owned(), sequence, kind })
+    Ok((ManifestEntry { name: name.to_owned(), sequence, kind }, checksum))
 }
 
 /// A name that is more than plain letters stands in quotes.
@@ -311,7 +352,8 @@ mod tests {
     #[test]
     fn a_manifest_survives_reading_and_writing() {
         let manifest = Manifest::parse(TEXT).expect("valid");
-        assert_eq!(manifest.format(), TEXT);
+        assert_eq!(manifest.text(""), TEXT);
+        assert_eq!(Manifest::parse(&manifest.format()), Ok(manifest.clone()));
         assert_eq!(manifest.last_sequence(FileKind::Base), 2);
         assert_eq!(manifest.last_sequence(FileKind::Increment), 5);
         assert_eq!(manifest.next_sequence(), 6);
@@ -321,9 +363,40 @@ mod tests {
     }
 
     #[test]
+    fn no_bit_and_no_line_of_a_manifest_changes_unseen() {
+        let marks = "#keep nightly until 1700000000000 from 1\n#backup started 5 sealed 6 lengths 10 20 30\n";
+        for text in [&format!("{TEXT}{marks}"), TEXT, "file appendonly.aof.1.incr.aof seq 1 type i\n"] {
+            let manifest = Manifest::parse(text).expect("valid");
+            let written = manifest.format();
+            for bit in 0..written.len() * 8 {
+                let mut bytes = written.clone().into_bytes();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                let read = Manifest::parse(&String::from_utf8_lossy(&bytes));
+                assert!(read.is_err() || read.as_ref() == Ok(&manifest), "bit {bit}: {read:?}");
+            }
+            let lines: Vec<&str> = written.split_inclusive('\n').collect();
+            for lost in 0..lines.len() {
+                let rest = [&lines[..lost], &lines[lost + 1..]].concat().concat();
+                Manifest::parse(&rest).expect_err("a line is lost");
+            }
+        }
+    }
+
+    #[test]
+    fn a_manifest_without_checksums_is_read_and_one_that_was_changed_says_what_to_do() {
+        assert!(Manifest::parse(TEXT).is_ok());
+        let written = Manifest::parse(TEXT).expect("valid").format();
+        let renamed = written.replace("appendonly.aof.5", "appendonly.aof.6");
+        let error = Manifest::parse(&renamed).expect_err("it was changed");
+        assert!(error.to_string().contains("take \"crc\""), "{error}");
+        let one_without = written.replacen(&written[written.find(" crc").expect("there")..][..13], "", 1);
+        assert!(Manifest::parse(&one_without).is_err());
+    }
+
+    #[test]
     fn comments_and_words_of_later_versions_are_passed_over() {
         let text = "# a comment\nfile a seq 1 type i startoffset 7\n";
-        assert_eq!(Manifest::parse(text).expect("valid").format(), "file a seq 1 type i\n");
+        assert_eq!(Manifest::parse(text).expect("valid").text(""), "file a seq 1 type i\n");
         let quoted = "file \"a b\\x41\" seq 1 type i\n";
         assert_eq!(Manifest::parse(quoted).expect("valid").entries[0].name, "a bA");
     }
@@ -332,7 +405,7 @@ mod tests {
     fn leases_are_comments_to_others() {
         let text = format!("{TEXT}#keep nightly until 1700000000000 from 1\n#keep \"a b\" until -1 from 5\n");
         let manifest = Manifest::parse(&text).expect("valid");
-        assert_eq!(manifest.format(), text);
+        assert_eq!(manifest.text(""), text);
         assert_eq!(manifest.leases[1], Lease { name: "a b".to_owned(), until: UnixMs(-1), from: 5 });
         for line in ["#keep", "#keep a until 1", "#keep a until x from 1", "#keep \"a until 1 from 1"] {
             let manifest = Manifest::parse(&format!("{TEXT}{line}\n")).expect("a comment");
@@ -346,7 +419,7 @@ mod tests {
     fn a_seal_counts_if_it_is_whole_and_tells_the_length_of_every_file_with_data() {
         let text = format!("{TEXT}#keep a until 1 from 4\n#backup started 5 sealed 6 lengths 10 20 30\n");
         let manifest = Manifest::parse(&text).expect("valid");
-        assert_eq!(manifest.format(), text);
+        assert_eq!(manifest.text(""), text);
         assert_eq!(manifest.seal, Some(Seal { started_s: 5, ended_s: 6, lengths: vec![10, 20, 30] }));
         assert_eq!(manifest.sealed_length("appendonly.aof.2.base.rdb"), Some(10));
         assert_eq!(manifest.sealed_length("appendonly.aof.1.incr.aof"), None, "it is history");

@@ -11,6 +11,7 @@
 //! Reading does not trust: lengths are believed when the bytes are there, packed blocks are checked whole before their
 //! elements are used, and whatever is wrong is an [`Error`] with place and key.
 
+mod blank;
 mod block;
 mod cursor;
 mod decoder;
@@ -39,6 +40,7 @@ mod ziplist;
 mod zipmap;
 mod zset;
 
+pub use blank::is_blank;
 pub use decoder::{Decoder, Entry, Item, MAX_STRING_BYTES, ReadOptions};
 pub use encoder::{Encoder, Entries, EntryEncoder, Notes, WriteOptions};
 pub use error::{Error, Problem};

@@ -97,7 +97,7 @@ impl Counter {
         if files.is_empty() {
             disk.write(&path(&temporary), b"").map_err(io)?;
         }
-        let increment = files.start(&temporary, true)?;
+        let increment = files.start(&temporary, false)?;
         let length = disk.length(&path(&increment)).map_err(io)?.unwrap_or(0);
         let framer = Framer::following(chain.unwrap_or_default());
         Ok(Self { files, increment, framer, length, synced: 0, count, acknowledged: count })
@@ -137,7 +137,7 @@ impl Counter {
         let written = disk.write(&path(&temporary), &snapshot).map_err(io);
         self.run(disk, 1)?;
         self.sync(disk)?;
-        let finished = written.and_then(|()| self.files.finish_rewrite(&temporary, true));
+        let finished = written.and_then(|()| self.files.finish_rewrite(&temporary, false));
         if finished.is_err() && self.files.is_rewriting() {
             self.files.abandon_rewrite(&temporary, false);
         }
@@ -224,11 +224,12 @@ fn one_failing_call_does_not_stop_later_ones() {
 fn a_rewrite_leaves_the_files_that_redis_would() {
     let (_, disk) = world(1);
     let mut counter = Counter::start(&disk).expect("nothing fails");
-    assert_eq!(names(&disk), ["c.1.base.rdb", "c.1.incr.aof", "c.manifest"]);
+    assert_eq!(names(&disk), ["c.1.base.aof", "c.1.incr.aof", "c.manifest"]);
     counter.rewrite(&disk).expect("nothing fails");
-    assert_eq!(names(&disk), ["c.2.base.rdb", "c.2.incr.aof", "c.manifest"]);
-    let manifest = disk.read(&path("c.manifest")).unwrap();
-    assert_eq!(manifest, b"file c.2.base.rdb seq 2 type b\nfile c.2.incr.aof seq 2 type i\n");
+    assert_eq!(names(&disk), ["c.2.base.aof", "c.2.incr.aof", "c.manifest"]);
+    let manifest = String::from_utf8(disk.read(&path("c.manifest")).unwrap()).unwrap();
+    let lines: Vec<&str> = manifest.lines().map(|line| line.split(" crc ").next().unwrap()).collect();
+    assert_eq!(lines, ["file c.2.base.aof seq 2 type b", "file c.2.incr.aof seq 2 type i"]);
 }
 
 #[test]
@@ -275,9 +276,43 @@ fn files_that_do_not_fit_are_told() {
     let error = open(&disk).expect_err("orphan").to_string();
     assert!(error.starts_with("c.3.incr.aof: the file holds data"), "{error}");
 
+    let base = ("c.1.base.rdb", &b""[..]);
+    let disk = files(&[base, ("c.manifest", b"file c.1.base.rdb seq 1 type b\n")]);
+    let error = open(&disk).expect_err("empty").to_string();
+    assert!(error.starts_with("c.1.base.rdb: the file is empty"), "{error}");
+
     let disk = files(&[("c.3.incr.aof", b"data"), ("c.manifest", b"file x\n")]);
     let error = open(&disk).expect_err("bad manifest").to_string();
     assert!(error.starts_with("c.manifest: line 1: Invalid AOF manifest file format: 'file x'"), "{error}");
+}
+
+#[test]
+fn only_a_base_without_keys_is_blank() {
+    let blank = b"REDIS0011\xfa\x03abc\x03def\xff\0\0\0\0\0\0\0\0";
+    let one_key = b"REDIS0011\xfe\0\0\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+    open(&files(&[("c.1.base.rdb", blank)])).expect("it is what a first start leaves that is interrupted");
+    for base in [&one_key[..], &one_key[..14], &blank[..20], b"*1\r\n$4\r\nPING\r\n"] {
+        let error = open(&files(&[("c.1.base.rdb", base)])).expect_err("orphan").to_string();
+        assert!(error.starts_with("c.1.base.rdb: the file holds data"), "{error}");
+    }
+}
+
+#[test]
+fn nothing_is_written_over_data_that_the_manifest_does_not_name() {
+    let manifest: &[u8] = b"file c.1.base.aof seq 1 type b\nfile c.1.incr.aof seq 1 type i\n";
+    let lost: [(&str, &[u8]); 2] = [("c.2.incr.aof", b"increment"), ("c.2.base.aof", b"base")];
+    let disk =
+        files(&[("c.manifest", manifest), ("c.1.base.aof", b"x"), ("c.1.incr.aof", b"y"), lost[0], lost[1]]);
+    let mut files = open(&disk).expect("what is named is there");
+    assert_eq!(files.unnamed(), ["c.2.base.aof", "c.2.incr.aof"]);
+    files.start("", false).expect("nothing fails");
+    assert_eq!(files.begin_rewrite().expect("nothing fails"), "c.3.incr.aof");
+    disk.write(&path(&files.temporary_base()), b"z").unwrap();
+    files.finish_rewrite(&files.temporary_base(), false).expect("nothing fails");
+    assert_eq!(names(&disk), ["c.2.base.aof", "c.2.incr.aof", "c.3.base.aof", "c.3.incr.aof", "c.manifest"]);
+    for (name, bytes) in lost {
+        assert_eq!(disk.read(&path(name)).unwrap(), bytes);
+    }
 }
 
 #[test]
@@ -327,7 +362,7 @@ fn history_is_kept_for_those_who_have_a_lease_and_no_longer() {
     let rewrite = |files: &mut Files| {
         files.begin_rewrite().expect("nothing fails");
         disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
-        files.finish_rewrite(&files.temporary_base(), true).expect("nothing fails");
+        files.finish_rewrite(&files.temporary_base(), false).expect("nothing fails");
     };
     let kept = |files: &Files| -> Vec<u64> { files.history().iter().map(|entry| entry.sequence).collect() };
     rewrite(&mut files);
@@ -373,7 +408,7 @@ fn history_is_kept_for_those_who_have_a_lease_and_no_longer() {
     assert_eq!(kept(&files), [4]);
     files.begin_anew().expect("nothing fails");
     disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
-    files.finish_rewrite(&files.temporary_base(), true).expect("nothing fails");
+    files.finish_rewrite(&files.temporary_base(), false).expect("nothing fails");
     assert_eq!(kept(&files), [0; 0]);
     assert!(files.end_all_leases().expect("nothing fails").is_empty());
     assert_eq!(files.keep("me", UnixMs(1)).expect("nothing fails"), None);
@@ -401,7 +436,7 @@ fn empty_set(disk: &Disk) -> Files {
 fn rewrite_empty(disk: &Disk, files: &mut Files) {
     files.begin_rewrite().expect("nothing fails");
     disk.write(&path(&files.temporary_base()), b"").expect("nothing fails");
-    files.finish_rewrite(&files.temporary_base(), true).expect("nothing fails");
+    files.finish_rewrite(&files.temporary_base(), false).expect("nothing fails");
 }
 
 #[test]
