@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::around;
 use crate::native::Native;
-use crate::system::{System, SystemFile};
+use crate::system::{Lock, System, SystemFile};
 
 /// How often a call may be interrupted until that counts as a failure: a system that interrupts for ever must not stop us.
 const MAX_INTERRUPTIONS: u32 = 1000;
@@ -148,6 +148,15 @@ impl Disk {
         }
         whole(|| self.0.create_folder(path))?;
         self.sync_folder(around(path))
+    }
+
+    /// Keeps a folder from other processes that lock it, as long as the lock is kept; an error of the kind `WouldBlock`: one of them has it.
+    /// Some file systems have no locks: there nobody is kept off.
+    pub fn lock_folder(&self, path: &Path) -> io::Result<Option<Lock>> {
+        match whole(|| self.0.lock_folder(path)) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Ok(None),
+            result => result,
+        }
     }
 
     /// Makes the names in a folder durable.

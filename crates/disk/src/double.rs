@@ -18,7 +18,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use stdx::rng::Rng;
 
-use crate::system::{System, SystemFile};
+use crate::system::{Lock, System, SystemFile};
 use images::{Course, Images};
 
 /// What is asked of the file system.
@@ -238,6 +238,10 @@ impl System for Double {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.call(Call::Remove, |images, course| images.remove(path, course))
+    }
+
+    fn lock_folder(&self, _: &Path) -> io::Result<Option<Lock>> {
+        Ok(None)
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {

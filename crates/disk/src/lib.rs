@@ -19,7 +19,7 @@ pub use disk::{Disk, DiskFile};
 pub use double::{Call, Double, Fault};
 pub use kept::{copy, create_beside, keep_end};
 pub use native::Native;
-pub use system::{System, SystemFile};
+pub use system::{Lock, System, SystemFile};
 
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::system::{System, SystemFile};
+use crate::system::{Lock, System, SystemFile};
 
 /// See the module's text.
 #[derive(Debug, Clone, Copy, Default)]
@@ -94,6 +94,12 @@ impl System for Native {
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
     }
+
+    fn lock_folder(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let folder = File::open(path)?;
+        folder.try_lock()?;
+        Ok(Some(Lock(folder)))
+    }
 }
 
 impl SystemFile for File {
@@ -116,5 +122,21 @@ impl SystemFile for File {
     fn sync(&self) -> io::Result<()> {
         // With everything that is needed to read the content again, its length above all.
         self.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Disk;
+
+    #[test]
+    fn a_folder_is_locked_once_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let disk = Disk::native();
+        let lock = disk.lock_folder(folder.path()).expect("nobody has it");
+        let error = disk.lock_folder(folder.path()).expect_err("it is taken");
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+        drop(lock);
+        disk.lock_folder(folder.path()).expect("it is free again");
     }
 }

@@ -41,8 +41,13 @@ impl Acceptor {
         Ok((Self { poll, listening, spare: spare(), shed: None, shared }, waker))
     }
 
-    /// The thread's body.
+    /// The thread's body. At its end nobody listens any more.
     pub fn run(mut self) {
+        self.accept_until_the_end();
+        self.listening.close();
+    }
+
+    fn accept_until_the_end(&mut self) {
         let mut events = Events::with_capacity(64);
         while !self.shared.is_stopping() {
             let retry = self.listening.sockets().is_any_waiting().then_some(RETRY_AFTER);

@@ -6,8 +6,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc;
+use std::sync::{Arc, Barrier};
 use std::thread;
 
 use acl::Users;
@@ -99,6 +99,8 @@ struct Server {
     shared: Arc<Shared>,
     machine: Arc<ServerMachine>,
     workers: Vec<thread::JoinHandle<()>>,
+    /// Where workers wait twice at the end, and the main thread with them: when all have stopped, and until their clients may know.
+    rests: Arc<Barrier>,
     acceptor: thread::JoinHandle<()>,
     persistence: thread::JoinHandle<Result<(), String>>,
     saver: thread::JoinHandle<()>,
@@ -169,10 +171,11 @@ impl Server {
         let saving = Arc::clone(&machine);
         let saver = spawn("saver", move || saver::run(&saving, &jobs))?;
         let persistence = spawn_persistence(&node, &machine)?;
+        let rests = Arc::new(Barrier::new(threads + 1));
         let workers = backends
             .into_iter()
             .enumerate()
-            .map(|(index, backend)| spawn_worker(index, backend, &shared))
+            .map(|(index, backend)| spawn_worker(index, backend, &shared, &rests))
             .collect::<Result<_, _>>()?;
         let (acceptor, waker) = Acceptor::new(poll, listening, Arc::clone(&shared))
             .map_err(|error| without_files("connections cannot be awaited", &error))?;
@@ -180,7 +183,17 @@ impl Server {
         let acceptor = spawn("acceptor", move || acceptor.run())?;
         let workers_are = if threads == 1 { "worker thread" } else { "worker threads" };
         info!("Ready to accept connections on port {port} with {threads} {workers_are}");
-        Ok(Self { shared, machine, workers, acceptor, persistence, saver, signals, _pid_file: pid_file })
+        Ok(Self {
+            shared,
+            machine,
+            workers,
+            rests,
+            acceptor,
+            persistence,
+            saver,
+            signals,
+            _pid_file: pid_file,
+        })
     }
 
     /// Serves until a signal or a client ends it.
@@ -208,9 +221,7 @@ impl Server {
         manager.tell_stopping();
         self.shared.stop();
         join("acceptor", self.acceptor)?;
-        for worker in self.workers {
-            join("worker", worker)?;
-        }
+        self.rests.wait();
         self.machine.tell(Task::Finish);
         let finished = join("persistence", self.persistence)?;
         // What it is writing is given up, and removed.
@@ -220,6 +231,13 @@ impl Server {
         join("saver", self.saver)?;
         finished?;
         info!("all data is written; bye");
+        // Whoever has asked for the end learns of it by the end of his connection. He may start another server at once then, or
+        // copy the files.
+        drop(self.machine.append_only.lock().take());
+        self.rests.wait();
+        for worker in self.workers {
+            join("worker", worker)?;
+        }
         Ok(())
     }
 
@@ -241,12 +259,16 @@ fn spawn_worker(
     index: usize,
     backend: Backend,
     shared: &Arc<Shared>,
+    rests: &Arc<Barrier>,
 ) -> Result<thread::JoinHandle<()>, String> {
-    let shared = Arc::clone(shared);
+    let (shared, rests) = (Arc::clone(shared), Arc::clone(rests));
     spawn(&format!("{WORKER_NAME}{index}"), move || {
         let node = Arc::clone(&shared.node);
         let worker = Worker::new(&node, index, clock::entropy());
-        Reactor::new(index, backend, shared).run(worker);
+        let mut reactor = Reactor::new(index, backend, shared);
+        reactor.run(worker);
+        rests.wait();
+        rests.wait();
     })
 }
 

@@ -119,6 +119,12 @@ impl Listening {
         result.and(registered.map_err(|error| error.to_string()))
     }
 
+    /// Closes all sockets.
+    pub fn close(&self) {
+        let _alone = self.replacing.lock();
+        drop(std::mem::take(&mut *self.sockets.lock()));
+    }
+
     /// Closes the TCP sockets; a unix socket stays.
     fn close_tcp(&self) -> Vec<Listener> {
         let sockets = std::mem::take(&mut *self.sockets.lock());

@@ -33,7 +33,7 @@ use crate::journal::Journal;
 use crate::listening::Listening;
 use crate::loading::{self, Owner};
 use crate::oom_score::OomScore;
-use crate::persistence::{NO_ROOM, Task};
+use crate::persistence::{NO_ROOM, Task, open_files};
 use crate::progress::{Progress, SaveEnd};
 use crate::replication::Replication;
 use crate::saver::{self, Job};
@@ -187,6 +187,22 @@ impl ServerMachine {
         } else if was_on && !is_on {
             self.progress.give_up_rewrite();
         }
+    }
+
+    /// Opens the files of the append-only set, if it is to be switched on, so that whoever wants that learns that it is impossible. Where the
+    /// files are in use a rewrite is under way, which tells by itself; nobody waits for it here, within a batch.
+    fn open_append_only(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
+        if old.yes(Param::Appendonly) || !new.yes(Param::Appendonly) {
+            return Ok(());
+        }
+        let Some(mut files) = self.append_only.try_lock() else { return Ok(()) };
+        if files.is_none() {
+            *files = Some(open_files(&self.disk, new).map_err(|reason| {
+                error!("the append-only file cannot be switched on: {reason}");
+                (Param::Appendonly, "Unable to turn on AOF. Check server logs.".to_owned())
+            })?);
+        }
+        Ok(())
     }
 
     /// Listens where the new parameters say, in the folder that they say.
@@ -507,7 +523,8 @@ impl Machine for ServerMachine {
             })?;
         }
         self.oom_score.follow_change(old, new)?;
-        self.move_to(old, new).inspect_err(|_| {
+        let result = self.move_to(old, new).and_then(|()| self.open_append_only(old, new));
+        result.inspect_err(|_| {
             // Nothing has changed; if it cannot go back, that stands in the log.
             let _ = self.oom_score.follow_change(new, old);
         })?;

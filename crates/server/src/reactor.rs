@@ -100,7 +100,7 @@ impl Reactor {
     }
 
     /// The thread's body: turns until shutdown, then a last one that flushes what is owed.
-    pub fn run(mut self, mut worker: Worker<'_>) {
+    pub fn run(&mut self, mut worker: Worker<'_>) {
         if let Err(error) = self.backend.start() {
             panic!("worker {} cannot begin to wait for events: {error}", self.index);
         }

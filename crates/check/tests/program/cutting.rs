@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::{
-    INCREMENT, SET, Server, batch, check, check_answered, damage, has, keys, make_set, must, run, text,
+    INCREMENT, SET, Server, batch, check, check_answered, damage, has, keys, make_set, must, open_lines, run,
+    text,
 };
 
 /// The keys that servers find on a set that lies in `folder` under this name.
@@ -93,7 +94,7 @@ fn only_the_last_file_may_be_cut() {
     let first = folder.join(INCREMENT);
     let second = folder.join(SET).join("appendonly.aof.2.incr.aof");
     let manifest = folder.join(SET).join("appendonly.aof.manifest");
-    let mut named = fs::read_to_string(&manifest).expect("it is there");
+    let mut named = open_lines(&manifest);
     named.push_str("file appendonly.aof.2.incr.aof seq 2 type i\n");
     fs::write(&manifest, named).expect("the file can be written");
     let (at, _) = batch(&first, 2);
@@ -162,8 +163,8 @@ fn files_behind_a_cut_in_place_are_kept_under_other_names() {
     let first = folder.join(INCREMENT);
     let second = folder.join(SET).join("appendonly.aof.2.incr.aof");
     let manifest = folder.join(SET).join("appendonly.aof.manifest");
-    let mut named = fs::read_to_string(&manifest).expect("it is there");
-    let before = named.clone();
+    let before = fs::read_to_string(&manifest).expect("it is there");
+    let mut named = open_lines(&manifest);
     named.push_str("file appendonly.aof.2.incr.aof seq 2 type i\n");
     fs::write(&manifest, named).expect("the file can be written");
     let bytes = fs::read(&first).expect("it is there");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{INCREMENT, SET, Server, batch, check, make_set, must, text};
+use crate::support::{INCREMENT, SET, Server, batch, check, make_set, must, open_lines, text};
 
 /// How a start goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,7 @@ fn a_copy_of_a_sealed_backup_that_is_not_whole_is_found_and_can_be_fixed() {
     let (increment, set) = (folder.path().join(INCREMENT), folder.path().join(SET));
     let manifest = set.join("appendonly.aof.manifest");
     let whole = fs::read(&increment).expect("it is there");
-    let text = fs::read_to_string(&manifest).expect("it is there");
+    let text = open_lines(&manifest);
     let lengths = text.lines().map(|line| {
         let name = line.split(' ').nth(1).expect("a name");
         fs::metadata(set.join(name)).expect("it is there").len().to_string()

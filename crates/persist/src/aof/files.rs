@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use super::batch::ANNOUNCEMENT;
 use super::folder::Folder;
 use super::manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
-use disk::Disk;
+use disk::{Disk, Lock};
 
 mod leases;
 
@@ -42,6 +42,8 @@ pub enum FilesError {
     Orphan(String),
     /// The base, whose name says that it is RDB, is empty.
     Empty(String),
+    /// Another process uses the folder.
+    Locked,
     /// This file of a sealed backup has so many bytes, and had so many when it was sealed.
     Short(String, u64, u64),
 }
@@ -58,6 +60,8 @@ pub struct Files {
     /// Files in the folder that hold data of such a set, and that the manifest does not name.
     unnamed: Vec<String>,
     rewrite: Option<Rewrite>,
+    /// The folder is locked as long as this is here: two servers would break each other's chain of batches.
+    lock: Option<Lock>,
 }
 
 /// A rewrite in progress.
@@ -92,6 +96,9 @@ impl fmt::Display for FilesError {
                 f,
                 "{name}: it has {length} bytes, and had {sealed} when the backup was sealed: the copy is not whole. Copy it again"
             ),
+            Self::Locked => f.write_str(
+                ".: another server uses this folder. Give each its own `dir`, or end the other one first",
+            ),
             Self::Empty(name) => write!(
                 f,
                 "{name}: the file is empty, and the manifest names it as RDB of all data, which never is. Restore it from a backup"
@@ -108,10 +115,11 @@ impl fmt::Display for FilesError {
 impl std::error::Error for FilesError {}
 
 impl Files {
-    /// Reads the manifest in a folder, takes over the single file of Redis 6 if that is all there is, sees that all files are
+    /// Locks a folder, reads the manifest in it, takes over the single file of Redis 6 if that is all there is, sees that all files are
     /// there, and removes what an interrupted step has left.
     pub fn open(disk: Disk, folder: PathBuf, prefix: &str) -> Result<Self, FilesError> {
         let mut files = Self::new(disk, folder, prefix);
+        files.lock = files.folder.lock()?;
         let name = files.manifest_name();
         if files.folder.length(&name)?.is_some() {
             let bytes = files.folder.read(&name)?;
@@ -149,6 +157,7 @@ impl Files {
             last_increment: 0,
             unnamed: Vec::new(),
             rewrite: None,
+            lock: None,
         }
     }
 

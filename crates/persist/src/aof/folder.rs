@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use disk::{Disk, around};
+use disk::{Disk, Lock, around};
 
 use super::batch::{ANNOUNCEMENT, is_left_of_announcement};
 use super::files::FilesError;
@@ -57,6 +57,14 @@ impl Folder {
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// See [`Disk::lock_folder`].
+    pub(super) fn lock(&self) -> Result<Option<Lock>> {
+        self.disk.lock_folder(&self.path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => FilesError::Locked,
+            _ => FilesError::Io(String::new(), error),
+        })
     }
 
     /// The names of all files.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use rustix::process::{Resource, Rlimit, prlimit};
+use disk::Disk;
 
 use crate::content::content;
-use crate::disk::{APPENDING, SNAPSHOTS, figure, files, rewrite, wait_for};
-use crate::support::{Server, must, run, text};
+use crate::disk::{APPENDING, SNAPSHOTS, figure, files, limit_files, rewrite, wait_for};
+use crate::support::{Server, must, run, text, words};
 
 #[test]
 fn appending_may_be_switched_while_the_server_runs() {
@@ -91,12 +91,6 @@ fn times_are_noted_in_the_file_if_that_is_wanted() {
     assert!(noted.len() == 1 && *noted[0] >= *before && *noted[0] <= *after, "{before} {after}:\n{file}");
     let (_server, mut client) = Server::start(folder.path(), &options).connect_and_keep();
     assert_eq!(text(&must(&mut client, "DBSIZE")), "2");
-}
-
-/// Lets no file of the server grow beyond so many bytes, as if the disk were full; none: there is room again.
-fn limit_files(server: &Server, bytes: Option<u64>) {
-    prlimit(Some(server.process()), Resource::Fsize, Rlimit { current: bytes, maximum: None })
-        .expect("the limit can be set");
 }
 
 #[test]
@@ -238,6 +232,40 @@ fn the_end_does_not_wait_for_a_rewrite_and_loses_nothing() {
     wait_for(&mut client, "aof_rewrite_scheduled", "0");
     wait_for(&mut client, "aof_rewrite_in_progress", "0");
     assert_eq!(files(folder.path()).len(), 3, "a base, an increment and the manifest");
+}
+
+#[test]
+fn whoever_asks_for_the_end_learns_of_it_when_port_and_files_are_free() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (end, options) in [("SHUTDOWN", APPENDING), ("SHUTDOWN NOSAVE", &["--io-backend", "epoll"][..])] {
+        let server = Server::start(folder.path(), &[APPENDING, options].concat());
+        let mut client = server.connect();
+        must(&mut client, "SET a 1");
+        client.command(&words(end)).expect_err("the connection ends");
+        std::net::TcpListener::bind(("127.0.0.1", server.port())).expect("the port is free");
+        let increment = folder.path().join("appendonlydir");
+        Disk::native().lock_folder(&increment).expect("nobody uses the files");
+        let (status, log) = server.wait();
+        assert!(status.success(), "{log}");
+    }
+}
+
+#[test]
+fn a_folder_that_another_server_appends_to_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+    must(&mut client, "SET a 1");
+    let log = Server::refused(folder.path(), APPENDING);
+    assert!(log.contains("another server uses this folder"), "{log}");
+    // Nor can one begin to append there later.
+    let (_other, mut other) = Server::start(folder.path(), &["--appendonly", "no"]).connect_and_keep();
+    let refusal = text(&run(&mut other, "CONFIG SET appendonly yes"));
+    assert!(refusal.contains("Unable to turn on AOF"), "{refusal}");
+    assert_eq!(figure(&mut other, "aof_enabled"), "0");
+    must(&mut client, "SET b 2");
+    server.kill();
+    let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+    assert_eq!(text(&must(&mut client, "DBSIZE")), "2");
 }
 
 #[test]

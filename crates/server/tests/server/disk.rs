@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use client::Client;
+use rustix::process::{Resource, Rlimit, prlimit};
 
-use crate::support::{must, text};
+use crate::support::{Server, must, text};
 
 /// Snapshots only, and those only when asked for.
 pub(crate) const SNAPSHOTS: &[&str] = &["--appendonly", "no", "--save", "", "--enable-debug-command", "yes"];
@@ -42,4 +43,10 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     found
+}
+
+/// Lets no file of the server grow beyond so many bytes, as if the disk were full; none: there is room again.
+pub(crate) fn limit_files(server: &Server, bytes: Option<u64>) {
+    prlimit(Some(server.process()), Resource::Fsize, Rlimit { current: bytes, maximum: None })
+        .expect("the limit can be set");
 }

@@ -3,7 +3,7 @@
 use client::Client;
 
 use crate::content::content;
-use crate::disk::{APPENDING, SNAPSHOTS, figure, files, rewrite, wait_for};
+use crate::disk::{APPENDING, SNAPSHOTS, figure, files, limit_files, rewrite, wait_for};
 use crate::support::{Server, must, run, text};
 
 /// How often all data was looked at as a whole, for which all clients wait a moment.
@@ -383,9 +383,10 @@ fn a_server_does_not_end_between_two_tries_of_its_first_base() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), SNAPSHOTS);
     let mut client = server.connect();
-    must(&mut client, "SET a 1");
-    // It is no folder, so no base can be written.
-    std::fs::write(folder.path().join("appendonlydir"), "").expect("the folder can be written");
+    let value: String = (0..5000).map(|number| number.to_string()).collect();
+    must(&mut client, &format!("SET a {value}"));
+    // No base has room.
+    limit_files(&server, Some(4096));
     must(&mut client, "CONFIG SET appendonly yes");
     wait_for(&mut client, "aof_last_bgrewrite_status", "err");
     assert_eq!(text(&run(&mut client, "SHUTDOWN")), "ERR Errors trying to SHUTDOWN. Check logs.");
