@@ -128,8 +128,9 @@ impl Meter {
         (current / 1_000_000, (self.exceeded_ns.load(Ordering::Relaxed) + current) / 1_000_000)
     }
 
-    /// Forgets for how long (CONFIG RESETSTAT).
+    /// Forgets for how long (CONFIG RESETSTAT). If more is still used, that begins anew with the next look.
     pub fn reset(&self) {
+        self.exceeded_since_ns.store(0, Ordering::Relaxed);
         self.exceeded_ns.store(0, Ordering::Relaxed);
         self.freed_batches.store(0, Ordering::Relaxed);
     }
@@ -191,5 +192,10 @@ mod tests {
         assert_eq!(meter.exceeded_ms(8_000_000), (3, 3));
         meter.note_excess(false, 9_000_000);
         assert_eq!(meter.exceeded_ms(20_000_000), (0, 4));
+        meter.note_excess(true, 21_000_000);
+        meter.reset();
+        assert_eq!(meter.exceeded_ms(22_000_000), (0, 0));
+        meter.note_excess(true, 23_000_000);
+        assert_eq!(meter.exceeded_ms(25_000_000), (2, 2), "counted from the next look on");
     }
 }
