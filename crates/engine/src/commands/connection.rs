@@ -152,18 +152,20 @@ fn hello(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             Err(_) => return Err(Error::Static("ERR Protocol version is not an integer or out of range")),
         };
     }
-    let mut name = None;
+    let (mut credentials, mut name) = (None, None);
     while !cursor.is_done() {
         let at = cursor.position();
         if cursor.left() >= 3 && cursor.take("AUTH") {
-            let (user, password) = (cursor.next_required()?, cursor.next_required()?);
-            log_in(ctx, args, user, password)?;
+            credentials = Some((cursor.next_required()?, cursor.next_required()?));
         } else if cursor.left() >= 2 && cursor.take("SETNAME") {
             name = Some(client_name(cursor.next_required()?)?);
         } else {
             let option = String::from_utf8_lossy(args.get(at)).into_owned();
             return Err(Error::Text(format!("ERR Syntax error in HELLO option '{option}'")));
         }
+    }
+    if let Some((user, password)) = credentials {
+        log_in(ctx, args, user, password)?;
     }
     if ctx.session.login.is_needed(&ctx.shared.accounts) {
         return Err(Error::Static(
