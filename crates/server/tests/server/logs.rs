@@ -23,6 +23,17 @@ fn lines_have_the_form_and_the_levels_of_now() {
 }
 
 #[test]
+fn the_log_says_what_harnesses_wait_for_in_the_order_in_which_redis_does() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let server = Server::start(folder.path(), &["--appendonly", "no"]);
+    let process_id = server.process_id();
+    let (_, log) = server.stop();
+    let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text:?} in {log}"));
+    let order = [&format!(" PID: {process_id}"), "Server initialized", "Ready to accept connections"].map(at);
+    assert!(order.is_sorted(), "{log}");
+}
+
+#[test]
 fn a_level_that_is_set_counts_at_once() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let server = Server::start(folder.path(), &["--appendonly", "no"]);
