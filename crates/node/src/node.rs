@@ -179,11 +179,7 @@ impl Node {
         let samples = config.integer(Param::MaxmemorySamples) as usize;
         self.limit_memory(config.size(Param::Maxmemory), eviction::rule(policy, samples));
         let tenacity = config.integer(Param::MaxmemoryEvictionTenacity);
-        let clients = match config.maxmemory_clients() {
-            MemoryLimit::Bytes(bytes) => bytes,
-            MemoryLimit::Percent(percent) => config.size(Param::Maxmemory) / 100 * u64::from(percent),
-        };
-        self.clients_limit.store(clients, Ordering::Relaxed);
+        self.clients_limit.store(clients_limit(&config), Ordering::Relaxed);
         self.eviction_ns.store(eviction::budget_ns(tenacity), Ordering::Relaxed);
         let node_bytes = config.size(Param::StreamNodeMaxBytes) as usize;
         limits.stream_node_max_bytes.store(node_bytes, Ordering::Relaxed);
@@ -473,6 +469,19 @@ const PROTECTED: &str = "-DENIED Redis is running in protected mode because prot
 is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to \
 connect from external computers, either set a password (requirepass), or bind the address you want and turn protected \
 mode off (protected-mode no).\r\n";
+
+/// The least that clients may be limited to, so that nobody can lock himself out with too small a limit.
+const MIN_CLIENTS_LIMIT: u64 = 128 * 1024;
+
+/// What all clients may take together, in bytes; 0 = no limit.
+fn clients_limit(config: &Config) -> u64 {
+    let limit = match (config.maxmemory_clients(), config.size(Param::Maxmemory)) {
+        (MemoryLimit::Bytes(0) | MemoryLimit::Percent(0), _) | (MemoryLimit::Percent(_), 0) => return 0,
+        (MemoryLimit::Bytes(bytes), _) => bytes,
+        (MemoryLimit::Percent(percent), memory) => memory / 100 * u64::from(percent),
+    };
+    limit.max(MIN_CLIENTS_LIMIT)
+}
 
 /// Whether a sweep should begin or go on, with so many bytes waste beside those allocated.
 fn pays(waste: usize, allocated: usize, is_sweeping: bool) -> bool {

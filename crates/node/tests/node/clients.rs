@@ -116,7 +116,9 @@ fn the_list_tells_what_clients_owe_and_are_owed() {
 
 /// A node whose clients may take together what some small ones do and `room` bytes.
 fn crowded(room: usize) -> World {
-    World::new(2, &[("maxmemory-clients", (16 * 1024 + room).to_string().as_str())])
+    let limit = 16 * 1024 + room;
+    assert!(limit >= 128 * 1024, "no limit is lower");
+    World::new(2, &[("maxmemory-clients", limit.to_string().as_str())])
 }
 
 /// A request as clients send it.
@@ -128,9 +130,9 @@ fn request<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Vec<u8> {
 
 #[test]
 fn the_clients_that_take_most_are_closed_when_all_take_too_much() {
-    let mut world = crowded(100_000);
+    let mut world = crowded(120_000);
     let (small, large, exempt) = (world.connect(0), world.connect(1), world.connect(0));
-    let long = "x".repeat(120_000);
+    let long = "x".repeat(150_000);
     world.ask(exempt, "CLIENT NO-EVICT on\r\nMULTI");
     world.send_bytes(exempt, &request(["SET", "k", &long]));
     assert_eq!(world.ask(small, "PING"), "+PONG\r\n", "those that are exempt do not count");
@@ -147,20 +149,20 @@ fn the_clients_that_take_most_are_closed_when_all_take_too_much() {
 fn whatever_a_client_takes_counts() {
     let many = |command: &[&str], word: &str| -> Vec<u8> {
         let numbered = (0..1000).flat_map(|number| match word {
-            "PREFIX" => vec![word.to_owned(), format!("{number:0100}")],
-            _ => vec![format!("{word}{number:0100}")],
+            "PREFIX" => vec![word.to_owned(), format!("{number:0300}")],
+            _ => vec![format!("{word}{number:0300}")],
         });
         request(command.iter().map(|&word| word.to_owned()).chain(numbered))
     };
-    let half = request(["SET", "k", &"x".repeat(200_000)]);
+    let half = request(["SET", "k", &"x".repeat(300_000)]);
     for bytes in [
-        half[..150_000].to_vec(),
+        half[..200_000].to_vec(),
         many(&["WATCH"], "w"),
         many(&["SUBSCRIBE"], "c"),
         many(&["PSUBSCRIBE"], "p"),
         many(&["CLIENT", "TRACKING", "ON", "BCAST"], "PREFIX"),
     ] {
-        let mut world = crowded(60_000);
+        let mut world = crowded(120_000);
         let (client, other) = (world.connect(0), world.connect(1));
         world.ask(client, "HELLO 3");
         world.send_bytes(client, &bytes);
@@ -186,9 +188,9 @@ fn clients_of_other_workers_and_limits_in_percent_count_too() {
 
 #[test]
 fn a_long_request_counts_before_it_runs() {
-    let mut world = crowded(100_000);
+    let mut world = crowded(120_000);
     let (client, other) = (world.connect(0), world.connect(1));
-    let bytes = request(["SET", "k", &"x".repeat(120_000)]);
+    let bytes = request(["SET", "k", &"x".repeat(150_000)]);
     world.send_bytes(client, &bytes[..50_000]);
     world.pass_ms(50);
     assert_eq!(world.closed(0), vec![]);
@@ -209,4 +211,31 @@ fn nobody_sees_the_clients_that_a_new_limit_closes() {
     assert_eq!(world.closed(1), vec![], "its worker has not opened the letter");
     world.settle();
     assert_eq!(world.closed(1), [large.number]);
+}
+
+#[test]
+fn too_small_a_limit_locks_nobody_out() {
+    for limit in ["1", "1%"] {
+        let mut world = World::new(1, &[("maxmemory", "4mb")]);
+        let client = world.connect(0);
+        world.ask(client, &format!("CONFIG SET maxmemory-clients {limit}"));
+        world.pass_ms(50);
+        world.settle();
+        assert_eq!(world.closed(0), vec![], "{limit}");
+        assert_eq!(world.ask(client, "PING"), "+PONG\r\n", "{limit}");
+    }
+}
+
+#[test]
+fn no_percentage_and_one_of_no_limit_set_no_limit() {
+    for parameters in [
+        [("maxmemory", "4mb"), ("maxmemory-clients", "0%")],
+        [("maxmemory", "0"), ("maxmemory-clients", "1%")],
+    ] {
+        let mut world = World::new(1, &parameters);
+        let client = world.connect(0);
+        world.ask(client, "MULTI");
+        world.send_bytes(client, &request(["SET", "k", &"x".repeat(300_000)]));
+        assert_eq!(world.read(client), "+QUEUED\r\n", "{parameters:?}");
+    }
 }

@@ -131,14 +131,20 @@ fn a_waiting_client_may_be_evicted_by_the_transaction_that_serves_it() {
     let (_folder, server) = server(&[]);
     let mut client = server.connect();
     for _ in 0..5 {
-        let mut waiting = server.socket();
-        let behind = vec![b'x'; 60_000];
-        waiting.write_all(b"XREAD BLOCK 0 STREAMS s $\r\n").expect("the server reads");
-        // Half of a long request waits behind it; more would stay in the socket, which is not read meanwhile.
-        let head = format!("*1\r\n${}\r\n", 16 << 20);
-        let _ = waiting.write_all(head.as_bytes()).and_then(|()| waiting.write_all(&behind));
+        // Together they take more than the least limit that there is.
+        let waiting: Vec<_> = (0..4)
+            .map(|_| {
+                let mut waiting = server.socket();
+                let behind = vec![b'x'; 60_000];
+                waiting.write_all(b"XREAD BLOCK 0 STREAMS s $\r\n").expect("the server reads");
+                // Half of a long request waits behind it; more would stay in the socket, which is not read meanwhile.
+                let head = format!("*1\r\n${}\r\n", 16 << 20);
+                let _ = waiting.write_all(head.as_bytes()).and_then(|()| waiting.write_all(&behind));
+                waiting
+            })
+            .collect();
         must(&mut client, "MULTI");
-        must(&mut client, "CONFIG SET maxmemory-clients 100kb");
+        must(&mut client, "CONFIG SET maxmemory-clients 128kb");
         must(&mut client, "XADD s * f v");
         let reply = must(&mut client, "EXEC");
         assert_eq!(reply.elements().map(<[_]>::len), Some(2));
