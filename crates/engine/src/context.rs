@@ -203,6 +203,12 @@ impl<'k> Context<'_, 'k> {
         self.access.now()
     }
 
+    /// The clock of the wall in microseconds. It stands still within a transaction or script, from the first look on.
+    pub(crate) fn unix_us(&mut self) -> u64 {
+        let now = || self.host.unix_us();
+        if self.in_transaction { *self.session.time_us.get_or_insert_with(now) } else { now() }
+    }
+
     /// Runs `body` with everything locked; inside a transaction that did so already, at once.
     pub fn with_everything<R>(&mut self, body: impl FnOnce(&mut Access<'k>) -> R) -> R {
         let Self { access, session, shared, invalidations, feeder, .. } = self;
@@ -287,12 +293,14 @@ impl<'k> Context<'_, 'k> {
         self.access.want_events(if self.session.is_loader { Wanted::default() } else { wanted });
     }
 
-    /// Remembers which keys the client has read if it caches them. Their shards are locked.
+    /// Remembers which keys the client has read if it caches them. Their shards are locked. The keys that a script declares do not
+    /// count: it need not read them, and the commands that do are asked about by themselves.
     #[inline]
     pub(crate) fn remember_keys(&mut self, args: &Args<'_>) {
         if let Some(mode) = &self.session.tracking
             && mode.remembers()
             && self.row.command.flags.has(Flags::READONLY)
+            && !self.row.command.flags.has(Flags::RUNS_SCRIPTS)
         {
             let place = Place::of(&self.session.record);
             let shared = self.shared;

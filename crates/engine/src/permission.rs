@@ -2,8 +2,6 @@
 //!
 //! Everything that checks goes through here: the gate, EXEC before each queued command, ACL DRYRUN. So they agree.
 
-use std::sync::atomic::Ordering;
-
 use acl::{Channel, Denial, Key, Permission, Reason, Refusal, Request};
 use config::Param;
 use smallvec::SmallVec;
@@ -127,7 +125,6 @@ pub(crate) fn note_refusal(
 ) {
     let name = Table::full_name(row);
     let object = if denial.at == 0 { name.as_bytes() } else { args.get(denial.at) };
-    session.record.command.store(row.index + 1, Ordering::Relaxed);
     note(session, shared, denial.reason, place, object, session.login.user().name(), now);
 }
 
@@ -164,6 +161,7 @@ impl Command {
     fn for_each_channel(&self, args: &Args<'_>, mut each: impl FnMut(usize, bool)) {
         match self.channels {
             Channels::None => {}
+            Channels::First | Channels::Shard { last: 1, .. } if args.len() < 2 => {}
             Channels::First => each(1, false),
             Channels::All => (1..args.len()).for_each(|at| each(at, false)),
             Channels::Patterns => (1..args.len()).for_each(|at| each(at, true)),

@@ -44,6 +44,8 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// Queued commands and watched keys.
     pub transaction: Transaction,
+    /// The time that the transaction or script that runs has been told, in microseconds.
+    pub time_us: Option<u64>,
     /// Field names that HIMPORT has prepared.
     pub fieldsets: Fieldsets,
     /// Whether it is fed with what all clients send.
@@ -82,6 +84,7 @@ impl Session {
             login,
             reply_mode: ReplyMode::On,
             transaction: Transaction::default(),
+            time_us: None,
             fieldsets: Fieldsets::default(),
             monitoring: false,
             replica_facts: None,

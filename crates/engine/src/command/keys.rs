@@ -80,7 +80,9 @@ impl Command {
                 }
             }
             Keys::Sorted { stores } => {
-                each(1, Access::Read);
+                if count > 1 {
+                    each(1, Access::Read);
+                }
                 if let Some(at) = stores.then(|| sort_target(args)).flatten() {
                     each(at, Access::Overwrite);
                 }

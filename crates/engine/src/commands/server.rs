@@ -173,7 +173,7 @@ fn mark_what_comes(shared: &Shared, access: &mut Access<'_>, databases: [DbIndex
 }
 
 fn time(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let now = ctx.host.unix_us();
+    let now = ctx.unix_us();
     reply.array(2);
     reply.bulk((now / 1_000_000).to_string());
     reply.bulk((now % 1_000_000).to_string());

@@ -211,6 +211,7 @@ fn shards_of(ctx: &Context<'_, '_>) -> Vec<usize> {
 fn run_all(ctx: &mut Context<'_, '_>, commands: &[Queued], reply: &mut Reply<'_>) {
     reply.array(commands.len());
     let exec = ctx.row;
+    ctx.session.time_us = None;
     let mut started = (ctx.shared.clock)();
     for Queued { row, args, first_key } in commands {
         ctx.row = *row;

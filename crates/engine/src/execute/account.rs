@@ -94,7 +94,7 @@ pub(crate) fn account_ended(
         if shared.hot_keys.is_on(now) {
             note_hot_keys(context, row, args, took, &written);
         }
-        note(shared, row, args, session, (now, took), written);
+        note(shared, row, args, Some(session), (now, took), written);
     }
     if took >= shared.hot.latency_nanoseconds.load(Ordering::Relaxed) {
         let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
@@ -118,33 +118,42 @@ fn show(context: &Context<'_, '_>, row: &Row, args: &Args<'_>) {
     }
 }
 
-/// What is noted of a command that a script has called. The script's own command is noted as slow, not its commands.
+/// What is noted of a command that a script has called, before the script's own command. As in Redis it has no client in the logs.
+/// A run of a script that is abandoned has been noted, too: it took its time.
 #[inline]
-pub(crate) fn account_called(context: &Context<'_, '_>, row: &Row, args: &Args<'_>, took: u64, failed: bool) {
+pub(crate) fn account_called(
+    context: &Context<'_, '_>,
+    row: &Row,
+    args: &Args<'_>,
+    (took, failed): (u64, bool),
+    bytes: usize,
+) {
     let (shared, session) = (context.shared, &*context.session);
     if let Some(statistics) = shared.statistics.get(session.record.worker) {
         statistics.ran(row.index, 1, took, failed, shared.hot.latency_tracking.load(Ordering::Relaxed));
+    }
+    if !row.command.flags.has(Flags::SKIP_SLOWLOG) {
+        note(shared, row, args, None, (context.access.now(), took), Written::whole(bytes));
     }
     if shared.clients.monitors.load(Ordering::Relaxed) > 0 {
         feed_monitors(context.host, row, args, (session.database, "", "lua"));
     }
 }
 
-/// Notes a command that took long or was large.
+/// Notes a command of a client or a script that took long or was large.
 #[inline]
 fn note(
     shared: &Shared,
     row: &Row,
     args: &Args<'_>,
-    session: &Session,
+    client: Option<&Session>,
     (now, took): (UnixMs, u64),
     written: Written<'_>,
 ) {
     let [slow, request, answer] = Topic::ALL.map(|topic| shared.command_log.of(topic));
-    let is_wanted = match session.reply_mode {
-        ReplyMode::On => written.later.is_some() && answer.is_on() || answer.wants(written.bytes as u64),
-        _ => false,
-    };
+    let is_read = client.is_none_or(|session| matches!(session.reply_mode, ReplyMode::On));
+    let is_long = || written.later.is_some() && answer.is_on() || answer.wants(written.bytes as u64);
+    let is_wanted = is_read && is_long();
     // The exact size of a request takes a look at each argument; most are far from any limit.
     let may_be_large = request.wants(args.most_request_bytes() as u64);
     if !slow.wants(took) && !is_wanted && !may_be_large {
@@ -152,8 +161,11 @@ fn note(
     }
     let hidden = secrets::hide(row, args);
     let shown = hidden.as_ref().map_or(*args, OwnedArgs::as_args);
-    let noted =
-        || Noted::new(&shown, now.0 / 1000, &session.record.address, &session.record.names.lock().name);
+    let time_s = now.0 / 1000;
+    let noted = || match client.map(|session| &session.record) {
+        Some(record) => Noted::new(&shown, time_s, &record.address, &record.names.lock().name),
+        None => Noted::new(&shown, time_s, "", ""),
+    };
     if slow.wants(took) {
         slow.add(took / 1000, noted());
     }

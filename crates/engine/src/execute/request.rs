@@ -107,6 +107,7 @@ impl Worker<'_> {
         };
         if let Error::NoPermission(denial, _) = error {
             let place = permission::place_of(session);
+            session.record.command.store(row.index + 1, Ordering::Relaxed);
             permission::note_refusal(session, shared, (row, args), denial, place, self.access.now());
         }
         refuse(Some(*row), &error, session, out, begin, shared, &shared.statistics[self.index]);

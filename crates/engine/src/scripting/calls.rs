@@ -191,12 +191,14 @@ impl<'r, 'c, 'k> Calls<'r, 'c, 'k> {
         ctx.row = row;
         ctx.first_key = keys.first().filter(|(at, _)| *at == 1).map(|(_, key)| (key.hash, key.slot));
         ctx.hashed = &[];
-        let protocol_of_client = std::mem::replace(&mut ctx.session.protocol, protocol);
+        let (protocol_of_client, begin) =
+            (std::mem::replace(&mut ctx.session.protocol, protocol), reply.len());
         let failed = call(ctx, args, &mut Reply::new(reply, protocol));
         ctx.tell_observers();
         ctx.remember_keys(args);
         ctx.session.protocol = protocol_of_client;
-        account_called(ctx, &row, args, (ctx.shared.clock)().saturating_sub(started), failed);
+        let took = (ctx.shared.clock)().saturating_sub(started);
+        account_called(ctx, &row, args, (took, failed), reply.len() - begin);
     }
 }
 
@@ -252,10 +254,8 @@ impl Caller for Calls<'_, '_, '_> {
 
     fn may_run(&mut self, words: &Words) -> Option<bool> {
         let args = Args::new(words.buffer(), words.ranges());
+        // With too few arguments, too: of what is not named nothing is asked.
         let row = self.ctx.shared.names.look_up(&args).ok()?;
-        if !row.command.accepts(args.len()) {
-            return None;
-        }
         Some(permission::check(self.ctx.session, self.ctx.shared, &row, &args).is_ok())
     }
 

@@ -122,6 +122,9 @@ fn once(
 ) -> Ended {
     let (database, row) = (ctx.session.database, ctx.row);
     let was_in_transaction = std::mem::replace(&mut ctx.in_transaction, true);
+    if !was_in_transaction {
+        ctx.session.time_us = None;
+    }
     let mut calls = Calls::new(ctx, job, hashed);
     let ended = match job.program {
         Program::Script(script) => job.interpreter.run(script, job.keys, job.arguments, &mut calls, out),

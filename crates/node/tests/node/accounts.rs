@@ -147,6 +147,24 @@ fn refusals_are_counted_by_their_reason() {
 }
 
 #[test]
+fn the_log_shows_which_command_the_client_had_sent() {
+    for (request, sent) in
+        [("EVAL \"return redis.pcall('GET', 'b')\" 0", "eval"), ("MULTI\r\nGET b", "get"), ("GET b", "get")]
+    {
+        let (mut world, admin, alice) = world("+@all ~a");
+        world.ask(alice, request);
+        let log = world.ask(admin, "ACL LOG");
+        assert!(log.contains(&format!(" cmd={sent} ")), "{request}: {log}");
+    }
+    let (mut world, admin, alice) = world("+@all ~a");
+    world.ask(alice, "MULTI\r\nGET a");
+    world.ask(admin, "ACL SETUSER alice resetkeys");
+    world.ask(alice, "EXEC");
+    let log = world.ask(admin, "ACL LOG");
+    assert!(log.contains(" cmd=exec "), "{log}");
+}
+
+#[test]
 fn a_command_that_waits_for_the_end_of_a_pause_is_not_noted_as_refused_twice() {
     let (mut world, admin, alice) = world("+@all -incr ~a");
     world.ask(admin, "CLIENT PAUSE 1000 WRITE");

@@ -1,6 +1,6 @@
 //! A machine that has nothing and only remembers what it was told.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use config::{Appended, Config, Param};
@@ -16,6 +16,8 @@ use parking_lot::Mutex;
 /// A machine without threads, files and sockets.
 #[derive(Default)]
 pub(crate) struct FakeMachine {
+    /// How often somebody has looked at the clock of the wall, which is a microsecond later each time.
+    pub(crate) looks_at_the_wall: AtomicU64,
     /// The letters to each worker.
     pub(crate) boxes: Mutex<Vec<Vec<Mail>>>,
     pub(crate) warnings: Mutex<Vec<String>>,
@@ -112,7 +114,7 @@ impl Machine for FakeMachine {
         self.warnings.lock().push(text.to_owned());
     }
     fn unix_us(&self) -> u64 {
-        1_700_000_000_123_456
+        1_700_000_000_123_456 + self.looks_at_the_wall.fetch_add(1, Ordering::Relaxed)
     }
     fn memory(&self) -> MemoryFigures {
         MemoryFigures {

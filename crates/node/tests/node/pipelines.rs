@@ -37,6 +37,26 @@ fn requests_in_one_piece_find_their_keys_whatever_stands_before_them() {
 }
 
 #[test]
+fn time_stands_still_within_a_transaction_or_script_and_nowhere_else() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let script = "EVAL \"redis.call('GET', KEYS[1]) redis.call('GET', 'k') return {redis.call('TIME')[2], redis.call('TIME')[2]}\" 1 l";
+    for (request, stands) in [
+        ("TIME\r\nTIME".to_owned(), false),
+        ("MULTI\r\nTIME\r\nTIME\r\nEXEC".to_owned(), true),
+        (format!("MULTI\r\nTIME\r\n{script}\r\nEXEC"), true),
+        (script.to_owned(), true),
+        (format!("{script}\r\n{script}"), false),
+    ] {
+        let reply = world.ask(peer, &request);
+        let mut times: Vec<&str> = reply.lines().filter(|line| line.starts_with("1234")).collect();
+        assert!(times.len() >= 2, "{reply}");
+        times.dedup();
+        assert_eq!(times.len() == 1, stands, "{request}: {reply}");
+    }
+}
+
+#[test]
 fn equal_commands_in_one_piece_are_timed_together_unless_somebody_asks_for_short_times() {
     let mut world = World::new(1, &[]);
     let peer = world.connect(0);

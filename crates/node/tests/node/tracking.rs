@@ -230,3 +230,29 @@ fn clients_that_stop_or_go_are_forgotten() {
         assert!(figures.contains(expected), "{expected} in {figures}");
     }
 }
+
+#[test]
+fn of_a_script_the_keys_are_remembered_that_its_commands_read_and_not_those_that_it_declares() {
+    for eval in ["EVAL", "EVAL_RO"] {
+        let mut world = World::new(1, &[]);
+        let (reader, writer) = (tracker(&mut world, 0, ""), world.connect(0));
+        world.ask(reader, &format!("{eval} \"return redis.call('GET', KEYS[1])\" 2 read declared"));
+        world.ask(writer, "SET declared 1");
+        world.settle();
+        assert_eq!(world.read(reader), "", "{eval}");
+        world.ask(writer, "SET read 1");
+        world.settle();
+        assert_eq!(world.read(reader), invalidate(&["read"]), "{eval}");
+    }
+    let mut world = World::new(1, &[]);
+    let (reader, writer) = (tracker(&mut world, 0, ""), world.connect(0));
+    let library = "#!lua name=l\nredis.register_function{function_name='f', callback=function() end, flags={'no-writes'}}";
+    world.send_bytes(
+        writer,
+        format!("*3\r\n$8\r\nFUNCTION\r\n$4\r\nLOAD\r\n${}\r\n{library}\r\n", library.len()).as_bytes(),
+    );
+    world.ask(reader, "FCALL_RO f 1 declared");
+    world.ask(writer, "SET declared 1");
+    world.settle();
+    assert_eq!(world.read(reader), "");
+}
