@@ -418,10 +418,14 @@ mod tests {
         assert_eq!(folder.look(), found());
         let bytes = folder.disk.read(&folder.manifest()).expect("it is there");
         let text = String::from_utf8(bytes).expect("it is a text");
+        let lines: Vec<&str> = text.lines().filter_map(|line| line.split(" crc ").next()).collect();
         assert_eq!(
-            text,
-            "file appendonly.aof.3.base.rdb seq 3 type b\nfile appendonly.aof.4.incr.aof seq 4 type i\n\
-             #backup started 5 sealed 6 lengths 5 5\n"
+            lines,
+            [
+                "file appendonly.aof.3.base.rdb seq 3 type b",
+                "file appendonly.aof.4.incr.aof seq 4 type i",
+                "#backup started 5 sealed 6 lengths 5 5"
+            ]
         );
         let increment = folder.file(&entries[1].name);
         folder.disk.write(&increment, b"more bytes").expect("nothing fails");
