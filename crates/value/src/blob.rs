@@ -186,7 +186,6 @@ impl Blob {
     }
 }
 
-/// Counts the pages.
 impl Dismantle for Blob {
     fn dismantle(self, between: &mut dyn FnMut()) {
         for chunk in last_of(self.chunks).into_iter().flatten() {
@@ -196,6 +195,7 @@ impl Dismantle for Blob {
     }
 }
 
+/// Counts the pages.
 impl Sweep for Blob {
     fn sweep(&mut self, page: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         let Some(chunks) = Arc::get_mut(&mut self.chunks) else { return true };

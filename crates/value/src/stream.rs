@@ -224,7 +224,6 @@ impl Stream {
     }
 }
 
-/// Counts the nodes of the tree.
 impl Dismantle for Stream {
     fn dismantle(self, between: &mut dyn FnMut()) {
         let Some(Root { content, groups, producers, .. }) = last_of(self.root) else { return };
@@ -240,6 +239,7 @@ impl Dismantle for Stream {
     }
 }
 
+/// Counts the nodes of the tree.
 impl Sweep for Stream {
     fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         Arc::get_mut(&mut self.root).is_none_or(|root| root.content.nodes.sweep(within, sweeper))

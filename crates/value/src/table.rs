@@ -388,7 +388,6 @@ impl<V: Clone + Sweep> Table<V> {
     }
 }
 
-/// A table that is a part of a value counts its pages and what lives beside each.
 impl<V: Dismantle> Dismantle for Table<V> {
     fn dismantle(self, between: &mut dyn FnMut()) {
         if let Some(root) = last_of(self.root) {
@@ -397,6 +396,7 @@ impl<V: Dismantle> Dismantle for Table<V> {
     }
 }
 
+/// A table that is a part of a value counts its pages and what lives beside each.
 impl Sweep for MemberTable {
     fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         const PLACES: usize = 1 << 16;

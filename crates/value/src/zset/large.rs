@@ -127,7 +127,6 @@ impl Large {
     }
 }
 
-/// Counts the elements, and behind them the buckets of the index.
 impl Dismantle for Large {
     fn dismantle(self, between: &mut dyn FnMut()) {
         self.elements.dismantle(between);
@@ -135,6 +134,7 @@ impl Dismantle for Large {
     }
 }
 
+/// Counts the elements, and behind them the buckets of the index.
 impl Sweep for Large {
     fn sweep(&mut self, within: &mut usize, sweeper: &mut Sweeper<'_>) -> bool {
         if !self.elements.sweep(within, sweeper) {
