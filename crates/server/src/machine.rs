@@ -523,8 +523,12 @@ impl Machine for ServerMachine {
             })?;
         }
         self.oom_score.follow_change(old, new)?;
-        let result = self.move_to(old, new).and_then(|()| self.open_append_only(old, new));
-        result.inspect_err(|_| {
+        let moved = self.move_to(old, new);
+        let opened = moved.and_then(|()| {
+            // The folder, which is in a place that may be new, comes last; without it the server goes back.
+            self.open_append_only(old, new).inspect_err(|_| _ = self.move_to(new, old))
+        });
+        opened.inspect_err(|_| {
             // Nothing has changed; if it cannot go back, that stands in the log.
             let _ = self.oom_score.follow_change(new, old);
         })?;

@@ -6,7 +6,7 @@ use disk::Disk;
 
 use crate::content::content;
 use crate::disk::{APPENDING, SNAPSHOTS, figure, files, limit_files, rewrite, wait_for};
-use crate::support::{Server, must, run, text, words};
+use crate::support::{Server, free_port, must, run, text, words};
 
 #[test]
 fn appending_may_be_switched_while_the_server_runs() {
@@ -262,6 +262,11 @@ fn a_folder_that_another_server_appends_to_is_refused() {
     let refusal = text(&run(&mut other, "CONFIG SET appendonly yes"));
     assert!(refusal.contains("Unable to turn on AOF"), "{refusal}");
     assert_eq!(figure(&mut other, "aof_enabled"), "0");
+    // Nor is anything else that was asked for with it done.
+    let port = free_port();
+    let refusal = text(&run(&mut other, &format!("CONFIG SET port {port} appendonly yes")));
+    assert!(refusal.contains("Unable to turn on AOF"), "{refusal}");
+    std::net::TcpListener::bind(("127.0.0.1", port)).expect("nobody listens there");
     must(&mut client, "SET b 2");
     server.kill();
     let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
