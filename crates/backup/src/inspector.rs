@@ -1,27 +1,13 @@
 //! Looks at what passes: is it what a server would load, which batches are in it, and where does what is too late begin?
 
 use persist::aof::{Chain, FileReader, LastBatch, Mark, Part, Tail};
-use persist::rdb::{Item, MAX_STRING_BYTES, ReadOptions};
-use stdx::hash::HashKey;
+use persist::rdb::{Item, ReadOptions};
 use stdx::time::UnixMs;
-use value::{Settings, hash, list, set, stream, zset};
 
 use crate::list::Role;
 use crate::moment;
 use crate::reading::Until;
 
-/// Keys are not decoded, only told apart, so the thresholds of a server do not matter.
-const OPTIONS: ReadOptions = ReadOptions {
-    settings: Settings {
-        hash: hash::Settings { max_packed_entries: 128, max_packed_value: 64, seed: HashKey([0, 0]) },
-        list: list::Settings::of_parameter(-2),
-        set: set::Settings::of_redis(HashKey([0, 0])),
-        zset: zset::Settings::of_redis(HashKey([0, 0])),
-        stream: stream::Settings::of_parameters(4096, 100),
-    },
-    max_string_bytes: MAX_STRING_BYTES,
-    verify_checksum: true,
-};
 /// Keys are handed over in runs of about so many bytes.
 const RUN_BYTES: usize = 1 << 18;
 
@@ -71,8 +57,10 @@ impl Inspector {
     pub(crate) fn begin(&mut self, role: Role, offset: u64) {
         self.seen.role = role;
         self.file = Some(match role {
-            Role::Increment => FileReader::of_commands(OPTIONS, offset).following(self.chain),
-            Role::Base | Role::Snapshot => FileReader::new(OPTIONS).in_runs(RUN_BYTES),
+            Role::Increment => {
+                FileReader::of_commands(ReadOptions::WITHOUT_SERVER, offset).following(self.chain)
+            }
+            Role::Base | Role::Snapshot => FileReader::new(ReadOptions::WITHOUT_SERVER).in_runs(RUN_BYTES),
         });
     }
 

@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 
 use stdx::checksum::Crc64;
+use stdx::hash::HashKey;
 use stdx::time::UnixMs;
-use value::Settings;
+use value::{Settings, hash, list, set, stream, zset};
 
 use super::cursor::{Cursor, Fault};
 use super::error::{Error, Problem};
@@ -36,6 +37,24 @@ pub struct ReadOptions {
     pub max_string_bytes: u64,
     /// Whether the checksum at the end counts.
     pub verify_checksum: bool,
+}
+
+impl ReadOptions {
+    /// For those who keep no value and only tell keys apart: the thresholds of a server do not matter to them.
+    pub const WITHOUT_SERVER: Self = {
+        const SEED: HashKey = HashKey([0, 0]);
+        Self {
+            settings: Settings {
+                hash: hash::Settings { max_packed_entries: 128, max_packed_value: 64, seed: SEED },
+                list: list::Settings::of_parameter(-2),
+                set: set::Settings::of_redis(SEED),
+                zset: zset::Settings::of_redis(SEED),
+                stream: stream::Settings::of_parameters(4096, 100),
+            },
+            max_string_bytes: MAX_STRING_BYTES,
+            verify_checksum: true,
+        }
+    };
 }
 
 /// A key with its value and what is known of it.
