@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
-use persist::aof::{FileKind, Manifest, ManifestEntry, base_holds_data, holds_data};
+use persist::aof::{FileKind, Manifest, ManifestEntry, holds_data};
 
 use crate::read;
 
@@ -149,7 +149,8 @@ pub(crate) fn guess(path: &Path) -> Result<Option<Set>, String> {
         return Err("one of them has to be named".to_owned());
     }
     let names = Disk::native().list(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut entries: Vec<(&str, ManifestEntry)> = names.iter().filter_map(|name| entry_of(name)).collect();
+    let mut entries: Vec<(&str, ManifestEntry)> =
+        names.iter().filter_map(|name| ManifestEntry::of_name(name)).collect();
     entries.sort_by_key(|(_, entry)| entry.sequence);
     let is_base = |(_, entry): &&(&str, ManifestEntry)| entry.kind == FileKind::Base;
     let bases = entries.iter().filter(is_base).count();
@@ -165,17 +166,6 @@ pub(crate) fn guess(path: &Path) -> Result<Option<Set>, String> {
     let entries = entries.into_iter().map(|(_, entry)| entry).collect();
     let manifest = Manifest { entries, ..Manifest::default() };
     Ok(Some(Set { folder: folder.to_owned(), manifest_name: format!("{prefix}{MANIFEST}"), manifest }))
-}
-
-/// What a manifest says of a file whose name is made as usual, and how the names of its set begin.
-fn entry_of(name: &str) -> Option<(&str, ManifestEntry)> {
-    let (rest, kind) =
-        [(".base.rdb", FileKind::Base), (".base.aof", FileKind::Base), (".incr.aof", FileKind::Increment)]
-            .into_iter()
-            .find_map(|(ending, kind)| Some((name.strip_suffix(ending)?, kind)))?;
-    let (prefix, number) = rest.rsplit_once('.')?;
-    let sequence = number.parse().ok().filter(|&number| number > 0)?;
-    Some((prefix, ManifestEntry { name: name.to_owned(), sequence, kind }))
 }
 
 /// The first bytes of a file.
@@ -257,12 +247,8 @@ fn orphan(folder: &Path) -> Result<Option<PathBuf>, String> {
     names.sort();
     for name in names {
         let path = folder.join(&name);
-        let holds_data = match entry_of(&name).map(|(_, entry)| entry.kind) {
-            Some(FileKind::Base) => base_holds_data(&disk, &path).map_err(complain)?,
-            Some(_) => holds_data(&disk, &path).map_err(complain)?,
-            None => false,
-        };
-        if holds_data {
+        let Some((_, entry)) = ManifestEntry::of_name(&name) else { continue };
+        if entry.holds_data(&disk, &path).map_err(complain)? {
             return Ok(Some(path));
         }
     }

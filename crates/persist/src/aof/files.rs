@@ -455,12 +455,9 @@ impl Files {
     /// them.
     fn look_for_unnamed(&mut self) -> Result<(), FilesError> {
         for name in self.folder.list()? {
-            let Some(entry) = ManifestEntry::of_name(&self.prefix, &name) else { continue };
-            let holds_data = match entry.kind {
-                FileKind::Base => self.folder.base_holds_data(&name)?,
-                _ => self.folder.holds_data(&name)?,
-            };
-            if !holds_data || self.manifest.entries.iter().any(|named| named.name == name) {
+            let Some((prefix, entry)) = ManifestEntry::of_name(&name) else { continue };
+            let is_named = self.manifest.entries.iter().any(|named| named.name == name);
+            if prefix != self.prefix || is_named || !self.folder.holds_data_of(&entry)? {
                 continue;
             }
             let last =

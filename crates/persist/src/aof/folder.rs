@@ -7,6 +7,7 @@ use disk::{Disk, Lock, around};
 
 use super::batch::{ANNOUNCEMENT, is_left_of_announcement};
 use super::files::FilesError;
+use super::manifest::{FileKind, ManifestEntry};
 use crate::rdb::is_blank;
 
 /// Head and notes of RDB data take less.
@@ -31,8 +32,18 @@ pub fn holds_data(disk: &Disk, path: &Path) -> io::Result<bool> {
     }
 }
 
+impl ManifestEntry {
+    /// Whether the file, which has this path, holds data.
+    pub fn holds_data(&self, disk: &Disk, path: &Path) -> io::Result<bool> {
+        match self.kind {
+            FileKind::Base => base_holds_data(disk, path),
+            FileKind::History | FileKind::Increment => holds_data(disk, path),
+        }
+    }
+}
+
 /// Whether a base holds data. One that is not there, or is blank, holds none; what cannot be read may be data.
-pub fn base_holds_data(disk: &Disk, path: &Path) -> io::Result<bool> {
+fn base_holds_data(disk: &Disk, path: &Path) -> io::Result<bool> {
     match disk.length(path)?.unwrap_or(0) {
         0 => Ok(false),
         length if length <= BLANK_MAX_BYTES => Ok(!is_blank(&disk.read(path)?)),
@@ -77,9 +88,9 @@ impl Folder {
         self.disk.length(&self.file(name)).map_err(about(name))
     }
 
-    /// See [`base_holds_data`].
-    pub(super) fn base_holds_data(&self, name: &str) -> Result<bool> {
-        base_holds_data(&self.disk, &self.file(name)).map_err(about(name))
+    /// See [`ManifestEntry::holds_data`].
+    pub(super) fn holds_data_of(&self, entry: &ManifestEntry) -> Result<bool> {
+        entry.holds_data(&self.disk, &self.file(&entry.name)).map_err(about(&entry.name))
     }
 
     /// See [`holds_data`].

@@ -239,16 +239,18 @@ impl ManifestEntry {
         Self { name: format!("{prefix}.{sequence}.incr.aof"), sequence, kind: FileKind::Increment }
     }
 
-    /// What the name of a file of a set tells, if it is one that such a set gives.
-    pub fn of_name(prefix: &str, name: &str) -> Option<Self> {
-        let (number, ending) = name.strip_prefix(prefix)?.strip_prefix('.')?.split_once('.')?;
+    /// What a manifest says of a file whose name is made as usual, and how the names of its set begin.
+    pub fn of_name(name: &str) -> Option<(&str, Self)> {
+        let (rest, kind) = [
+            (".base.rdb", FileKind::Base),
+            (".base.aof", FileKind::Base),
+            (".incr.aof", FileKind::Increment),
+        ]
+        .into_iter()
+        .find_map(|(ending, kind)| Some((name.strip_suffix(ending)?, kind)))?;
+        let (prefix, number) = rest.rsplit_once('.')?;
         let sequence = number.parse().ok().filter(|&number| number > 0)?;
-        let kind = match ending {
-            "base.rdb" | "base.aof" => FileKind::Base,
-            "incr.aof" => FileKind::Increment,
-            _ => return None,
-        };
-        Some(Self { name: name.to_owned(), sequence, kind })
+        Some((prefix, Self { name: name.to_owned(), sequence, kind }))
     }
 
     /// A base of commands, or of RDB.

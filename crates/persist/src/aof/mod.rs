@@ -25,7 +25,7 @@ mod writer;
 pub use batch::{ANNOUNCEMENT, BATCH_BYTES, Chain, Framer};
 pub use file::FileReader;
 pub use files::{Files, FilesError, Kept};
-pub use folder::{base_holds_data, holds_data};
+pub use folder::holds_data;
 pub use manifest::{FileKind, Lease, MAX_LEASES, Manifest, ManifestEntry, ManifestError, Seal};
 pub use part::{Batch, Mark, Part, Take};
 pub use reader::{Apply, Damage, LastBatch, Reader, Tail};
