@@ -38,7 +38,7 @@ impl Acceptor {
     /// An acceptor for sockets that are registered with the poll. The waker is for [`Shared::stop`].
     pub fn new(poll: Poll, listening: Arc<Listening>, shared: Arc<Shared>) -> io::Result<(Self, Waker)> {
         let waker = Waker::new(poll.registry(), WAKE)?;
-        Ok((Self { poll, listening, spare: spare(), shed: None, shared }, waker))
+        Ok((Self { poll, listening, spare: spare().ok(), shed: None, shared }, waker))
     }
 
     /// The thread's body. At its end nobody listens any more.
@@ -88,6 +88,9 @@ impl Acceptor {
 
     /// Accepts up to the budget from one listener; true when the system has no descriptors left.
     fn accept_some(&mut self, sockets: &mut Sockets, index: usize) -> bool {
+        if self.lacks_spare() {
+            return true;
+        }
         for _ in 0..ACCEPT_BUDGET {
             match sockets.get(index).accept() {
                 Ok(stream) => {
@@ -107,6 +110,19 @@ impl Acceptor {
                 // The client gave up before it was accepted, or the call was interrupted: the next one.
                 Err(_) => {}
             }
+        }
+        false
+    }
+
+    /// Whether the spare descriptor was lost to another thread and cannot be had again yet. Until then nobody is accepted: he would take the
+    /// last descriptor, and those behind him could not even be closed.
+    fn lacks_spare(&mut self) -> bool {
+        if self.spare.is_some() {
+            return false;
+        }
+        match spare() {
+            Ok(file) => self.spare = Some(file),
+            Err(error) => return is_exhausted(&error),
         }
         false
     }
@@ -150,13 +166,14 @@ impl Acceptor {
                 Err(_) => {}
             }
         }
-        self.spare = spare();
+        // If another thread was quicker again, it is made before the next connection is accepted.
+        self.spare = spare().ok();
     }
 }
 
 /// A descriptor that is only held to be given up when there are no more.
-fn spare() -> Option<File> {
-    File::open("/dev/null").ok()
+fn spare() -> io::Result<File> {
+    File::open("/dev/null")
 }
 
 /// Whether the process or the system has no file descriptors or memory for another socket.
