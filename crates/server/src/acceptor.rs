@@ -28,7 +28,7 @@ const WAKE: Token = Token(usize::MAX);
 pub struct Acceptor {
     poll: Poll,
     listening: Arc<Listening>,
-    spare: Option<File>,
+    spare: Spare,
     /// Whether the system has refused connections since the last one that was taken, and how many were closed.
     shed: Option<u64>,
     shared: Arc<Shared>,
@@ -38,7 +38,10 @@ impl Acceptor {
     /// An acceptor for sockets that are registered with the poll. The waker is for [`Shared::stop`].
     pub fn new(poll: Poll, listening: Arc<Listening>, shared: Arc<Shared>) -> io::Result<(Self, Waker)> {
         let waker = Waker::new(poll.registry(), WAKE)?;
-        Ok((Self { poll, listening, spare: spare().ok(), shed: None, shared }, waker))
+        Ok((
+            Self { poll, listening, spare: Spare::new(|| File::open("/dev/null")), shed: None, shared },
+            waker,
+        ))
     }
 
     /// The thread's body. At its end nobody listens any more.
@@ -88,7 +91,8 @@ impl Acceptor {
 
     /// Accepts up to the budget from one listener; true when the system has no descriptors left.
     fn accept_some(&mut self, sockets: &mut Sockets, index: usize) -> bool {
-        if self.lacks_spare() {
+        if let Err(error) = self.spare.restore() {
+            self.tell(0, &error);
             return true;
         }
         for _ in 0..ACCEPT_BUDGET {
@@ -114,19 +118,6 @@ impl Acceptor {
         false
     }
 
-    /// Whether the spare descriptor was lost to another thread and cannot be had again yet. Until then nobody is accepted: he would take the
-    /// last descriptor, and those behind him could not even be closed.
-    fn lacks_spare(&mut self) -> bool {
-        if self.spare.is_some() {
-            return false;
-        }
-        match spare() {
-            Ok(file) => self.spare = Some(file),
-            Err(error) => return is_exhausted(&error),
-        }
-        false
-    }
-
     /// Hands a connection to a worker, or tells it why not and closes it.
     fn place(&self, mut stream: Stream, listener: &Listener) {
         let endpoints = stream.endpoints(listener.path());
@@ -146,19 +137,17 @@ impl Acceptor {
     /// Out of descriptors: closes connections that wait, with the help of the spare descriptor. Without it the system would
     /// not even say whether one waits.
     fn shed(&mut self, sockets: &mut Sockets, index: usize, error: &io::Error) {
-        if self.shed.is_none() {
-            warn!("cannot accept connections: {error}; raise the limit of open files or lower maxclients");
-        }
-        let closed = self.shed.get_or_insert(0);
-        self.spare = None;
+        let (mut closed, mut waits) = (0, true);
+        self.spare.give_up();
         for _ in 0..ACCEPT_BUDGET {
             match sockets.get(index).accept() {
                 Ok(stream) => {
                     drop(stream);
-                    *closed += 1;
+                    closed += 1;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     sockets.set_waiting(index, false);
+                    waits = false;
                     break;
                 }
                 // Another thread was quicker to take the descriptor.
@@ -166,18 +155,72 @@ impl Acceptor {
                 Err(_) => {}
             }
         }
-        // If another thread was quicker again, it is made before the next connection is accepted.
-        self.spare = spare().ok();
+        if closed > 0 || waits {
+            self.tell(closed, error);
+        }
+        // At once, before another thread wants one; if that is too late, before anybody is accepted.
+        let _ = self.spare.restore();
+    }
+
+    /// Tells that connections cannot be accepted, once, and counts those that were closed.
+    fn tell(&mut self, closed: u64, error: &io::Error) {
+        if self.shed.is_none() {
+            warn!("cannot accept connections: {error}; raise the limit of open files or lower maxclients");
+        }
+        *self.shed.get_or_insert(0) += closed;
     }
 }
 
 /// A descriptor that is only held to be given up when there are no more.
-fn spare() -> io::Result<File> {
-    File::open("/dev/null")
+struct Spare {
+    file: Option<File>,
+    open: fn() -> io::Result<File>,
+}
+
+impl Spare {
+    fn new(open: fn() -> io::Result<File>) -> Self {
+        Self { file: open().ok(), open }
+    }
+
+    /// Makes it again if it is not there; where there is no such file, it is done without. An error: it was lost to another thread, and
+    /// nobody may be accepted, who would take the last descriptor. Those behind him could not even be closed.
+    fn restore(&mut self) -> io::Result<()> {
+        if self.file.is_none() {
+            match (self.open)() {
+                Err(error) if is_exhausted(&error) => return Err(error),
+                result => self.file = result.ok(),
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self) {
+        self.file = None;
+    }
 }
 
 /// Whether the process or the system has no file descriptors or memory for another socket.
 fn is_exhausted(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_accepted_until_the_spare_descriptor_is_there_again() {
+        let nothing_left = || Err(rustix::io::Errno::MFILE.into());
+        let mut spare = Spare::new(|| File::open("/dev/null"));
+        spare.restore().expect("it is held");
+        spare.give_up();
+        spare.open = nothing_left;
+        assert!(spare.restore().is_err() && spare.restore().is_err(), "others have taken it");
+        spare.open = || File::open("/dev/null");
+        spare.restore().expect("there is one again");
+        spare.open = nothing_left;
+        spare.restore().expect("it is held");
+        Spare::new(|| Err(io::ErrorKind::NotFound.into())).restore().expect("there is no such file here");
+    }
 }

@@ -217,39 +217,6 @@ fn without_descriptors_new_clients_are_closed_and_the_others_served_until_some_l
 }
 
 #[test]
-fn the_descriptor_with_which_clients_are_closed_is_made_again_before_anybody_is_accepted() {
-    let folder = folder();
-    let server = start(folder.path(), &[]);
-    let mut first = server.connect();
-    must(&mut first, "PING");
-    let limit = |files: u64| {
-        let limit = Rlimit { current: Some(files), maximum: Some(1024) };
-        prlimit(Some(server.process()), Resource::Nofile, limit).expect("the limit can be set");
-    };
-    let open = fs::read_dir(format!("/proc/{}/fd", server.process_id())).expect("Linux lists them");
-    let open: Vec<u64> =
-        open.filter_map(|entry| entry.ok()?.file_name().into_string().ok()?.parse().ok()).collect();
-    let first_free = (0..1024).find(|number| !open.contains(number)).expect("they are few");
-
-    // As if others had taken all descriptors, the one given up last included.
-    limit(1);
-    let mut early = server.socket();
-    server.wait_for_line("cannot accept connections");
-    // One is free again.
-    limit(first_free);
-    let is_closed = |socket: &mut TcpStream| {
-        // A socket that the server has closed may refuse the question already.
-        socket.write_all(b"PING\r\n").is_err() || matches!(socket.read(&mut [0]), Ok(0) | Err(_))
-    };
-    assert!(is_closed(&mut early));
-    assert!(is_closed(&mut server.socket()));
-    must(&mut first, "PING");
-    limit(1024);
-    let mut late = server.connect();
-    must(&mut late, "PING");
-}
-
-#[test]
 fn a_limit_a_hundred_kilobytes_above_an_empty_server_is_kept() {
     const ROOM: u64 = 100 * 1024;
     let folder = tempfile::tempdir().expect("a temporary folder");
