@@ -87,11 +87,6 @@ impl Client {
         write_command(&mut self.output, args);
     }
 
-    /// Queues bytes that are already encoded.
-    pub fn send_raw(&mut self, bytes: &[u8]) {
-        self.output.extend_from_slice(bytes);
-    }
-
     /// Bytes queued and not yet sent.
     pub const fn queued_bytes(&self) -> usize {
         self.output.len()

@@ -146,14 +146,6 @@ impl Config {
         }
     }
 
-    /// `replicaof`: host and port of the primary.
-    pub fn replica_of(&self) -> Option<(&[u8], u16)> {
-        match self.value(Param::Replicaof) {
-            Value::ReplicaOf(primary) => primary.as_ref().map(|(host, port)| (host.as_slice(), *port)),
-            _ => wrong_form(Param::Replicaof),
-        }
-    }
-
     /// `appendfsync`.
     pub fn append_fsync(&self) -> AppendFsync {
         choices::APPEND_FSYNC[self.choice_index(Param::Appendfsync)]

@@ -54,17 +54,6 @@ pub fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     pattern[at_pattern..].iter().all(|&byte| byte == b'*')
 }
 
-/// Whether `pattern` has no special byte, so that only the text equal to it can match.
-pub fn is_literal(pattern: &[u8]) -> bool {
-    !pattern.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
-}
-
-/// The bytes with which every matching text begins.
-pub fn literal_prefix(pattern: &[u8]) -> &[u8] {
-    let end = pattern.iter().position(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'));
-    &pattern[..end.unwrap_or(pattern.len())]
-}
-
 /// Matches the element at `pattern[at]`, which is no star, against one byte: where the next element begins, or `None`.
 #[inline]
 fn match_one(pattern: &[u8], at: usize, byte: u8, case: Case) -> Option<usize> {
@@ -203,14 +192,6 @@ mod tests {
         let pairs = "*?".repeat(50_000);
         assert!(matches(pairs.as_bytes(), &vec![b'a'; 50_000], Case::Sensitive));
         assert!(!matches(pairs.as_bytes(), &vec![b'a'; 49_999], Case::Sensitive));
-    }
-
-    #[test]
-    fn literals_are_recognised() {
-        assert!(is_literal(b"plain"));
-        assert!(!is_literal(br"a\b"));
-        assert_eq!(literal_prefix(b"user:*:name"), b"user:");
-        assert_eq!(literal_prefix(b"plain"), b"plain");
     }
 
     /// The definition, by recursion over the pattern.

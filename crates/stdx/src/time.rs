@@ -45,11 +45,6 @@ impl UnixMs {
         if rounds_up { self.as_secs() + 1 } else { self.as_secs() }
     }
 
-    /// The part of a second beyond `as_secs`, 0 to 999.
-    pub const fn subsec_millis(self) -> u32 {
-        self.0.rem_euclid(1000) as u32
-    }
-
     /// This instant plus `millis`, held at the ends of the range.
     #[must_use]
     pub const fn saturating_add_millis(self, millis: i64) -> Self {
@@ -92,8 +87,8 @@ mod tests {
 
     #[test]
     fn seconds_round_down_before_and_after_the_epoch() {
-        assert_eq!((UnixMs(1999).as_secs(), UnixMs(1999).subsec_millis()), (1, 999));
-        assert_eq!((UnixMs(-1).as_secs(), UnixMs(-1).subsec_millis()), (-1, 999));
+        assert_eq!(UnixMs(1999).as_secs(), 1);
+        assert_eq!(UnixMs(-1).as_secs(), -1);
         assert_eq!(UnixMs(1500).as_secs_rounded(), 2);
         assert_eq!(UnixMs(i64::MAX).as_secs_rounded(), i64::MAX / 1000 + 1);
         assert_eq!(UnixMs(1499).as_secs_rounded(), 1);

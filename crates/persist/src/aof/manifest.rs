@@ -226,11 +226,6 @@ impl Manifest {
         let of_kind = self.entries.iter().filter(|entry| entry.kind == kind);
         of_kind.map(|entry| entry.sequence).max().unwrap_or(0)
     }
-
-    /// A number for the next file that no file has.
-    pub fn next_sequence(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.sequence).max().unwrap_or(0).saturating_add(1)
-    }
 }
 
 impl ManifestEntry {
@@ -358,7 +353,6 @@ mod tests {
         assert_eq!(Manifest::parse(&manifest.format()), Ok(manifest.clone()));
         assert_eq!(manifest.last_sequence(FileKind::Base), 2);
         assert_eq!(manifest.last_sequence(FileKind::Increment), 5);
-        assert_eq!(manifest.next_sequence(), 6);
         assert_eq!(manifest.history().count(), 1);
         let data: Vec<u64> = manifest.data().map(|entry| entry.sequence).collect();
         assert_eq!(data, [2, 4, 5]);

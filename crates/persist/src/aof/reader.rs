@@ -181,11 +181,6 @@ impl Reader {
         self.doubt.is_some()
     }
 
-    /// Whether the bytes so far end inside a transaction.
-    pub fn is_inside_transaction(&self) -> bool {
-        self.transaction.is_some()
-    }
-
     /// Reads an annotation, and the batch behind it if it announces one. Returns its length, if it is all there.
     fn line(&mut self, rest: &[u8], take: &mut Take<'_>) -> Result<Option<usize>, Damage> {
         let window = &rest[..rest.len().min(MAX_ANNOTATION_BYTES)];

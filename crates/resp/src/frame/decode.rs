@@ -94,7 +94,8 @@ impl FrameDecoder {
     }
 
     /// Whether a reply has been received in part.
-    pub fn is_mid_frame(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_mid_frame(&self) -> bool {
         self.body.is_some() || !self.stack.is_empty()
     }
 

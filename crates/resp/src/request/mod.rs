@@ -151,7 +151,8 @@ impl RequestDecoder {
     }
 
     /// Whether a request has been received in part.
-    pub const fn is_mid_request(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) const fn is_mid_request(&self) -> bool {
         self.partial.is_some()
     }
 
