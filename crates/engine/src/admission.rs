@@ -1,4 +1,4 @@
-//! The gate: what has to hold before a command runs. The checks stand in one order; the first that fails answers.
+//! Admission: what has to hold before a command runs. The checks stand in one order; the first that fails answers.
 
 use std::sync::atomic::Ordering;
 

@@ -1,7 +1,7 @@
 //! Running commands: a worker prepares requests, leases the shards of a group of them, and runs them in order.
 //!
 //! ```text
-//!   Prepared (looked up) ─► lease (keys gathered, shards locked) ─► members (brought near) ─► request ─► gate ─► call ─► handler
+//!   Prepared (looked up) ─► lease (keys gathered, shards locked) ─► members (brought near) ─► request ─► admission ─► call ─► handler
 //!                                                                                             └─► account (figures, logs, MONITOR)
 //! ```
 //! What nobody's request asks for is in `unasked`, and what was begun by a request and ends later in `put_off`.

@@ -1,8 +1,8 @@
-//! Commands: the table, the gate, sessions and execution, without I/O.
+//! Commands: the table, admission, sessions and execution, without I/O.
 //!
 //! ```text
 //!   args ─► Worker::prepare (look up, hash keys) ─► Worker::lease (lock shards, prefetch) ─► Worker::run
-//!                                                                                             │ gate
+//!                                                                                             │ admission
 //!                                                                                             ▼
 //!                                                              reply bytes ◄─ handler(ctx, args, reply)
 //! ```
@@ -11,6 +11,7 @@
 //! thread or clock: a batch comes with its time.
 
 pub mod accounts;
+mod admission;
 pub mod args;
 pub mod blocking;
 pub mod client;
@@ -24,7 +25,6 @@ pub mod errand;
 pub mod error;
 pub mod execute;
 pub mod fieldset;
-mod gate;
 pub mod host;
 pub mod hotkeys;
 pub mod latency;

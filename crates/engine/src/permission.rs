@@ -1,6 +1,6 @@
 //! Whether a user may run a command: what the command touches, as its row and its arguments tell.
 //!
-//! Everything that checks goes through here: the gate, EXEC before each queued command, ACL DRYRUN. So they agree.
+//! Everything that checks goes through here: admission, EXEC before each queued command, ACL DRYRUN. So they agree.
 
 use acl::{Channel, Denial, Key, Permission, Reason, Refusal, Request};
 use config::Param;

@@ -33,7 +33,7 @@ pub struct CommandTotals {
     pub calls: u64,
     /// Time it took in all.
     pub nanoseconds: u64,
-    /// Times the gate refused it.
+    /// Times it was not admitted.
     pub rejected: u64,
     /// Times it answered an error.
     pub failed: u64,
@@ -184,7 +184,7 @@ impl WorkerStatistics {
         }
     }
 
-    /// The gate refused a command.
+    /// A command was not admitted.
     pub fn rejected(&self, index: usize) {
         add(&self.commands[index].rejected, 1);
     }

@@ -7,11 +7,11 @@ use smallvec::SmallVec;
 use stdx::time::UnixMs;
 
 use super::{End, Name, Waiter};
+use crate::admission::{self, Request};
 use crate::command::Outcome;
 use crate::context::{Context, Tools, tell_observers};
 use crate::error::Error;
 use crate::execute::{Ran, Written, account_ended, call};
-use crate::gate::{self, Request};
 use crate::permission;
 use crate::reply::Reply;
 use crate::session::Session;
@@ -257,7 +257,7 @@ fn check(context: &Context<'_, '_>, waiter: &Waiter) -> Outcome {
     let (session, shared) = (&*context.session, context.shared);
     let (row, out_of_memory) = (&waiter.row, context.out_of_memory);
     let result =
-        gate::check(&Request { row, args: &args, session, shared, out_of_memory, beside_script: false });
+        admission::check(&Request { row, args: &args, session, shared, out_of_memory, beside_script: false });
     if let Err(Error::NoPermission(denial, _)) = &result {
         let place = permission::place_of(session);
         permission::note_refusal(session, shared, (row, &args), *denial, place, context.access.now());

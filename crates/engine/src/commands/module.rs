@@ -8,7 +8,7 @@ use crate::reply::Reply;
 use crate::tips;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT);
-/// Of what would change the process; see the gate.
+/// Of what would change the process; see [`crate::admission`].
 const LOADS: Flags = FLAGS.and(Flags::NO_ASYNC_LOADING).and(Flags::PROTECTED);
 
 /// The rows of this file.

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use keyspace::Keyspace;
 
+use crate::admission::{self, Request};
 use crate::args::Args;
 use crate::client::PauseMode;
 use crate::command::{Flags, Group, Keys};
 use crate::error::Error;
-use crate::gate::{self, Request};
 use crate::scripting::{ScriptFlags, declared};
 use crate::session::Session;
 use crate::shared::Shared;
@@ -122,7 +122,7 @@ impl Prepared {
                     .iter()
                     .any(|queued| writes(&queued.row, &queued.args.as_args()));
         is_held
-            && gate::check(&Request {
+            && admission::check(&Request {
                 row,
                 args,
                 session,
@@ -135,7 +135,7 @@ impl Prepared {
 
     /// Whether it may need memory.
     pub fn needs_memory(&self, session: &Session) -> bool {
-        self.row.as_ref().is_ok_and(|row| gate::needs_memory(row, session))
+        self.row.as_ref().is_ok_and(|row| admission::needs_memory(row, session))
     }
 }
 

@@ -1,14 +1,14 @@
-//! One request: the gate, the queue of a transaction, the command, and what follows its reply.
+//! One request: admission, the queue of a transaction, the command, and what follows its reply.
 
 use std::sync::atomic::Ordering;
 
 use super::{Environment, Prepared, Ran, Worker, Written, account, call};
+use crate::admission::{self, Request};
 use crate::args::Args;
 use crate::command::Flags;
 use crate::commands::abandon;
 use crate::context::Context;
 use crate::error::Error;
-use crate::gate::{self, Request};
 use crate::permission;
 use crate::reply::Reply;
 use crate::session::{ReplyMode, Session};
@@ -89,7 +89,7 @@ impl Worker<'_> {
         ended
     }
 
-    /// Whether the gate refuses a request; then it is answered.
+    /// Whether a request is refused; then it is answered.
     #[inline]
     pub(super) fn is_refused(
         &self,
@@ -102,7 +102,7 @@ impl Worker<'_> {
     ) -> bool {
         let Self { out_of_memory, beside_script, .. } = *self;
         let request = Request { row, args, session, shared, out_of_memory, beside_script };
-        let Err(error) = gate::check(&request) else {
+        let Err(error) = admission::check(&request) else {
             return false;
         };
         if let Error::NoPermission(denial, _) = error {
@@ -115,7 +115,7 @@ impl Worker<'_> {
     }
 }
 
-/// Answers a request that the look-up or the gate refused. A refused EXEC ends its transaction.
+/// Answers a request that the look-up or admission refused. A refused EXEC ends its transaction.
 pub(super) fn refuse(
     row: Option<Row>,
     error: &Error,

@@ -9,11 +9,11 @@ use smallvec::SmallVec;
 
 use super::flags::ScriptFlags;
 use super::run::Job;
+use crate::admission::OUT_OF_MEMORY;
 use crate::args::Args;
 use crate::command::Flags;
 use crate::context::Context;
 use crate::execute::{account_called, call};
-use crate::gate::OUT_OF_MEMORY;
 use crate::permission;
 use crate::pubsub::Mark;
 use crate::reply::Reply;

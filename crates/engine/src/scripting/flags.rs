@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 
 use script::Name;
 
+use crate::admission::OUT_OF_MEMORY;
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::error::Error;
-use crate::gate::OUT_OF_MEMORY;
 use crate::shared::Shared;
 use crate::table::Row;
 
