@@ -148,6 +148,17 @@ fn no_file_is_a_giant() {
     assert_none("a file is too long to be one idea", &broken);
 }
 
+#[test]
+fn modules_are_named_by_their_files() {
+    let is_nameless = |path: &PathBuf| path.ends_with("mod.rs") && path.iter().any(|part| part == "src");
+    let broken: Vec<String> = rust_files(&root().join("crates"))
+        .iter()
+        .filter(|path| is_nameless(path))
+        .map(|path| path.display().to_string())
+        .collect();
+    assert_none("a module stands in `mod.rs` and not in a file of its name", &broken);
+}
+
 /// The files that may hold unsafe code, and what it needs to be sound.
 const ROOMS: &[(&str, &str)] = &[
     (
