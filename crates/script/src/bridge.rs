@@ -1,5 +1,6 @@
 //! What Lua's functions share with the interpreter while a script runs.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 
 use mlua::{Lua, LuaString, Result};
@@ -9,7 +10,6 @@ use crate::lend::Slot;
 use crate::libraries::Settings;
 use crate::random::Random;
 use crate::register::Registered;
-use crate::stack::Panic;
 use crate::words::Words;
 
 /// Why a script has to end although it has not.
@@ -23,6 +23,9 @@ pub(crate) enum Ending {
     /// What it did does not count; see [`crate::Called::Abandon`].
     Abandoned,
 }
+
+/// What a command has panicked with.
+pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// Names of fields, made once.
 #[derive(Debug)]

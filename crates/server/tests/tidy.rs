@@ -165,9 +165,19 @@ const ROOMS: &[(&str, &str)] = &[
         "crates/script/src/lend.rs",
         "what is lent is taken back before it can go, and is in use once at a time",
     ),
+    ("crates/script/src/stack.rs", "a text is used only while its string stays on the stack"),
     (
-        "crates/script/src/stack.rs",
-        "no Rust value is alive where Lua may jump away, and every place of the stack is asked for",
+        "crates/script/src/stack/call.rs",
+        "the bridge lives as long as Lua, and no Rust value is alive where Lua may jump away",
+    ),
+    ("crates/script/src/stack/reply.rs", "every place of the stack is asked for before it is used"),
+    (
+        "crates/script/src/stack/result.rs",
+        "every place of the stack is asked for, and the stack is left as it was",
+    ),
+    (
+        "crates/script/src/stack/run.rs",
+        "what a run borrows lives until Lua returns, and nothing is alive where it may jump away",
     ),
     ("crates/server/src/allocator.rs", "jemalloc's symbol and call have the types that its C code declares"),
     ("crates/server/src/priority.rs", "what the system call is given is read only while it lasts"),
