@@ -11,12 +11,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 const HELP: &str = "\
-A backup is a copy of the server's append-only file up to what it has synced, or, if it has none, of an RDB file; the server goes
-on meanwhile. It counts when the line that names it has been printed.
+A backup is a copy of the server's append-only file up to what it has synced, or, if it has none, of an RDB file; the server \
+goes on meanwhile. It counts when the line that names it has been printed.
 
 Examples:
   rustypotato-cli backup --dir /backup                   everything
-  rustypotato-cli backup --dir /backup --incremental     what has changed since the last backup there
+  rustypotato-cli backup --dir /backup --incremental     what has changed since
   rustypotato-cli verify --dir /backup
   rustypotato-cli restore --from /backup --dir /tmp/new
   rustypotato-cli restore --from /backup --dir /tmp/new --to-time '2031-05-07 14:30:00'
