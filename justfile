@@ -41,6 +41,26 @@ instructions *arguments:
 fuzz target seconds="60":
     cd fuzz && cargo +nightly fuzz run {{target}} -- -max_total_time={{seconds}}
 
+# Every call and bit of the crash laboratory, where an ordinary run looks at some.
+laboratory:
+    RUSTYPOTATO_LABORATORY=whole cargo test -p rustypotato --bin rustypotato-server laboratory
+
+# kill -9 of the program under mixed load, so many times a policy: `just kills 1000`.
+kills rounds="1000":
+    RUSTYPOTATO_CRASH_ROUNDS={{rounds}} cargo test -p rustypotato --test server crash
+
+# Random commands compared with redis-server, so many in each of three runs: `just differential 340000` is a million.
+differential commands="340000":
+    DIFFERENTIAL_COMMANDS={{commands}} cargo test -p rustypotato --test server random_commands_get
+
+# Every fuzz target in turn, for so many seconds each.
+fuzz-all seconds="3600":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for target in fuzz/fuzz_targets/*.rs; do
+        just fuzz "$(basename "$target" .rs)" {{seconds}}
+    done
+
 # The crates on the path of unsafe code under Miri, without the tests that would take hours there. Needs
 # `rustup toolchain install nightly --component miri,rust-src`.
 miri:
