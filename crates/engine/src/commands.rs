@@ -33,6 +33,7 @@ mod migrate;
 mod module;
 mod object;
 mod pubsub;
+mod random_picks;
 mod replication;
 mod scan;
 mod scan_options;

@@ -94,24 +94,3 @@ pub(super) fn write(reply: &mut Reply<'_>, scan: impl FnOnce(&mut Reply<'_>) -> 
     reply.bulk(text);
     reply.buffer()[begin..].rotate_left(elements_end - begin);
 }
-
-/// How many elements a reply repeats at most: no client waits for its end, and a number of them stays a number of bytes.
-const MAX_REPEATED: usize = 1 << 32;
-
-/// How many elements are chosen at random, the same ones again and again, if they are so many that they are better written in
-/// slices; `count` is what was asked for, negative where elements may come again.
-pub(super) fn times(count: i64, reply: &Reply<'_>) -> Option<usize> {
-    let times = usize::try_from(count.checked_neg()?).ok()?;
-    (reply.leaves(times) && times <= MAX_REPEATED).then_some(times)
-}
-
-/// If one in so many elements is wanted, or more, all are walked to choose different ones; if fewer are, they are chosen one by
-/// one, and those that come again are rejected.
-const SPARSE: usize = 8;
-
-/// How many different elements of so many are chosen at random, if they are so many that they are better written in slices, and
-/// whether that is few of all.
-pub(super) fn distinct(count: i64, elements: usize, reply: &Reply<'_>) -> Option<(usize, bool)> {
-    let wanted = usize::try_from(count).ok()?.min(elements);
-    reply.leaves(wanted).then_some((wanted, wanted < elements / SPARSE))
-}

@@ -10,14 +10,11 @@ use value::packed::Entry;
 
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, Walked, distinct, times};
+use crate::commands::random_picks::{Choice, RandomPicks, Selection, with_rng};
+use crate::commands::scan_options::{self, ScanOptions, Walked};
 use crate::context::Context;
-use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{ByChance, ByCursor, ELEMENT_HEAD, Selection};
-
-/// How many fields HRANDFIELD repeats at most where its reply is needed at once, in scripts.
-const MAX_REPEATED: i64 = 1_000_000;
+use crate::slices::{ByChance, ByCursor, ELEMENT_HEAD};
 
 pub(super) fn hscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let cursor = scan_options::cursor(args)?;
@@ -46,10 +43,7 @@ pub(super) fn hscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 }
 
 pub(super) fn hrandfield(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut rng = ctx.access.rng.clone();
-    let result = pick(ctx, args, reply, &mut rng);
-    ctx.access.rng = rng;
-    result
+    with_rng(ctx, |ctx, rng| pick(ctx, args, reply, rng))
 }
 
 fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: &mut Rng) -> Outcome {
@@ -60,25 +54,14 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         reply.optional(field);
         return Ok(());
     }
-    let count = args.integer(2)?;
-    if count == i64::MIN {
-        return Err(Error::Static(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
-    }
-    let with_values = args.is(3, "WITHVALUES");
-    if args.len() > 4 || (args.len() == 4 && !with_values) {
-        return Err(Error::Syntax);
-    }
-    if with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(Error::OutOfRange);
-    }
+    let picks = RandomPicks::parse(args, Some("WITHVALUES"))?;
+    let with_values = picks.with_more;
     let now = ctx.now();
     let mut db = ctx.db();
     let hash = db.hash(&key)?;
     let whole = hash.filter(|hash| !hash.is_empty() && !hash.has_expired());
     if let Some(hash) = whole
-        && let Some((wanted, are_few)) = distinct(count, hash.len(), reply)
+        && let Some((wanted, are_few)) = picks.distinct_in_slices(hash.len(), reply)
     {
         write_head(reply, wanted, with_values);
         let own = Rng::from_seed(rng.next_u64());
@@ -86,7 +69,7 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         return Ok(());
     }
     if let Some(hash) = whole
-        && let Some(times) = times(count, reply)
+        && let Some(times) = picks.repeated_in_slices(reply)
     {
         write_head(reply, times, with_values);
         let element_bytes = 2 * ELEMENT_HEAD + hash.random(rng).map_or(0, |entry| entry.field.len());
@@ -109,9 +92,10 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
     }
     let chosen: Vec<Entry<'_>> = match hash {
         None => Vec::new(),
-        Some(_) if count < -MAX_REPEATED => return Err(Error::OutOfRange),
-        Some(hash) if count < 0 => hash.random_repeated(count.unsigned_abs() as usize, rng),
-        Some(hash) => hash.random_distinct(usize::try_from(count).unwrap_or(usize::MAX), rng),
+        Some(hash) => match picks.at_once()? {
+            Choice::Repeated(count) => hash.random_repeated(count, rng),
+            Choice::Distinct(count) => hash.random_distinct(count, rng),
+        },
     };
     show(reply, &chosen, with_values);
     Ok(())

@@ -13,11 +13,12 @@ use value::{Set, SetRef};
 use super::read::write_members;
 use crate::args::Args;
 use crate::command::Outcome;
+use crate::commands::random_picks::Selection;
 use crate::computing::{self, FEW_ELEMENTS, STEP_ELEMENTS, Stored};
 use crate::context::Context;
 use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{Pieces, Progress, Selection};
+use crate::slices::{Pieces, Progress};
 
 pub(super) fn pop(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     computing::store(ctx, args, reply, Popping::read)

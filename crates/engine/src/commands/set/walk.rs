@@ -7,14 +7,11 @@ use value::{Set, SetRef};
 
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, Walked, distinct, times};
+use crate::commands::random_picks::{Choice, RandomPicks, Selection, with_rng};
+use crate::commands::scan_options::{self, ScanOptions, Walked};
 use crate::context::Context;
-use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{ByChance, ByCursor, ELEMENT_HEAD, Selection};
-
-/// How many members SRANDMEMBER repeats at most where its reply is needed at once, in scripts.
-const MAX_REPEATED: i64 = 1_000_000;
+use crate::slices::{ByChance, ByCursor, ELEMENT_HEAD};
 
 pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let cursor = scan_options::cursor(args)?;
@@ -39,10 +36,7 @@ pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 }
 
 pub(super) fn srandmember(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut rng = ctx.access.rng.clone();
-    let result = pick(ctx, args, reply, &mut rng);
-    ctx.access.rng = rng;
-    result
+    with_rng(ctx, |ctx, rng| pick(ctx, args, reply, rng))
 }
 
 fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: &mut Rng) -> Outcome {
@@ -53,19 +47,11 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         reply.optional(member.as_deref());
         return Ok(());
     }
-    if args.len() > 3 {
-        return Err(Error::Syntax);
-    }
-    let count = args.integer(2)?;
-    if count == i64::MIN {
-        return Err(Error::Static(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
-    }
+    let picks = RandomPicks::parse(args, None)?;
     let mut db = ctx.db();
     let set = db.set(&key)?;
     if let Some(set) = set
-        && let Some(times) = times(count, reply)
+        && let Some(times) = picks.repeated_in_slices(reply)
     {
         reply.array(times);
         let (bytes, own) = (element_bytes(set, rng), Rng::from_seed(rng.next_u64()));
@@ -77,23 +63,24 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         return Ok(());
     }
     if let Some(set) = set
-        && let Some((wanted, are_few)) = distinct(count, set.len(), reply)
+        && let Some((wanted, are_few)) = picks.distinct_in_slices(set.len(), reply)
     {
         reply.array(wanted);
         let own = Rng::from_seed(rng.next_u64());
         choose(set, (wanted, are_few), element_bytes(set, rng), own, reply);
         return Ok(());
     }
-    match set {
-        None => reply.array(0),
-        Some(_) if count < -MAX_REPEATED => return Err(Error::OutOfRange),
-        Some(set) if count < 0 => {
-            let count = count.unsigned_abs() as usize;
+    let Some(set) = set else {
+        reply.array(0);
+        return Ok(());
+    };
+    match picks.at_once()? {
+        Choice::Repeated(count) => {
             reply.array(count);
             set.random_repeated(count, rng).for_each(|member| reply.bulk(member));
         }
-        Some(set) => {
-            let chosen = set.random_distinct(usize::try_from(count).unwrap_or(usize::MAX), rng);
+        Choice::Distinct(count) => {
+            let chosen = set.random_distinct(count, rng);
             reply.array(chosen.len());
             chosen.iter().for_each(|member| reply.bulk(member));
         }

@@ -10,14 +10,11 @@ use value::{ZSet, ZSetRef};
 use super::shown::{write_chosen, write_element, write_head};
 use crate::args::Args;
 use crate::command::Outcome;
-use crate::commands::scan_options::{self, ScanOptions, Walked, distinct, times};
+use crate::commands::random_picks::{Choice, RandomPicks, Selection, with_rng};
+use crate::commands::scan_options::{self, ScanOptions, Walked};
 use crate::context::Context;
-use crate::error::Error;
 use crate::reply::Reply;
-use crate::slices::{ByChance, ByPosition, ELEMENT_HEAD, Selection};
-
-/// How many members ZRANDMEMBER repeats at most where its reply is needed at once, in scripts.
-const MAX_REPEATED: i64 = 1_000_000;
+use crate::slices::{ByChance, ByPosition, ELEMENT_HEAD};
 
 pub(super) fn zscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let cursor = scan_options::cursor(args)?;
@@ -45,10 +42,7 @@ pub(super) fn zscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
 }
 
 pub(super) fn zrandmember(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let mut rng = ctx.access.rng.clone();
-    let result = pick(ctx, args, reply, &mut rng);
-    ctx.access.rng = rng;
-    result
+    with_rng(ctx, |ctx, rng| pick(ctx, args, reply, rng))
 }
 
 fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: &mut Rng) -> Outcome {
@@ -59,30 +53,19 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
         reply.optional(member);
         return Ok(());
     }
-    let count = args.integer(2)?;
-    if count == i64::MIN {
-        return Err(Error::Static(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        ));
-    }
-    let with_scores = args.is(3, "WITHSCORES");
-    if args.len() > 4 || (args.len() == 4 && !with_scores) {
-        return Err(Error::Syntax);
-    }
-    if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(Error::OutOfRange);
-    }
+    let picks = RandomPicks::parse(args, Some("WITHSCORES"))?;
+    let with_scores = picks.with_more;
     let mut db = ctx.db();
     let zset = db.zset(&key)?;
     if let Some(zset) = zset
-        && let Some((wanted, are_few)) = distinct(count, zset.len(), reply)
+        && let Some((wanted, are_few)) = picks.distinct_in_slices(zset.len(), reply)
     {
         write_head(reply, wanted, with_scores);
         choose(zset, (wanted, are_few), with_scores, Rng::from_seed(rng.next_u64()), reply);
         return Ok(());
     }
     if let Some(zset) = zset
-        && let Some(times) = times(count, reply)
+        && let Some(times) = picks.repeated_in_slices(reply)
     {
         write_head(reply, times, with_scores);
         let element_bytes = ELEMENT_HEAD + zset.data_bytes() / zset.len();
@@ -98,9 +81,10 @@ fn pick(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, rng: 
     }
     let chosen: Vec<Element<'_>> = match zset {
         None => Vec::new(),
-        Some(_) if count < -MAX_REPEATED => return Err(Error::OutOfRange),
-        Some(zset) if count < 0 => zset.random_repeated(count.unsigned_abs() as usize, rng),
-        Some(zset) => zset.random_distinct(usize::try_from(count).unwrap_or(usize::MAX), rng),
+        Some(zset) => match picks.at_once()? {
+            Choice::Repeated(count) => zset.random_repeated(count, rng),
+            Choice::Distinct(count) => zset.random_distinct(count, rng),
+        },
     };
     write_chosen(reply, &chosen, with_scores);
     Ok(())
