@@ -4,9 +4,7 @@
 //! accepted after it. At the end the workers stop first, then the persistence thread, so that every effect of an
 //! acknowledged write is on disk when the process ends.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::thread;
 
@@ -35,6 +33,7 @@ use crate::saver;
 use crate::service_manager::ServiceManager;
 use crate::shared::{Letter, Shared};
 use crate::signals::{Waiting, Woken};
+use crate::threads::{WORKER_NAME, join, spawn, without_files, worker_count};
 
 /// Runs the server from the command line to its end.
 pub fn run() -> Result<(), String> {
@@ -83,14 +82,6 @@ pub fn complain(reason: &str) {
     }
 }
 
-/// How the names of the workers' threads begin.
-pub const WORKER_NAME: &str = "worker-";
-
-/// Why something cannot be awaited, which takes a file each, and what to do.
-pub fn without_files(what: &str, error: &std::io::Error) -> String {
-    format!("{what}: {error}; raise the limit of open files (ulimit -n), or lower `threads`")
-}
-
 /// The mailboxes of all workers.
 type Mailboxes = Vec<Arc<Mailbox<Letter>>>;
 
@@ -131,15 +122,13 @@ impl Server {
             Waiting::install().map_err(|error| without_files("signals cannot be awaited", &error))?;
         limit_clients(&mut config);
 
-        let threads = thread_count(&config);
+        let threads = worker_count(&config);
         let (backends, mailboxes): (Vec<_>, Mailboxes) = Backend::for_workers(&config, threads)
             .map_err(|error| without_files("events cannot be awaited", &error))?
             .into_iter()
             .unzip();
         let multiplexing = backends.first().map_or("", Backend::name);
-        let (to_saver, jobs) = mpsc::channel();
-        let (to_reclaimer, dead) = mpsc::channel();
-        let background = Background { jobs: to_saver, dead: to_reclaimer };
+        let (background, jobs, dead) = Background::new();
         let machine = Arc::new(ServerMachine::new(
             Disk::native(),
             mailboxes.clone(),
@@ -159,9 +148,7 @@ impl Server {
             seed: clock::entropy(),
             clock: clock::monotonic_ns,
         };
-        let node = Arc::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>));
-        machine.replication.introduce(&node.shared.replicas);
-        machine.replication.configure(&node.shared.config.read());
+        let node = node_on(&machine, settings);
         let shared = Shared::new(Arc::clone(&node), mailboxes);
 
         // Harnesses wait for these words behind the process id; Redis says them before it loads.
@@ -183,8 +170,7 @@ impl Server {
             .map_err(|error| without_files("connections cannot be awaited", &error))?;
         shared.set_acceptor(waker);
         let acceptor = spawn("acceptor", move || acceptor.run())?;
-        let workers_are = if threads == 1 { "worker thread" } else { "worker threads" };
-        info!("Ready to accept connections on port {port} with {threads} {workers_are}");
+        tell_ready(port, threads);
         Ok(Self {
             shared,
             machine,
@@ -248,13 +234,17 @@ impl Server {
     }
 }
 
-/// Worker threads: those asked for, or one for each core that the process may use (which counts the quota of a
-/// container too).
-fn thread_count(config: &Config) -> usize {
-    match config.integer(Param::Threads) {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        threads => threads as usize,
-    }
+/// The node on its machine, whose replication has to know it.
+fn node_on(machine: &Arc<ServerMachine>, settings: Settings) -> Arc<Node> {
+    let node = Arc::new(Node::new(settings, Arc::clone(machine) as Arc<dyn Machine>));
+    machine.replication.introduce(&node.shared.replicas);
+    machine.replication.configure(&node.shared.config.read());
+    node
+}
+
+fn tell_ready(port: u16, threads: usize) {
+    let workers = if threads == 1 { "worker thread" } else { "worker threads" };
+    info!("Ready to accept connections on port {port} with {threads} {workers}");
 }
 
 fn spawn_worker(
@@ -282,29 +272,6 @@ fn spawn_persistence(
     let thread = spawn("persistence", move || Persistence::new(&node, own).run())?;
     machine.set_persistence_thread(thread.thread().clone());
     Ok(thread)
-}
-
-/// Starts a thread that the server cannot do without. If it panics the process ends: clients of a dead worker would wait
-/// for ever, and every acknowledged write is in the log already.
-fn spawn<T: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> Result<thread::JoinHandle<T>, String> {
-    let own_name = name.to_owned();
-    let guarded = move || {
-        catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-            error!("the thread {own_name} has failed; the process ends");
-            std::process::abort();
-        })
-    };
-    thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(guarded)
-        .map_err(|error| format!("the thread {name} cannot be started: {error}; raise the limit of processes (ulimit -u), or lower `threads`"))
-}
-
-fn join<T>(name: &str, thread: thread::JoinHandle<T>) -> Result<T, String> {
-    thread.join().map_err(|_| format!("the thread {name} has failed"))
 }
 
 fn identity(threads: usize, port: u16, file: Option<&Path>, manager: &ServiceManager) -> Identity {

@@ -4,28 +4,34 @@
 //!   log ─► Writer (SELECT, MULTI) ─► buffer ─► increment ─► released        everysec, no: at the end of a worker's turn
 //!                                                  └─► fsync ─► released    always: there, too, or on the persistence thread
 //! ```
-//! With `everysec` and `no` a worker writes whatever the log holds at the end of its turn, its own effects and those of
-//! others, and its replies go in the same turn: the bytes outlive the process. If another worker is writing, that one writes for
-//! it, too (`pen`), and a letter tells when its replies may go. The sync that lets the bytes outlive the machine
-//! is left to the persistence thread. With `always` whoever writes syncs as well, and one sync serves all workers that wait (group
-//! commit). That is a worker, as long as syncs take no longer than it would take to have another thread do it; else the
-//! persistence thread writes and syncs, and workers read and execute meanwhile.
+//! With `everysec` and `no` a worker writes whatever the log holds at the end of its turn, its own effects and those
+//! of others, and its replies go in the same turn: the bytes outlive the process. If another worker is writing, that
+//! one writes for it, too (`pen`), and a letter tells when its replies may go. The sync that lets the bytes outlive
+//! the machine is left to the persistence thread. With `always` whoever writes syncs as well, and one sync serves all
+//! workers that wait (group commit). That is a worker, as long as syncs take no longer than it would take to have
+//! another thread do it; else the persistence thread writes and syncs, and workers read and execute meanwhile.
 //!
-//! While a rewrite switches to its increment, what lies before the snapshot must be on disk before anything behind it is
-//! written, so workers leave the writing to the persistence thread for the time of that one sync.
+//! While a rewrite switches to its increment, what lies before the snapshot must be on disk before anything behind it
+//! is written, so workers leave the writing to the persistence thread for the time of that one sync.
 //!
 //! If there is no room, the append is tried again every second; meanwhile writes are refused and nothing that was
-//! acknowledged is given up, because it stays in the buffer. What gathers there is bounded: if it becomes too much, it is as after a failed sync. If only the file must not grow any more, a rewrite makes shorter ones: it
-//! goes on with them when its base is there, and if that fails, with what there was. After any other failed append, and
-//! after a failed sync, the file cannot be trusted: nothing more is written to it or acknowledged until a rewrite that began
-//! after it has put all data into new files. What changes meanwhile waits in the buffer, for in the new increment it would stand behind a gap as long as the old base is
-//! in force.
+//! acknowledged is given up, because it stays in the buffer. What gathers there is bounded: if it becomes too much,
+//! it is as after a failed sync. If only the file must not grow any more, a rewrite makes shorter ones: it goes on
+//! with them when its base is there, and if that fails, with what there was. After any other failed append, and after
+//! a failed sync, the file cannot be trusted: nothing more is written to it or acknowledged until a rewrite that
+//! began after it has put all data into new files. What changes meanwhile waits in the buffer, for in the new
+//! increment it would stand behind a gap as long as the old base is in force.
 //!
-//! With `everysec` a sync begins half a second after the oldest effect that waits for one, and if the disk does not answer within the other
-//! half, replies wait for it: what was acknowledged within one second is the most that a power cut can cost.
+//! What a rewrite wants of the journal is in `rewrite`, and what backups want in `backup`.
+//!
+//! With `everysec` a sync begins half a second after the oldest effect that waits for one, and if the disk does not
+//! answer within the other half, replies wait for it: what was acknowledged within one second is the most that a
+//! power cut can cost.
 
+mod backup;
 mod pen;
 mod promises;
+mod rewrite;
 mod state;
 
 use std::sync::Arc;
@@ -47,14 +53,10 @@ use crate::replication::Replication;
 use crate::shared::Letter;
 use pen::{Effort, Outcome, Pen};
 use promises::Promises;
-use state::{NextIncrement, State, Trouble};
+use state::{State, Trouble};
 
 /// Buffers that grew beyond this many bytes are given back once they are written.
 const KEPT_BYTES: usize = 1 << 20;
-
-/// Why nothing can be copied.
-const TROUBLE: &str =
-    "the append-only file cannot be written now, so it does not hold all data: see the log of the server";
 
 /// See the module's text.
 pub struct Journal {
@@ -235,12 +237,6 @@ impl Journal {
         }
     }
 
-    fn write_at_once_in_turn(&self, shared: &Shared) {
-        self.state.lock().try_at_once();
-        self.announce_in_turn(shared);
-        self.write(&mut self.state.lock(), shared);
-    }
-
     /// How often syncs are made, and whether times are noted, has changed.
     pub fn configure(&self, policy: AppendFsync, notes_times: bool) {
         let mut state = self.state.lock();
@@ -281,99 +277,83 @@ impl Journal {
         self.sync_in_turn(shared);
     }
 
-    /// After [`Journal::cut`]: what lies behind it goes into an increment of a backup, while the append-only file is off.
-    pub fn open_aside(&self, shared: &Shared, increment: Increment) {
-        let _turn = self.syncing.lock();
+    /// Takes what the log holds, so that replicas get it; it is written later. Gives the place behind it.
+    pub fn drain(&self, log: &Log) -> LogPosition {
         let mut state = self.state.lock();
-        debug_assert!(state.increment.is_none() && state.buffer.is_empty(), "the append-only file is off");
-        let synced_bytes = increment.length();
-        state.set_increment(Some(increment), synced_bytes);
-        (state.is_aside, state.lost) = (true, None);
-        state.writer.restart();
-        (state.written, state.is_switching) = (state.encoded, false);
-        self.show(&state);
-        self.write(&mut state, shared);
+        state.encode(log);
+        state.encoded
     }
+}
 
-    /// The increment of a backup, if there is one, is wanted no more.
-    pub fn end_aside(&self, shared: &Shared) {
-        let _turn = self.syncing.lock();
-        let mut state = self.state.lock();
-        state.lost = None;
-        if state.is_aside {
-            state.end_aside();
-            self.show(&state);
-            self.write(&mut state, shared);
-        }
-    }
-
-    /// The increment of a backup ends behind a batch. What changes while it is synced stands nowhere, and so does not gather.
-    /// `Err`: it is not on disk.
-    pub fn finish_aside(&self, shared: &Shared) -> Result<(), String> {
-        let _turn = self.syncing.lock();
-        self.write_at_once_in_turn(shared);
-        let handle = {
-            let mut state = self.state.lock();
-            let increment = state.increment.as_ref().filter(|_| state.is_aside && state.buffer.is_empty());
-            let Some(handle) = increment.map(Increment::sync_handle) else {
-                return Err(state.lost.take().unwrap_or_else(|| TROUBLE.to_owned()));
-            };
-            state.end_aside();
-            self.show(&state);
-            handle
-        };
-        handle.sync().map_err(|fault| fault.text)
-    }
-
-    /// Why the increment of a backup had to be let go, if that has happened and not been told yet.
-    pub fn lost(&self) -> Option<String> {
-        self.state.lock().lost.take()
-    }
-
-    /// Ends the increment behind a batch, with all of it on disk, and another one takes its place. `Err`: it goes on.
-    pub fn rotate(&self, shared: &Shared, next: Increment) -> Result<(), String> {
-        let _turn = self.syncing.lock();
-        self.write_at_once_in_turn(shared);
+impl Journal {
+    /// Writes, and syncs if replies wait for that.
+    fn write_as_worker(&self, shared: &Shared) -> Effort {
         {
             let mut state = self.state.lock();
-            let is_written = state.trouble.is_none() && state.buffer.is_empty();
-            if !is_written || state.increment.is_none() {
-                return Err(TROUBLE.to_owned());
+            // A snapshot may have been taken meanwhile, or an append may have failed.
+            if !state.workers_write() {
+                return Effort::Small;
             }
-            // Nobody writes until it has been exchanged.
-            state.is_switching = true;
-            self.show(&state);
+            self.write(&mut state, shared);
+            if state.policy() != AppendFsync::Always {
+                return Effort::Small;
+            }
         }
-        self.sync_in_turn(shared);
-        let mut state = self.state.lock();
-        let length = state.increment.as_ref().map(Increment::length);
-        let is_synced = state.trouble.is_none() && length.is_some_and(|length| state.synced_bytes >= length);
-        if is_synced {
-            let synced_bytes = next.length();
-            self.size.fetch_add(synced_bytes, Ordering::Relaxed);
-            state.set_increment(Some(next), synced_bytes);
-            state.writer.restart();
+        match self.syncing.try_lock() {
+            Some(_turn) => self.sync_in_turn(shared),
+            // The persistence thread is at it, perhaps since before this was written.
+            None => self.thread_wanted.store(true, Ordering::Release),
         }
-        state.is_switching = false;
-        self.show(&state);
-        self.write(&mut state, shared);
-        self.tell_synced(&state);
-        if is_synced { Ok(()) } else { Err(TROUBLE.to_owned()) }
+        Effort::Large
     }
 
-    /// Writes and syncs everything. Gives how many bytes of the increment are on disk then, all of them whole batches.
-    pub fn settle(&self, shared: &Shared) -> Result<u64, String> {
-        let _turn = self.syncing.lock();
-        self.write_at_once_in_turn(shared);
-        let length = {
-            let state = self.state.lock();
-            let is_written = state.trouble.is_none() && state.buffer.is_empty();
-            state.increment.as_ref().filter(|_| is_written).map(Increment::length).ok_or(TROUBLE)?
+    fn write_at_once_in_turn(&self, shared: &Shared) {
+        self.state.lock().try_at_once();
+        self.announce_in_turn(shared);
+        self.write(&mut self.state.lock(), shared);
+    }
+
+    /// Takes what the log holds, and appends it.
+    fn write(&self, state: &mut State, shared: &Shared) {
+        if !state.is_switching {
+            let had_timer = state.next_sync_ns().is_some();
+            state.encode(shared.keyspace.log());
+            if state.forgets_what_gathered() {
+                error!(
+                    "what has changed while the append-only file could not be written is too much to be kept for it. {}",
+                    Trouble::Untrusted.remedy()
+                );
+            }
+            self.append(state, shared);
+            self.publish(state);
+            if !had_timer && state.next_sync_ns().is_some() {
+                self.thread_wanted.store(true, Ordering::Release);
+            }
+        }
+    }
+
+    fn append(&self, state: &mut State, shared: &Shared) {
+        let may_write = state.is_to_append();
+        let result = match &mut state.increment {
+            Some(increment) if !state.buffer.is_empty() => may_write.then(|| increment.append(&state.buffer)),
+            _ => Some(Ok(())),
         };
-        self.sync_in_turn(shared);
-        let state = self.state.lock();
-        let is_synced = state.trouble.is_none() && state.synced_bytes >= length;
-        if is_synced { Ok(length) } else { Err(TROUBLE.to_owned()) }
+        self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
+        let Some(result) = result else { return };
+        match result {
+            Ok(()) => {
+                self.size.fetch_add(state.buffer.len() as u64, Ordering::Relaxed);
+                state.buffer.clear();
+                state.buffer.shrink_to(KEPT_BYTES);
+                state.written = state.encoded;
+                if state.is_waiting() {
+                    state.trouble = None;
+                    self.accept(state, shared);
+                }
+            }
+            Err(fault) => self.refuse(state, shared, Trouble::of(fault.kind), &fault),
+        }
+        self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
     }
 
     fn sync_in_turn(&self, shared: &Shared) {
@@ -425,163 +405,6 @@ impl Journal {
             Err(fault) => self.refuse(&mut state, shared, Trouble::Untrusted, &fault),
         }
         self.show(&state);
-    }
-
-    /// Whether only new files help.
-    pub fn needs_rewrite(&self) -> bool {
-        matches!(self.state.lock().trouble, Some(Trouble::TooLong | Trouble::Untrusted))
-    }
-
-    /// Whether appends wait for room, so that a rewrite, which takes more of it, is no help.
-    pub fn is_full(&self) -> bool {
-        self.state.lock().trouble == Some(Trouble::Full)
-    }
-
-    /// Takes what the log holds, so that replicas get it; it is written later. Gives the place behind it.
-    pub fn drain(&self, log: &Log) -> LogPosition {
-        let mut state = self.state.lock();
-        state.encode(log);
-        state.encoded
-    }
-
-    /// A snapshot is being taken, and no worker is in a batch: what the log holds is in the snapshot.
-    pub fn cut(&self, log: &Log) {
-        let mut state = self.state.lock();
-        state.encode(log);
-        state.cut = state.encoded;
-        state.cut_ns = monotonic_ns();
-        state.is_switching = true;
-        self.show(&state);
-    }
-
-    /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place. False: there is no
-    /// room for what lies before it, and the old one goes on, so that writes resume as soon as there is some. If the old one
-    /// must not grow any more, the new one waits for [`Journal::trust`] or [`Journal::abandon_switch`].
-    pub fn switch(&self, shared: &Shared, increment: Increment) -> bool {
-        let _turn = self.syncing.lock();
-        self.state.lock().try_at_once();
-        self.announce_in_turn(shared);
-        {
-            let mut state = self.state.lock();
-            self.append(&mut state, shared);
-            if state.trouble == Some(Trouble::Full) {
-                state.is_switching = false;
-                self.show(&state);
-                return false;
-            }
-            if state.trouble == Some(Trouble::TooLong) {
-                let covered = state.buffer.len();
-                state.next = Some(NextIncrement { increment, covered });
-                state.writer.restart();
-                state.is_switching = false;
-                return true;
-            }
-        }
-        self.sync_in_turn(shared);
-        let mut state = self.state.lock();
-        if !state.buffer.is_empty() {
-            // It is in the snapshot; but until that is the base, the files lack it and nothing may follow it.
-            state.buffer.clear();
-            state.begin_trouble(Trouble::Untrusted);
-        }
-        let synced_bytes = increment.length();
-        state.set_increment(Some(increment), synced_bytes);
-        if state.may_write() {
-            state.catch_up();
-        }
-        state.writer.restart();
-        state.is_switching = false;
-        self.show(&state);
-        self.write(&mut state, shared);
-        self.tell_synced(&state);
-        true
-    }
-
-    /// A rewrite has failed. True: nothing will be written to its increment.
-    pub fn abandon_switch(&self) -> bool {
-        let mut state = self.state.lock();
-        state.next.take().is_some() || !state.may_write()
-    }
-
-    /// A rewrite has ended well: the files hold everything, and can be trusted unless the new increment is in doubt too.
-    pub fn trust(&self, shared: &Shared, size: u64) {
-        let mut state = self.state.lock();
-        self.set_size(size);
-        state.take_next();
-        if state.trouble == Some(Trouble::Untrusted) && !state.is_doubted {
-            state.trust();
-            self.accept(&state, shared);
-            // What has changed since the snapshot.
-            self.append(&mut state, shared);
-        }
-        self.publish(&state);
-        self.tell_synced(&state);
-    }
-}
-
-impl Journal {
-    /// Writes, and syncs if replies wait for that.
-    fn write_as_worker(&self, shared: &Shared) -> Effort {
-        {
-            let mut state = self.state.lock();
-            // A snapshot may have been taken meanwhile, or an append may have failed.
-            if !state.workers_write() {
-                return Effort::Small;
-            }
-            self.write(&mut state, shared);
-            if state.policy() != AppendFsync::Always {
-                return Effort::Small;
-            }
-        }
-        match self.syncing.try_lock() {
-            Some(_turn) => self.sync_in_turn(shared),
-            // The persistence thread is at it, perhaps since before this was written.
-            None => self.thread_wanted.store(true, Ordering::Release),
-        }
-        Effort::Large
-    }
-
-    /// Takes what the log holds, and appends it.
-    fn write(&self, state: &mut State, shared: &Shared) {
-        if !state.is_switching {
-            let had_timer = state.next_sync_ns().is_some();
-            state.encode(shared.keyspace.log());
-            if state.forgets_what_gathered() {
-                error!(
-                    "what has changed while the append-only file could not be written is too much to be kept for it. {}",
-                    Trouble::Untrusted.remedy()
-                );
-            }
-            self.append(state, shared);
-            self.publish(state);
-            if !had_timer && state.next_sync_ns().is_some() {
-                self.thread_wanted.store(true, Ordering::Release);
-            }
-        }
-    }
-
-    fn append(&self, state: &mut State, shared: &Shared) {
-        let may_write = state.is_to_append();
-        let result = match &mut state.increment {
-            Some(increment) if !state.buffer.is_empty() => may_write.then(|| increment.append(&state.buffer)),
-            _ => Some(Ok(())),
-        };
-        self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
-        let Some(result) = result else { return };
-        match result {
-            Ok(()) => {
-                self.size.fetch_add(state.buffer.len() as u64, Ordering::Relaxed);
-                state.buffer.clear();
-                state.buffer.shrink_to(KEPT_BYTES);
-                state.written = state.encoded;
-                if state.is_waiting() {
-                    state.trouble = None;
-                    self.accept(state, shared);
-                }
-            }
-            Err(fault) => self.refuse(state, shared, Trouble::of(fault.kind), &fault),
-        }
-        self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
     }
 
     /// Lets go what may go. While the files cannot be trusted nothing may.

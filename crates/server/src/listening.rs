@@ -12,8 +12,8 @@ use mio::{Interest, Poll, Registry, Token};
 use parking_lot::{Mutex, MutexGuard};
 use tracing::{error, info, warn};
 
-use crate::boot::without_files;
 use crate::socket::Listener;
+use crate::threads::without_files;
 
 /// See the module's text.
 pub struct Listening {

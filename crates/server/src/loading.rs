@@ -105,8 +105,7 @@ pub fn append_only(
             if files.is_sealed() {
                 return Err(torn_in_backup(&path, whole));
             }
-            let is_last =
-                files.may_be_torn(&name).map_err(|error| format!("{}/{error}", files.folder().display()))?;
+            let is_last = files.may_be_torn(&name).map_err(|error| error.within(files.folder()))?;
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
             if owner == Owner::Other && is_last && allowed {
                 let lost = lost(&end, end.length - whole);

@@ -1,9 +1,11 @@
 //! The machine as the node sees it: mailboxes, the journal, saving, figures, the end.
 
+mod reconfiguration;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::Thread;
 
 use config::{Appended, Config, Param};
@@ -25,7 +27,6 @@ use parking_lot::Mutex;
 use persist::aof::{Files, Kept};
 use tracing::{debug, error, info, warn};
 
-use crate::boot::WORKER_NAME;
 use crate::clock;
 use crate::copies::{Copies, UNKNOWN};
 use crate::courier::Courier;
@@ -33,7 +34,7 @@ use crate::journal::Journal;
 use crate::listening::Listening;
 use crate::loading::{self, Owner};
 use crate::oom_score::OomScore;
-use crate::persistence::{NO_ROOM, Task, open_files};
+use crate::persistence::{NO_ROOM, Task};
 use crate::progress::{Progress, SaveEnd};
 use crate::replication::Replication;
 use crate::saver::{self, Job};
@@ -41,6 +42,7 @@ use crate::sealing::Sealing;
 use crate::shared::Letter;
 use crate::signals;
 use crate::snapshot_file::{Form, Manner};
+use crate::threads::WORKER_NAME;
 
 /// Why writes are refused after a save that failed, as Redis says it.
 const SNAPSHOT_REFUSAL: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
@@ -96,6 +98,15 @@ pub struct Background {
     pub jobs: Sender<Job>,
     /// The reclaimer's.
     pub dead: Sender<Dead>,
+}
+
+impl Background {
+    /// The ends where work goes in, and those where the saver and the reclaimer take it.
+    pub fn new() -> (Self, Receiver<Job>, Receiver<Dead>) {
+        let (jobs, saver) = mpsc::channel();
+        let (dead, reclaimer) = mpsc::channel();
+        (Self { jobs, dead }, saver, reclaimer)
+    }
 }
 
 impl ServerMachine {
@@ -177,58 +188,6 @@ impl ServerMachine {
     /// No more work for the saver.
     pub fn end_saver(&self) {
         *self.jobs.lock() = None;
-    }
-
-    /// The append-only file is switched on or off. The rewrite that this takes counts as begun before the client is answered,
-    /// so that he can wait for its end; one that is in progress is of no use to a file that is off.
-    fn switch_log(&self, was_on: bool, is_on: bool) {
-        if is_on && !was_on && self.progress.require_rewrite(clock::monotonic_ns()) {
-            self.tell(Task::Rewrite);
-        } else if was_on && !is_on {
-            self.progress.give_up_rewrite();
-        }
-    }
-
-    /// Opens the files of the append-only set, if it is to be switched on, so that whoever wants that learns that it is impossible. Where the
-    /// files are in use a rewrite is under way, which tells by itself; nobody waits for it here, within a batch.
-    fn open_append_only(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
-        if old.yes(Param::Appendonly) || !new.yes(Param::Appendonly) {
-            return Ok(());
-        }
-        let Some(mut files) = self.append_only.try_lock() else { return Ok(()) };
-        if files.is_none() {
-            *files = Some(open_files(&self.disk, new).map_err(|reason| {
-                error!("the append-only file cannot be switched on: {reason}");
-                (Param::Appendonly, "Unable to turn on AOF. Check server logs.".to_owned())
-            })?);
-        }
-        Ok(())
-    }
-
-    /// Listens where the new parameters say, in the folder that they say.
-    fn move_to(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
-        if old.text(Param::Dir) != new.text(Param::Dir) {
-            std::env::set_current_dir(&*new.text_lossy(Param::Dir))
-                .map_err(|error| (Param::Dir, error.to_string()))?;
-        }
-        self.listen_at(old, new).inspect_err(|_| {
-            // It was there a moment ago.
-            let _ = std::env::set_current_dir(&*old.text_lossy(Param::Dir));
-        })
-    }
-
-    fn listen_at(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
-        let is_bound_elsewhere = old.words(Param::Bind) != new.words(Param::Bind);
-        if is_bound_elsewhere || old.integer(Param::Port) != new.integer(Param::Port) {
-            self.listening.replace(old, new).map_err(|_| {
-                if is_bound_elsewhere {
-                    (Param::Bind, "Failed to bind to specified addresses.".to_owned())
-                } else {
-                    (Param::Port, "Unable to listen on this port. Check server logs.".to_owned())
-                }
-            })?;
-        }
-        Ok(())
     }
 }
 
@@ -515,31 +474,7 @@ impl Machine for ServerMachine {
     }
 
     fn reconfigure(&self, old: &Config, new: &Config) -> Result<(), Refusal> {
-        let clients = new.integer(Param::Maxclients);
-        if clients > old.integer(Param::Maxclients) {
-            crate::descriptors::allow_clients(clients as u64).map_err(|possible| {
-                let reason = "The operating system is not able to handle the specified number of clients";
-                (Param::Maxclients, format!("{reason}, try with {possible}"))
-            })?;
-        }
-        self.oom_score.follow_change(old, new)?;
-        let moved = self.move_to(old, new);
-        let opened = moved.and_then(|()| {
-            // The folder, which is in a place that may be new, comes last; without it the server goes back.
-            self.open_append_only(old, new).inspect_err(|_| _ = self.move_to(new, old))
-        });
-        opened.inspect_err(|_| {
-            // Nothing has changed; if it cannot go back, that stands in the log.
-            let _ = self.oom_score.follow_change(new, old);
-        })?;
-        crate::logging::configure(new);
-        self.replication.configure(new);
-        // At once: what is acknowledged after this command's reply is kept as the new policy promises.
-        self.journal.configure(new.append_fsync(), new.yes(Param::AofTimestampEnabled));
-        // Before the persistence thread hears of it, which would begin a rewrite of its own.
-        self.switch_log(old.yes(Param::Appendonly), new.yes(Param::Appendonly));
-        self.tell(Task::Configured);
-        Ok(())
+        self.follow_change(old, new)
     }
 
     fn rewrite_config(&self, config: &Config, users: &[Vec<u8>], appended: Appended) -> Result<(), String> {

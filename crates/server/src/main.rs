@@ -36,6 +36,7 @@ mod signals;
 mod snapshot_file;
 mod socket;
 mod storage;
+mod threads;
 mod users;
 
 use std::process::ExitCode;

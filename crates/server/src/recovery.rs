@@ -181,9 +181,7 @@ fn open_journal(
         write_base(node, machine, loader, files, form)?;
     }
     let goes_on = files.data().any(|entry| entry.kind == FileKind::Increment);
-    let name = files
-        .start(&temporary, form.is_rdb)
-        .map_err(|error| format!("{}/{error}", files.folder().display()))?;
+    let name = files.start(&temporary, form.is_rdb).map_err(|error| error.within(files.folder()))?;
     let increment = Increment::open(&machine.disk, files.path(&name))?;
     let size = files.data_bytes().unwrap_or(0);
     machine.progress.set_base_size(size);

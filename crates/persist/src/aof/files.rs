@@ -73,6 +73,18 @@ enum Rewrite {
     Anew,
 }
 
+impl FilesError {
+    /// The error as it is told, with the path of the file that it is about, or that of the folder.
+    pub fn within(&self, folder: &Path) -> String {
+        let folder = folder.display();
+        match self {
+            Self::Locked => format!("{folder}: {self}"),
+            Self::Io(name, _) if name.is_empty() => format!("{folder}{self}"),
+            _ => format!("{folder}/{self}"),
+        }
+    }
+}
+
 impl fmt::Display for FilesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -97,7 +109,7 @@ impl fmt::Display for FilesError {
                 "{name}: it has {length} bytes, and had {sealed} when the backup was sealed: the copy is not whole. Copy it again"
             ),
             Self::Locked => f.write_str(
-                ".: another server uses this folder. Give each its own `dir`, or end the other one first",
+                "another server uses this folder. Give each its own `dir`, or end the other one first",
             ),
             Self::Empty(name) => write!(
                 f,

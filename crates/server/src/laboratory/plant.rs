@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::Receiver;
 
 use acl::Users;
 use config::{Config, Param};
@@ -88,13 +88,12 @@ impl Plant {
     /// A server that has started, or why it has not.
     pub(crate) fn start(disk: &Double, config: Config) -> Result<Self, String> {
         let mailboxes: Vec<_> = (0..WORKERS).map(|_| Arc::new(Mailbox::new(|| ()))).collect();
-        let (to_saver, jobs) = mpsc::channel();
-        let (to_reclaimer, dead) = mpsc::channel();
+        let (background, jobs, dead) = Background::new();
         let no_signals: [i32; 0] = [];
         let mut machine = ServerMachine::new(
             Disk::new(Arc::new(disk.clone())),
             mailboxes.clone(),
-            Background { jobs: to_saver, dead: to_reclaimer },
+            background,
             None,
             Signals::new(no_signals).expect("a test can wait for no signal").handle(),
             Arc::new(Listening::nowhere()),

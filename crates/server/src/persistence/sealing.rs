@@ -15,7 +15,7 @@ use engine::errand::{Done, Ended};
 use engine::sealing::{Stage, Step};
 use engine::tracking::Place;
 use node::{Machine, Mail};
-use persist::aof::{FileKind, Files, ManifestEntry};
+use persist::aof::{FileKind, Files, FilesError, ManifestEntry};
 use tracing::{info, warn};
 
 use super::Persistence;
@@ -155,7 +155,7 @@ impl Persistence<'_> {
         let mut entries = machine.sealing.entries();
         let increments: Vec<_> =
             files.data().filter(|entry| entry.kind == FileKind::Increment).cloned().collect();
-        let name = files.rotate().map_err(|error| format!("{}/{error}", files.folder().display()))?;
+        let name = files.rotate().map_err(|error| error.within(files.folder()))?;
         let rotated = Increment::open(&machine.disk, files.path(&name))
             .and_then(|next| machine.journal.rotate(&self.node.shared, next));
         if let Err(reason) = rotated {
@@ -348,7 +348,7 @@ impl Persistence<'_> {
             return Err(SWITCHED.to_owned()); // its increment would be lost
         }
         let form = crate::snapshot_file::Form::base(&self.node.shared.config.read());
-        let place = |error| format!("{}/{error}", folder.path().display());
+        let place = |error: FilesError| error.within(folder.path());
         folder.announce_own(form.is_rdb)?;
         let mut files = Files::new(machine.disk.clone(), folder.path().to_owned(), folder.prefix());
         let name = files.begin_anew().map_err(place)?;

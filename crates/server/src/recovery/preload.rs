@@ -116,7 +116,6 @@ impl Preload {
             Manifest { entries: vec![entry], ..Manifest::default() }
         };
         let folder = around(&self.path);
-        Files::look_at(disk.clone(), folder.to_owned(), manifest)
-            .map_err(|error| format!("{}/{error}", folder.display()))
+        Files::look_at(disk.clone(), folder.to_owned(), manifest).map_err(|error| error.within(folder))
     }
 }

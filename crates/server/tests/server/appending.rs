@@ -256,7 +256,7 @@ fn a_folder_that_another_server_appends_to_is_refused() {
     let (server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
     must(&mut client, "SET a 1");
     let log = Server::refused(folder.path(), APPENDING);
-    assert!(log.contains("another server uses this folder"), "{log}");
+    assert!(log.contains("/appendonlydir: another server uses this folder"), "{log}");
     // Nor can one begin to append there later.
     let (_other, mut other) = Server::start(folder.path(), &["--appendonly", "no"]).connect_and_keep();
     let refusal = text(&run(&mut other, "CONFIG SET appendonly yes"));

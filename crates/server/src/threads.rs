@@ -1,0 +1,48 @@
+//! The threads of the server: how many serve clients, how one is started, and what follows when one fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use config::{Config, Param};
+use tracing::error;
+
+/// How the names of the workers' threads begin.
+pub const WORKER_NAME: &str = "worker-";
+
+/// Worker threads: those asked for, or one for each core that the process may use (which counts the quota of a
+/// container too).
+pub fn worker_count(config: &Config) -> usize {
+    match config.integer(Param::Threads) {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads as usize,
+    }
+}
+
+/// Starts a thread that the server cannot do without. If it panics the process ends: clients of a dead worker would wait
+/// for ever, and every acknowledged write is in the log already.
+pub fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<thread::JoinHandle<T>, String> {
+    let own_name = name.to_owned();
+    let guarded = move || {
+        catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
+            error!("the thread {own_name} has failed; the process ends");
+            std::process::abort();
+        })
+    };
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(guarded)
+        .map_err(|error| format!("the thread {name} cannot be started: {error}; raise the limit of processes (ulimit -u), or lower `threads`"))
+}
+
+/// Waits for the end of a thread, and gives what it has returned.
+pub fn join<T>(name: &str, thread: thread::JoinHandle<T>) -> Result<T, String> {
+    thread.join().map_err(|_| format!("the thread {name} has failed"))
+}
+
+/// Why something cannot be awaited, which takes a file each, and what to do.
+pub fn without_files(what: &str, error: &std::io::Error) -> String {
+    format!("{what}: {error}; raise the limit of open files (ulimit -n), or lower `threads`")
+}
