@@ -9,7 +9,7 @@ use std::path::Path;
 use engine::scripting::LibraryCompiler;
 use node::{Loader, Node, Side};
 use persist::Placement;
-use persist::aof::{Chain, Damage, FileReader, LastBatch, Mark, Part};
+use persist::aof::{Chain, Damage, FileReader, LastBatch, Mark, NO_RDB, Part};
 use persist::rdb::{Item, ReadOptions};
 use stdx::time::UnixMs;
 
@@ -171,7 +171,7 @@ impl<'n> Judge<'n> {
         tally.empty += loaded.empty;
         tally.modules.append(&mut loaded.modules);
         if is_rdb_alone && read.end.is_ok() && read.length == 0 {
-            read.end = Err(Damage { offset: 0, batch: None, reason: "this is no RDB file".to_owned() });
+            read.end = Err(Damage { offset: 0, batch: None, reason: NO_RDB.to_owned() });
         }
         Ok(read)
     }

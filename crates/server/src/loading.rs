@@ -15,7 +15,9 @@ use disk::{Disk, around};
 use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
-use persist::aof::{Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail};
+use persist::aof::{
+    Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, NO_RDB, Part, Tail,
+};
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
 use persist::{Loaded, Placement};
 use stdx::time::UnixMs;
@@ -156,11 +158,7 @@ pub fn rdb(
             }
             Ok(end)
         }
-        _ => Err(complain(
-            path,
-            &Damage { offset: 0, batch: None, reason: "this is no RDB file".to_owned() },
-            None,
-        )),
+        _ => Err(complain(path, &Damage { offset: 0, batch: None, reason: NO_RDB.to_owned() }, None)),
     });
     let (_, loaded) = settle(disk, path, &begin, result, crew, placement.finish())?;
     tell_more(path, &loaded);

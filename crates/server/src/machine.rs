@@ -222,7 +222,9 @@ fn wake(thread: &PersistenceThread) {
 }
 
 fn tell_failed_save(reason: &str) {
-    error!("saving the data failed: {reason}. The file that was there stays: make room, or mend the disk");
+    error!(
+        "saving the data failed: {reason}. The file that was there stays: make room, mend the disk, or let the server write there"
+    );
 }
 
 impl Machine for ServerMachine {

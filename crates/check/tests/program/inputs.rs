@@ -20,7 +20,7 @@ fn expect(name: &str, bytes: &[u8], code: i32, parts: &[&str]) {
 fn files_of_every_bad_kind_are_named_with_what_is_wrong() {
     expect("empty.aof", b"", 0, &["is empty"]);
     expect("empty.rdb", b"", 1, &["at byte 0: this is no RDB file"]);
-    expect("no.rdb", b"hello", 1, &["at byte 0: a command cannot begin with byte 0x68"]);
+    expect("no.rdb", b"hello", 1, &["at byte 0: this is no RDB file"]);
     expect("no.aof", b"hello", 1, &["at byte 0: a command cannot begin with byte 0x68"]);
     expect("zeros", &[0; 4096], 1, &["at byte 0: it is torn there"]);
     expect("huge.aof", b"*1\r\n$4294967296\r\nx", 1, &["at byte 0: "]);

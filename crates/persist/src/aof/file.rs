@@ -25,6 +25,9 @@ pub struct FileReader {
     is_snapshot: bool,
 }
 
+/// What is said of a file that should be RDB and is not.
+pub const NO_RDB: &str = "this is no RDB file";
+
 #[derive(Debug)]
 enum Stage {
     Unknown,
@@ -155,6 +158,8 @@ impl FileReader {
                 let mut decoder = Box::new(Decoder::new(self.options));
                 decoder.feed(&std::mem::take(&mut self.pending));
                 Stage::Rdb(decoder)
+            } else if self.is_snapshot {
+                return Err(Damage { offset: 0, batch: None, reason: NO_RDB.to_owned() });
             } else {
                 self.commands_from = Some(0);
                 Stage::Commands(Box::new(Reader::new(0).following(self.before)))
@@ -322,6 +327,16 @@ mod tests {
                 assert_eq!(end == Ok(Tail::Whole), is_taken, "{end:?}");
                 assert_eq!(reader.commands_from(), Some(length));
             }
+        }
+    }
+
+    #[test]
+    fn what_begins_otherwise_is_no_snapshot() {
+        for bytes in [&b"garbage that is long enough"[..], b"x", b"*1\r\n$4\r\nPING\r\n"] {
+            let mut reader = FileReader::new(OPTIONS).of_snapshot();
+            let read = reader.read(bytes, &mut |_| Ok(()));
+            let end = read.and_then(|()| reader.end(&mut |_| Ok(())));
+            assert_eq!(end.map_err(|damage| damage.reason), Err(NO_RDB.to_owned()));
         }
     }
 

@@ -187,7 +187,7 @@ impl Persistence<'_> {
                 self.failed_rewrites += 1;
                 self.failed_rewrite_ns = now_ns;
                 error!(
-                    "rewriting the append-only file failed: {reason}. The files that were there stay in force: make room, or mend the disk"
+                    "rewriting the append-only file failed: {reason}. The files that were there stay in force: make room, mend the disk, or let the server write there"
                 );
             }
         }
