@@ -79,8 +79,15 @@ impl<'a> HashRef<'a> {
         }
     }
 
-    /// The number of fields. A table counts those too that are expired and not yet removed, as Redis's HLEN does;
-    /// [`Self::count_live`] is exact.
+    /// The number of fields as HLEN tells it, with those that are expired and not yet removed.
+    pub fn count_stored(self) -> usize {
+        match self.store {
+            Store::Packed(packed) => packed.len(),
+            Store::Table(fields) => fields.len(),
+        }
+    }
+
+    /// The number of fields. A table counts those too that are expired and not yet removed; [`Self::count_live`] is exact.
     pub fn len(self) -> usize {
         match self.store {
             Store::Packed(packed) => packed.len() - packed.count_expired(self.now),

@@ -82,7 +82,7 @@ pub(super) fn hlen(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
     let hash = db.hash(&key)?;
-    reply.integer(hash.map_or(0, HashRef::len) as i64);
+    reply.integer(hash.map_or(0, HashRef::count_stored) as i64);
     Ok(())
 }
 
