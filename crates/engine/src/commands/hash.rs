@@ -148,8 +148,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "8.0.0",
         "O(N) where N is the number of fields being set.",
         "Sets fields of a hash to values and when they expire, under conditions if wished.",
-        "key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | \
-         KEEPTTL] FIELDS numfields <field value ...>",
+        "key [NX | XX] [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+         PXAT unix-time-milliseconds | KEEPTTL] FIELDS numfields <field value ...>",
     ),
     row("HEXPIRE", -6, WRITE.and(FAST), Access::Touch, expire::hexpire).doc(
         "7.4.0",

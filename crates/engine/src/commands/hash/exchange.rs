@@ -102,62 +102,102 @@ pub(super) fn hgetex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
     Ok(())
 }
 
-/// When HSETEX sets.
+/// When HSETEX sets, by the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Condition {
-    /// Only if none of the fields is there.
+enum FieldCondition {
+    /// Only if none of them is there.
     NoneThere,
     /// Only if all of them are.
     AllThere,
 }
 
+/// When HSETEX sets, by the key, as in Valkey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyCondition {
+    Absent,
+    There,
+}
+
 /// What HSETEX is to do.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct SetOptions {
-    condition: Option<Condition>,
-    expiry: FieldExpiry,
-    first_field: usize,
+    key: Option<KeyCondition>,
+    fields: Option<FieldCondition>,
+    /// A time that cannot be, too: Redis refuses it where it stands, before whatever is wrong behind it, but Valkey only after
+    /// the condition on the key, which may be met by leaving everything as it is.
+    expiry: Option<Result<FieldExpiry, Error>>,
 }
 
 impl SetOptions {
-    fn parse(args: &Args<'_>, now: UnixMs) -> Result<Self, Error> {
-        let (mut condition, mut expiry) = (None, None);
-        let mut at = 2;
-        while at < args.len() {
-            if args.is(at, "FIELDS") {
-                let first_field = parse_count(args, at + 1)?;
-                return Ok(Self { condition, expiry: expiry.unwrap_or(FieldExpiry::Clear), first_field });
-            }
-            let conditions = [("FNX", Condition::NoneThere), ("FXX", Condition::AllThere)];
-            if let Some((_, found)) = conditions.iter().find(|(word, _)| args.is(at, word)) {
-                if condition.replace(*found).is_some() {
-                    return Err(Error::Static("ERR Only one of FXX or FNX arguments can be specified"));
-                }
-                at += 1;
-                continue;
-            }
-            let clock = clock_at(args, at);
-            if clock.is_none() && !args.is(at, "KEEPTTL") {
-                let word = String::from_utf8_lossy(args.get(at));
-                return Err(Error::Text(format!("ERR unknown argument: {word}")));
-            }
-            if expiry.is_some() {
-                return Err(Error::Static(
-                    "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
-                ));
-            }
-            let Some(clock) = clock else {
-                expiry = Some(FieldExpiry::Keep);
-                at += 1;
-                continue;
-            };
-            if at + 1 >= args.len() {
-                return Err(Error::Syntax);
-            }
-            expiry = Some(FieldExpiry::At(clock.time(args.integer(at + 1)?, now, "hsetex")?));
-            at += 2;
+    /// The options, and where the first field stands.
+    fn parse(args: &Args<'_>, now: UnixMs) -> Result<(Self, usize), Error> {
+        let mut options = Self::default();
+        let first_field = options.read(args, now);
+        match options {
+            Self { key: None, expiry: Some(Err(error)), .. } => Err(error),
+            options => Ok((options, first_field?)),
         }
-        Err(Error::WrongArity("hsetex".into()))
+    }
+
+    fn read(&mut self, args: &Args<'_>, now: UnixMs) -> Result<usize, Error> {
+        let mut at = 2;
+        while at < args.len() && !args.is(at, "FIELDS") {
+            at = if self.read_condition(args, at)? { at + 1 } else { self.read_expiry(args, at, now)? };
+        }
+        if at < args.len() { parse_count(args, at + 1) } else { Err(Error::WrongArity("hsetex".into())) }
+    }
+
+    /// Whether the word is a condition, which it then notes.
+    fn read_condition(&mut self, args: &Args<'_>, at: usize) -> Result<bool, Error> {
+        let by_fields = [("FNX", FieldCondition::NoneThere), ("FXX", FieldCondition::AllThere)];
+        if let Some((_, found)) = by_fields.iter().find(|(word, _)| args.is(at, word)) {
+            if self.fields.replace(*found).is_some() {
+                return Err(Error::Static("ERR Only one of FXX or FNX arguments can be specified"));
+            }
+            return Ok(true);
+        }
+        let by_key = [("NX", KeyCondition::Absent), ("XX", KeyCondition::There)];
+        let Some((_, found)) = by_key.iter().find(|(word, _)| args.is(at, word)) else { return Ok(false) };
+        if self.key.replace(*found).is_some_and(|before| before != *found) {
+            return Err(Error::Syntax);
+        }
+        Ok(true)
+    }
+
+    /// Notes the time to live that the word begins, and returns what comes behind it.
+    fn read_expiry(&mut self, args: &Args<'_>, at: usize, now: UnixMs) -> Result<usize, Error> {
+        let clock = clock_at(args, at);
+        if clock.is_none() && !args.is(at, "KEEPTTL") {
+            let word = String::from_utf8_lossy(args.get(at));
+            return Err(Error::Text(format!("ERR unknown argument: {word}")));
+        }
+        if self.expiry.is_some() {
+            return Err(Error::Static(
+                "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
+            ));
+        }
+        let Some(clock) = clock else {
+            self.expiry = Some(Ok(FieldExpiry::Keep));
+            return Ok(at + 1);
+        };
+        if at + 1 >= args.len() {
+            return Err(Error::Syntax);
+        }
+        let time = args.integer(at + 1).and_then(|number| clock.time(number, now, "hsetex"));
+        self.expiry = Some(time.map(FieldExpiry::At));
+        Ok(at + 2)
+    }
+
+    fn hold_for_key(&self, is_there: bool) -> bool {
+        self.key.is_none_or(|condition| (condition == KeyCondition::There) == is_there)
+    }
+
+    fn hold_for_fields(&self, pairs: &[(&[u8], &[u8])], is_there: impl Fn(&[u8]) -> bool) -> bool {
+        match self.fields {
+            None => true,
+            Some(FieldCondition::NoneThere) => !pairs.iter().any(|(field, _)| is_there(field)),
+            Some(FieldCondition::AllThere) => pairs.iter().all(|(field, _)| is_there(field)),
+        }
     }
 }
 
@@ -175,19 +215,19 @@ fn parse_count(args: &Args<'_>, at: usize) -> Result<usize, Error> {
 }
 
 pub(super) fn hsetex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
-    let options = SetOptions::parse(args, ctx.now())?;
+    let (options, first_field) = SetOptions::parse(args, ctx.now())?;
     let key = ctx.key(args, 1);
     let mut db = ctx.db();
     let hash = db.hash_to_change(&key)?;
-    let pairs = pairs(args, options.first_field);
-    let is_there = |field: &[u8]| hash.is_some_and(|hash| hash.contains(field));
-    let holds = match options.condition {
-        None => true,
-        Some(Condition::NoneThere) => !pairs.iter().any(|(field, _)| is_there(field)),
-        Some(Condition::AllThere) => pairs.iter().all(|(field, _)| is_there(field)),
-    };
+    if !options.hold_for_key(hash.is_some()) {
+        reply.integer(0);
+        return Ok(());
+    }
+    let pairs = pairs(args, first_field);
+    let holds = options.hold_for_fields(&pairs, |field| hash.is_some_and(|hash| hash.contains(field)));
+    let expiry = options.expiry.unwrap_or(Ok(FieldExpiry::Clear))?;
     if holds {
-        db.hash_set(&key, &pairs, options.expiry)?;
+        db.hash_set(&key, &pairs, expiry)?;
     }
     reply.integer(i64::from(holds));
     Ok(())
