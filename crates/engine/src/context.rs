@@ -307,9 +307,14 @@ impl<'k> Context<'_, 'k> {
             self.row.command.for_each_key(args, |at, _| {
                 shared.tracking.remember(&shared.keyspace.key(args.get(at)), place);
             });
-            let limit = shared.hot.tracking_keys.load(Ordering::Relaxed);
-            self.invalidations.trim(&shared.tracking, limit, &mut self.access.rng);
+            self.trim_remembered();
         }
+    }
+
+    /// Drops remembered keys that are too many, and tells their clients.
+    pub(crate) fn trim_remembered(&mut self) {
+        let limit = self.shared.hot.tracking_keys.load(Ordering::Relaxed);
+        self.invalidations.trim(&self.shared.tracking, limit, &mut self.access.rng);
     }
 }
 

@@ -92,6 +92,9 @@ fn set(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Out
         ctx.shared.config.write().restore(&changed, &old);
         return Err(refusal(&ConfigError::refused(param.name(), reason)));
     }
+    if changed.contains(&Param::TrackingTableMaxKeys) {
+        ctx.trim_remembered();
+    }
     reply.ok();
     Ok(())
 }
