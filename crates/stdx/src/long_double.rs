@@ -53,6 +53,12 @@ impl LongDouble {
         matches!(self.magnitude, Magnitude::NotANumber)
     }
 
+    /// Whether this is greater than zero.
+    pub const fn is_positive(self) -> bool {
+        !self.negative
+            && !matches!(self.magnitude, Magnitude::Finite { mantissa: 0, .. } | Magnitude::NotANumber)
+    }
+
     /// The sum, rounded once.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

@@ -1,6 +1,7 @@
 //! How long a command waits, as its argument says.
 
-use stdx::number::{parse_f64, parse_i64};
+use stdx::long_double::LongDouble;
+use stdx::number::parse_i64;
 use stdx::time::UnixMs;
 
 use crate::error::Error;
@@ -8,9 +9,14 @@ use crate::error::Error;
 const NEGATIVE: Error = Error::Static("ERR timeout is negative");
 const OUT_OF_RANGE: Error = Error::Static("ERR timeout is out of range");
 
-/// A time in seconds, with fractions, as milliseconds; 0 = for ever. A fraction of a millisecond counts as one.
+/// A time in seconds, with fractions, as milliseconds; 0 = for ever. A fraction of a millisecond counts as one. Redis reads it as a
+/// `long double`, so it knows the sign of what no double can hold.
 pub fn timeout_seconds(text: &[u8], now: UnixMs) -> Result<u64, Error> {
-    let seconds = parse_f64(text).ok_or(Error::Static("ERR timeout is not a float or out of range"))?;
+    let exact = LongDouble::parse(text).ok_or(Error::Static("ERR timeout is not a float or out of range"))?;
+    let seconds = match exact.to_f64() {
+        0.0 if exact.is_positive() => f64::MIN_POSITIVE,
+        seconds => seconds,
+    };
     let milliseconds = (seconds * 1000.0).ceil();
     if milliseconds > i64::MAX as f64 {
         return Err(OUT_OF_RANGE);
@@ -49,6 +55,10 @@ mod tests {
         assert_eq!(text(b"nan"), "ERR timeout is not a float or out of range");
         assert_eq!(text(b"inf"), "ERR timeout is out of range");
         assert_eq!(text(b"9223372036854775807"), "ERR timeout is out of range");
+        assert_eq!(text(b"1e309"), "ERR timeout is out of range");
+        assert_eq!(text(b"-1e309"), "ERR timeout is negative");
+        assert_eq!(text(b"1e5000"), "ERR timeout is not a float or out of range");
+        assert_eq!(timeout_seconds(b"1e-4940", now), Ok(1));
         // In the range of numbers, but the moment would not be.
         assert_eq!(text(b"9223372036854775"), "ERR timeout is out of range");
     }
