@@ -16,7 +16,7 @@ use crate::keyspace_events::KeyspaceEvents;
 use crate::kind::{Kind, Reason};
 use crate::output_limits::OutputLimits;
 use crate::parameter::{Change, find_name};
-use crate::table::{Param, TABLE};
+use crate::table::{OTHER_NAMES, Param, TABLE};
 use crate::value::{MemoryLimit, SavePoint, Value};
 
 /// The value of every parameter.
@@ -204,7 +204,7 @@ impl Config {
     }
 
     /// The names that match one of `patterns`, in order, each with its text. A pattern without special bytes is a name, which
-    /// finds hidden parameters too and is answered as it was written.
+    /// finds hidden parameters too and is answered as it was written. `*` alone finds what Redis has.
     pub fn matching<'a>(&self, patterns: impl IntoIterator<Item = &'a [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         let mut add = |name: &[u8], param: Param| {
@@ -219,11 +219,10 @@ impl Config {
                 }
                 continue;
             }
-            for row in TABLE.iter().filter(|row| !row.is_hidden()) {
-                row.names()
-                    .filter(|name| glob::matches(pattern, name.as_bytes(), glob::Case::Insensitive))
-                    .for_each(|name| add(name.as_bytes(), row.param));
-            }
+            let everything = pattern.iter().all(|&byte| byte == b'*');
+            names_to_match(everything)
+                .filter(|(name, _)| glob::matches(pattern, name.as_bytes(), glob::Case::Insensitive))
+                .for_each(|(name, param)| add(name.as_bytes(), param));
         }
         found.sort();
         found
@@ -305,6 +304,13 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// The names that patterns of CONFIG GET are compared with.
+fn names_to_match(everything: bool) -> impl Iterator<Item = (&'static str, Param)> {
+    let rows = TABLE.iter().filter(move |row| row.is_shown(everything));
+    let in_table = rows.flat_map(|row| row.names().map(|name| (name, row.param)));
+    in_table.chain(OTHER_NAMES.iter().filter(move |_| !everything).copied())
 }
 
 /// The words of a value that stands in one text, as CONFIG SET splits it: single spaces separate, and no text is no word.

@@ -82,8 +82,8 @@ fn write_rows(page: &mut String, heading: &str, rows: &[Parameter], effect: Effe
 
 fn change(change: Change) -> &'static str {
     match change {
-        Change::Startup | Change::HiddenStartup => "start",
-        Change::Runtime | Change::Hidden => "any time",
+        Change::Startup | Change::UnlistedStartup => "start",
+        Change::Runtime | Change::Hidden | Change::Unlisted => "any time",
         Change::NotLoading => "not while loading",
         Change::Protected => "if allowed",
     }

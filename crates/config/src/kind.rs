@@ -24,7 +24,7 @@ pub enum Kind {
         /// The greatest.
         max: i64,
     },
-    /// A whole number that is moved into a range.
+    /// A whole number that is not negative, which is moved into a range.
     Clamped {
         /// The least.
         min: i64,
@@ -37,6 +37,13 @@ pub enum Kind {
         min: u64,
         /// The greatest.
         max: u64,
+    },
+    /// A number of bytes that is raised to what is needed.
+    Raised {
+        /// The least that is taken.
+        min: u64,
+        /// What less becomes.
+        least: u64,
     },
     /// A number of bytes or a percentage up to 100.
     MemoryOrPercent,
@@ -92,6 +99,8 @@ pub enum TextRule {
     DataFile,
     /// Letters, digits, hyphens and dots, 255 at most; or nothing.
     HostName,
+    /// A form of the process title.
+    Title,
 }
 
 impl Kind {
@@ -150,12 +159,17 @@ impl Kind {
         match *self {
             Kind::YesNo => parse::yes_no(word),
             Kind::Integer { min, max } => {
-                parse::integer(word).and_then(|number| parse::in_range(number, min, max))
+                parse::integer(word).and_then(|number| parse::in_range(number, min, max)).map(Value::Integer)
             }
             Kind::Clamped { min, max } => {
-                parse::integer(word).map(|number| Value::Integer(number.clamp(min, max)))
+                let number = parse::integer(word)
+                    .and_then(|number| parse::in_range(number, 0, i64::from(i32::MAX)))?;
+                Ok(Value::Integer(number.clamp(min, max)))
             }
-            Kind::Memory { min, max } => parse::memory(word, min, max),
+            Kind::Memory { min, max } => parse::memory(word, min, max).map(Value::Size),
+            Kind::Raised { min, least } => {
+                parse::memory(word, min, i64::MAX as u64).map(|bytes| Value::Size(bytes.max(least)))
+            }
             Kind::MemoryOrPercent => parse::memory_or_percent(word),
             Kind::Octal { max } => parse::octal(word, max),
             Kind::Text(rule) => parse::text(name, word, rule),
@@ -178,6 +192,7 @@ impl fmt::Display for Kind {
             }
             Kind::Memory { min: 0, .. } => f.write_str("a size such as `100mb`"),
             Kind::Memory { min, .. } => write!(f, "a size such as `100mb`, at least {min}"),
+            Kind::Raised { least, .. } => write!(f, "a size such as `100mb`; less than {least} becomes that"),
             Kind::MemoryOrPercent => f.write_str("a size such as `100mb`, or a percentage such as `5%`"),
             Kind::Octal { max } => write!(f, "an octal number up to {max:o}"),
             Kind::Choice(names) => write!(f, "one of `{}`", names.join("`, `")),
@@ -187,6 +202,7 @@ impl fmt::Display for Kind {
             Kind::Text(TextRule::DataFile) => f.write_str("`aof:` or `rdb:` and a path"),
             Kind::Text(TextRule::FileName) => f.write_str("a file name without directories"),
             Kind::Text(TextRule::HostName) => f.write_str("a host name"),
+            Kind::Text(TextRule::Title) => f.write_str("a text with names in braces"),
             Kind::Words { most } => write!(f, "up to {most} addresses"),
             Kind::Numbers { count, min, max } => write!(f, "{count} whole numbers from {min} to {max}"),
             Kind::SavePoints => f.write_str("pairs of seconds and changes, or `\"\"`"),

@@ -27,6 +27,7 @@ mod rewrite;
 mod source;
 mod split;
 mod table;
+mod title_template;
 mod toml_file;
 mod value;
 

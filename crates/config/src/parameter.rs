@@ -17,8 +17,10 @@ pub enum Change {
     Protected,
     /// As `Runtime`, and patterns of CONFIG GET do not show it.
     Hidden,
-    /// As `Startup`, and patterns of CONFIG GET do not show it.
-    HiddenStartup,
+    /// As `Runtime`, and `CONFIG GET *` does not show it, which answers what Redis 8.0 has; patterns that ask for less do.
+    Unlisted,
+    /// As `Startup`, and shown as what is `Unlisted`.
+    UnlistedStartup,
 }
 
 /// Whether a parameter has an effect here yet.
@@ -59,7 +61,7 @@ pub struct Parameter {
 impl Parameter {
     /// Whether only the start can set it.
     pub fn is_immutable(&self) -> bool {
-        matches!(self.change, Change::Startup | Change::HiddenStartup)
+        matches!(self.change, Change::Startup | Change::UnlistedStartup)
     }
 
     /// What is missing for the value that `text` prints, if something is.
@@ -70,9 +72,13 @@ impl Parameter {
         (!is_harmless).then_some(lack)
     }
 
-    /// Whether only an exact name finds it in CONFIG GET.
-    pub fn is_hidden(&self) -> bool {
-        matches!(self.change, Change::Hidden | Change::HiddenStartup)
+    /// Whether CONFIG GET shows it to those who ask by patterns, for everything or for less.
+    pub fn is_shown(&self, everything: bool) -> bool {
+        match self.change {
+            Change::Hidden => false,
+            Change::Unlisted | Change::UnlistedStartup => !everything,
+            Change::Startup | Change::Runtime | Change::NotLoading | Change::Protected => true,
+        }
     }
 
     /// Whether its value is a secret, to be kept out of logs and of MONITOR.

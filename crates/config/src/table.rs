@@ -27,6 +27,7 @@ const NOT_EMPTY: Kind = Kind::Text(TextRule::NotEmpty);
 const FILE_NAME: Kind = Kind::Text(TextRule::FileName);
 const DIRECTORY: Kind = Kind::Text(TextRule::NotEmpty);
 const DATA_FILE: Kind = Kind::Text(TextRule::DataFile);
+const TITLE: Kind = Kind::Text(TextRule::Title);
 const HOST_NAME: Kind = Kind::Text(TextRule::HostName);
 
 const fn lacks(lack: &'static lack::Lack) -> Effect {
@@ -40,6 +41,9 @@ const fn clamped(min: i64, max: i64) -> Kind {
 }
 const fn memory(min: u64, max: u64) -> Kind {
     Kind::Memory { min, max }
+}
+const fn raised(min: u64, least: u64) -> Kind {
+    Kind::Raised { min, least }
 }
 const fn octal(max: i64) -> Kind {
     Kind::Octal { max }
@@ -92,7 +96,7 @@ const RDB_VERSION_CHECK: &[&str] = &["strict", "relaxed"];
 const TLS_USER: &[&str] = &["CN", "URI", "off"];
 
 /// Names that Valkey or later Redis give to parameters of the table. They are understood everywhere, but CONFIG GET shows
-/// them only when asked for them by name.
+/// them only to those who ask for less than everything.
 pub(crate) const OTHER_NAMES: &[(&str, Param)] = &[
     ("primaryauth", Param::Masterauth),
     ("primaryuser", Param::Masteruser),
@@ -153,7 +157,7 @@ parameters! {
         Supervised, "supervised", "", choice(SUPERVISED), "no", Startup, Acts, "Which service manager is told that the server is ready and when it ends: systemd, or `auto` to tell it where it asks for that. Upstart is not told.";
         Pidfile, "pidfile", "", TEXT, "", Startup, Acts, "File that holds the process id while the server runs; in the background it is `/var/run/redis.pid` unless named.";
         SetProcTitle, "set-proc-title", "", YES_NO, "yes", Startup, Accepted, "Show the address and the mode in the process title.";
-        ProcTitleTemplate, "proc-title-template", "", TEXT, "{title} {listen-addr} {server-mode}", Runtime, Accepted, "Form of the process title.";
+        ProcTitleTemplate, "proc-title-template", "", TITLE, "{title} {listen-addr} {server-mode}", Runtime, Accepted, "Form of the process title.";
         DisableThp, "disable-thp", "", YES_NO, "yes", Startup, Accepted, "Turn transparent huge pages off for this process.";
         OomScoreAdj, "oom-score-adj", "", choice(OOM_SCORE), "no", Runtime, Acts, "Whether the score by which Linux chooses a process to end when memory runs out is adjusted: by a value (`yes`), or to it.";
         OomScoreAdjValues, "oom-score-adj-values", "", numbers(3, -2000, 2000), "0 200 800", Runtime, Acts, "Scores for a primary, a replica and a background process; it is always a primary, and has no such processes.";
@@ -167,8 +171,8 @@ parameters! {
     ["Logging and diagnosis"]
         Loglevel, "loglevel", "", choice(LOG_LEVEL), "notice", Runtime, Acts, "How much is logged.";
         Logfile, "logfile", "", TEXT, "", Startup, Acts, "File to log to; empty for standard output. When it is moved away, the next line begins a new one.";
-        LogfileMaxSize, "logfile-max-size", "", memory(0, LONG_MAX_BYTES), "0", Hidden, Acts, "Size at which the log file is renamed, with a number behind its name, and a new one begun; 0 never does.";
-        LogfileMaxFiles, "logfile-max-files", "", integer(0, 1000), "5", Hidden, Acts, "Renamed log files that are kept.";
+        LogfileMaxSize, "logfile-max-size", "", memory(0, LONG_MAX_BYTES), "0", Unlisted, Acts, "Size at which the log file is renamed, with a number behind its name, and a new one begun; 0 never does.";
+        LogfileMaxFiles, "logfile-max-files", "", integer(0, 1000), "5", Unlisted, Acts, "Renamed log files that are kept.";
         SyslogEnabled, "syslog-enabled", "", YES_NO, "no", Startup, lacks(&lack::SYSLOG), "Log to syslog too.";
         SyslogIdent, "syslog-ident", "", TEXT, "redis", Startup, Accepted, "Name used in syslog.";
         SyslogFacility, "syslog-facility", "", choice(SYSLOG_FACILITY), "local0", Startup, Accepted, "Facility used in syslog.";
@@ -255,8 +259,8 @@ parameters! {
         HllSparseMaxBytes, "hll-sparse-max-bytes", "", memory(0, LONG_MAX_BYTES), "3000", Runtime, Acts, "Size up to which a HyperLogLog stays sparse.";
         StreamNodeMaxBytes, "stream-node-max-bytes", "", memory(0, LONG_MAX_BYTES), "4096", Runtime, Acts, "Bytes of one block of a stream.";
         StreamNodeMaxEntries, "stream-node-max-entries", "", integer(0, LONG_MAX), "100", Runtime, Acts, "Entries of one block of a stream.";
-        StreamIdmpDuration, "stream-idmp-duration", "", integer(1, 86_400), "100", Hidden, Acts, "Seconds for which a stream remembers under which names producers have added entries, unless XCFGSET says otherwise.";
-        StreamIdmpMaxsize, "stream-idmp-maxsize", "", integer(1, 10_000), "100", Hidden, Acts, "Names that a stream remembers of each producer, unless XCFGSET says otherwise.";
+        StreamIdmpDuration, "stream-idmp-duration", "", integer(1, 86_400), "100", Unlisted, Acts, "Seconds for which a stream remembers under which names producers have added entries, unless XCFGSET says otherwise.";
+        StreamIdmpMaxsize, "stream-idmp-maxsize", "", integer(1, 10_000), "100", Unlisted, Acts, "Names that a stream remembers of each producer, unless XCFGSET says otherwise.";
     ["Security"]
         Requirepass, "requirepass", "", BYTES, "", Runtime, Acts, "Password of the default user; empty for none.";
         Aclfile, "aclfile", "", TEXT, "", Startup, Acts, "File of users and their rules.";
@@ -285,7 +289,7 @@ parameters! {
         ReplicaLazyFlush, "replica-lazy-flush", "slave-lazy-flush", YES_NO, "no", Runtime, Accepted, "Empty the databases in the background before a full synchronisation.";
         ReplicaIgnoreDiskWriteErrors, "replica-ignore-disk-write-errors", "", YES_NO, "no", Runtime, Accepted, "Go on as a replica when the disk cannot be written.";
         ReplicaFullSyncBufferLimit, "replica-full-sync-buffer-limit", "", memory(0, LONG_MAX_BYTES), "0", Runtime, Accepted, "Bytes a replica buffers during a full synchronisation; 0 sets no limit.";
-        ReplBacklogSize, "repl-backlog-size", "", memory(1, LONG_MAX_BYTES), "1048576", Runtime, Acts, "Bytes kept for replicas that come back.";
+        ReplBacklogSize, "repl-backlog-size", "", raised(1, 16_384), "1048576", Runtime, Acts, "Bytes kept for replicas that come back.";
         ReplBacklogTtl, "repl-backlog-ttl", "", integer(0, LONG_MAX), "3600", Runtime, Acts, "Seconds the backlog is kept without replicas; 0 keeps it. As long as it is kept, what changes is recorded.";
         ReplTimeout, "repl-timeout", "", integer(1, INT_MAX), "60", Runtime, Acts, "Seconds of silence after which a replica is closed.";
         ReplPingReplicaPeriod, "repl-ping-replica-period", "repl-ping-slave-period", integer(1, INT_MAX), "10", Runtime, Acts, "Seconds between two pings to replicas.";
@@ -341,38 +345,38 @@ parameters! {
         TlsSessionCacheSize, "tls-session-cache-size", "", integer(0, INT_MAX), "20480", Runtime, Accepted, "Sessions kept for resumption.";
         TlsSessionCacheTimeout, "tls-session-cache-timeout", "", integer(0, INT_MAX), "300", Runtime, Accepted, "Seconds a session can be resumed.";
     ["Only in Valkey"]
-        ActiveDefragCycleUs, "active-defrag-cycle-us", "", integer(0, 100_000), "500", Hidden, Accepted, "Microseconds of one step of defragmentation.";
-        AvailabilityZone, "availability-zone", "", TEXT, "", Hidden, Accepted, "Zone that INFO shows.";
-        ClusterAnnounceClientIpv4, "cluster-announce-client-ipv4", "", TEXT, "", Hidden, Accepted, "IPv4 address told to clients.";
-        ClusterAnnounceClientIpv6, "cluster-announce-client-ipv6", "", TEXT, "", Hidden, Accepted, "IPv6 address told to clients.";
-        ClusterAnnounceClientPort, "cluster-announce-client-port", "", integer(0, 65_535), "0", Hidden, Accepted, "Port told to clients.";
-        ClusterAnnounceClientTlsPort, "cluster-announce-client-tls-port", "", integer(0, 65_535), "0", Hidden, Accepted, "TLS port told to clients.";
-        ClusterBlacklistTtl, "cluster-blacklist-ttl", "", integer(0, LONG_MAX), "60", Hidden, Accepted, "Seconds a forgotten node stays forgotten.";
-        ClusterConfigSaveBehavior, "cluster-config-save-behavior", "", choice(CONFIG_SAVE), "sync", Hidden, Accepted, "Whether a failed write of the cluster state stops the node.";
-        ClusterDatabases, "cluster-databases", "", integer(1, INT_MAX), "1", HiddenStartup, Accepted, "Number of databases in cluster mode.";
-        ClusterManualFailoverTimeout, "cluster-manual-failover-timeout", "", integer(1, INT_MAX), "5000", Hidden, Accepted, "Milliseconds a manual failover may take.";
-        ClusterSlotMigrationLogMaxLen, "cluster-slot-migration-log-max-len", "", integer(0, LONG_MAX), "1000", Hidden, Accepted, "Slot migrations remembered.";
-        ClusterSlotStatsEnabled, "cluster-slot-stats-enabled", "", YES_NO, "no", Hidden, Accepted, "Keep statistics for each slot.";
-        CommandlogLargeReplyMaxLen, "commandlog-large-reply-max-len", "", integer(0, LONG_MAX), "128", Hidden, Acts, "Entries of the log of large replies.";
-        CommandlogLargeRequestMaxLen, "commandlog-large-request-max-len", "", integer(0, LONG_MAX), "128", Hidden, Acts, "Entries of the log of large requests.";
-        CommandlogReplyLargerThan, "commandlog-reply-larger-than", "", integer(-1, LONG_MAX), "1048576", Hidden, Acts, "Bytes from which a reply enters the log of large replies; -1 turns it off.";
-        CommandlogRequestLargerThan, "commandlog-request-larger-than", "", integer(-1, LONG_MAX), "1048576", Hidden, Acts, "Bytes from which a request enters the log of large requests; -1 turns it off.";
-        DualChannelReplicationEnabled, "dual-channel-replication-enabled", "", YES_NO, "no", Hidden, Accepted, "Synchronise over two connections.";
-        ExtendedRedisCompatibility, "extended-redis-compatibility", "", YES_NO, "no", Hidden, Accepted, "Answer with Redis's name and version.";
-        HashSeed, "hash-seed", "", TEXT, "", HiddenStartup, Accepted, "Fixed seed of the hash function.";
-        ImportMode, "import-mode", "", YES_NO, "no", Hidden, lacks(&lack::IMPORTS), "Keep expired keys while data is imported.";
-        LogFormat, "log-format", "", choice(LOG_FORMAT), "legacy", Hidden, Acts, "Form of a log line: as Redis writes it, as key and value, or as JSON.";
-        LogTimestampFormat, "log-timestamp-format", "", choice(LOG_TIMESTAMP), "legacy", Hidden, Acts, "Form of the time in a log line, which is UTC.";
-        Mptcp, "mptcp", "", YES_NO, "no", HiddenStartup, Accepted, "Listen with multipath TCP.";
-        PrefetchBatchMaxSize, "prefetch-batch-max-size", "", integer(0, 128), "16", Hidden, Accepted, "Commands whose keys are fetched together; fixed here.";
-        RdbVersionCheck, "rdb-version-check", "", choice(RDB_VERSION_CHECK), "strict", Hidden, Accepted, "Whether snapshots of unknown versions are refused.";
-        RdmaBind, "rdma-bind", "", words(16), "", Hidden, lacks(&lack::RDMA), "Addresses for RDMA.";
-        RdmaCompletionVector, "rdma-completion-vector", "", integer(-1, 1024), "-1", HiddenStartup, Accepted, "Completion vector for RDMA.";
-        RdmaPort, "rdma-port", "", integer(0, 65_535), "0", Hidden, lacks(&lack::RDMA), "Port for RDMA.";
-        RdmaRxSize, "rdma-rx-size", "", integer(65_536, 16_777_216), "1048576", HiddenStartup, Accepted, "Receive buffer for RDMA.";
-        ReplMptcp, "repl-mptcp", "", YES_NO, "no", HiddenStartup, Accepted, "Replicate over multipath TCP.";
-        SlotMigrationMaxFailoverReplBytes, "slot-migration-max-failover-repl-bytes", "", integer(-1, LONG_MAX), "0", Hidden, Accepted, "Pending bytes at which a slot migration may finish.";
-        TlsAuthClientsUser, "tls-auth-clients-user", "", choice(TLS_USER), "off", Hidden, Accepted, "Field of the certificate that names the user.";
-        TlsAutoReloadInterval, "tls-auto-reload-interval", "", integer(0, INT_MAX), "0", Hidden, Accepted, "Seconds between two looks for new certificates.";
-        Unixsocketgroup, "unixsocketgroup", "", TEXT, "", HiddenStartup, lacks(&lack::SOCKET_GROUP), "Group that owns the unix socket.";
+        ActiveDefragCycleUs, "active-defrag-cycle-us", "", integer(0, 100_000), "500", Unlisted, Accepted, "Microseconds of one step of defragmentation.";
+        AvailabilityZone, "availability-zone", "", TEXT, "", Unlisted, Accepted, "Zone that INFO shows.";
+        ClusterAnnounceClientIpv4, "cluster-announce-client-ipv4", "", TEXT, "", Unlisted, Accepted, "IPv4 address told to clients.";
+        ClusterAnnounceClientIpv6, "cluster-announce-client-ipv6", "", TEXT, "", Unlisted, Accepted, "IPv6 address told to clients.";
+        ClusterAnnounceClientPort, "cluster-announce-client-port", "", integer(0, 65_535), "0", Unlisted, Accepted, "Port told to clients.";
+        ClusterAnnounceClientTlsPort, "cluster-announce-client-tls-port", "", integer(0, 65_535), "0", Unlisted, Accepted, "TLS port told to clients.";
+        ClusterBlacklistTtl, "cluster-blacklist-ttl", "", integer(0, LONG_MAX), "60", Unlisted, Accepted, "Seconds a forgotten node stays forgotten.";
+        ClusterConfigSaveBehavior, "cluster-config-save-behavior", "", choice(CONFIG_SAVE), "sync", Unlisted, Accepted, "Whether a failed write of the cluster state stops the node.";
+        ClusterDatabases, "cluster-databases", "", integer(1, INT_MAX), "1", UnlistedStartup, Accepted, "Number of databases in cluster mode.";
+        ClusterManualFailoverTimeout, "cluster-manual-failover-timeout", "", integer(1, INT_MAX), "5000", Unlisted, Accepted, "Milliseconds a manual failover may take.";
+        ClusterSlotMigrationLogMaxLen, "cluster-slot-migration-log-max-len", "", integer(0, LONG_MAX), "1000", Unlisted, Accepted, "Slot migrations remembered.";
+        ClusterSlotStatsEnabled, "cluster-slot-stats-enabled", "", YES_NO, "no", Unlisted, Accepted, "Keep statistics for each slot.";
+        CommandlogLargeReplyMaxLen, "commandlog-large-reply-max-len", "", integer(0, LONG_MAX), "128", Unlisted, Acts, "Entries of the log of large replies.";
+        CommandlogLargeRequestMaxLen, "commandlog-large-request-max-len", "", integer(0, LONG_MAX), "128", Unlisted, Acts, "Entries of the log of large requests.";
+        CommandlogReplyLargerThan, "commandlog-reply-larger-than", "", integer(-1, LONG_MAX), "1048576", Unlisted, Acts, "Bytes from which a reply enters the log of large replies; -1 turns it off.";
+        CommandlogRequestLargerThan, "commandlog-request-larger-than", "", integer(-1, LONG_MAX), "1048576", Unlisted, Acts, "Bytes from which a request enters the log of large requests; -1 turns it off.";
+        DualChannelReplicationEnabled, "dual-channel-replication-enabled", "", YES_NO, "no", Unlisted, Accepted, "Synchronise over two connections.";
+        ExtendedRedisCompatibility, "extended-redis-compatibility", "", YES_NO, "no", Unlisted, Accepted, "Answer with Redis's name and version.";
+        HashSeed, "hash-seed", "", TEXT, "", UnlistedStartup, Accepted, "Fixed seed of the hash function.";
+        ImportMode, "import-mode", "", YES_NO, "no", Unlisted, lacks(&lack::IMPORTS), "Keep expired keys while data is imported.";
+        LogFormat, "log-format", "", choice(LOG_FORMAT), "legacy", Unlisted, Acts, "Form of a log line: as Redis writes it, as key and value, or as JSON.";
+        LogTimestampFormat, "log-timestamp-format", "", choice(LOG_TIMESTAMP), "legacy", Unlisted, Acts, "Form of the time in a log line, which is UTC.";
+        Mptcp, "mptcp", "", YES_NO, "no", UnlistedStartup, Accepted, "Listen with multipath TCP.";
+        PrefetchBatchMaxSize, "prefetch-batch-max-size", "", integer(0, 128), "16", Unlisted, Accepted, "Commands whose keys are fetched together; fixed here.";
+        RdbVersionCheck, "rdb-version-check", "", choice(RDB_VERSION_CHECK), "strict", Unlisted, Accepted, "Whether snapshots of unknown versions are refused.";
+        RdmaBind, "rdma-bind", "", words(16), "", Unlisted, lacks(&lack::RDMA), "Addresses for RDMA.";
+        RdmaCompletionVector, "rdma-completion-vector", "", integer(-1, 1024), "-1", UnlistedStartup, Accepted, "Completion vector for RDMA.";
+        RdmaPort, "rdma-port", "", integer(0, 65_535), "0", Unlisted, lacks(&lack::RDMA), "Port for RDMA.";
+        RdmaRxSize, "rdma-rx-size", "", integer(65_536, 16_777_216), "1048576", UnlistedStartup, Accepted, "Receive buffer for RDMA.";
+        ReplMptcp, "repl-mptcp", "", YES_NO, "no", UnlistedStartup, Accepted, "Replicate over multipath TCP.";
+        SlotMigrationMaxFailoverReplBytes, "slot-migration-max-failover-repl-bytes", "", integer(-1, LONG_MAX), "0", Unlisted, Accepted, "Pending bytes at which a slot migration may finish.";
+        TlsAuthClientsUser, "tls-auth-clients-user", "", choice(TLS_USER), "off", Unlisted, Accepted, "Field of the certificate that names the user.";
+        TlsAutoReloadInterval, "tls-auto-reload-interval", "", integer(0, INT_MAX), "0", Unlisted, Accepted, "Seconds between two looks for new certificates.";
+        Unixsocketgroup, "unixsocketgroup", "", TEXT, "", UnlistedStartup, lacks(&lack::SOCKET_GROUP), "Group that owns the unix socket.";
 }

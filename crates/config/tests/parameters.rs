@@ -103,6 +103,10 @@ fn refusals_have_redis_words() {
             "foo 0 0 0",
             "Invalid client class specified in buffer limit configuration.",
         ),
+        ("hz", "-1", "argument must be between 0 and 2147483647 inclusive"),
+        ("hz", "2147483648", "argument must be between 0 and 2147483647 inclusive"),
+        ("proc-title-template", "", "template format is invalid or contains unknown variables"),
+        ("proc-title-template", "{x}", "template format is invalid or contains unknown variables"),
         ("notify-keyspace-events", "KQ", "Invalid event class character. Use 'Ag$lshzxeKEtmdnoc'."),
         (
             "oom-score-adj-values",
@@ -140,7 +144,6 @@ fn refusals_have_redis_words() {
 fn sizes_that_overflow_are_refused_where_redis_wraps_around() {
     for (name, value) in [
         ("maxmemory", "999999999999gb"),
-        ("maxmemory", ""),
         ("maxmemory-clients", "9999999999999999999999"),
         ("maxmemory-clients", "99999999999999999999%"),
         ("proto-max-bulk-len", "9223372036854775808"),
@@ -176,6 +179,9 @@ fn values_print_in_their_normal_form() {
         ("hz", "501", "500"),
         ("latency-tracking-info-percentiles", "50.5000 99.99999999", "50.5 100"),
         ("latency-tracking-info-percentiles", "", ""),
+        ("maxmemory", "", "0"),
+        ("repl-backlog-size", "1", "16384"),
+        ("repl-backlog-size", "16385", "16385"),
         ("shutdown-on-sigint", "force now", "now force"),
         ("save", "900 1 300 10", "900 1 300 10"),
         ("save", "", ""),
@@ -237,6 +243,20 @@ fn config_get_finds_patterns_names_and_hidden_names() {
     assert_eq!(names("MAXmemory"), ["MAXmemory"]);
     assert_eq!(names("watchdog-period"), ["watchdog-period"]);
     assert!(names("watchdog*").is_empty());
+    assert_eq!(
+        names("commandlog*"),
+        [
+            "commandlog-execution-slower-than",
+            "commandlog-large-reply-max-len",
+            "commandlog-large-request-max-len",
+            "commandlog-reply-larger-than",
+            "commandlog-request-larger-than",
+            "commandlog-slow-execution-max-len",
+        ]
+    );
+    assert_eq!(names("PRIMARY*"), ["primaryauth", "primaryuser"]);
+    assert_eq!(names("hash-see?"), ["hash-seed"]);
+    assert_eq!(names("**"), names("*"));
     assert!(names("nothing-like-it").is_empty());
 }
 

@@ -87,9 +87,9 @@ mod tests {
     fn replicas_may_be_owed_what_the_backlog_holds() {
         let mut config = Config::default();
         for (hard, backlog, expected) in [
-            ("100", "1000", 1000 + CONSENT_BYTES),
-            ("5000", "1000", 5000),
-            ("0", "1000", 0),
+            ("100", "20000", 20_000 + CONSENT_BYTES),
+            ("50000", "20000", 50_000),
+            ("0", "20000", 0),
             ("100", "9223372036854775807", i64::MAX as u64 + CONSENT_BYTES),
         ] {
             let class = format!("replica {hard} 50 10");

@@ -1,8 +1,11 @@
 //! Memory sizes as people write and read them: `100mb` in a configuration, `1.21G` in INFO.
 
-/// Parses a size: digits, then optionally a unit in either case. `k`, `m`, `g` are powers of 1000; `kb`, `mb`, `gb` powers
+/// Parses a size: digits, then optionally a unit in either case; nothing at all is 0, as in Redis. `k`, `m`, `g` are powers of 1000; `kb`, `mb`, `gb` powers
 /// of 1024; `b` or nothing means bytes. `None` when it is malformed or exceeds 64 bits.
 pub fn parse(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return Some(0);
+    }
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
@@ -15,7 +18,7 @@ pub fn parse(text: &[u8]) -> Option<u64> {
         b"gb" => 1 << 30,
         _ => return None,
     };
-    // `from_utf8` cannot fail on digits; `parse` refuses the empty text and numbers that are too large.
+    // `from_utf8` cannot fail on digits; `parse` refuses a unit without them and numbers that are too large.
     let value: u64 = std::str::from_utf8(number).ok()?.parse().ok()?;
     value.checked_mul(factor)
 }
@@ -39,6 +42,7 @@ mod tests {
     fn units_are_powers_of_1000_or_1024() {
         for (text, bytes) in [
             ("0", 0),
+            ("", 0),
             ("512", 512),
             ("1b", 1),
             ("1k", 1000),
@@ -55,8 +59,7 @@ mod tests {
 
     #[test]
     fn malformed_and_overflowing_sizes_are_refused() {
-        for text in
-            ["", "gb", "-1", "+1", "1 gb", "1.5gb", "1tb", "1x", "18446744073709551616", "999999999999gb"]
+        for text in ["gb", "-1", "+1", "1 gb", "1.5gb", "1tb", "1x", "18446744073709551616", "999999999999gb"]
         {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
         }

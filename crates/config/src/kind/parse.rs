@@ -3,6 +3,7 @@
 use stdx::number::{parse_f64, parse_i64};
 
 use super::{Reason, TextRule};
+use crate::title_template;
 use crate::value::{MemoryLimit, SavePoint, Value};
 
 pub(super) fn yes_no(word: &[u8]) -> Result<Value, Reason> {
@@ -17,17 +18,17 @@ pub(super) fn integer(word: &[u8]) -> Result<i64, Reason> {
     parse_i64(word).ok_or_else(|| "argument couldn't be parsed into an integer".into())
 }
 
-pub(super) fn in_range(number: i64, min: i64, max: i64) -> Result<Value, Reason> {
+pub(super) fn in_range(number: i64, min: i64, max: i64) -> Result<i64, Reason> {
     if (min..=max).contains(&number) {
-        return Ok(Value::Integer(number));
+        return Ok(number);
     }
     Err(format!("argument must be between {min} and {max} inclusive").into())
 }
 
-pub(super) fn memory(word: &[u8], min: u64, max: u64) -> Result<Value, Reason> {
+pub(super) fn memory(word: &[u8], min: u64, max: u64) -> Result<u64, Reason> {
     let bytes = stdx::size::parse(word).ok_or("argument must be a memory value")?;
     if (min..=max).contains(&bytes) {
-        return Ok(Value::Size(bytes));
+        return Ok(bytes);
     }
     Err(format!("argument must be between {min} and {max} inclusive").into())
 }
@@ -67,6 +68,9 @@ pub(super) fn text(name: &str, word: &[u8], rule: TextRule) -> Result<Value, Rea
     }
     if rule == TextRule::DataFile && !word.is_empty() && !names_data(word) {
         return Err(format!("{name} must be 'aof:' or 'rdb:' and a path").into());
+    }
+    if rule == TextRule::Title && !title_template::is_valid(word) {
+        return Err("template format is invalid or contains unknown variables".into());
     }
     if rule == TextRule::HostName {
         if word.len() > 255 {
