@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use mlua::{Lua, LuaString, Result};
 use resp::Protocol;
@@ -70,7 +71,7 @@ pub(crate) struct Bridge {
     /// See [`crate::Options::function_flags`].
     pub(crate) function_flags: &'static [&'static str],
     /// How the running script wants JSON.
-    pub(crate) json: Cell<Settings>,
+    pub(crate) json: Rc<Cell<Settings>>,
     /// The most bytes that a script may use.
     pub(crate) memory_bytes: Cell<usize>,
     /// Above this garbage is collected while a script runs.
@@ -90,7 +91,7 @@ impl Bridge {
             random: RefCell::new(Random::seeded(seed)),
             registered: RefCell::default(),
             function_flags,
-            json: Cell::default(),
+            json: Rc::default(),
             memory_bytes: Cell::new(0),
             collect_above: Cell::new(usize::MAX),
         })

@@ -250,7 +250,9 @@ fn native(lua: &Lua, bridge: &Rc<Bridge>, handler: &Function) -> Result<Table> {
     let register =
         lua.create_function(move |lua, arguments| register::register_function(lua, &own, &arguments))?;
     native.raw_set("register_function", register)?;
-    native.raw_set("libraries", crate::libraries::all(lua, bridge)?)?;
+    native.raw_set("libraries", crate::libraries::all(lua, &bridge.json)?)?;
+    let new_json = lua.create_function(|lua, ()| crate::libraries::json(lua, &Rc::default()))?;
+    native.raw_set("new_json", new_json)?;
     native.raw_set("handler", handler)?;
     let own = Rc::clone(bridge);
     let random =

@@ -8,11 +8,11 @@ mod cjson;
 mod cmsgpack;
 mod layout;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use mlua::{IntoLua, Lua, LuaString, MultiValue, Table, Value};
 
-use crate::bridge::Bridge;
 use crate::random::number_of;
 
 pub(crate) use cjson::Settings;
@@ -43,7 +43,8 @@ fn said<T>(text: impl Into<String>) -> Outcome<T> {
 /// The arguments of a call.
 pub(crate) struct Arguments<'a> {
     lua: &'a Lua,
-    bridge: &'a Bridge,
+    /// What the functions of `cjson` go by.
+    json: &'a Cell<Settings>,
     /// The function's name, for errors.
     name: &'static str,
     values: &'a MultiValue,
@@ -99,34 +100,37 @@ impl Arguments<'_> {
 /// A function of a library, and its name.
 type Entry = (&'static str, fn(&Arguments<'_>) -> Outcome);
 
-/// The libraries by name, for the sandbox to wrap.
-pub(crate) fn all(lua: &Lua, bridge: &Rc<Bridge>) -> mlua::Result<Table> {
+/// The libraries by name, for the sandbox to wrap; `cjson` goes by what the script sets.
+pub(crate) fn all(lua: &Lua, of_the_script: &Rc<Cell<Settings>>) -> mlua::Result<Table> {
     let libraries = lua.create_table()?;
-    for (name, functions) in [
-        ("bit", bit::FUNCTIONS),
-        ("cjson", cjson::FUNCTIONS),
-        ("cmsgpack", cmsgpack::FUNCTIONS),
-        ("struct", layout::FUNCTIONS),
-    ] {
-        libraries.raw_set(name, library(lua, bridge, functions)?)?;
+    for (name, functions) in [("bit", bit::FUNCTIONS), ("struct", layout::FUNCTIONS)] {
+        libraries.raw_set(name, library(lua, of_the_script, functions)?)?;
     }
-    let constant =
-        |library: &str, name: &str, value: Value| libraries.raw_get::<Table>(library)?.raw_set(name, value);
-    let text = |text: &str| text.into_lua(lua);
-    constant("cjson", "null", Value::NULL)?;
-    constant("cjson", "_NAME", text("cjson")?)?;
-    constant("cjson", "_VERSION", text("2.1.0")?)?;
-    constant("cmsgpack", "_NAME", text("cmsgpack")?)?;
-    constant("cmsgpack", "_VERSION", text("lua-cmsgpack 0.4.0")?)?;
+    libraries.raw_set("cjson", json(lua, of_the_script)?)?;
+    let cmsgpack = library(lua, of_the_script, cmsgpack::FUNCTIONS)?;
+    cmsgpack.raw_set("_NAME", "cmsgpack")?;
+    cmsgpack.raw_set("_VERSION", "lua-cmsgpack 0.4.0")?;
+    cmsgpack.raw_set("_COPYRIGHT", "Copyright (C) 2012, Salvatore Sanfilippo")?;
+    cmsgpack.raw_set("_DESCRIPTION", "MessagePack C implementation for Lua")?;
+    libraries.raw_set("cmsgpack", cmsgpack)?;
     Ok(libraries)
 }
 
-fn library(lua: &Lua, bridge: &Rc<Bridge>, functions: &'static [Entry]) -> mlua::Result<Table> {
+/// `cjson` with these settings.
+pub(crate) fn json(lua: &Lua, settings: &Rc<Cell<Settings>>) -> mlua::Result<Table> {
+    let table = library(lua, settings, cjson::FUNCTIONS)?;
+    table.raw_set("null", Value::NULL)?;
+    table.raw_set("_NAME", "cjson")?;
+    table.raw_set("_VERSION", "2.1.0")?;
+    Ok(table)
+}
+
+fn library(lua: &Lua, json: &Rc<Cell<Settings>>, functions: &'static [Entry]) -> mlua::Result<Table> {
     let table = lua.create_table_with_capacity(0, functions.len())?;
     for &(name, function) in functions {
-        let bridge = Rc::clone(bridge);
+        let json = Rc::clone(json);
         let wrapped = lua.create_function(move |lua, values: MultiValue| {
-            match function(&Arguments { lua, bridge: &bridge, name, values: &values }) {
+            match function(&Arguments { lua, json: &json, name, values: &values }) {
                 Ok(mut results) => {
                     results.insert(0, Value::Boolean(true));
                     Ok(MultiValue::from_vec(results))

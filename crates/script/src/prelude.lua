@@ -55,6 +55,15 @@ server = redis
 for name, functions in next, native.libraries do
     globals[name] = library(functions)
 end
+local new_json = native.new_json
+local function json(functions)
+    local made = library(functions)
+    function made.new()
+        return json(new_json())
+    end
+    return made
+end
+cjson = json(native.libraries.cjson)
 math.random, math.randomseed = checked(native.random), checked(native.randomseed)
 
 -- Nothing that outlives a script can be changed by one.

@@ -1,4 +1,5 @@
-//! `cjson`: JSON, as Mark Pulford's library does it. What a script sets (depths, sparse arrays, precision) holds for that script.
+//! `cjson`: JSON, as Mark Pulford's library does it. What a script sets (depths, sparse arrays, precision) holds for that script;
+//! `cjson.new` makes a table of the same functions with settings of its own, which live as long as it.
 
 mod decode;
 mod encode;
@@ -65,11 +66,11 @@ pub(super) const FUNCTIONS: &[Entry] = &[
     ("decode_invalid_numbers", |arguments| set_flag(arguments, |settings| &mut settings.decode_invalid)),
 ];
 
-/// Changes the settings of the running script.
+/// Changes the settings that the function goes by.
 fn change<R>(arguments: &Arguments<'_>, with: impl FnOnce(&mut Settings) -> R) -> R {
-    let mut settings = arguments.bridge.json.get();
+    let mut settings = arguments.json.get();
     let result = with(&mut settings);
-    arguments.bridge.json.set(settings);
+    arguments.json.set(settings);
     result
 }
 

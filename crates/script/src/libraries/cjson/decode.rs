@@ -12,7 +12,7 @@ pub(super) fn decode(arguments: &Arguments<'_>) -> Outcome {
     if text.len() >= 2 && (text[0] == 0 || text[1] == 0) {
         return said("JSON parser does not support UTF-16 or UTF-32");
     }
-    let settings = arguments.bridge.json.get();
+    let settings = arguments.json.get();
     let depth = settings.decode_depth.min(MAX_DEPTH);
     let mut parser = Parser {
         arguments,

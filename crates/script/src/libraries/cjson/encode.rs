@@ -8,7 +8,7 @@ use crate::number::write_general;
 
 pub(super) fn encode(arguments: &Arguments<'_>) -> Outcome {
     only_one(arguments)?;
-    let settings = arguments.bridge.json.get();
+    let settings = arguments.json.get();
     let mut out = Vec::new();
     put(arguments.get(1), &settings, &mut out, 0)?;
     arguments.text(&out)
