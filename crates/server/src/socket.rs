@@ -13,6 +13,9 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token, event::Source};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+/// The most seconds that Linux waits before it probes a silent connection.
+const MAX_KEEPALIVE_S: u64 = 32_767;
+
 /// A client's end of a connection, without blocking.
 #[derive(Debug)]
 pub enum Stream {
@@ -57,10 +60,12 @@ impl Stream {
     }
 
     /// Sets what every client connection has: no Nagle delay, and keep-alive probes after `keepalive_s`
-    /// seconds of silence (0 = none), at a third of that between probes, as Redis does it.
+    /// seconds of silence (0 = none), at a third of that between probes, as Redis does it. Who asks for longer than the system
+    /// can wait gets the longest.
     pub fn prepare(&self, keepalive_s: u64) -> io::Result<()> {
         let Self::Tcp(stream) = self else { return Ok(()) };
         stream.set_nodelay(true)?;
+        let keepalive_s = keepalive_s.min(MAX_KEEPALIVE_S);
         if keepalive_s > 0 {
             let probe = TcpKeepalive::new()
                 .with_time(Duration::from_secs(keepalive_s))

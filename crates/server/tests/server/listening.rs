@@ -41,6 +41,16 @@ fn the_port_can_be_changed_and_connections_stay() {
 }
 
 #[test]
+fn clients_come_in_however_long_the_keep_alive_time_is() {
+    let (_folder, server) = start();
+    let mut client = server.connect();
+    for seconds in ["32768", "2147483647", "0", "1"] {
+        must(&mut client, &format!("CONFIG SET tcp-keepalive {seconds}"));
+        assert!(answers_at("127.0.0.1", server.port()), "{seconds} seconds");
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_refused_and_the_old_one_goes_on() {
     let (_folder, server) = start();
     let mut client = server.connect();
