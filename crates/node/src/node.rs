@@ -286,7 +286,7 @@ impl Node {
         if let Err(reason) = self.save_now(access)
             && !how.force
         {
-            self.machine.warn(&format!("the data cannot be saved, so the server does not end: {reason}"));
+            self.machine.warn(&format!("Error trying to save the DB, can't exit: {reason}"));
             self.shared.clients.unpause();
             engine::Host::wake_all(self);
             return Err(CANNOT_END.to_owned());

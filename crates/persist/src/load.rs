@@ -16,6 +16,9 @@ use stdx::time::UnixMs;
 use crate::rdb::{Entry, Error, Item, Object, Problem};
 pub use bucket::{Bucket, SMALL_BYTES};
 
+/// So many keys without an element are named.
+const EMPTY_NAMES: usize = 10;
+
 /// What came of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loaded {
@@ -25,6 +28,8 @@ pub struct Loaded {
     pub expired: u64,
     /// Keys whose value had no element.
     pub empty: u64,
+    /// The names of the first of them.
+    pub empty_names: Vec<Vec<u8>>,
     /// Libraries of functions.
     pub libraries: u64,
     /// Modules whose data was passed over.
@@ -37,6 +42,8 @@ impl Loaded {
         self.keys += other.keys;
         self.expired += other.expired;
         self.empty += other.empty;
+        self.empty_names.extend(other.empty_names);
+        self.empty_names.truncate(EMPTY_NAMES);
         self.libraries += other.libraries;
         for name in other.modules {
             if !self.modules.contains(&name) {
@@ -84,6 +91,9 @@ impl KeyPlacement {
     fn is_wanted(&mut self, entry: &Entry<'_>) -> bool {
         if entry.value.is_empty_collection() {
             self.loaded.empty += 1;
+            if self.loaded.empty_names.len() < EMPTY_NAMES {
+                self.loaded.empty_names.push(entry.key.to_vec());
+            }
             return false;
         }
         let is_due = self.is_due(entry.expiry);

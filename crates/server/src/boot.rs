@@ -218,7 +218,7 @@ impl Server {
         self.machine.end_saver();
         join("saver", self.saver)?;
         finished?;
-        info!("all data is written; bye");
+        info!("all data is written; ready to exit, bye bye");
         // Whoever has asked for the end learns of it by the end of his connection. He may start another server at once then, or
         // copy the files.
         drop(self.machine.append_only.lock().take());

@@ -264,9 +264,14 @@ fn unreadable(path: &Path, offset: u64, error: &io::Error) -> String {
     )
 }
 
+/// What Redis says of such a file, as programs look for it that watch logs.
+const BAD_FORMAT: &str = "Bad file format reading the append only file ";
+const UNEXPECTED_END: &str = "Unexpected end of file reading the append only file ";
+
 /// One line about damage; `applied` is where a file of commands could be cut.
 fn complain(path: &Path, damage: &Damage, applied: Option<u64>) -> String {
     let whole = to_be_checked(path);
+    let what = if applied.is_some() { BAD_FORMAT } else { "" };
     let remedy = match applied.filter(|&applied| applied > 0) {
         Some(applied) => format!(
             "or cut it at byte {applied} to keep what lies before, as `rustypotato-check --fix {whole}` does if no file follows"
@@ -274,7 +279,7 @@ fn complain(path: &Path, damage: &Damage, applied: Option<u64>) -> String {
         None => "or move it away to start without it".to_owned(),
     };
     format!(
-        "{}: {damage}. Nothing has been changed. Restore the file from a backup, {remedy}. \
+        "{what}{}: {damage}. Nothing has been changed. Restore the file from a backup, {remedy}. \
          `rustypotato-check --salvage NEW-FOLDER {whole}` saves what can be read, also behind the damage",
         path.display()
     )
@@ -315,7 +320,7 @@ fn cut(disk: &Disk, path: &Path, whole: u64, end: &End, is_last: bool, allowed: 
             )
         };
         return Err(format!(
-            "{}: at byte {whole}: the file ends inside a command or is damaged there. Nothing has been changed. {remedy}",
+            "{UNEXPECTED_END}{}: at byte {whole}: the file ends inside a command or is damaged there. Nothing has been changed. {remedy}",
             path.display()
         ));
     }
@@ -357,10 +362,13 @@ fn tell_more(path: &Path, loaded: &Loaded) {
     if !loaded.modules.is_empty() {
         warn!("{path}: data of modules is left out: {}", loaded.modules.join(", "));
     }
-    if loaded.expired + loaded.empty > 0 {
-        info!(
-            "{path}: {} keys were due and {} had no element; they are left out",
-            loaded.expired, loaded.empty
-        );
+    if loaded.expired > 0 {
+        info!("{path}: {} keys were due and are left out", loaded.expired);
+    }
+    for name in &loaded.empty_names {
+        warn!("{path}: skipping empty key: {}", String::from_utf8_lossy(name));
+    }
+    if loaded.empty > 0 {
+        warn!("{path}: empty keys skipped: {}", loaded.empty);
     }
 }

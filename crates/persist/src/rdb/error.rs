@@ -70,7 +70,7 @@ impl fmt::Display for Problem {
             ),
             Self::Truncated => f.write_str("the data ends too early"),
             Self::Checksum { stored, computed } => {
-                write!(f, "the checksum is {computed:016x}, but {stored:016x} was stored")
+                write!(f, "CRC error: the checksum is {computed:016x}, but {stored:016x} was stored")
             }
             Self::LengthEncoding(byte) => write!(f, "no length begins with byte {byte:#04x}"),
             Self::StringTooLong(length) => write!(f, "a string of {length} bytes is too long"),

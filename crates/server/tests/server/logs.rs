@@ -19,7 +19,10 @@ fn lines_have_the_form_and_the_levels_of_now() {
         end.starts_with(&format!("{{\"pid\":{process_id},\"role\":\"primary\",\"timestamp\":\"1")),
         "{log}"
     );
-    assert!(end.ends_with("\"level\":\"notice\",\"message\":\"all data is written; bye\"}"), "{log}");
+    assert!(
+        end.ends_with("\"level\":\"notice\",\"message\":\"all data is written; ready to exit, bye bye\"}"),
+        "{log}"
+    );
 }
 
 #[test]

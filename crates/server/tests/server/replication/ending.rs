@@ -159,6 +159,6 @@ fn who_cannot_save_does_not_end_after_the_wait_either() {
         follower.acknowledge();
         assert_eq!(caller.answer(), REFUSED);
         must(&mut client, "SET k 2");
-        assert!(server.kill_and_read().contains("the data cannot be saved"));
+        assert!(server.kill_and_read().contains("Error trying to save the DB, can't exit"));
     });
 }
