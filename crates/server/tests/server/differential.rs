@@ -37,6 +37,8 @@ const UNORDERED: &[&str] = &[
     "SDIFF",
     "HRANDFIELD",
     "ZRANDMEMBER",
+    "FUNCTION",
+    "CONFIG",
 ];
 
 /// A pattern with its places filled, word by word.
@@ -179,6 +181,7 @@ fn check(protocol: Protocol, seed: u64) {
                 run_quietly(client, "DISCARD");
                 must(client, "FLUSHALL");
                 run_quietly(client, "UNWATCH");
+                run_quietly(client, "FUNCTION FLUSH");
             }
             history.clear();
         }

@@ -110,6 +110,10 @@ fn check(protocol: Protocol, seed: u64) {
     let mut history = Vec::new();
     for _ in 0..COMMANDS {
         let command = command(&mut rng);
+        // Which events are told is not to change.
+        if command[0] == "CONFIG" {
+            continue;
+        }
         let [ours, theirs] = sides.each_mut().map(|side| comparable(&command, side.tell(&command)));
         told += theirs.len();
         history.push(command.join(" "));
