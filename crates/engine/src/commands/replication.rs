@@ -98,7 +98,7 @@ fn replicaof(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
 }
 
 fn failover(_: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
-    let (mut aborts, mut has_target, mut has_timeout) = (false, false, false);
+    let (mut aborts, mut has_target, mut has_timeout, mut forces) = (false, false, false, false);
     let mut cursor = args.cursor(1);
     while !cursor.is_done() {
         if !has_timeout && cursor.left() > 1 && cursor.take("TIMEOUT") {
@@ -111,8 +111,9 @@ fn failover(_: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outc
             if parse_i64(cursor.next_required()?).is_none() {
                 return Err(Error::NotInteger);
             }
-            cursor.take("FORCE");
             has_target = true;
+        } else if !forces && cursor.take("FORCE") {
+            forces = true;
         } else if args.len() == 2 && cursor.take("ABORT") {
             aborts = true;
         } else {
