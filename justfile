@@ -23,10 +23,13 @@ compat *units:
     cargo build --release --locked --workspace --bins
     tests/compat/run {{units}}
 
-# The matrix of measurements, beside other servers: `just bench --server valkey=valkey-server -t set,get -P 1,16`.
+# The matrix of measurements, beside the servers of the PATH or of BENCH_PEERS; `just bench quick` takes minutes,
+# and options choose a part: `just bench -t set,get -P 1,16 --server valkey="valkey-server --io-threads {threads}"`.
 bench *arguments:
     cargo build --release --locked -p rustypotato -p rustypotato-bench --bins
-    target/release/rustypotato-bench matrix --server ours=target/release/rustypotato-server {{arguments}}
+    mkdir -p target/bench
+    target/release/rustypotato-bench matrix --report target/bench/report.md \
+        --server "ours=target/release/rustypotato-server --threads {threads}" {{arguments}}
 
 # Latencies beside expiry, eviction, saving, deletion and other clients: `just tails --server valkey=valkey-server`.
 tails *arguments:

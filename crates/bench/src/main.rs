@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Some(Mode::Versus(versus)) => compare(versus),
         Some(Mode::Interference(options)) => interfere(options),
         Some(Mode::Matrix(options)) => {
-            matrix::run(options, &narrate).and_then(|text| say(format_args!("{text}")))
+            matrix::run(options, &|text| eprintln!("{text}")).and_then(|text| say(format_args!("{text}")))
         }
         Some(Mode::Tails(options)) => {
             tails::run(options, &narrate).and_then(|text| say(format_args!("{text}")))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -14,6 +15,8 @@ use crate::tails::Beside;
 const MAX_CLIENTS: u64 = 65_535;
 /// The largest value, as in redis-benchmark.
 const MAX_VALUE_BYTES: u64 = 1 << 30;
+/// The most threads of a server that a matrix asks for.
+const MAX_SERVER_THREADS: usize = 256;
 /// Latencies are told apart to the nanosecond, which is the sixth place of a millisecond.
 const MAX_PRECISION: u64 = 6;
 
@@ -143,6 +146,31 @@ pub struct Load {
     pub seed: u64,
 }
 
+impl Load {
+    /// One thread whose connections each send so many requests and wait for their replies, with uniform keys or one.
+    pub fn closed(
+        clients: usize,
+        requests: u64,
+        datasize: usize,
+        keyspacelen: Option<u64>,
+        pipeline: u64,
+    ) -> Self {
+        Self {
+            clients,
+            requests,
+            datasize,
+            keyspacelen,
+            distribution: Distribution::Uniform,
+            pipeline,
+            threads: 1,
+            tests: Vec::new(),
+            rate: None,
+            keepalive: 1,
+            seed: 42,
+        }
+    }
+}
+
 /// Measuring one server.
 #[derive(Debug, Args)]
 pub struct RunOptions {
@@ -224,66 +252,90 @@ pub struct InterferenceOptions {
 /// Comparing servers over a matrix.
 #[derive(Debug, Args)]
 pub struct MatrixOptions {
-    /// A server to start: `NAME=PROGRAM [ARGUMENT]...`. It gets a port, an empty folder and the persistence of the row. Ratios are
-    /// against the first.
+    /// How much of the matrix: what the options below do not say is chosen by that.
+    #[arg(value_enum, default_value = "whole")]
+    pub form: Form,
+    /// A server to start: `NAME=PROGRAM [ARGUMENT]...`, in which `{threads}` stands for the number of threads. It gets a port, an empty
+    /// folder and the persistence of the row. Ratios are against the first. If there is only one, it is compared with those that
+    /// the variable BENCH_PEERS names in the same way, separated by semicolons, or with the redis-server and the
+    /// valkey-server of the PATH.
     #[arg(long = "server", required = true)]
     pub servers: Vec<String>,
     /// Tests to run, by redis-benchmark's names.
-    #[arg(short, long, value_delimiter = ',', default_value = "set,get")]
+    #[arg(short, long, value_delimiter = ',')]
     pub tests: Vec<String>,
     /// Requests in flight on each connection.
-    #[arg(short = 'P', long, value_delimiter = ',', default_value = "1,16,64", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(short = 'P', long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub pipelines: Vec<u64>,
-    /// Bytes of a value.
-    #[arg(short = 'd', long, value_delimiter = ',', default_value = "16,64,1024,65536", value_parser = between(0, MAX_VALUE_BYTES))]
+    /// Bytes of a value. Tests of collections, which grow, have the least of them.
+    #[arg(short = 'd', long, value_delimiter = ',', value_parser = between(0, MAX_VALUE_BYTES))]
     pub values: Vec<usize>,
     /// Which keys are asked for.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "uniform,zipfian,one")]
+    #[arg(long, value_enum, value_delimiter = ',')]
     pub keys: Vec<KeyChoice>,
+    /// Threads of a server: numbers, or `all` for as many as there are cores.
+    #[arg(long, value_delimiter = ',')]
+    pub server_threads: Vec<ThreadCount>,
     /// The append-only file: none, or synced every second.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "off,everysec")]
+    #[arg(long, value_enum, value_delimiter = ',')]
     pub persistence: Vec<Persistence>,
     /// Keys; fewer where their values would be more than 512 MB.
-    #[arg(short = 'r', long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub keyspacelen: u64,
-    /// Requests of a measurement; fewer where their values would be more than 512 MB.
-    #[arg(short = 'n', long, default_value_t = 200_000)]
-    pub requests: u64,
+    #[arg(short = 'r', long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub keyspacelen: Option<u64>,
+    /// Requests of a measurement; fewer where they or their replies would be more than 512 MB.
+    #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
     /// Parallel connections.
     #[arg(short, long, default_value_t = 50, value_parser = between(1, MAX_CLIENTS))]
     pub clients: usize,
-    /// Threads that generate the load.
-    #[arg(long, default_value_t = 1, value_parser = between(1, 500))]
-    pub threads: usize,
+    /// Threads that generate the load; without it as many as the load's cores, but no more than twice the server's threads, and half as
+    /// many as those where both share the cores.
+    #[arg(long, value_parser = between(1, 500))]
+    pub threads: Option<usize>,
     /// Rounds; each measures every server once, in turn.
-    #[arg(long, default_value_t = 5, value_parser = between(1, 10_000))]
-    pub rounds: usize,
-    /// The servers' cores, such as 0,2-4.
-    #[arg(long)]
+    #[arg(long, value_parser = between(1, 10_000))]
+    pub rounds: Option<usize>,
+    /// The servers' cores, such as 0,2-4. Without it a server with fewer threads than there are cores gets as many cores, and the load
+    /// the others.
+    #[arg(long, requires = "client_cores")]
     pub server_cores: Option<String>,
     /// The load's cores.
-    #[arg(long)]
+    #[arg(long, requires = "server_cores")]
     pub client_cores: Option<String>,
-    /// Write the report here, too.
+    /// Do not count instructions. Else they are, where there is Valgrind.
+    #[arg(long)]
+    pub no_instructions: bool,
+    /// Write the report here, too, and what there is of it after each row.
     #[arg(long)]
     pub report: Option<PathBuf>,
 }
 
-impl MatrixOptions {
-    /// The load, as far as it is the same in all of the matrix.
-    pub fn load(&self) -> Load {
-        Load {
-            clients: self.clients,
-            requests: self.requests,
-            datasize: 0,
-            keyspacelen: None,
-            distribution: Distribution::Uniform,
-            pipeline: 1,
-            threads: self.threads,
-            tests: Vec::new(),
-            rate: None,
-            keepalive: 1,
-            seed: 42,
+/// How much of the matrix is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// A few rows in a few minutes.
+    Quick,
+    /// All of it, in hours.
+    Whole,
+}
+
+/// How many threads a server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThreadCount {
+    /// So many.
+    Some(usize),
+    /// One a core.
+    All,
+}
+
+impl FromStr for ThreadCount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "all" => Ok(Self::All),
+            Ok(count) if (1..=MAX_SERVER_THREADS).contains(&count) => Ok(Self::Some(count)),
+            _ => Err(format!("neither `all` nor a number from 1 to {MAX_SERVER_THREADS}")),
         }
     }
 }
@@ -426,6 +478,18 @@ mod tests {
             assert!(Options::try_parse_from(line).is_err(), "{line:?}");
         }
         assert!(Options::try_parse_from(["bench", "versus", "--peer", "a=b:1", "--rounds", "0"]).is_err());
+    }
+
+    #[test]
+    fn threads_of_a_server_are_a_number_or_all() {
+        let counts = ["1", "256", "all"].map(str::parse::<ThreadCount>);
+        assert_eq!(
+            counts.map(|count| count.expect("a count")),
+            [ThreadCount::Some(1), ThreadCount::Some(256), ThreadCount::All]
+        );
+        for text in ["", "0", "257", "every", "-1"] {
+            assert!(text.parse::<ThreadCount>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -64,6 +64,11 @@ impl Server {
         Err(io::Error::other(format!("{program} takes no connections")))
     }
 
+    /// The number of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// How it is talked to.
     pub fn peer(&self) -> io::Result<Peer> {
         Peer::parse(&format!("{}=127.0.0.1:{}:{}", self.name, self.port, self.process.id()))
@@ -91,6 +96,19 @@ impl Cores {
         Ok(Self { server: server.map(numbers).transpose()?, client: client.map(numbers).transpose()? })
     }
 
+    /// A core for each of so many threads of a server, and the others for the load; all of them for both where none would be left.
+    pub fn split(all: &[usize], threads: usize) -> Self {
+        let (server, client) = if threads < all.len() { all.split_at(threads) } else { (all, all) };
+        let given = |cores: &[usize]| (!cores.is_empty()).then(|| cores.to_vec());
+        Self { server: given(server), client: given(client) }
+    }
+
+    /// How many the load has for itself.
+    pub fn own_of_client(&self) -> Option<usize> {
+        let client = self.client.as_deref().filter(|_| self.client != self.server)?;
+        Some(client.len())
+    }
+
     /// From now on this thread, and what it starts, runs on the servers' cores.
     fn take_server(&self) -> io::Result<()> {
         take(self.server.as_deref())
@@ -112,6 +130,18 @@ impl Cores {
         all.dedup_by(|left, right| left.is_some() && left == right);
         all
     }
+}
+
+/// The cores on which this thread may run, where the system tells.
+#[cfg(target_os = "linux")]
+pub fn allowed() -> io::Result<Vec<usize>> {
+    let set = rustix::thread::sched_getaffinity(None)?;
+    Ok((0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn allowed() -> io::Result<Vec<usize>> {
+    Ok(Vec::new())
 }
 
 /// From now on this thread runs on this core.
@@ -161,6 +191,18 @@ fn take(cores: Option<&[usize]>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_has_cores_of_its_own_if_one_is_left_for_the_load() {
+        let split = |threads| {
+            let cores = Cores::split(&[2, 3, 5], threads);
+            (cores.own_of_client(), cores.server.expect("given"), cores.client.expect("given"))
+        };
+        assert_eq!(split(1), (Some(2), vec![2], vec![3, 5]));
+        assert_eq!(split(2), (Some(1), vec![2, 3], vec![5]));
+        assert_eq!(split(3), (None, vec![2, 3, 5], vec![2, 3, 5]));
+        assert!(Cores::split(&[], 1).server.is_none());
+    }
 
     #[test]
     fn lists_of_cores_are_read() {

@@ -87,6 +87,18 @@ pub fn info_number(client: &mut Client, section: &str, field: &str) -> io::Resul
         .ok_or_else(|| io::Error::other(format!("INFO {section} has no number '{field}'")))
 }
 
+/// What the server says it is, such as `valkey 9.1.2`.
+pub fn version(client: &mut Client) -> io::Result<String> {
+    let reply = expect_ok(client, &["INFO", "server"])?;
+    let text = reply.bytes().map(String::from_utf8_lossy).unwrap_or_default();
+    let find = |name: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("_version:"))?;
+        Some(format!("{name} {}", value.trim()))
+    };
+    // Others tell as well with which version of Redis they want to be compatible.
+    Ok(["rustypotato", "valkey", "redis"].into_iter().find_map(find).unwrap_or_else(|| "unknown".to_owned()))
+}
+
 /// The server's process, if it is on this machine and says so.
 pub fn process_of(target: &Target) -> io::Result<Option<Process>> {
     let mut client = connect(target)?;

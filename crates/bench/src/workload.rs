@@ -17,6 +17,10 @@ pub struct Workload {
     random: Vec<usize>,
     /// Replies to one request.
     pub replies: u64,
+    /// Whether it is about strings under many keys, so that the size of their values matters.
+    pub has_values: bool,
+    /// Whether it names keys or members that are drawn, or would be if there were more than one.
+    pub is_random: bool,
 }
 
 /// What the templates depend on.
@@ -39,6 +43,7 @@ impl Workload {
 
     fn from_bytes(name: String, mut template: Vec<u8>, shape: Shape) -> Self {
         let mut random = Vec::new();
+        let is_random = find(&template, PLACEHOLDER).is_some();
         let mut at = 0;
         while let Some(offset) = find(&template[at..], PLACEHOLDER) {
             let start = at + offset;
@@ -48,7 +53,12 @@ impl Workload {
             }
             at = start + PLACEHOLDER.len();
         }
-        Self { name, template, random, replies: 1 }
+        Self { name, template, random, replies: 1, has_values: false, is_random }
+    }
+
+    /// Bytes of a request.
+    pub fn request_bytes(&self) -> usize {
+        self.template.len()
     }
 
     /// Appends one request; `draw` gives a number below the keyspace for each place.
@@ -164,7 +174,8 @@ fn build(title: &str, text: &'static str, shape: Shape) -> Workload {
         resp_command(&mut template, &words);
     }
     let replies = text.split(" | ").count() as u64;
-    Workload { replies, ..Workload::from_bytes(title.to_owned(), template, shape) }
+    let has_values = find(&template, b"key:__rand_int__").is_some();
+    Workload { replies, has_values, ..Workload::from_bytes(title.to_owned(), template, shape) }
 }
 
 /// A command as an array of bulk strings.
