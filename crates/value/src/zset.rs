@@ -3,7 +3,7 @@
 //! ```text
 //! small:  leaf block of elements, the bytes of the key's entry
 //! large:  ZSet::Large, an object of the key's entry:
-//!           tree   elements in order, each its score in eight bytes and then its member ([`score`])
+//!           tree   elements in order, each its score in one to nine bytes and then its member ([`score`])
 //!           index  fingerprint of the member ─► score ([`index`])
 //! ```
 //! In both forms elements are sorted by their bytes, which is by score and then by member. A position is found in

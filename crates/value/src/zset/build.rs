@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::large::Large;
-use super::score::{SCORE_BYTES, encode};
+use super::score::{self, Code, encode};
 use super::{PACKED_MAX, Settings, ZSet};
 use crate::leaf::{self, ELEMENT_OVERHEAD};
 
@@ -47,7 +47,7 @@ impl Builder {
 
     /// Adds an element; the score is a number.
     pub fn push(&mut self, member: &[u8], score: f64) {
-        self.bytes.extend_from_slice(&encode(score).to_be_bytes());
+        self.bytes.extend_from_slice(Code::of(encode(score)).as_slice());
         self.bytes.extend_from_slice(member);
         self.ends.push(self.bytes.len());
         self.longest = self.longest.max(member.len());
@@ -81,7 +81,7 @@ impl Builder {
 
 /// A block of elements in ascending order.
 fn packed(elements: &[&[u8]]) -> Result<Arc<[u8]>, DuplicateMember> {
-    let mut members: Vec<&[u8]> = elements.iter().map(|bytes| &bytes[SCORE_BYTES..]).collect();
+    let mut members: Vec<&[u8]> = elements.iter().map(|bytes| score::member(bytes)).collect();
     members.sort_unstable();
     if members.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(DuplicateMember);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::large::Large;
-use super::score::{SCORE_BYTES, decode, element, encode, normal};
+use super::score::{self, MAX_SCORE_BYTES, decode, element, encode, normal};
 use super::{PACKED_MAX, Settings, ZSet, ZSetRef};
 use crate::leaf::{self, ELEMENT_OVERHEAD, Leaf};
 
@@ -249,14 +249,14 @@ impl Outcome {
 
 /// Where a member is in a block.
 fn position(block: &[u8], member: &[u8]) -> Option<usize> {
-    Leaf::trusted(block).iter().position(|bytes| &bytes[SCORE_BYTES..] == member)
+    Leaf::trusted(block).iter().position(|bytes| score::member(bytes) == member)
 }
 
 /// Whether a block may take one more member and stay a block.
 fn admits(block: &[u8], member: &[u8], settings: Settings) -> bool {
     member.len() <= settings.max_packed_value
         && Leaf::trusted(block).len() < settings.max_packed_entries
-        && block.len() + SCORE_BYTES + member.len() + ELEMENT_OVERHEAD <= PACKED_MAX
+        && block.len() + MAX_SCORE_BYTES + member.len() + ELEMENT_OVERHEAD <= PACKED_MAX
 }
 
 /// Gives a member that is at a position, or nowhere, a score.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::large::Large;
 use super::range::{LexBound, LexRange, ScoreBound, ScoreRange};
-use super::score::{SCORE_BYTES, decode, element, encode, split};
+use super::score::{self, Code, decode, element, encode, split};
 use super::{Element, ZSet};
 use crate::leaf::{self, Leaf};
 use crate::tree;
@@ -102,13 +102,12 @@ impl<'a> ZSetRef<'a> {
         self.len() == 0
     }
 
-    /// The bytes of all members together.
+    /// The bytes of all members together with their scores, which take one to nine each.
     pub fn data_bytes(self) -> usize {
-        let with_scores = match self.store {
+        match self.store {
             Store::Packed(leaf) => leaf.data_bytes(),
             Store::Large(large) => large.elements.data_bytes(),
-        };
-        with_scores - self.len() * SCORE_BYTES
+        }
     }
 
     /// The score of a member.
@@ -120,7 +119,7 @@ impl<'a> ZSetRef<'a> {
     pub fn rank(self, member: &[u8]) -> Option<(usize, f64)> {
         match self.store {
             Store::Packed(leaf) => {
-                let position = leaf.iter().position(|bytes| &bytes[SCORE_BYTES..] == member)?;
+                let position = leaf.iter().position(|bytes| score::member(bytes) == member)?;
                 Some((position, Element::of(leaf.get(position)?).score))
             }
             Store::Large(large) => large.find(member).map(|(position, score)| (position, decode(score))),
@@ -223,7 +222,7 @@ impl<'a> ZSetRef<'a> {
         let score = encode(bound.score) + u64::from(bound.is_exclusive != is_end);
         match self.store {
             Store::Packed(leaf) => leaf.partition_point(|bytes| split(bytes).0 < score),
-            Store::Large(large) => large.elements.lower_bound(&score.to_be_bytes()),
+            Store::Large(large) => large.elements.lower_bound(Code::of(score).as_slice()),
         }
     }
 

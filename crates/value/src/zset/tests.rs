@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use stdx::rng::Rng;
 
+use super::score::{Code, encode};
 use super::*;
 
 const SETTINGS: Settings = Settings { max_packed_entries: 8, max_packed_value: 64, seed: HashKey([1, 2]) };
@@ -52,7 +53,8 @@ fn elements(zset: ZSetRef<'_>) -> Vec<(f64, Vec<u8>)> {
 fn check(zset: ZSetRef<'_>, model: &Model) {
     let expected = sorted(model);
     assert_eq!(elements(zset), expected);
-    assert_eq!(zset.data_bytes(), model.keys().map(Vec::len).sum::<usize>());
+    let bytes = |(member, score): (&Vec<u8>, &f64)| Code::of(encode(*score)).as_slice().len() + member.len();
+    assert_eq!(zset.data_bytes(), model.iter().map(bytes).sum::<usize>());
     for (position, (score, member)) in expected.iter().enumerate() {
         assert_eq!(zset.rank(member), Some((position, *score)));
     }

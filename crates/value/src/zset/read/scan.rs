@@ -15,7 +15,7 @@ use std::ops::Range;
 use super::{Store, ZSetRef};
 use crate::zset::Element;
 use crate::zset::large::Large;
-use crate::zset::score::split;
+use crate::zset::score::{self, Code};
 
 /// Elements looked at for each member shown, about.
 const LOOKED_AT: usize = 64;
@@ -45,7 +45,7 @@ impl ZSetRef<'_> {
         };
         let visit = Visit::plan(large, cursor, count);
         let mut show = |bytes| {
-            let member = split(bytes).1;
+            let member = score::member(bytes);
             let bucket = large.index.bucket_of(large.fingerprint(member));
             if visit.buckets.binary_search(&bucket).is_ok() {
                 each(Element::of(bytes));
@@ -97,6 +97,6 @@ impl Visit {
 
 /// The positions of the elements with a score.
 fn run_of(large: &Large, score: u64) -> Range<usize> {
-    let bound = |score: u64| large.elements.lower_bound(&score.to_be_bytes());
+    let bound = |score: u64| large.elements.lower_bound(Code::of(score).as_slice());
     bound(score)..bound(score + 1)
 }
