@@ -1,6 +1,6 @@
 //! MIGRATE to redis-server, to nobody, and to somebody who does not answer.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use crate::support::{Server, must, run, text};
 
@@ -86,8 +86,10 @@ fn who_does_not_answer_holds_up_nobody_else() {
     }
     let reply = waiting.receive().expect("its time is up");
     assert_eq!(text(&reply), "IOERR error or timeout reading to target instance");
-    drop(silent);
-    let refused = run(&mut client, &format!("MIGRATE 127.0.0.1 {port} k 0 500"));
+    // Nobody listens on the port from which a connection was opened, and no other test can meanwhile.
+    let opened = TcpStream::connect(("127.0.0.1", server.port())).expect("the server listens");
+    let deaf = opened.local_addr().expect("it is connected").port();
+    let refused = run(&mut client, &format!("MIGRATE 127.0.0.1 {deaf} k 0 500"));
     assert_eq!(text(&refused), "IOERR error or timeout connecting to the client");
     let onto_itself = format!("MIGRATE 127.0.0.1 {} k 0 500 REPLACE", server.port());
     assert_eq!(text(&run(&mut client, &onto_itself)), "IOERR error or timeout reading to target instance");
