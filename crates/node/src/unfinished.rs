@@ -8,10 +8,11 @@
 /// The largest read that is prepared for at once; a huge argument grows the buffer as it arrives, so a
 /// client that announces much and sends little costs little.
 const LARGEST_READ: usize = 1024 * 1024;
-/// Bytes of a long request. More is read at once of a connection that sends such requests, or they would cost a turn each.
+/// Bytes of a long request. More is read at once of a connection that sends such requests, or they would cost some turns each.
 const LONG: usize = 4 * 1024;
-/// Bytes that are read at once then: what is executed of them takes no longer than what comes in one read of short requests.
-const LONG_READ: usize = 64 * 1024;
+/// Bytes that are read at once then: a value of 64 kB and what stands around it. What is executed of them takes no longer than what comes in
+/// one read of short requests.
+const LONG_READ: usize = 68 * 1024;
 /// Bytes of the longest request that is lifted.
 const LONGEST_LIFTED: usize = 128 * 1024;
 
@@ -23,12 +24,19 @@ pub struct Unfinished {
     missing: usize,
     /// Bytes that had come when it was last looked at.
     seen: usize,
+    /// Whether more long requests are to be expected: there was half of one, and none but long ones have come since.
+    expects_long: bool,
 }
 
 impl Unfinished {
     /// Whether there is no half request.
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
+    }
+
+    /// Whether nothing is known of what comes next.
+    pub fn knows_nothing(&self) -> bool {
+        self.buffer.is_empty() && !self.expects_long
     }
 
     /// The bytes that are there.
@@ -45,7 +53,7 @@ impl Unfinished {
     /// it is to go behind these.
     pub fn read_elsewhere(&self, least: usize) -> Option<usize> {
         let whole = self.buffer.len() + self.missing;
-        let long = if whole < LONG { 0 } else { LONG_READ.max(self.missing) };
+        let long = if whole < LONG && !self.expects_long { 0 } else { LONG_READ.max(self.missing) };
         (whole <= LONGEST_LIFTED).then_some(long.max(least))
     }
 
@@ -69,8 +77,13 @@ impl Unfinished {
     /// Keeps `rest`, which lacks `missing` bytes as far as one can tell.
     pub fn keep(&mut self, rest: &[u8], missing: usize) {
         self.buffer.extend_from_slice(rest);
+        self.note(missing);
+    }
+
+    fn note(&mut self, missing: usize) {
         self.missing = missing;
         self.seen = self.buffer.len();
+        self.expects_long = self.seen + missing >= LONG;
     }
 
     /// Puts bytes here that were read elsewhere and have not been looked at.
@@ -82,8 +95,7 @@ impl Unfinished {
     pub fn keep_whole(&mut self, buffer: Vec<u8>, missing: usize) {
         debug_assert!(self.buffer.is_empty(), "the connection has one turn at a time");
         self.buffer = buffer;
-        self.missing = missing;
-        self.seen = self.buffer.len();
+        self.note(missing);
     }
 
     /// Bytes that have arrived since the rest of the last turn was kept, with so many that were read elsewhere.
@@ -91,9 +103,10 @@ impl Unfinished {
         self.buffer.len() + elsewhere - self.seen
     }
 
-    /// Nothing is left over.
-    pub fn clear(&mut self) {
-        *self = Self::default();
+    /// Nothing is left over of so many bytes, which were so many requests.
+    pub fn finish(&mut self, bytes: usize, requests: usize) {
+        let expects_long = self.expects_long && bytes >= requests.max(1) * LONG;
+        *self = Self { expects_long, ..Self::default() };
     }
 
     /// Takes the bytes out, to be decoded; what is left over is kept again.
@@ -134,8 +147,21 @@ mod tests {
         assert_eq!((unfinished.bytes().len(), unfinished.arrived(arena.len())), (0, 6));
         unfinished.keep(&arena[14..], 0);
         assert_eq!((unfinished.bytes(), unfinished.arrived(0)), (&b"*1"[..], 0));
-        unfinished.clear();
+        unfinished.finish(16, 2);
         assert_eq!(unfinished.capacity(), 0);
+    }
+
+    #[test]
+    fn as_much_is_read_at_once_of_the_next_long_request_but_not_of_short_ones() {
+        let expected = |requests: usize| {
+            let mut unfinished = Unfinished::default();
+            unfinished.keep(&[b'x'; LONG], LONG);
+            unfinished.take();
+            unfinished.finish(2 * LONG, requests);
+            (unfinished.read_elsewhere(16), unfinished.knows_nothing())
+        };
+        assert_eq!(expected(2), (Some(LONG_READ), false));
+        assert_eq!(expected(3), (Some(16), true));
     }
 
     #[test]

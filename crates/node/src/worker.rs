@@ -198,7 +198,7 @@ impl<'n> Worker<'n> {
     /// The half request of a connection, if it has one: further bytes go behind it.
     pub fn unfinished_input(&mut self, number: usize) -> Option<&mut Unfinished> {
         let unfinished = &mut self.connections[number].as_mut()?.unfinished;
-        (!unfinished.is_empty()).then_some(unfinished)
+        (!unfinished.knows_nothing()).then_some(unfinished)
     }
 
     /// The peer closed or broke the connection.

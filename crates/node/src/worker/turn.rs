@@ -154,10 +154,13 @@ impl<'n> Worker<'n> {
         } else {
             (ARENA, input.range.start, input.range.end)
         };
-        let mut missing = 0;
+        let (begin, mut requests, mut missing) = (at, 0, 0);
         while at < end {
             match self.next_request(turn, number, source, at..end) {
-                Step::Consumed(count) => at += count,
+                Step::Consumed(count) => {
+                    at += count;
+                    requests += 1;
+                }
                 Step::Incomplete(count) => {
                     missing = count;
                     break;
@@ -170,7 +173,7 @@ impl<'n> Worker<'n> {
         }
         let Some(connection) = self.connections[number].as_mut() else { return };
         if at == end {
-            connection.unfinished.clear();
+            connection.unfinished.finish(end - begin, requests);
         } else {
             if is_owned && at == 0 {
                 // It may be long, and grow longer with each of many turns.

@@ -1,7 +1,7 @@
 //! Sockets through io_uring: what the reactor reads has been received already, and short replies go with the next wait.
 //!
-//! What is huge comes without that detour, which would cost a copy: while much of a request is missing, nothing is received ahead for its
-//! connection, which is read directly when its socket has something.
+//! What is long comes without that detour, which would cost a copy: while much of a request is missing, or there is room for much since
+//! such requests are expected, nothing is received ahead for its connection, which is read directly when its socket has something.
 //!
 //! A ring has a number of buffers for all its connections. Those of a connection that is not to be read for a while, because its
 //! replies wait or a command of it does, are emptied into memory of its own, and nothing more is received for it: at most what came
@@ -20,7 +20,7 @@ use uring::{Chunk, End, Event, Message, Ring, Sent, Token};
 use super::backend::{Backend, Happened, WithMailbox};
 use crate::socket::Stream;
 
-/// Where so many bytes of a request are missing they are read directly.
+/// Where so many bytes are missing or expected they are read directly.
 const MUCH: usize = 32 * 1024;
 /// Bits of a token that name the connection; the others tell it from those that had its number before.
 const NUMBER_BITS: u32 = 32;
@@ -167,7 +167,12 @@ impl Rings {
             bytes[filled..filled + piece.len()].copy_from_slice(piece);
             filled += piece.len();
         });
-        self.outcome(connection, stream, filled, 0)
+        let room = bytes.len();
+        if room >= MUCH && self.is_next(connection, filled) {
+            let read = rustix::io::read(stream, bytes);
+            filled = self.note_read(connection, read);
+        }
+        self.outcome(connection, stream, filled, room)
     }
 
     pub fn read_behind(
@@ -179,19 +184,32 @@ impl Rings {
     ) -> io::Result<usize> {
         let before = buffer.len();
         self.take(connection, most, |piece| buffer.extend_from_slice(piece));
-        let missing = most - (buffer.len() - before);
-        if missing >= MUCH && self.is_drained(connection) && !self.ring.has_events() {
-            // What the ring has not told of yet, nothing here, would come before this.
-            buffer.reserve(missing);
-            match rustix::io::read(stream, rustix::buffer::spare_capacity(buffer)) {
-                Ok(0) => self.lines[connection].end = Some(Ok(())),
-                Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
-                Err(error) => self.lines[connection].end = Some(Err(error.into())),
-            }
+        let mut count = buffer.len() - before;
+        if most >= MUCH && self.is_next(connection, count) {
+            buffer.reserve(most);
+            let read = rustix::io::read(stream, rustix::buffer::spare_capacity(buffer));
+            // That may be more than was asked for, if the buffer had room.
+            count = self.note_read(connection, read);
         }
-        // That may be more than was asked for, if the buffer had room.
-        let count = buffer.len() - before;
         self.outcome(connection, stream, count, most.saturating_sub(count))
+    }
+
+    /// Whether what its socket has is what comes next for a connection of which so much has been taken now: what the ring has not told
+    /// of yet would come before. Behind bytes the socket's end would not be told of, so it is not looked for.
+    fn is_next(&self, connection: usize, taken: usize) -> bool {
+        taken == 0 && self.is_drained(connection) && !self.ring.has_events()
+    }
+
+    /// What a read of the socket itself has brought.
+    fn note_read(&mut self, connection: usize, read: Result<usize, Errno>) -> usize {
+        let end = match read {
+            Ok(0) => Ok(()),
+            Ok(count) => return count,
+            Err(Errno::AGAIN | Errno::INTR) => return 0,
+            Err(error) => Err(error.into()),
+        };
+        self.lines[connection].end = Some(end);
+        0
     }
 
     /// Whether all that the ring has received for a connection has been read, and its peer goes on.
@@ -229,7 +247,8 @@ impl Rings {
         }
     }
 
-    /// The outcome of a read that has brought so much, where so much of a request is missing still. When all has been read, more is received.
+    /// The outcome of a read that has brought so much, where so much is missing still or expected. When all has been read, more is
+    /// received.
     fn outcome(
         &mut self,
         connection: usize,

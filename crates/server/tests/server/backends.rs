@@ -68,6 +68,29 @@ fn a_client_that_goes_while_its_command_waits_is_noticed_whatever_it_has_sent_be
 }
 
 #[test]
+fn a_client_that_goes_in_the_middle_of_a_long_request_or_behind_it_is_noticed() {
+    let request =
+        [&b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$100000\r\n"[..], &vec![b'v'; 100_000], b"\r\n"].concat();
+    for backend in BACKENDS {
+        let folder = folder();
+        let server = start(&folder, backend);
+        let mut watcher = server.connect();
+        for rest in [0, 10, 5_000, 99_000] {
+            let mut client = server.socket();
+            for _ in 0..3 {
+                client.write_all(&request).expect("the server reads");
+                let mut reply = [0; 5];
+                client.read_exact(&mut reply).expect("the server replies");
+                assert_eq!(&reply, b"+OK\r\n", "{backend}");
+            }
+            client.write_all(&request[..rest]).expect("the server reads");
+            drop(client);
+            while !text(&must(&mut watcher, "INFO clients")).contains("connected_clients:1\r") {}
+        }
+    }
+}
+
+#[test]
 fn what_is_sent_behind_a_command_that_waits_runs_once_it_has_its_answer() {
     for backend in BACKENDS {
         let folder = folder();
