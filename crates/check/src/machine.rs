@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::{Appended, Config};
+use config::{Appended, Config, LogLevel};
 use engine::Shared;
 use engine::errand::Errand;
 use engine::migration::Migration;
@@ -69,8 +69,7 @@ impl Machine for Quiet {
         false
     }
     fn end(&self) {}
-    fn warn(&self, _: &str) {}
-    fn log_of_script(&self, _: u8, _: &str) {}
+    fn log(&self, _: LogLevel, _: &str) {}
     fn unix_us(&self) -> u64 {
         clock::unix_us()
     }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use config::{Appended, Config, Param};
+use config::{Appended, Config, LogLevel, Param};
 use keyspace::{Access, Libraries, LogPosition};
 use stdx::time::UnixMs;
 use value::Value;
@@ -164,12 +164,12 @@ pub trait Restoring: Send + fmt::Debug {
 }
 
 /// Why a payload of DUMP cannot be restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BadPayload {
     /// The checksum or the version is wrong.
     Checksum,
-    /// The content is.
-    Format,
+    /// The content is; how, is for the log.
+    Format(String),
 }
 
 /// Why a payload of FUNCTION DUMP cannot be restored.
@@ -192,8 +192,8 @@ pub trait Host {
     fn wake_client(&self, client: &ClientRecord);
     /// Gives a line to every client that runs MONITOR.
     fn feed_monitors(&self, line: &[u8]);
-    /// Notes in the log what a script wants to say; the level is 0 (debug) to 3 (warning).
-    fn log_of_script(&self, level: u8, text: &str);
+    /// Notes a line in the log.
+    fn log(&self, level: LogLevel, text: &str);
     /// Lets connections whose input waited (for a pause) go on.
     fn wake_all(&self);
     /// Saves what is to be kept and begins to end the server. `Err` says why it will not.
@@ -230,7 +230,9 @@ pub trait Host {
     /// Puts new content in the place of the ACL file's.
     fn write_acl_file(&self, path: &str, content: &[u8]) -> Result<(), String>;
     /// Notes a warning in the log.
-    fn warn(&self, text: &str);
+    fn warn(&self, text: &str) {
+        self.log(LogLevel::Warning, text);
+    }
     /// Fills a buffer with bytes that nobody can guess.
     fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String>;
     /// The clock of the wall in microseconds, for those who ask for the time itself.

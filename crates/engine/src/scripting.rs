@@ -30,6 +30,8 @@ mod meanwhile;
 mod run;
 mod running;
 
+use config::LogLevel;
+
 pub(crate) use flags::{ScriptFlags, declared};
 pub(crate) use interpreters::Compiled;
 pub use interpreters::Interpreters;
@@ -41,3 +43,13 @@ pub use meanwhile::{Lent, Meanwhile};
 pub(crate) use run::{Job, Program, run};
 pub use running::Running;
 pub(crate) use running::{BusyRun, Kind};
+
+/// The level behind a number of `redis.log`.
+fn level_of(number: u8) -> LogLevel {
+    match number {
+        0 => LogLevel::Debug,
+        1 => LogLevel::Verbose,
+        2 => LogLevel::Notice,
+        _ => LogLevel::Warning,
+    }
+}

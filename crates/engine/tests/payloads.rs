@@ -5,11 +5,12 @@ mod machine;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use config::LogLevel;
 use engine::args::OwnedArgs;
 use engine::slices::{Part, Progress};
 use engine::{Environment, Login, Prepared, Session, Shared, Worker};
 use keyspace::{Access, WorkerId};
-use machine::{AT_WORK, Nothing};
+use machine::{AT_WORK, LOGGED, Nothing};
 use stdx::time::UnixMs;
 
 /// Runs a command of one worker as in a turn of its own, and what it leaves for later; the reply.
@@ -58,6 +59,8 @@ fn long_values_and_payloads_are_worked_on_while_others_have_the_key() {
     assert_eq!(run(shared, &mut worker, &[b"DUMP", b"k"]), "$7\r\npayload\r\n");
     let reply = run(shared, &mut worker, &[b"RESTORE", b"k", b"0", &long, b"REPLACE"]);
     assert_eq!(reply, "-ERR Bad data format\r\n");
+    let logged = (LogLevel::Verbose, "the payload of a RESTORE is refused: it is broken".to_owned());
+    assert_eq!(LOGGED.take(), [logged], "what is wrong stands in the log");
     let reply = run(shared, &mut worker, &[b"RESTORE", b"k", b"0", &long]);
     assert!(reply.starts_with("-BUSYKEY"), "{reply}, and nobody looks at the payload");
     assert_eq!(seen.take(), [true, true], "the key is free");

@@ -1,6 +1,6 @@
 //! The node as the commands' host.
 
-use config::{Appended, Config, Param};
+use config::{Appended, Config, LogLevel, Param};
 use engine::client::ClientRecord;
 use engine::errand::Errand;
 use engine::host::{
@@ -35,8 +35,8 @@ impl Host for Node {
         }
     }
 
-    fn log_of_script(&self, level: u8, text: &str) {
-        self.machine.log_of_script(level, text);
+    fn log(&self, level: LogLevel, text: &str) {
+        self.machine.log(level, text);
     }
 
     fn wake_all(&self) {
@@ -135,10 +135,6 @@ impl Host for Node {
 
     fn write_acl_file(&self, path: &str, content: &[u8]) -> Result<(), String> {
         self.machine.write_acl_file(path, content)
-    }
-
-    fn warn(&self, text: &str) {
-        self.machine.warn(text);
     }
 
     fn fill_with_entropy(&self, bytes: &mut [u8]) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use config::{Appended, Config};
+use config::{Appended, Config, LogLevel};
 use engine::Shared;
 use engine::blocking::Answer;
 use engine::errand::{Ended, Errand};
@@ -183,10 +183,12 @@ pub trait Machine: Send + Sync {
     fn lacks_first_base(&self) -> bool;
     /// Begins to end the server.
     fn end(&self);
+    /// Notes a line in the log.
+    fn log(&self, level: LogLevel, text: &str);
     /// Notes a warning in the log.
-    fn warn(&self, text: &str);
-    /// Notes in the log what a script wants to say; the level is 0 (debug) to 3 (warning).
-    fn log_of_script(&self, level: u8, text: &str);
+    fn warn(&self, text: &str) {
+        self.log(LogLevel::Warning, text);
+    }
     /// The clock of the wall in microseconds, for those who ask for the time itself.
     fn unix_us(&self) -> u64;
     /// Memory now.

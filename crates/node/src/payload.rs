@@ -81,7 +81,7 @@ impl Restoring for Making {
                 return Ok(self.read(value, payload));
             }
             Stage::Write(value, encoder, anew) => (value, encoder, anew),
-            Stage::Done => return Err(BadPayload::Format),
+            Stage::Done => return Err(BadPayload::Format("it has been restored".to_owned())),
         };
         if encoder.step(&mut anew) {
             self.stage = Stage::Write(value, encoder, anew);
@@ -102,6 +102,6 @@ pub(crate) fn restore(payload: &[u8], settings: Settings, verified: bool) -> Res
 fn bad(error: RestoreError) -> BadPayload {
     match error {
         RestoreError::Foot => BadPayload::Checksum,
-        RestoreError::Format => BadPayload::Format,
+        RestoreError::Format(reason) => BadPayload::Format(reason),
     }
 }

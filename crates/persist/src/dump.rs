@@ -12,7 +12,7 @@ use stdx::checksum::crc64;
 use value::{Settings, Value, ValueRef};
 
 use crate::rdb::lzf::Compressor;
-use crate::rdb::{self, Cursor, Format, Output, Plan};
+use crate::rdb::{self, Cursor, Fault, Format, Output, Plan, Problem};
 
 pub use decoder::Decoder;
 pub use encoder::Encoder;
@@ -24,12 +24,36 @@ const CHECKSUM_BYTES: usize = 8;
 const MAX_STRING_BYTES: u64 = 512 << 20;
 
 /// Why a payload cannot be restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RestoreError {
     /// Redis says: `DUMP payload version or checksum are wrong`.
     Foot,
-    /// Redis says: `Bad data format`.
-    Format,
+    /// Redis says: `Bad data format`; what is wrong stands in its log only.
+    Format(String),
+}
+
+impl RestoreError {
+    /// Why a value of this type cannot be read. Of a broken block the first words are those of Redis, for which people look in logs.
+    fn of_fault(kind: u8, fault: Fault) -> Self {
+        let problem = match fault {
+            Fault::Short { .. } => Problem::Truncated,
+            Fault::Bad(problem) => problem,
+        };
+        let is_of_block = matches!(
+            problem,
+            Problem::Block(_) | Problem::DuplicateField | Problem::DuplicateMember | Problem::TwoScores
+        );
+        Self::Format(match rdb::block_name(kind).filter(|_| is_of_block) {
+            Some(block) => format!("{block} integrity check failed: {problem}"),
+            None => problem.to_string(),
+        })
+    }
+
+    /// A value has been read that may not be there.
+    fn of_value(is_at_end: bool) -> Self {
+        let reason = if is_at_end { "the value has no element" } else { "bytes follow the value" };
+        Self::Format(reason.to_owned())
+    }
 }
 
 /// The payload of a value.
@@ -107,10 +131,11 @@ pub fn is_plain(payload: &[u8]) -> bool {
 pub fn decode_unverified(payload: &[u8], settings: Settings) -> Result<Value, RestoreError> {
     let (format, body) = split(payload).ok_or(RestoreError::Foot)?;
     let mut cursor = Cursor::new(body, MAX_STRING_BYTES);
-    let kind = cursor.byte().map_err(|_| RestoreError::Format)?;
-    let object = rdb::read(kind, format, &mut cursor, settings).map_err(|_| RestoreError::Format)?;
+    let kind = cursor.byte().map_err(|fault| RestoreError::of_fault(0, fault))?;
+    let object = rdb::read(kind, format, &mut cursor, settings)
+        .map_err(|fault| RestoreError::of_fault(kind, fault))?;
     if object.is_empty_collection() || !cursor.is_at_end() {
-        return Err(RestoreError::Format);
+        return Err(RestoreError::of_value(cursor.is_at_end()));
     }
     Ok(object.into_value())
 }
@@ -349,8 +374,9 @@ mod tests {
             let content = payload.len() - CHECKSUM_BYTES;
             let checksum = crc64(&payload[..content]);
             payload[content..].copy_from_slice(&checksum.to_le_bytes());
-            assert_eq!(decode(&payload, SETTINGS).err(), Some(RestoreError::Format));
-            assert_eq!(decode_in_steps(&payload).err(), Some(RestoreError::Format));
+            for restored in [decode(&payload, SETTINGS), decode_in_steps(&payload)] {
+                assert!(matches!(restored, Err(RestoreError::Format(_))));
+            }
         }
     }
 
@@ -482,24 +508,30 @@ mod tests {
 
     #[test]
     fn bodies_that_are_no_values_are_refused() {
-        for body in [
-            &b""[..],
-            b"\x00",
-            b"\x00\x02a",
-            b"\x00\x01ab",
-            b"\x01\x00",
-            b"\x04\x00",
-            b"\x02\x00",
-            b"\x02\x02\x01a\x01a",
-            b"\x0b\x08\x02\0\0\0\0\0\0\0",
-            b"\x04\x02\x01a\x011\x01a\x012",
-            b"\x16\x01\x01a\x011\xff\xff\xff\xff\xff\xff\xff\xff",
-            b"\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a\x011",
+        for (body, reason) in [
+            (&b""[..], "the data ends too early"),
+            (b"\x00", "the data ends too early"),
+            (b"\x00\x02a", "the data ends too early"),
+            (b"\x00\x01ab", "bytes follow the value"),
+            (b"\x01\x00", "the value has no element"),
+            (b"\x04\x00", "the value has no element"),
+            (b"\x02\x00", "the value has no element"),
+            (b"\x02\x02\x01a\x01a", "a set has the same member twice"),
+            (b"\x0b\x08\x02\0\0\0\0\0\0\0", "the value has no element"),
+            (b"\x0b\x08\x03\0\0\0\0\0\0\0", "Intset integrity check failed: "),
+            (b"\x10\x09\x09\0\0\0\x01\0\x01\x01\xff", "Hash listpack integrity check failed: "),
+            (b"\x0a\x0b\x0c\0\0\0\x0a\0\0\0\0\0\xff", "Ziplist integrity check failed: "),
+            (b"\x04\x02\x01a\x011\x01a\x012", "a hash has the same field twice"),
+            (b"\x16\x01\x01a\x011\xff\xff\xff\xff\xff\xff\xff\xff", "values of type "),
+            (b"\x04\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a\x011", "the data ends too early"),
         ] {
             let mut payload = body.to_vec();
             payload.extend_from_slice(&12_u16.to_le_bytes());
             payload.extend_from_slice(&crc64(&payload).to_le_bytes());
-            assert_eq!(decode(&payload, SETTINGS).err(), Some(RestoreError::Format), "{body:?}");
+            for restored in [decode(&payload, SETTINGS), decode_in_steps(&payload)] {
+                let Err(RestoreError::Format(told)) = restored else { panic!("{body:?} is refused") };
+                assert!(told.starts_with(reason), "{body:?}: {told}");
+            }
         }
     }
 
@@ -544,9 +576,12 @@ mod tests {
             let mut payload = body;
             payload.extend_from_slice(&12_u16.to_le_bytes());
             payload.extend_from_slice(&crc64(&payload).to_le_bytes());
-            let whole = decode(&payload, SETTINGS).map(|value| encode(value.at(UnixMs::MIN)));
-            let steps = decode_in_steps(&payload).map(|value| encode(value.at(UnixMs::MIN)));
-            prop_assert_eq!(whole, steps);
+            // Which of two faults is met first may differ.
+            let again = |restored: Result<Value, RestoreError>| {
+                let kind = |error| matches!(error, RestoreError::Foot);
+                restored.map(|value| encode(value.at(UnixMs::MIN))).map_err(kind)
+            };
+            prop_assert_eq!(again(decode(&payload, SETTINGS)), again(decode_in_steps(&payload)));
         }
     }
 

@@ -50,8 +50,8 @@ pub use object::Object;
 pub use run::{Keys, RawKey, Run};
 pub use tag::Format;
 
-pub(crate) use cursor::Cursor;
+pub(crate) use cursor::{Cursor, Fault};
 pub(crate) use object::{Plan, read};
 pub(crate) use output::{Output, pays};
 pub(crate) use reading::Reading;
-pub(crate) use tag::{FUNCTION2, PLAIN_VERSION, STREAM_2, STRING};
+pub(crate) use tag::{FUNCTION2, PLAIN_VERSION, STREAM_2, STRING, block_name};

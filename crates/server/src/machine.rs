@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::Thread;
 
-use config::{Appended, Config, Param};
+use config::{Appended, Config, LogLevel, Param};
 use disk::Disk;
 use engine::Shared as EngineShared;
 use engine::errand::{Done, Ended, Errand};
@@ -25,7 +25,7 @@ use node::{
 };
 use parking_lot::Mutex;
 use persist::aof::{Files, Kept};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info, trace, warn};
 
 use crate::clock;
 use crate::copies::{Copies, UNKNOWN};
@@ -411,15 +411,13 @@ impl Machine for ServerMachine {
         }
     }
 
-    fn warn(&self, text: &str) {
-        warn!("{text}");
-    }
-
-    fn log_of_script(&self, level: u8, text: &str) {
+    fn log(&self, level: LogLevel, text: &str) {
         match level {
-            0 => debug!("{text}"),
-            1 | 2 => info!("{text}"),
-            _ => warn!("{text}"),
+            LogLevel::Debug => trace!("{text}"),
+            LogLevel::Verbose => debug!("{text}"),
+            LogLevel::Notice => info!("{text}"),
+            LogLevel::Warning => warn!("{text}"),
+            LogLevel::Nothing => {}
         }
     }
 

@@ -5,7 +5,7 @@
 
 mod restoration;
 
-use config::KeyspaceEvents;
+use config::{KeyspaceEvents, LogLevel};
 use restoration::Restoration;
 use smallvec::SmallVec;
 use stdx::number::{parse_i64, write_i64};
@@ -164,7 +164,7 @@ fn restore(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
     }
     ctx.with_shards(&mut shards, |ctx| {
         let ttl = check(ctx, args, &options)?;
-        let restored = ctx.host.restore(args.get(3)).map_err(error_of)?;
+        let restored = ctx.host.restore(args.get(3)).map_err(|bad| refuse(ctx, bad))?;
         install(ctx, args, &options, ttl, restored, reply)
     })
 }
@@ -182,10 +182,14 @@ fn check(ctx: &mut Context<'_, '_>, args: &Args<'_>, options: &Options) -> Resul
     Ok(ttl)
 }
 
-fn error_of(bad: BadPayload) -> Error {
+/// What the client is told of a bad payload; what is wrong with its content stands in the log, as in Redis.
+fn refuse(ctx: &Context<'_, '_>, bad: BadPayload) -> Error {
     match bad {
         BadPayload::Checksum => Error::Static("ERR DUMP payload version or checksum are wrong"),
-        BadPayload::Format => Error::Static("ERR Bad data format"),
+        BadPayload::Format(reason) => {
+            ctx.host.log(LogLevel::Verbose, &format!("the payload of a RESTORE is refused: {reason}"));
+            Error::Static("ERR Bad data format")
+        }
     }
 }
 

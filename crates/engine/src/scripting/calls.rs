@@ -8,6 +8,7 @@ use script::{Called, Caller, Ended, Verdict, Words};
 use smallvec::SmallVec;
 
 use super::flags::ScriptFlags;
+use super::level_of;
 use super::run::Job;
 use crate::admission::OUT_OF_MEMORY;
 use crate::args::Args;
@@ -231,7 +232,7 @@ impl Calls<'_, '_, '_> {
             kind.killer(),
             name,
         );
-        self.ctx.host.log_of_script(3, &text);
+        self.ctx.host.warn(&text);
     }
 }
 
@@ -274,6 +275,6 @@ impl Caller for Calls<'_, '_, '_> {
     }
 
     fn log(&mut self, level: u8, text: &[u8]) {
-        self.ctx.host.log_of_script(level, &String::from_utf8_lossy(text));
+        self.ctx.host.log(level_of(level), &String::from_utf8_lossy(text));
     }
 }

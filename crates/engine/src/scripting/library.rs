@@ -14,6 +14,7 @@ use script::{BAD_NAME, Called, Caller, Interpreter, Options, Registered, Verdict
 
 use super::flags::ScriptFlags;
 use super::interpreters::MEMORY_BYTES;
+use super::level_of;
 use crate::REDIS_VERSION;
 use crate::host::Host;
 use crate::shared::Shared;
@@ -159,7 +160,7 @@ impl Caller for Loading<'_> {
 
     fn log(&mut self, level: u8, text: &[u8]) {
         if let Some(host) = self.host {
-            host.log_of_script(level, &String::from_utf8_lossy(text));
+            host.log(level_of(level), &String::from_utf8_lossy(text));
         }
     }
 }

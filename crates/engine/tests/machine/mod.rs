@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use config::{Appended, Config};
+use config::{Appended, Config, LogLevel};
 use engine::Shared;
 use engine::client::ClientRecord;
 use engine::errand::Errand;
@@ -23,7 +23,12 @@ use value::Value;
 thread_local! {
     /// What looks round while a payload is worked on.
     pub(crate) static AT_WORK: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
+    /// What was noted in the log.
+    pub(crate) static LOGGED: RefCell<Vec<(LogLevel, String)>> = const { RefCell::new(Vec::new()) };
 }
+
+/// What is wrong with every payload.
+const BROKEN: &str = "it is broken";
 
 fn work_on_payload() {
     AT_WORK.with_borrow(|look| look.iter().for_each(|look| look()));
@@ -47,7 +52,7 @@ impl Producer for Payload {
 impl Restoring for Payload {
     fn step(&mut self, _: &[u8]) -> Result<Option<Restored>, BadPayload> {
         work_on_payload();
-        Err(BadPayload::Format)
+        Err(BadPayload::Format(BROKEN.to_owned()))
     }
 }
 
@@ -57,7 +62,6 @@ pub(crate) struct Nothing;
 impl Host for Nothing {
     fn wake_client(&self, _: &ClientRecord) {}
     fn feed_monitors(&self, _: &[u8]) {}
-    fn log_of_script(&self, _: u8, _: &str) {}
     fn wake_all(&self) {}
     fn shutdown(&self, _: &mut Access<'_>, _: Shutdown) -> Result<(), String> {
         Ok(())
@@ -94,7 +98,9 @@ impl Host for Nothing {
     fn write_acl_file(&self, _: &str, _: &[u8]) -> Result<(), String> {
         Ok(())
     }
-    fn warn(&self, _: &str) {}
+    fn log(&self, level: LogLevel, text: &str) {
+        LOGGED.with_borrow_mut(|logged| logged.push((level, text.to_owned())));
+    }
     fn fill_with_entropy(&self, _: &mut [u8]) -> Result<(), String> {
         Ok(())
     }
@@ -129,7 +135,7 @@ impl Host for Nothing {
     }
     fn restore(&self, _: &[u8]) -> Result<Restored, BadPayload> {
         work_on_payload();
-        Err(BadPayload::Format)
+        Err(BadPayload::Format(BROKEN.to_owned()))
     }
     fn begin_restore(&self, _: bool) -> Box<dyn Restoring> {
         Box::new(Payload)

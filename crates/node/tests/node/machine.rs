@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use config::{Appended, Config, Param};
+use config::{Appended, Config, LogLevel, Param};
 use engine::Shared;
 use engine::errand::Errand;
 use engine::migration::Migration;
@@ -107,10 +107,7 @@ impl Machine for FakeMachine {
         false
     }
     fn end(&self) {}
-    fn warn(&self, text: &str) {
-        self.warnings.lock().push(text.to_owned());
-    }
-    fn log_of_script(&self, _: u8, text: &str) {
+    fn log(&self, _: LogLevel, text: &str) {
         self.warnings.lock().push(text.to_owned());
     }
     fn unix_us(&self) -> u64 {

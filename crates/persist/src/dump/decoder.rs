@@ -39,7 +39,7 @@ impl Decoder {
             Stage::Sum(at, sum) => self.sum(payload, at, sum),
             Stage::Begin => self.begin(payload),
             Stage::Read(at, reading) => self.read(payload, at, reading),
-            Stage::Nothing => Err(RestoreError::Format),
+            Stage::Nothing => Err(RestoreError::Format("nothing is left to be read".to_owned())),
         }
     }
 
@@ -57,9 +57,10 @@ impl Decoder {
     fn begin(&mut self, payload: &[u8]) -> Result<Option<Value>, RestoreError> {
         let (format, body) = split(payload).ok_or(RestoreError::Foot)?;
         let mut cursor = Cursor::new(body, MAX_STRING_BYTES);
-        let kind = cursor.byte().map_err(|_| RestoreError::Format)?;
-        let reading = Reading::begin(kind, format, &mut cursor, self.settings);
-        self.stage = Stage::Read(cursor.position(), reading.map_err(|_| RestoreError::Format)?);
+        let kind = cursor.byte().map_err(|fault| RestoreError::of_fault(0, fault))?;
+        let reading = Reading::begin(kind, format, &mut cursor, self.settings)
+            .map_err(|fault| RestoreError::of_fault(kind, fault))?;
+        self.stage = Stage::Read(cursor.position(), reading);
         Ok(None)
     }
 
@@ -71,11 +72,12 @@ impl Decoder {
     ) -> Result<Option<Value>, RestoreError> {
         let (_, body) = split(payload).ok_or(RestoreError::Foot)?;
         let mut cursor = Cursor::at(body, at, MAX_STRING_BYTES);
-        if reading.step(&mut cursor).map_err(|_| RestoreError::Format)? {
+        let step = reading.step(&mut cursor);
+        if step.map_err(|fault| RestoreError::of_fault(body[0], fault))? {
             self.stage = Stage::Read(cursor.position(), reading);
             return Ok(None);
         }
         let value = reading.finish().filter(|_| cursor.is_at_end());
-        value.map(Some).ok_or(RestoreError::Format)
+        value.map(Some).ok_or_else(|| RestoreError::of_value(cursor.is_at_end()))
     }
 }

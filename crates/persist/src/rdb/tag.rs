@@ -113,6 +113,24 @@ impl Format {
     }
 }
 
+/// What Redis calls the packed blocks in which a type keeps its values; none if each element stands by itself.
+pub(crate) fn block_name(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        HASH_ZIPMAP => "Zipmap",
+        HASH_ZIPLIST => "Hash ziplist",
+        HASH_LISTPACK | HASH_LISTPACK_EX => "Hash listpack",
+        LIST_ZIPLIST => "Ziplist",
+        LIST_QUICKLIST => "Quicklist ziplist",
+        LIST_QUICKLIST2 => "Quicklist listpack",
+        SET_INTSET => "Intset",
+        SET_LISTPACK => "Set listpack",
+        ZSET_ZIPLIST => "Zset ziplist",
+        ZSET_LISTPACK => "Zset listpack",
+        STREAM | STREAM_2 | STREAM_3 => "Stream listpack",
+        _ => return None,
+    })
+}
+
 /// The type of values behind a number that this server knows but does not have.
 pub(crate) fn missing_type(number: u8, format: Format) -> Option<&'static str> {
     Some(match (number, format) {

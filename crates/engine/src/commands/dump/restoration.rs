@@ -2,7 +2,7 @@
 //!
 //! Whether the key may get it is looked at before, so that nobody works in vain, and again when the value is there.
 
-use super::{Options, check, error_of, install};
+use super::{Options, check, install, refuse};
 use crate::args::Args;
 use crate::computing::Computation;
 use crate::context::Context;
@@ -49,7 +49,8 @@ impl Computation for Restoration {
         ctx.with_shards(&mut ctx.shards_of(args), |ctx| {
             let ttl = check(ctx, args, options)?;
             if let Stage::Made(made) = std::mem::replace(stage, Stage::Installed) {
-                install(ctx, args, options, ttl, made.map_err(error_of)?, reply)?;
+                let made = made.map_err(|bad| refuse(ctx, bad))?;
+                install(ctx, args, options, ttl, made, reply)?;
             }
             Ok(Progress::Done)
         })

@@ -117,7 +117,9 @@ impl Unfinished {
             ConsumerNumber::NOBODY
         } else {
             let added = self.group.add_consumer(&name, seen_ms, active_ms);
-            added.ok_or(Problem::Range("a group has two consumers of one name"))?
+            added.ok_or(Problem::Range(
+                "Duplicate stream consumer detected: a group has two consumers of one name",
+            ))?
         };
         self.owned = cursor.length()?;
         if is_nobody {
