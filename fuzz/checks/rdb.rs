@@ -16,6 +16,7 @@ const OPTIONS: ReadOptions = ReadOptions {
     max_string_bytes: 1 << 20,
     // Else nearly no input would get behind the checksum.
     verify_checksum: false,
+    skips_modules: true,
 };
 
 /// Panics if the decoder misbehaves on `bytes`.

@@ -12,7 +12,7 @@ use stdx::time::UnixMs;
 
 use crate::list::{ENDING, HIDDEN};
 use crate::moment;
-use crate::series::{Backup, Series, followed_by, id_of_begun};
+use crate::series::{Backup, Series, followed_by, id_of_begun, is_being_made};
 use crate::writer::about;
 
 /// Which backups are to stay.
@@ -94,7 +94,8 @@ impl Series {
         }
         let known: BTreeSet<&str> = self.backups.iter().map(|backup| &*backup.id).collect();
         let names = disk.list(&self.folder).map_err(about(&self.folder))?;
-        let ids = names.iter().filter_map(|name| id_of_begun(name).or_else(|| name.strip_suffix(ENDING)));
+        let begun = |name| id_of_begun(name).filter(|_| is_being_made(disk, &self.folder.join(name)));
+        let ids = names.iter().filter_map(|name| begun(name).or_else(|| name.strip_suffix(ENDING)));
         let mut new = ids.filter(|id| !known.contains(id));
         match new.find(|id| followed_by(disk, &self.folder, id).as_ref() == Some(end)) {
             Some(id) => Err(format!(

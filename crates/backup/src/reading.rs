@@ -253,7 +253,7 @@ impl Target {
             Role::Snapshot => None,
         };
         let (name, sequence) = (file.name.clone(), file.sequence);
-        self.manifest.entries.extend(kind.map(|kind| ManifestEntry { name, sequence, kind }));
+        self.manifest.entries.extend(kind.map(|kind| ManifestEntry::new(name, sequence, kind)));
         self.written.push(path.clone());
         self.disk.create(&path).map_err(about(&path))
     }

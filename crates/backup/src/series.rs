@@ -79,7 +79,9 @@ impl Series {
             followed: Vec::new(),
         };
         for name in &names {
-            if let Some(id) = id_of_begun(name) {
+            if let Some(id) = id_of_begun(name)
+                && is_being_made(disk, &folder.join(name))
+            {
                 series.followed.extend(followed_by(disk, folder, id));
             }
             let Some(id) = name.strip_suffix(ENDING) else { continue };
@@ -238,6 +240,11 @@ impl Series {
 /// Whose list this is, if the backup is being made.
 pub(crate) fn id_of_begun(name: &str) -> Option<&str> {
     name.strip_suffix(BEGUN)?.strip_suffix(ENDING)
+}
+
+/// Whether somebody still makes the backup of this list. Where file systems have no locks nobody knows, and it may be so.
+pub(crate) fn is_being_made(disk: &Disk, path: &Path) -> bool {
+    !matches!(disk.lock(path), Ok(Some(_)))
 }
 
 /// What is followed on by a backup that is being made, or has been by now. One that does not tell yet will look itself for what it follows on

@@ -6,7 +6,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use disk::{Disk, around};
+use disk::{Disk, Lock, around};
 use stdx::time::UnixMs;
 
 use crate::compression::Compression;
@@ -40,6 +40,8 @@ pub struct Writer {
     open: Option<StoredWriter>,
     /// What to remove if nothing comes of it: first what reserves the name.
     written: Vec<PathBuf>,
+    /// As long as this is here others see that the backup is being made, and was not given up by a process that was killed.
+    _claim: Option<Lock>,
     has_found_damage: bool,
 }
 
@@ -59,7 +61,11 @@ impl Writer {
         make_folders(disk, folder)?;
         let id = reserve(disk, folder, kind, origin.now)?;
         let unfinished = unfinished(folder, &id);
+        // Whoever looks at this very moment whether somebody has it takes it for one that was given up. Then this one finds out at its
+        // end that what it follows on has gone.
+        let claim = disk.lock(&unfinished).ok().flatten();
         let writer = Self {
+            _claim: claim,
             written: vec![unfinished.clone()],
             disk: disk.clone(),
             folder: folder.to_owned(),

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use disk::Disk;
 use node::Node;
-use persist::aof::{Damage, FileKind, LastBatch, Tail, holds_data};
+use persist::aof::{Damage, FileKind, LastBatch, OTHER_BASE, Tail, holds_data};
 
 use crate::judge::{Judge, Tally};
 use crate::options::Options;
@@ -122,6 +122,10 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
         }),
         (end, _) => state_of(end, &file, is_last),
     };
+    if matches!(state, State::Sound | State::Torn) && !target.is_meant(&file)? {
+        let state = State::Damaged(Damage { offset: 0, batch: None, reason: OTHER_BASE.to_owned() });
+        return Ok(Checked { file, state, length: read.length, whole: None, is_last });
+    }
     let whole = if file.is_rdb_alone {
         read.commands_from
     } else {

@@ -33,7 +33,7 @@ pub(crate) fn run(
     }
     let path = &checked.file.path;
     let ending = if checked.state == State::Torn { "torn" } else { "cut" };
-    let manifest = target.unsealed();
+    let manifest = target.manifest_when_cut(path);
     let cut = Cut { file: path.clone(), offset: whole, ending, rest: Vec::new(), manifest };
     for (path, kept) in cut.run(&Disk::native())? {
         let (path, kept) = (path.display(), kept.display());

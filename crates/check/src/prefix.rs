@@ -297,7 +297,7 @@ fn truncate(
         )?;
         return Ok(Verdict::Damaged);
     }
-    let manifest = target.unsealed();
+    let manifest = target.manifest_when_cut(path);
     let cut = in_place::Cut { file: path.clone(), offset, ending: "cut", rest: Vec::new(), manifest };
     let kept = cut.run(&Disk::native())?;
     let kept =
@@ -365,9 +365,10 @@ fn cut_in_place(
     let rest: Vec<PathBuf> = files[file + 1..].iter().map(|file| file.path.clone()).collect();
     let manifest = match target {
         Target::Set(set) if !rest.is_empty() => {
-            Some((set.manifest_path(), first_files(set, file + 1).format()))
+            let manifest = set.manifest_when_cut(first_files(set, file + 1), path);
+            Some((set.manifest_path(), manifest.format()))
         }
-        _ => target.unsealed(),
+        _ => target.manifest_when_cut(path),
     };
     let cut = in_place::Cut { file: path.clone(), offset, ending: "cut", rest, manifest };
     let kept = cut.run(&Disk::native())?;

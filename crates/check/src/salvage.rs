@@ -20,7 +20,8 @@ use std::io::Write;
 use std::path::Path;
 
 use node::Node;
-use persist::aof::{FileKind, Manifest};
+use persist::aof::{FileKind, Manifest, ManifestEntry};
+use persist::rdb::ReadOptions;
 
 use crate::options::Options;
 use crate::target::{self, DataFile, Target};
@@ -29,7 +30,7 @@ use backup::moment;
 use plan::{Gap, Plan};
 use rescue::{LeftOut, Rescue};
 
-/// Commands that were left out and are told one by one.
+/// Of what was left out so much is told one by one.
 const TOLD: usize = 20;
 
 /// Saves what can be read into a new folder.
@@ -60,6 +61,7 @@ pub(crate) fn run(
     }
     report::begin(&target, out)?;
     durable::new_folder(&disk::Disk::native(), folder)?;
+    let read_options = ReadOptions { skips_modules: true, ..world::read_options(node) };
     let mut rescue = Rescue::new(node);
     let mut before = None;
     let mut saved = Vec::new();
@@ -72,7 +74,7 @@ pub(crate) fn run(
         }
         let is_increment = file.kind == Some(FileKind::Increment);
         let follows = before.filter(|_| is_increment);
-        let plan = Plan::make(&file.path, world::read_options(node), follows, options.doubtful)?;
+        let plan = Plan::make(&file.path, read_options, follows, options.doubtful)?;
         before = plan.chain.filter(|_| is_increment);
         rescue.file(&file, &plan, &folder.join(file.name()))?;
         tell(&file, &plan, &rescue.take_left_out(), out)?;
@@ -92,7 +94,10 @@ fn finish(target: &Target, saved: &[String], folder: &Path) -> Result<std::path:
     let Target::Set(set) = target else {
         return Ok(folder.join(saved.first().map_or("", String::as_str)));
     };
-    let entries = set.manifest.data().filter(|entry| saved.contains(&entry.name)).cloned().collect();
+    let is_saved = |entry: &&ManifestEntry| saved.contains(&entry.name);
+    // The new base is another file.
+    let renewed = |entry: &ManifestEntry| ManifestEntry { fingerprint: None, ..entry.clone() };
+    let entries = set.manifest.data().filter(is_saved).map(renewed).collect();
     let path = folder.join(&set.manifest_name);
     let mut manifest = durable::NewFile::create(&disk::Disk::native(), path.clone())?;
     manifest.write(Manifest { entries, ..Manifest::default() }.format().as_bytes())?;
@@ -153,8 +158,8 @@ fn tell(file: &DataFile, plan: &Plan, left_out: &LeftOut, out: &mut dyn Write) -
     for reason in left_out.reasons.iter().take(TOLD) {
         writeln!(out, "{path}: left out: {reason}")?;
     }
-    if left_out.count > TOLD as u64 {
-        writeln!(out, "{path}: left out: {} commands altogether", left_out.count)?;
+    if left_out.count > 1 {
+        writeln!(out, "{path}: left out: {} altogether", left_out.count)?;
     }
     Ok(())
 }

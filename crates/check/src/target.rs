@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
-use persist::aof::{FileKind, Manifest, ManifestEntry, holds_data};
+use persist::aof::{FileKind, Fingerprint, Manifest, ManifestEntry, holds_data};
 
 use crate::read;
 
@@ -47,6 +47,14 @@ impl Set {
     pub(crate) fn manifest_path(&self) -> PathBuf {
         self.folder.join(&self.manifest_name)
     }
+
+    /// What a manifest of these files says when one of them has been cut.
+    pub(crate) fn manifest_when_cut(&self, mut manifest: Manifest, file: &Path) -> Manifest {
+        manifest.seal = None;
+        let is_cut = |entry: &&mut ManifestEntry| self.folder.join(&entry.name) == file;
+        manifest.entries.iter_mut().filter(is_cut).for_each(|entry| entry.fingerprint = None);
+        manifest
+    }
 }
 
 /// A file to be read.
@@ -69,15 +77,21 @@ impl Target {
         }
     }
 
-    /// The manifest with its text without the seal of a backup, which does not hold when a file is cut; none if there is no seal.
-    pub(crate) fn unsealed(&self) -> Option<(PathBuf, String)> {
-        match self {
-            Self::Set(set) if set.manifest.seal.is_some() => {
-                let manifest = Manifest { seal: None, ..set.manifest.clone() };
-                Some((set.manifest_path(), manifest.format()))
-            }
-            _ => None,
-        }
+    /// Whether a file is the one that the manifest means by its name, as far as that says.
+    pub(crate) fn is_meant(&self, file: &DataFile) -> Result<bool, String> {
+        let Self::Set(set) = self else { return Ok(true) };
+        let entry = set.manifest.data().find(|entry| entry.name == file.name());
+        let Some(noted) = entry.and_then(|entry| entry.fingerprint) else { return Ok(true) };
+        let found = Fingerprint::of(&Disk::native(), &file.path);
+        Ok(found.map_err(|error| read::unreadable(&file.path, 0, &error))? == noted)
+    }
+
+    /// The manifest with its text as it has to be when a file is cut: that is no sealed backup, and the file is another one. None if
+    /// the manifest can stay.
+    pub(crate) fn manifest_when_cut(&self, file: &Path) -> Option<(PathBuf, String)> {
+        let Self::Set(set) = self else { return None };
+        let manifest = set.manifest_when_cut(set.manifest.clone(), file);
+        (manifest != set.manifest).then(|| (set.manifest_path(), manifest.format()))
     }
 
     /// As it is on disk by now.

@@ -38,5 +38,6 @@ pub(crate) fn read_options(node: &Node) -> ReadOptions {
         settings: node.shared.keyspace.settings(),
         max_string_bytes: MAX_STRING_BYTES,
         verify_checksum: true,
+        skips_modules: false,
     }
 }

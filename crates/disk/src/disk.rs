@@ -150,10 +150,10 @@ impl Disk {
         self.sync_folder(around(path))
     }
 
-    /// Keeps a folder from other processes that lock it, as long as the lock is kept; an error of the kind `WouldBlock`: one of them has it.
+    /// Keeps a file or a folder from other processes that lock it, as long as the lock is kept; an error of the kind `WouldBlock`: one of them has it.
     /// Some file systems have no locks: there nobody is kept off.
-    pub fn lock_folder(&self, path: &Path) -> io::Result<Option<Lock>> {
-        match whole(|| self.0.lock_folder(path)) {
+    pub fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        match whole(|| self.0.lock(path)) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Ok(None),
             result => result,
         }

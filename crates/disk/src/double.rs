@@ -10,10 +10,11 @@
 
 mod images;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
 use stdx::rng::Rng;
@@ -72,7 +73,11 @@ type Watch = Arc<dyn Fn(Call) + Send + Sync>;
 struct Inner {
     images: Mutex<Images>,
     watch: RwLock<Option<Watch>>,
+    locks: Mutex<Option<Locks>>,
 }
+
+/// Who has which path to himself.
+type Locks = HashMap<PathBuf, Weak<()>>;
 
 /// See the module's text. Clones are the same file system.
 #[derive(Clone, Default)]
@@ -97,7 +102,13 @@ impl Double {
     #[must_use]
     pub fn copy(&self) -> Self {
         let images = self.0.images.lock().copy();
-        Self(Arc::new(Inner { images: Mutex::new(images), watch: RwLock::default() }))
+        Self(Arc::new(Inner { images: Mutex::new(images), ..Inner::default() }))
+    }
+
+    /// Locks keep others off from now on, as if each came from another process. Before there are none, for what is left of a
+    /// simulated process that ended keeps its own.
+    pub fn begin_locking(&self) {
+        *self.0.locks.lock() = Some(Locks::new());
     }
 
     /// The calls with these numbers go wrong.
@@ -240,8 +251,15 @@ impl System for Double {
         self.call(Call::Remove, |images, course| images.remove(path, course))
     }
 
-    fn lock_folder(&self, _: &Path) -> io::Result<Option<Lock>> {
-        Ok(None)
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let mut locks = self.0.locks.lock();
+        let Some(locks) = &mut *locks else { return Ok(None) };
+        if locks.get(path).is_some_and(|lock| lock.strong_count() > 0) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let lock = Arc::new(());
+        locks.insert(path.to_owned(), Arc::downgrade(&lock));
+        Ok(Some(Lock(Box::new(lock))))
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {

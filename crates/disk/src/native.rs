@@ -95,10 +95,11 @@ impl System for Native {
         File::open(path)?.sync_all()
     }
 
-    fn lock_folder(&self, path: &Path) -> io::Result<Option<Lock>> {
-        let folder = File::open(path)?;
-        folder.try_lock()?;
-        Ok(Some(Lock(folder)))
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let file = File::open(path)?;
+        file.try_lock()?;
+        // The system lets go of the lock when the file is closed.
+        Ok(Some(Lock(Box::new(file))))
     }
 }
 
@@ -133,10 +134,10 @@ mod tests {
     fn a_folder_is_locked_once_at_a_time() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let disk = Disk::native();
-        let lock = disk.lock_folder(folder.path()).expect("nobody has it");
-        let error = disk.lock_folder(folder.path()).expect_err("it is taken");
+        let lock = disk.lock(folder.path()).expect("nobody has it");
+        let error = disk.lock(folder.path()).expect_err("it is taken");
         assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
         drop(lock);
-        disk.lock_folder(folder.path()).expect("it is free again");
+        disk.lock(folder.path()).expect("it is free again");
     }
 }

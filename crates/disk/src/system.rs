@@ -1,7 +1,8 @@
 //! The calls of an operating system that data files need, one method each.
 
+use std::any::Any;
 use std::fmt;
-use std::fs::File;
+
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,15 +35,15 @@ pub trait System: fmt::Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
-    /// Keeps a folder from other processes that lock it, until the lock is dropped or the process ends; `WouldBlock`: one of them has it.
+    /// Keeps a file or a folder from other processes that lock it, until the lock is dropped or the process ends; `WouldBlock`: one of them has it.
     /// None where nobody else can have it.
-    fn lock_folder(&self, path: &Path) -> io::Result<Option<Lock>>;
+    fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
 }
 
 /// A lock that lasts until this is dropped.
 #[derive(Debug)]
 pub struct Lock(
-    #[expect(dead_code, reason = "the system lets go of the lock when the file is closed")] pub(crate) File,
+    #[expect(dead_code, reason = "who has it is told when this is dropped")] pub(crate) Box<dyn Any + Send>,
 );
 
 /// A file that is open.

@@ -10,6 +10,8 @@ use engine::execute::{GROUP, Lease};
 use engine::table::table;
 use engine::{Args, Environment, Login, Prepared, Session};
 use keyspace::{Access, DbIndex, WorkerId};
+use persist::too_few_databases;
+use stdx::number::parse_u64;
 use stdx::time::UnixMs;
 
 use crate::Now;
@@ -163,9 +165,18 @@ impl<'n> Loader<'n> {
         if self.reply.first() == Some(&b'-') {
             let text = String::from_utf8_lossy(&self.reply[1..]);
             let text = text.trim_end().trim_end_matches('.');
-            return Err(format!("the command '{}' is refused: {text}", name(args)));
+            let refused = || format!("the command '{}' is refused: {text}", name(args));
+            return Err(self.missing_database(args).unwrap_or_else(refused));
         }
         Ok(())
+    }
+
+    /// What is said of a SELECT that is right elsewhere.
+    fn missing_database(&self, args: &Args<'_>) -> Option<String> {
+        let is_select = args.is(0, "SELECT") && args.len() == 2;
+        let number = is_select.then(|| parse_u64(args.get(1)))??;
+        let databases = self.node.shared.keyspace.databases();
+        (number >= databases.into()).then(|| too_few_databases(number, databases))
     }
 
     /// Runs `body` as one batch of a lane, for what is loaded without commands.

@@ -107,8 +107,12 @@ fn read(file: &[u8]) {
         zset: zset::Settings::of_redis(HashKey([1, 2])),
         stream: stream::Settings::of_parameters(4096, 100),
     };
-    let mut decoder =
-        Decoder::new(ReadOptions { settings, max_string_bytes: 1 << 30, verify_checksum: true });
+    let mut decoder = Decoder::new(ReadOptions {
+        settings,
+        max_string_bytes: 1 << 30,
+        verify_checksum: true,
+        skips_modules: false,
+    });
     for piece in file.chunks(1 << 20) {
         decoder.feed(piece);
         while let Some(item) = decoder.next_item().expect("a good file") {

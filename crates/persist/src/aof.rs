@@ -24,9 +24,9 @@ mod writer;
 
 pub use batch::{ANNOUNCEMENT, BATCH_BYTES, Chain, Framer};
 pub use file::{FileReader, NO_RDB};
-pub use files::{Files, FilesError, Kept};
+pub use files::{Files, FilesError, Kept, OTHER_BASE};
 pub use folder::holds_data;
-pub use manifest::{FileKind, Lease, MAX_LEASES, Manifest, ManifestEntry, ManifestError, Seal};
+pub use manifest::{FileKind, Fingerprint, Lease, MAX_LEASES, Manifest, ManifestEntry, ManifestError, Seal};
 pub use part::{Batch, Mark, Part, Take};
 pub use reader::{Apply, Damage, LastBatch, Reader, Tail};
 pub use search::Search;

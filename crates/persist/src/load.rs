@@ -53,6 +53,15 @@ impl Loaded {
     }
 }
 
+/// What helps where a file uses more databases than there are; their number follows.
+pub const RAISE_DATABASES: &str = "start with the parameter databases at least";
+
+/// What is said of a file that uses a database of this number, where there are only so many.
+pub fn too_few_databases(number: u64, databases: u16) -> String {
+    let needed = number.saturating_add(1);
+    format!("database {number} is used, and there are {databases}: {RAISE_DATABASES} {needed}")
+}
+
 /// Makes a library of its text, or tells why it is none.
 pub type Compile<'f> = dyn FnMut(&[u8]) -> Result<Library, String> + 'f;
 
@@ -185,16 +194,11 @@ impl<'f> Placement<'f> {
             Item::Database(number) => {
                 let databases = access.keyspace().databases();
                 let index = u16::try_from(number).ok().filter(|&index| index < databases);
-                let refused = || {
-                    let reason = format!(
-                        "database {number} is used, but the parameter databases allows {databases} only"
-                    );
-                    Problem::Refused(reason)
-                };
+                let refused = || Problem::Refused(too_few_databases(number, databases));
                 self.keys.database = DbIndex(index.ok_or_else(refused)?);
             }
             Item::Function(text) => self.put_library(&text, access)?,
-            Item::ModuleData(name) => {
+            Item::ModuleData(name) | Item::ModuleValue(_, name) => {
                 self.keys.loaded.add(Loaded { modules: vec![name], ..Loaded::default() });
             }
             Item::Entry(entry) => self.keys.take(entry, access)?,

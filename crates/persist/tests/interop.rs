@@ -335,6 +335,7 @@ fn load(bytes: &[u8], access: &mut Access<'_>) -> Tail {
         settings: access.keyspace().settings(),
         max_string_bytes: 1 << 30,
         verify_checksum: true,
+        skips_modules: false,
     };
     let mut reader = FileReader::new(options);
     let mut compile = |text: &[u8]| Ok(library(text));

@@ -134,7 +134,7 @@ fn snapshot(node: &Node, machine: &ServerMachine) -> Result<Lent, String> {
         _ => format!("{}: {}", path.display(), cause(&error)),
     })?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let entry = ManifestEntry { name, sequence: 1, kind: FileKind::Base };
+    let entry = ManifestEntry::new(name, 1, FileKind::Base);
     Ok(lend(file, length, Role::Snapshot, &entry))
 }
 

@@ -19,7 +19,7 @@ use persist::aof::{
     Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, NO_RDB, Part, Tail,
 };
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
-use persist::{Loaded, Placement};
+use persist::{Loaded, Placement, RAISE_DATABASES};
 use stdx::time::UnixMs;
 use tracing::{info, warn};
 
@@ -40,6 +40,8 @@ pub fn read_options(shared: &engine::Shared) -> ReadOptions {
         settings: shared.keyspace.settings(),
         max_string_bytes: MAX_STRING_BYTES,
         verify_checksum: shared.config.read().yes(config::Param::Rdbchecksum),
+        // Data is left out only by those who were asked to save the rest.
+        skips_modules: false,
     }
 }
 
@@ -76,8 +78,9 @@ pub fn append_only(
     let options = read_options(&node.shared);
     let entries: Vec<ManifestEntry> = files.data().cloned().collect();
     let mut recovered = Recovered::default();
-    for ManifestEntry { name, kind, .. } in entries {
-        let path = files.path(&name);
+    for entry in entries {
+        let ManifestEntry { name, kind, .. } = &entry;
+        let path = files.path(name);
         loader.begin_file();
         // Keys that are due count: later commands were recorded when they were not.
         let mut compiler = LibraryCompiler::default();
@@ -101,13 +104,14 @@ pub fn append_only(
         });
         let (end, loaded) = settle(disk, &path, &begin, result, crew.as_deref_mut(), placement.finish())?;
         // The batches of a base are counted on their own.
-        recovered.chain = end.chain.filter(|_| kind == FileKind::Increment);
+        recovered.chain = end.chain.filter(|_| *kind == FileKind::Increment);
         recovered.is_announced = end.is_announced;
+        files.see_meant(&entry).map_err(|error| error.within(files.folder()))?;
         if let Tail::Torn(whole) = end.tail {
             if files.is_sealed() {
                 return Err(torn_in_backup(&path, whole));
             }
-            let is_last = files.may_be_torn(&name).map_err(|error| error.within(files.folder()))?;
+            let is_last = files.may_be_torn(name).map_err(|error| error.within(files.folder()))?;
             let allowed = node.shared.config.read().yes(config::Param::AofLoadTruncated);
             if owner == Owner::Other && is_last && allowed {
                 let lost = lost(&end, end.length - whole);
@@ -270,6 +274,9 @@ const UNEXPECTED_END: &str = "Unexpected end of file reading the append only fil
 
 /// One line about damage; `applied` is where a file of commands could be cut.
 fn complain(path: &Path, damage: &Damage, applied: Option<u64>) -> String {
+    if damage.reason.contains(RAISE_DATABASES) {
+        return format!("{}: {damage}. Nothing has been changed", path.display());
+    }
     let whole = to_be_checked(path);
     let what = if applied.is_some() { BAD_FORMAT } else { "" };
     let remedy = match applied.filter(|&applied| applied > 0) {

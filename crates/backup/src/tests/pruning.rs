@@ -92,6 +92,26 @@ fn what_a_backup_follows_on_that_is_being_made_stays() {
 }
 
 #[test]
+fn what_a_killed_process_has_begun_keeps_nothing() {
+    let (double, log) = (Double::new(&root(), 1), log());
+    double.begin_locking();
+    let disk = disk_of(&double);
+    let old = full(&disk, 100, &log.first[..log.ends[2]]);
+    full(&disk, 300, &log.first);
+    let writer = follow(&disk, &old);
+    assert_eq!(superfluous(&disk, &keep(1)), Ok(Vec::new()), "it is being made");
+    let begun = backups().join("19700101T000320Z-incremental.backup.unfinished");
+    let left = disk.read(&begun).expect("it is there");
+    drop(writer);
+    // A writer that ends removes its list; one that was killed does not.
+    disk.write(&begun, &left).expect("nothing fails");
+    assert_eq!(superfluous(&disk, &keep(1)), Ok(vec![old.id.clone()]));
+    let series = Series::open(&disk, &backups()).expect("there");
+    series.delete(&disk, &old).expect("nobody needs it");
+    assert_eq!(series.strays, ["19700101T000320Z-incremental.backup.unfinished"], "verify tells it");
+}
+
+#[test]
 fn what_has_been_begun_behind_the_look_keeps_what_it_follows_on() {
     let (double, log) = (Double::new(&root(), 1), log());
     let disk = disk_of(&double);

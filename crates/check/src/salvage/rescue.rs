@@ -36,7 +36,7 @@ pub(super) struct Rescue<'n> {
 pub(super) struct LeftOut {
     /// Why, for the first ones.
     pub(super) reasons: Vec<String>,
-    /// Commands and libraries.
+    /// Commands, libraries, and what modules have left.
     pub(super) count: u64,
     /// Keys of damaged RDB data that are saved.
     pub(super) keys_saved: u64,
@@ -47,6 +47,21 @@ impl LeftOut {
         self.count += 1;
         if self.reasons.len() < MAX_REASONS {
             self.reasons.push(reason);
+        }
+    }
+}
+
+impl LeftOut {
+    /// What modules have left can be read by them alone.
+    fn note_module(&mut self, item: &Item<'_>) {
+        match item {
+            Item::ModuleValue(key, name) => {
+                self.add(format!("key '{}', a value of the module type {name}", key.escape_ascii()));
+            }
+            Item::ModuleData(name) => {
+                self.add(format!("what the module with the type {name} has kept beside the keys"));
+            }
+            _ => {}
         }
     }
 }
@@ -140,6 +155,7 @@ impl<'n> Rescue<'n> {
                 // Keys of a database that cannot be belong nowhere.
                 Part::Item(Item::Entry(_)) if !has_database => Ok(()),
                 Part::Item(item) => {
+                    left_out.note_module(&item);
                     let is_database = matches!(item, Item::Database(_));
                     *made = made.or(ctime(&item));
                     let taken = placement.take(item, loader.access());

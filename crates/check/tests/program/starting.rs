@@ -147,6 +147,68 @@ fn a_copy_of_a_sealed_backup_that_is_not_whole_is_found_and_can_be_fixed() {
 }
 
 #[test]
+fn an_older_base_is_refused_as_by_a_server_and_saved_if_that_is_wanted() {
+    let world = tempfile::tempdir().expect("a folder");
+    let server = Server::start(world.path());
+    let mut client = server.connect();
+    let base = |number| world.path().join(SET).join(format!("appendonly.aof.{number}.base.rdb"));
+    let older = fs::read(base(1)).expect("it is there");
+    must(&mut client, "SET k 1");
+    must(&mut client, "BGREWRITEAOF");
+    while !base(2).exists() || base(1).exists() {
+        must(&mut client, "PING");
+    }
+    server.stop();
+    compare(world.path(), Start::Sound);
+    fs::write(base(2), older).expect("it can be written");
+    compare(world.path(), Start::Refused);
+    let said = "this is not the base that the manifest names";
+    check(&["--fix", "--yes"], world.path()).expect(1, &[said, "cannot be fixed by cutting it"]);
+    let saved = world.path().join("saved");
+    check(&["--salvage", saved.join(SET).to_str().expect("text")], world.path()).expect(0, &["Keys: 0;"]);
+    Server::start(&saved).stop();
+}
+
+#[test]
+fn values_of_modules_are_refused_as_by_a_server_and_left_out_of_what_is_saved() {
+    let world = tempfile::tempdir().expect("a folder");
+    let options = ["--appendonly", "no"];
+    let path = world.path().join("dump.rdb");
+    // Nine letters of six bits and a version: ReJSON-RL 3; and parts: a number, a text, the end.
+    let module = |parts: &[u8]| [&b"\x81\x45\xe2\x52\x38\xdf\x91\x2c\x03"[..], parts].concat();
+    let value = module(b"\x02\x07\x05\x02hi\x00");
+    let beside = module(b"\x02\x02\x05\x02hi\x00");
+    let bytes = [
+        &b"REDIS0010\xf7"[..],
+        &beside,
+        b"\xfe\x00\0\x01a\x03one\x07\x01m",
+        &value,
+        b"\xfc\xff\xff\xff\xff\xff\xff\xff\x0f\x07\x01n",
+        &value,
+        b"\0\x01b\x03two\xff\0\0\0\0\0\0\0\0",
+    ]
+    .concat();
+    fs::write(&path, &bytes).expect("the folder can be written");
+    let reason = "key 'm': values of the module type ReJSON-RL (RDB type 7) are not supported by this server";
+    check(&[], &path).expect(1, &[reason, "--salvage"]);
+    assert!(Server::refused(world.path(), &options).contains("the module type ReJSON-RL"));
+    let saved = world.path().join("saved");
+    let said = [
+        "left out: what the module with the type ReJSON-RL has kept beside the keys",
+        "left out: key 'm', a value of the module type ReJSON-RL",
+        "left out: key 'n', a value of the module type ReJSON-RL",
+        "left out: 3 altogether",
+        "Keys: 2;",
+    ];
+    check(&["--salvage", saved.to_str().expect("text")], &path).expect(0, &said);
+    let server = Server::start_with(&saved, &options);
+    let mut client = server.connect();
+    assert_eq!(text(&must(&mut client, "GET b")), "two");
+    assert_eq!(text(&must(&mut client, "EXISTS a m n")), "1");
+    server.stop();
+}
+
+#[test]
 fn a_key_that_stands_twice_is_found_as_by_a_server_and_the_later_one_is_saved() {
     let world = tempfile::tempdir().expect("a folder");
     let options = ["--appendonly", "no"];

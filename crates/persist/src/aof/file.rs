@@ -248,6 +248,7 @@ mod tests {
         },
         max_string_bytes: 1 << 20,
         verify_checksum: true,
+        skips_modules: false,
     };
 
     fn preamble() -> Vec<u8> {

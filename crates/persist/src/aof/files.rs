@@ -26,6 +26,11 @@ mod leases;
 
 pub use leases::Kept;
 
+/// What is said of a base that is not the one of its manifest.
+pub const OTHER_BASE: &str = "this is not the base that the manifest names: its length or its end is another, as if an older file were in its \
+                              place, or it was changed. Restore the one that belongs to the increments, or have `rustypotato-check --salvage` make \
+                              a new set with this one";
+
 /// How the names of unfinished files begin.
 const TEMPORARY: &str = "temp-";
 
@@ -44,6 +49,8 @@ pub enum FilesError {
     Empty(String),
     /// Another process uses the folder.
     Locked,
+    /// This base is another file than the one that the manifest means.
+    OtherBase(String),
     /// This file of a sealed backup has so many bytes, and had so many when it was sealed.
     Short(String, u64, u64),
 }
@@ -108,6 +115,7 @@ impl fmt::Display for FilesError {
                 f,
                 "{name}: it has {length} bytes, and had {sealed} when the backup was sealed: the copy is not whole. Copy it again"
             ),
+            Self::OtherBase(name) => write!(f, "{name}: {OTHER_BASE}"),
             Self::Locked => f.write_str(
                 "another server uses this folder. Give each its own `dir`, or end the other one first",
             ),
@@ -188,6 +196,17 @@ impl Files {
             }
         }
         Ok(())
+    }
+
+    /// Whether a file is the one that the manifest means, as far as that says. Damage is told with its place by whoever reads the file:
+    /// this is for what can be read and is another file.
+    pub fn see_meant(&self, entry: &ManifestEntry) -> Result<(), FilesError> {
+        match entry.fingerprint {
+            Some(noted) if self.folder.fingerprint(&entry.name)? != noted => {
+                Err(FilesError::OtherBase(entry.name.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Files that hold data of such a set, in the same folder, and that the manifest did not name when it was read.
@@ -394,8 +413,9 @@ impl Files {
     /// Gives a finished file the name of the next base, content and name durable.
     fn install_base(&mut self, temporary: &str, is_rdb: bool) -> Result<ManifestEntry, FilesError> {
         self.folder.sync(temporary)?;
+        let fingerprint = Some(self.folder.fingerprint(temporary)?);
         self.last_base += 1;
-        let base = ManifestEntry::base(&self.prefix, self.last_base, is_rdb);
+        let base = ManifestEntry { fingerprint, ..ManifestEntry::base(&self.prefix, self.last_base, is_rdb) };
         self.folder.rename(temporary, &base.name)?;
         self.folder.sync_names()?;
         Ok(base)
@@ -455,7 +475,7 @@ impl Files {
         };
         let is_inside = self.folder.length(&name)?.is_some();
         if self.manifest.entries.is_empty() {
-            let base = ManifestEntry { name: name.clone(), sequence: 1, kind: FileKind::Base };
+            let base = ManifestEntry::new(name.clone(), 1, FileKind::Base);
             self.replace(Manifest { entries: vec![base], ..Manifest::default() })?;
         } else if !was_interrupted || is_inside {
             return Ok(());

@@ -4,14 +4,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, Lock, around};
+use stdx::checksum::crc32c;
 
 use super::batch::{ANNOUNCEMENT, is_left_of_announcement};
 use super::files::FilesError;
-use super::manifest::{FileKind, ManifestEntry};
+use super::manifest::{FileKind, Fingerprint, ManifestEntry};
 use crate::rdb::is_blank;
 
 /// Head and notes of RDB data take less.
 const BLANK_MAX_BYTES: u64 = 1024;
+
+/// The last bytes of a file are summed up: so many that there are the checksum of RDB, or the line of the last batch.
+const TAIL_BYTES: u64 = 1 << 20;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -39,6 +43,23 @@ impl ManifestEntry {
             FileKind::Base => base_holds_data(disk, path),
             FileKind::History | FileKind::Increment => holds_data(disk, path),
         }
+    }
+}
+
+impl Fingerprint {
+    /// Of a file.
+    pub fn of(disk: &Disk, path: &Path) -> io::Result<Self> {
+        let file = disk.open(path)?;
+        let length = file.length()?;
+        let mut tail = vec![0; length.min(TAIL_BYTES) as usize];
+        let (mut at, mut read) = (length - tail.len() as u64, 0);
+        while read < tail.len() {
+            match file.read_at(at, &mut tail[read..])? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => (at, read) = (at + count as u64, read + count),
+            }
+        }
+        Ok(Self { length, tail: crc32c(&tail) })
     }
 }
 
@@ -70,9 +91,9 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// See [`Disk::lock_folder`].
+    /// See [`Disk::lock`].
     pub(super) fn lock(&self) -> Result<Option<Lock>> {
-        self.disk.lock_folder(&self.path).map_err(|error| match error.kind() {
+        self.disk.lock(&self.path).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => FilesError::Locked,
             _ => FilesError::Io(String::new(), error),
         })
@@ -96,6 +117,11 @@ impl Folder {
     /// See [`holds_data`].
     pub(super) fn holds_data(&self, name: &str) -> Result<bool> {
         holds_data(&self.disk, &self.file(name)).map_err(about(name))
+    }
+
+    /// See [`Fingerprint::of`].
+    pub(super) fn fingerprint(&self, name: &str) -> Result<Fingerprint> {
+        Fingerprint::of(&self.disk, &self.file(name)).map_err(about(name))
     }
 
     /// A file that is small.

@@ -5,7 +5,11 @@
 //! words. So it is the same in each line, and neither a line nor a letter can get lost or change: with one bit `type i` is `type h`, and the file
 //! would be deleted. Lines of Redis have none; if one line has it, all have.
 //!
-//! Behind them stand leases, `#keep <name> until <unix milliseconds> from <number>`: Redis and Valkey take them for comments, and delete
+//! Behind the type of a base stands what it is known by, `bytes <length> tail <checksum>`: the file's length, and the CRC-32C of its last
+//! megabyte, in which the checksum of RDB and the chain of batches sum up the rest. So an older base is not taken for the one that the
+//! increments follow. Bases of Redis have none.
+//!
+//! Behind the lines stand leases, `#keep <name> until <unix milliseconds> from <number>`: Redis and Valkey take them for comments, and delete
 //! what is history. A line that looks like one and is none is a comment here as well.
 //!
 //! The last line of a sealed backup is a comment to them, too: `#backup started <unix seconds> sealed <unix seconds> lengths <bytes> ..`,
@@ -39,6 +43,17 @@ pub struct ManifestEntry {
     pub sequence: u64,
     /// What it is for.
     pub kind: FileKind,
+    /// What tells it from another file of its name, if that was noted.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What a file is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Its bytes.
+    pub length: u64,
+    /// The CRC-32C of the last ones.
+    pub tail: u32,
 }
 
 /// Somebody who makes backups comes back for the increments from a number on, although they are history.
@@ -163,8 +178,13 @@ impl Manifest {
         let mut text = String::new();
         for (kind, letter) in [(FileKind::Base, 'b'), (FileKind::History, 'h'), (FileKind::Increment, 'i')] {
             for entry in self.entries.iter().filter(|entry| entry.kind == kind) {
-                writeln!(text, "file {} seq {} type {letter}{ending}", quote(&entry.name), entry.sequence)
+                write!(text, "file {} seq {} type {letter}", quote(&entry.name), entry.sequence)
                     .expect("writing to a string");
+                if let Some(Fingerprint { length, tail }) = entry.fingerprint {
+                    write!(text, " bytes {length} tail {tail:08x}").expect("writing to a string");
+                }
+                text.push_str(ending);
+                text.push('\n');
             }
         }
         for Lease { name, until, from } in &self.leases {
@@ -229,9 +249,14 @@ impl Manifest {
 }
 
 impl ManifestEntry {
+    /// A file of which no more is known.
+    pub fn new(name: String, sequence: u64, kind: FileKind) -> Self {
+        Self { name, sequence, kind, fingerprint: None }
+    }
+
     /// An increment.
     pub fn increment(prefix: &str, sequence: u64) -> Self {
-        Self { name: format!("{prefix}.{sequence}.incr.aof"), sequence, kind: FileKind::Increment }
+        Self::new(format!("{prefix}.{sequence}.incr.aof"), sequence, FileKind::Increment)
     }
 
     /// What a manifest says of a file whose name is made as usual, and how the names of its set begin.
@@ -245,13 +270,13 @@ impl ManifestEntry {
         .find_map(|(ending, kind)| Some((name.strip_suffix(ending)?, kind)))?;
         let (prefix, number) = rest.rsplit_once('.')?;
         let sequence = number.parse().ok().filter(|&number| number > 0)?;
-        Some((prefix, Self { name: name.to_owned(), sequence, kind }))
+        Some((prefix, Self::new(name.to_owned(), sequence, kind)))
     }
 
     /// A base of commands, or of RDB.
     pub fn base(prefix: &str, sequence: u64, is_rdb: bool) -> Self {
         let ending = if is_rdb { "rdb" } else { "aof" };
-        Self { name: format!("{prefix}.{sequence}.base.{ending}"), sequence, kind: FileKind::Base }
+        Self::new(format!("{prefix}.{sequence}.base.{ending}"), sequence, FileKind::Base)
     }
 }
 
@@ -297,6 +322,7 @@ fn parse_line(line: &str) -> Result<(ManifestEntry, Option<u32>), &'static str> 
         return Err(INVALID);
     }
     let (mut name, mut sequence, mut kind, mut checksum) = ("", 0, None, None);
+    let (mut bytes, mut tail) = (None, None);
     for &[field, value] in pairs {
         match field.to_ascii_lowercase().as_str() {
             "file" if value.contains(['/', '\\']) => return Err("File can't be a path, just a filename"),
@@ -304,6 +330,8 @@ fn parse_line(line: &str) -> Result<(ManifestEntry, Option<u32>), &'static str> 
             "seq" => sequence = value.parse().unwrap_or(0),
             "type" => kind = value.chars().next(),
             "crc" => checksum = Some(u32::from_str_radix(value, 16).map_err(|_| WRONG_CHECKSUM)?),
+            "bytes" => bytes = value.parse().ok(),
+            "tail" => tail = u32::from_str_radix(value, 16).ok(),
             _ => {} // a word of a later version
         }
     }
@@ -315,7 +343,8 @@ fn parse_line(line: &str) -> Result<(ManifestEntry, Option<u32>), &'static str> 
         Some('i') => FileKind::Increment,
         Some(_) => return Err("Unknown AOF file type"),
     };
-    Ok((ManifestEntry { name: name.to_owned(), sequence, kind }, checksum))
+    let fingerprint = bytes.zip(tail).map(|(length, tail)| Fingerprint { length, tail });
+    Ok((ManifestEntry { name: name.to_owned(), sequence, kind, fingerprint }, checksum))
 }
 
 /// A name that is more than plain letters stands in quotes.
@@ -341,7 +370,7 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "file appendonly.aof.2.base.rdb seq 2 type b\n\
+    const TEXT: &str = "file appendonly.aof.2.base.rdb seq 2 type b bytes 10 tail 00c0ffee\n\
                         file appendonly.aof.1.incr.aof seq 1 type h\n\
                         file appendonly.aof.4.incr.aof seq 4 type i\n\
                         file appendonly.aof.5.incr.aof seq 5 type i\n";
@@ -472,7 +501,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_name_comes_back(name in "[^/\\\\]{1,20}", sequence in 1_u64..) {
-            let entry = ManifestEntry { name, sequence, kind: FileKind::Increment };
+            let entry = ManifestEntry::new(name, sequence, FileKind::Increment);
             let lease = Lease { name: entry.name.clone(), until: UnixMs(7), from: sequence };
             let manifest = Manifest { entries: vec![entry], leases: vec![lease], seal: None };
             prop_assert_eq!(Manifest::parse(&manifest.format()), Ok(manifest));

@@ -37,6 +37,8 @@ pub struct ReadOptions {
     pub max_string_bytes: u64,
     /// Whether the checksum at the end counts.
     pub verify_checksum: bool,
+    /// Whether values of modules are passed over; else they are errors.
+    pub skips_modules: bool,
 }
 
 impl ReadOptions {
@@ -53,6 +55,7 @@ impl ReadOptions {
             },
             max_string_bytes: MAX_STRING_BYTES,
             verify_checksum: true,
+            skips_modules: false,
         }
     };
 }
@@ -99,6 +102,8 @@ pub enum Item<'a> {
     Function(Cow<'a, [u8]>),
     /// What a module keeps beside the keys, by the module's name.
     ModuleData(String),
+    /// A key whose value is a module's, which has been passed over, and the name of the module's type.
+    ModuleValue(Cow<'a, [u8]>, String),
     /// A key.
     Entry(Entry<'a>),
     /// The end; the checksum is right, or there is none.
@@ -196,7 +201,7 @@ impl Decoder {
         let mut cursor = Cursor::new(&self.buffer[self.at..], self.options.max_string_bytes);
         let mut key = None;
         let parsed = match self.state {
-            State::Items(format) => parse(&mut cursor, format, self.options.settings, &mut key),
+            State::Items(format) => parse(&mut cursor, format, self.options, &mut key),
             State::Head | State::Done => head(&mut cursor),
         };
         let problem = match parsed {
@@ -296,7 +301,7 @@ fn head<'a>(cursor: &mut Cursor<'a>) -> Result<Parsed<'a>, Fault> {
 pub(super) fn parse<'a>(
     cursor: &mut Cursor<'a>,
     format: Format,
-    settings: Settings,
+    options: ReadOptions,
     key: &mut Option<Cow<'a, [u8]>>,
 ) -> Result<Parsed<'a>, Fault> {
     let (mut expiry, mut idle_seconds, mut frequency, mut noted) = (None, None, None, None);
@@ -348,9 +353,13 @@ pub(super) fn parse<'a>(
                 let checksum = if format.has_checksum() { Some(cursor.u64_le()?) } else { None };
                 return Ok(Parsed { item: Item::End, checksum });
             }
+            tag::MODULE if options.skips_modules => {
+                let name = key.insert(cursor.string()?).clone();
+                Item::ModuleValue(name, module::skip_value(cursor)?)
+            }
             kind => {
                 let name = key.insert(cursor.string()?).clone();
-                let mut value = object::read(kind, format, cursor, settings)?;
+                let mut value = object::read(kind, format, cursor, options.settings)?;
                 if let (Object::Stream(stream), Some(producers)) = (&mut value, noted) {
                     stream.set_producers(producers);
                 }

@@ -18,6 +18,13 @@ const FLOAT: u64 = 3;
 const DOUBLE: u64 = 4;
 const STRING: u64 = 5;
 
+/// Passes over a value, which Redis 4.0 and later write in parts; returns the name of the module's type.
+pub(crate) fn skip_value(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
+    let name = read_name(cursor)?;
+    skip_parts(cursor)?;
+    Ok(name)
+}
+
 /// Passes over what a module keeps beside the keys; returns the module's name.
 pub(crate) fn skip_data(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
     let name = read_name(cursor)?;
@@ -26,13 +33,18 @@ pub(crate) fn skip_data(cursor: &mut Cursor<'_>) -> Result<String, Fault> {
         return Err(Problem::Range("a module's data does not begin with a number").into());
     }
     cursor.length()?;
+    skip_parts(cursor)?;
+    Ok(name)
+}
+
+fn skip_parts(cursor: &mut Cursor<'_>) -> Result<(), Fault> {
     loop {
         match cursor.length()? {
-            END => return Ok(name),
+            END => return Ok(()),
             SIGNED | UNSIGNED => drop(cursor.length()?),
             FLOAT => drop(cursor.take(size_of::<f32>())?),
             DOUBLE => drop(cursor.take(size_of::<f64>())?),
-            STRING => drop(cursor.string()?),
+            STRING => cursor.skip_string()?,
             _ => return Err(Problem::Range("a module's data has a part of an unknown kind").into()),
         }
     }
@@ -59,8 +71,12 @@ mod tests {
         let mut bytes = vec![0x81];
         bytes.extend_from_slice(&(number << VERSION_BITS | 3).to_be_bytes());
         bytes.extend_from_slice(b"\x02\x01\x02\x07\x05\x02hi\x03\0\0\0\0\x04\0\0\0\0\0\0\0\0\x00");
-        let mut cursor = Cursor::new(&bytes, 100);
-        assert_eq!(skip_data(&mut cursor).as_deref(), Ok("ReJSON-RL"));
-        assert!(cursor.is_at_end());
+        for skip in [skip_data, skip_value] {
+            let mut cursor = Cursor::new(&bytes, 100);
+            assert_eq!(skip(&mut cursor).as_deref(), Ok("ReJSON-RL"));
+            assert!(cursor.is_at_end());
+            let mut cut = Cursor::new(&bytes[..bytes.len() - 1], 100);
+            assert!(matches!(skip(&mut cut), Err(Fault::Short { .. })));
+        }
     }
 }

@@ -74,7 +74,7 @@ impl<'a> Iterator for Keys<'a> {
         }
         let mut cursor = Cursor::new(rest, self.options.max_string_bytes);
         let mut key = None;
-        let problem = match decoder::parse(&mut cursor, self.format, self.options.settings, &mut key) {
+        let problem = match decoder::parse(&mut cursor, self.format, self.options, &mut key) {
             Ok(decoder::Parsed { item: Item::Entry(entry), .. }) => {
                 self.at += cursor.position();
                 return Some(Ok(entry));

@@ -20,8 +20,12 @@ const SETTINGS: Settings = Settings {
     zset: zset::Settings::of_redis(HASH.seed),
     stream: stream::Settings::of_parameters(4096, 100),
 };
-const OPTIONS: ReadOptions =
-    ReadOptions { settings: SETTINGS, max_string_bytes: 1 << 20, verify_checksum: true };
+const OPTIONS: ReadOptions = ReadOptions {
+    settings: SETTINGS,
+    max_string_bytes: 1 << 20,
+    verify_checksum: true,
+    skips_modules: false,
+};
 const NOTES: Notes<'_> = Notes {
     redis_version: "8.0.0",
     own_version: "0.1.0",

@@ -112,7 +112,7 @@ impl Preload {
             Manifest::parse(&text).map_err(|error| format!("{}: {error}", self.path.display()))?
         } else {
             let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let entry = ManifestEntry { name, sequence: 1, kind: FileKind::Increment };
+            let entry = ManifestEntry::new(name, 1, FileKind::Increment);
             Manifest { entries: vec![entry], ..Manifest::default() }
         };
         let folder = around(&self.path);

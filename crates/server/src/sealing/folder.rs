@@ -139,7 +139,7 @@ impl Folder {
     /// Puts the files into the list that [`persist::aof::Files`] makes for a set in an empty folder.
     pub fn announce_own(&self, is_rdb: bool) -> Result<(), String> {
         let prefix = &self.prefix;
-        let made = |name: String| ManifestEntry { name, sequence: 1, kind: FileKind::History };
+        let made = |name: String| ManifestEntry::new(name, 1, FileKind::History);
         self.announce(vec![
             ManifestEntry::base(prefix, 1, is_rdb),
             ManifestEntry::increment(prefix, 1),

@@ -244,7 +244,7 @@ fn whoever_asks_for_the_end_learns_of_it_when_port_and_files_are_free() {
         client.command(&words(end)).expect_err("the connection ends");
         std::net::TcpListener::bind(("127.0.0.1", server.port())).expect("the port is free");
         let increment = folder.path().join("appendonlydir");
-        Disk::native().lock_folder(&increment).expect("nobody uses the files");
+        Disk::native().lock(&increment).expect("nobody uses the files");
         let (status, log) = server.wait();
         assert!(status.success(), "{log}");
     }

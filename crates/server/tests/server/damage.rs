@@ -55,6 +55,72 @@ fn a_damaged_file_stops_the_start_with_one_line_and_stays_as_it_is() {
     assert_eq!(text(&must(&mut client, "DBSIZE")), "3");
 }
 
+#[test]
+fn keys_without_an_element_are_left_out_and_some_are_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut bytes = b"REDIS0010\xfe\x00\0\x01k\x01v".to_vec();
+    for number in 10..25 {
+        bytes.extend_from_slice(format!("\x02\x05set{number}\0").as_bytes());
+    }
+    bytes.extend_from_slice(b"\xff\0\0\0\0\0\0\0\0");
+    std::fs::write(folder.path().join("dump.rdb"), bytes).expect("the folder can be written");
+    let log = Server::start(folder.path(), SNAPSHOTS).kill_and_read();
+    assert_eq!(log.matches("skipping empty key: set").count(), 10, "{log}");
+    assert!(log.contains("empty keys skipped: 15\n"), "{log}");
+}
+
+/// Nothing is wrong with the files, so nothing is to be cut or restored.
+#[test]
+fn files_with_more_databases_are_refused_with_the_number_that_helps() {
+    for options in [APPENDING, SNAPSHOTS] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = Server::start(folder.path(), &[options, &["--databases", "20"]].concat());
+        let mut client = server.connect();
+        for command in ["SELECT 17", "SET key value", "SAVE"] {
+            must(&mut client, command);
+        }
+        server.kill();
+        let before = files(folder.path());
+        let log = Server::refused(folder.path(), options);
+        let last = log.lines().last().expect("a reason is told");
+        assert!(last.contains("there are 16: start with the parameter databases at least 18"), "{log}");
+        assert!(!last.contains("cut") && !last.contains("backup"), "{log}");
+        assert_eq!(files(folder.path()), before, "nothing has been changed");
+        Server::start(folder.path(), &[options, &["--databases", "18"]].concat()).kill();
+    }
+}
+
+/// Each base is whole, so only the manifest can tell which one the increments follow.
+#[test]
+fn an_older_base_in_the_place_of_the_newer_one_stops_the_start() {
+    for preamble in ["yes", "no"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let options = [APPENDING, &["--aof-use-rdb-preamble", preamble]].concat();
+        let server = Server::start(folder.path(), &options);
+        let mut client = server.connect();
+        must(&mut client, "SET counter 1");
+        rewrite(&mut client);
+        let ending = if preamble == "yes" { "rdb" } else { "aof" };
+        let base =
+            |number| folder.path().join(format!("appendonlydir/appendonly.aof.{number}.base.{ending}"));
+        let older = std::fs::read(base(2)).expect("the base is there");
+        must(&mut client, "SET counter 2");
+        rewrite(&mut client);
+        must(&mut client, "SET other 1");
+        server.kill();
+        let newer = std::fs::read(base(3)).expect("the base is there");
+        std::fs::write(base(3), &older).expect("the file can be written");
+        let before = files(folder.path());
+        let log = Server::refused(folder.path(), &options);
+        let last = log.lines().last().expect("a reason is told");
+        assert!(last.contains("this is not the base that the manifest names"), "{log}");
+        assert_eq!(files(folder.path()), before, "nothing has been changed");
+        std::fs::write(base(3), &newer).expect("the file can be written");
+        let (_server, mut client) = Server::start(folder.path(), &options).connect_and_keep();
+        assert_eq!(text(&must(&mut client, "GET counter")), "2");
+    }
+}
+
 /// The commands of an increment that can be read.
 const WHOLE: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n";
 const INCREMENT: &str = "appendonlydir/appendonly.aof.1.incr.aof";
@@ -97,7 +163,6 @@ fn bytes_that_are_no_commands_are_refused_with_their_place() {
         (b"*1\r\n$4\r\nEXEC\r\n", 27, "the end of a transaction that never began"),
         (b"*1\r\n$3\r\nFOO\r\n", 27, "the command 'FOO' is refused: ERR unknown command"),
         (b"*1\r\n$3\r\nSET\r\n", 27, "the command 'SET' is refused: ERR wrong number of arguments"),
-        (b"*2\r\n$6\r\nSELECT\r\n$3\r\n999\r\n", 27, "the command 'SELECT' is refused: ERR DB index is out"),
         (b"*1\r\n$8\r\nshutdown\r\n", 27, "the command 'shutdown' has no place in a file of data"),
         (b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$3\r\nOFF\r\n", 27, "the command 'CLIENT' has no place"),
         (
@@ -255,7 +320,8 @@ fn a_rewrite_that_was_interrupted_begins_again_at_the_start() {
     wait_for(&mut client, "aof_rewrite_scheduled", "0");
     wait_for(&mut client, "aof_rewrite_in_progress", "0");
     let manifest = std::fs::read_to_string(folder.join(MANIFEST)).expect("it is there");
-    let files: Vec<&str> = manifest.lines().filter_map(|line| line.split(" crc ").next()).collect();
+    let entry = |line: &'_ str| line.split_inclusive(' ').take(6).collect::<String>().trim_end().to_owned();
+    let files: Vec<String> = manifest.lines().map(entry).collect();
     assert_eq!(
         files,
         ["file appendonly.aof.2.base.rdb seq 2 type b", "file appendonly.aof.3.incr.aof seq 3 type i"]
