@@ -16,7 +16,7 @@ const COUNT_UNKNOWN: u8 = 0xfe;
 /// A field with its value.
 type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// All fields with their values, after checking every part of the block.
+/// All fields with their values, after checking every part of the block. One without any is broken, as in Redis.
 pub(crate) fn pairs(bytes: &[u8]) -> Result<Vec<Pair<'_>>, Problem> {
     parse(bytes).ok_or(Problem::Block("a zipmap is broken"))
 }
@@ -36,7 +36,7 @@ fn parse(bytes: &[u8]) -> Option<Vec<Pair<'_>>> {
     }
     let is_whole = block.position() + 1 == bytes.len();
     let is_counted = count >= COUNT_UNKNOWN || usize::from(count) == found.len();
-    (is_whole && is_counted).then_some(found)
+    (is_whole && is_counted && !found.is_empty()).then_some(found)
 }
 
 fn length(block: &mut Block<'_>) -> Option<usize> {
@@ -56,15 +56,15 @@ mod tests {
     #[test]
     fn fields_and_values_are_read_and_unused_bytes_skipped() {
         assert_eq!(pairs(GOOD).unwrap(), [(&b"foo"[..], &b"bar"[..]), (b"hello", b"world")]);
-        assert_eq!(pairs(b"\x00\xff").unwrap(), []);
     }
 
     #[test]
-    fn every_truncation_and_a_wrong_count_is_refused() {
+    fn every_truncation_a_wrong_count_and_no_field_at_all_are_refused() {
         for end in 0..GOOD.len() {
             assert!(pairs(&GOOD[..end]).is_err(), "{end}");
         }
         assert!(pairs(&[&[3], &GOOD[1..]].concat()).is_err());
         assert!(pairs(&[GOOD, &[0]].concat()).is_err());
+        assert!(pairs(b"\x00\xff").is_err());
     }
 }
