@@ -107,7 +107,7 @@ pub struct ClientRecord {
     pub follows_redirects: AtomicBool,
     /// It is a replica, or about to become one.
     pub is_replica: AtomicBool,
-    /// Somebody asked to close it.
+    /// Somebody asked to close it, perhaps it itself.
     pub killed: AtomicBool,
 }
 

@@ -167,6 +167,22 @@ fn a_redirect_tells_the_other_client_and_its_loss_is_told_once_it_matters() {
 }
 
 #[test]
+fn who_has_said_quit_is_gone_for_others_before_the_reply_has_been_read() {
+    let mut world = World::new(2, &[]);
+    let target = world.connect(1);
+    world.ask(target, "HELLO 3");
+    let reader = tracker(&mut world, 0, "REDIRECT 1");
+    let writer = world.connect(1);
+    world.ask(reader, "GET k");
+    world.send(target, "QUIT");
+    world.ask(writer, "SET k 1");
+    world.settle();
+    assert_eq!(world.read(reader), ">2\r\n$21\r\ntracking-redir-broken\r\n:1\r\n");
+    assert!(!world.ask(writer, "CLIENT LIST").contains("id=1 "));
+    assert_eq!(world.read(target), "+OK\r\n");
+}
+
+#[test]
 fn a_redirect_tells_a_client_of_resp2_while_it_is_subscribed_to_something() {
     let mut world = World::new(2, &[]);
     let (target, writer) = (world.connect(1), world.connect(0));
