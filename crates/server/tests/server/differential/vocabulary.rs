@@ -164,9 +164,9 @@ const CHOICES: &[(&str, &[&str])] = &[
     (
         "parameter",
         &[
-            "hz",
-            "HZ",
+            // Not hz: with a low one redis-server looks at time-outs a second late.
             "lfu-log-factor",
+            "LFU-log-factor",
             "lfu-decay-time",
             "active-expire-effort",
             "slowlog-max-len",
