@@ -158,7 +158,7 @@ fn ask(clients: &mut [Client; 2], command: &[String]) -> [Frame; 2] {
 fn check(protocol: Protocol, seed: u64) {
     let folders = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
     let servers = [
-        Server::start(folders[0].path(), &["--appendonly", "no"]),
+        Server::start(folders[0].path(), &["--save", "", "--appendonly", "no"]),
         Server::oracle(folders[1].path(), &["--appendonly", "no"]),
     ];
     let mut clients = servers.each_ref().map(|server| server.connect_with(protocol));
