@@ -107,11 +107,18 @@ pub struct ClientRecord {
     pub follows_redirects: AtomicBool,
     /// It is a replica, or about to become one.
     pub is_replica: AtomicBool,
-    /// Somebody asked to close it, perhaps it itself.
+    /// Somebody asked to close it.
     pub killed: AtomicBool,
+    /// It has said QUIT, and its connection ends when it has its replies.
+    pub has_quit: AtomicBool,
 }
 
 impl ClientRecord {
+    /// Whether it has gone for others, although its worker may not have closed its connection yet.
+    pub fn is_gone(&self) -> bool {
+        self.killed.load(Ordering::Relaxed) || self.has_quit.load(Ordering::Relaxed)
+    }
+
     /// Its line in CLIENT LIST.
     pub fn line(&self, now: UnixMs) -> String {
         self.text(now, &self.names.lock())
@@ -323,6 +330,7 @@ impl Clients {
             follows_redirects: AtomicBool::new(false),
             is_replica: AtomicBool::new(false),
             killed: AtomicBool::new(false),
+            has_quit: AtomicBool::new(false),
         });
         self.records.lock().insert(record.id, Arc::clone(&record));
         self.count.fetch_add(1, Ordering::Relaxed);

@@ -138,8 +138,7 @@ fn list(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Ou
     let filter = Filter::parse(ctx, args, Asker::List)?;
     let (now, own) = (ctx.now(), ctx.session.record.id);
     let mut records = ctx.shared.clients.all();
-    // Who is killed is not told, though another worker may not have closed it yet.
-    records.retain(|record| !record.killed.load(Ordering::Relaxed) && filter.matches(record, now, own));
+    records.retain(|record| !record.is_gone() && filter.matches(record, now, own));
     let text: String = records.iter().map(|record| record.line(now) + "\n").collect();
     reply.verbatim(*b"txt", text);
     Ok(())

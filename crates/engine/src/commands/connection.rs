@@ -240,8 +240,7 @@ fn reset(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outc
 
 fn quit(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     ctx.session.closing = true;
-    // Others learn of it by the reply, and then it has gone, although its connection ends when the reply has been sent.
-    ctx.session.record.killed.store(true, Ordering::Relaxed);
+    ctx.session.record.has_quit.store(true, Ordering::Relaxed);
     reply.ok();
     Ok(())
 }

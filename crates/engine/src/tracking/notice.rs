@@ -278,7 +278,7 @@ pub fn deliver(mut notice: Notice, session: &mut Session, out: &mut Vec<u8>, sha
     }
     let Some(mode) = session.tracking.as_mut() else { return Delivery::Ignored };
     let Some(redirect) = mode.redirect else { return write(&notice, session, out) };
-    let target = shared.clients.get(redirect).filter(|target| !target.killed.load(Ordering::Relaxed));
+    let target = shared.clients.get(redirect).filter(|target| !target.is_gone());
     if let Some(target) = target {
         return Delivery::Forward(Notice { to: Place::of(&target), forwarded: true, ..notice });
     }

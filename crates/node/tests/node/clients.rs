@@ -146,6 +146,17 @@ fn the_clients_that_take_most_are_closed_when_all_take_too_much() {
 }
 
 #[test]
+fn who_has_said_quit_and_does_not_read_is_closed_like_others() {
+    let mut world = crowded(120_000);
+    let (small, large) = (world.connect(0), world.connect(1));
+    world.ask(small, &format!("SETRANGE k 0 {}", "x".repeat(15_000)));
+    world.send(large, &format!("{}QUIT", "GET k\r\n".repeat(15)));
+    assert_eq!(world.ask(small, "PING"), "+PONG\r\n");
+    assert_eq!(world.closed(1), [large.number]);
+    assert!(world.ask(small, "INFO stats").contains("evicted_clients:1\r\n"));
+}
+
+#[test]
 fn whatever_a_client_takes_counts() {
     let many = |command: &[&str], word: &str| -> Vec<u8> {
         let numbered = (0..1000).flat_map(|number| match word {
