@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-
 use std::io;
 use std::path::Path;
 use std::sync::Arc;

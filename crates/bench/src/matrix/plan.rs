@@ -151,9 +151,14 @@ impl Axes {
 
     /// Requests of a measurement.
     pub fn requests(&self, place: Place, workload: &Workload) -> u64 {
-        let reply = if workload.has_values { place.value_size } else { 0 };
-        bounded(self.requests, workload.request_bytes().max(reply))
+        bounded(self.requests, bytes_each(place, workload))
     }
+}
+
+/// Bytes that a request moves, on its way or back.
+pub fn bytes_each(place: Place, workload: &Workload) -> usize {
+    let reply = if workload.has_values { place.value_size } else { 0 };
+    workload.request_bytes().max(reply)
 }
 
 /// What was given, each once and in order, or else the other.

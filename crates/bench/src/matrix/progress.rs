@@ -1,6 +1,6 @@
 //! How long it will take: first by what such measurements take on an ordinary machine, later by how long this one took.
 
-use super::plan::{Axes, Group, Place};
+use super::plan::{self, Axes, Group, Place};
 use crate::clock::now_ns;
 use crate::workload::Workload;
 
@@ -76,8 +76,7 @@ impl Progress {
 fn measurement(axes: &Axes, place: Place, workload: &Workload) -> f64 {
     let requests = axes.requests(place, workload) as f64;
     let request = if place.pipeline < 4 { ALONE } else { TOGETHER };
-    let bytes = workload.request_bytes().max(if workload.has_values { place.value_size } else { 0 });
-    BEGIN + requests * (request + bytes as f64 * BYTE)
+    BEGIN + requests * (request + plan::bytes_each(place, workload) as f64 * BYTE)
 }
 
 /// Seconds in words.
