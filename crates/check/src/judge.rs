@@ -9,7 +9,7 @@ use std::path::Path;
 use engine::scripting::LibraryCompiler;
 use node::{Loader, Node, Side};
 use persist::Placement;
-use persist::aof::{Chain, Damage, FileReader, LastBatch, Mark, NO_RDB, Part};
+use persist::aof::{Chain, FileReader, LastBatch, Mark, Part};
 use persist::rdb::{Item, ReadOptions};
 use stdx::time::UnixMs;
 
@@ -130,7 +130,7 @@ impl<'n> Judge<'n> {
         let mut compile = |text: &[u8]| compiler.compile(text);
         let mut placement = Placement::new(None, &mut compile);
         let (mut database, mut keys, now) = (0, Keys::default(), clock::now().unix);
-        let mut read = read::read(path, reader, WHOLE, &mut |part| match part {
+        let read = read::read(path, reader, WHOLE, &mut |part| match part {
             Part::Item(Item::Entry(entry)) if !*loads => {
                 // A server leaves out what has no element, and what is due in an RDB file alone: in a base later commands may need it.
                 let is_empty = entry.value.is_empty_collection();
@@ -170,9 +170,6 @@ impl<'n> Judge<'n> {
         tally.libraries += loaded.libraries;
         tally.empty += loaded.empty;
         tally.modules.append(&mut loaded.modules);
-        if is_rdb_alone && read.end.is_ok() && read.length == 0 {
-            read.end = Err(Damage { offset: 0, batch: None, reason: NO_RDB.to_owned() });
-        }
         Ok(read)
     }
 

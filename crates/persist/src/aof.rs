@@ -23,7 +23,7 @@ mod tail;
 mod writer;
 
 pub use batch::{ANNOUNCEMENT, BATCH_BYTES, Chain, Framer};
-pub use file::{FileReader, NO_RDB};
+pub use file::FileReader;
 pub use files::{Files, FilesError, Kept, OTHER_BASE};
 pub use folder::holds_data;
 pub use manifest::{FileKind, Fingerprint, Lease, MAX_LEASES, Manifest, ManifestEntry, ManifestError, Seal};

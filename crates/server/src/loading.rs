@@ -15,9 +15,7 @@ use disk::{Disk, around};
 use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
-use persist::aof::{
-    Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, NO_RDB, Part, Tail,
-};
+use persist::aof::{Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail};
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
 use persist::{Loaded, Placement, RAISE_DATABASES};
 use stdx::time::UnixMs;
@@ -154,15 +152,11 @@ pub fn rdb(
             Err("commands follow the data, as in an append-only file".to_owned())
         }
     })
-    .and_then(|end| match end.tail {
-        Tail::Whole if end.length > 0 => {
-            let behind = end.length - end.rdb_length.unwrap_or(end.length);
-            if behind > 0 {
-                warn!("{}: {behind} bytes behind the end of the data are passed over", path.display());
-            }
-            Ok(end)
+    .inspect(|end| {
+        let behind = end.length - end.rdb_length.unwrap_or(end.length);
+        if behind > 0 {
+            warn!("{}: {behind} bytes behind the end of the data are passed over", path.display());
         }
-        _ => Err(complain(path, &Damage { offset: 0, batch: None, reason: NO_RDB.to_owned() }, None)),
     });
     let (_, loaded) = settle(disk, path, &begin, result, crew, placement.finish())?;
     tell_more(path, &loaded);

@@ -26,7 +26,7 @@ pub struct FileReader {
 }
 
 /// What is said of a file that should be RDB and is not.
-pub const NO_RDB: &str = "this is no RDB file";
+const NO_RDB: &str = "this is no RDB file";
 
 #[derive(Debug)]
 enum Stage {
@@ -151,7 +151,9 @@ impl FileReader {
 
     fn advance(&mut self, is_last: bool, take: &mut Take<'_>) -> Result<(), Damage> {
         if matches!(self.stage, Stage::Unknown) {
-            if self.pending.is_empty() || (self.pending.len() < SIGNATURE_BYTES && !is_last) {
+            let is_too_short = self.pending.len() < SIGNATURE_BYTES && !is_last;
+            // Nothing at all is a log without commands, but no snapshot.
+            if is_too_short || (self.pending.is_empty() && !self.is_snapshot) {
                 return Ok(());
             }
             self.stage = if self.pending.starts_with(b"REDIS") || self.pending.starts_with(b"VALKEY") {
@@ -333,7 +335,7 @@ mod tests {
 
     #[test]
     fn what_begins_otherwise_is_no_snapshot() {
-        for bytes in [&b"garbage that is long enough"[..], b"x", b"*1\r\n$4\r\nPING\r\n"] {
+        for bytes in [&b""[..], b"garbage that is long enough", b"x", b"*1\r\n$4\r\nPING\r\n"] {
             let mut reader = FileReader::new(OPTIONS).of_snapshot();
             let read = reader.read(bytes, &mut |_| Ok(()));
             let end = read.and_then(|()| reader.end(&mut |_| Ok(())));
