@@ -8,9 +8,9 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of this is a test")]
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, Read, Write};
 use std::ops::Range;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -26,40 +26,44 @@ use value::ValueRef;
 use value::hash::FieldExpiry;
 use value::zset::{End, Rule};
 
+/// Where a server listens in its folder.
+const SOCKET: &str = "socket";
 /// A time that tests do not reach, in milliseconds.
 const LATER: i64 = 4_000_000_000_123;
 
 /// A key as it is compared: database, name, and then its content and time.
 type Content = BTreeMap<(u16, Vec<u8>), (String, Option<i64>)>;
 
-/// A server that runs in a folder of its own.
+/// A server that runs in a folder of its own and listens there, so that no other one can be met in its place.
 struct Peer {
     process: Child,
-    port: u16,
     folder: tempfile::TempDir,
 }
 
 impl Peer {
     /// Starts a server on files that are in the folder already.
     fn start(program: &Path, folder: tempfile::TempDir, options: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new(program)
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .args(["--port", "0", "--save", "", "--unixsocket"])
+            .arg(folder.path().join(SOCKET))
+            .arg("--dir")
             .arg(folder.path())
             .args(options)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let peer = Self { process, port, folder };
+        let peer = Self { process, folder };
         for _ in 0..200 {
-            let is_up =
-                TcpStream::connect(("127.0.0.1", port)).is_ok() && peer.call(&["PING"]) == "+PONG\r\n";
-            if is_up {
+            if peer.connect().is_ok() && peer.call(&["PING"]) == "+PONG\r\n" {
                 return peer;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("{} does not answer", program.display());
+    }
+
+    fn connect(&self) -> io::Result<UnixStream> {
+        UnixStream::connect(self.folder.path().join(SOCKET))
     }
 
     /// Sends one command; returns the reply as text.
@@ -69,7 +73,7 @@ impl Peer {
 
     /// Sends one command; returns the bytes of the reply.
     fn call_bytes<A: AsRef<[u8]>>(&self, args: &[A]) -> Vec<u8> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut stream = self.connect().unwrap();
         let mut request = Vec::new();
         write_command(&mut request, args);
         // The end of the reply is told by what follows it.
@@ -97,7 +101,7 @@ impl Peer {
 
     /// Ends the server and gives its folder.
     fn stop(mut self) -> tempfile::TempDir {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut stream = self.connect().unwrap();
         stream.write_all(b"SHUTDOWN NOSAVE\r\n").unwrap();
         self.process.wait().unwrap();
         std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
