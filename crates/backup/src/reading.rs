@@ -267,7 +267,7 @@ impl Target {
         let (temporary, path) = (self.folder.join(unfinished(&name)), self.folder.join(name));
         let go = || {
             if list.kind != Kind::Snapshot {
-                self.disk.write(&temporary, self.manifest.format().as_bytes())?;
+                self.disk.write(&temporary, self.manifest.format_checked().as_bytes())?;
                 self.disk.sync(&temporary)?;
             }
             self.disk.sync_folder(&self.folder)?;

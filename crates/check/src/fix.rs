@@ -82,6 +82,11 @@ fn agrees(options: &Options, checked: &Checked, whole: u64, out: &mut dyn Write)
         checked.file.path.display(),
         length - whole
     )?;
+    is_agreed(options, out)
+}
+
+/// Whether the user says yes, or has said so on the command line.
+pub(crate) fn is_agreed(options: &Options, out: &mut dyn Write) -> Result<bool, Failure> {
     if options.yes {
         return Ok(true);
     }

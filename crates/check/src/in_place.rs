@@ -12,6 +12,7 @@
 use std::path::PathBuf;
 
 use disk::{Disk, around};
+use persist::aof::Checksums;
 
 use crate::durable::{self, about};
 
@@ -26,7 +27,7 @@ pub(crate) struct Cut {
     pub(crate) ending: &'static str,
     /// The files behind it, which go.
     pub(crate) rest: Vec<PathBuf>,
-    /// The manifest with its new text, if it names others.
+    /// The manifest with its new text, in the checked form, if it names others.
     pub(crate) manifest: Option<(PathBuf, String)>,
 }
 
@@ -47,6 +48,9 @@ impl Cut {
         }
         if let Some((path, text)) = manifest {
             durable::replace(disk, path, text.as_bytes())?;
+            // What stands beside it is about the one before. The new one has a checksum of its own.
+            let beside = Checksums::beside(path);
+            disk.remove(&beside).map_err(about(&beside))?;
         }
         if is_longer {
             disk.truncate(file, *offset).map_err(about(file))?;

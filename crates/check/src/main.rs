@@ -4,7 +4,7 @@
 //! options ─► target: a set with its manifest, or one file                      (or backups, which are only verified)
 //!               │
 //!               ├─► check: judge (persist's reader, and the commands run as in a server) ─► report, summary
-//!               ├─► fix: cut the end of the last file
+//!               ├─► fix: make the manifest fit its checksums, cut the end of the last file
 //!               ├─► prefix: cut at a time or behind a batch
 //!               └─► salvage: new files of what can be read, also behind damage
 //! ```
@@ -21,6 +21,7 @@ mod fix;
 mod in_place;
 mod judge;
 mod machine;
+mod manifest;
 mod options;
 mod prefix;
 mod read;
@@ -105,6 +106,9 @@ fn run(options: &Options, out: &mut dyn Write) -> Result<Verdict, Failure> {
     let until = options.until()?;
     if let Some(folder) = &options.salvage {
         return salvage::run(options, folder, &node, out);
+    }
+    if options.fix && !manifest::run(options, out)? {
+        return Ok(Verdict::Damaged);
     }
     let target = target::find(&options.path)?;
     if let Some(until) = until {

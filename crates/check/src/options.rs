@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// How many of the largest keys of each type to name.
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     pub(crate) largest: usize,
-    /// Cut a torn end off the last file; and from the first damage on, if you agree.
+    /// Cut a torn end off the last file; and from the first damage on, or write a damaged manifest anew, if you agree.
     #[arg(long, conflicts_with_all = ["salvage", "to_time", "to_batch", "truncate_to_timestamp"])]
     pub(crate) fix: bool,
     /// Agree to what --fix asks.

@@ -329,7 +329,7 @@ fn copy(
     let new = match target {
         Target::Set(set) => {
             let mut manifest = durable::NewFile::create(&disk, folder.join(&set.manifest_name))?;
-            manifest.write(first_files(set, cut.file + 1).format().as_bytes())?;
+            manifest.write(first_files(set, cut.file + 1).format_checked().as_bytes())?;
             manifest.finish()?;
             folder.join(&set.manifest_name)
         }
@@ -366,7 +366,7 @@ fn cut_in_place(
     let manifest = match target {
         Target::Set(set) if !rest.is_empty() => {
             let manifest = set.manifest_when_cut(first_files(set, file + 1), path);
-            Some((set.manifest_path(), manifest.format()))
+            Some((set.manifest_path(), manifest.format_checked()))
         }
         _ => target.manifest_when_cut(path),
     };

@@ -24,7 +24,7 @@ use persist::aof::{FileKind, Manifest, ManifestEntry};
 use persist::rdb::ReadOptions;
 
 use crate::options::Options;
-use crate::target::{self, DataFile, Target};
+use crate::target::{self, DataFile, Set, Target};
 use crate::{Failure, Verdict, check, durable, report, world};
 use backup::moment;
 use plan::{Gap, Plan};
@@ -42,14 +42,7 @@ pub(crate) fn run(
 ) -> Result<Verdict, Failure> {
     let target = match target::find(&options.path) {
         Ok(target) => target,
-        Err(reason) => match target::guess(&options.path) {
-            Ok(Some(set)) => {
-                writeln!(out, "{reason}. The names of the files tell what it should say")?;
-                Target::Set(set)
-            }
-            Ok(None) => return Err(reason.into()),
-            Err(doubt) => return Err(format!("{reason}; {doubt}").into()),
-        },
+        Err(reason) => Target::Set(without_manifest(options, reason, out)?),
     };
     let is_missing = |file: &DataFile| fs::symlink_metadata(&file.path).is_err();
     if target.files().iter().all(is_missing) {
@@ -89,6 +82,22 @@ pub(crate) fn run(
     Ok(if checked == Verdict::Sound { verdict } else { checked })
 }
 
+/// The set whose manifest is lost or damaged, for this reason.
+fn without_manifest(options: &Options, reason: String, out: &mut dyn Write) -> Result<Set, Failure> {
+    if let Some(set) = target::noted(&options.path)? {
+        writeln!(out, "{reason}. Its file of checksums tells what it should say")?;
+        return Ok(set);
+    }
+    match target::guess(&options.path) {
+        Ok(Some(set)) => {
+            writeln!(out, "{reason}. The names of the files tell what it should say")?;
+            Ok(set)
+        }
+        Ok(None) => Err(reason.into()),
+        Err(doubt) => Err(format!("{reason}; {doubt}").into()),
+    }
+}
+
 /// Writes the manifest, if there is to be one, and gives what is to be checked.
 fn finish(target: &Target, saved: &[String], folder: &Path) -> Result<std::path::PathBuf, Failure> {
     let Target::Set(set) = target else {
@@ -100,7 +109,7 @@ fn finish(target: &Target, saved: &[String], folder: &Path) -> Result<std::path:
     let entries = set.manifest.data().filter(is_saved).map(renewed).collect();
     let path = folder.join(&set.manifest_name);
     let mut manifest = durable::NewFile::create(&disk::Disk::native(), path.clone())?;
-    manifest.write(Manifest { entries, ..Manifest::default() }.format().as_bytes())?;
+    manifest.write(Manifest { entries, ..Manifest::default() }.format_checked().as_bytes())?;
     manifest.finish()?;
     Ok(path)
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use disk::{Disk, around};
-use persist::aof::{FileKind, Fingerprint, Manifest, ManifestEntry, holds_data};
+use persist::aof::{
+    Checksums, FileKind, FilesError, Fingerprint, Manifest, ManifestEntry, holds_data, name_beside,
+};
 
 use crate::read;
 
@@ -91,7 +93,7 @@ impl Target {
     pub(crate) fn manifest_when_cut(&self, file: &Path) -> Option<(PathBuf, String)> {
         let Self::Set(set) = self else { return None };
         let manifest = set.manifest_when_cut(set.manifest.clone(), file);
-        (manifest != set.manifest).then(|| (set.manifest_path(), manifest.format()))
+        (manifest != set.manifest).then(|| (set.manifest_path(), manifest.format_checked()))
     }
 
     /// As it is on disk by now.
@@ -180,6 +182,64 @@ pub(crate) fn guess(path: &Path) -> Result<Option<Set>, String> {
     let entries = entries.into_iter().map(|(_, entry)| entry).collect();
     let manifest = Manifest { entries, ..Manifest::default() };
     Ok(Some(Set { folder: folder.to_owned(), manifest_name: format!("{prefix}{MANIFEST}"), manifest }))
+}
+
+/// What is wrong between a manifest and its file of checksums.
+#[derive(Debug)]
+pub(crate) enum Doubt {
+    /// The manifest of this path is lost, cannot be read, or is not what it was: it said this.
+    Manifest(PathBuf, Manifest),
+    /// This file of checksums cannot be read.
+    Checksums(PathBuf),
+}
+
+/// Looks whether something is wrong between the manifest that a path means and its file of checksums.
+pub(crate) fn doubt(path: &Path) -> Result<Option<Doubt>, String> {
+    let inside = path.join(DEFAULT_FOLDER);
+    let is_manifest = path.extension().is_some_and(|ending| ending == "manifest");
+    let found = match (path.is_dir(), inside.is_dir()) {
+        (true, has_inside) => {
+            let mut found = with_checksums(path)?;
+            if found.is_empty() && has_inside {
+                found = with_checksums(&inside)?;
+            }
+            found
+        }
+        (false, _) if is_manifest => vec![path.to_owned()],
+        (false, _) => Vec::new(),
+    };
+    let [manifest] = &found[..] else { return Ok(None) };
+    let beside = Checksums::beside(manifest);
+    if !beside.is_file() {
+        return Ok(None);
+    }
+    let bytes = Disk::native().read(&beside).map_err(|error| read::unreadable(&beside, 0, &error))?;
+    let Some(noted) = Checksums::parse(&String::from_utf8_lossy(&bytes)) else {
+        return Ok(Some(Doubt::Checksums(beside)));
+    };
+    Ok(match Manifest::read(&Disk::native(), manifest) {
+        Ok(Some(_)) => None,
+        Ok(None) | Err(FilesError::Manifest(..) | FilesError::Checksums(..)) => {
+            Some(Doubt::Manifest(manifest.clone(), noted.manifest))
+        }
+        Err(error) => return Err(error.within(around(manifest))),
+    })
+}
+
+/// The set of a folder whose manifest is lost or damaged, as its file of checksums tells it.
+pub(crate) fn noted(path: &Path) -> Result<Option<Set>, String> {
+    let Some(Doubt::Manifest(path, manifest)) = doubt(path)? else { return Ok(None) };
+    let (folder, name) = (around(&path).to_owned(), path.file_name().unwrap_or_default());
+    Ok(Some(Set { folder, manifest_name: name.to_string_lossy().into_owned(), manifest }))
+}
+
+/// The manifests in a folder that have a file of checksums, whether they are there or not.
+fn with_checksums(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let names = Disk::native().list(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let is_manifest = |name: &&str| name.ends_with(MANIFEST) && !name.starts_with("temp-");
+    let of_checksums =
+        |name: &String| name.strip_suffix(&name_beside("")).filter(is_manifest).map(|name| folder.join(name));
+    Ok(names.iter().filter_map(of_checksums).collect())
 }
 
 /// The first bytes of a file.
@@ -290,14 +350,17 @@ fn set(path: &Path) -> Result<Set, String> {
     if length > MAX_MANIFEST_BYTES {
         return Err(format!("{}: {length} bytes are too many for a manifest", path.display()));
     }
-    let bytes = Disk::native().read(path).map_err(|error| read::unreadable(path, 0, &error))?;
-    let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
-        format!(
-            "{}: {error}. It names the base first and then the increments in order, one line each, such as \
-             'file appendonly.aof.1.incr.aof seq 1 type i': repair it, or restore it from a backup",
-            path.display()
-        )
-    })?;
+    let manifest = match Manifest::read(&Disk::native(), path) {
+        Ok(checked) => checked.map(|checked| checked.manifest).unwrap_or_default(),
+        Err(FilesError::Manifest(_, error)) => {
+            return Err(format!(
+                "{}: {error}. It names the base first and then the increments in order, one line each, such as \
+                 'file appendonly.aof.1.incr.aof seq 1 type i': repair it, or restore it from a backup",
+                path.display()
+            ));
+        }
+        Err(error) => return Err(error.within(around(path))),
+    };
     let folder = around(path);
     let manifest_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if manifest.entries.iter().any(|entry| entry.name == manifest_name) {

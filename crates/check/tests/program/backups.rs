@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use client::Client;
+
 use crate::support::{Outcome, SET, Server, check, has, must, run, text};
 
 /// The client of this workspace, which is built together with the program.
@@ -59,9 +61,13 @@ fn value(server: &Server) -> u64 {
 fn rewrite(server: &Server) {
     let mut client = server.connect();
     must(&mut client, "BGREWRITEAOF");
-    let is_busy =
-        |info: &str| info.contains("aof_rewrite_in_progress:1") || info.contains("aof_rewrite_scheduled:1");
-    while is_busy(&text(&must(&mut client, "INFO persistence"))) {
+    wait_while(&mut client, &["aof_rewrite_in_progress:1", "aof_rewrite_scheduled:1"]);
+}
+
+/// Waits as long as the server says one of these.
+fn wait_while(client: &mut Client, lines: &[&str]) {
+    let is_said = |info: &str| lines.iter().any(|line| info.contains(line));
+    while is_said(&text(&must(client, "INFO persistence"))) {
         std::thread::yield_now();
     }
 }
@@ -200,11 +206,10 @@ fn a_backup_that_comes_too_late_or_from_elsewhere_is_a_full_one() {
     backup(&server, &backups, &["--incremental"]).expect(0, &["-incremental", ": batches 6 to 6"]);
     // While the file is off nothing stands in it: what follows does not follow.
     must(&mut client, "CONFIG SET appendonly no");
+    wait_while(&mut client, &["aof_enabled:1"]);
     must(&mut client, "SET k 4");
     must(&mut client, "CONFIG SET appendonly yes");
-    while text(&must(&mut client, "INFO persistence")).contains("aof_rewrite_in_progress:1") {
-        std::thread::yield_now();
-    }
+    wait_while(&mut client, &["aof_enabled:0", "aof_rewrite_in_progress:1", "aof_rewrite_scheduled:1"]);
     must(&mut client, "SET other 1");
     backup(&server, &backups, &["--incremental"]).expect(0, &["A full one is made"]);
     let to = world.path().join("new");

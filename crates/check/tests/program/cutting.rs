@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use persist::aof::Manifest;
+
 use crate::support::{
-    INCREMENT, SET, Server, batch, check, check_answered, damage, has, keys, make_set, must, open_lines, run,
-    text,
+    INCREMENT, SET, Server, batch, check, check_answered, damage, has, keys, make_set, must, run, text,
 };
 
 /// The keys that servers find on a set that lies in `folder` under this name.
@@ -94,7 +95,7 @@ fn only_the_last_file_may_be_cut() {
     let first = folder.join(INCREMENT);
     let second = folder.join(SET).join("appendonly.aof.2.incr.aof");
     let manifest = folder.join(SET).join("appendonly.aof.manifest");
-    let mut named = open_lines(&manifest);
+    let mut named = fs::read_to_string(&manifest).expect("it is there");
     named.push_str("file appendonly.aof.2.incr.aof seq 2 type i\n");
     fs::write(&manifest, named).expect("the file can be written");
     let (at, _) = batch(&first, 2);
@@ -164,7 +165,7 @@ fn files_behind_a_cut_in_place_are_kept_under_other_names() {
     let second = folder.join(SET).join("appendonly.aof.2.incr.aof");
     let manifest = folder.join(SET).join("appendonly.aof.manifest");
     let before = fs::read_to_string(&manifest).expect("it is there");
-    let mut named = open_lines(&manifest);
+    let mut named = fs::read_to_string(&manifest).expect("it is there");
     named.push_str("file appendonly.aof.2.incr.aof seq 2 type i\n");
     fs::write(&manifest, named).expect("the file can be written");
     let bytes = fs::read(&first).expect("it is there");
@@ -179,7 +180,10 @@ fn files_behind_a_cut_in_place_are_kept_under_other_names() {
     fs::set_permissions(&second, readable(0o604)).expect("it is ours");
     check(&["--to-batch", "1", "--in-place"], folder)
         .expect(0, &["what lies behind the cut is in", "Batches: 1,"]);
-    assert_eq!(fs::read_to_string(&manifest).expect("it is there"), before);
+    let names = |text: &str| -> Vec<String> {
+        Manifest::parse(text).expect("it is valid").data().map(|entry| entry.name.clone()).collect()
+    };
+    assert_eq!(names(&fs::read_to_string(&manifest).expect("it is there")), names(&before));
     let kept = folder.join(SET).join("appendonly.aof.2.incr.aof.cut-0");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&manifest), mode(&kept)), (0o640, 0o604));
@@ -194,4 +198,45 @@ fn files_behind_a_cut_in_place_are_kept_under_other_names() {
     assert_eq!(text(&must(&mut server.connect(), "GET key:9")), "value:9");
     server.stop();
     check(&[], folder).expect(0, &["Batches: 2, from 1 of"]);
+}
+
+#[test]
+fn a_manifest_and_its_checksums_are_made_to_fit_each_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    make_set(folder, 3);
+    let path = |name: &str| folder.join(SET).join(format!("appendonly.aof.manifest{name}"));
+    let (manifest, checksums) = (path(""), path(".checksums"));
+    let whole = fs::read(&manifest).expect("it is there");
+    let noted = fs::read(&checksums).expect("it is there");
+    let refused = "it is not what its file of checksums says";
+    for damage in [Some("type i"), Some("seq"), None] {
+        let changed = String::from_utf8_lossy(&whole).replace(damage.unwrap_or_default(), "type h");
+        match damage {
+            Some(_) => fs::write(&manifest, &changed).expect("it can be written"),
+            None => fs::remove_file(&manifest).expect("it is there"),
+        }
+        if damage == Some("type i") {
+            assert!(Server::refused(folder, &[]).contains(refused));
+            check(&[], folder).expect(2, &[refused, "--fix"]);
+        }
+        let kept = path(".cut-0");
+        check_answered(&["--fix"], folder, "n\n").expect(1, &["Aborting"]);
+        assert!(!kept.exists());
+        check(&["--fix", "--yes"], folder).expect(0, &["It will say\nfile", "Keys: 3;"]);
+        assert_eq!(fs::read(&manifest).expect("it is there"), whole);
+        if damage.is_some() {
+            assert_eq!(fs::read(&kept).expect("it is kept"), changed.as_bytes());
+            fs::remove_file(kept).expect("it is there");
+        }
+    }
+    damage(&checksums, "bytes", 0);
+    assert!(Server::refused(folder, &[]).contains("manifest.checksums: the file is damaged"));
+    check(&["--fix", "--yes"], folder).expect(0, &["so that the manifest counts as it is", "Keys: 3;"]);
+    assert!(!checksums.exists());
+    Server::start(folder).stop();
+    assert_eq!(
+        fs::read(&checksums).expect("it is there again").len(),
+        noted.len() + "#before 01234567\n".len()
+    );
 }

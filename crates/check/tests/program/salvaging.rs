@@ -110,11 +110,16 @@ fn keys_of_a_damaged_base_are_saved_with_the_batches_behind_it() {
 }
 
 #[test]
-fn a_set_whose_manifest_is_lost_is_saved_by_the_names_of_its_files() {
+fn a_set_whose_manifest_is_lost_is_saved_by_its_checksums_or_by_the_names_of_its_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     make_set(folder, 3);
     let manifest = folder.join(SET).join("appendonly.aof.manifest");
+    fs::write(&manifest, "file").expect("the file can be written");
+    let said = ["Its file of checksums tells what it should say", "Keys: 3;"];
+    assert_eq!(saved_keys(folder, &said), ["key:1", "key:2", "key:3"]);
+    fs::remove_dir_all(folder.join("saved")).expect("it is there");
+    fs::remove_file(folder.join(SET).join("appendonly.aof.manifest.checksums")).expect("it is there");
     for text in [Some("file appendonly.aof.1.base.rdb sec"), None] {
         match text {
             Some(text) => fs::write(&manifest, text).expect("the file can be written"),

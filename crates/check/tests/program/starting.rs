@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{INCREMENT, SET, Server, batch, check, make_set, must, open_lines, text};
+use persist::aof::{Manifest, ManifestEntry, Seal};
+
+use crate::support::{INCREMENT, SET, Server, batch, check, make_set, must, text};
 
 /// How a start goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,14 +127,12 @@ fn a_copy_of_a_sealed_backup_that_is_not_whole_is_found_and_can_be_fixed() {
     let (increment, set) = (folder.path().join(INCREMENT), folder.path().join(SET));
     let manifest = set.join("appendonly.aof.manifest");
     let whole = fs::read(&increment).expect("it is there");
-    let text = open_lines(&manifest);
-    let lengths = text.lines().map(|line| {
-        let name = line.split(' ').nth(1).expect("a name");
-        fs::metadata(set.join(name)).expect("it is there").len().to_string()
-    });
-    let lengths = lengths.collect::<Vec<_>>().join(" ");
-    fs::write(&manifest, format!("{text}#backup started 1 sealed 2 lengths {lengths}\n"))
-        .expect("it can be written");
+    let text = fs::read_to_string(&manifest).expect("it is there");
+    let mut sealed = Manifest::parse(&text).expect("it is valid");
+    let length = |entry: &ManifestEntry| fs::metadata(set.join(&entry.name)).expect("it is there").len();
+    let lengths = sealed.data().map(length).collect();
+    sealed.seal = Some(Seal { started_s: 1, ended_s: 2, lengths });
+    fs::write(&manifest, sealed.format_checked()).expect("it can be written");
     compare(folder.path(), Start::Sound);
     let (last, _) = batch(&increment, 4);
     for length in [last, last + 5] {

@@ -201,12 +201,6 @@ pub(crate) fn make_set(folder: &Path, count: usize) {
     server.stop();
 }
 
-/// The text of a manifest without checksums, as Redis writes it, so that lines can be added.
-pub(crate) fn open_lines(manifest: &Path) -> String {
-    let text = fs::read_to_string(manifest).expect("it is there");
-    text.lines().filter_map(|line| line.split(" crc ").next()).flat_map(|line| [line, "\n"]).collect()
-}
-
 /// Where the line of a batch begins in a file, and what time it tells.
 pub(crate) fn batch(path: &Path, number: u64) -> (usize, i64) {
     let bytes = fs::read(path).expect("it is there");

@@ -18,6 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::batch::ANNOUNCEMENT;
+use super::checksums::{Checked, Checksums, checksum, name_beside};
 use super::folder::Folder;
 use super::manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
 use disk::{Disk, Lock};
@@ -41,6 +42,8 @@ pub enum FilesError {
     Io(String, io::Error),
     /// The manifest of this name cannot be used.
     Manifest(String, ManifestError),
+    /// The manifest and its file of checksums do not fit; the file of this name is at fault.
+    Checksums(String, &'static str),
     /// The manifest names a file that is not there.
     Missing(String),
     /// There is no manifest, but this file holds data.
@@ -61,6 +64,10 @@ pub struct Files {
     folder: Folder,
     prefix: String,
     manifest: Manifest,
+    /// Whether the file of checksums says the same; one of another server, or none, does not.
+    is_noted: bool,
+    /// Whether the manifest that can be read is the one that a power cut leaves.
+    is_settled: bool,
     /// The largest numbers that were given to a base and to an increment.
     last_base: u64,
     last_increment: u64,
@@ -105,6 +112,7 @@ impl fmt::Display for FilesError {
             Self::Manifest(name, error) => {
                 write!(f, "{name}: {error}. Repair the manifest or restore it from a backup")
             }
+            Self::Checksums(name, reason) => write!(f, "{name}: {reason}"),
             Self::Missing(name) => {
                 write!(
                     f,
@@ -140,12 +148,8 @@ impl Files {
     pub fn open(disk: Disk, folder: PathBuf, prefix: &str) -> Result<Self, FilesError> {
         let mut files = Self::new(disk, folder, prefix);
         files.lock = files.folder.lock()?;
-        let name = files.manifest_name();
-        if files.folder.length(&name)?.is_some() {
-            let bytes = files.folder.read(&name)?;
-            let text = String::from_utf8_lossy(&bytes);
-            files.manifest =
-                Manifest::parse(&text).map_err(|error| FilesError::Manifest(name.clone(), error))?;
+        if let Some(Checked { manifest, is_noted }) = files.folder.manifest(&files.manifest_name())? {
+            (files.manifest, files.is_noted) = (manifest, is_noted);
         }
         files.upgrade()?;
         files.last_base = files.manifest.last_sequence(FileKind::Base);
@@ -173,6 +177,8 @@ impl Files {
             folder: Folder::new(disk, folder),
             prefix: prefix.to_owned(),
             manifest: Manifest::default(),
+            is_noted: true,
+            is_settled: false,
             last_base: 0,
             last_increment: 0,
             unnamed: Vec::new(),
@@ -257,7 +263,7 @@ impl Files {
     /// After loading: the name of the increment to append to. Where there was nothing, the file of the temporary name
     /// becomes the first base. A copy of a sealed backup is none from now on, for its last file grows.
     ///
-    /// All that was loaded is durable afterwards. It may have come from the cache of the system, where a server that was
+    /// What another server has written gets checksums. All that was loaded is durable afterwards. It may have come from the cache of the system, where a server that was
     /// killed had left it; the increments before the last one will be synced by nobody else, and what is acknowledged from now
     /// on stands behind them.
     pub fn start(&mut self, temporary: &str, is_rdb: bool) -> Result<String, FilesError> {
@@ -275,7 +281,12 @@ impl Files {
             manifest.entries.push(entry.clone());
             entry.name
         };
-        if manifest != self.manifest || self.is_sealed() {
+        if let Some(base) = manifest.entries.iter_mut().find(|entry| entry.kind == FileKind::Base)
+            && base.fingerprint.is_none()
+        {
+            base.fingerprint = Some(self.folder.fingerprint(&base.name)?);
+        }
+        if manifest != self.manifest || self.is_sealed() || !self.is_noted {
             self.replace(manifest)?;
         }
         Ok(name)
@@ -426,16 +437,34 @@ impl Files {
         ManifestEntry::increment(&self.prefix, self.last_increment)
     }
 
-    /// Puts a manifest in the place of the one on disk. A set that changes is no sealed backup.
+    /// Puts a manifest in the place of the one on disk, behind its checksums. A set that changes is no sealed backup.
+    ///
+    /// The checksums tell the manifest before, so it must be known which one that is: if an earlier step has failed, what can be read may not
+    /// be what a power cut leaves, until the names are durable.
     fn replace(&mut self, mut manifest: Manifest) -> Result<(), FilesError> {
         manifest.seal = None;
         let name = self.manifest_name();
-        let temporary = format!("{TEMPORARY}{name}");
-        self.folder.write(&temporary, manifest.format().as_bytes())?;
-        self.folder.rename(&temporary, &name)?;
-        self.folder.sync_names()?;
-        self.manifest = manifest;
+        if !self.is_settled {
+            self.folder.sync_names()?;
+            self.is_settled = true;
+        }
+        let before = self.folder.text(&name)?.map(|text| checksum(&text));
+        let checksums = Checksums { manifest, before };
+        self.put(&name_beside(&name), &checksums.format())?;
+        self.is_settled = false;
+        self.put(&name, &checksums.manifest.format())?;
+        self.is_settled = true;
+        self.is_noted = true;
+        self.manifest = checksums.manifest;
         Ok(())
+    }
+
+    /// Gives a small file its content, durably and at once.
+    fn put(&self, name: &str, text: &str) -> Result<(), FilesError> {
+        let temporary = format!("{TEMPORARY}{name}");
+        self.folder.write(&temporary, text.as_bytes())?;
+        self.folder.rename(&temporary, name)?;
+        self.folder.sync_names()
     }
 
     /// Deletes files that are history, then the lines that name them.
@@ -453,8 +482,10 @@ impl Files {
 
     fn remove_leftovers(&mut self) -> Result<(), FilesError> {
         for name in self.folder.list()? {
+            let manifest = format!("{TEMPORARY}{}", self.manifest_name());
             let is_ours = name.starts_with(&format!("{TEMPORARY}rewriteaof-"))
-                || name == format!("{TEMPORARY}{}", self.manifest_name());
+                || name == manifest
+                || name == name_beside(&manifest);
             if is_ours {
                 self.folder.remove(&name)?;
             }

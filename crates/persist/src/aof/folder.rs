@@ -7,8 +7,9 @@ use disk::{Disk, Lock, around};
 use stdx::checksum::crc32c;
 
 use super::batch::{ANNOUNCEMENT, is_left_of_announcement};
+use super::checksums::{Checked, text};
 use super::files::FilesError;
-use super::manifest::{FileKind, Fingerprint, ManifestEntry};
+use super::manifest::{FileKind, Fingerprint, Manifest, ManifestEntry};
 use crate::rdb::is_blank;
 
 /// Head and notes of RDB data take less.
@@ -124,9 +125,14 @@ impl Folder {
         Fingerprint::of(&self.disk, &self.file(name)).map_err(about(name))
     }
 
-    /// A file that is small.
-    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
-        self.disk.read(&self.file(name)).map_err(about(name))
+    /// The text of a file, if there is one.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
+        text(&self.disk, &self.file(name)).map_err(about(name))
+    }
+
+    /// See [`Manifest::read`].
+    pub(super) fn manifest(&self, name: &str) -> Result<Option<Checked>> {
+        Manifest::read(&self.disk, &self.file(name))
     }
 
     /// Gives a file this content, durably; its name is not durable yet.

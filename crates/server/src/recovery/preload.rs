@@ -106,16 +106,15 @@ impl Preload {
     }
 
     fn files(&self, disk: &Disk) -> Result<Files, String> {
+        let folder = around(&self.path);
         let manifest = if self.kind == Kind::Manifest {
-            let bytes = disk.read(&self.path).map_err(|error| at(&self.path, &error))?;
-            let text = String::from_utf8_lossy(&bytes);
-            Manifest::parse(&text).map_err(|error| format!("{}: {error}", self.path.display()))?
+            let read = Manifest::read(disk, &self.path).map_err(|error| error.within(folder))?;
+            read.map(|checked| checked.manifest).unwrap_or_default()
         } else {
             let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let entry = ManifestEntry::new(name, 1, FileKind::Increment);
             Manifest { entries: vec![entry], ..Manifest::default() }
         };
-        let folder = around(&self.path);
         Files::look_at(disk.clone(), folder.to_owned(), manifest).map_err(|error| error.within(folder))
     }
 }

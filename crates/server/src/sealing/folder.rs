@@ -9,7 +9,8 @@
 //! So a folder holds a whole backup or none, whenever the power goes, and the next server knows which. Nothing is removed that is
 //! not in the list: neither what others have put there, nor a set of an append-only file that somebody has led this path to.
 //!
-//! The manifest is that of an append-only set ([`Seal`]). The list has its form, too, and everything stands there as history.
+//! The manifest is that of an append-only set, in the checked form ([`Seal`]). The list has its form, too, and everything stands there as
+//! history.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -17,16 +18,12 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, Param};
 use disk::Disk;
-use persist::aof::{FileKind, Manifest, ManifestEntry, Seal};
+use persist::aof::{FileKind, Manifest, ManifestEntry, Seal, name_beside};
 
 use crate::storage::at;
 
 /// How the names of unfinished files begin.
 const TEMPORARY: &str = "temp-";
-/// The first line of a list.
-const HEAD: &str =
-    "# What is listed here was made for a backup that has not been sealed, and goes with it.\n";
-
 /// See the module's text.
 #[derive(Debug, Clone)]
 pub struct Folder {
@@ -93,6 +90,11 @@ impl Folder {
         format!("{}.manifest", self.prefix)
     }
 
+    /// That beside the manifest, as long as the files are a set that grows.
+    fn checksums_name(&self) -> String {
+        name_beside(&self.manifest_name())
+    }
+
     fn list_name(&self) -> String {
         format!("{}.unsealed", self.prefix)
     }
@@ -132,8 +134,7 @@ impl Folder {
         }
         // All of it is to go, if nothing comes of it.
         entries.extend(new.into_iter().map(|entry| ManifestEntry { kind: FileKind::History, ..entry }));
-        let text = format!("{HEAD}{}", Manifest { entries, ..Manifest::default() }.format());
-        self.put(&self.list_name(), &text)
+        self.put(&self.list_name(), &Manifest { entries, ..Manifest::default() }.format_checked())
     }
 
     /// Puts the files into the list that [`persist::aof::Files`] makes for a set in an empty folder.
@@ -146,6 +147,8 @@ impl Folder {
             made(format!("{TEMPORARY}rewriteaof-1.{prefix}")),
             made(format!("{TEMPORARY}rewriteaof-increment.{prefix}")),
             made(format!("{TEMPORARY}{}", self.manifest_name())),
+            made(format!("{TEMPORARY}{}", self.checksums_name())),
+            made(self.checksums_name()),
             made(self.manifest_name()),
         ])
     }
@@ -165,7 +168,9 @@ impl Folder {
         let mut manifest = Manifest { entries: entries.to_vec(), ..Manifest::default() };
         let lengths = manifest.data().map(|entry| self.length(&entry.name)).collect::<Result<_, _>>()?;
         manifest.seal = Some(Seal { started_s, ended_s, lengths });
-        self.put(&self.manifest_name(), &manifest.format())?;
+        // If the files were a set of their own, the manifest of that had checksums, which are none of the backup's.
+        self.remove(&self.checksums_name())?;
+        self.put(&self.manifest_name(), &manifest.format_checked())?;
         // What the manifest says counts, whether the list is there or not.
         let _ = self.disk.remove(&self.file(&self.list_name()));
         Ok(())
@@ -271,7 +276,8 @@ impl Folder {
     /// What is in the list, if there is one.
     fn listed(&self) -> Result<Option<Vec<ManifestEntry>>, String> {
         let Some(text) = self.read(&self.list_name())? else { return Ok(None) };
-        let manifest = Manifest::parse(&text)
+        // What is removed is told by it, so a bit that has changed must not count.
+        let manifest = Manifest::parse_checked(&text)
             .map_err(|error| format!("{}: {error}", self.file(&self.list_name()).display()))?;
         Ok(Some(manifest.entries))
     }
@@ -335,7 +341,9 @@ mod tests {
             "appendonly.aof.1.incr.aof",
             "appendonly.aof.12.base.aof",
             "appendonly.aof.manifest",
+            "appendonly.aof.manifest.checksums",
             "temp-appendonly.aof.manifest",
+            "temp-appendonly.aof.manifest.checksums",
             "temp-appendonly.aof.unsealed",
             "temp-rewriteaof-1.appendonly.aof",
             "temp-rewriteaof-increment.appendonly.aof",
@@ -418,9 +426,9 @@ mod tests {
         assert_eq!(folder.look(), found());
         let bytes = folder.disk.read(&folder.manifest()).expect("it is there");
         let text = String::from_utf8(bytes).expect("it is a text");
-        let lines: Vec<&str> = text.lines().filter_map(|line| line.split(" crc ").next()).collect();
+        let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
-            lines,
+            lines[..3],
             [
                 "file appendonly.aof.3.base.rdb seq 3 type b",
                 "file appendonly.aof.4.incr.aof seq 4 type i",

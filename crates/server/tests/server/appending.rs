@@ -231,7 +231,7 @@ fn the_end_does_not_wait_for_a_rewrite_and_loses_nothing() {
     // What was begun and not ended begins again.
     wait_for(&mut client, "aof_rewrite_scheduled", "0");
     wait_for(&mut client, "aof_rewrite_in_progress", "0");
-    assert_eq!(files(folder.path()).len(), 3, "a base, an increment and the manifest");
+    assert_eq!(files(folder.path()).len(), 4, "a base, an increment, the manifest and its checksums");
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn a_rewrite_for_which_there_is_no_room_leaves_the_files_in_force() {
     limit_files(&server, None);
     rewrite(&mut client);
     assert_eq!(figure(&mut client, "aof_last_bgrewrite_status"), "ok");
-    assert_eq!(files(folder.path()).len(), 3, "a base, an increment and the manifest");
+    assert_eq!(files(folder.path()).len(), 4, "a base, an increment, the manifest and its checksums");
     let before = content(&mut client);
     let log = server.kill_and_read();
     assert!(log.contains("temp-rewriteaof-2.appendonly.aof: at byte 0: File too large"), "{log}");

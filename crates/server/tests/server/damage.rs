@@ -34,8 +34,9 @@ fn a_damaged_file_stops_the_start_with_one_line_and_stays_as_it_is() {
         (APPENDING, increment, b"#BATCH:2 ", b"#BATCH:3 ", "at byte 12: its line is damaged"),
         (APPENDING, increment, b"\n#BATCH:3", b"\n!BATCH:3", "a command cannot begin with byte 0x21"),
         (APPENDING, manifest, b" seq ", b" sec ", "line 1"),
-        (APPENDING, manifest, b"type i", b"type h", "do not have the checksum"),
-        (APPENDING, manifest, b"\n", b"\x0b", "do not have the checksum"),
+        (APPENDING, manifest, b"type i", b"type h", "not what its file of checksums says"),
+        (APPENDING, manifest, b"\n", b"\x0b", "not what its file of checksums says"),
+        (APPENDING, &format!("{manifest}.checksums"), b"seq 2", b"seq 3", "the file is damaged"),
         (SNAPSHOTS, "dump.rdb", b"second", b"secOnd", "the checksum is"),
         (SNAPSHOTS, "dump.rdb", b"REDIS", b"READS", "at byte 0"),
     ] {

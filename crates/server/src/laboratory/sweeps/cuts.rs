@@ -42,7 +42,7 @@ fn a_power_cut_costs_no_more_than_a_second() {
 #[test]
 fn a_power_cut_after_a_change_from_redis_costs_nothing() {
     let mut tally = Tally::default();
-    for call in 0..80 {
+    for call in 0..100 {
         let disk = disk_of_redis(call);
         disk.plan(disk.calls() + call as usize..usize::MAX, Fault::PowerCut);
         go_on(&disk, "always", call, &format!("power cut at call {call}"), &mut tally);
