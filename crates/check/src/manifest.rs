@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<bool, Failur
             )?;
         }
         None => {
-            writeln!(out, "{shown} is damaged. It will be removed, so that the manifest counts as it is")?
+            writeln!(out, "{shown} is damaged. It will be removed, so that the manifest counts as it is")?;
         }
     }
     if !fix::is_agreed(options, out)? {
