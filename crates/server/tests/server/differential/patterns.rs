@@ -6,6 +6,8 @@
 /// - what differs on purpose: OBJECT ENCODING and REFCOUNT (redis-server remembers what a value has been through, here they
 ///   follow from the value alone), SET with a past time, whose key redis-server 7.0 counts until it is swept, and WATCH of
 ///   lists, which LTRIM touches there even if it removes nothing;
+/// - (compared, but for the sign) the score -0, which is 0 here, as in redis-server where it packs a sorted set, but not where
+///   it keeps one as a tree;
 /// - what is here as in later versions of Redis: BITCOUNT and BITPOS of a key that is not there with arguments that are no
 ///   numbers, infinite time-outs, LREM with the least number, scores such as 0.1, which 7.0 prints with more digits than it
 ///   takes, and whether a claim of nothing makes a consumer;
