@@ -45,7 +45,7 @@ impl Census {
 
 impl Access<'_> {
     /// A key that is not due, each with about the same probability; false when there is none. The name is copied
-    /// into `into`. Called inside a batch, with nothing locked or everything.
+    /// into `into`. Due keys that are met go. Called inside a batch, with nothing locked or everything.
     pub fn random_key(&mut self, database: DbIndex, into: &mut Vec<u8>) -> bool {
         let keys = self.keyspace().len(database);
         let census = self.census.take().filter(|census| census.serves(database, keys, self.now));
@@ -80,23 +80,22 @@ impl Access<'_> {
         })
     }
 
-    /// A key of a shard, if the first that is met is not due.
+    /// A key of a shard, if the first that is met is not due; else that one goes.
     fn pick_in(&mut self, database: DbIndex, shard: usize, into: &mut Vec<u8>) -> bool {
         let now = self.now;
         let mut rng = self.rng.clone();
-        let found = self.with_partition(shard, database, |partition| {
-            let Some(partition) = partition else { return false };
-            let Some(at) = partition.table.random(&mut rng) else { return false };
-            let entry = partition.table.entry(at);
-            if entry.meta.expiry.is_some_and(|expiry| expiry <= now) {
-                return false;
-            }
-            into.clear();
+        into.clear();
+        let is_due = self.with_partition(shard, database, |partition| {
+            let partition = partition?;
+            let entry = partition.table.entry(partition.table.random(&mut rng)?);
             into.extend_from_slice(entry.key);
-            true
+            Some(entry.meta.expiry.is_some_and(|expiry| expiry <= now))
         });
         self.rng = rng;
-        found
+        if is_due == Some(true) {
+            self.remove_due(database, shard, std::slice::from_ref(into));
+        }
+        is_due == Some(false)
     }
 
     /// Any key that is not due, where most are.

@@ -57,8 +57,8 @@ impl<'a> Seen<'a> {
 
 impl Access<'_> {
     /// Visits the keys of about `count` table slots after `cursor` and returns the cursor to go on with. Due keys are not
-    /// shown. Called inside a batch, with nothing locked or
-    /// everything.
+    /// shown; they go, page by page, after each a unit of its own unless everything is locked. Called inside a batch, with
+    /// nothing locked or everything.
     pub fn scan(
         &mut self,
         database: DbIndex,
@@ -74,7 +74,8 @@ impl Access<'_> {
         // An empty shard or page costs a step too, so that one call's work stays bounded; a small database is walked in one.
         let mut steps = count.saturating_mul(10).max(shards);
         loop {
-            position = self.scan_page(database, shard, position << bits >> bits, &mut |entry| {
+            let from = position << bits >> bits;
+            position = self.scan_page_and_expire(database, shard, from, &mut |entry| {
                 seen += 1;
                 each(entry);
             });
@@ -121,6 +122,49 @@ impl Access<'_> {
                 }
             })
         })
+    }
+
+    /// Visits one page and then removes what was due in it. A position outlives that, as it does every merge.
+    fn scan_page_and_expire(
+        &mut self,
+        database: DbIndex,
+        shard: usize,
+        position: u64,
+        each: &mut dyn FnMut(Seen<'_>),
+    ) -> u64 {
+        let now = self.now();
+        let mut due: Vec<Vec<u8>> = Vec::new();
+        let next = self.with_partition(shard, database, |partition| {
+            let Some(partition) = partition else { return 0 };
+            partition.table.scan(position, &mut |entry| match Seen::of(&entry, now) {
+                Some(seen) => each(seen),
+                None => due.push(entry.key.to_vec()),
+            })
+        });
+        self.remove_due(database, shard, &due);
+        next
+    }
+
+    /// Removes those keys of a shard that are still due, unless due keys stay or a busy script holds the shard. Called with
+    /// nothing locked or everything.
+    pub(crate) fn remove_due(&mut self, database: DbIndex, shard: usize, keys: &[Vec<u8>]) {
+        if keys.is_empty() || self.keeps_due() {
+            return;
+        }
+        let is_own_hold = !self.is_exclusive();
+        if is_own_hold && self.try_lock(&mut [shard]).is_err() {
+            return;
+        }
+        for name in keys {
+            if is_own_hold {
+                self.start_unit();
+            }
+            let key = self.keyspace().key(name);
+            self.db(database).find(&key);
+        }
+        if is_own_hold {
+            self.unlock();
+        }
     }
 
     /// Shows a shard's part of a database, under its lock: a lock of its own, or the one that a transaction on everything

@@ -1,6 +1,7 @@
 //! Walks over all keys: SCAN's guarantee, and walks inside a transaction that holds everything.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use keyspace::{Access, DbIndex, Effect, Expiry, ExpiryBudget, Keyspace, Options, WorkerId};
 use stdx::hash::HashKey;
@@ -99,6 +100,49 @@ fn walks_run_while_everything_is_locked() {
 }
 
 #[test]
+fn scan_removes_what_was_due_where_it_has_looked() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..500, Expiry::Clear);
+    fill(&mut access, 500..1000, Expiry::At(UnixMs(1500)));
+    access.end();
+    access.begin(UnixMs(2000));
+    let (mut cursor, mut seen) = (access.scan(DATABASE, 0, 50, &mut |_| ()), BTreeSet::new());
+    assert!((501..1000).contains(&access.keyspace().len(DATABASE)), "due keys elsewhere stay");
+    while cursor != 0 {
+        cursor = access.scan(DATABASE, cursor, 50, &mut |entry| _ = seen.insert(entry.key.to_vec()));
+    }
+    assert_eq!(access.keyspace().len(DATABASE), 500);
+    assert_eq!(access.counters.expired_keys, 500);
+    // Those of the first call are seen again.
+    access.with_everything(|access| {
+        access.scan(DATABASE, 0, usize::MAX, &mut |entry| _ = seen.insert(entry.key.to_vec()))
+    });
+    assert_eq!(seen, (0..500).map(name).collect());
+    access.end();
+}
+
+#[test]
+fn scan_removes_what_was_due_while_everything_is_locked_and_nothing_while_due_keys_stay() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..10, Expiry::At(UnixMs(1500)));
+    access.end();
+    keyspace.limits().due_keys_stay_until.store(3000, Ordering::Relaxed);
+    access.begin(UnixMs(2000));
+    assert_eq!(access.scan(DATABASE, 0, usize::MAX, &mut |_| panic!("all are due")), 0);
+    assert!(!access.random_key(DATABASE, &mut Vec::new()));
+    assert_eq!(access.keyspace().len(DATABASE), 10);
+    access.end();
+    access.begin(UnixMs(4000));
+    access.with_everything(|access| access.scan(DATABASE, 0, usize::MAX, &mut |_| panic!("all are due")));
+    assert_eq!(access.keyspace().len(DATABASE), 0);
+    access.end();
+}
+
+#[test]
 fn random_keys_are_all_of_the_live_ones_about_equally_often() {
     let keyspace = keyspace();
     let mut access = Access::new(&keyspace, WorkerId(0), 1);
@@ -127,6 +171,7 @@ fn random_key_of_a_database_where_all_keys_are_due_is_none() {
     access.end();
     access.begin(UnixMs(2000));
     assert!(!access.random_key(DATABASE, &mut Vec::new()));
+    assert!(access.keyspace().len(DATABASE) < 500, "those that were met are gone");
     access.end();
 }
 
