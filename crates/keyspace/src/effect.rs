@@ -50,6 +50,10 @@ impl Count {
 pub enum Effect<'a> {
     /// The key holds this string and is due at this time, if ever.
     SetString { key: &'a [u8], value: StringRef<'a>, expiry: Option<UnixMs> },
+    /// The key holds this string. When it is due stays; a new one never is.
+    ReplaceString { key: &'a [u8], value: StringRef<'a> },
+    /// The key holds the number that it held, or 0, and this one together. When it is due stays; a new one never is.
+    AddNumber { key: &'a [u8], number: i64 },
     /// The keys hold these strings and are never due.
     SetStrings { pairs: &'a [(Key<'a>, &'a [u8])] },
     /// Bytes were added at the end of the string.
@@ -192,6 +196,8 @@ impl Effect<'_> {
     pub(crate) fn for_each_touched(&self, database: DbIndex, mut each: impl FnMut(Touched)) {
         match *self {
             Self::SetString { key, .. }
+            | Self::ReplaceString { key, .. }
+            | Self::AddNumber { key, .. }
             | Self::AppendString { key, .. }
             | Self::WriteString { key, .. }
             | Self::AddElements { key, .. }

@@ -272,7 +272,9 @@ fn for_each_change(effect: &Effect<'_>, database: DbIndex, mut each: impl FnMut(
     use Effect as E;
     let mut on = |key, change| each(database, key, change);
     match *effect {
-        E::SetString { key, .. } => on(key, Change::StringSet),
+        E::SetString { key, .. } | E::ReplaceString { key, .. } | E::AddNumber { key, .. } => {
+            on(key, Change::StringSet);
+        }
         E::AppendString { key, .. } | E::WriteString { key, .. } | E::AddElements { key, .. } => {
             on(key, Change::BytesWritten);
         }

@@ -16,7 +16,9 @@ const NAMES: [&[u8]; 4] = [b"first", b"second", b"third", b"fourth"];
 
 /// The text of an effect in this test: key, `=`, value, newline.
 fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
-    let Effect::SetString { key, value, .. } = effect else { panic!("only strings are set here") };
+    let (Effect::SetString { key, value, .. } | Effect::ReplaceString { key, value }) = effect else {
+        panic!("only strings are set here")
+    };
     out.extend_from_slice(key);
     out.push(b'=');
     out.extend_from_slice(&value.contiguous());

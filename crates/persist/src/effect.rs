@@ -22,13 +22,13 @@ const MEMBERS_A_COMMAND: usize = 64;
 /// Appends the commands that apply an effect.
 pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
     match *effect {
-        Effect::SetString { key, value, expiry } => set(out, key, value, expiry),
-        Effect::SetStrings { pairs } => set_many(out, pairs),
-        Effect::AppendString { key, suffix } => write_command(out, &[b"APPEND", key, suffix]),
-        Effect::WriteString { key, offset, bytes } => {
-            write_command(out, &[b"SETRANGE", key, &number(offset as i64), bytes]);
-        }
-        Effect::AddElements { key, elements } => with_words(out, &[b"PFADD", key], elements),
+        Effect::SetString { .. }
+        | Effect::ReplaceString { .. }
+        | Effect::AddNumber { .. }
+        | Effect::SetStrings { .. }
+        | Effect::AppendString { .. }
+        | Effect::WriteString { .. }
+        | Effect::AddElements { .. } => encode_string_effect(effect, out),
         Effect::Delete { key, .. } => write_command(out, &[b"DEL", key]),
         Effect::SetExpiry { key, at } => write_command(out, &[b"PEXPIREAT", key, &number(at.0)]),
         Effect::ClearExpiry { key } => write_command(out, &[b"PERSIST", key]),
@@ -119,6 +119,24 @@ pub fn commands_in(text: &[u8]) -> usize {
 pub fn is_widely_known(text: &[u8]) -> bool {
     const NEWER: [&[u8]; 2] = [b"*5\r\n$11\r\nXIDMPRECORD\r\n", b"*6\r\n$7\r\nXCFGSET\r\n"];
     !NEWER.iter().any(|head| text.starts_with(head))
+}
+
+/// Those on strings.
+fn encode_string_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
+    match *effect {
+        Effect::SetString { key, value, expiry } => set(out, key, value, expiry),
+        Effect::ReplaceString { key, value } => {
+            write_command(out, &[b"SET", key, &value.contiguous(), b"KEEPTTL"]);
+        }
+        Effect::AddNumber { key, number } => add_number(out, key, number),
+        Effect::SetStrings { pairs } => set_many(out, pairs),
+        Effect::AppendString { key, suffix } => write_command(out, &[b"APPEND", key, suffix]),
+        Effect::WriteString { key, offset, bytes } => {
+            write_command(out, &[b"SETRANGE", key, &number(offset as i64), bytes]);
+        }
+        Effect::AddElements { key, elements } => with_words(out, &[b"PFADD", key], elements),
+        _ => unreachable!("the caller has sorted the effects"),
+    }
 }
 
 /// Those on lists.
@@ -282,6 +300,15 @@ fn set(out: &mut Vec<u8>, key: &[u8], value: StringRef<'_>, expiry: Option<UnixM
     }
 }
 
+/// What Redis tells its replicas of a number that was counted up or down by one, and else of any number.
+fn add_number(out: &mut Vec<u8>, key: &[u8], number: i64) {
+    match number {
+        1 => write_command(out, &[b"INCR", key]),
+        -1 => write_command(out, &[b"DECR", key]),
+        _ => write_command(out, &[b"INCRBY", key, &self::number(number)]),
+    }
+}
+
 fn publish(out: &mut Vec<u8>, channel: &[u8], message: &[u8], is_shard: bool) {
     let name: &[u8] = if is_shard { b"SPUBLISH" } else { b"PUBLISH" };
     write_command(out, &[name, channel, message]);
@@ -376,6 +403,9 @@ mod tests {
         assert_eq!(text(&Effect::SetStrings { pairs: &pairs }), "MSET a 1 b 2");
         let expiry = Some(UnixMs(123));
         assert_eq!(text(&Effect::SetString { key: b"k", value, expiry }), "SET k v PXAT 123");
+        assert_eq!(text(&Effect::ReplaceString { key: b"k", value }), "SET k v KEEPTTL");
+        let add = |number| text(&Effect::AddNumber { key: b"k", number });
+        assert_eq!([1, -1, 0, -7].map(add), ["INCR k", "DECR k", "INCRBY k 0", "INCRBY k -7"]);
         let fields: &[&[u8]] = &[b"a", b"b"];
         let effect = Effect::SetFieldExpiry { key: b"h", at: UnixMs(9), fields };
         assert_eq!(text(&effect), "HPEXPIREAT h 9 FIELDS 2 a b");

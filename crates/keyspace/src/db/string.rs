@@ -32,9 +32,13 @@ impl Db<'_, '_> {
         }
         let found = self.find(key);
         let is_due = matches!(expiry, Expiry::At(_));
-        let expiry = expiry.apply(found.and_then(|found| found.meta.expiry));
-        self.put_string(key, found, value, Kind::String, expiry);
-        self.record(&Effect::SetString { key: key.bytes, value: StringRef::Inline(value), expiry });
+        let at = expiry.apply(found.and_then(|found| found.meta.expiry));
+        self.put_string(key, found, value, Kind::String, at);
+        let value = StringRef::Inline(value);
+        self.record(&match expiry {
+            Expiry::Keep => Effect::ReplaceString { key: key.bytes, value },
+            Expiry::Clear | Expiry::At(_) => Effect::SetString { key: key.bytes, value, expiry: at },
+        });
         if is_due {
             self.tell(key, Change::ExpirySet);
         }
@@ -53,10 +57,11 @@ impl Db<'_, '_> {
         }
     }
 
-    /// Gives a key the string that `change` makes of the one it has, if that is no error. Its expiry stays.
-    pub fn update_string<'v, E: From<WrongType>>(
+    /// Gives a key the string that `change` makes of the one it has by adding a number, if that is no error. Its expiry stays.
+    pub fn add_number<'v, E: From<WrongType>>(
         &mut self,
         key: &Key<'_>,
+        number: i64,
         change: impl FnOnce(Option<StringRef<'_>>) -> Result<&'v [u8], E>,
     ) -> Result<(), E> {
         let found = self.find(key);
@@ -64,7 +69,7 @@ impl Db<'_, '_> {
         let value = change(before)?;
         let expiry = found.and_then(|found| found.meta.expiry);
         self.put_string(key, found, value, Kind::String, expiry);
-        self.record(&Effect::SetString { key: key.bytes, value: StringRef::Inline(value), expiry });
+        self.record(&Effect::AddNumber { key: key.bytes, number });
         Ok(())
     }
 
@@ -73,7 +78,7 @@ impl Db<'_, '_> {
         let found = self.find(key);
         let expiry = found.and_then(|found| found.meta.expiry);
         self.put_string(key, found, text, Kind::String, expiry);
-        let effect = Effect::SetString { key: key.bytes, value: StringRef::Inline(text), expiry };
+        let effect = Effect::ReplaceString { key: key.bytes, value: StringRef::Inline(text) };
         self.record_as(Change::FloatSet, key, &effect);
     }
 

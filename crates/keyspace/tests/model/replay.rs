@@ -44,6 +44,7 @@ pub(crate) fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) {
         Effect::SetString { key, value, expiry } => {
             put_all(out, &[b"S", key, &value.contiguous(), &time(expiry)]);
         }
+        Effect::ReplaceString { key, value } => put_all(out, &[b"s", key, &value.contiguous()]),
         Effect::AppendString { key, suffix } => put_all(out, &[b"A", key, suffix]),
         Effect::WriteString { key, offset, bytes } => {
             put_all(out, &[b"W", key, &(offset as u64).to_le_bytes(), bytes]);
@@ -125,6 +126,11 @@ pub(crate) fn apply(world: &mut World, database: DbIndex, text: &[u8]) {
         }
         [b"S", key, value, expiry] => {
             let item = Item { content: Content::String(value.to_vec()), expiry: read_time(expiry) };
+            world.databases[here].insert(key.to_vec(), item);
+        }
+        [b"s", key, value] => {
+            let expiry = world.databases[here].get(key).and_then(|item| item.expiry);
+            let item = Item { content: Content::String(value.to_vec()), expiry };
             world.databases[here].insert(key.to_vec(), item);
         }
         [b"E", key, at] => {

@@ -78,7 +78,7 @@ fn a_follower_gets_a_snapshot_and_then_the_effects_of_all_that_changes() {
         follower.expect(&[
             "SELECT 9",
             "SET a 1",
-            "SET a 2",
+            "INCR a",
             "MULTI",
             "SET b 1",
             "SET c 1 PXAT *",
@@ -119,6 +119,11 @@ fn effects_have_the_form_in_which_redis_tells_them() {
             "SPOP s 1",
             "MSET a{t} 1 b{t} 2",
             "MSETNX c{t} 1 d{t} 2",
+            "DECR n",
+            "INCRBY n 7",
+            "DECRBY n 9",
+            "INCRBYFLOAT n 0.5",
+            "SET n 1 KEEPTTL",
         ] {
             must(client, command);
         }
@@ -139,6 +144,11 @@ fn effects_have_the_form_in_which_redis_tells_them() {
             "DEL s",
             "MSET a{t} 1 b{t} 2",
             "MSET c{t} 1 d{t} 2",
+            "DECR n",
+            "INCRBY n 7",
+            "INCRBY n -9",
+            "SET n -2.5 KEEPTTL",
+            "SET n 1 KEEPTTL",
         ]);
     });
 }
@@ -185,6 +195,45 @@ fn keys_that_are_due_go_for_followers_too() {
         must(client, "SET k v PX 1");
         follower.expect(&["SELECT 0", "SET k v PXAT *", "DEL k"]);
     });
+}
+
+#[test]
+fn what_a_command_finds_due_beside_its_own_keys_goes_by_itself() {
+    with_each(|server, client| {
+        must(client, "DEBUG SET-ACTIVE-EXPIRE 0");
+        let (mut follower, mut waiting) = (Follower::sync(server), server.connect());
+        must(client, "MSET a 1 b 1");
+        must(client, "PEXPIRE a 1");
+        must(client, "PEXPIRE b 1");
+        wait_until_due(client);
+        must(client, "SCAN 0 COUNT 10000");
+        follower.expect(&["SELECT 0", "MSET a 1 b 1", "PEXPIREAT a *", "PEXPIREAT b *", "DEL *", "DEL *"]);
+        must(client, "SET c 1 PX 1");
+        wait_until_due(client);
+        must(client, "RANDOMKEY");
+        follower.expect(&["SET c 1 PXAT *", "DEL c"]);
+        must(client, "SELECT 1");
+        must(client, "RPUSH l x");
+        must(client, "PEXPIRE l 1");
+        waiting.send(&["BRPOP", "l", "0"]);
+        waiting.flush().expect("the request goes");
+        while !text(&must(client, "INFO clients")).contains("blocked_clients:1") {}
+        wait_until_due(client);
+        must(client, "SWAPDB 0 1");
+        follower.expect(&["SELECT 1", "RPUSH l x", "PEXPIREAT l *", "SWAPDB 0 1", "SELECT 0", "DEL l"]);
+    });
+}
+
+/// Waits until what was to last a millisecond has.
+fn wait_until_due(client: &mut Client) {
+    let mut time = || {
+        let time = must(client, "TIME");
+        let parts = time.elements().expect("seconds and microseconds");
+        let parts: Vec<i64> = parts.iter().map(|part| text(part).parse().expect("a number")).collect();
+        parts[0] * 1000 + parts[1] / 1000
+    };
+    let begun = time();
+    while time() < begun + 2 {}
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) fn decrby(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
 
 fn add(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, increment: i64) -> Outcome {
     let key = ctx.key(args, 1);
-    ctx.db().update_string(&key, |value| {
+    ctx.db().add_number(&key, increment, |value| {
         let before = value.map_or(Ok(0), |value| value.integer().ok_or(Error::NotInteger))?;
         let after = before.checked_add(increment).ok_or(Error::Overflow)?;
         // The reply holds the digits that the value wants: `:`, digits, CR LF.
