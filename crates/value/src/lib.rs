@@ -94,7 +94,14 @@ impl Value {
 
     /// Whether it takes no longer to free than to hand it to somebody who frees it.
     pub fn is_light(&self) -> bool {
-        matches!(self, Self::String(blob) if blob.pages() <= LIGHT_PAGES)
+        match self {
+            Self::String(blob) => blob.pages() <= LIGHT_PAGES,
+            Self::Hash(hash) => matches!(hash, Hash::Packed(_)),
+            Self::List(list) => matches!(list, List::Packed(_)),
+            Self::Set(set) => matches!(set, Set::Packed(_)),
+            Self::ZSet(zset) => matches!(zset, ZSet::Packed(_)),
+            Self::Stream(stream) => stream.is_light(),
+        }
     }
 
     /// About how many bytes it takes, told without looking at all of it.

@@ -219,6 +219,12 @@ impl Stream {
             + self.producers().map_or(0, Producers::allocated_bytes)
     }
 
+    /// Whether it is one node, and nobody reads it or adds to it by name.
+    pub(crate) fn is_light(&self) -> bool {
+        let Root { content, groups, producers, .. } = &*self.root;
+        content.nodes.is_empty() && groups.is_empty() && producers.is_none()
+    }
+
     fn root_mut(&mut self) -> &mut Root {
         Arc::make_mut(&mut self.root)
     }

@@ -251,3 +251,19 @@ fn what_a_worker_holds_while_it_is_at_work_is_not_taken_for_data() {
         assert_eq!(world.ask(peer, "SET a 1"), "+OK\r\n");
     }
 }
+
+#[test]
+fn what_takes_long_to_free_is_freed_elsewhere_and_nothing_else_is() {
+    let (mut world, peer) = world("noeviction", 4_000_000, &[]);
+    let many: Vec<String> = (0..2000).map(|number| number.to_string()).collect();
+    for (command, freed) in [
+        ("XADD k * f v\r\nXGROUP CREATE k g 0\r\nXGROUP DESTROY k g".to_owned(), 0),
+        ("XADD k * f v\r\nXGROUP CREATE k g 0".to_owned(), 1),
+        (format!("RPUSH k {}", many.join(" ")), 1),
+        (format!("SADD k a {}", many.join(" ")), 1),
+    ] {
+        let before = figure(&mut world, peer, "lazyfree_pending_objects");
+        world.ask(peer, &format!("{command}\r\nUNLINK k"));
+        assert_eq!(figure(&mut world, peer, "lazyfree_pending_objects") - before, freed, "{command}");
+    }
+}

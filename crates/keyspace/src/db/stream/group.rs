@@ -8,6 +8,7 @@ use value::Value;
 use value::stream::{ConsumerNumber, Group, Id, Pending, Stream};
 
 use super::super::{Db, WrongType};
+use super::MANY;
 use crate::effect::{Claim, Effect};
 use crate::key::Key;
 
@@ -69,12 +70,12 @@ impl Db<'_, '_> {
     pub fn group_destroy(&mut self, key: &Key<'_>, group: &[u8]) -> Result<bool, WrongType> {
         let Some(found) = self.find_stream(key)? else { return Ok(false) };
         let stream = self.stream_at(found)?;
-        if stream.group(group).is_none() {
-            return Ok(false);
+        let Some(gone) = stream.group(group) else { return Ok(false) };
+        if (gone.pending.len() + gone.consumer_count()) as u64 >= MANY {
+            // A clone holds what goes, so that nothing is freed here.
+            let before = Value::Stream(stream.clone());
+            self.access.reclaim(before);
         }
-        // A clone holds what goes, so that nothing is freed here.
-        let before = Value::Stream(stream.clone());
-        self.access.reclaim(before);
         self.edit_stream(key, Some(found), |stream| stream.remove_group(group));
         self.record(&Effect::DestroyGroup { key: key.bytes, group });
         Ok(true)
