@@ -162,6 +162,10 @@ impl<'n> Loader<'n> {
         if self.engine.access.has_reclaim() {
             drop(self.engine.access.take_reclaim());
         }
+        if prepared.is_unknown() {
+            // What Redis says then, so that whoever searches logs for it finds it.
+            return Err(format!("Unknown command '{}' reading the append only file", name(args)));
+        }
         if self.reply.first() == Some(&b'-') {
             let text = String::from_utf8_lossy(&self.reply[1..]);
             let text = text.trim_end().trim_end_matches('.');

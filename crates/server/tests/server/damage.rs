@@ -162,7 +162,7 @@ fn bytes_that_are_no_commands_are_refused_with_their_place() {
         (b"*1\r\n$99999999999999\r\n", 27, "Protocol error: invalid bulk length"),
         (b"*1\r\n$5\r\nMULTI\r\n*1\r\n$5\r\nMULTI\r\n", 42, "a transaction inside a transaction"),
         (b"*1\r\n$4\r\nEXEC\r\n", 27, "the end of a transaction that never began"),
-        (b"*1\r\n$3\r\nFOO\r\n", 27, "the command 'FOO' is refused: ERR unknown command"),
+        (b"*1\r\n$3\r\nFOO\r\n", 27, "Unknown command 'FOO' reading the append only file"),
         (b"*1\r\n$3\r\nSET\r\n", 27, "the command 'SET' is refused: ERR wrong number of arguments"),
         (b"*1\r\n$8\r\nshutdown\r\n", 27, "the command 'shutdown' has no place in a file of data"),
         (b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$3\r\nOFF\r\n", 27, "the command 'CLIENT' has no place"),
