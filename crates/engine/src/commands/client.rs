@@ -305,9 +305,13 @@ fn capabilities(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_
     Ok(())
 }
 
-fn import_source(_: &mut Context<'_, '_>, args: &Args<'_>, _: &mut Reply<'_>) -> Outcome {
-    on_or_off(args)?;
-    Err(Error::Static("ERR Server is not in import mode"))
+/// There is no mode of importing, so nobody can be its source.
+fn import_source(_: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    if !args.is(2, "OFF") {
+        return Err(Error::Static("ERR Server is not in import mode"));
+    }
+    reply.ok();
+    Ok(())
 }
 
 fn unblock(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -17,7 +17,8 @@ const MAX_SCANNED: i64 = 16_384;
 pub(super) enum Walked {
     Keys,
     Fields,
-    Elements,
+    Members,
+    Scored,
 }
 
 /// The options behind the cursor.
@@ -26,7 +27,7 @@ pub(super) struct ScanOptions<'a> {
     /// The type of the keys that are wanted.
     kind: Option<&'a [u8]>,
     pub(super) count: usize,
-    /// Whether the values of fields are wanted.
+    /// Whether the values of fields are wanted, or the scores of members.
     pub(super) values: bool,
 }
 
@@ -49,6 +50,8 @@ impl<'a> ScanOptions<'a> {
                 if walked != Walked::Fields {
                     return Err(Error::Static("ERR NOVALUES option can only be used in HSCAN"));
                 }
+                options.values = false;
+            } else if walked == Walked::Scored && cursor.take("NOSCORES") {
                 options.values = false;
             } else {
                 return Err(Error::Syntax);

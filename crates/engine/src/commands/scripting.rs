@@ -21,6 +21,8 @@ const FLAGS: Flags = Flags::NOSCRIPT
 pub(super) const WRITES: Flags = FLAGS.and(Flags::MAY_REPLICATE);
 pub(super) const READS: Flags = FLAGS.and(Flags::READONLY);
 pub(super) const COMPLEXITY: &str = "Depends on the script";
+/// The length of a script's name: the digits of a SHA-1.
+const NAME_BYTES: usize = 40;
 
 /// Nobody can tell what a script does with its keys.
 pub(super) const fn keys(access: Access) -> Keys {
@@ -104,11 +106,12 @@ fn by_text(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, re
 
 fn by_name(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>, read_only: bool) -> Outcome {
     announce(ctx, args);
+    let unknown = Error::Static("NOSCRIPT No matching script. Please use EVAL.");
+    if args.get(1).len() != NAME_BYTES {
+        return Err(unknown); // no script has such a name, whatever stands behind it
+    }
     let (words, count) = words(args, args.integer(2)?)?;
-    let compiled = ctx
-        .interpreters
-        .by_name(&ctx.shared.scripts, args.get(1))
-        .ok_or(Error::Static("NOSCRIPT No matching script. Please use EVAL."))?;
+    let compiled = ctx.interpreters.by_name(&ctx.shared.scripts, args.get(1)).ok_or(unknown)?;
     run_script(ctx, &compiled, args, words.split_at(count), read_only, reply)
 }
 

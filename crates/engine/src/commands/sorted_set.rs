@@ -256,7 +256,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "2.8.0",
         "O(1) for every call. O(N) for a complete iteration, more where many members have the same score.",
         "Iterates over the members of a sorted set and their scores.",
-        "key cursor [MATCH pattern] [COUNT count]",
+        "key cursor [MATCH pattern] [COUNT count] [NOSCORES]",
     ),
     row("ZUNION", -3, READ.and(ALONE), Access::Read, combine::zunion).keys(COUNTED).doc(
         "6.2.0",

@@ -21,7 +21,7 @@ pub(super) fn sscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
         scan_options::write_nothing(reply);
         return Ok(());
     };
-    let options = ScanOptions::parse(args.cursor(3), Walked::Elements)?;
+    let options = ScanOptions::parse(args.cursor(3), Walked::Members)?;
     scan_options::write(reply, |reply| {
         let mut shown = 0;
         let next = set.scan(cursor, options.count, &mut |member| {

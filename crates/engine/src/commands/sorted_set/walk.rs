@@ -24,16 +24,19 @@ pub(super) fn zscan(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Repl
         scan_options::write_nothing(reply);
         return Ok(());
     };
-    let options = ScanOptions::parse(args.cursor(3), Walked::Elements)?;
+    let options = ScanOptions::parse(args.cursor(3), Walked::Scored)?;
     scan_options::write(reply, |reply| {
         let (mut shown, mut score) = (0, Vec::new());
         let next = zset.scan(cursor, options.count, &mut |element| {
             if options.matches(element.member) {
                 reply.bulk(element.member);
-                score.clear();
-                write_f64(&mut score, element.score);
-                reply.bulk(&score);
-                shown += 2;
+                shown += 1;
+                if options.values {
+                    score.clear();
+                    write_f64(&mut score, element.score);
+                    reply.bulk(&score);
+                    shown += 1;
+                }
             }
         });
         (shown, next)
