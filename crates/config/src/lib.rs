@@ -44,4 +44,5 @@ pub use parameter::{Change, Effect, Parameter, is_sensitive};
 pub use rewrite::{Appended, UnsupportedFormat, rewrite};
 pub use source::{LoadError, Place};
 pub use table::{Param, TABLE};
+pub use title_template::expand_title;
 pub use value::{MemoryLimit, SavePoint};

@@ -156,8 +156,8 @@ parameters! {
         Daemonize, "daemonize", "", YES_NO, "no", Startup, Acts, "Run in the background. The command returns when the server is ready, or says why it is not; a service manager does this better.";
         Supervised, "supervised", "", choice(SUPERVISED), "no", Startup, Acts, "Which service manager is told that the server is ready and when it ends: systemd, or `auto` to tell it where it asks for that. Upstart is not told.";
         Pidfile, "pidfile", "", TEXT, "", Startup, Acts, "File that holds the process id while the server runs; in the background it is `/var/run/redis.pid` unless named.";
-        SetProcTitle, "set-proc-title", "", YES_NO, "yes", Startup, Accepted, "Show the address and the mode in the process title.";
-        ProcTitleTemplate, "proc-title-template", "", TITLE, "{title} {listen-addr} {server-mode}", Runtime, Accepted, "Form of the process title.";
+        SetProcTitle, "set-proc-title", "", YES_NO, "yes", Startup, Acts, "Whether the process has a title of its own, which `ps` shows.";
+        ProcTitleTemplate, "proc-title-template", "", TITLE, "{title} {listen-addr} {server-mode}", Runtime, Acts, "The title of the process. Names in braces stand for what it is: `title` (what the program was called), `listen-addr`, `server-mode`, `port`, `tls-port`, `unixsocket`, `config-file`.";
         DisableThp, "disable-thp", "", YES_NO, "yes", Startup, Accepted, "Turn transparent huge pages off for this process.";
         OomScoreAdj, "oom-score-adj", "", choice(OOM_SCORE), "no", Runtime, Acts, "Whether the score by which Linux chooses a process to end when memory runs out is adjusted: by a value (`yes`), or to it.";
         OomScoreAdjValues, "oom-score-adj-values", "", numbers(3, -2000, 2000), "0 200 800", Runtime, Acts, "Scores for a primary, a replica and a background process; it is always a primary, and has no such processes.";

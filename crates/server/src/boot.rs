@@ -137,6 +137,7 @@ impl Server {
             signals.handle(),
             Arc::clone(&listening),
         ));
+        machine.title.begin(&config);
         // Where the system does not let it, that stands in the log.
         let _ = machine.oom_score.follow(&config);
         let port = listening.port().unwrap_or(0);

@@ -43,6 +43,7 @@ use crate::shared::Letter;
 use crate::signals;
 use crate::snapshot_file::{Form, Manner};
 use crate::threads::WORKER_NAME;
+use crate::title::Title;
 
 /// Why writes are refused after a save that failed, as Redis says it.
 const SNAPSHOT_REFUSAL: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
@@ -83,6 +84,8 @@ pub struct ServerMachine {
     listening: Arc<Listening>,
     /// Whether the system ends this process soon when it has no memory.
     pub oom_score: OomScore,
+    /// What the process is called.
+    pub title: Title,
     /// Who has asked for an end that waits for replicas, with the number of the wait.
     callers: Mutex<Vec<(u64, Place, u64)>>,
     /// Ends the wait of the main thread.
@@ -138,6 +141,7 @@ impl ServerMachine {
             sealing: Sealing::default(),
             kept: Mutex::default(),
             reader: Courier::default(),
+            title: Title::new(config_file.clone()),
             config_file,
             listening,
             oom_score: OomScore::new(),

@@ -37,6 +37,7 @@ mod snapshot_file;
 mod socket;
 mod storage;
 mod threads;
+mod title;
 mod users;
 
 use std::process::ExitCode;

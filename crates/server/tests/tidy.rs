@@ -181,6 +181,10 @@ const ROOMS: &[(&str, &str)] = &[
     ),
     ("crates/server/src/allocator.rs", "jemalloc's symbol and call have the types that its C code declares"),
     ("crates/server/src/priority.rs", "what the system call is given is read only while it lasts"),
+    (
+        "crates/server/src/title/area.rs",
+        "the system is told of memory that is never given back, and what it has told itself",
+    ),
     ("crates/stdx/src/prefetch.rs", "a prefetch neither faults nor changes memory, whatever the address"),
     (
         "crates/uring/src/buffers.rs",

@@ -31,6 +31,7 @@ impl ServerMachine {
             // Nothing has changed; if it cannot go back, that stands in the log.
             let _ = self.oom_score.follow_change(new, old);
         })?;
+        self.title.follow(new);
         logging::configure(new);
         self.replication.configure(new);
         // At once: what is acknowledged after this command's reply is kept as the new policy promises.

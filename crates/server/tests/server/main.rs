@@ -41,6 +41,7 @@ mod scripts;
 mod sealing;
 mod starts;
 mod support;
+mod titles;
 mod tracking;
 mod transcripts;
 mod users;
