@@ -424,12 +424,12 @@ impl<V: Clone> Page<V> {
     }
 
     /// Goes on with a sweep of the block and of what lives beside it; returns whether it is done.
-    pub(crate) fn sweep(&mut self, beside: &mut Beside, sweeper: &mut Sweeper<'_>) -> bool
+    pub(crate) fn sweep(&mut self, beside: &mut Beside, sweeper: &mut Sweeper<'_>, options: Options) -> bool
     where
         V: Sweep,
     {
         if beside.place == 0 {
-            self.block.sweep(sweeper);
+            self.block.sweep(sweeper, options);
             self.side.sweep_list(sweeper);
             beside.place = 1;
         }

@@ -1,4 +1,5 @@
-//! Moving blocks out of sparse memory, so that the allocator can give it back to the system.
+//! Moving blocks out of sparse memory, and making those smaller that have become too large, so that the allocator can give
+//! memory back to the system.
 //!
 //! An allocator carves slabs into places of one size. After many blocks have gone, slabs hold few that live, and each keeps its
 //! slab from going. A sweep walks over everything, asks for each block whether its slab is sparse, and if so copies it: the
@@ -6,6 +7,9 @@
 //! twice. What has 512 bytes or less is left where it is: threads keep freed places of such sizes for themselves and
 //! would put the copy into the one just left; such blocks are a small part of any value. What is larger than 14 kB has
 //! memory of its own.
+//!
+//! The page of a table keeps the memory of what was removed from it for what may come. Where that is much of the page the sweep
+//! takes it back, whether memory is sparse or not.
 //!
 //! A sweep goes in steps, and what it walks over may change between them. So a cursor is a hint: whatever it says, a step is
 //! right, and at worst some blocks are looked at twice or in the next round.
@@ -26,7 +30,7 @@ pub struct Sweeper<'a> {
     is_sparse: &'a dyn Fn(*const u8) -> bool,
     /// What may still be done, in looks at a block.
     budget: usize,
-    /// Blocks that were moved.
+    /// Blocks that were moved or made smaller.
     pub moved: usize,
     /// Blocks that were left where they are.
     pub left: usize,
@@ -110,12 +114,17 @@ impl<'a> Sweeper<'a> {
         }
         let is_worth = (self.is_sparse)(address);
         if is_worth {
-            self.moved += 1;
-            self.budget = self.budget.saturating_sub(bytes / BYTES_A_LOOK);
+            self.note_moved(bytes);
         } else {
             self.left += 1;
         }
         is_worth
+    }
+
+    /// Takes into account that a block of so many bytes is written anew.
+    pub(crate) fn note_moved(&mut self, bytes: usize) {
+        self.moved += 1;
+        self.budget = self.budget.saturating_sub(1 + bytes / BYTES_A_LOOK);
     }
 }
 

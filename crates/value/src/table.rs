@@ -375,9 +375,10 @@ impl<V: Clone> Table<V> {
 impl<V: Clone + Sweep> Table<V> {
     /// Goes on with a sweep over the pages, what lives beside them, and objects; returns whether it has come round.
     pub fn sweep_at(&mut self, cursor: &mut Cursor, sweeper: &mut Sweeper<'_>) -> bool {
+        let options = self.options;
         if let Some(root) = Arc::get_mut(&mut self.root) {
             while cursor.page < root.pages {
-                if sweeper.is_tired() || !root.sweep(cursor, sweeper) {
+                if sweeper.is_tired() || !root.sweep(cursor, sweeper, options) {
                     return false;
                 }
                 *cursor = Cursor { page: cursor.page + 1, beside: Beside::default() };

@@ -23,6 +23,10 @@ const SWEEP_STEPS: usize = 8;
 /// Milliseconds between two rows, while there are no requests and while there are.
 const IDLE_SWEEP_MS: u64 = 5;
 const BUSY_SWEEP_MS: u64 = 20;
+/// Milliseconds between two rows while memory is not sparse and the first has found little: of so many blocks one or none that is
+/// too large.
+const LOOK_MS: u64 = 100;
+const LITTLE: usize = 16;
 /// Milliseconds between two rounds of which the first has moved nothing.
 const SWEEP_REST_MS: u64 = 1000;
 
@@ -78,7 +82,7 @@ impl Worker<'_> {
         if !self.engine.is_beside_script() {
             self.advance(now); // a script has locked what this is about
         }
-        if self.node.sweeps() && now.monotonic_ns >= self.upkeep.next_sweep_ns {
+        if now.monotonic_ns >= self.upkeep.next_sweep_ns {
             self.sweep_some(now);
         }
         if now.monotonic_ns < self.upkeep.next_tick_ns {
@@ -130,8 +134,8 @@ impl Worker<'_> {
         }
         let wait_end = self.wait_ends.first().map_or(u64::MAX, |(end, _)| *end);
         let look = self.looks.first().map_or(u64::MAX, |(at, ..)| *at);
-        let sweep = if self.node.sweeps() { self.upkeep.next_sweep_ns } else { u64::MAX };
-        let upkeep = self.upkeep.next_tick_ns.min(self.upkeep.next_expiry_ns).min(sweep);
+        let upkeep = &self.upkeep;
+        let upkeep = upkeep.next_tick_ns.min(upkeep.next_expiry_ns).min(upkeep.next_sweep_ns);
         let next = upkeep.min(wait_end).min(look);
         next.saturating_sub(now.monotonic_ns)
     }
@@ -192,27 +196,35 @@ impl Worker<'_> {
         }
     }
 
-    /// Moves a few blocks, shard by shard, so that sparse memory can go back.
+    /// Looks at a few blocks, shard by shard, and moves those that lie in sparse memory or have become too large.
     fn sweep_some(&mut self, now: Now) {
         let (node, upkeep) = (self.node, &mut self.upkeep);
         let statistics = &node.shared.statistics[self.index];
         let mut pause_ms = if std::mem::take(&mut upkeep.was_busy) { BUSY_SWEEP_MS } else { IDLE_SWEEP_MS };
         let started = (node.shared.clock)();
-        let is_sparse = |block: *const u8| node.machine.is_sparse(block);
+        let memory_is_sparse = node.sweeps();
+        let is_sparse = |block: *const u8| memory_is_sparse && node.machine.is_sparse(block);
+        let (mut moved, mut left) = (0, 0);
+        let mut has_come_round = false;
         for _ in 0..SWEEP_STEPS {
             let mut sweeper = Sweeper::new(&is_sparse, SWEEP_BLOCKS);
-            let is_round = node.shared.keyspace.sweep_shard(upkeep.sweep, &mut sweeper);
-            add(&statistics.blocks_moved, sweeper.moved as u64);
-            add(&statistics.blocks_left, sweeper.left as u64);
-            upkeep.swept += sweeper.moved;
-            if is_round && upkeep.next_shard() {
-                if std::mem::take(&mut upkeep.swept) == 0 {
-                    pause_ms = SWEEP_REST_MS;
-                }
+            let is_swept = node.shared.keyspace.sweep_shard(upkeep.sweep, &mut sweeper);
+            moved += sweeper.moved;
+            left += sweeper.left;
+            has_come_round = is_swept && upkeep.next_shard();
+            if has_come_round {
                 break;
             }
         }
+        upkeep.swept += moved;
+        if has_come_round && std::mem::take(&mut upkeep.swept) == 0 {
+            pause_ms = SWEEP_REST_MS;
+        } else if !memory_is_sparse && moved * LITTLE <= left {
+            pause_ms = LOOK_MS;
+        }
         upkeep.next_sweep_ns = now.monotonic_ns + pause_ms * NS_PER_MS;
+        add(&statistics.blocks_moved, moved as u64);
+        add(&statistics.blocks_left, left as u64);
         add(&statistics.sweep_ns, (node.shared.clock)().saturating_sub(started));
     }
 }

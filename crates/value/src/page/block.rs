@@ -25,6 +25,10 @@ const MIN_EXPIRY_AT: usize = 8;
 /// The header of a page without entries; it needs no memory of its own.
 const EMPTY: [u8; HEADER] = [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
 
+/// A sweep makes a block smaller of which one in so many bytes is spare, or more. Blocks that have only grown, along the allocator's
+/// classes, have less.
+const SPARE_PART: usize = 4;
+
 /// What a new block is copied from.
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
@@ -72,26 +76,38 @@ impl Block {
         self.0.as_ref().map_or(0, |block| block.len() + sizes::ARC_HEADER)
     }
 
-    /// Moves the block if a sweep finds that worth while.
-    pub(super) fn sweep(&mut self, sweeper: &mut Sweeper<'_>) {
+    /// Makes the block smaller if much of it is spare; otherwise moves it if a sweep finds that worth while.
+    pub(super) fn sweep(&mut self, sweeper: &mut Sweeper<'_>, options: Options) {
+        let length = self.view().0.len();
+        let is_spacious = length - self.least_size() >= length.div_ceil(SPARE_PART);
         match &mut self.0 {
-            Some(block) => sweeper.renew(block),
             None => sweeper.pass(),
+            Some(block) if is_spacious && block.is_unique() => {
+                sweeper.note_moved(length);
+                self.shrink(options);
+            }
+            Some(block) => sweeper.renew(block),
         }
     }
 
     /// Moves the entries into a smaller block if garbage and free space are enough for that.
     pub(super) fn shrink(&mut self, options: Options) {
-        let view = self.view();
-        if view.count() == 0 {
+        let size = self.least_size();
+        if size == 0 {
             self.0 = None;
-            return;
-        }
-        let groups = view.count().div_ceil(GROUP) * GROUP_BYTES;
-        let size = sizes::fit(HEADER + groups + view.heap() - view.garbage());
-        if size < view.0.len() {
+        } else if size < self.view().0.len() {
             self.rewrite(size, options);
         }
+    }
+
+    /// The length of a block for the live entries alone; none if there are none.
+    fn least_size(&self) -> usize {
+        let view = self.view();
+        if view.count() == 0 {
+            return 0;
+        }
+        let groups = view.count().div_ceil(GROUP) * GROUP_BYTES;
+        sizes::fit(HEADER + groups + view.heap() - view.garbage())
     }
 
     /// Writes the live entries into a fresh block in which `needed` bytes, garbage included, have room.

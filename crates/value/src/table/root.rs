@@ -200,7 +200,7 @@ impl<V: Clone> Root<V> {
     }
 
     /// Goes on with a sweep of one page; see [`super::Table::sweep_at`].
-    pub(super) fn sweep(&mut self, cursor: &mut Cursor, sweeper: &mut Sweeper<'_>) -> bool
+    pub(super) fn sweep(&mut self, cursor: &mut Cursor, sweeper: &mut Sweeper<'_>, options: Options) -> bool
     where
         V: Sweep,
     {
@@ -208,7 +208,7 @@ impl<V: Clone> Root<V> {
             sweeper.pass();
             return true;
         };
-        chunk.pages[cursor.page % CHUNK].sweep(&mut cursor.beside, sweeper)
+        chunk.pages[cursor.page % CHUNK].sweep(&mut cursor.beside, sweeper, options)
     }
 
     /// Visits due entries page by page; see [`super::Table::visit_due`].

@@ -415,6 +415,30 @@ fn a_table_that_shrinks_its_pages_follows_its_content_down() {
 }
 
 #[test]
+fn a_sweep_gives_back_what_removals_have_left_spare() {
+    let sweep = |table: &mut Table<Object>| {
+        let mut sweeper = Sweeper::new(&|_| false, usize::MAX);
+        assert!(table.sweep_at(&mut Cursor::default(), &mut sweeper));
+        sweeper.moved
+    };
+    let mut table = filled(10_000);
+    assert_eq!(sweep(&mut table), 0, "pages that have only grown are left alone");
+    let (full, live) = (table.allocated_bytes(), table.live_bytes());
+    (0..10_000).filter(|number| number % 5 < 2).for_each(|number| remove(&mut table, number));
+    assert_eq!(table.allocated_bytes(), full, "pages keep their memory for what may come");
+    let held = table.clone();
+    assert_eq!(sweep(&mut table), 0, "what a clone holds is left alone");
+    drop(held);
+    assert!(sweep(&mut table) > 10);
+    let (given, gone) = (full - table.allocated_bytes(), live - table.live_bytes());
+    assert!(given > gone / 10 * 8, "{given} of {gone} bytes");
+    assert_eq!(sweep(&mut table), 0, "once is enough");
+    for number in 0..10_000 {
+        assert_eq!(table.find(table.hash(&key_of(number)), &key_of(number)).is_some(), number % 5 >= 2);
+    }
+}
+
+#[test]
 fn a_long_payload_is_replaced_in_its_place_unless_a_clone_holds_it() {
     let mut table = Table::<Object>::new(SEED, OPTIONS);
     let meta = Meta { kind: 0, expiry: None, access: Some(7) };
