@@ -19,7 +19,7 @@ use stdx::rng::Rng;
 
 mod turns;
 
-use turns::{REQUESTS, node, request, requests, text, turn, worker};
+use turns::{REQUESTS, fill, node, request, requests, text, turn, worker};
 
 const ROUNDS: usize = 3;
 /// Different turns of a worker, which it repeats.
@@ -124,16 +124,4 @@ fn round(
 fn prepare(command: &str, keys: u64, seed: u64) -> Vec<(Vec<u8>, Vec<Input>)> {
     let mut rng = Rng::from_seed(seed);
     (0..PREPARED).map(|_| requests(|out| request(out, command, &mut || rng.below(keys)))).collect()
-}
-
-/// Sets all keys.
-fn fill(worker: &mut Worker<'_>, keys: u64) {
-    let mut number = 0;
-    while number < keys {
-        let (arena, inputs) = requests(|out| {
-            request(out, text("set"), &mut || number.min(keys - 1));
-            number += 1;
-        });
-        turn(worker, &arena, &inputs);
-    }
 }

@@ -20,6 +20,7 @@ pub(crate) const CONNECTIONS: usize = 16;
 /// Requests of each connection in a turn.
 pub(crate) const PIPELINE: usize = 16;
 /// Requests of a turn.
+#[allow(dead_code, reason = "not all of them divide by it")]
 pub(crate) const REQUESTS: usize = CONNECTIONS * PIPELINE;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -42,9 +43,17 @@ pub(crate) const COMMANDS: &[(&str, &str)] = &[
 ];
 
 /// A node without persistence.
+#[allow(dead_code, reason = "not all of them are content with the defaults")]
 pub(crate) fn node(workers: usize) -> Node {
+    node_with(workers, &[])
+}
+
+/// The same with some parameters.
+pub(crate) fn node_with(workers: usize, parameters: &[(&str, &str)]) -> Node {
     let mut config = Config::default();
-    config.set("appendonly", b"no").expect("it is a legal value");
+    for (name, value) in [("appendonly", "no")].iter().chain(parameters) {
+        config.set(name, value.as_bytes()).expect("it is a legal value");
+    }
     let identity = Identity { process_id: 1, threads: workers, ..Identity::default() };
     let clock = || START.elapsed().as_nanos() as u64;
     let users = Users::new(setting(false));
@@ -90,6 +99,19 @@ pub(crate) fn turn(worker: &mut Worker<'_>, arena: &[u8], inputs: &[Input]) {
         worker.written(number);
     }
     worker.return_writable(writable);
+}
+
+/// Sets all keys with numbers below `keys`.
+#[allow(dead_code, reason = "one of them has keys of every type")]
+pub(crate) fn fill(worker: &mut Worker<'_>, keys: u64) {
+    let mut number = 0;
+    while number < keys {
+        let (arena, inputs) = requests(|out| {
+            request(out, text("set"), &mut || number.min(keys - 1));
+            number += 1;
+        });
+        turn(worker, &arena, &inputs);
+    }
 }
 
 /// Appends a request; see [`COMMANDS`].
