@@ -220,7 +220,7 @@ fn what_a_command_finds_due_beside_its_own_keys_goes_by_itself() {
         while !text(&must(client, "INFO clients")).contains("blocked_clients:1") {}
         wait_until_due(client);
         must(client, "SWAPDB 0 1");
-        follower.expect(&["SELECT 1", "RPUSH l x", "PEXPIREAT l *", "SWAPDB 0 1", "SELECT 0", "DEL l"]);
+        follower.expect(&["SELECT 1", "RPUSH l x", "PEXPIREAT l *", "SELECT 0", "SWAPDB 0 1", "DEL l"]);
     });
 }
 
