@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use disk::{Disk, around};
+use disk::{Disk, Lock, around};
 use persist::aof::{
     Checksums, FileKind, FilesError, Fingerprint, Manifest, ManifestEntry, holds_data, name_beside,
 };
@@ -96,6 +96,14 @@ impl Target {
         (manifest != set.manifest).then(|| (set.manifest_path(), manifest.format_checked()))
     }
 
+    /// Keeps servers off its files, as long as the lock is kept.
+    pub(crate) fn lock(&self) -> Result<Option<Lock>, String> {
+        match self {
+            Self::Set(set) => lock(&set.folder),
+            Self::Commands(path) | Self::Rdb(path) => lock(around(path)),
+        }
+    }
+
     /// As it is on disk by now.
     pub(crate) fn again(&self) -> Result<Self, String> {
         match self {
@@ -126,6 +134,16 @@ impl DataFile {
     pub(crate) fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
+}
+
+/// Keeps servers off a folder whose files are to be changed, as long as the lock is kept; an error where one has it.
+pub(crate) fn lock(folder: &Path) -> Result<Option<Lock>, String> {
+    Disk::native().lock(folder).map_err(|_| {
+        format!(
+            "{}: a running server uses this folder; nothing is changed before it has ended",
+            folder.display()
+        )
+    })
 }
 
 /// Finds out what a path means.

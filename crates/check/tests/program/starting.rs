@@ -51,6 +51,19 @@ fn compare(folder: &Path, expected: Start) {
 }
 
 #[test]
+fn what_a_server_uses_is_looked_at_and_not_changed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    make_set(folder, 4);
+    let server = Server::start(folder);
+    check(&[], folder).expect(0, &[]);
+    check(&["--fix"], folder).expect(2, &["a running server uses this folder"]);
+    check(&["--to-batch", "2", "--in-place"], folder).expect(2, &["a running server uses this folder"]);
+    server.stop();
+    check(&["--fix"], folder).expect(0, &["nothing to fix"]);
+}
+
+#[test]
 fn verdicts_are_those_of_a_start() {
     use Start::{Refused, Sound, Torn};
     let folder = tempfile::tempdir().expect("a folder");
