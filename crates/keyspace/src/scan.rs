@@ -75,10 +75,12 @@ impl Access<'_> {
         let mut steps = count.saturating_mul(10).max(shards);
         loop {
             let from = position << bits >> bits;
-            position = self.scan_page_and_expire(database, shard, from, &mut |entry| {
+            let removed;
+            (position, removed) = self.scan_page_and_expire(database, shard, from, &mut |entry| {
                 seen += 1;
                 each(entry);
             });
+            seen += removed; // which is as much work as to show them
             steps = steps.saturating_sub(1);
             if position == 0 {
                 shard += 1;
@@ -124,14 +126,15 @@ impl Access<'_> {
         })
     }
 
-    /// Visits one page and then removes what was due in it. A position outlives that, as it does every merge.
+    /// Visits one page and then removes what was due in it. A position outlives that, as it does every merge. Returns the next
+    /// one and how many keys were due.
     fn scan_page_and_expire(
         &mut self,
         database: DbIndex,
         shard: usize,
         position: u64,
         each: &mut dyn FnMut(Seen<'_>),
-    ) -> u64 {
+    ) -> (u64, usize) {
         let now = self.now();
         let mut due: Vec<Vec<u8>> = Vec::new();
         let next = self.with_partition(shard, database, |partition| {
@@ -142,7 +145,7 @@ impl Access<'_> {
             })
         });
         self.remove_due(database, shard, &due);
-        next
+        (next, due.len())
     }
 
     /// Removes those keys of a shard that are still due, unless due keys stay or a busy script holds the shard. Called with

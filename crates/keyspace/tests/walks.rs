@@ -124,6 +124,30 @@ fn scan_removes_what_was_due_where_it_has_looked() {
 }
 
 #[test]
+fn scan_removes_no_more_of_what_is_due_than_it_would_show() {
+    let keyspace = keyspace();
+    let mut access = Access::new(&keyspace, WorkerId(0), 1);
+    access.begin(UnixMs(1000));
+    fill(&mut access, 0..20_000, Expiry::At(UnixMs(1500)));
+    access.end();
+    access.begin(UnixMs(2000));
+    let (mut cursor, mut calls) = (0, 0);
+    loop {
+        let before = access.keyspace().len(DATABASE);
+        cursor = access.scan(DATABASE, cursor, 10, &mut |_| panic!("all are due"));
+        calls += 1;
+        let removed = before - access.keyspace().len(DATABASE);
+        assert!(removed < 200, "{removed} keys in one call");
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert_eq!(access.keyspace().len(DATABASE), 0);
+    assert!(calls > 100, "{calls}");
+    access.end();
+}
+
+#[test]
 fn scan_removes_what_was_due_while_everything_is_locked_and_nothing_while_due_keys_stay() {
     let keyspace = keyspace();
     let mut access = Access::new(&keyspace, WorkerId(0), 1);

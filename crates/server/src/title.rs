@@ -25,7 +25,7 @@ impl Title {
         Self { config_file, area: OnceLock::new() }
     }
 
-    /// The process gets a title, if the parameters say so. No other thread runs yet.
+    /// The process gets a title, if the parameters say so.
     pub fn begin(&self, config: &Config) {
         if config.yes(Param::SetProcTitle) {
             let area =

@@ -16,7 +16,8 @@ const CAPACITY: usize = 2048;
 pub(super) struct Area(&'static [AtomicU8]);
 
 impl Area {
-    /// A new one, in the place of any other. It is empty. No other thread runs, or the end of the heap could move meanwhile.
+    /// A new one, in the place of any other. It is empty. The system is told again where the heap ends, which does not move meanwhile:
+    /// the allocator takes memory there only where it gets none elsewhere.
     #[cfg(target_os = "linux")]
     pub(super) fn claim() -> io::Result<Self> {
         let bytes: Vec<AtomicU8> = std::iter::repeat_with(AtomicU8::default).take(CAPACITY).collect();

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use client::Client;
 use disk::Disk;
 
 use crate::content::content;
 use crate::disk::{APPENDING, SNAPSHOTS, figure, files, limit_files, rewrite, wait_for};
-use crate::support::{Server, free_port, must, run, text, words};
+use crate::support::{Server, free_port, must, run, text, wait_until_due, words};
 
 #[test]
 fn appending_may_be_switched_while_the_server_runs() {
@@ -32,6 +33,40 @@ fn appending_may_be_switched_while_the_server_runs() {
     server.kill();
     let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
     assert_eq!(content(&mut client), before);
+}
+
+#[test]
+fn what_was_counted_comes_back_with_its_time_to_live_or_without() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+    must(&mut client, "DEBUG SET-ACTIVE-EXPIRE 0");
+    for command in [
+        "SET lasting 5 EX 1000",
+        "INCR lasting",
+        "SET persistent 5 EX 1000",
+        "INCRBY persistent 10",
+        "PERSIST persistent",
+        "DECR persistent",
+        "SET fraction 5 EX 1000",
+        "INCRBYFLOAT fraction 0.5",
+        "SET due 5 PX 1",
+    ] {
+        must(&mut client, command);
+    }
+    wait_until_due(&mut client);
+    must(&mut client, "INCR due");
+    let told = |client: &mut Client| {
+        ["lasting", "persistent", "fraction", "due"].map(|key| {
+            let (value, expiry) =
+                (must(client, &format!("GET {key}")), must(client, &format!("PEXPIRETIME {key}")));
+            (text(&value), format!("{expiry:?}"))
+        })
+    };
+    let before = told(&mut client);
+    assert_eq!(before.each_ref().map(|(value, _)| value.as_str()), ["6", "14", "5.5", "1"]);
+    server.kill();
+    let (_server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
+    assert_eq!(told(&mut client), before);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod with_redis;
 use client::Client;
 
 use crate::disk::{APPENDING, SNAPSHOTS};
-use crate::support::{Server, must, run, text};
+use crate::support::{Server, must, run, text, wait_until_due};
 use follower::Follower;
 
 /// A field of INFO stats.
@@ -222,18 +222,6 @@ fn what_a_command_finds_due_beside_its_own_keys_goes_by_itself() {
         must(client, "SWAPDB 0 1");
         follower.expect(&["SELECT 1", "RPUSH l x", "PEXPIREAT l *", "SELECT 0", "SWAPDB 0 1", "DEL l"]);
     });
-}
-
-/// Waits until what was to last a millisecond has.
-fn wait_until_due(client: &mut Client) {
-    let mut time = || {
-        let time = must(client, "TIME");
-        let parts = time.elements().expect("seconds and microseconds");
-        let parts: Vec<i64> = parts.iter().map(|part| text(part).parse().expect("a number")).collect();
-        parts[0] * 1000 + parts[1] / 1000
-    };
-    let begun = time();
-    while time() < begun + 2 {}
 }
 
 #[test]

@@ -257,6 +257,18 @@ pub(crate) fn must(client: &mut Client, command: &str) -> Frame {
     reply
 }
 
+/// Waits until what was to last a millisecond has.
+pub(crate) fn wait_until_due(client: &mut Client) {
+    let mut time = || {
+        let time = must(client, "TIME");
+        let parts = time.elements().expect("seconds and microseconds");
+        let parts: Vec<i64> = parts.iter().map(|part| text(part).parse().expect("a number")).collect();
+        parts[0] * 1000 + parts[1] / 1000
+    };
+    let begun = time();
+    while time() < begun + 2 {}
+}
+
 /// The text of a reply, for comparing with what is expected.
 pub(crate) fn text(reply: &Frame) -> String {
     reply.bytes().or(reply.error()).map_or_else(
