@@ -66,6 +66,8 @@ pub struct Output {
     slice_sent: usize,
     /// What is not needed any more, and may take long to free.
     spent: Vec<Part>,
+    /// How long the buffer was that was given up last: the next one has room for as much at once instead of growing.
+    usual: usize,
     /// Bytes sent that nobody has counted yet.
     uncounted: u64,
     held: Option<LogPosition>,
@@ -146,6 +148,9 @@ impl Output {
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         if self.buffer.len() >= PIECE {
             self.set_aside();
+        }
+        if self.buffer.capacity() == 0 {
+            self.buffer = Vec::with_capacity(std::mem::take(&mut self.usual));
         }
         &mut self.buffer
     }
@@ -319,6 +324,7 @@ impl Output {
             self.sent = 0;
             self.gone = 0;
             if self.buffer.capacity() > KEEP {
+                self.usual = self.buffer.len();
                 self.buffer = Vec::new();
             } else {
                 self.buffer.clear();
@@ -575,6 +581,20 @@ mod tests {
         output.buffer().resize(KEEP + 1, b'x');
         output.consume(KEEP + 1);
         assert_eq!(output.capacity(), 0);
+    }
+
+    #[test]
+    fn who_was_sent_much_gets_room_for_as_much_at_once() {
+        let mut output = Output::default();
+        for length in [3 * KEEP, 5 * KEEP] {
+            output.buffer().resize(length, b'x');
+            output.consume(length);
+            assert_eq!(output.capacity(), 0);
+            assert_eq!(output.buffer().capacity(), length);
+        }
+        output.buffer().push(b'x');
+        output.consume(1);
+        assert!(output.buffer().capacity() <= KEEP, "the last one was short");
     }
 
     #[test]

@@ -10,6 +10,8 @@
 const LARGEST_READ: usize = 1024 * 1024;
 /// Bytes of a long request. More is read at once of a connection that sends such requests, or they would cost some turns each.
 const LONG: usize = 4 * 1024;
+/// Bytes that a connection has sent at once, by which it is known to send many: the same goes for it.
+const MANY: usize = 16 * 1024;
 /// Bytes that are read at once then: a value of 64 kB and what stands around it. What is executed of them takes no longer than what comes in
 /// one read of short requests.
 const LONG_READ: usize = 68 * 1024;
@@ -24,8 +26,9 @@ pub struct Unfinished {
     missing: usize,
     /// Bytes that had come when it was last looked at.
     seen: usize,
-    /// Whether more long requests are to be expected: there was half of one, and none but long ones have come since.
-    expects_long: bool,
+    /// Whether much is to be expected: there was half of a long request, and none but long ones have come since, or many bytes have
+    /// come at once.
+    expects_much: bool,
 }
 
 impl Unfinished {
@@ -36,7 +39,7 @@ impl Unfinished {
 
     /// Whether nothing is known of what comes next.
     pub fn knows_nothing(&self) -> bool {
-        self.buffer.is_empty() && !self.expects_long
+        self.buffer.is_empty() && !self.expects_much
     }
 
     /// The bytes that are there.
@@ -53,7 +56,7 @@ impl Unfinished {
     /// it is to go behind these.
     pub fn read_elsewhere(&self, least: usize) -> Option<usize> {
         let whole = self.buffer.len() + self.missing;
-        let long = if whole < LONG && !self.expects_long { 0 } else { LONG_READ.max(self.missing) };
+        let long = if whole < LONG && !self.expects_much { 0 } else { LONG_READ.max(self.missing) };
         (whole <= LONGEST_LIFTED).then_some(long.max(least))
     }
 
@@ -83,7 +86,7 @@ impl Unfinished {
     fn note(&mut self, missing: usize) {
         self.missing = missing;
         self.seen = self.buffer.len();
-        self.expects_long = self.seen + missing >= LONG;
+        self.expects_much = self.seen + missing >= LONG;
     }
 
     /// Puts bytes here that were read elsewhere and have not been looked at.
@@ -105,8 +108,8 @@ impl Unfinished {
 
     /// Nothing is left over of so many bytes, which were so many requests.
     pub fn finish(&mut self, bytes: usize, requests: usize) {
-        let expects_long = self.expects_long && bytes >= requests.max(1) * LONG;
-        *self = Self { expects_long, ..Self::default() };
+        let are_long = self.expects_much && bytes >= requests.max(1) * LONG;
+        *self = Self { expects_much: are_long || bytes >= MANY, ..Self::default() };
     }
 
     /// Takes the bytes out, to be decoded; what is left over is kept again.
@@ -162,6 +165,15 @@ mod tests {
         };
         assert_eq!(expected(2), (Some(LONG_READ), false));
         assert_eq!(expected(3), (Some(16), true));
+    }
+
+    #[test]
+    fn as_much_is_read_at_once_of_who_has_sent_many_bytes() {
+        let mut unfinished = Unfinished::default();
+        unfinished.finish(MANY, 16);
+        assert_eq!(unfinished.read_elsewhere(16), Some(LONG_READ));
+        unfinished.finish(MANY - 1, 16);
+        assert_eq!((unfinished.read_elsewhere(16), unfinished.knows_nothing()), (Some(16), true));
     }
 
     #[test]
