@@ -66,7 +66,8 @@ pub struct Output {
     slice_sent: usize,
     /// What is not needed any more, and may take long to free.
     spent: Vec<Part>,
-    /// How long the buffer was that was given up last: the next one has room for as much at once instead of growing.
+    /// How long the buffer was that was given up last, [`PIECE`] at most: the next one has room for as much at once instead of
+    /// growing.
     usual: usize,
     /// Bytes sent that nobody has counted yet.
     uncounted: u64,
@@ -324,7 +325,7 @@ impl Output {
             self.sent = 0;
             self.gone = 0;
             if self.buffer.capacity() > KEEP {
-                self.usual = self.buffer.len();
+                self.usual = self.buffer.len().min(PIECE);
                 self.buffer = Vec::new();
             } else {
                 self.buffer.clear();
@@ -595,6 +596,9 @@ mod tests {
         output.buffer().push(b'x');
         output.consume(1);
         assert!(output.buffer().capacity() <= KEEP, "the last one was short");
+        output.buffer().resize(100 * PIECE, b'x');
+        output.consume(100 * PIECE);
+        assert_eq!(output.buffer().capacity(), PIECE, "one very long reply does not tell of the next");
     }
 
     #[test]

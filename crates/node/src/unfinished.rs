@@ -10,8 +10,10 @@
 const LARGEST_READ: usize = 1024 * 1024;
 /// Bytes of a long request. More is read at once of a connection that sends such requests, or they would cost some turns each.
 const LONG: usize = 4 * 1024;
-/// Bytes that a connection has sent at once, by which it is known to send many: the same goes for it.
+/// Bytes that a connection has sent at once, by which it is known to send many: the same goes for it, unless its requests are so
+/// short on the average that a turn would have too many of them.
 const MANY: usize = 16 * 1024;
+const SHORT: usize = 512;
 /// Bytes that are read at once then: a value of 64 kB and what stands around it. What is executed of them takes no longer than what comes in
 /// one read of short requests.
 const LONG_READ: usize = 68 * 1024;
@@ -108,8 +110,9 @@ impl Unfinished {
 
     /// Nothing is left over of so many bytes, which were so many requests.
     pub fn finish(&mut self, bytes: usize, requests: usize) {
-        let are_long = self.expects_much && bytes >= requests.max(1) * LONG;
-        *self = Self { expects_much: are_long || bytes >= MANY, ..Self::default() };
+        let are_at_least = |length: usize| bytes >= requests.max(1) * length;
+        let expects_much = self.expects_much && are_at_least(LONG) || bytes >= MANY && are_at_least(SHORT);
+        *self = Self { expects_much, ..Self::default() };
     }
 
     /// Takes the bytes out, to be decoded; what is left over is kept again.
@@ -172,8 +175,11 @@ mod tests {
         let mut unfinished = Unfinished::default();
         unfinished.finish(MANY, 16);
         assert_eq!(unfinished.read_elsewhere(16), Some(LONG_READ));
-        unfinished.finish(MANY - 1, 16);
-        assert_eq!((unfinished.read_elsewhere(16), unfinished.knows_nothing()), (Some(16), true));
+        for (bytes, requests) in [(MANY - 1, 16), (MANY, MANY / SHORT + 1)] {
+            unfinished.finish(MANY, 16);
+            unfinished.finish(bytes, requests);
+            assert_eq!((unfinished.read_elsewhere(16), unfinished.knows_nothing()), (Some(16), true));
+        }
     }
 
     #[test]
