@@ -21,7 +21,6 @@ pub(crate) fn run(
     node: &Node,
     out: &mut dyn Write,
 ) -> Result<Verdict, Failure> {
-    let _lock = target.lock()?;
     let report = check::run(target, options, node, out)?;
     let Some(checked) = report.files.iter().find(|checked| checked.state != State::Sound) else {
         writeln!(out, "There is nothing to fix")?;

@@ -107,6 +107,8 @@ fn run(options: &Options, out: &mut dyn Write) -> Result<Verdict, Failure> {
     if let Some(folder) = &options.salvage {
         return salvage::run(options, folder, &node, out);
     }
+    // Before anything is looked at, or a server could change it behind that.
+    let _locks = if options.changes_files() { target::lock(&options.path)? } else { Vec::new() };
     if options.fix && !manifest::run(options, out)? {
         return Ok(Verdict::Damaged);
     }

@@ -23,7 +23,6 @@ pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<bool, Failur
         Some(Doubt::Manifest(path, manifest)) => (path, Some(manifest)),
         Some(Doubt::Checksums(path)) => (path, None),
     };
-    let _lock = target::lock(around(&path))?;
     let shown = path.display();
     match &manifest {
         Some(manifest) => {

@@ -79,6 +79,11 @@ pub(crate) enum Until {
 }
 
 impl Options {
+    /// Whether files that are there may be changed.
+    pub(crate) fn changes_files(&self) -> bool {
+        self.fix || self.in_place || self.truncate_to_timestamp.is_some()
+    }
+
     /// Up to where to keep what was written, if not all of it.
     pub(crate) fn until(&self) -> Result<Option<Until>, String> {
         let until = match (&self.to_time, self.to_batch, self.truncate_to_timestamp) {

@@ -65,7 +65,6 @@ pub(crate) fn run(
             format!("{}: an RDB file tells of one moment only, and cannot be cut", path.display()).into()
         );
     }
-    let _lock = if options.into.is_none() { target.lock()? } else { None };
     report::begin(target, out)?;
     let files = target.files();
     let found = find(&files, until, options.untimed, world::read_options(node))?;

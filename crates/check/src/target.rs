@@ -96,14 +96,6 @@ impl Target {
         (manifest != set.manifest).then(|| (set.manifest_path(), manifest.format_checked()))
     }
 
-    /// Keeps servers off its files, as long as the lock is kept.
-    pub(crate) fn lock(&self) -> Result<Option<Lock>, String> {
-        match self {
-            Self::Set(set) => lock(&set.folder),
-            Self::Commands(path) | Self::Rdb(path) => lock(around(path)),
-        }
-    }
-
     /// As it is on disk by now.
     pub(crate) fn again(&self) -> Result<Self, String> {
         match self {
@@ -136,14 +128,20 @@ impl DataFile {
     }
 }
 
-/// Keeps servers off a folder whose files are to be changed, as long as the lock is kept; an error where one has it.
-pub(crate) fn lock(folder: &Path) -> Result<Option<Lock>, String> {
-    Disk::native().lock(folder).map_err(|_| {
-        format!(
-            "{}: a running server uses this folder; nothing is changed before it has ended",
-            folder.display()
-        )
-    })
+/// Keeps servers off the files that a path may mean, as long as the locks are kept; an error where one uses them.
+pub(crate) fn lock(path: &Path) -> Result<Vec<Lock>, String> {
+    let folder = if path.is_dir() { path } else { around(path) };
+    let mut locks = Vec::new();
+    for folder in [folder.to_owned(), folder.join(DEFAULT_FOLDER)] {
+        if folder.is_dir() {
+            let lock = Disk::native().lock(&folder).map_err(|_| {
+                let folder = folder.display();
+                format!("{folder}: a running server uses this folder; nothing is changed before it has ended")
+            })?;
+            locks.extend(lock);
+        }
+    }
+    Ok(locks)
 }
 
 /// Finds out what a path means.
