@@ -75,12 +75,12 @@ impl Access<'_> {
         let mut steps = count.saturating_mul(10).max(shards);
         loop {
             let from = position << bits >> bits;
-            let removed;
-            (position, removed) = self.scan_page_and_expire(database, shard, from, &mut |entry| {
+            let due;
+            (position, due) = self.scan_page_and_expire(database, shard, from, &mut |entry| {
                 seen += 1;
                 each(entry);
             });
-            seen += removed; // which is as much work as to show them
+            seen += due; // to remove them is as much work as to show them
             steps = steps.saturating_sub(1);
             if position == 0 {
                 shard += 1;
@@ -115,14 +115,25 @@ impl Access<'_> {
         position: u64,
         each: &mut dyn FnMut(Seen<'_>),
     ) -> u64 {
+        self.visit_page(database, shard, position, &mut |_, seen| {
+            if let Some(seen) = seen {
+                each(seen);
+            }
+        })
+    }
+
+    /// Shows each key of a page, and what a walk shows of it; nothing of one that is due.
+    fn visit_page(
+        &self,
+        database: DbIndex,
+        shard: usize,
+        position: u64,
+        each: &mut dyn FnMut(&[u8], Option<Seen<'_>>),
+    ) -> u64 {
         let now = self.now();
         self.with_partition(shard, database, |partition| {
             let Some(partition) = partition else { return 0 };
-            partition.table.scan(position, &mut |entry| {
-                if let Some(seen) = Seen::of(&entry, now) {
-                    each(seen);
-                }
-            })
+            partition.table.scan(position, &mut |entry| each(entry.key, Seen::of(&entry, now)))
         })
     }
 
@@ -135,14 +146,10 @@ impl Access<'_> {
         position: u64,
         each: &mut dyn FnMut(Seen<'_>),
     ) -> (u64, usize) {
-        let now = self.now();
         let mut due: Vec<Vec<u8>> = Vec::new();
-        let next = self.with_partition(shard, database, |partition| {
-            let Some(partition) = partition else { return 0 };
-            partition.table.scan(position, &mut |entry| match Seen::of(&entry, now) {
-                Some(seen) => each(seen),
-                None => due.push(entry.key.to_vec()),
-            })
+        let next = self.visit_page(database, shard, position, &mut |key, seen| match seen {
+            Some(seen) => each(seen),
+            None => due.push(key.to_vec()),
         });
         self.remove_due(database, shard, &due);
         (next, due.len())
