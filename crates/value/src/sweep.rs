@@ -121,10 +121,10 @@ impl<'a> Sweeper<'a> {
         is_worth
     }
 
-    /// Takes into account that a block of so many bytes is written anew.
+    /// Takes into account that a block of so many bytes, which was looked at, is written anew.
     pub(crate) fn note_moved(&mut self, bytes: usize) {
         self.moved += 1;
-        self.budget = self.budget.saturating_sub(1 + bytes / BYTES_A_LOOK);
+        self.budget = self.budget.saturating_sub(bytes / BYTES_A_LOOK);
     }
 }
 

@@ -134,9 +134,8 @@ impl Worker<'_> {
         }
         let wait_end = self.wait_ends.first().map_or(u64::MAX, |(end, _)| *end);
         let look = self.looks.first().map_or(u64::MAX, |(at, ..)| *at);
-        let upkeep = &self.upkeep;
-        let upkeep = upkeep.next_tick_ns.min(upkeep.next_expiry_ns).min(upkeep.next_sweep_ns);
-        let next = upkeep.min(wait_end).min(look);
+        let Upkeep { next_tick_ns, next_expiry_ns, next_sweep_ns, .. } = self.upkeep;
+        let next = next_tick_ns.min(next_expiry_ns).min(next_sweep_ns).min(wait_end).min(look);
         next.saturating_sub(now.monotonic_ns)
     }
 

@@ -83,6 +83,7 @@ impl Block {
         match &mut self.0 {
             None => sweeper.pass(),
             Some(block) if is_spacious && block.is_unique() => {
+                sweeper.pass();
                 sweeper.note_moved(length);
                 self.shrink(options);
             }
