@@ -1,5 +1,6 @@
 //! Looks at what passes: is it what a server would load, which batches are in it, and where does what is too late begin?
 
+use persist::Reason;
 use persist::aof::{Chain, FileReader, LastBatch, Mark, Part, Tail};
 use persist::rdb::{Item, ReadOptions};
 use stdx::time::UnixMs;
@@ -68,7 +69,7 @@ impl Inspector {
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Option<u64>, String> {
         let file = self.file.as_mut().expect("a file has begun");
         let seen = &mut self.seen;
-        let result = file.read(bytes, &mut |part| seen.look(&part));
+        let result = file.read(bytes, &mut |part| seen.look(&part).map_err(Reason::from));
         match (seen.beyond, result) {
             (Some((offset, _)), _) => Ok(Some(offset)),
             (None, result) => result.map(|()| None).map_err(|damage| damage.to_string()),
@@ -79,7 +80,9 @@ impl Inspector {
     pub(crate) fn end(&mut self) -> Result<(), String> {
         let mut file = self.file.take().expect("a file has begun");
         let seen = &mut self.seen;
-        let tail = file.end(&mut |part| seen.look(&part)).map_err(|damage| damage.to_string())?;
+        let tail = file
+            .end(&mut |part| seen.look(&part).map_err(Reason::from))
+            .map_err(|damage| damage.to_string())?;
         if let Tail::Torn(offset) = tail {
             return Err(format!("at byte {offset}: it ends inside of a batch or a command"));
         }

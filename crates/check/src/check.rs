@@ -113,17 +113,17 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
         (Ok(Tail::Whole), Some(length)) if read.length < length => State::Damaged(Damage {
             offset: read.length,
             batch: None,
-            reason: format!("it had {length} bytes when the backup was sealed: the copy is not whole"),
+            reason: format!("it had {length} bytes when the backup was sealed: the copy is not whole").into(),
         }),
         (Ok(Tail::Torn(offset)), Some(_)) => State::Damaged(Damage {
             offset: *offset,
             batch: None,
-            reason: "it is torn there, and was whole when the backup was sealed".to_owned(),
+            reason: "it is torn there, and was whole when the backup was sealed".into(),
         }),
         (end, _) => state_of(end, &file, is_last),
     };
     if matches!(state, State::Sound | State::Torn) && !target.is_meant(&file)? {
-        let state = State::Damaged(Damage { offset: 0, batch: None, reason: OTHER_BASE.to_owned() });
+        let state = State::Damaged(Damage { offset: 0, batch: None, reason: OTHER_BASE.into() });
         return Ok(Checked { file, state, length: read.length, whole: None, is_last });
     }
     let whole = if file.is_rdb_alone {
@@ -140,13 +140,13 @@ fn state_of(end: &Result<Tail, Damage>, file: &DataFile, is_last: bool) -> State
         Ok(Tail::Torn(offset)) if file.is_rdb_alone => State::Damaged(Damage {
             offset: *offset,
             batch: None,
-            reason: "something follows the data, as in an append-only file".to_owned(),
+            reason: "something follows the data, as in an append-only file".into(),
         }),
         Ok(Tail::Torn(_)) if is_last => State::Torn,
         Ok(Tail::Torn(offset)) => State::Damaged(Damage {
             offset: *offset,
             batch: None,
-            reason: "it ends inside a command or is torn there, and other files follow it".to_owned(),
+            reason: "it ends inside a command or is torn there, and other files follow it".into(),
         }),
         Err(damage) => State::Damaged(damage.clone()),
     }

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use engine::scripting::LibraryCompiler;
 use node::{Loader, Node, Side};
-use persist::Placement;
 use persist::aof::{Chain, FileReader, LastBatch, Mark, Part};
 use persist::rdb::{Item, ReadOptions};
+use persist::{Placement, Reason};
 use stdx::time::UnixMs;
 
 use crate::duplicates::Keys;
@@ -142,7 +142,7 @@ impl<'n> Judge<'n> {
                     let size = Size::of_object(&entry.key, entry.value);
                     counted.add(Counted { database, name: &entry.key, size, expiry: entry.expiry });
                 }
-                if is_left_out { Ok(()) } else { keys.add(database, &entry.key) }
+                if is_left_out { Ok(()) } else { keys.add(database, &entry.key).map_err(Reason::from) }
             }
             Part::Item(item) => {
                 match &item {
@@ -150,10 +150,10 @@ impl<'n> Judge<'n> {
                     Item::Note { name, value } => tally.note(name, value),
                     _ => {}
                 }
-                placement.take(item, loader.access()).map_err(|problem| problem.to_string())
+                placement.take(item, loader.access()).map_err(Reason::from)
             }
             Part::Command(..) | Part::Mark(_) if is_rdb_alone => {
-                Err("commands follow the data, as in an append-only file".to_owned())
+                Err("commands follow the data, as in an append-only file".into())
             }
             Part::Run(_) => unreachable!("nobody has asked for keys in runs"),
             Part::Command(buffer, args) => {

@@ -119,7 +119,7 @@ fn find(
         let read = read::read(&file.path, reader, WHOLE, &mut |part| {
             stop = looker.look(&part);
             // The reader stops at an error, and that is no damage.
-            if stop.is_some() { Err(String::new()) } else { Ok(()) }
+            if stop.is_some() { Err(String::new().into()) } else { Ok(()) }
         })?;
         chain = read.chain.filter(|_| !is_base);
         let is_last = index + 1 == files.len();
@@ -168,7 +168,7 @@ fn place(
         (None, Ok(Tail::Torn(_))) if is_last && matches!(until, Until::Batch(_)) => None,
         (None, Ok(Tail::Torn(offset))) if is_last => at(*offset),
         (None, Ok(Tail::Torn(offset))) => {
-            let reason = "it is torn there, and other files follow it".to_owned();
+            let reason = "it is torn there, and other files follow it".into();
             Some(Found::Damaged(index, Damage { offset: *offset, batch: None, reason }))
         }
         (None, Err(damage)) => Some(Found::Damaged(index, damage.clone())),

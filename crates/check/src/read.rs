@@ -94,7 +94,7 @@ fn feed(
             return Ok(Err(damage));
         }
         if stops_in_doubt && reader.is_in_doubt() {
-            let reason = "it cannot be read on".to_owned();
+            let reason = "it cannot be read on".into();
             return Ok(Err(Damage { offset: reader.applied(), batch: None, reason }));
         }
     }

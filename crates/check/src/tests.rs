@@ -7,9 +7,9 @@ use std::path::Path;
 use clap::Parser;
 use keyspace::DbIndex;
 use node::{Loader, Side};
-use persist::Placement;
 use persist::aof::{Chain, FileReader, Framer, Part, Tail};
 use persist::rdb::{Encoder, Notes, WriteOptions};
+use persist::{Placement, Reason};
 use resp::write_command;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
@@ -66,7 +66,7 @@ fn content(path: &Path) -> BTreeMap<(u16, String), String> {
     let mut placement = Placement::new(None, &mut compile);
     let reader = FileReader::new(world::read_options(&node));
     let read = read::read(path, reader, WHOLE, &mut |part| match part {
-        Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
+        Part::Item(item) => placement.take(item, loader.access()).map_err(Reason::from),
         Part::Command(buffer, args) => loader.apply(buffer, args),
         Part::Run(_) | Part::Mark(_) => Ok(()),
     });

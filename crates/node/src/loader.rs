@@ -10,7 +10,7 @@ use engine::execute::{GROUP, Lease};
 use engine::table::table;
 use engine::{Args, Environment, Login, Prepared, Session};
 use keyspace::{Access, DbIndex, WorkerId};
-use persist::too_few_databases;
+use persist::Reason;
 use stdx::number::parse_u64;
 use stdx::time::UnixMs;
 
@@ -76,7 +76,7 @@ impl<'n> Loader<'n> {
     }
 
     /// Who runs a command, if there are so many lanes. An error: it has no place in a file.
-    pub fn route(&self, buffer: &[u8], ranges: &[Range<usize>], lanes: usize) -> Result<Route, String> {
+    pub fn route(&self, buffer: &[u8], ranges: &[Range<usize>], lanes: usize) -> Result<Route, Reason> {
         let args = Args::new(buffer, ranges);
         let prepared = prepare(&args)?;
         Ok(match prepared.lane(&args, &self.node.shared.keyspace, lanes) {
@@ -87,7 +87,7 @@ impl<'n> Loader<'n> {
     }
 
     /// Runs one command; an error reply is the error.
-    pub fn apply(&mut self, buffer: &[u8], ranges: &[Range<usize>]) -> Result<(), String> {
+    pub fn apply(&mut self, buffer: &[u8], ranges: &[Range<usize>]) -> Result<(), Reason> {
         let args = Args::new(buffer, ranges);
         let mut prepared = prepare(&args)?;
         let lease = if prepared.is_alone() { Lease::Together } else { Lease::Apart };
@@ -100,7 +100,7 @@ impl<'n> Loader<'n> {
     pub fn apply_all<'a>(
         &mut self,
         mut commands: impl Iterator<Item = Command<'a>>,
-    ) -> Result<(), (usize, String)> {
+    ) -> Result<(), (usize, Reason)> {
         self.engine.access.begin_replay(self.now);
         let mut outcome = Ok(());
         let mut done = 0;
@@ -126,7 +126,7 @@ impl<'n> Loader<'n> {
     }
 
     /// Commands that can be leased together are, up to the next one that takes its locks by itself.
-    fn apply_group(&mut self, group: &mut [(Command<'_>, Prepared)]) -> Result<(), (usize, String)> {
+    fn apply_group(&mut self, group: &mut [(Command<'_>, Prepared)]) -> Result<(), (usize, Reason)> {
         let mut outcome = Ok(());
         let mut at = 0;
         while at < group.len() {
@@ -151,7 +151,7 @@ impl<'n> Loader<'n> {
     }
 
     /// Runs one command of a lease.
-    fn run(&mut self, prepared: &mut Prepared, args: &Args<'_>, lease: Lease) -> Result<(), String> {
+    fn run(&mut self, prepared: &mut Prepared, args: &Args<'_>, lease: Lease) -> Result<(), Reason> {
         self.reply.clear();
         let environment = Environment { shared: &self.node.shared, host: self.node, meanwhile: None };
         let (session, reply) = (&mut self.session, &mut self.reply);
@@ -164,23 +164,23 @@ impl<'n> Loader<'n> {
         }
         if prepared.is_unknown() {
             // What Redis says then, so that whoever searches logs for it finds it.
-            return Err(format!("Unknown command '{}' reading the append only file", name(args)));
+            return Err(format!("Unknown command '{}' reading the append only file", name(args)).into());
         }
         if self.reply.first() == Some(&b'-') {
             let text = String::from_utf8_lossy(&self.reply[1..]);
             let text = text.trim_end().trim_end_matches('.');
-            let refused = || format!("the command '{}' is refused: {text}", name(args));
+            let refused = || format!("the command '{}' is refused: {text}", name(args)).into();
             return Err(self.missing_database(args).unwrap_or_else(refused));
         }
         Ok(())
     }
 
     /// What is said of a SELECT that is right elsewhere.
-    fn missing_database(&self, args: &Args<'_>) -> Option<String> {
+    fn missing_database(&self, args: &Args<'_>) -> Option<Reason> {
         let is_select = args.is(0, "SELECT") && args.len() == 2;
         let number = is_select.then(|| parse_u64(args.get(1)))??;
         let databases = self.node.shared.keyspace.databases();
-        (number >= databases.into()).then(|| too_few_databases(number, databases))
+        (number >= databases.into()).then_some(Reason::TooFewDatabases { number, databases })
     }
 
     /// Runs `body` as one batch of a lane, for what is loaded without commands.

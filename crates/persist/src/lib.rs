@@ -8,10 +8,10 @@ pub mod dump;
 mod effect;
 mod load;
 pub mod rdb;
+mod reason;
 mod snapshot;
 
 pub use effect::{commands_in, encode_effect, encode_value, is_widely_known};
-pub use load::{
-    Bucket, Compile, KeyPlacement, Loaded, Placement, RAISE_DATABASES, SMALL_BYTES, too_few_databases,
-};
+pub use load::{Bucket, Compile, KeyPlacement, Loaded, Placement, SMALL_BYTES};
+pub use reason::Reason;
 pub use snapshot::{LargeValue, Made, Scribe, SnapshotWriter, Step};

@@ -13,6 +13,7 @@ mod bucket;
 use keyspace::{Access, DbIndex, Expiry, Key, Library};
 use stdx::time::UnixMs;
 
+use crate::Reason;
 use crate::rdb::{Entry, Error, Item, Object, Problem};
 pub use bucket::{Bucket, SMALL_BYTES};
 
@@ -51,15 +52,6 @@ impl Loaded {
             }
         }
     }
-}
-
-/// What helps where a file uses more databases than there are; their number follows.
-pub const RAISE_DATABASES: &str = "start with the parameter databases at least";
-
-/// What is said of a file that uses a database of this number, where there are only so many.
-pub fn too_few_databases(number: u64, databases: u16) -> String {
-    let needed = number.saturating_add(1);
-    format!("database {number} is used, and there are {databases}: {RAISE_DATABASES} {needed}")
 }
 
 /// Makes a library of its text, or tells why it is none.
@@ -194,7 +186,7 @@ impl<'f> Placement<'f> {
             Item::Database(number) => {
                 let databases = access.keyspace().databases();
                 let index = u16::try_from(number).ok().filter(|&index| index < databases);
-                let refused = || Problem::Refused(too_few_databases(number, databases));
+                let refused = || Problem::Refused(Reason::TooFewDatabases { number, databases });
                 self.keys.database = DbIndex(index.ok_or_else(refused)?);
             }
             Item::Function(text) => self.put_library(&text, access)?,
@@ -208,16 +200,16 @@ impl<'f> Placement<'f> {
 
     fn put_library(&mut self, text: &[u8], access: &mut Access<'_>) -> Result<(), Problem> {
         let library = (self.compile)(text).map_err(|reason| {
-            Problem::Refused(format!("a library of functions cannot be loaded: {reason}"))
+            Problem::Refused(format!("a library of functions cannot be loaded: {reason}").into())
         })?;
         access.with_everything(|access| {
             if !self.keys.replaces && access.keyspace().libraries().get(&library.name).is_some() {
                 let name = String::from_utf8_lossy(&library.name);
-                return Err(Problem::Refused(format!("there is a library {name} already")));
+                return Err(Problem::Refused(format!("there is a library {name} already").into()));
             }
             if let Some(function) = access.keyspace().libraries().collision(&library) {
                 let name = String::from_utf8_lossy(&function.name);
-                return Err(Problem::Refused(format!("two libraries have a function {name}")));
+                return Err(Problem::Refused(format!("two libraries have a function {name}").into()));
             }
             access.add_library(library);
             Ok(())

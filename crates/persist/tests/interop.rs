@@ -18,7 +18,7 @@ use std::time::Duration;
 use keyspace::{Access, Count, DbIndex, Expiry, Keyspace, Library, Options, WorkerId};
 use persist::aof::{FileReader, Manifest, Part, Tail};
 use persist::rdb::{Notes, ReadOptions};
-use persist::{Placement, SnapshotWriter, Step};
+use persist::{Placement, Reason, SnapshotWriter, Step};
 use resp::write_command;
 use stdx::hash::HashKey;
 use stdx::time::UnixMs;
@@ -346,8 +346,8 @@ fn load(bytes: &[u8], access: &mut Access<'_>) -> Tail {
     let mut placement = Placement::new(None, &mut compile);
     let mut database = DbIndex(0);
     let mut take = |part: Part<'_>| match part {
-        Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
-        Part::Command(buffer, args) => run(buffer, args, &mut database, access),
+        Part::Item(item) => placement.take(item, access).map_err(Reason::from),
+        Part::Command(buffer, args) => run(buffer, args, &mut database, access).map_err(Reason::from),
         Part::Run(_) | Part::Mark(_) => Ok(()),
     };
     for piece in bytes.chunks(5000) {

@@ -15,9 +15,9 @@ use disk::{Disk, around};
 use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
-use persist::aof::{Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail};
+use persist::aof::{Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail, Take};
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
-use persist::{Loaded, Placement, RAISE_DATABASES};
+use persist::{Loaded, Placement, Reason};
 use stdx::time::UnixMs;
 use tracing::{info, warn};
 
@@ -86,7 +86,7 @@ pub fn append_only(
         let mut placement = Placement::new(None, &mut compile);
         let begin = || FileReader::new(options).following(recovered.chain);
         let result = read(disk, &path, in_runs(begin(), crew.is_some()), &mut |part| match part {
-            Part::Item(item) => placement.take(item, loader.access()).map_err(|problem| problem.to_string()),
+            Part::Item(item) => placement.take(item, loader.access()).map_err(Reason::from),
             Part::Run(run) => {
                 let crew = crew.as_deref_mut().expect(RUNS_ARE_FOR_CREWS);
                 crew.take_run(&run, loader.access(), placement.for_run())
@@ -143,13 +143,13 @@ pub fn rdb(
     let mut placement = Placement::new(Some(now), &mut compile).merges(merges);
     let begin = || FileReader::new(options).of_snapshot();
     let result = read(disk, path, in_runs(begin(), crew.is_some()), &mut |part| match part {
-        Part::Item(item) => placement.take(item, access).map_err(|problem| problem.to_string()),
+        Part::Item(item) => placement.take(item, access).map_err(Reason::from),
         Part::Run(run) => {
             let crew = crew.as_deref_mut().expect(RUNS_ARE_FOR_CREWS);
             crew.take_run(&run, access, placement.for_run())
         }
         Part::Command(..) | Part::Mark(_) => {
-            Err("commands follow the data, as in an append-only file".to_owned())
+            Err("commands follow the data, as in an append-only file".into())
         }
     })
     .inspect(|end| {
@@ -182,20 +182,20 @@ fn settle(
         Some(Ok(of_crew)) => loaded.add(of_crew),
         Some(Err(Failure::Key(damage))) => return Err(complain(path, &damage, None)),
         Some(Err(Failure::Command(number, reason))) => {
-            return Err(place_of_command(disk, path, begin(), number, reason));
+            return Err(place_of_command(disk, path, begin(), number, &reason));
         }
     }
     result.map(|end| (end, loaded))
 }
 
 /// One line about a command that is refused. Its place is looked up in the file, because commands do not carry it about.
-fn place_of_command(disk: &Disk, path: &Path, reader: FileReader, number: u64, reason: String) -> String {
+fn place_of_command(disk: &Disk, path: &Path, reader: FileReader, number: u64, reason: &Reason) -> String {
     let mut seen = 0;
     let result = read(disk, path, reader, &mut |part| {
         seen += u64::from(matches!(part, Part::Command(..)));
         if seen == number { Err(reason.clone()) } else { Ok(()) }
     });
-    result.err().unwrap_or(reason)
+    result.err().unwrap_or_else(|| reason.to_string())
 }
 
 /// What is known of a file when it has been read.
@@ -213,12 +213,7 @@ struct End {
 }
 
 /// Reads a file and hands its parts over.
-fn read(
-    disk: &Disk,
-    path: &Path,
-    mut reader: FileReader,
-    take: &mut dyn FnMut(Part<'_>) -> Result<(), String>,
-) -> Result<End, String> {
+fn read(disk: &Disk, path: &Path, mut reader: FileReader, take: &mut Take<'_>) -> Result<End, String> {
     let open = || {
         let file = disk.open(path)?;
         let length = file.length()?;
@@ -268,7 +263,7 @@ const UNEXPECTED_END: &str = "Unexpected end of file reading the append only fil
 
 /// One line about damage; `applied` is where a file of commands could be cut.
 fn complain(path: &Path, damage: &Damage, applied: Option<u64>) -> String {
-    if damage.reason.contains(RAISE_DATABASES) {
+    if let Reason::TooFewDatabases { .. } = damage.reason {
         return format!("{}: {damage}. Nothing has been changed", path.display());
     }
     let whole = to_be_checked(path);

@@ -183,7 +183,7 @@ impl<'n> Rescue<'n> {
                 },
             };
             failed = result.err();
-            if failed.is_some() { Err(String::new()) } else { Ok(()) }
+            if failed.is_some() { Err(String::new().into()) } else { Ok(()) }
         })?;
         left_out.keys_saved += placement.finish().keys;
         failed.map_or(Ok(()), Err)

@@ -4,6 +4,7 @@
 use super::batch::Chain;
 use super::part::{Part, Take};
 use super::reader::{Damage, LastBatch, Reader, Tail};
+use crate::Reason;
 use crate::rdb::{Decoder, Error, ReadOptions};
 
 /// Bytes that tell RDB from commands.
@@ -161,7 +162,7 @@ impl FileReader {
                 decoder.feed(&std::mem::take(&mut self.pending));
                 Stage::Rdb(decoder)
             } else if self.is_snapshot {
-                return Err(Damage { offset: 0, batch: None, reason: NO_RDB.to_owned() });
+                return Err(Damage { offset: 0, batch: None, reason: NO_RDB.into() });
             } else {
                 self.commands_from = Some(0);
                 Stage::Commands(Box::new(Reader::new(0).following(self.before)))
@@ -221,9 +222,9 @@ fn take_items(decoder: &mut Decoder, run_bytes: usize, take: &mut Take<'_>) -> R
 impl From<Error> for Damage {
     /// The place is told by the damage; the rest of the text is the problem's.
     fn from(error: Error) -> Self {
-        let reason = match &error.key {
-            Some(key) => format!("key '{}': {}", key.escape_ascii(), error.problem),
-            None => error.problem.to_string(),
+        let reason = match (&error.key, error.problem) {
+            (None, problem) => problem.into(),
+            (Some(key), problem) => Reason::Broken(format!("key '{}': {problem}", key.escape_ascii())),
         };
         Self { offset: error.offset, batch: None, reason }
     }
@@ -321,7 +322,7 @@ mod tests {
             for piece in [1, 7, 1000] {
                 let mut reader = FileReader::new(OPTIONS).of_snapshot();
                 let mut take = |part: Part<'_>| match part {
-                    Part::Command(..) => Err("a command".to_owned()),
+                    Part::Command(..) => Err("a command".into()),
                     Part::Item(_) | Part::Run(_) | Part::Mark(_) => Ok(()),
                 };
                 let bytes = [&preamble(), behind].concat();
@@ -339,7 +340,7 @@ mod tests {
             let mut reader = FileReader::new(OPTIONS).of_snapshot();
             let read = reader.read(bytes, &mut |_| Ok(()));
             let end = read.and_then(|()| reader.end(&mut |_| Ok(())));
-            assert_eq!(end.map_err(|damage| damage.reason), Err(NO_RDB.to_owned()));
+            assert_eq!(end.map_err(|damage| damage.reason), Err(NO_RDB.into()));
         }
     }
 
@@ -348,7 +349,7 @@ mod tests {
         let bytes = preamble();
         for end in SIGNATURE_BYTES..bytes.len() {
             let error = keys(&bytes[..end], 16).expect_err("cut");
-            assert!(error.reason.ends_with("the data ends too early"), "{error}");
+            assert!(error.to_string().ends_with("the data ends too early"), "{error}");
         }
         assert_eq!(keys(b"", 1), Ok((String::new(), Tail::Whole)));
         assert_eq!(keys(b"*1\r\n", 1), Ok((String::new(), Tail::Torn(0))));

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use stdx::time::UnixMs;
 
+use crate::Reason;
 use crate::rdb::{Item, Run};
 
 /// One part of a file.
@@ -66,8 +67,8 @@ impl Mark<'_> {
     }
 }
 
-/// Takes the parts; its error is damage of the file.
-pub type Take<'f> = dyn FnMut(Part<'_>) -> Result<(), String> + 'f;
+/// Takes the parts; its error is why one is not taken.
+pub type Take<'f> = dyn FnMut(Part<'_>) -> Result<(), Reason> + 'f;
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,7 @@ use super::batch::{self, Chain, Head};
 use super::doubt::Doubt;
 use super::part::{Batch, Mark, Part, Take};
 use super::tail;
+use crate::Reason;
 
 /// The longest argument that a file may hold is 4 GiB, far above what a client can send.
 pub(super) const LIMITS: Limits = Limits { max_bulk_bytes: 4 << 30, auth_required: false };
@@ -25,7 +26,7 @@ pub(super) const LIMITS: Limits = Limits { max_bulk_bytes: 4 << 30, auth_require
 const MAX_ANNOTATION_BYTES: usize = 1024;
 
 /// Takes a command: a buffer, and where in it the arguments are. Its error is damage of the file.
-pub type Apply<'f> = dyn FnMut(&[u8], &[Range<usize>]) -> Result<(), String> + 'f;
+pub type Apply<'f> = dyn FnMut(&[u8], &[Range<usize>]) -> Result<(), Reason> + 'f;
 
 /// Why a file cannot be read on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,14 +36,14 @@ pub struct Damage {
     /// The number of the batch they belong to.
     pub batch: Option<u64>,
     /// What is wrong with them.
-    pub reason: String,
+    pub reason: Reason,
 }
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at byte {}: ", self.offset)?;
         self.batch.map_or(Ok(()), |number| write!(f, "batch {number}: "))?;
-        f.write_str(&self.reason)
+        self.reason.fmt(f)
     }
 }
 
@@ -147,7 +148,7 @@ impl Reader {
         }
         // Half a batch may end with whole commands; how long it was to be is known for sure.
         if half_batch(rest).is_none() && tail::holds_commands(rest) {
-            return Err(self.damage("a command is broken, and whole commands follow it".to_owned()));
+            return Err(self.damage("a command is broken, and whole commands follow it"));
         }
         let is_whole = rest.is_empty() && self.transaction.is_none();
         Ok(if is_whole { Tail::Whole } else { Tail::Torn(self.applied) })
@@ -191,7 +192,7 @@ impl Reader {
         }
         let Some(end) = end else {
             return match window.len() {
-                MAX_ANNOTATION_BYTES => Err(self.damage("an annotation line has no end".to_owned())),
+                MAX_ANNOTATION_BYTES => Err(self.damage("an annotation line has no end")),
                 _ => Ok(None),
             };
         };
@@ -210,7 +211,7 @@ impl Reader {
         let (offset, announced) = (self.offset, batch::announces(line));
         let mark = match announced {
             Some(Ok(())) => Mark::Announcement,
-            Some(Err(reason)) => return Err(self.damage(reason.to_owned())),
+            Some(Err(reason)) => return Err(self.damage(reason)),
             None => Mark::Annotation { offset, line },
         };
         take(Part::Mark(mark)).map_err(|reason| self.damage(reason))?;
@@ -257,14 +258,14 @@ impl Reader {
     /// A batch must follow on what was read before it.
     fn check_place(&self, head: Head) -> Result<(), Damage> {
         if self.transaction.is_some() {
-            return Err(self.damage("it begins inside a transaction".to_owned()));
+            return Err(self.damage("it begins inside a transaction"));
         }
         match self.read_chain {
             Some(chain) if head.number != chain.number.wrapping_add(1) => {
                 Err(self.damage(format!("it stands where batch {} belongs", chain.number.wrapping_add(1))))
             }
             Some(chain) if head.link != chain.link => {
-                Err(self.damage("it does not follow on what stands before it".to_owned()))
+                Err(self.damage("it does not follow on what stands before it"))
             }
             _ => Ok(()),
         }
@@ -279,11 +280,7 @@ impl Reader {
             self.offset += length as u64;
         }
         let is_whole = at == commands.len() && self.transaction.is_none();
-        if is_whole {
-            Ok(())
-        } else {
-            Err(self.damage("it ends inside a command or a transaction".to_owned()))
-        }
+        if is_whole { Ok(()) } else { Err(self.damage("it ends inside a command or a transaction")) }
     }
 
     /// Reads a command that stands in no batch. Returns its length, if it is all there.
@@ -320,7 +317,7 @@ impl Reader {
                 self.take_command(&bytes[..consumed], &args, take).map(|()| Some(consumed))
             }
             Ok(Decoded::Incomplete { .. }) => Ok(None),
-            Ok(_) => Err(self.damage("an empty command".to_owned())),
+            Ok(_) => Err(self.damage("an empty command")),
             Err(error) => Err(self.damage(error.to_string())),
         };
         self.args = args;
@@ -336,11 +333,11 @@ impl Reader {
         let name = &bytes[args[0].clone()];
         if name.eq_ignore_ascii_case(b"MULTI") {
             if self.transaction.replace(Vec::new()).is_some() {
-                return Err(self.damage("a transaction inside a transaction".to_owned()));
+                return Err(self.damage("a transaction inside a transaction"));
             }
         } else if name.eq_ignore_ascii_case(b"EXEC") {
             let Some(queued) = self.transaction.take() else {
-                return Err(self.damage("the end of a transaction that never began".to_owned()));
+                return Err(self.damage("the end of a transaction that never began"));
             };
             take(Part::Mark(Mark::Transaction(queued.len()))).map_err(|reason| self.damage(reason))?;
             for (bytes, args) in &queued {
@@ -356,8 +353,8 @@ impl Reader {
         Ok(())
     }
 
-    fn damage(&self, reason: String) -> Damage {
-        Damage { offset: self.offset, batch: self.batch, reason }
+    fn damage(&self, reason: impl Into<Reason>) -> Damage {
+        Damage { offset: self.offset, batch: self.batch, reason: reason.into() }
     }
 
     /// What follows cannot be read. `batch` is what its line tells of the batch in doubt, and its length with the line, if the line
@@ -365,7 +362,7 @@ impl Reader {
     fn suspect(&mut self, reason: &str, batch: Option<(Head, usize)>) {
         let before = self.read_chain.map(|chain| chain.number);
         let expected = before.map(|number| number.wrapping_add(1));
-        let damage = Damage { batch: self.batch.or(expected), ..self.damage(reason.to_owned()) };
+        let damage = Damage { batch: self.batch.or(expected), ..self.damage(reason) };
         let batch = batch.map(|(head, length)| (head, self.offset + length as u64));
         let before = before.or(self.is_announced.then_some(0));
         self.doubt = Some(Doubt::new(damage, batch, before));

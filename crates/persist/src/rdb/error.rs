@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::tag::{LAST_REDIS_VERSION, VALKEY_VERSION};
+use crate::Reason;
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub enum Problem {
     /// A byte that is neither a type nor an opcode.
     UnknownType(u8),
     /// Whoever takes what was read refuses it.
-    Refused(String),
+    Refused(Reason),
 }
 
 /// A problem with its place.
@@ -90,7 +91,7 @@ impl fmt::Display for Problem {
                 )
             }
             Self::UnknownType(byte) => write!(f, "there is no type or opcode {byte}"),
-            Self::Refused(reason) => f.write_str(reason),
+            Self::Refused(reason) => reason.fmt(f),
         }
     }
 }

@@ -24,7 +24,7 @@ use node::{Command, Loader, Node, Now, Route};
 use parking_lot::{Condvar, Mutex};
 use persist::aof::Damage;
 use persist::rdb::{Format, Keys, ReadOptions, Run};
-use persist::{KeyPlacement, Loaded};
+use persist::{KeyPlacement, Loaded, Reason};
 use tracing::error;
 
 use super::gathering::Gathering;
@@ -55,7 +55,7 @@ pub enum Failure {
     /// A key cannot be read.
     Key(Damage),
     /// The command of this number in the file, counted from one, is refused, and why.
-    Command(u64, String),
+    Command(u64, Reason),
 }
 
 /// What all look at.
@@ -184,7 +184,7 @@ impl<'s> Crew<'s> {
         run: &Run<'_>,
         access: &Access<'_>,
         placement: KeyPlacement,
-    ) -> Result<(), String> {
+    ) -> Result<(), Reason> {
         let shard = access.shard_of(&access.keyspace().key(&run.first_key));
         let bytes = run.bytes.to_vec();
         self.runs = Some((run.format, placement.clone()));
@@ -204,7 +204,7 @@ impl<'s> Crew<'s> {
         loader: &mut Loader<'_>,
         buffer: &[u8],
         args: &[Range<usize>],
-    ) -> Result<(), String> {
+    ) -> Result<(), Reason> {
         self.commands += 1;
         if self.runs.is_some() {
             self.wait();
@@ -229,9 +229,9 @@ impl<'s> Crew<'s> {
     }
 
     /// An error: a lane has failed, and the rest of the file is not wanted. What is wrong is told by [`Crew::end_file`].
-    fn go_on(&self) -> Result<(), String> {
+    fn go_on(&self) -> Result<(), Reason> {
         let has_failed = self.board.has_failed.load(Ordering::Relaxed);
-        if has_failed { Err("a lane has failed".to_owned()) } else { Ok(()) }
+        if has_failed { Err("a lane has failed".into()) } else { Ok(()) }
     }
 
     /// Waits until everything is done.
@@ -380,7 +380,7 @@ fn work(board: &Board, lane: usize, mut loader: Loader<'_>, options: ReadOptions
             Task::Commands(commands) => {
                 let outcome = loader.apply_all(commands.iter());
                 let failure =
-                    |(place, reason): (usize, String)| Failure::Command(commands.list[place].number, reason);
+                    |(place, reason): (usize, Reason)| Failure::Command(commands.list[place].number, reason);
                 (Loaded::default(), outcome.map_err(failure))
             }
         };
@@ -396,8 +396,8 @@ mod tests {
     fn of_several_errors_the_first_in_the_file_counts() {
         let board = Board::new(0);
         board.state.lock().lanes.resize_with(2, Lane::default);
-        let key = |offset| Failure::Key(Damage { offset, batch: None, reason: "broken".to_owned() });
-        for failure in [Failure::Command(1, "refused".to_owned()), key(300), key(200), key(400)] {
+        let key = |offset| Failure::Key(Damage { offset, batch: None, reason: "broken".into() });
+        for failure in [Failure::Command(1, "refused".into()), key(300), key(200), key(400)] {
             board.done(0, 0, Loaded::default(), Some(failure));
         }
         assert_eq!(board.state.lock().failure, Some(key(200)));

@@ -60,8 +60,8 @@ fn damage_is_told_with_its_place() {
     file.extend_from_slice(b"garbage");
     let error = Reader::new(0).read(&file, &mut |_, _| Ok(())).expect_err("no command");
     assert_eq!(error.offset, place);
-    let error = Reader::new(0).read(&file, &mut |_, _| Err("unknown".to_owned())).expect_err("refused");
-    assert_eq!((error.offset, error.reason.as_str()), (0, "unknown"));
+    let error = Reader::new(0).read(&file, &mut |_, _| Err("unknown".into())).expect_err("refused");
+    assert_eq!((error.offset, error.reason), (0, "unknown".into()));
 }
 
 /// How a file ends that is read in pieces of 10 bytes.
@@ -260,7 +260,7 @@ fn a_mark_that_is_refused_leaves_what_stands_before_it() {
     for number in 7..=9 {
         let mut reader = Reader::new(0);
         let read = reader.visit(&bytes, &mut |part| match part {
-            Part::Mark(Mark::Batch(batch)) if batch.number == number => Err("not this one".to_owned()),
+            Part::Mark(Mark::Batch(batch)) if batch.number == number => Err("not this one".into()),
             _ => Ok(()),
         });
         let damage = read.expect_err("it is refused");
