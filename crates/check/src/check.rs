@@ -7,7 +7,7 @@ use std::io::Write;
 
 use disk::Disk;
 use node::Node;
-use persist::aof::{Damage, FileKind, LastBatch, OTHER_BASE, Tail, holds_data};
+use persist::aof::{Damage, End, FileKind, LastBatch, OTHER_BASE, Tail, holds_data};
 
 use crate::judge::{Judge, Tally};
 use crate::options::Options;
@@ -126,6 +126,13 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
         let state = State::Damaged(Damage { offset: 0, batch: None, reason: OTHER_BASE.into() });
         return Ok(Checked { file, state, length: read.length, whole: None, is_last });
     }
+    let end = End { length: read.place(), chain: read.chain.unwrap_or_default() };
+    let state = match target.complaint_of_end(&file, end) {
+        Some(reason) if matches!(state, State::Sound | State::Torn) => {
+            State::Damaged(Damage { offset: end.length, batch: None, reason: reason.into() })
+        }
+        _ => state,
+    };
     let whole = if file.is_rdb_alone {
         read.commands_from
     } else {

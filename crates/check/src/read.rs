@@ -27,6 +27,16 @@ pub(crate) struct Read {
     pub(crate) last_lost: Option<LastBatch>,
 }
 
+impl Read {
+    /// Where what can be read ends.
+    pub(crate) fn place(&self) -> u64 {
+        match self.end {
+            Ok(Tail::Torn(whole)) => whole,
+            _ => self.length,
+        }
+    }
+}
+
 /// Which part of a file to read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {

@@ -105,7 +105,7 @@ fn finish(target: &Target, saved: &[String], folder: &Path) -> Result<std::path:
     };
     let is_saved = |entry: &&ManifestEntry| saved.contains(&entry.name);
     // The new base is another file.
-    let renewed = |entry: &ManifestEntry| ManifestEntry { fingerprint: None, ..entry.clone() };
+    let renewed = |entry: &ManifestEntry| ManifestEntry { fingerprint: None, end: None, ..entry.clone() };
     let entries = set.manifest.data().filter(is_saved).map(renewed).collect();
     let path = folder.join(&set.manifest_name);
     let mut manifest = durable::NewFile::create(&disk::Disk::native(), path.clone())?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use disk::{Disk, Lock, around};
 use persist::aof::{
-    Checksums, FileKind, FilesError, Fingerprint, Manifest, ManifestEntry, holds_data, name_beside,
+    Checksums, End, FileKind, FilesError, Fingerprint, Manifest, ManifestEntry, holds_data, name_beside,
 };
 
 use crate::read;
@@ -54,7 +54,11 @@ impl Set {
     pub(crate) fn manifest_when_cut(&self, mut manifest: Manifest, file: &Path) -> Manifest {
         manifest.seal = None;
         let is_cut = |entry: &&mut ManifestEntry| self.folder.join(&entry.name) == file;
-        manifest.entries.iter_mut().filter(is_cut).for_each(|entry| entry.fingerprint = None);
+        manifest
+            .entries
+            .iter_mut()
+            .filter(is_cut)
+            .for_each(|entry| (entry.fingerprint, entry.end) = (None, None));
         manifest
     }
 }
@@ -86,6 +90,13 @@ impl Target {
         let Some(noted) = entry.and_then(|entry| entry.fingerprint) else { return Ok(true) };
         let found = Fingerprint::of(&Disk::native(), &file.path);
         Ok(found.map_err(|error| read::unreadable(&file.path, 0, &error))? == noted)
+    }
+
+    /// What is said of a closed increment that ends elsewhere than it did, as far as that was noted.
+    pub(crate) fn complaint_of_end(&self, file: &DataFile, found: End) -> Option<String> {
+        let Self::Set(set) = self else { return None };
+        let entry = set.manifest.data().find(|entry| entry.name == file.name())?;
+        entry.end?.complaint(found)
     }
 
     /// The manifest with its text as it has to be when a file is cut: that is no sealed backup, and the file is another one. None if

@@ -7,7 +7,9 @@ use std::path::Path;
 use clap::Parser;
 use keyspace::DbIndex;
 use node::{Loader, Side};
-use persist::aof::{Chain, FileReader, Framer, Part, Tail};
+use persist::aof::{
+    ANNOUNCEMENT, Chain, Checksums, End, FileKind, FileReader, Framer, Manifest, ManifestEntry, Part, Tail,
+};
 use persist::rdb::{Encoder, Notes, WriteOptions};
 use persist::{Placement, Reason};
 use resp::write_command;
@@ -445,6 +447,36 @@ fn a_file_is_not_cut_where_nobody_knows_whether_others_follow_it() {
     assert_eq!(verdict, Some(Verdict::Damaged), "{said}");
     assert!(said.contains("because it is not the last file"), "{said}");
     assert_eq!(fs::read(&first).expect("it is there"), torn);
+}
+
+#[test]
+fn a_closed_increment_that_was_cut_between_two_batches_is_found_and_can_be_taken_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, bytes: &[u8]| fs::write(path(name), bytes).expect("the file can be written");
+    let whole = sample();
+    let mut reader = FileReader::new(world::read_options(&world::node()));
+    reader.read(&whole, &mut |_| Ok(())).expect("it is sound");
+    let end = End { length: whole.len() as u64, chain: reader.chain().expect("there are batches") };
+    let entry = |number: u64| ManifestEntry::new(format!("x.{number}.incr.aof"), number, FileKind::Increment);
+    let closed = ManifestEntry { end: Some(end), ..entry(1) };
+    let manifest = Manifest { entries: vec![closed, entry(2)], ..Manifest::default() };
+    write("x.2.incr.aof", ANNOUNCEMENT);
+    write("x.manifest", manifest.format().as_bytes());
+    write("x.manifest.checksums", Checksums { manifest, before: None }.format().as_bytes());
+    write("x.1.incr.aof", &whole);
+    let manifest = path("x.manifest");
+    assert_eq!(run("", &[&manifest]).0, Some(Verdict::Sound));
+    let last = whole.windows(7).rposition(|bytes| bytes == b"#BATCH:").expect("there are batches");
+    write("x.1.incr.aof", &whole[..last]);
+    let (verdict, said) = run("", &[&manifest]);
+    assert_eq!(verdict, Some(Verdict::Damaged), "{said}");
+    let told =
+        format!("it ends at byte {last} behind batch 10, and ended at byte {} behind batch 11", whole.len());
+    assert!(said.contains(&told), "{said}");
+    let (verdict, said) = run("--fix --yes", &[&manifest]);
+    assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+    assert_eq!(run("", &[&manifest]).0, Some(Verdict::Sound));
 }
 
 #[test]

@@ -29,7 +29,9 @@ pub use checksums::{Checked, Checksums, name_beside};
 pub use file::FileReader;
 pub use files::{Files, FilesError, Kept, OTHER_BASE};
 pub use folder::holds_data;
-pub use manifest::{FileKind, Fingerprint, Lease, MAX_LEASES, Manifest, ManifestEntry, ManifestError, Seal};
+pub use manifest::{
+    End, FileKind, Fingerprint, Lease, MAX_LEASES, Manifest, ManifestEntry, ManifestError, Seal,
+};
 pub use part::{Batch, Mark, Part, Take};
 pub use reader::{Apply, Damage, LastBatch, Reader, Tail};
 pub use search::Search;

@@ -1,7 +1,7 @@
 //! The increment of the append-only file that is being written.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use disk::{Disk, DiskFile};
 
@@ -97,6 +97,11 @@ impl Increment {
             self.is_torn = false;
         }
         Ok(())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Bytes that are known to be whole commands.

@@ -53,6 +53,8 @@ use crate::replication::Replication;
 use crate::shared::Letter;
 use pen::{Effort, Outcome, Pen};
 use promises::Promises;
+pub use rewrite::Switched;
+pub use state::Closed;
 use state::{State, Trouble};
 
 /// Buffers that grew beyond this many bytes are given back once they are written.

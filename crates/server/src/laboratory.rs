@@ -10,6 +10,7 @@
 //! At every call of the disk something may go wrong. After that a start must find the data as it was after one of the requests, and
 //! after none that is older than what the server had promised ([`Promise`](record::Promise)); or it must refuse.
 
+mod closed;
 mod flips;
 mod lane;
 mod lives;

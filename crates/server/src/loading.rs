@@ -15,7 +15,9 @@ use disk::{Disk, around};
 use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
-use persist::aof::{Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail, Take};
+use persist::aof::{
+    self, Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail, Take,
+};
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
 use persist::{Loaded, Placement, Reason};
 use stdx::time::UnixMs;
@@ -104,7 +106,10 @@ pub fn append_only(
         // The batches of a base are counted on their own.
         recovered.chain = end.chain.filter(|_| *kind == FileKind::Increment);
         recovered.is_announced = end.is_announced;
-        files.see_meant(&entry).map_err(|error| error.within(files.folder()))?;
+        files
+            .see_meant(&entry)
+            .and_then(|()| files.see_end(&entry, end.place()))
+            .map_err(|error| error.within(files.folder()))?;
         if let Tail::Torn(whole) = end.tail {
             if files.is_sealed() {
                 return Err(torn_in_backup(&path, whole));
@@ -210,6 +215,17 @@ struct End {
     is_announced: bool,
     /// The last batch of a torn tail.
     last_lost: Option<LastBatch>,
+}
+
+impl End {
+    /// Where what was handed over ends.
+    fn place(&self) -> aof::End {
+        let length = match self.tail {
+            Tail::Whole => self.length,
+            Tail::Torn(whole) => whole,
+        };
+        aof::End { length, chain: self.chain.unwrap_or_default() }
+    }
 }
 
 /// Reads a file and hands its parts over.

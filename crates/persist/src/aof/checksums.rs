@@ -1,12 +1,13 @@
 //! The file of checksums beside a manifest, whose own lines stay as Redis writes them.
 //!
 //! It holds what the manifest says in the checked form of that (`manifest.rs`): with the checksum of the text, and with what the base is known
-//! by. So a bit that has changed in either of the two is found, and the manifest can be written anew.
+//! by, and where increments end to which nobody writes any more. So a bit that has changed in either of the two is found, and the manifest can be written anew.
 //!
 //! ```text
 //!   appendonly.aof.manifest              appendonly.aof.manifest.checksums
 //!   file a.2.base.rdb seq 2 type b       file a.2.base.rdb seq 2 type b bytes 1234 tail 00c0ffee
-//!   file a.2.incr.aof seq 2 type i       file a.2.incr.aof seq 2 type i
+//!   file a.2.incr.aof seq 2 type i       file a.2.incr.aof seq 2 type i bytes 567 batch 41 link 89ab01cd
+//!   file a.3.incr.aof seq 3 type i       file a.3.incr.aof seq 3 type i
 //!                                        #before 01234567            CRC-32C of the manifest before this one
 //!                                        #crc 89abcdef
 //! ```
@@ -96,8 +97,9 @@ impl Checksums {
             return Ok(None);
         }
         let entries = manifest.entries.into_iter().map(|entry| {
-            let fingerprint = self.noted(&entry).and_then(|noted| noted.fingerprint);
-            ManifestEntry { fingerprint, ..entry }
+            let noted = self.noted(&entry);
+            let (fingerprint, end) = noted.map_or((None, None), |noted| (noted.fingerprint, noted.end));
+            ManifestEntry { fingerprint, end, ..entry }
         });
         let manifest = Manifest { entries: entries.collect(), ..manifest };
         Ok(Some(Checked { manifest, is_noted: false }))

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use super::batch::ANNOUNCEMENT;
 use super::checksums::{Checked, Checksums, checksum, name_beside};
 use super::folder::Folder;
-use super::manifest::{FileKind, Manifest, ManifestEntry, ManifestError};
+use super::manifest::{End, FileKind, Manifest, ManifestEntry, ManifestError};
 use disk::{Disk, Lock};
 
 mod leases;
@@ -54,6 +54,8 @@ pub enum FilesError {
     Locked,
     /// This base is another file than the one that the manifest means.
     OtherBase(String),
+    /// This closed increment does not end where it did; how that is said.
+    OtherEnd(String, String),
     /// This file of a sealed backup has so many bytes, and had so many when it was sealed.
     Short(String, u64, u64),
 }
@@ -124,6 +126,10 @@ impl fmt::Display for FilesError {
                 "{name}: it has {length} bytes, and had {sealed} when the backup was sealed: the copy is not whole. Copy it again"
             ),
             Self::OtherBase(name) => write!(f, "{name}: {OTHER_BASE}"),
+            Self::OtherEnd(name, complaint) => write!(
+                f,
+                "{name}: {complaint}. Restore it from a backup, or let `rustypotato-check --fix` take what there is if no data follows"
+            ),
             Self::Locked => f.write_str(
                 "another server uses this folder. Give each its own `dir`, or end the other one first",
             ),
@@ -213,6 +219,23 @@ impl Files {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether an increment ends where it ended when it was closed, as far as that was noted.
+    pub fn see_end(&self, entry: &ManifestEntry, found: End) -> Result<(), FilesError> {
+        match entry.end.and_then(|noted| noted.complaint(found)) {
+            Some(complaint) => Err(FilesError::OtherEnd(entry.name.clone(), complaint)),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes where an increment ends to which nobody will write any more, and all of which is durable. It is a proof more: if this fails,
+    /// nothing is wrong.
+    pub fn note_end(&mut self, name: &str, end: End) -> Result<(), FilesError> {
+        let mut manifest = self.manifest.clone();
+        let is_closed = |entry: &&mut ManifestEntry| entry.kind == FileKind::Increment && entry.name == name;
+        manifest.entries.iter_mut().filter(is_closed).for_each(|entry| entry.end = Some(end));
+        self.replace(manifest)
     }
 
     /// Files that hold data of such a set, in the same folder, and that the manifest did not name when it was read.
@@ -443,17 +466,21 @@ impl Files {
     /// be what a power cut leaves, until the names are durable.
     fn replace(&mut self, mut manifest: Manifest) -> Result<(), FilesError> {
         manifest.seal = None;
+        manifest.open_last();
         let name = self.manifest_name();
         if !self.is_settled {
             self.folder.sync_names()?;
             self.is_settled = true;
         }
-        let before = self.folder.text(&name)?.map(|text| checksum(&text));
-        let checksums = Checksums { manifest, before };
+        let before = self.folder.text(&name)?;
+        let text = manifest.format();
+        let checksums = Checksums { manifest, before: before.as_deref().map(checksum) };
         self.put(&name_beside(&name), &checksums.format())?;
-        self.is_settled = false;
-        self.put(&name, &checksums.manifest.format())?;
-        self.is_settled = true;
+        if before.as_ref() != Some(&text) {
+            self.is_settled = false;
+            self.put(&name, &text)?;
+            self.is_settled = true;
+        }
         self.is_noted = true;
         self.manifest = checksums.manifest;
         Ok(())

@@ -8,17 +8,21 @@
 //!
 //! ```text
 //!   file a.2.base.rdb seq 2 type b bytes 1234 tail 00c0ffee     the file's length, and the CRC-32C of its last megabyte
-//!   file a.2.incr.aof seq 2 type i
+//!   file a.2.incr.aof seq 2 type i bytes 567 batch 41 link 89ab01cd     where it ended when the next increment was begun
+//!   file a.3.incr.aof seq 3 type i
 //!   #backup started 5 sealed 6 lengths 1234 567                 of a sealed backup: unix seconds, and the length of each file with data
 //!   #crc 89abcdef                                               the CRC-32C of all that stands above
 //! ```
 //! In the last megabyte of a base the checksum of RDB and the chain of batches sum up the rest, so an older base is not taken for the one that
-//! the increments follow. A text that has any of these words and lacks its checksum, or has a wrong one, is refused.
+//! the increments follow. The end of an increment is noted when nobody writes to it any more: so it is missed too if it was cut exactly behind a
+//! batch, and no batch follows. A text that has any of these words and lacks its checksum, or has a wrong one, is refused.
 
 use std::fmt::{self, Write};
 
 use stdx::checksum::crc32c;
 use stdx::time::UnixMs;
+
+use super::batch::Chain;
 
 /// The longest line, its end included.
 const MAX_LINE_BYTES: usize = 1024;
@@ -45,6 +49,8 @@ pub struct ManifestEntry {
     pub kind: FileKind,
     /// What tells it from another file of its name, if that was noted.
     pub fingerprint: Option<Fingerprint>,
+    /// Where it ends, if it is an increment to which nobody writes any more, and that was noted.
+    pub end: Option<End>,
 }
 
 /// What a file is known by.
@@ -54,6 +60,29 @@ pub struct Fingerprint {
     pub length: u64,
     /// The CRC-32C of the last ones.
     pub tail: u32,
+}
+
+/// Where an increment ended when the next one took its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// Its bytes.
+    pub length: u64,
+    /// What the next batch had to follow on; its number is 0 if there had been no batch.
+    pub chain: Chain,
+}
+
+impl End {
+    /// What is said of a file that ends elsewhere.
+    pub fn complaint(&self, found: Self) -> Option<String> {
+        let is_other_chain = self.chain.number > 0 && self.chain != found.chain;
+        (self.length != found.length || is_other_chain).then(|| {
+            format!(
+                "it ends at byte {} behind batch {}, and ended at byte {} behind batch {} when the next increment was begun: \
+                 its end is lost, or another file is in its place",
+                found.length, found.chain.number, self.length, self.chain.number
+            )
+        })
+    }
 }
 
 /// Somebody who makes backups comes back for the increments from a number on, although they are history.
@@ -161,8 +190,8 @@ impl Manifest {
         }
         let files = manifest.data().count();
         manifest.seal = manifest.seal.filter(|seal| seal.lengths.len() == files);
-        let wants_checksum =
-            manifest.seal.is_some() || manifest.entries.iter().any(|entry| entry.fingerprint.is_some());
+        let tells_more = |entry: &ManifestEntry| entry.fingerprint.is_some() || entry.end.is_some();
+        let wants_checksum = manifest.seal.is_some() || manifest.entries.iter().any(tells_more);
         if wants_checksum && !is_checked {
             return Err(ManifestError::of_all(WRONG_CHECKSUM));
         }
@@ -204,6 +233,10 @@ impl Manifest {
                 if let Some(Fingerprint { length, tail }) = entry.fingerprint.filter(|_| tells_all) {
                     write!(text, " bytes {length} tail {tail:08x}").expect("writing to a string");
                 }
+                if let Some(End { length, chain }) = entry.end.filter(|_| tells_all) {
+                    write!(text, " bytes {length} batch {} link {:08x}", chain.number, chain.link)
+                        .expect("writing to a string");
+                }
                 text.push('\n');
             }
         }
@@ -229,6 +262,14 @@ impl Manifest {
     /// The increments in order.
     pub fn increments(&self) -> impl Iterator<Item = &ManifestEntry> {
         self.entries.iter().filter(|entry| entry.kind == FileKind::Increment)
+    }
+
+    /// Somebody writes to the last increment: where it ended once counts no more.
+    pub fn open_last(&mut self) {
+        let last = self.last_sequence(FileKind::Increment);
+        let is_last =
+            |entry: &&mut ManifestEntry| entry.kind == FileKind::Increment && entry.sequence == last;
+        self.entries.iter_mut().filter(is_last).for_each(|entry| entry.end = None);
     }
 
     /// The files that hold data, in the order in which they are loaded.
@@ -271,7 +312,7 @@ impl Manifest {
 impl ManifestEntry {
     /// A file of which no more is known.
     pub fn new(name: String, sequence: u64, kind: FileKind) -> Self {
-        Self { name, sequence, kind, fingerprint: None }
+        Self { name, sequence, kind, fingerprint: None, end: None }
     }
 
     /// An increment.
@@ -360,7 +401,7 @@ fn parse_line(line: &str) -> Result<ManifestEntry, &'static str> {
         return Err(INVALID);
     }
     let (mut name, mut sequence, mut kind) = ("", 0, None);
-    let (mut bytes, mut tail) = (None, None);
+    let (mut bytes, mut tail, mut number, mut link) = (None, None, None, None);
     for &[field, value] in pairs {
         match field.to_ascii_lowercase().as_str() {
             "file" if value.contains(['/', '\\']) => return Err("File can't be a path, just a filename"),
@@ -369,6 +410,8 @@ fn parse_line(line: &str) -> Result<ManifestEntry, &'static str> {
             "type" => kind = value.chars().next(),
             "bytes" => bytes = value.parse().ok(),
             "tail" => tail = u32::from_str_radix(value, 16).ok(),
+            "batch" => number = value.parse().ok(),
+            "link" => link = u32::from_str_radix(value, 16).ok(),
             _ => {} // a word of a later version
         }
     }
@@ -381,7 +424,9 @@ fn parse_line(line: &str) -> Result<ManifestEntry, &'static str> {
         Some(_) => return Err("Unknown AOF file type"),
     };
     let fingerprint = bytes.zip(tail).map(|(length, tail)| Fingerprint { length, tail });
-    Ok(ManifestEntry { name: name.to_owned(), sequence, kind, fingerprint })
+    let chain = number.zip(link).map(|(number, link)| Chain { number, link });
+    let end = bytes.zip(chain).map(|(length, chain)| End { length, chain });
+    Ok(ManifestEntry { name: name.to_owned(), sequence, kind, fingerprint, end })
 }
 
 /// A name that is more than plain letters stands in quotes.
@@ -421,6 +466,7 @@ mod tests {
     fn sealed() -> Manifest {
         let mut manifest = Manifest::parse(TEXT).expect("valid");
         manifest.entries[0].fingerprint = Some(Fingerprint { length: 10, tail: 0x00c0_ffee });
+        manifest.entries[2].end = Some(End { length: 300, chain: Chain { number: 41, link: 0x89ab_01cd } });
         let until = UnixMs(1_700_000_000_000);
         manifest.leases.push(Lease { name: "nightly".to_owned(), until, from: 1 });
         manifest.seal = Some(Seal { started_s: 5, ended_s: 6, lengths: vec![10, 20, 30] });

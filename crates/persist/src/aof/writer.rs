@@ -103,6 +103,11 @@ impl Writer {
         self.batch.shrink_to(KEPT_BYTES);
     }
 
+    /// The place in the chain of batches that the next one follows on.
+    pub fn chain(&self) -> Chain {
+        self.framer.chain()
+    }
+
     /// What follows does not follow on what was written: no batch fits behind it any more.
     pub fn break_chain(&mut self) {
         // A byte that no file has there.

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use engine::Shared;
 
 use super::Journal;
+use super::state::Closed;
 use crate::increment::Increment;
 
 /// Why nothing can be copied.
@@ -30,8 +31,8 @@ impl Journal {
         if is_synced { Ok(length) } else { Err(TROUBLE.to_owned()) }
     }
 
-    /// Ends the increment behind a batch, with all of it on disk, and another one takes its place. `Err`: it goes on.
-    pub fn rotate(&self, shared: &Shared, next: Increment) -> Result<(), String> {
+    /// Ends the increment behind a batch, with all of it on disk, and another one takes its place. Gives where it has ended. `Err`: it goes on.
+    pub fn rotate(&self, shared: &Shared, next: Increment) -> Result<Closed, String> {
         let _turn = self.syncing.lock();
         self.write_at_once_in_turn(shared);
         {
@@ -46,9 +47,8 @@ impl Journal {
         }
         self.sync_in_turn(shared);
         let mut state = self.state.lock();
-        let length = state.increment.as_ref().map(Increment::length);
-        let is_synced = state.trouble.is_none() && length.is_some_and(|length| state.synced_bytes >= length);
-        if is_synced {
+        let closed = state.end();
+        if closed.is_some() {
             let synced_bytes = next.length();
             self.size.fetch_add(synced_bytes, Ordering::Relaxed);
             state.set_increment(Some(next), synced_bytes);
@@ -58,7 +58,7 @@ impl Journal {
         self.show(&state);
         self.write(&mut state, shared);
         self.tell_synced(&state);
-        if is_synced { Ok(()) } else { Err(TROUBLE.to_owned()) }
+        closed.ok_or_else(|| TROUBLE.to_owned())
     }
 
     /// After [`Journal::cut`]: what lies behind it goes into an increment of a backup, while the append-only file is off.

@@ -5,9 +5,18 @@ use engine::Shared;
 use keyspace::log::Log;
 
 use super::Journal;
-use super::state::{NextIncrement, Trouble};
+use super::state::{Closed, NextIncrement, Trouble};
 use crate::clock::monotonic_ns;
 use crate::increment::Increment;
+
+/// What a switch has come to.
+#[derive(Debug)]
+pub enum Switched {
+    /// There is no room for what lies before the snapshot, and the old increment goes on.
+    NoRoom,
+    /// The new increment is in its place, or waits for its base. Where the old one has ended, if it is sound.
+    Done(Option<Closed>),
+}
 
 impl Journal {
     /// Whether only new files help.
@@ -30,10 +39,10 @@ impl Journal {
         self.show(&state);
     }
 
-    /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place. False: there is no
-    /// room for what lies before it, and the old one goes on, so that writes resume as soon as there is some. If the old one
+    /// After [`Journal::cut`]: everything before it goes to the old increment, and then the new one takes its place. If there is no
+    /// room for what lies before it, the old one goes on, so that writes resume as soon as there is some. If the old one
     /// must not grow any more, the new one waits for [`Journal::trust`] or [`Journal::abandon_switch`].
-    pub fn switch(&self, shared: &Shared, increment: Increment) -> bool {
+    pub fn switch(&self, shared: &Shared, increment: Increment) -> Switched {
         let _turn = self.syncing.lock();
         self.state.lock().try_at_once();
         self.announce_in_turn(shared);
@@ -43,14 +52,14 @@ impl Journal {
             if state.trouble == Some(Trouble::Full) {
                 state.is_switching = false;
                 self.show(&state);
-                return false;
+                return Switched::NoRoom;
             }
             if state.trouble == Some(Trouble::TooLong) {
                 let covered = state.buffer.len();
                 state.next = Some(NextIncrement { increment, covered });
                 state.writer.restart();
                 state.is_switching = false;
-                return true;
+                return Switched::Done(None);
             }
         }
         self.sync_in_turn(shared);
@@ -60,6 +69,7 @@ impl Journal {
             state.buffer.clear();
             state.begin_trouble(Trouble::Untrusted);
         }
+        let closed = state.end();
         let synced_bytes = increment.length();
         state.set_increment(Some(increment), synced_bytes);
         if state.may_write() {
@@ -70,7 +80,7 @@ impl Journal {
         self.show(&state);
         self.write(&mut state, shared);
         self.tell_synced(&state);
-        true
+        Switched::Done(closed)
     }
 
     /// A rewrite has failed. True: nothing will be written to its increment.

@@ -1,11 +1,12 @@
 //! What the journal changes under its lock: the places the log has come to, the bytes in between, and how old they are.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use config::AppendFsync;
 use keyspace::LogPosition;
 use keyspace::log::{Log, Run};
-use persist::aof::Writer;
+use persist::aof::{End, Writer};
 
 use crate::clock::{monotonic_ns, now};
 use crate::increment::{FaultKind, Increment};
@@ -274,6 +275,15 @@ impl State {
         self.writer.break_chain();
     }
 
+    /// Where the increment at hand ends, if it is sound and all of it is on disk, and everything stands in it that is to.
+    pub(super) fn end(&self) -> Option<Closed> {
+        let is_there = |increment: &&Increment| self.synced_bytes >= increment.length();
+        let is_all = self.trouble.is_none() && self.buffer.is_empty();
+        let increment = self.increment.as_ref().filter(is_there).filter(|_| is_all)?;
+        let end = End { length: increment.length(), chain: self.writer.chain() };
+        Some(Closed { path: increment.path().to_owned(), end })
+    }
+
     /// The new base holds what could not be trusted; what has changed behind it is no older than it.
     pub(super) fn trust(&mut self) {
         self.trouble = None;
@@ -297,6 +307,15 @@ impl State {
         self.written = self.written.max(self.cut);
         self.synced = self.synced.max(self.cut);
     }
+}
+
+/// An increment to which nobody writes any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Its file.
+    pub path: PathBuf,
+    /// Where it ends; all of it is on disk.
+    pub end: End,
 }
 
 /// An increment for what lies behind a snapshot, while what lies before it cannot be appended.

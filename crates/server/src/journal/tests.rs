@@ -70,7 +70,7 @@ impl World {
     /// A rewrite begins and goes on with this file; false: it does not go on.
     fn begins_rewrite(&self, path: &str) -> bool {
         self.journal.cut(self.shared.keyspace.log());
-        self.journal.switch(&self.shared, open(path))
+        matches!(self.journal.switch(&self.shared, open(path)), Switched::Done(_))
     }
 
     fn begin_rewrite(&self, path: &str) {

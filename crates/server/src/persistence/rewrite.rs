@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::{NO_ROOM, Persistence, SECOND_NS, open_files};
 use crate::clock;
 use crate::increment::Increment;
+use crate::journal::{Closed, Switched};
 use crate::progress::SaveEnd;
 use crate::saver::Job;
 use crate::snapshot_file::Form;
@@ -98,11 +99,15 @@ impl Persistence<'_> {
             .inspect_err(|_| files.abandon_rewrite(&temporary, true))?;
         let path = files.path(&temporary);
         let image = self.image(is_wanted);
-        if is_wanted && !machine.journal.switch(shared, increment) {
+        let switched = is_wanted.then(|| machine.journal.switch(shared, increment));
+        if matches!(switched, Some(Switched::NoRoom)) {
             files.abandon_rewrite(&temporary, true);
             return Err(NO_ROOM.to_owned());
         }
         machine.begin_job(Job::Base { image, form, path });
+        if let Some(Switched::Done(Some(closed))) = switched {
+            note_end(files, &closed);
+        }
         Ok(())
     }
 
@@ -242,6 +247,17 @@ impl Persistence<'_> {
     fn wants_trial(&self) -> bool {
         self.may_wait()
             && (self.failed_rewrites > 0 || self.machine.progress.was_unfinished.load(Ordering::Relaxed))
+    }
+}
+
+/// Nobody writes to an increment any more: where it ends is noted.
+pub(super) fn note_end(files: &mut Files, Closed { path, end }: &Closed) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if let Err(error) = files.note_end(&name, *end) {
+        let error = error.within(files.folder());
+        warn!(
+            "{name}: where it ends cannot be noted, so that only the next batch proves that its end is there: {error}"
+        );
     }
 }
 

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use super::Persistence;
 use super::clearing::{Then, Waiter};
+use super::rewrite::note_end;
 use crate::clock;
 use crate::increment::Increment;
 use crate::progress::SaveEnd;
@@ -158,9 +159,12 @@ impl Persistence<'_> {
         let name = files.rotate().map_err(|error| error.within(files.folder()))?;
         let rotated = Increment::open(&machine.disk, files.path(&name))
             .and_then(|next| machine.journal.rotate(&self.node.shared, next));
-        if let Err(reason) = rotated {
-            files.abandon_rotation();
-            return Err(reason);
+        match rotated {
+            Ok(closed) => note_end(files, &closed),
+            Err(reason) => {
+                files.abandon_rotation();
+                return Err(reason);
+            }
         }
         let folder = self.folder();
         folder.announce(increments.clone())?;

@@ -81,11 +81,15 @@ fn load(disk: &Disk, files: &Files) -> Result<(u8, Option<Chain>), FilesError> {
             Ok(())
         };
         let read = reader.read(&bytes, &mut take).expect("a power cut damages nothing");
-        if let Tail::Torn(whole) = reader.end(&bytes[read..]).expect("a power cut damages nothing") {
+        let tail = reader.end(&bytes[read..]).expect("a power cut damages nothing");
+        let mut end = End { length: bytes.len() as u64, chain: reader.chain().unwrap_or_default() };
+        if let Tail::Torn(whole) = tail {
+            end.length = whole;
             assert!(files.may_be_torn(&entry.name)?, "{}", entry.name);
             disk.truncate(&path(&entry.name), whole).map_err(io)?;
             disk.sync(&path(&entry.name)).map_err(io)?;
         }
+        files.see_end(&entry, end).expect("what was noted is on disk");
         chain = reader.chain().filter(|_| entry.kind == FileKind::Increment);
     }
     let expected: Vec<u8> = (0..keys.len() as u8).collect();
@@ -121,6 +125,11 @@ impl Counter {
         Ok(())
     }
 
+    /// Where the increment ends.
+    fn end(&self) -> End {
+        End { length: self.length, chain: self.framer.chain() }
+    }
+
     fn sync(&mut self, disk: &Disk) -> Result<(), FilesError> {
         disk.sync(&path(&self.increment)).map_err(io)?;
         self.acknowledged = self.count;
@@ -132,7 +141,9 @@ impl Counter {
     fn rewrite(&mut self, disk: &Disk) -> Result<(), FilesError> {
         self.run(disk, 2)?;
         self.sync(disk)?;
+        let closed = (self.increment.clone(), self.end());
         self.increment = self.files.begin_rewrite()?;
+        let _ = self.files.note_end(&closed.0, closed.1);
         self.length = ANNOUNCEMENT.len() as u64;
         self.synced = self.length;
         let snapshot: Vec<u8> = (0..self.count).flat_map(command).collect();
@@ -148,6 +159,40 @@ impl Counter {
         self.run(disk, 1)?;
         finished
     }
+}
+
+#[test]
+fn the_end_of_an_increment_is_noted_while_nobody_writes_to_it() {
+    let (_, disk) = world(1);
+    let mut counter = Counter::start(&disk).expect("nothing fails");
+    counter.run(&disk, 3).and_then(|()| counter.sync(&disk)).expect("nothing fails");
+    let (name, end) = (counter.increment.clone(), counter.end());
+    counter.files.begin_rewrite().and_then(|_| counter.files.note_end(&name, end)).expect("nothing fails");
+    let first = |files: &Files| files.manifest.increments().next().cloned().expect("there is one");
+    let files = open(&disk).expect("nothing fails");
+    let entry = first(&files);
+    assert_eq!(entry.end, Some(end));
+    assert!(files.see_end(&entry, end).is_ok());
+    let Chain { number, link } = end.chain;
+    for other in [
+        End { length: end.length - 1, ..end },
+        End { length: end.length + 1, ..end },
+        End { chain: Chain { number: number - 1, link }, ..end },
+        End { chain: Chain { number, link: link ^ 1 }, ..end },
+    ] {
+        let error = files.see_end(&entry, other).expect_err("it ends elsewhere");
+        assert!(
+            error.to_string().contains(&format!("ended at byte {} behind batch 3", end.length)),
+            "{error}"
+        );
+    }
+    // The rewrite fails, and the increment goes on.
+    counter.files.abandon_rewrite("temp-nothing", true);
+    let files = open(&disk).expect("nothing fails");
+    assert_eq!(first(&files).end, None);
+    // What the last one is to end with is noted by nobody.
+    counter.files.note_end(&name, end).expect("nothing fails");
+    assert_eq!(first(&open(&disk).expect("nothing fails")).end, None);
 }
 
 #[test]
