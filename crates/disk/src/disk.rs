@@ -153,15 +153,25 @@ impl Disk {
     /// Keeps a file or a folder from other processes that lock it, as long as the lock is kept; an error of the kind `WouldBlock`: one of them has it.
     /// Some file systems have no locks: there nobody is kept off.
     pub fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        match whole(|| self.0.lock(path)) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Ok(None),
-            result => result,
-        }
+        if_there_are_locks(whole(|| self.0.lock(path)))
+    }
+
+    /// The same beside others that share it: whoever has it to himself keeps them off, and they him.
+    pub fn share(&self, path: &Path) -> io::Result<Option<Lock>> {
+        if_there_are_locks(whole(|| self.0.share(path)))
     }
 
     /// Makes the names in a folder durable.
     pub fn sync_folder(&self, path: &Path) -> io::Result<()> {
         whole(|| self.0.sync_folder(path))
+    }
+}
+
+/// Where a file system has none, nobody is kept off.
+fn if_there_are_locks(result: io::Result<Option<Lock>>) -> io::Result<Option<Lock>> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Ok(None),
+        result => result,
     }
 }
 

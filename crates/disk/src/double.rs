@@ -76,8 +76,8 @@ struct Inner {
     locks: Mutex<Option<Locks>>,
 }
 
-/// Who has which path to himself.
-type Locks = HashMap<PathBuf, Weak<()>>;
+/// Who has which path, and whether he shares it.
+type Locks = HashMap<PathBuf, (Weak<()>, bool)>;
 
 /// See the module's text. Clones are the same file system.
 #[derive(Clone, Default)]
@@ -195,6 +195,21 @@ struct DoubleFile {
     node: usize,
 }
 
+impl Double {
+    fn take_lock(&self, path: &Path, is_shared: bool) -> io::Result<Option<Lock>> {
+        let mut locks = self.0.locks.lock();
+        let Some(locks) = &mut *locks else { return Ok(None) };
+        let taken = locks.get(path).and_then(|(lock, shares)| Some((lock.upgrade()?, *shares)));
+        let lock = match taken {
+            None => Arc::new(()),
+            Some((lock, true)) if is_shared => lock,
+            Some(_) => return Err(io::ErrorKind::WouldBlock.into()),
+        };
+        locks.insert(path.to_owned(), (Arc::downgrade(&lock), is_shared));
+        Ok(Some(Lock(Box::new(lock))))
+    }
+}
+
 impl System for Double {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         self.call(Call::Look, |images, _| images.list(folder))
@@ -252,14 +267,11 @@ impl System for Double {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        let mut locks = self.0.locks.lock();
-        let Some(locks) = &mut *locks else { return Ok(None) };
-        if locks.get(path).is_some_and(|lock| lock.strong_count() > 0) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let lock = Arc::new(());
-        locks.insert(path.to_owned(), Arc::downgrade(&lock));
-        Ok(Some(Lock(Box::new(lock))))
+        self.take_lock(path, false)
+    }
+
+    fn share(&self, path: &Path) -> io::Result<Option<Lock>> {
+        self.take_lock(path, true)
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {

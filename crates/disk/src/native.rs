@@ -101,6 +101,12 @@ impl System for Native {
         // The system lets go of the lock when the file is closed.
         Ok(Some(Lock(Box::new(file))))
     }
+
+    fn share(&self, path: &Path) -> io::Result<Option<Lock>> {
+        let file = File::open(path)?;
+        file.try_lock_shared()?;
+        Ok(Some(Lock(Box::new(file))))
+    }
 }
 
 impl SystemFile for File {
@@ -128,16 +134,35 @@ impl SystemFile for File {
 
 #[cfg(test)]
 mod tests {
-    use crate::Disk;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use crate::{Disk, Double};
 
     #[test]
-    fn a_folder_is_locked_once_at_a_time() {
+    fn a_folder_is_locked_once_at_a_time_and_shared_by_many() {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let disk = Disk::native();
-        let lock = disk.lock(folder.path()).expect("nobody has it");
-        let error = disk.lock(folder.path()).expect_err("it is taken");
-        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
-        drop(lock);
-        disk.lock(folder.path()).expect("it is free again");
+        for disk in [Disk::native(), locking_double(folder.path())] {
+            let is_taken = |result: std::io::Result<_>| {
+                result.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+            };
+            let lock = disk.lock(folder.path()).expect("nobody has it");
+            assert!(is_taken(disk.lock(folder.path())));
+            assert!(is_taken(disk.share(folder.path())));
+            drop(lock);
+            let shared = [(); 2].map(|()| disk.share(folder.path()).expect("it is free again"));
+            assert!(is_taken(disk.lock(folder.path())));
+            let [first, second] = shared;
+            drop(first);
+            assert!(is_taken(disk.lock(folder.path())));
+            drop(second);
+            disk.lock(folder.path()).expect("it is free again");
+        }
+    }
+
+    fn locking_double(folder: &Path) -> Disk {
+        let double = Double::new(folder, 1);
+        double.begin_locking();
+        Disk::new(Arc::new(double))
     }
 }

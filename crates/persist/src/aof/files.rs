@@ -34,6 +34,9 @@ pub const OTHER_BASE: &str = "this is not the base that the manifest names: its 
 
 /// How the names of unfinished files begin.
 const TEMPORARY: &str = "temp-";
+/// How those of a rewrite begin; the number of the base or this word follows, and the name of the set.
+const REWRITE: &str = "temp-rewriteaof-";
+const INCREMENT: &str = "increment";
 
 /// Why a step failed.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ pub enum FilesError {
     Orphan(String),
     /// The base, whose name says that it is RDB, is empty.
     Empty(String),
-    /// Another process uses the folder.
+    /// Another process uses the set.
     Locked,
     /// This base is another file than the one that the manifest means.
     OtherBase(String),
@@ -76,8 +79,8 @@ pub struct Files {
     /// Files in the folder that hold data of such a set, and that the manifest does not name.
     unnamed: Vec<String>,
     rewrite: Option<Rewrite>,
-    /// The folder is locked as long as this is here: two servers would break each other's chain of batches.
-    lock: Option<Lock>,
+    /// The set is locked as long as these are here: two servers would break each other's chain of batches.
+    locks: [Option<Lock>; 2],
 }
 
 /// A rewrite in progress.
@@ -131,7 +134,7 @@ impl fmt::Display for FilesError {
                 "{name}: {complaint}. Restore it from a backup, or let `rustypotato-check --fix` take what there is if no data follows"
             ),
             Self::Locked => f.write_str(
-                "another server uses this folder. Give each its own `dir`, or end the other one first",
+                "another server uses this folder with the same `appendfilename`. Give each its own `dir` or its own name, or end the other one first",
             ),
             Self::Empty(name) => write!(
                 f,
@@ -149,11 +152,11 @@ impl fmt::Display for FilesError {
 impl std::error::Error for FilesError {}
 
 impl Files {
-    /// Locks a folder, reads the manifest in it, takes over the single file of Redis 6 if that is all there is, sees that all files are
+    /// Locks a set, reads the manifest in it, takes over the single file of Redis 6 if that is all there is, sees that all files are
     /// there, and removes what an interrupted step has left.
     pub fn open(disk: Disk, folder: PathBuf, prefix: &str) -> Result<Self, FilesError> {
         let mut files = Self::new(disk, folder, prefix);
-        files.lock = files.folder.lock()?;
+        files.locks = files.folder.lock(prefix)?;
         if let Some(Checked { manifest, is_noted }) = files.folder.manifest(&files.manifest_name())? {
             (files.manifest, files.is_noted) = (manifest, is_noted);
         }
@@ -189,7 +192,7 @@ impl Files {
             last_increment: 0,
             unnamed: Vec::new(),
             rewrite: None,
-            lock: None,
+            locks: [None, None],
         }
     }
 
@@ -364,12 +367,12 @@ impl Files {
 
     /// The name under which the new base is to be written.
     pub fn temporary_base(&self) -> String {
-        format!("{TEMPORARY}rewriteaof-{}.{}", self.last_base + 1, self.prefix)
+        format!("{REWRITE}{}.{}", self.last_base + 1, self.prefix)
     }
 
     /// The name of an increment that no manifest may name yet.
     fn temporary_increment(&self) -> String {
-        format!("{TEMPORARY}rewriteaof-increment.{}", self.prefix)
+        format!("{REWRITE}{INCREMENT}.{}", self.prefix)
     }
 
     /// The snapshot stands in the file of the temporary name: it becomes the base, and what it holds is deleted. After an
@@ -509,15 +512,21 @@ impl Files {
 
     fn remove_leftovers(&mut self) -> Result<(), FilesError> {
         for name in self.folder.list()? {
-            let manifest = format!("{TEMPORARY}{}", self.manifest_name());
-            let is_ours = name.starts_with(&format!("{TEMPORARY}rewriteaof-"))
-                || name == manifest
-                || name == name_beside(&manifest);
-            if is_ours {
+            if self.is_leftover(&name) {
                 self.folder.remove(&name)?;
             }
         }
         self.delete_history()
+    }
+
+    /// Whether a step of this set may have left a file of this name. Another set may be in the same folder.
+    fn is_leftover(&self, name: &str) -> bool {
+        let manifest = format!("{TEMPORARY}{}", self.manifest_name());
+        let of_rewrite = name.strip_prefix(REWRITE).and_then(|rest| rest.split_once('.'));
+        let is_of_rewrite = of_rewrite.is_some_and(|(what, prefix)| {
+            prefix == self.prefix && (what == INCREMENT || what.parse::<u64>().is_ok())
+        });
+        is_of_rewrite || name == manifest || name == name_beside(&manifest)
     }
 
     /// Redis 6 and older had one file beside the folder. It becomes the base: first the manifest names it, then it is

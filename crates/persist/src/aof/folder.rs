@@ -15,6 +15,9 @@ use crate::rdb::is_blank;
 /// Head and notes of RDB data take less.
 const BLANK_MAX_BYTES: u64 = 1024;
 
+/// How the name of the file ends by whose lock a server has a set to itself.
+const LOCK: &str = ".lock";
+
 /// The last bytes of a file are summed up: so many that there are the checksum of RDB, or the line of the last batch.
 const TAIL_BYTES: u64 = 1 << 20;
 
@@ -92,12 +95,21 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// See [`Disk::lock`].
-    pub(super) fn lock(&self) -> Result<Option<Lock>> {
-        self.disk.lock(&self.path).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => FilesError::Locked,
-            _ => FilesError::Io(String::new(), error),
-        })
+    /// Keeps others off the set whose files have names that begin so, and off the folder those who want all of it. The file that is
+    /// locked stays: if it were removed, two servers might have one each.
+    pub(super) fn lock(&self, prefix: &str) -> Result<[Option<Lock>; 2]> {
+        let taken = |result: io::Result<_>| {
+            result.map_err(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => FilesError::Locked,
+                _ => FilesError::Io(String::new(), error),
+            })
+        };
+        let folder = taken(self.disk.share(&self.path))?;
+        let name = format!("{prefix}{LOCK}");
+        if self.length(&name)?.is_none() {
+            self.disk.create(&self.file(&name)).map_err(about(&name))?;
+        }
+        Ok([folder, taken(self.disk.lock(&self.file(&name)))?])
     }
 
     /// The names of all files.

@@ -31,14 +31,14 @@ pub(crate) fn rewrite(client: &mut Client) {
     wait_for(client, "aof_rewrite_in_progress", "0");
 }
 
-/// The files of a folder with their contents.
+/// The files of a folder with their contents, without those that are there to be locked.
 pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).expect("the folder can be read") {
         let path = entry.expect("it can be read on").path();
         if path.is_dir() {
             found.extend(files(&path));
-        } else {
+        } else if path.extension().is_none_or(|ending| ending != "lock") {
             found.insert(path.display().to_string(), std::fs::read(&path).expect("the file can be read"));
         }
     }

@@ -43,9 +43,10 @@ fn open(disk: &Disk) -> Result<Files, FilesError> {
     Files::open(disk.clone(), folder, "c")
 }
 
-/// The names in the folder of the set.
+/// The names in the folder of the set, without that of the file which is locked.
 fn names(disk: &Disk) -> Vec<String> {
-    disk.list(&Path::new(DATA).join("set")).expect("nothing fails")
+    let names = disk.list(&Path::new(DATA).join("set")).expect("nothing fails");
+    names.into_iter().filter(|name| name != "c.lock").collect()
 }
 
 /// A server that does nothing but count.
@@ -729,4 +730,28 @@ fn what_is_kept_is_bounded() {
     assert_eq!(files.end_leases_beyond(3, u64::MAX).expect("nothing fails"), [""; 0]);
     assert_eq!(files.end_leases_beyond(2, u64::MAX).expect("nothing fails"), ["new"]);
     assert_eq!(files.kept().expect("nothing fails"), Kept::default());
+}
+
+#[test]
+fn two_sets_in_one_folder_leave_each_other_alone() {
+    let (double, disk) = world(1);
+    double.begin_locking();
+    let folder = Path::new(DATA).join("set");
+    disk.make_folder(&folder).expect("nothing fails");
+    let open = |prefix: &str| Files::open(disk.clone(), folder.clone(), prefix);
+    let mut first = open("c").expect("nobody uses it");
+    let temporary = first.temporary_base();
+    disk.write(&path(&temporary), b"").expect("nothing fails");
+    let lines: [&str; 3] = ["temp-c.manifest", "temp-c.manifest.checksums", "temp-rewriteaof-increment.c"];
+    lines.iter().for_each(|name| disk.write(&path(name), b"").expect("nothing fails"));
+    let there = names(&disk);
+    let second = open("c.2").expect("its names are other ones");
+    assert!(there.iter().all(|name| names(&disk).contains(name)), "they are not its own");
+    assert!(matches!(open("c"), Err(FilesError::Locked)));
+    assert!(matches!(open("c.2"), Err(FilesError::Locked)));
+    first.start(&temporary, false).expect("nothing fails");
+    drop((first, second));
+    open("c.2").expect("nobody uses it");
+    open("c").expect("nobody uses it");
+    assert_eq!(names(&disk).iter().filter(|name| name.starts_with("temp-")).count(), 0);
 }
