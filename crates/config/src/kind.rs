@@ -89,6 +89,8 @@ pub enum Kind {
 pub enum TextRule {
     /// Any bytes: a password.
     Bytes,
+    /// How names of files begin that stand in lists in quotes: no directories, and no NUL bytes.
+    FilePrefix,
     /// Anything; this and the rules below allow no line breaks and NUL bytes.
     Any,
     /// Something.
@@ -146,10 +148,13 @@ impl Kind {
 
     /// Refuses what no name, path or number has and what would look like a line of its own wherever it is printed.
     pub(crate) fn refuse_line_breaks<T: AsRef<[u8]>>(&self, words: &[T]) -> Result<(), Reason> {
-        let breaks = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0);
-        let any = matches!(self, Kind::Text(TextRule::Bytes));
-        if !any && words.iter().any(|word| word.as_ref().iter().any(breaks)) {
-            return Err("argument must not contain line breaks or NUL bytes".into());
+        let (refused, what): (&[u8], _) = match self {
+            Kind::Text(TextRule::Bytes) => return Ok(()),
+            Kind::Text(TextRule::FilePrefix) => (b"\0", "NUL bytes"),
+            _ => (b"\n\r\0", "line breaks or NUL bytes"),
+        };
+        if words.iter().any(|word| word.as_ref().iter().any(|byte| refused.contains(byte))) {
+            return Err(format!("argument must not contain {what}").into());
         }
         Ok(())
     }
@@ -200,7 +205,9 @@ impl fmt::Display for Kind {
             Kind::Text(TextRule::Bytes | TextRule::Any) => f.write_str("a text"),
             Kind::Text(TextRule::NotEmpty) => f.write_str("a text that is not empty"),
             Kind::Text(TextRule::DataFile) => f.write_str("`aof:` or `rdb:` and a path"),
-            Kind::Text(TextRule::FileName) => f.write_str("a file name without directories"),
+            Kind::Text(TextRule::FileName | TextRule::FilePrefix) => {
+                f.write_str("a file name without directories")
+            }
             Kind::Text(TextRule::HostName) => f.write_str("a host name"),
             Kind::Text(TextRule::Title) => f.write_str("a text with names in braces"),
             Kind::Words { most } => write!(f, "up to {most} addresses"),

@@ -25,6 +25,7 @@ const TEXT: Kind = Kind::Text(TextRule::Any);
 const BYTES: Kind = Kind::Text(TextRule::Bytes);
 const NOT_EMPTY: Kind = Kind::Text(TextRule::NotEmpty);
 const FILE_NAME: Kind = Kind::Text(TextRule::FileName);
+const FILE_PREFIX: Kind = Kind::Text(TextRule::FilePrefix);
 const DIRECTORY: Kind = Kind::Text(TextRule::NotEmpty);
 const DATA_FILE: Kind = Kind::Text(TextRule::DataFile);
 const TITLE: Kind = Kind::Text(TextRule::Title);
@@ -219,7 +220,7 @@ parameters! {
         ProtoMaxBulkLen, "proto-max-bulk-len", "", memory(1 << 20, LONG_MAX_BYTES), "536870912", Runtime, Acts, "Longest single argument of a request.";
     ["Append-only file"]
         Appendonly, "appendonly", "", YES_NO, "yes", NotLoading, Acts, "Write every change to the append-only file. Redis's default is `no`.";
-        Appendfilename, "appendfilename", "", FILE_NAME, "appendonly.aof", Startup, Acts, "Base name of the files.";
+        Appendfilename, "appendfilename", "", FILE_PREFIX, "appendonly.aof", Startup, Acts, "Base name of the files.";
         Appenddirname, "appenddirname", "", FILE_NAME, "appendonlydir", Startup, Acts, "Directory of the files, inside `dir`.";
         Backupdirname, "backupdirname", "", FILE_NAME, "backupdir", Startup, Acts, "Directory of the files of BACKUP START, inside `dir`.";
         BackupSealedTtl, "backup-sealed-ttl", "", integer(0, INT_MAX), "0", Runtime, Acts, "Seconds after which the files of a sealed backup are removed; 0 keeps them until BACKUP CLEANUP.";

@@ -272,6 +272,15 @@ fn line_breaks_cannot_be_smuggled_into_a_value() {
 }
 
 #[test]
+fn names_that_stand_in_quotes_everywhere_may_hold_line_breaks() {
+    let world = World::default().file("a.conf", "appendfilename \" a\\nb \"");
+    assert_eq!(world.start(&["a.conf"]).config.text(Param::Appendfilename), b" a\nb ");
+    for content in ["appendfilename \"a\\x00b\"", "appendfilename \"a/b\"", "appendfilename \"\""] {
+        World::default().file("a.conf", content).refusal(&["a.conf"]);
+    }
+}
+
+#[test]
 fn includes_are_read_in_place_and_patterns_in_order() {
     let world = World::default()
         .file("/a.conf", "port 1\ninclude /c/*.conf\ninclude /none/*.conf\ninclude /b.toml\n")

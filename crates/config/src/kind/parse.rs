@@ -59,10 +59,11 @@ pub(super) fn octal(word: &[u8], max: i64) -> Result<Value, Reason> {
 }
 
 pub(super) fn text(name: &str, word: &[u8], rule: TextRule) -> Result<Value, Reason> {
-    if word.is_empty() && matches!(rule, TextRule::NotEmpty | TextRule::FileName) {
+    let is_name = matches!(rule, TextRule::FileName | TextRule::FilePrefix);
+    if word.is_empty() && (is_name || rule == TextRule::NotEmpty) {
         return Err(format!("{name} can't be empty").into());
     }
-    if rule == TextRule::FileName && (word.iter().any(|byte| matches!(byte, b'/' | b'\\')) || is_dots(word)) {
+    if is_name && (word.iter().any(|byte| matches!(byte, b'/' | b'\\')) || is_dots(word)) {
         let what = if name.ends_with("dirname") { "dirname" } else { "filename" };
         return Err(format!("{name} can't be a path, just a {what}").into());
     }

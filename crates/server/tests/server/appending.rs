@@ -286,12 +286,43 @@ fn whoever_asks_for_the_end_learns_of_it_when_port_and_files_are_free() {
 }
 
 #[test]
+fn servers_whose_files_have_other_names_share_a_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The names of one begin like those of the other, and one stands in lists in quotes.
+    let names = ["appendonly.aof", "appendonly.aof2", " of three\n\nlines\r "];
+    let options = |name: &'static str| [APPENDING, &["--appendfilename", name]].concat();
+    for round in ["1", "2"] {
+        let mut servers =
+            names.map(|name| (name, Server::start(folder.path(), &options(name)).connect_and_keep()));
+        for (name, (_, client)) in &mut servers {
+            assert_eq!(text(&must(client, "DBSIZE")), if round == "1" { "0" } else { "1" }, "{name}");
+            let set = ["SET", &format!("{name}."), round];
+            assert_eq!(text(&client.command(&set).expect("a reply")), "OK");
+            must(client, "BGREWRITEAOF");
+            wait_for(client, "aof_rewrite_in_progress", "0");
+            assert_eq!(figure(client, "aof_last_bgrewrite_status"), "ok");
+        }
+        // A start removes what is left of its own set alone.
+        for (name, (server, mut client)) in servers {
+            let value = client.command(&["GET", &format!("{name}.")]).expect("a reply");
+            assert_eq!(text(&value), round);
+            client.command(&["SHUTDOWN"]).expect_err("the connection ends");
+            let (status, log) = server.wait();
+            assert!(status.success(), "{log}");
+        }
+    }
+}
+
+#[test]
 fn a_folder_that_another_server_appends_to_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (server, mut client) = Server::start(folder.path(), APPENDING).connect_and_keep();
     must(&mut client, "SET a 1");
     let log = Server::refused(folder.path(), APPENDING);
-    assert!(log.contains("/appendonlydir: another server uses this folder"), "{log}");
+    assert!(
+        log.contains("/appendonlydir: another server uses this folder with the same `appendfilename`"),
+        "{log}"
+    );
     // Nor can one begin to append there later.
     let (_other, mut other) = Server::start(folder.path(), &["--appendonly", "no"]).connect_and_keep();
     let refusal = text(&run(&mut other, "CONFIG SET appendonly yes"));
