@@ -206,6 +206,10 @@ pub trait Host {
     fn backup(&self) -> Status;
     /// Begins to bring keys to another server. The client's worker is told what has become of it.
     fn migrate(&self, migration: Migration, to: Place, waiter: u64);
+    /// Connections to other servers that are kept for the next migration.
+    fn kept_connections(&self) -> usize {
+        0
+    }
     /// A client wants to follow what is changed here: from a place of a history on, if it names one and that can be done, else
     /// from a snapshot of all data. What it is sent is the machine's business from now on.
     fn attach_replica(&self, replica: &Arc<Replica>, from: Option<(Vec<u8>, u64)>);

@@ -68,6 +68,10 @@ impl Host for Node {
         self.machine.migrate(migration, to, waiter);
     }
 
+    fn kept_connections(&self) -> usize {
+        self.machine.kept_connections()
+    }
+
     fn attach_replica(&self, replica: &Arc<Replica>, from: Option<(Vec<u8>, u64)>) {
         self.machine.attach_replica(replica, from);
     }

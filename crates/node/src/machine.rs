@@ -146,6 +146,10 @@ pub trait Machine: Send + Sync {
     fn backup(&self) -> Status;
     /// Begins to bring keys to another server; the client's worker will be sent [`Mail::Migrated`].
     fn migrate(&self, migration: Migration, to: Place, waiter: u64);
+    /// Connections to other servers that are kept for the next migration.
+    fn kept_connections(&self) -> usize {
+        0
+    }
     /// How far the append-only file has been synced; `None` while there is none.
     fn synced(&self) -> Option<LogPosition>;
     /// From now on, the worker is sent [`Mail::Synced`] once when more of the append-only file has been synced, or the file has

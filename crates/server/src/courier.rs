@@ -1,6 +1,8 @@
 //! The courier: brings values to other servers for MIGRATE, and bytes of files for BACKUP, each on a thread of its own, so that a
 //! server which does not answer, or a disk, holds up nobody but the client that named it.
 
+mod kept;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +13,7 @@ use engine::migration::{Failure, Migration};
 use parking_lot::Mutex;
 
 use crate::clock;
+use kept::{Connections, Destination};
 
 /// Transfers under way at a time; beyond them clients are told that there is no connection.
 const MAX_TRANSFERS: usize = 64;
@@ -22,13 +25,14 @@ type Work = Box<dyn FnOnce() + Send>;
 #[derive(Debug)]
 pub struct Courier {
     under_way: Arc<AtomicUsize>,
+    connections: Arc<Connections>,
     /// Begins a thread.
     spawn: fn(Work) -> io::Result<()>,
 }
 
 impl Default for Courier {
     fn default() -> Self {
-        Self { under_way: Arc::default(), spawn }
+        Self { under_way: Arc::default(), connections: Arc::default(), spawn }
     }
 }
 
@@ -62,14 +66,25 @@ impl Courier {
         own_port: u16,
         answer: impl FnOnce(Migration, Delivered) + Send + 'static,
     ) {
+        let connections = Arc::clone(&self.connections);
         let refused = self.go((migration, answer), move |(migration, answer)| {
-            let delivered = deliver(&migration, own_port);
+            let delivered = deliver(&migration, own_port, &connections);
             answer(migration, delivered);
         });
         if let Err((migration, answer)) = refused {
             let delivered = (vec![false; migration.parcels.len()], Some(Failure::Connect));
             answer(migration, delivered);
         }
+    }
+
+    /// How many connections are kept for the next migration.
+    pub fn kept_connections(&self) -> usize {
+        self.connections.count()
+    }
+
+    /// Closes those that nobody has used for a while.
+    pub fn close_old_connections(&self) {
+        self.connections.close_old(clock::monotonic_ns());
     }
 
     /// Does something that may take its time, and returns at once. False: too much is under way, or there is no thread for it.
@@ -114,25 +129,73 @@ fn spawn(work: Work) -> io::Result<()> {
     std::thread::Builder::new().name("courier".to_owned()).spawn(work).map(drop)
 }
 
-fn deliver(migration: &Migration, own_port: u16) -> Delivered {
+fn deliver(migration: &Migration, own_port: u16, connections: &Connections) -> Delivered {
     let mut arrived = vec![false; migration.parcels.len()];
-    let failure = send(migration, own_port, &mut arrived).err();
+    let failure = send(migration, own_port, connections, &mut arrived).err();
     (arrived, failure)
 }
 
-/// Sends everything in one go and reads the replies. The last refusal of a key is what the client is told.
-fn send(migration: &Migration, own_port: u16, arrived: &mut [bool]) -> Result<(), Failure> {
-    let timeout = Some(Duration::from_millis(migration.timeout_ms));
+/// Sends everything over a connection that was kept, or over a new one.
+fn send(
+    migration: &Migration,
+    own_port: u16,
+    connections: &Connections,
+    arrived: &mut [bool],
+) -> Result<(), Failure> {
+    let to = Destination::of(migration);
+    let kept = connections.take(&to).map(|mut client| (transfer(&mut client, migration, arrived), client));
+    let (outcome, client) = match kept {
+        // The other server has closed it meanwhile, or ended: nothing has come of what was sent.
+        Some((Err(Broken { is_unheard: true, .. }), _)) | None => {
+            let mut client = connect(migration, own_port)?;
+            (transfer(&mut client, migration, arrived), client)
+        }
+        Some(kept) => kept,
+    };
+    match outcome {
+        Ok(refusal) => {
+            connections.keep(to, client, clock::monotonic_ns());
+            refusal
+        }
+        Err(Broken { failure, .. }) => Err(failure),
+    }
+}
+
+fn connect(migration: &Migration, own_port: u16) -> Result<Client, Failure> {
     let options = Options {
-        connect_timeout: timeout,
-        read_timeout: timeout,
+        connect_timeout: Some(Duration::from_millis(migration.timeout_ms)),
         ..Options::tcp(&*migration.host, migration.port)
     };
-    let mut client = Client::connect(&options).map_err(|_| Failure::Connect)?;
+    let client = Client::connect(&options).map_err(|_| Failure::Connect)?;
     if migration.port == own_port && is_this_machine(client.stream()) {
         return Err(Failure::Read);
     }
-    client.stream().set_write_timeout(timeout).map_err(|_| Failure::Connect)?;
+    Ok(client)
+}
+
+/// A transfer that has not come to its end; the connection is of no use any more.
+struct Broken {
+    failure: Failure,
+    /// Whether the connection was closed, and no reply had come.
+    is_unheard: bool,
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self { failure, is_unheard: false }
+    }
+}
+
+/// Sends everything in one go and reads all replies. The last refusal of a key is what the client is told.
+fn transfer(
+    client: &mut Client,
+    migration: &Migration,
+    arrived: &mut [bool],
+) -> Result<Result<(), Failure>, Broken> {
+    let timeout = Some(Duration::from_millis(migration.timeout_ms));
+    let stream = client.stream();
+    let limited = stream.set_read_timeout(timeout).and_then(|()| stream.set_write_timeout(timeout));
+    limited.map_err(|_| Failure::Connect)?;
     let mut preparations = 1;
     if let Some((user, password)) = &migration.login {
         let words: Vec<&[u8]> =
@@ -149,20 +212,37 @@ fn send(migration: &Migration, own_port: u16, arrived: &mut [bool]) -> Result<()
         let words: [&[u8]; 5] = [b"RESTORE", &parcel.key, ttl_ms.as_bytes(), &payload, b"REPLACE"];
         client.send(&words[..if migration.replaces { 5 } else { 4 }]);
     }
-    client.flush().map_err(|_| Failure::Write)?;
-    for _ in 0..preparations {
-        receive(&mut client)?;
+    client.flush().map_err(|error| Broken { is_unheard: is_closed(&error), failure: Failure::Write })?;
+    for number in 0..preparations {
+        match receive(client) {
+            Ok(reply) => reply?,
+            Err(error) => {
+                let is_unheard = number == 0 && is_closed(&error);
+                return Err(Broken { is_unheard, failure: Failure::Read });
+            }
+        }
     }
     let mut refusal = Ok(());
     let sent = migration.parcels.iter().zip(arrived).filter(|(parcel, _)| !parcel.is_due(now));
     for (_, arrived) in sent {
-        match receive(&mut client) {
+        match receive(client).map_err(|_| Failure::Read)? {
             Ok(()) => *arrived = true,
-            Err(Failure::Refused(text)) => refusal = Err(Failure::Refused(text)),
-            Err(failure) => return Err(failure),
+            Err(failure) => refusal = Err(failure),
         }
     }
-    refusal
+    Ok(refusal)
+}
+
+/// Whether the other side is gone, as one that is only slow is not.
+fn is_closed(error: &Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        Error::Closed => true,
+        Error::Io(error) => {
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+        }
+        _ => false,
+    }
 }
 
 /// Whether both ends of a connection have one address.
@@ -173,9 +253,10 @@ fn is_this_machine(stream: &Stream) -> bool {
 }
 
 /// Reads a reply, which an error makes a refusal.
-fn receive(client: &mut Client) -> Result<(), Failure> {
-    let reply = client.receive().map_err(|_: Error| Failure::Read)?;
-    reply.error().map_or(Ok(()), |text| Err(Failure::Refused(String::from_utf8_lossy(text).into_owned())))
+fn receive(client: &mut Client) -> Result<Result<(), Failure>, Error> {
+    let reply = client.receive()?;
+    let refused = |text| Failure::Refused(String::from_utf8_lossy(text).into_owned());
+    Ok(reply.error().map_or(Ok(()), |text| Err(refused(text))))
 }
 
 #[cfg(test)]
@@ -242,11 +323,62 @@ mod tests {
             from: DbIndex(0),
             parcels,
         };
-        let delivered = deliver(&migration, 0);
+        let delivered = deliver(&migration, 0, &Connections::default());
         assert_eq!(delivered, (vec![false, false, true], None));
         let received = server.join().expect("it has not panicked");
         let restores = received.windows(7).filter(|bytes| bytes == b"RESTORE").count();
         assert_eq!(restores, 1);
+    }
+
+    /// Brings one key to somebody on this machine.
+    fn deliver_one(port: u16, timeout_ms: u64, connections: &Connections) -> Delivered {
+        let value = Value::String(Blob::from_bytes(b"text"));
+        let migration = Migration {
+            host: "127.0.0.1".to_owned(),
+            port,
+            database: 0,
+            timeout_ms,
+            login: None,
+            replaces: false,
+            keeps: false,
+            from: DbIndex(0),
+            parcels: vec![Parcel { key: b"key".to_vec(), value, expiry: None }],
+        };
+        deliver(&migration, 0, connections)
+    }
+
+    #[test]
+    fn a_connection_is_used_again_and_made_anew_when_it_was_closed() {
+        let other = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = other.local_addr().expect("it is bound").port();
+        let (close, closed) = std::sync::mpsc::channel();
+        let server = thread::spawn(move || {
+            let accept = || other.accept().expect("somebody comes").0;
+            let mut client = accept();
+            client.write_all(b"+OK\r\n+OK\r\n").expect("it takes them");
+            closed.recv().expect("it is to be closed");
+            drop(client);
+            client = accept();
+            client.write_all(b"+OK\r\n+OK\r\n").expect("it takes them");
+            client.write_all(b"+OK\r\n-BUSYKEY Target key name already exists.\r\n").expect("it takes them");
+            (other, client)
+        });
+        let connections = Connections::default();
+        let there = (vec![true], None);
+        assert_eq!(deliver_one(port, 10_000, &connections), there);
+        assert_eq!(connections.count(), 1);
+        close.send(()).expect("the server waits");
+        assert_eq!(deliver_one(port, 10_000, &connections), there);
+        let refusal = Failure::Refused("BUSYKEY Target key name already exists.".to_owned());
+        assert_eq!(deliver_one(port, 10_000, &connections), (vec![false], Some(refusal)));
+        // Everything was read that was awaited, so it is kept; and whoever is slow is not asked a second time.
+        assert_eq!(connections.count(), 1);
+        let (other, _client) = server.join().expect("it has not panicked");
+        assert_eq!(deliver_one(port, 50, &connections), (vec![false], Some(Failure::Read)));
+        assert_eq!(connections.count(), 0);
+        other.set_nonblocking(true).expect("it can be");
+        let error = other.accept().expect_err("nobody else has come");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]

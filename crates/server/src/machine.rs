@@ -69,7 +69,8 @@ pub struct ServerMachine {
     /// None when the saver is to end.
     jobs: Mutex<Option<Sender<Job>>>,
     dead: Mutex<Sender<Dead>>,
-    courier: Courier,
+    /// Brings keys to other servers.
+    pub courier: Courier,
     /// Files that are held open to be copied.
     pub copies: Copies,
     /// The backup in a folder of its own.
@@ -283,6 +284,10 @@ impl Machine for ServerMachine {
             let arrival = Box::new(Arrival { migration, arrived, failure, to, waiter });
             mailbox.send(Letter::Node(Mail::Migrated(arrival)));
         });
+    }
+
+    fn kept_connections(&self) -> usize {
+        self.courier.kept_connections()
     }
 
     fn synced(&self) -> Option<LogPosition> {

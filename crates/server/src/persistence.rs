@@ -180,6 +180,7 @@ impl<'n> Persistence<'n> {
             self.next_look_ns = clock::monotonic_ns() + SECOND_NS;
             self.node.look_at_memory();
             lending::clear_up(self.node, &self.machine);
+            self.machine.courier.close_old_connections();
             self.look_after_replicas();
             self.look_round();
         } else if self.machine.journal.needs_rewrite() {

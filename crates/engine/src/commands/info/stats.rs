@@ -32,7 +32,8 @@ pub(super) fn stats(ctx: &Context<'_, '_>, out: &mut String) {
     // What takes the place of a fork here.
     line(out, "latest_fork_usec", shared.snapshot_us.load(Relaxed));
     line(out, "total_forks", shared.snapshots.load(Relaxed));
-    zeros(out, &["migrate_cached_sockets", "slave_expires_tracked_keys"]);
+    line(out, "migrate_cached_sockets", ctx.host.kept_connections());
+    zeros(out, &["slave_expires_tracked_keys"]);
     line(out, "active_defrag_hits", total(ctx, |worker| &worker.blocks_moved));
     line(out, "active_defrag_misses", total(ctx, |worker| &worker.blocks_left));
     zeros(out, &["active_defrag_key_hits", "active_defrag_key_misses"]);
