@@ -200,6 +200,8 @@ pub trait Host {
     fn shutdown(&self, access: &mut Access<'_>, how: Shutdown) -> Result<(), String>;
     /// Begins to rewrite the append-only file. `Ok(true)`: it has begun; `Ok(false)`: it will.
     fn rewrite_aof(&self) -> Result<bool, String>;
+    /// Whoever appends to the append-only file waits so long before: for tests of what must not be told before it is written.
+    fn delay_appends(&self, _us: u64) {}
     /// Begins to do something with files. The client's worker is told how it has ended.
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64);
     /// How far the backup is that is made in a folder of the machine's.

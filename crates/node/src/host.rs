@@ -56,6 +56,10 @@ impl Host for Node {
         self.machine.rewrite_aof()
     }
 
+    fn delay_appends(&self, us: u64) {
+        self.machine.delay_appends(us);
+    }
+
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
         self.machine.run_errand(errand, to, waiter);
     }

@@ -140,6 +140,8 @@ pub trait Machine: Send + Sync {
     fn write_log(&self, shared: &Shared, worker: usize, position: LogPosition) -> bool;
     /// The place up to which the log has reached what `appendfsync` promises.
     fn released(&self) -> LogPosition;
+    /// Whoever appends to the append-only file waits so long before.
+    fn delay_appends(&self, _us: u64) {}
     /// Begins to do something with files; the client's worker will be sent [`Mail::Errand`].
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64);
     /// How far the backup is that is made in a folder of the machine's.

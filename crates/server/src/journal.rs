@@ -77,6 +77,8 @@ pub struct Journal {
     buffered: AtomicU64,
     /// Whether the persistence thread has something to do, or has to learn when the next sync is due.
     thread_wanted: AtomicBool,
+    /// How long an append is made to take longer, for tests.
+    delay_us: AtomicU64,
 }
 
 /// Where an increment goes on.
@@ -116,6 +118,7 @@ impl Journal {
             size: AtomicU64::new(0),
             buffered: AtomicU64::new(0),
             thread_wanted: AtomicBool::new(false),
+            delay_us: AtomicU64::new(0),
         }
     }
 
@@ -177,6 +180,11 @@ impl Journal {
     /// Whether there is an append-only file.
     pub fn is_on(&self) -> bool {
         self.state.lock().is_on()
+    }
+
+    /// From now on whoever appends waits so long before (DEBUG AOF-FLUSH-SLEEP).
+    pub fn delay_appends(&self, us: u64) {
+        self.delay_us.store(us, Ordering::Relaxed);
     }
 }
 
@@ -337,7 +345,10 @@ impl Journal {
     fn append(&self, state: &mut State, shared: &Shared) {
         let may_write = state.is_to_append();
         let result = match &mut state.increment {
-            Some(increment) if !state.buffer.is_empty() => may_write.then(|| increment.append(&state.buffer)),
+            Some(increment) if !state.buffer.is_empty() => may_write.then(|| {
+                self.wait_before_append();
+                increment.append(&state.buffer)
+            }),
             _ => Some(Ok(())),
         };
         self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
@@ -356,6 +367,16 @@ impl Journal {
             Err(fault) => self.refuse(state, shared, Trouble::of(fault.kind), &fault),
         }
         self.buffered.store(state.buffer.len() as u64, Ordering::Relaxed);
+    }
+
+    fn wait_before_append(&self) {
+        let delay_us = self.delay_us.load(Ordering::Relaxed);
+        if delay_us > 0 {
+            let until_ns = monotonic_ns() + delay_us * 1000;
+            while let Some(left) = until_ns.checked_sub(monotonic_ns()).filter(|&left| left > 0) {
+                std::thread::park_timeout(std::time::Duration::from_nanos(left));
+            }
+        }
     }
 
     fn sync_in_turn(&self, shared: &Shared) {

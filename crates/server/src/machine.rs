@@ -286,6 +286,10 @@ impl Machine for ServerMachine {
         });
     }
 
+    fn delay_appends(&self, us: u64) {
+        self.journal.delay_appends(us);
+    }
+
     fn kept_connections(&self) -> usize {
         self.courier.kept_connections()
     }

@@ -90,6 +90,7 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             reply.ok();
         }
         (b"SLEEP", 3) => sleep(ctx, args, reply)?,
+        (b"AOF-FLUSH-SLEEP", 3) => delay_appends(ctx, args, reply)?,
         (b"ERROR", 3) => {
             let text = String::from_utf8_lossy(args.get(2)).replace(['\r', '\n'], " ");
             return Err(Error::Text(text));
@@ -121,12 +122,11 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
     Ok(())
 }
 
+/// The longest time that appends are made to wait: an hour.
+const MAX_DELAY_US: i64 = 3_600_000_000;
+
 /// Subcommands of Redis that cannot do here what they do there, and why.
 const REFUSED: &[(&str, &str)] = &[
-    (
-        "AOF-FLUSH-SLEEP",
-        "ERR several threads write the append-only file here, and none of them can be made to wait",
-    ),
     ("ASSERT", CRASH),
     ("CRASH-AND-RECOVER", CRASH),
     ("OOM", CRASH),
@@ -143,6 +143,8 @@ const CRASH: &str =
     "ERR the server is not made to crash by a command; end its process with a signal, such as kill -9";
 
 const HELP: &[&str] = &[
+    "AOF-FLUSH-SLEEP <microseconds>",
+    "    Makes whoever writes the append-only file wait before each append.",
     "CLIENT-EVICTION",
     "    How much memory clients take, by powers of two (maxmemory-clients).",
     "CONFIG-REWRITE-FORCE-ALL",
@@ -187,7 +189,7 @@ const HELP: &[&str] = &[
     "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
     "    Lets RESTORE take payloads with wrong checksums.",
     "SLEEP <seconds>",
-    "    Makes this client's worker wait.",
+    "    Makes the server wait.",
     "STRINGMATCH-TEST",
     "    Matches random texts against random patterns.",
 ];
@@ -214,13 +216,23 @@ fn reload(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     Ok(())
 }
 
-/// Waits by reading the clock, as long as the client wants; only this worker's clients wait with it.
+/// Waits by reading the clock, as long as the client wants, and everybody waits with it, as in a server that does one thing at a time.
 fn sleep(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let seconds = args.float(2)?.clamp(0.0, 3600.0);
     let until = (ctx.shared.clock)() + (seconds * 1e9) as u64;
-    while (ctx.shared.clock)() < until {
-        std::hint::spin_loop();
-    }
+    let clock = ctx.shared.clock;
+    ctx.with_everything(|_| {
+        while clock() < until {
+            std::hint::spin_loop();
+        }
+    });
+    reply.ok();
+    Ok(())
+}
+
+/// Makes whoever writes the append-only file wait before each append, from now on.
+fn delay_appends(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
+    ctx.host.delay_appends(args.integer(2)?.clamp(0, MAX_DELAY_US).cast_unsigned());
     reply.ok();
     Ok(())
 }
