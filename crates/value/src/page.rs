@@ -52,8 +52,8 @@ pub const INLINE_MAX: usize = 512;
 pub const KEY_INLINE_MAX: usize = 250;
 /// Bytes of a slot: a tag and an offset.
 pub const SLOT_BYTES: usize = 3;
-/// A page whose entries take more than this puts further values beside the page, whatever their length, so
-/// that offsets fit 16 bits however unlucky the hashes are.
+/// A page whose entries take more than this puts further values beside the page, whatever their length, and its owner divides
+/// it, so that offsets fit 16 bits however unlucky the hashes are.
 const CROWDED: usize = 32 * 1024;
 
 /// Where the head of a page with small entries goes on behind two cache lines: 120 of them have their slots before the end.
@@ -118,6 +118,17 @@ impl<V: Clone> Page<V> {
     #[inline]
     pub fn live_bytes(&self) -> usize {
         self.block.view().live_bytes()
+    }
+
+    /// Whether it is to be divided.
+    #[inline]
+    pub fn is_crowded(&self) -> bool {
+        self.live_bytes() > CROWDED
+    }
+
+    /// Whether another one's entries may come, and as many again before it is crowded.
+    pub fn may_absorb(&self, other: &Self) -> bool {
+        self.live_bytes() + other.live_bytes() <= CROWDED / 2
     }
 
     /// Bytes of memory of the block and the side list, without what objects hold.

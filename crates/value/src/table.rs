@@ -10,7 +10,9 @@
 //!
 //! **Linear hashing** (`linear`). When the live bytes exceed a fixed average a page, one page is divided into itself and a
 //! new one; when they fall well below, the last page goes back into the one it came from. So the table grows and shrinks
-//! one page at a time and is never rehashed as a whole.
+//! one page at a time and is never rehashed as a whole. A page that gets crowded is divided at once, with all that are
+//! divided before it: who copies what he scans brings hashes in the order of the scan, of which all that come for long belong
+//! to one page.
 //!
 //! **Scan.** The cursor walks the pages in the order of linear hashing that divisions and merges leave alone, so a scan
 //! that runs beside any number of them still visits every entry that was there all the time.
@@ -47,6 +49,10 @@ pub use walk::Iter;
 const PAGE_TARGET: usize = 2200;
 /// A page is merged away when the average falls below this.
 const PAGE_LOW: usize = PAGE_TARGET / 2;
+
+/// Most pages that are merged away with one entry that goes. Nearly always one is enough; where merges had to wait for a crowded
+/// page, more make up for that.
+const MERGES: usize = 4;
 
 /// Where an entry is, until the table is next changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,12 +169,41 @@ impl<V: Clone> Table<V> {
         let options = self.options;
         let root = Arc::make_mut(&mut self.root);
         let page = root.page_of(hash);
-        root.change(page, meta.expiry, |page| page.insert(tag(hash), key, payload, meta, options));
+        let ((), is_overgrown) =
+            root.change(page, meta.expiry, |page| page.insert(tag(hash), key, payload, meta, options));
         root.len += 1;
         if root.live_bytes > root.pages * PAGE_TARGET {
             let seed = self.seed;
             root.split(options, |key| sip13(&seed, key));
         }
+        if is_overgrown {
+            self.relieve(hash);
+        }
+    }
+
+    /// Divides pages until that of a hash is not crowded any more.
+    #[cold]
+    fn relieve(&mut self, hash: u64) {
+        let (options, seed) = (self.options, self.seed);
+        let root = Arc::make_mut(&mut self.root);
+        while root.page(root.page_of(hash)).is_crowded() {
+            root.split(options, |key| sip13(&seed, key));
+        }
+    }
+
+    /// Changes the entry at a position, which may then be elsewhere.
+    fn change<R>(
+        &mut self,
+        at: Position,
+        expiry: Option<UnixMs>,
+        change: impl FnOnce(&mut Page<V>) -> R,
+    ) -> R {
+        let (result, is_overgrown) = Arc::make_mut(&mut self.root).change(at.page, expiry, change);
+        if is_overgrown {
+            let entry = self.root.page(at.page).entry(at.spot.slot(), self.options);
+            self.relieve(self.hash(entry.key));
+        }
+        result
     }
 
     /// Makes room for entries to come, told by their hashes and the bytes that each will take, about: the pages that they need are
@@ -201,14 +236,13 @@ impl<V: Clone> Table<V> {
         {
             return Replaced::Inline;
         }
-        root.change(at.page, meta.expiry, |page| page.replace(at.spot, payload, meta, options))
+        self.change(at, meta.expiry, |page| page.replace(at.spot, payload, meta, options))
     }
 
     /// Changes what is stored with an entry besides its payload.
     pub fn set_meta(&mut self, at: Position, meta: Meta) {
         let options = self.options;
-        let root = Arc::make_mut(&mut self.root);
-        root.change(at.page, meta.expiry, |page| page.set_meta(at.spot.slot(), meta, options));
+        self.change(at, meta.expiry, |page| page.set_meta(at.spot.slot(), meta, options));
     }
 
     /// Changes when an entry is due.
@@ -227,11 +261,9 @@ impl<V: Clone> Table<V> {
     pub fn remove(&mut self, at: Position) -> Replaced<V> {
         let options = self.options;
         let root = Arc::make_mut(&mut self.root);
-        let removed = root.change(at.page, None, |page| page.remove(at.spot.slot(), options));
+        let (removed, _) = root.change(at.page, None, |page| page.remove(at.spot.slot(), options));
         root.len -= 1;
-        if root.live_bytes < root.pages.saturating_sub(1) * PAGE_LOW {
-            root.merge(options);
-        }
+        root.merge_up_to(MERGES, options);
         removed
     }
 
@@ -301,13 +333,7 @@ impl<V: Clone> Table<V> {
         let taken = Arc::make_mut(&mut self.root).visit_due(now, limit, self.options, each);
         let root = Arc::make_mut(&mut self.root);
         // While more is due, a merge would copy what is about to go. What is not merged now is by later removals.
-        let merges = limit.saturating_sub(taken);
-        for _ in 0..merges {
-            if root.pages == 1 || root.live_bytes >= (root.pages - 1) * PAGE_LOW {
-                break;
-            }
-            root.merge(self.options);
-        }
+        root.merge_up_to(limit.saturating_sub(taken), self.options);
         taken
     }
 

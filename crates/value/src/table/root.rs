@@ -5,7 +5,7 @@ use triomphe::Arc;
 use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
-use super::{Due, Position};
+use super::{Due, PAGE_LOW, Position};
 use crate::dismantle::{Dismantle, last_of};
 use crate::linear;
 use crate::page::{Entry, Meta, Options, Page, Spot, sizes};
@@ -107,24 +107,27 @@ impl<V: Clone> Root<V> {
         &mut Arc::make_mut(&mut self.chunks[index / CHUNK]).pages[index % CHUNK]
     }
 
-    /// Changes a page and keeps count and minima right; `expiry` is that of an entry that is written.
+    /// Changes a page and keeps count and minima right; `expiry` is that of an entry that is written. Tells as well whether the page
+    /// has grown and is crowded now.
     #[inline]
     pub(super) fn change<R>(
         &mut self,
         index: usize,
         expiry: Option<UnixMs>,
         change: impl FnOnce(&mut Page<V>) -> R,
-    ) -> R {
+    ) -> (R, bool) {
         let chunk = Arc::make_mut(&mut self.chunks[index / CHUNK]);
         let page = &mut chunk.pages[index % CHUNK];
         let before = page.live_bytes();
         let result = change(page);
-        self.live_bytes = self.live_bytes + page.live_bytes() - before;
+        let after = page.live_bytes();
+        self.live_bytes = self.live_bytes + after - before;
+        let is_overgrown = after > before && page.is_crowded();
         if let Some(expiry) = expiry {
             chunk.min_expiry = chunk.min_expiry.min(expiry);
             self.min_expiry = self.min_expiry.min(expiry);
         }
-        result
+        (result, is_overgrown)
     }
 
     /// Replaces a payload of a page where it is, if that is possible. Nothing is counted anew, for it takes as many bytes.
@@ -167,10 +170,23 @@ impl<V: Clone> Root<V> {
         self.pages += 1;
     }
 
-    /// Puts the last page back into the one it came from.
-    pub(super) fn merge(&mut self, options: Options) {
+    /// Merges pages away while their average is low, but no more than so many.
+    #[inline]
+    pub(super) fn merge_up_to(&mut self, most: usize, options: Options) {
+        for _ in 0..most {
+            if self.live_bytes >= (self.pages - 1) * PAGE_LOW || !self.merge(options) {
+                return;
+            }
+        }
+    }
+
+    /// Puts the last page back into the one it came from; false: that one would be crowded soon.
+    fn merge(&mut self, options: Options) -> bool {
         let last = self.pages - 1;
         let target = linear::next_merge(self.pages);
+        if !self.page(target).may_absorb(self.page(last)) {
+            return false;
+        }
         let gone = std::mem::take(self.page_mut(last));
         let page = self.page_mut(target);
         let before = page.live_bytes() + gone.live_bytes();
@@ -186,6 +202,7 @@ impl<V: Clone> Root<V> {
                 self.chunks.shrink_to_fit();
             }
         }
+        true
     }
 
     pub(super) fn touch(&mut self, page: usize, slot: usize, access: u32) -> bool {

@@ -252,6 +252,59 @@ fn memory_returns_when_entries_go() {
     assert_eq!(table.len(), 100);
 }
 
+/// Shows `each` all keys of a table in the order of a scan, and its hash.
+fn scan_keys(table: &Table<Object>, mut each: impl FnMut(u64, &[u8])) {
+    let mut cursor = 0;
+    loop {
+        cursor = table.scan(cursor, &mut |entry| each(table.hash(entry.key), entry.key));
+        if cursor == 0 {
+            return;
+        }
+    }
+}
+
+#[test]
+fn no_page_overflows_whose_entries_come_and_go_in_the_order_of_a_scan() {
+    const LENGTH: usize = 100;
+    const MOST: usize = 33 * 1024;
+    let mut source = Table::<Object>::new(SEED, OPTIONS);
+    for number in 0..40_000 {
+        let key = format!("{number:0LENGTH$}").into_bytes();
+        source.insert(source.hash(&key), &key, NewPayload::Inline(b""), Meta::default());
+    }
+    let (mut copy, mut most) = (Table::<Object>::new(SEED, OPTIONS), 0);
+    scan_keys(&source, |hash, key| {
+        copy.insert(hash, key, NewPayload::Inline(b""), Meta::default());
+        most = most.max(copy.root.page(copy.root.page_of(hash)).live_bytes());
+    });
+    assert!((MOST / 2..MOST).contains(&most), "{most}: it has come close");
+    assert_eq!((copy.len(), copy.root.pages), (source.len(), source.root.pages));
+    assert!(copy.allocated_bytes() < source.allocated_bytes() / 10 * 11);
+    // A few thousand of them, each of which gets longer.
+    let mut few = Table::<Object>::new(SEED, OPTIONS);
+    scan_keys(&source, |hash, key| {
+        if few.len() < 1000 {
+            few.insert(hash, key, NewPayload::Inline(b""), Meta::default());
+        }
+    });
+    for value in [&b""[..], &[b'v'; 60]] {
+        scan_keys(&few.clone(), |hash, key| {
+            let meta = Meta { expiry: Some(UnixMs(1 << 40)), access: Some(1), ..Meta::default() };
+            few.set(hash, key, NewPayload::Inline(value), meta);
+            assert!(few.root.page(few.root.page_of(hash)).live_bytes() < MOST);
+        });
+    }
+    for table in [&mut copy, &mut few] {
+        scan_keys(&table.clone(), |hash, key| {
+            let at = table.find(hash, key).expect("it is in the clone");
+            table.remove(at);
+            most = most.max(table.root.page(linear::next_merge(table.root.pages + 1)).live_bytes());
+        });
+        assert!(table.is_empty() && most < MOST, "{most}");
+        assert_eq!(table.root.pages, 1);
+    }
+}
+
 /// What entries take beyond keys and values in a table of a page.
 fn overhead(lengths: impl IntoIterator<Item = (usize, usize)>) -> usize {
     let mut table: Table<Object> = Table::new(SEED, OPTIONS);
