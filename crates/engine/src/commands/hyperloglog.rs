@@ -260,13 +260,15 @@ fn pfdebug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) ->
         return Err(Error::Static("ERR The specified key does not exist"));
     };
     let encoding = hyperloglog::encoding_of(string)?;
-    let mut bytes = string.contiguous().into_owned();
     if args.is(1, "ENCODING") {
         reply.simple(match encoding {
             Encoding::Dense => "dense",
             Encoding::Sparse => "sparse",
         });
-    } else if args.is(1, "DECODE") {
+        return Ok(());
+    }
+    let mut bytes = hyperloglog::whole(string)?.into_owned();
+    if args.is(1, "DECODE") {
         match hyperloglog::describe_runs(&bytes)? {
             Some(runs) => reply.bulk(runs),
             None => return Err(Error::Static("ERR HLL encoding is not sparse")),

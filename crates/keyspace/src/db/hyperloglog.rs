@@ -39,7 +39,7 @@ impl Db<'_, '_> {
             Some(string) => match hyperloglog::encoding_of(string)? {
                 Encoding::Dense => Ok(self.add_to_dense(key, elements)),
                 Encoding::Sparse => {
-                    let copy = string.contiguous().into_owned();
+                    let copy = hyperloglog::whole(string)?.into_owned();
                     self.add_to_copy(key, copy, elements, sparse_max)
                 }
             },

@@ -146,6 +146,37 @@ fn a_hyperloglog_that_was_resized_as_a_string_is_taken_or_refused_as_by_redis() 
 }
 
 #[test]
+fn runs_of_zeros_beyond_all_registers_are_refused_and_take_no_memory() {
+    const CORRUPT: &str = "INVALIDOBJ Corrupted HLL object detected";
+    let (_folder, server) = start(&["--proto-max-bulk-len", "9223372036854775807"]);
+    let mut client = server.connect();
+    // Each run has all 16,384 registers, so that the sum of their lengths is beyond 31 bits, and beyond 32.
+    for (key, runs) in [("beyond_31", 131_073), ("beyond_32", 262_145)] {
+        let registers = [0x7f, 0xff].repeat(runs);
+        let bytes = [b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80", registers.as_slice()].concat();
+        client.command(&[&b"SET"[..], key.as_bytes(), &bytes]).expect("a reply");
+    }
+    // A head, and behind it a terabyte in which there is nothing: no run of zero is shorter than one.
+    must(&mut client, "PFADD terabyte a");
+    must(&mut client, "SETBIT terabyte 8796093022207 1");
+    let resident_before = most_resident(&server);
+    for key in ["beyond_31", "beyond_32", "terabyte"] {
+        for command in ["PFCOUNT", "PFCOUNT none", "PFMERGE to", "PFDEBUG TODENSE", "PFDEBUG DECODE"] {
+            assert_eq!(text(&run(&mut client, &format!("{command} {key}"))), CORRUPT, "{command} {key}");
+        }
+        for element in ["a", "b"] {
+            assert_eq!(
+                text(&run(&mut client, &format!("PFADD {key} {element}"))),
+                CORRUPT,
+                "{element} to {key}"
+            );
+        }
+    }
+    assert_eq!(text(&run(&mut client, "EXISTS to")), "0");
+    assert!(most_resident(&server) < resident_before + RESIDENT_MARGIN);
+}
+
+#[test]
 fn a_comparison_that_is_refused_takes_no_memory() {
     let (_folder, server) = start(&[]);
     let mut client = server.connect();
