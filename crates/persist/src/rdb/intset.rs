@@ -26,7 +26,7 @@ fn parse(bytes: &[u8]) -> Option<Vec<i64>> {
     integers.windows(2).all(|pair| pair[0] < pair[1]).then_some(integers)
 }
 
-/// The intset of different integers. The caller keeps it below 4 GB.
+/// The intset of different integers, which take less than 4 GB.
 pub(crate) fn block(mut integers: Vec<i64>) -> Vec<u8> {
     integers.sort_unstable();
     let fits = |width: &usize| {

@@ -1,7 +1,7 @@
 //! Sets: three ways to read them, two to write them.
 //!
-//! A set of integers is written as an intset (type 11), every other as members (type 2). All versions of Redis read both and
-//! turn the members into their own packed form while loading; the listpack of Redis 7.2 (type 20) is only read.
+//! One block of integers is written as an intset (type 11), every other set as members (type 2). All versions of Redis read
+//! both and turn the members into their own packed form while loading; the listpack of Redis 7.2 (type 20) is only read.
 
 use stdx::number::parse_i64;
 use value::SetRef;
@@ -53,21 +53,41 @@ fn add(edit: &mut SetEdit<'_>, member: &[u8]) -> Result<(), Problem> {
     edit.add(member).then_some(()).ok_or(Problem::DuplicateMember)
 }
 
-/// The type to write.
+/// The type to write. A table is no intset, even where high thresholds let it be called one: it would have to be encoded at
+/// once, and the lengths of an intset have 32 bits. A reader with such thresholds makes the same of its members.
 pub(crate) fn tag(set: SetRef<'_>) -> u8 {
     match set.encoding() {
-        Encoding::Intset => tag::SET_INTSET,
-        Encoding::Listpack | Encoding::Hashtable => tag::SET,
+        Encoding::Intset if set.is_packed() => tag::SET_INTSET,
+        Encoding::Intset | Encoding::Listpack | Encoding::Hashtable => tag::SET,
     }
 }
 
 /// Writes the set behind its type.
 pub(crate) fn write(set: SetRef<'_>, output: &mut Output<'_>) {
-    if set.encoding() == Encoding::Intset {
+    if tag(set) == tag::SET_INTSET {
         let integers: Vec<i64> =
             set.iter().map(|member| parse_i64(&member).expect("members of an intset are integers")).collect();
         return output.string(&intset::block(integers));
     }
     output.length(set.len() as u64);
     set.iter().for_each(|member| output.string(&member));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stdx::hash::HashKey;
+
+    #[test]
+    fn only_a_block_of_integers_is_written_as_one() {
+        let settings = Settings { max_integers: usize::MAX, ..Settings::of_redis(HashKey([1, 2])) };
+        for (count, expected) in [(100, tag::SET_INTSET), (100_000, tag::SET)] {
+            let mut set = Set::new();
+            set.edit(&mut Vec::new(), settings, |edit| {
+                (0..count).for_each(|number| assert!(edit.add(number.to_string().as_bytes())));
+            });
+            assert_eq!(set.as_ref().encoding(), Encoding::Intset);
+            assert_eq!(tag(set.as_ref()), expected, "{count} integers");
+        }
+    }
 }

@@ -98,6 +98,42 @@ fn hashes_stay_quick_however_many_fields_may_be_packed() {
 }
 
 #[test]
+fn sets_stay_small_and_quick_however_many_integers_may_be_packed() {
+    const MEMBERS: i32 = 200_000;
+    let folder = folder();
+    let server = start(folder.path(), &["--set-max-intset-entries", "9223372036854775807"]);
+    let mut client = server.connect();
+    let before = figure(&server, "memory", "used_memory");
+    // From above, so that each would push all others of a block aside.
+    for first in (0..MEMBERS).step_by(1000).rev() {
+        let members: Vec<String> = (first..first + 1000).rev().map(|number| number.to_string()).collect();
+        must(&mut client, &format!("SADD set {}", members.join(" ")));
+    }
+    for (command, reply) in [
+        ("COPY set copy", 1),
+        ("SUNIONSTORE union set copy", MEMBERS),
+        ("SINTERSTORE shared set union", MEMBERS),
+        ("SDIFFSTORE nothing set union", 0),
+        ("SADD copy -9223372036854775808", 1),
+        ("SISMEMBER copy 199999", 1),
+        ("SREM copy 0", 1),
+        ("SCARD copy", MEMBERS),
+    ] {
+        assert_eq!(must(&mut client, command).integer(), Some(i64::from(reply)), "{command}");
+    }
+    let taken = figure(&server, "memory", "used_memory") - before;
+    assert!(taken < 32 << 20, "four sets take {taken} bytes");
+    must(&mut client, "SAVE");
+    server.kill();
+    let server = start(folder.path(), &["--set-max-intset-entries", "9223372036854775807"]);
+    let mut client = server.connect();
+    for key in ["set", "copy", "union", "shared"] {
+        assert_eq!(must(&mut client, &format!("SCARD {key}")).integer(), Some(MEMBERS.into()), "{key}");
+        assert_eq!(text(&must(&mut client, &format!("OBJECT ENCODING {key}"))), "intset", "{key}");
+    }
+}
+
+#[test]
 fn the_unix_socket_never_has_other_permissions_than_asked_for() {
     let folder = folder();
     let path = folder.path().join("socket");

@@ -63,6 +63,14 @@ impl<'a> SetRef<'a> {
         }
     }
 
+    /// Whether it is a block.
+    pub fn is_packed(self) -> bool {
+        match self.store {
+            Store::Integers(_) | Store::Texts(_) => true,
+            Store::Large(_) => false,
+        }
+    }
+
     /// The number of members.
     pub fn len(self) -> usize {
         match self.store {
