@@ -170,18 +170,26 @@ impl Tracking {
     }
 }
 
-/// CLIENT TRACKING ON: a session tracks in this mode from now on.
-pub fn enable(access: &mut Access<'_>, shared: &Shared, session: &mut Session, mode: Mode) {
-    if session.tracking.is_none() {
-        access.add_observer();
+/// CLIENT TRACKING ON: a session tracks in this mode from now on, under these prefixes besides those that it has.
+pub fn enable(
+    access: &mut Access<'_>,
+    shared: &Shared,
+    session: &mut Session,
+    mut mode: Mode,
+    added: BTreeSet<Vec<u8>>,
+) {
+    match &mut session.tracking {
+        Some(before) => mode.prefixes = std::mem::take(&mut before.prefixes),
+        None => access.add_observer(),
     }
     let member = Member { place: Place::of(&session.record), no_loop: mode.no_loop };
     shared.tracking.change(|registry| {
         registry.members.insert(member.place.id, member);
-        for prefix in &mode.prefixes {
+        for prefix in &added {
             registry.prefixes.add(prefix, member.place.id);
         }
     });
+    mode.prefixes.extend(added);
     session.tracking = Some(Box::new(mode));
     publish(session);
 }

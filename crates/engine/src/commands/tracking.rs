@@ -1,5 +1,8 @@
 //! CLIENT TRACKING and its companions: a client's side of client-side caching. See [`crate::tracking`].
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
 use crate::args::Args;
 use crate::command::Outcome;
 use crate::context::Context;
@@ -7,8 +10,8 @@ use crate::error::Error;
 use crate::reply::Reply;
 use crate::tracking::{self, Choice, Mode};
 
-/// Most prefixes that one client may ask for.
-const MAX_PREFIXES: usize = 1000;
+/// Most prefixes that one client may have. When it goes they are forgotten under a lock that all workers take.
+const MAX_PREFIXES: usize = 4096;
 
 /// The options of CLIENT TRACKING.
 struct Options<'a> {
@@ -49,8 +52,8 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// The mode, if the options fit together and to the mode before.
-    fn check(self, before: Option<&Mode>) -> Result<Mode, Error> {
+    /// The mode and the prefixes that it adds to those before, if the options fit together and to the mode before.
+    fn check(self, before: Option<&Mode>) -> Result<(Mode, BTreeSet<Vec<u8>>), Error> {
         let Self { mut mode, opt_in, opt_out, prefixes } = self;
         if !mode.broadcast && !prefixes.is_empty() {
             return Err(Error::Static("ERR PREFIX option requires BCAST mode to be enabled"));
@@ -80,50 +83,61 @@ impl<'a> Options<'a> {
             (_, true) => Choice::OptOut,
             _ => Choice::All,
         };
-        if mode.broadcast {
-            mode.prefixes = before.map(|before| before.prefixes.clone()).unwrap_or_default();
-            add_prefixes(&mut mode, &prefixes)?;
-        }
-        Ok(mode)
+        let added = if mode.broadcast { added_prefixes(before, &prefixes)? } else { BTreeSet::new() };
+        Ok((mode, added))
     }
 }
 
-/// Adds prefixes to those of a client; none of all may begin another.
-fn add_prefixes(mode: &mut Mode, added: &[&[u8]]) -> Outcome {
-    if added.len() + mode.prefixes.len() > MAX_PREFIXES {
+/// The prefixes that are added to those of a client; none of all may begin another.
+fn added_prefixes(before: Option<&Mode>, given: &[&[u8]]) -> Result<BTreeSet<Vec<u8>>, Error> {
+    let none = BTreeSet::new();
+    let existing = before.map_or(&none, |before| &before.prefixes);
+    if given.len() + existing.len() > MAX_PREFIXES {
         return Err(Error::Static("ERR too many prefixes for one client"));
     }
+    if given.is_empty() {
+        return Ok(BTreeSet::from([Vec::new()]));
+    }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let overlap = |left: &[u8], right: &[u8]| left.starts_with(right) || right.starts_with(left);
-    for (index, prefix) in added.iter().enumerate() {
-        if let Some(other) = mode.prefixes.iter().find(|other| overlap(prefix, other)) {
+    let mut added = BTreeSet::new();
+    for prefix in given {
+        if let Some(other) = overlapping(existing, prefix) {
             return Err(Error::Text(format!(
                 "ERR Prefix '{}' overlaps with an existing prefix '{}'. Prefixes for a single client must not overlap.",
                 text(prefix),
                 text(other)
             )));
         }
-        if let Some(other) = added[index + 1..].iter().find(|other| overlap(prefix, other)) {
+        if let Some(other) = overlapping(&added, prefix) {
             return Err(Error::Text(format!(
                 "ERR Prefix '{}' overlaps with another provided prefix '{}'. Prefixes for a single client must not \
                  overlap.",
-                text(prefix),
-                text(other)
+                text(other),
+                text(prefix)
             )));
         }
+        added.insert(prefix.to_vec());
     }
-    mode.prefixes.extend(added.iter().map(|prefix| prefix.to_vec()));
-    if added.is_empty() {
-        mode.prefixes.insert(Vec::new());
-    }
-    Ok(())
+    Ok(added)
+}
+
+/// One of the prefixes that begins this one or begins with it. Of those that do not overlap only the neighbours can, and
+/// the empty one, which whoever names no prefix has besides others.
+fn overlapping<'p>(prefixes: &'p BTreeSet<Vec<u8>>, prefix: &[u8]) -> Option<&'p [u8]> {
+    let below = prefixes.range::<[u8], _>((Bound::Unbounded, Bound::Included(prefix))).next_back();
+    let above = prefixes.range::<[u8], _>((Bound::Excluded(prefix), Bound::Unbounded)).next();
+    [prefixes.first(), below, above]
+        .into_iter()
+        .flatten()
+        .find(|other| prefix.starts_with(other) || other.starts_with(prefix))
+        .map(Vec::as_slice)
 }
 
 pub(super) fn tracking(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let options = Options::parse(ctx, args)?;
     if args.is(2, "ON") {
-        let mode = options.check(ctx.session.tracking.as_deref())?;
-        tracking::enable(ctx.access, ctx.shared, ctx.session, mode);
+        let (mode, added) = options.check(ctx.session.tracking.as_deref())?;
+        tracking::enable(ctx.access, ctx.shared, ctx.session, mode, added);
     } else if args.is(2, "OFF") {
         tracking::disable(ctx.shared, ctx.session);
     } else {

@@ -121,6 +121,41 @@ fn a_broadcast_names_all_keys_of_a_turn_under_a_prefix_in_order() {
 }
 
 #[test]
+fn a_client_has_up_to_so_many_prefixes_and_no_two_that_overlap() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    let numbered = |numbers: std::ops::Range<u32>| -> String {
+        numbers.map(|number| format!(" PREFIX {number:05}")).collect::<Vec<_>>().concat()
+    };
+    let overlaps = |prefix: &str, which: &str, other: &str| {
+        let rule = "Prefixes for a single client must not overlap.";
+        format!("-ERR Prefix '{prefix}' overlaps with {which} prefix '{other}'. {rule}\r\n")
+    };
+    let too_many = "-ERR too many prefixes for one client\r\n";
+    for (prefixes, reply) in [
+        (numbered(0..4097), too_many.to_owned()),
+        (" PREFIX ab PREFIX c PREFIX a".to_owned(), overlaps("ab", "another provided", "a")),
+        (" PREFIX a PREFIX c PREFIX ab".to_owned(), overlaps("a", "another provided", "ab")),
+        (" PREFIX a PREFIX a".to_owned(), overlaps("a", "another provided", "a")),
+        (numbered(0..4000), "+OK\r\n".to_owned()),
+        (" PREFIX 0".to_owned(), overlaps("0", "an existing", "00000")),
+        (" PREFIX 00017x".to_owned(), overlaps("00017x", "an existing", "00017")),
+        (" PREFIX x PREFIX 03999".to_owned(), overlaps("03999", "an existing", "03999")),
+        (numbered(4000..4096), "+OK\r\n".to_owned()),
+        (" PREFIX x".to_owned(), too_many.to_owned()),
+    ] {
+        assert_eq!(world.ask(peer, &format!("CLIENT TRACKING ON BCAST{prefixes}")), reply);
+    }
+    let stats = world.ask(peer, "INFO stats");
+    assert!(stats.contains("tracking_total_prefixes:4096\r\n"), "{stats}");
+    for command in ["CLIENT TRACKING OFF", "CLIENT TRACKING ON BCAST PREFIX a", "CLIENT TRACKING ON BCAST"] {
+        assert_eq!(world.ask(peer, command), "+OK\r\n", "{command}");
+    }
+    let reply = world.ask(peer, "CLIENT TRACKING ON BCAST PREFIX b");
+    assert_eq!(reply, overlaps("b", "an existing", ""), "no prefix is the one of all keys");
+}
+
+#[test]
 fn flushing_ends_all_keys_of_all_clients() {
     for flush in ["FLUSHALL", "FLUSHDB", "MULTI\r\nFLUSHALL\r\nEXEC"] {
         let mut world = World::new(2, &[]);
