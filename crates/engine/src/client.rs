@@ -65,9 +65,11 @@ pub struct ClientRecord {
     pub database: AtomicU16,
     /// The index of the last command in the table, plus one.
     pub command: AtomicUsize,
-    /// Bytes of half a request, and of the memory that holds them.
+    /// Bytes of half a request that have not been decoded.
     pub query_bytes: AtomicUsize,
-    /// Bytes of that memory.
+    /// Bytes of it that have: its arguments that are there, and the lengths before them.
+    pub argument_bytes: AtomicUsize,
+    /// Bytes of the memory that holds both.
     pub query_memory: AtomicUsize,
     /// Bytes of replies not sent.
     pub output_bytes: AtomicUsize,
@@ -150,7 +152,7 @@ impl ClientRecord {
         let seconds = |since: i64| (now.0 - since).max(0) / 1000;
         format!(
             "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
-             watch={} qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} \
+             watch={} qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs=0 rbp=0 obl={} oll=0 omem={} tot-mem={} \
              events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={} io-thread={} tot-net-in={} \
              tot-net-out={} tot-cmds={}",
             self.id,
@@ -168,7 +170,8 @@ impl ClientRecord {
             self.queued.load(Ordering::Relaxed),
             get(&self.watching),
             get(&self.query_bytes),
-            get(&self.query_memory).saturating_sub(get(&self.query_bytes)),
+            get(&self.query_memory).saturating_sub(get(&self.query_bytes) + get(&self.argument_bytes)),
+            get(&self.argument_bytes),
             get(&self.queued_bytes),
             get(&self.output_bytes),
             get(&self.output_memory),
@@ -309,6 +312,7 @@ impl Clients {
             database: AtomicU16::new(0),
             command: AtomicUsize::new(0),
             query_bytes: AtomicUsize::new(0),
+            argument_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
             query_memory: AtomicUsize::new(0),
             output_memory: AtomicUsize::new(0),

@@ -156,6 +156,11 @@ impl RequestDecoder {
         self.partial.is_some()
     }
 
+    /// Bytes of a half received request that need not be looked at again: arguments, and lengths before them.
+    pub fn decoded_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.cursor.at)
+    }
+
     /// Bytes that this decoder holds on the heap.
     pub fn heap_bytes(&self) -> usize {
         self.partial

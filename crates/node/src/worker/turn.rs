@@ -451,7 +451,9 @@ impl<'n> Worker<'n> {
         record.output_memory.store(connection.output.capacity(), Ordering::Relaxed);
         record.query_memory.store(connection.unfinished.capacity(), Ordering::Relaxed);
         record.output_bytes.store(connection.output.len(), Ordering::Relaxed);
-        record.query_bytes.store(connection.unfinished.bytes().len(), Ordering::Relaxed);
+        let (unfinished, decoded) = (connection.unfinished.bytes().len(), connection.decoder.decoded_bytes());
+        record.query_bytes.store(unfinished.saturating_sub(decoded), Ordering::Relaxed);
+        record.argument_bytes.store(unfinished.min(decoded), Ordering::Relaxed);
         if connection.output.is_empty() {
             if connection.is_done() {
                 self.written(number);

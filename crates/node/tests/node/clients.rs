@@ -114,6 +114,26 @@ fn the_list_tells_what_clients_owe_and_are_owed() {
     assert_eq!(field(&mut world, 1, "multi-mem"), "0");
 }
 
+#[test]
+fn of_half_a_request_the_list_tells_what_is_decoded_and_what_is_not() {
+    let mut world = World::new(1, &[]);
+    let client = world.connect(0);
+    for (more, decoded, left) in [
+        ("*3\r\n$3\r\nSE", 8, 2),
+        ("T\r\n$1", 13, 2),
+        ("0\r\n0123456789\r\n$9\r\n", 34, 0),
+        ("x", 34, 1),
+        ("xxxxxxxx", 34, 9),
+        ("\r\nPI", 0, 2),
+        ("NG\r\n", 0, 0),
+    ] {
+        world.send_bytes(client, more.as_bytes());
+        world.read(client);
+        let [arguments, query] = ["argv-mem", "qbuf"].map(|name| field(&mut world, 1, name));
+        assert_eq!((arguments, query), (decoded.to_string(), left.to_string()), "behind {more:?}");
+    }
+}
+
 /// A node whose clients may take together what some small ones do and `room` bytes.
 fn crowded(room: usize) -> World {
     let limit = 16 * 1024 + room;
