@@ -250,6 +250,37 @@ fn what_is_written_is_soon_on_disk() {
 }
 
 #[test]
+fn what_is_not_on_disk_is_told_with_its_age_until_it_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = [APPENDING, &["--appendfsync", "no"]].concat();
+    let (_server, mut client) = Server::start(folder.path(), &options).connect_and_keep();
+    must(&mut client, "SET a 1");
+    // Nobody asks for a sync, and it grows older.
+    let mut last = 0;
+    for _ in 0..3 {
+        let age = |client: &mut _| figure(client, "aof_oldest_unsynced_ms").parse::<u64>().expect("a number");
+        last = std::iter::repeat_with(|| age(&mut client)).find(|&age| age > last).expect("it does not end");
+    }
+    must(&mut client, "CONFIG SET appendfsync everysec");
+    wait_for(&mut client, "aof_oldest_unsynced_ms", "0");
+}
+
+#[test]
+fn flushes_of_databases_without_keys_are_in_the_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), APPENDING);
+    let mut client = server.connect();
+    let commands = "SET a 1,FLUSHDB,FLUSHDB,SET a 2,FLUSHALL,FLUSHALL,FLUSHDB";
+    commands.split(',').for_each(|command| drop(must(&mut client, command)));
+    server.kill();
+    let file = std::fs::read_to_string(folder.path().join("appendonlydir/appendonly.aof.1.incr.aof"));
+    let file = file.expect("the file is text");
+    let words: Vec<&str> = file.lines().filter(|line| !line.starts_with(['#', '*', '$'])).collect();
+    let expected = "SELECT 0 SET a 1 FLUSHDB FLUSHDB SET a 2 FLUSHALL FLUSHALL FLUSHDB";
+    assert_eq!(words.join(" "), expected);
+}
+
+#[test]
 fn the_end_does_not_wait_for_a_rewrite_and_loses_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), &[APPENDING, &["--enable-debug-command", "yes"]].concat());
