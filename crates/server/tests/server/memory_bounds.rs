@@ -243,6 +243,29 @@ fn searches_that_wait_for_others_take_no_room_for_what_they_may_find() {
 }
 
 #[test]
+fn a_message_to_many_subscribers_takes_memory_once() {
+    let (_folder, server) = start(&["--threads", "4"]);
+    let subscribed = b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n";
+    let subscribers: Vec<_> = (0..100)
+        .map(|_| {
+            let mut socket = server.socket();
+            socket.write_all(b"SUBSCRIBE c\r\n").expect("the server reads");
+            let mut reply = vec![0; subscribed.len()];
+            socket.read_exact(&mut reply).expect("a reply");
+            assert_eq!(reply, subscribed);
+            socket
+        })
+        .collect();
+    let (mut client, before) = (server.connect(), used(&server));
+    let message = "x".repeat(8 << 20);
+    assert_eq!(client.command(&["PUBLISH", "c", &message]).expect("a reply").integer(), Some(100));
+    // Nobody reads, and the system takes only a part of it.
+    let taken = used(&server).saturating_sub(before);
+    assert!(taken < 4 * MARGIN, "{taken} bytes");
+    drop(subscribers);
+}
+
+#[test]
 fn refusals_that_nobody_reads_are_not_piled_up() {
     let (_folder, server) = start(&["--requirepass", "secret"]);
     let resident_before = most_resident(&server);
