@@ -18,6 +18,10 @@ fix:
 test *part:
     scripts/test {{part}}
 
+# The programs as they are released, compiled by the counts of a training load, into target/release-trained.
+release:
+    scripts/release
+
 # Redis's own test suite, with this server in the place of redis-server: `just compat unit/expire` for one unit.
 compat *units:
     cargo build --release --locked --workspace --bins
