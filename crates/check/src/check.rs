@@ -7,7 +7,7 @@ use std::io::Write;
 
 use disk::Disk;
 use node::Node;
-use persist::aof::{Damage, End, FileKind, LastBatch, OTHER_BASE, Tail, holds_data};
+use persist::aof::{Damage, FileKind, LastBatch, OTHER_BASE, Tail, holds_data};
 
 use crate::judge::{Judge, Tally};
 use crate::options::Options;
@@ -126,10 +126,9 @@ fn checked(target: &Target, file: DataFile, read: &Read) -> Result<Checked, Fail
         let state = State::Damaged(Damage { offset: 0, batch: None, reason: OTHER_BASE.into() });
         return Ok(Checked { file, state, length: read.length, whole: None, is_last });
     }
-    let end = End { length: read.place(), chain: read.chain.unwrap_or_default() };
-    let state = match target.complaint_of_end(&file, end) {
+    let state = match target.complaint_of_end(&file, read.place(), read.chain) {
         Some(reason) if matches!(state, State::Sound | State::Torn) => {
-            State::Damaged(Damage { offset: end.length, batch: None, reason: reason.into() })
+            State::Damaged(Damage { offset: read.place(), batch: None, reason: reason.into() })
         }
         _ => state,
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use disk::{Disk, Lock, around};
 use persist::aof::{
-    Checksums, End, FileKind, FilesError, Fingerprint, Manifest, ManifestEntry, holds_data, name_beside,
+    Chain, Checksums, FileKind, FilesError, Fingerprint, Manifest, ManifestEntry, holds_data, name_beside,
 };
 
 use crate::read;
@@ -93,10 +93,15 @@ impl Target {
     }
 
     /// What is said of a closed increment that ends elsewhere than it did, as far as that was noted.
-    pub(crate) fn complaint_of_end(&self, file: &DataFile, found: End) -> Option<String> {
+    pub(crate) fn complaint_of_end(
+        &self,
+        file: &DataFile,
+        length: u64,
+        chain: Option<Chain>,
+    ) -> Option<String> {
         let Self::Set(set) = self else { return None };
         let entry = set.manifest.data().find(|entry| entry.name == file.name())?;
-        entry.end?.complaint(found)
+        entry.end?.complaint(length, chain)
     }
 
     /// The manifest with its text as it has to be when a file is cut: that is no sealed backup, and the file is another one. None if

@@ -480,6 +480,36 @@ fn a_closed_increment_that_was_cut_between_two_batches_is_found_and_can_be_taken
 }
 
 #[test]
+fn a_closed_increment_without_a_batch_is_whole_behind_a_base_and_behind_damage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, bytes: &[u8]| fs::write(path(name), bytes).expect("the file can be written");
+    // The base has taken the place of the batches that it follows on.
+    let end = End { length: ANNOUNCEMENT.len() as u64, chain: Chain { number: 11, link: 7 } };
+    let entry = |number: u64| ManifestEntry::new(format!("x.{number}.incr.aof"), number, FileKind::Increment);
+    let closed = ManifestEntry { end: Some(end), ..entry(2) };
+    for (first, name, bytes, verdict) in [
+        (ManifestEntry::base("x", 1, true), "x.1.base.rdb", sample_rdb(), Verdict::Sound),
+        (entry(1), "x.1.incr.aof", [&sample()[..], b"?"].concat(), Verdict::Damaged),
+    ] {
+        let manifest = Manifest { entries: vec![first, closed.clone(), entry(3)], ..Manifest::default() };
+        write(name, &bytes);
+        write("x.2.incr.aof", ANNOUNCEMENT);
+        write("x.3.incr.aof", ANNOUNCEMENT);
+        write("x.manifest", manifest.format().as_bytes());
+        write("x.manifest.checksums", Checksums { manifest, before: None }.format().as_bytes());
+        let (found, said) = run("", &[&path("x.manifest")]);
+        assert_eq!(found, Some(verdict), "{said}");
+        assert!(!said.contains("when the next increment was begun"), "{said}");
+        // Its length tells that it was cut.
+        write("x.2.incr.aof", &ANNOUNCEMENT[..5]);
+        let (found, said) = run("", &[&path("x.manifest")]);
+        assert_eq!(found, Some(Verdict::Damaged), "{said}");
+        assert!(said.contains("it ends at byte 0, and ended at byte 12 behind batch 11"), "{said}");
+    }
+}
+
+#[test]
 fn a_manifest_that_names_a_file_twice_or_itself_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x.manifest");

@@ -15,9 +15,7 @@ use disk::{Disk, around};
 use engine::scripting::LibraryCompiler;
 use keyspace::Access;
 use node::{Loader, Node};
-use persist::aof::{
-    self, Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail, Take,
-};
+use persist::aof::{Chain, Damage, FileKind, FileReader, Files, LastBatch, ManifestEntry, Part, Tail, Take};
 use persist::rdb::{MAX_STRING_BYTES, ReadOptions};
 use persist::{Loaded, Placement, Reason};
 use stdx::time::UnixMs;
@@ -108,7 +106,7 @@ pub fn append_only(
         recovered.is_announced = end.is_announced;
         files
             .see_meant(&entry)
-            .and_then(|()| files.see_end(&entry, end.place()))
+            .and_then(|()| files.see_end(&entry, end.whole(), end.chain))
             .map_err(|error| error.within(files.folder()))?;
         if let Tail::Torn(whole) = end.tail {
             if files.is_sealed() {
@@ -219,12 +217,11 @@ struct End {
 
 impl End {
     /// Where what was handed over ends.
-    fn place(&self) -> aof::End {
-        let length = match self.tail {
+    fn whole(&self) -> u64 {
+        match self.tail {
             Tail::Whole => self.length,
             Tail::Torn(whole) => whole,
-        };
-        aof::End { length, chain: self.chain.unwrap_or_default() }
+        }
     }
 }
 

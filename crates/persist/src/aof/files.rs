@@ -17,7 +17,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::batch::ANNOUNCEMENT;
+use super::batch::{ANNOUNCEMENT, Chain};
 use super::checksums::{Checked, Checksums, checksum, name_beside};
 use super::folder::Folder;
 use super::manifest::{End, FileKind, Manifest, ManifestEntry, ManifestError};
@@ -224,9 +224,14 @@ impl Files {
         }
     }
 
-    /// Whether an increment ends where it ended when it was closed, as far as that was noted.
-    pub fn see_end(&self, entry: &ManifestEntry, found: End) -> Result<(), FilesError> {
-        match entry.end.and_then(|noted| noted.complaint(found)) {
+    /// Whether an increment ends where it ended when it was closed, as far as that was noted; see [`End::complaint`].
+    pub fn see_end(
+        &self,
+        entry: &ManifestEntry,
+        length: u64,
+        chain: Option<Chain>,
+    ) -> Result<(), FilesError> {
+        match entry.end.and_then(|noted| noted.complaint(length, chain)) {
             Some(complaint) => Err(FilesError::OtherEnd(entry.name.clone(), complaint)),
             None => Ok(()),
         }

@@ -72,14 +72,16 @@ pub struct End {
 }
 
 impl End {
-    /// What is said of a file that ends elsewhere.
-    pub fn complaint(&self, found: Self) -> Option<String> {
-        let is_other_chain = self.chain.number > 0 && self.chain != found.chain;
-        (self.length != found.length || is_other_chain).then(|| {
+    /// What is said of a file that ends elsewhere. The chain is none if no batch was read, in it or before it behind the base: what is
+    /// closed behind a new base may hold none, and follows on what the base has taken the place of. So its length alone tells then.
+    pub fn complaint(&self, length: u64, chain: Option<Chain>) -> Option<String> {
+        let is_other_chain = self.chain.number > 0 && chain.is_some_and(|chain| chain != self.chain);
+        (self.length != length || is_other_chain).then(|| {
+            let behind = chain.map_or(String::new(), |chain| format!(" behind batch {}", chain.number));
             format!(
-                "it ends at byte {} behind batch {}, and ended at byte {} behind batch {} when the next increment was begun: \
+                "it ends at byte {length}{behind}, and ended at byte {} behind batch {} when the next increment was begun: \
                  its end is lost, or another file is in its place",
-                found.length, found.chain.number, self.length, self.chain.number
+                self.length, self.chain.number
             )
         })
     }

@@ -206,6 +206,22 @@ fn rewrites_wait_while_a_backup_goes_on() {
 }
 
 #[test]
+fn a_server_to_which_nobody_wrote_during_a_backup_starts_again() {
+    for more in [&[][..], &["--aof-timestamp-enabled", "yes"]] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let options = [APPENDING, more].concat();
+        let (server, mut client) = Server::start(folder.path(), &options).connect_and_keep();
+        must(&mut client, "SET key value");
+        start(&mut client);
+        must(&mut client, "BACKUP SEAL");
+        drop(client);
+        server.kill();
+        let (_server, mut client) = Server::start(folder.path(), &options).connect_and_keep();
+        assert_eq!(text(&must(&mut client, "GET key")), "value");
+    }
+}
+
+#[test]
 fn what_is_given_up_or_left_behind_has_failed_and_another_one_begins() {
     for options in [APPENDING, SNAPSHOTS] {
         let folder = tempfile::tempdir().expect("a temporary folder");

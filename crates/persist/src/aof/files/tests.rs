@@ -83,14 +83,14 @@ fn load(disk: &Disk, files: &Files) -> Result<(u8, Option<Chain>), FilesError> {
         };
         let read = reader.read(&bytes, &mut take).expect("a power cut damages nothing");
         let tail = reader.end(&bytes[read..]).expect("a power cut damages nothing");
-        let mut end = End { length: bytes.len() as u64, chain: reader.chain().unwrap_or_default() };
+        let mut length = bytes.len() as u64;
         if let Tail::Torn(whole) = tail {
-            end.length = whole;
+            length = whole;
             assert!(files.may_be_torn(&entry.name)?, "{}", entry.name);
             disk.truncate(&path(&entry.name), whole).map_err(io)?;
             disk.sync(&path(&entry.name)).map_err(io)?;
         }
-        files.see_end(&entry, end).expect("what was noted is on disk");
+        files.see_end(&entry, length, reader.chain()).expect("what was noted is on disk");
         chain = reader.chain().filter(|_| entry.kind == FileKind::Increment);
     }
     let expected: Vec<u8> = (0..keys.len() as u8).collect();
@@ -138,15 +138,21 @@ impl Counter {
         Ok(())
     }
 
-    /// A rewrite with commands between its steps; goes on after errors, as a server would.
-    fn rewrite(&mut self, disk: &Disk) -> Result<(), FilesError> {
-        self.run(disk, 2)?;
-        self.sync(disk)?;
+    /// The increment is closed, all of which is on disk, and the next one begins.
+    fn begin_rewrite(&mut self) -> Result<(), FilesError> {
         let closed = (self.increment.clone(), self.end());
         self.increment = self.files.begin_rewrite()?;
         let _ = self.files.note_end(&closed.0, closed.1);
         self.length = ANNOUNCEMENT.len() as u64;
         self.synced = self.length;
+        Ok(())
+    }
+
+    /// A rewrite with commands between its steps; goes on after errors, as a server would.
+    fn rewrite(&mut self, disk: &Disk) -> Result<(), FilesError> {
+        self.run(disk, 2)?;
+        self.sync(disk)?;
+        self.begin_rewrite()?;
         let snapshot: Vec<u8> = (0..self.count).flat_map(command).collect();
         self.run(disk, 2)?;
         let temporary = self.files.temporary_base();
@@ -173,15 +179,17 @@ fn the_end_of_an_increment_is_noted_while_nobody_writes_to_it() {
     let files = open(&disk).expect("nothing fails");
     let entry = first(&files);
     assert_eq!(entry.end, Some(end));
-    assert!(files.see_end(&entry, end).is_ok());
+    assert!(files.see_end(&entry, end.length, Some(end.chain)).is_ok());
+    assert!(files.see_end(&entry, end.length, None).is_ok());
     let Chain { number, link } = end.chain;
-    for other in [
-        End { length: end.length - 1, ..end },
-        End { length: end.length + 1, ..end },
-        End { chain: Chain { number: number - 1, link }, ..end },
-        End { chain: Chain { number, link: link ^ 1 }, ..end },
+    for (length, chain) in [
+        (end.length - 1, Some(end.chain)),
+        (end.length + 1, Some(end.chain)),
+        (end.length - 1, None),
+        (end.length, Some(Chain { number: number - 1, link })),
+        (end.length, Some(Chain { number, link: link ^ 1 })),
     ] {
-        let error = files.see_end(&entry, other).expect_err("it ends elsewhere");
+        let error = files.see_end(&entry, length, chain).expect_err("it ends elsewhere");
         assert!(
             error.to_string().contains(&format!("ended at byte {} behind batch 3", end.length)),
             "{error}"
@@ -194,6 +202,25 @@ fn the_end_of_an_increment_is_noted_while_nobody_writes_to_it() {
     // What the last one is to end with is noted by nobody.
     counter.files.note_end(&name, end).expect("nothing fails");
     assert_eq!(first(&open(&disk).expect("nothing fails")).end, None);
+}
+
+#[test]
+fn an_increment_that_is_closed_behind_a_new_base_may_hold_no_batch() {
+    let (_, disk) = world(1);
+    let mut counter = Counter::start(&disk).expect("nothing fails");
+    counter.run(&disk, 3).and_then(|()| counter.sync(&disk)).expect("nothing fails");
+    counter.begin_rewrite().expect("nothing fails");
+    let snapshot: Vec<u8> = (0..counter.count).flat_map(command).collect();
+    let temporary = counter.files.temporary_base();
+    disk.write(&path(&temporary), &snapshot).expect("nothing fails");
+    counter.files.finish_rewrite(&temporary, false).expect("nothing fails");
+    // The chain goes on behind the base, which holds its batches; and the rewrite that closes the increment never ends.
+    counter.begin_rewrite().expect("nothing fails");
+    let files = open(&disk).expect("nothing fails");
+    let closed = files.manifest.increments().next().cloned().expect("there are two");
+    let noted = End { length: ANNOUNCEMENT.len() as u64, chain: counter.framer.chain() };
+    assert_eq!((closed.end, noted.chain.number), (Some(noted), 3));
+    assert_eq!(load(&disk, &files).expect("it is sound"), (3, None));
 }
 
 #[test]
