@@ -67,9 +67,9 @@ pub struct ClientRecord {
     pub command: AtomicUsize,
     /// Bytes of half a request that have not been decoded.
     pub query_bytes: AtomicUsize,
-    /// Bytes of it that have: its arguments that are there, and the lengths before them.
+    /// Bytes of its arguments that have, without the lengths before them.
     pub argument_bytes: AtomicUsize,
-    /// Bytes of the memory that holds both.
+    /// Bytes of the memory that holds all of it.
     pub query_memory: AtomicUsize,
     /// Bytes of replies not sent.
     pub output_bytes: AtomicUsize,

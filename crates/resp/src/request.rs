@@ -97,6 +97,8 @@ struct Cursor {
     missing: usize,
     /// Length of the argument at `at` once its header has been read.
     bulk: Option<usize>,
+    /// Bytes of the arguments before `at`.
+    argument_bytes: usize,
 }
 
 impl RequestDecoder {
@@ -159,6 +161,11 @@ impl RequestDecoder {
     /// Bytes of a half received request that need not be looked at again: arguments, and lengths before them.
     pub fn decoded_bytes(&self) -> usize {
         self.partial.as_ref().map_or(0, |partial| partial.cursor.at)
+    }
+
+    /// Bytes of its arguments among them.
+    pub fn argument_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.cursor.argument_bytes)
     }
 
     /// Bytes that this decoder holds on the heap.
@@ -272,6 +279,7 @@ fn decode_multibulk(
             return Ok(Decoded::Incomplete { needed: next });
         }
         args.push(cursor.at..end);
+        cursor.argument_bytes += length;
         cursor.at = next;
         cursor.bulk = None;
         cursor.missing -= 1;

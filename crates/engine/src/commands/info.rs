@@ -7,6 +7,7 @@ use config::Param;
 use keyspace::DbIndex;
 
 use crate::args::Args;
+use crate::client::ClientRecord;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::replication::Phase;
@@ -120,13 +121,13 @@ fn server(ctx: &Context<'_, '_>, out: &mut String) {
 
 fn clients(ctx: &Context<'_, '_>, out: &mut String) {
     let records = ctx.shared.clients.all();
-    let most = |of: fn(&crate::client::ClientRecord) -> usize| {
-        records.iter().map(|record| of(record)).max().unwrap_or(0)
-    };
+    let most = |of: fn(&ClientRecord) -> usize| records.iter().map(|record| of(record)).max().unwrap_or(0);
     line(out, "connected_clients", records.len());
     line(out, "cluster_connections", 0);
     line(out, "maxclients", ctx.shared.config.read().integer(Param::Maxclients));
-    line(out, "client_recent_max_input_buffer", most(|record| record.query_bytes.load(Relaxed)));
+    let input =
+        |record: &ClientRecord| record.query_bytes.load(Relaxed) + record.argument_bytes.load(Relaxed);
+    line(out, "client_recent_max_input_buffer", most(input));
     line(out, "client_recent_max_output_buffer", most(|record| record.output_bytes.load(Relaxed)));
     line(out, "blocked_clients", records.iter().filter(|record| record.blocked.load(Relaxed)).count());
     line(out, "tracking_clients", ctx.shared.tracking.totals().clients);

@@ -453,7 +453,7 @@ impl<'n> Worker<'n> {
         record.output_bytes.store(connection.output.len(), Ordering::Relaxed);
         let (unfinished, decoded) = (connection.unfinished.bytes().len(), connection.decoder.decoded_bytes());
         record.query_bytes.store(unfinished.saturating_sub(decoded), Ordering::Relaxed);
-        record.argument_bytes.store(unfinished.min(decoded), Ordering::Relaxed);
+        record.argument_bytes.store(connection.decoder.argument_bytes(), Ordering::Relaxed);
         if connection.output.is_empty() {
             if connection.is_done() {
                 self.written(number);

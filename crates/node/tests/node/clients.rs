@@ -117,13 +117,13 @@ fn the_list_tells_what_clients_owe_and_are_owed() {
 #[test]
 fn of_half_a_request_the_list_tells_what_is_decoded_and_what_is_not() {
     let mut world = World::new(1, &[]);
-    let client = world.connect(0);
+    let (client, other) = (world.connect(0), world.connect(0));
     for (more, decoded, left) in [
-        ("*3\r\n$3\r\nSE", 8, 2),
-        ("T\r\n$1", 13, 2),
-        ("0\r\n0123456789\r\n$9\r\n", 34, 0),
-        ("x", 34, 1),
-        ("xxxxxxxx", 34, 9),
+        ("*3\r\n$3\r\nSE", 0, 2),
+        ("T\r\n$1", 3, 2),
+        ("0\r\n0123456789\r\n$9\r\n", 13, 0),
+        ("x", 13, 1),
+        ("xxxxxxxx", 13, 9),
         ("\r\nPI", 0, 2),
         ("NG\r\n", 0, 0),
     ] {
@@ -131,6 +131,9 @@ fn of_half_a_request_the_list_tells_what_is_decoded_and_what_is_not() {
         world.read(client);
         let [arguments, query] = ["argv-mem", "qbuf"].map(|name| field(&mut world, 1, name));
         assert_eq!((arguments, query), (decoded.to_string(), left.to_string()), "behind {more:?}");
+        let info = world.ask(other, "INFO clients");
+        let most = format!("client_recent_max_input_buffer:{}\r\n", decoded + left);
+        assert!(info.contains(&most), "{most} in {info} behind {more:?}");
     }
 }
 
