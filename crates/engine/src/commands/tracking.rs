@@ -1,5 +1,6 @@
 //! CLIENT TRACKING and its companions: a client's side of client-side caching. See [`crate::tracking`].
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
@@ -92,45 +93,66 @@ impl<'a> Options<'a> {
 fn added_prefixes(before: Option<&Mode>, given: &[&[u8]]) -> Result<BTreeSet<Vec<u8>>, Error> {
     let none = BTreeSet::new();
     let existing = before.map_or(&none, |before| &before.prefixes);
-    if given.len() + existing.len() > MAX_PREFIXES {
+    let all_keys: &[&[u8]] = &[b""];
+    let added = if given.is_empty() { all_keys } else { given };
+    // Who has the one of all keys may name no prefix again.
+    let is_there = given.is_empty() && existing.contains(&b""[..]);
+    if !is_there && existing.len() + added.len() > MAX_PREFIXES {
         return Err(Error::Static("ERR too many prefixes for one client"));
     }
-    if given.is_empty() {
-        return Ok(BTreeSet::from([Vec::new()]));
+    if let Some((prefix, which, other)) = first_overlap(existing, given) {
+        let [prefix, other] = [prefix, other].map(String::from_utf8_lossy);
+        return Err(Error::Text(format!(
+            "ERR Prefix '{prefix}' overlaps with {which} prefix '{other}'. Prefixes for a single client must not overlap."
+        )));
     }
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let mut added = BTreeSet::new();
-    for prefix in given {
-        if let Some(other) = overlapping(existing, prefix) {
-            return Err(Error::Text(format!(
-                "ERR Prefix '{}' overlaps with an existing prefix '{}'. Prefixes for a single client must not overlap.",
-                text(prefix),
-                text(other)
-            )));
+    Ok(added.iter().map(|prefix| prefix.to_vec()).collect())
+}
+
+/// The first of the given prefixes that overlaps with any, and what is told of it: one that exists, or else the first of those
+/// that are given behind it.
+fn first_overlap<'p>(
+    existing: &'p BTreeSet<Vec<u8>>,
+    given: &[&'p [u8]],
+) -> Option<(&'p [u8], &'static str, &'p [u8])> {
+    let mut first = None;
+    // Of those behind that overlap with each other the shortest, which is all that another one needs to be compared with.
+    let mut behind = BTreeSet::new();
+    for (at, &prefix) in given.iter().enumerate().rev() {
+        if overlapping(existing, prefix).or(overlapping(&behind, prefix)).is_some() {
+            first = Some(at);
         }
-        if let Some(other) = overlapping(&added, prefix) {
-            return Err(Error::Text(format!(
-                "ERR Prefix '{}' overlaps with another provided prefix '{}'. Prefixes for a single client must not \
-                 overlap.",
-                text(other),
-                text(prefix)
-            )));
+        while let Some(longer) = first_from(&behind, prefix).filter(|longer| longer.starts_with(prefix)) {
+            behind.remove(longer);
         }
-        added.insert(prefix.to_vec());
+        if overlapping(&behind, prefix).is_none() {
+            behind.insert(prefix);
+        }
     }
-    Ok(added)
+    let (prefix, behind) = given[first?..].split_first()?;
+    if let Some(other) = overlapping(existing, prefix) {
+        return Some((prefix, "an existing", other));
+    }
+    let other = behind.iter().find(|other| overlap(prefix, other))?;
+    Some((prefix, "another provided", other))
+}
+
+/// Whether one of two prefixes begins the other.
+fn overlap(one: &[u8], other: &[u8]) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+/// The first of some prefixes in their order that is not below this one.
+fn first_from<'p>(prefixes: &BTreeSet<&'p [u8]>, prefix: &[u8]) -> Option<&'p [u8]> {
+    prefixes.range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded)).next().copied()
 }
 
 /// One of the prefixes that begins this one or begins with it. Of those that do not overlap only the neighbours can, and
 /// the empty one, which whoever names no prefix has besides others.
-fn overlapping<'p>(prefixes: &'p BTreeSet<Vec<u8>>, prefix: &[u8]) -> Option<&'p [u8]> {
+fn overlapping<'p, P: Borrow<[u8]> + Ord>(prefixes: &'p BTreeSet<P>, prefix: &[u8]) -> Option<&'p [u8]> {
     let below = prefixes.range::<[u8], _>((Bound::Unbounded, Bound::Included(prefix))).next_back();
     let above = prefixes.range::<[u8], _>((Bound::Excluded(prefix), Bound::Unbounded)).next();
-    [prefixes.first(), below, above]
-        .into_iter()
-        .flatten()
-        .find(|other| prefix.starts_with(other) || other.starts_with(prefix))
-        .map(Vec::as_slice)
+    [prefixes.first(), below, above].into_iter().flatten().map(P::borrow).find(|other| overlap(prefix, other))
 }
 
 pub(super) fn tracking(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {

@@ -137,22 +137,35 @@ fn a_client_has_up_to_so_many_prefixes_and_no_two_that_overlap() {
         (" PREFIX ab PREFIX c PREFIX a".to_owned(), overlaps("ab", "another provided", "a")),
         (" PREFIX a PREFIX c PREFIX ab".to_owned(), overlaps("a", "another provided", "ab")),
         (" PREFIX a PREFIX a".to_owned(), overlaps("a", "another provided", "a")),
+        (" PREFIX a PREFIX b PREFIX bb PREFIX aa".to_owned(), overlaps("a", "another provided", "aa")),
+        (" PREFIX ab PREFIX abc PREFIX a".to_owned(), overlaps("ab", "another provided", "abc")),
         (numbered(0..4000), "+OK\r\n".to_owned()),
         (" PREFIX 0".to_owned(), overlaps("0", "an existing", "00000")),
         (" PREFIX 00017x".to_owned(), overlaps("00017x", "an existing", "00017")),
         (" PREFIX x PREFIX 03999".to_owned(), overlaps("03999", "an existing", "03999")),
+        (" PREFIX x PREFIX 00001 PREFIX xx".to_owned(), overlaps("x", "another provided", "xx")),
+        (" PREFIX 00001 PREFIX 000010".to_owned(), overlaps("00001", "an existing", "00001")),
         (numbered(4000..4096), "+OK\r\n".to_owned()),
         (" PREFIX x".to_owned(), too_many.to_owned()),
+        (String::new(), too_many.to_owned()),
     ] {
         assert_eq!(world.ask(peer, &format!("CLIENT TRACKING ON BCAST{prefixes}")), reply);
     }
     let stats = world.ask(peer, "INFO stats");
     assert!(stats.contains("tracking_total_prefixes:4096\r\n"), "{stats}");
-    for command in ["CLIENT TRACKING OFF", "CLIENT TRACKING ON BCAST PREFIX a", "CLIENT TRACKING ON BCAST"] {
+    let one_fewer = format!("CLIENT TRACKING ON BCAST{}", numbered(0..4095));
+    for command in
+        ["CLIENT TRACKING OFF", one_fewer.as_str(), "CLIENT TRACKING ON BCAST", "CLIENT TRACKING ON BCAST"]
+    {
         assert_eq!(world.ask(peer, command), "+OK\r\n", "{command}");
     }
-    let reply = world.ask(peer, "CLIENT TRACKING ON BCAST PREFIX b");
-    assert_eq!(reply, overlaps("b", "an existing", ""), "no prefix is the one of all keys");
+    let reply = world
+        .ask(peer, "CLIENT TRACKING OFF\r\nCLIENT TRACKING ON BCAST\r\nCLIENT TRACKING ON BCAST PREFIX b");
+    assert_eq!(
+        reply,
+        format!("+OK\r\n+OK\r\n{}", overlaps("b", "an existing", "")),
+        "no prefix is the one of all keys"
+    );
 }
 
 #[test]
