@@ -99,6 +99,22 @@ impl Client {
         Ok(sent?)
     }
 
+    /// Gives back what the buffers take, for a connection that is put by until it is used again. False: something lies in them, such as a
+    /// reply that nobody has asked for, and whoever uses the connection next would take it for his.
+    pub fn rest(&mut self) -> bool {
+        let is_at_rest = self.output.is_empty() && self.start == self.end && self.pushes.is_empty();
+        if is_at_rest {
+            (self.input, self.output, self.start, self.end) = (Vec::new(), Vec::new(), 0, 0);
+        }
+        is_at_rest
+    }
+
+    /// Whether a connection that has been put by is still as it was. If it has been closed, or has something to read, it is of no further
+    /// use.
+    pub fn is_silent(&mut self) -> bool {
+        self.start == self.end && self.stream.is_silent()
+    }
+
     /// Waits for the next reply; pushes that come before it are put aside.
     pub fn receive(&mut self) -> Result<Frame, Error> {
         loop {

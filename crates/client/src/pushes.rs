@@ -25,6 +25,11 @@ impl Pushes {
         }
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// The oldest.
     pub(crate) fn take(&mut self) -> Option<Frame> {
         let (push, bytes) = self.queue.pop_front()?;

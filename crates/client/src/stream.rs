@@ -54,6 +54,22 @@ impl Stream {
         Ok(set?)
     }
 
+    /// Whether it is open and there is nothing to read. A byte that there is gets lost, for whoever asks wants none.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        let is_open = self.set_nonblocking(true).is_ok();
+        let read = self.read(&mut [0]);
+        let waits = read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        is_open && waits && self.set_nonblocking(false).is_ok()
+    }
+
+    fn set_nonblocking(&self, is_wanted: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(is_wanted),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_nonblocking(is_wanted),
+        }
+    }
+
     /// A second handle to the same socket, so that one thread can write while another reads.
     pub fn try_clone(&self) -> Result<Self, Error> {
         Ok(match self {

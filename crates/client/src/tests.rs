@@ -105,3 +105,53 @@ fn garbage_from_a_server_is_a_protocol_error() {
     assert_eq!(error.to_string(), "protocol error: unexpected reply type byte 'H'");
     server.join().expect("the script was followed");
 }
+
+/// Waits until there are some, or the end.
+fn await_bytes(client: &Client) {
+    let Stream::Tcp(stream) = client.stream() else { panic!("it is of the network") };
+    stream.peek(&mut [0]).expect("something comes");
+}
+
+#[test]
+fn a_connection_that_rests_takes_no_memory_and_goes_on() {
+    let long = "x".repeat(1 << 20);
+    let (options, server) =
+        serve(vec![(request(&["SET", "key", &long]), "+OK\r\n"), (request(&["PING"]), "+PONG\r\n")]);
+    let mut client = Client::connect(&options).expect("connected");
+    client.command(&["SET", "key", &long]).expect("a reply");
+    assert!(client.rest());
+    assert_eq!((client.input.capacity(), client.output.capacity()), (0, 0));
+    assert!(client.is_silent());
+    assert_eq!(client.command(&["PING"]).expect("a reply"), simple("PONG"));
+    server.join().expect("the script was followed");
+    await_bytes(&client);
+    assert!(!client.is_silent(), "it has been closed");
+}
+
+#[test]
+fn a_connection_with_something_that_nobody_has_asked_for_does_not_rest() {
+    // In one piece, so that it is there when the reply is.
+    for answer in ["+PONG\r\n+MORE\r\n", "+PONG\r\n+", ">1\r\n+push\r\n+PONG\r\n"] {
+        let (options, server) = serve(vec![(request(&["PING"]), answer)]);
+        let mut client = Client::connect(&options).expect("connected");
+        client.command(&["PING"]).expect("a reply");
+        server.join().expect("the script was followed");
+        assert!(!client.rest(), "{answer:?}");
+    }
+}
+
+#[test]
+fn what_comes_while_a_connection_rests_is_noticed() {
+    let (options, server) =
+        serve(vec![(request(&["PING"]), "+PONG\r\n"), (request(&["GO"]), "+ONE\r\n+TWO\r\n")]);
+    let mut client = Client::connect(&options).expect("connected");
+    client.command(&["PING"]).expect("a reply");
+    assert!(client.rest() && client.is_silent());
+    client.send(&["GO"]);
+    assert!(!client.rest(), "it has not been sent");
+    client.flush().expect("the server reads");
+    assert!(client.rest(), "nothing has been read");
+    server.join().expect("the script was followed");
+    await_bytes(&client);
+    assert!(!client.is_silent(), "there is something to read");
+}

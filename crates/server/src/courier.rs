@@ -143,18 +143,22 @@ fn send(
     arrived: &mut [bool],
 ) -> Result<(), Failure> {
     let to = Destination::of(migration);
-    let kept = connections.take(&to).map(|mut client| (transfer(&mut client, migration, arrived), client));
-    let (outcome, client) = match kept {
-        // The other server has closed it meanwhile, or ended: nothing has come of what was sent.
+    // A reply that nobody has asked for would be taken for one to what is sent now, and keys deleted on its word.
+    let kept = connections.take(&to).and_then(|mut client| client.is_silent().then_some(client));
+    let sent = kept.map(|mut client| (transfer(&mut client, migration, arrived), client));
+    let (outcome, mut client) = match sent {
+        // The other server has closed it meanwhile, or ended.
         Some((Err(Broken { is_unheard: true, .. }), _)) | None => {
             let mut client = connect(migration, own_port)?;
             (transfer(&mut client, migration, arrived), client)
         }
-        Some(kept) => kept,
+        Some(sent) => sent,
     };
     match outcome {
         Ok(refusal) => {
-            connections.keep(to, client, clock::monotonic_ns());
+            if client.rest() {
+                connections.keep(to, client, clock::monotonic_ns());
+            }
             refusal
         }
         Err(Broken { failure, .. }) => Err(failure),
@@ -262,12 +266,13 @@ fn receive(client: &mut Client) -> Result<Result<(), Failure>, Error> {
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::thread;
 
     use engine::migration::Parcel;
     use keyspace::DbIndex;
+    use resp::{Decoded, Limits, RequestDecoder};
     use stdx::hash::HashKey;
     use stdx::time::UnixMs;
     use value::hash::{self, FieldExpiry, Hash};
@@ -332,8 +337,12 @@ mod tests {
 
     /// Brings one key to somebody on this machine.
     fn deliver_one(port: u16, timeout_ms: u64, connections: &Connections) -> Delivered {
+        deliver(&migration(port, timeout_ms), 0, connections)
+    }
+
+    fn migration(port: u16, timeout_ms: u64) -> Migration {
         let value = Value::String(Blob::from_bytes(b"text"));
-        let migration = Migration {
+        Migration {
             host: "127.0.0.1".to_owned(),
             port,
             database: 0,
@@ -343,8 +352,61 @@ mod tests {
             keeps: false,
             from: DbIndex(0),
             parcels: vec![Parcel { key: b"key".to_vec(), value, expiry: None }],
-        };
-        deliver(&migration, 0, connections)
+        }
+    }
+
+    /// Reads what [`deliver_one`] sends, a SELECT and a RESTORE, and then answers.
+    fn answer(client: &mut TcpStream, replies: &str) {
+        let (mut decoder, mut received, mut commands) = (RequestDecoder::default(), Vec::new(), 0);
+        while commands < 2 {
+            let mut bytes = [0; 1024];
+            let count = client.read(&mut bytes).expect("something comes");
+            assert_ne!(count, 0, "it has been closed");
+            received.extend_from_slice(&bytes[..count]);
+            let limits = Limits { max_bulk_bytes: 1024, auth_required: false };
+            while let Decoded::Request { consumed } =
+                decoder.decode(&received, &limits, &mut Vec::new()).expect("they are commands")
+            {
+                received.drain(..consumed);
+                commands += 1;
+            }
+        }
+        client.write_all(replies.as_bytes()).expect("it takes them");
+    }
+
+    #[test]
+    fn a_connection_with_replies_that_nobody_has_asked_for_is_not_used_again() {
+        let other = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = other.local_addr().expect("it is bound").port();
+        let (write, written) = std::sync::mpsc::channel();
+        let server = thread::spawn(move || {
+            let accept = || other.accept().expect("somebody comes").0;
+            let mut first = accept();
+            answer(&mut first, "+OK\r\n+OK\r\n+OK\r\n+OK\r\n");
+            let mut second = accept();
+            answer(&mut second, "+OK\r\n+OK\r\n");
+            written.recv().expect("it is to write");
+            second.write_all(b"+OK\r\n+OK\r\n").expect("it takes them");
+            let mut third = accept();
+            answer(&mut third, "+OK\r\n-ERR no\r\n");
+            [first, second, third]
+        });
+        let connections = Connections::default();
+        let there = (vec![true], None);
+        // They come with the last reply, or while the connection is kept.
+        assert_eq!(deliver_one(port, 10_000, &connections), there);
+        assert_eq!(connections.count(), 0);
+        assert_eq!(deliver_one(port, 10_000, &connections), there);
+        assert_eq!(connections.count(), 1);
+        write.send(()).expect("the server waits");
+        let to = Destination::of(&migration(port, 10_000));
+        let client = connections.take(&to).expect("it is kept");
+        let Stream::Tcp(stream) = client.stream() else { panic!("it is of the network") };
+        stream.peek(&mut [0]).expect("something comes");
+        connections.keep(to, client, 0);
+        let refusal = Failure::Refused("ERR no".to_owned());
+        assert_eq!(deliver_one(port, 10_000, &connections), (vec![false], Some(refusal)));
+        server.join().expect("it has not panicked");
     }
 
     #[test]
@@ -355,18 +417,23 @@ mod tests {
         let server = thread::spawn(move || {
             let accept = || other.accept().expect("somebody comes").0;
             let mut client = accept();
-            client.write_all(b"+OK\r\n+OK\r\n").expect("it takes them");
+            answer(&mut client, "+OK\r\n+OK\r\n");
+            answer(&mut client, "");
+            drop(client);
+            client = accept();
+            answer(&mut client, "+OK\r\n+OK\r\n");
             closed.recv().expect("it is to be closed");
             drop(client);
             client = accept();
-            client.write_all(b"+OK\r\n+OK\r\n").expect("it takes them");
-            client.write_all(b"+OK\r\n-BUSYKEY Target key name already exists.\r\n").expect("it takes them");
+            answer(&mut client, "+OK\r\n+OK\r\n");
+            answer(&mut client, "+OK\r\n-BUSYKEY Target key name already exists.\r\n");
             (other, client)
         });
         let connections = Connections::default();
         let there = (vec![true], None);
         assert_eq!(deliver_one(port, 10_000, &connections), there);
         assert_eq!(connections.count(), 1);
+        assert_eq!(deliver_one(port, 10_000, &connections), there);
         close.send(()).expect("the server waits");
         assert_eq!(deliver_one(port, 10_000, &connections), there);
         let refusal = Failure::Refused("BUSYKEY Target key name already exists.".to_owned());
