@@ -144,7 +144,8 @@ fn send(
 ) -> Result<(), Failure> {
     let to = Destination::of(migration);
     // A reply that nobody has asked for would be taken for one to what is sent now, and keys deleted on its word.
-    let kept = connections.take(&to).and_then(|mut client| client.is_silent().then_some(client));
+    let kept = connections.take(&to, clock::monotonic_ns());
+    let kept = kept.and_then(|mut client| client.is_silent().then_some(client));
     let sent = kept.map(|mut client| (transfer(&mut client, migration, arrived), client));
     let (outcome, mut client) = match sent {
         // The other server has closed it meanwhile, or ended.
@@ -400,10 +401,10 @@ mod tests {
         assert_eq!(connections.count(), 1);
         write.send(()).expect("the server waits");
         let to = Destination::of(&migration(port, 10_000));
-        let client = connections.take(&to).expect("it is kept");
+        let client = connections.take(&to, clock::monotonic_ns()).expect("it is kept");
         let Stream::Tcp(stream) = client.stream() else { panic!("it is of the network") };
         stream.peek(&mut [0]).expect("something comes");
-        connections.keep(to, client, 0);
+        connections.keep(to, client, clock::monotonic_ns());
         let refusal = Failure::Refused("ERR no".to_owned());
         assert_eq!(deliver_one(port, 10_000, &connections), (vec![false], Some(refusal)));
         server.join().expect("it has not panicked");

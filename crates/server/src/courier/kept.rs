@@ -1,5 +1,5 @@
 //! Connections to other servers that stay open for the next MIGRATE, as Redis keeps them: a program that moves many keys sends one
-//! command after the other, and each would have to connect and to log in.
+//! command after the other, and each would have to connect. It logs in and selects its database each time, as in Redis.
 
 use std::fmt;
 
@@ -45,8 +45,9 @@ impl Destination {
 }
 
 impl<C> Connections<C> {
-    /// Takes one that leads there, if there is one.
-    pub fn take(&self, to: &Destination) -> Option<C> {
+    /// Takes one that leads there and is not old, if there is one.
+    pub fn take(&self, to: &Destination, now_ns: u64) -> Option<C> {
+        self.close_old(now_ns);
         let mut kept = self.0.lock();
         let at = kept.iter().rposition(|(destination, ..)| destination == to)?;
         Some(kept.remove(at).1)
@@ -55,15 +56,18 @@ impl<C> Connections<C> {
     /// Keeps one on which nothing is awaited.
     pub fn keep(&self, to: Destination, connection: C, now_ns: u64) {
         let mut kept = self.0.lock();
-        if kept.len() >= MAX_KEPT {
-            kept.remove(0);
-        }
+        let oldest = (kept.len() >= MAX_KEPT).then(|| kept.remove(0));
         kept.push((to, connection, now_ns));
+        drop(kept); // nobody waits while it is closed
+        drop(oldest);
     }
 
-    /// Closes those that nobody has used for a while.
+    /// Closes those that nobody has used for a while. The lock is not held meanwhile.
     pub fn close_old(&self, now_ns: u64) {
-        self.0.lock().retain(|&(_, _, since_ns)| now_ns.saturating_sub(since_ns) < KEPT_NS);
+        let is_old =
+            |(_, _, since_ns): &mut (Destination, C, u64)| now_ns.saturating_sub(*since_ns) >= KEPT_NS;
+        let old: Vec<_> = self.0.lock().extract_if(.., is_old).collect();
+        drop(old);
     }
 
     /// How many are kept.
@@ -85,12 +89,12 @@ mod tests {
         let connections = Connections::default();
         connections.keep(destination(1, b"a"), "first", 0);
         connections.keep(destination(1, b"a"), "second", 5);
-        assert_eq!(connections.take(&destination(1, b"b")), None);
-        assert_eq!(connections.take(&destination(2, b"a")), None);
-        assert_eq!(connections.take(&Destination { login: None, ..destination(1, b"a") }), None);
-        assert_eq!(connections.take(&destination(1, b"a")), Some("second"));
-        assert_eq!(connections.take(&destination(1, b"a")), Some("first"));
-        assert_eq!(connections.take(&destination(1, b"a")), None);
+        assert_eq!(connections.take(&destination(1, b"b"), 9), None);
+        assert_eq!(connections.take(&destination(2, b"a"), 9), None);
+        assert_eq!(connections.take(&Destination { login: None, ..destination(1, b"a") }, 9), None);
+        assert_eq!(connections.take(&destination(1, b"a"), 9), Some("second"));
+        assert_eq!(connections.take(&destination(1, b"a"), 9), Some("first"));
+        assert_eq!(connections.take(&destination(1, b"a"), 9), None);
     }
 
     #[test]
@@ -100,10 +104,18 @@ mod tests {
             connections.keep(destination(port, b""), port, u64::from(port));
         }
         assert_eq!(connections.count(), MAX_KEPT);
-        assert_eq!(connections.take(&destination(0, b"")), None, "the oldest one gave way");
+        assert_eq!(connections.take(&destination(0, b""), 99), None, "the oldest one gave way");
         connections.close_old(KEPT_NS + 9);
         assert_eq!(connections.count(), MAX_KEPT - 9);
         connections.close_old(u64::MAX);
         assert_eq!(connections.count(), 0);
+        connections.keep(destination(1, b""), 1, 0);
+        connections.keep(destination(2, b""), 2, 1);
+        assert_eq!(
+            connections.take(&destination(1, b""), KEPT_NS),
+            None,
+            "nobody has closed it, but it is old"
+        );
+        assert_eq!(connections.take(&destination(2, b""), KEPT_NS), Some(2));
     }
 }
