@@ -148,8 +148,9 @@ fn send(
     let kept = kept.and_then(|mut client| client.is_silent().then_some(client));
     let sent = kept.map(|mut client| (transfer(&mut client, migration, arrived), client));
     let (outcome, mut client) = match sent {
-        // The other server has closed it meanwhile, or ended.
-        Some((Err(Broken { is_unheard: true, .. }), _)) | None => {
+        // The other server has closed it meanwhile, or ended. It may have taken some keys before, if the replies were lost: then it has
+        // them already when they come again, and refuses them unless they are to replace what is there, as in Redis.
+        Some((Err(Broken { is_unanswered: true, .. }), _)) | None => {
             let mut client = connect(migration, own_port)?;
             (transfer(&mut client, migration, arrived), client)
         }
@@ -182,12 +183,12 @@ fn connect(migration: &Migration, own_port: u16) -> Result<Client, Failure> {
 struct Broken {
     failure: Failure,
     /// Whether the connection was closed, and no reply had come.
-    is_unheard: bool,
+    is_unanswered: bool,
 }
 
 impl From<Failure> for Broken {
     fn from(failure: Failure) -> Self {
-        Self { failure, is_unheard: false }
+        Self { failure, is_unanswered: false }
     }
 }
 
@@ -217,13 +218,13 @@ fn transfer(
         let words: [&[u8]; 5] = [b"RESTORE", &parcel.key, ttl_ms.as_bytes(), &payload, b"REPLACE"];
         client.send(&words[..if migration.replaces { 5 } else { 4 }]);
     }
-    client.flush().map_err(|error| Broken { is_unheard: is_closed(&error), failure: Failure::Write })?;
+    client.flush().map_err(|error| Broken { is_unanswered: is_closed(&error), failure: Failure::Write })?;
     for number in 0..preparations {
         match receive(client) {
             Ok(reply) => reply?,
             Err(error) => {
-                let is_unheard = number == 0 && is_closed(&error);
-                return Err(Broken { is_unheard, failure: Failure::Read });
+                let is_unanswered = number == 0 && is_closed(&error);
+                return Err(Broken { is_unanswered, failure: Failure::Read });
             }
         }
     }
