@@ -43,7 +43,7 @@ use engine::shared::WriteBlock;
 use keyspace::LogPosition;
 use keyspace::log::Log;
 use node::Mailbox;
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use persist::aof::{ANNOUNCEMENT, Chain, Writer};
 use tracing::{error, info};
 
@@ -372,9 +372,12 @@ impl Journal {
     fn wait_before_append(&self) {
         let delay_us = self.delay_us.load(Ordering::Relaxed);
         if delay_us > 0 {
+            // Whoever parks takes the wake-up that the persistence thread gets for what comes next; this event never comes.
+            let (never, mutex) = (Condvar::new(), Mutex::new(()));
+            let mut guard = mutex.lock();
             let until_ns = monotonic_ns() + delay_us * 1000;
             while let Some(left) = until_ns.checked_sub(monotonic_ns()).filter(|&left| left > 0) {
-                std::thread::park_timeout(std::time::Duration::from_nanos(left));
+                never.wait_for(&mut guard, std::time::Duration::from_nanos(left));
             }
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct FakeMachine {
     pub(crate) log_wishes: AtomicUsize,
     /// What is to be done with files.
     pub(crate) errands: Mutex<Vec<(Errand, Place, u64)>>,
+    /// How long appends are to wait.
+    pub(crate) append_delay_us: AtomicU64,
     /// The backup that is told of.
     pub(crate) backup: Mutex<Status>,
     /// What is to be brought to other servers.
@@ -60,6 +62,9 @@ impl Machine for FakeMachine {
     }
     fn released(&self) -> LogPosition {
         LogPosition(if self.log_waits.load(Ordering::Relaxed) { 0 } else { u64::MAX })
+    }
+    fn delay_appends(&self, us: u64) {
+        self.append_delay_us.store(us, Ordering::Relaxed);
     }
     fn run_errand(&self, errand: Errand, to: Place, waiter: u64) {
         self.errands.lock().push((errand, to, waiter));

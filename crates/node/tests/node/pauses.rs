@@ -1,4 +1,4 @@
-//! CLIENT PAUSE: what is held back, what is not, and what INFO says of it.
+//! CLIENT PAUSE: what is held back, what is not, and what INFO says of it; and how long appends may be held up.
 
 use crate::world::{Peer, World};
 
@@ -105,4 +105,20 @@ fn nothing_is_evicted_during_a_pause() {
     world.ask(boss, "CLIENT UNPAUSE");
     world.pass_ms(1000);
     assert_ne!(world.ask(reader, "DBSIZE"), ":100\r\n");
+}
+
+#[test]
+fn appends_are_delayed_by_an_hour_at_most() {
+    let mut world = World::new(1, &[]);
+    let peer = world.connect(0);
+    for (asked, told) in [
+        ("250", 250),
+        ("3600000000", 3_600_000_000),
+        ("3600000001", 3_600_000_000),
+        ("9223372036854775807", 3_600_000_000),
+        ("-1", 0),
+    ] {
+        assert_eq!(world.ask(peer, &format!("DEBUG AOF-FLUSH-SLEEP {asked}")), "+OK\r\n");
+        assert_eq!(world.append_delay_us(), told, "{asked}");
+    }
 }

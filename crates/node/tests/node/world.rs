@@ -332,6 +332,11 @@ impl World {
         self.tell_released();
     }
 
+    /// How long appends are to wait.
+    pub(crate) fn append_delay_us(&self) -> u64 {
+        self.machine.append_delay_us.load(Ordering::Relaxed)
+    }
+
     /// What is to be done with files, the first of all that was not asked for.
     pub(crate) fn take_errand(&mut self) -> Option<(Errand, Place, u64)> {
         let mut errands = self.machine.errands.lock();

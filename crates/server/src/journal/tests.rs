@@ -500,3 +500,21 @@ fn what_was_lost_of_one_log_aside_is_not_told_of_the_next() {
     let reason = journal.finish_aside(shared).expect_err("it takes no bytes");
     assert!(reason.contains("/dev/full"), "{reason}");
 }
+
+#[test]
+fn an_append_that_is_delayed_takes_no_wake_up_from_the_persistence_thread() {
+    // As long as a thread parks that nobody has woken.
+    const LONG_NS: u64 = 60_000_000_000;
+    let world = World::new(AppendFsync::EverySecond, UNSYNCED);
+    let World { shared, journal, .. } = &world;
+    let position = world.write();
+    journal.delay_appends(1000);
+    std::thread::current().unpark();
+    let before_ns = monotonic_ns();
+    journal.advance(shared);
+    assert!(monotonic_ns() - before_ns >= 1_000_000);
+    assert_eq!(journal.released(), position);
+    let before_ns = monotonic_ns();
+    std::thread::park_timeout(std::time::Duration::from_nanos(LONG_NS));
+    assert!(monotonic_ns() - before_ns < LONG_NS);
+}

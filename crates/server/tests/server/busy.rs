@@ -1,9 +1,14 @@
-//! What clients of the worker get whose script is busy: the same as from Redis if there is one worker, and never nothing.
+//! What clients of the worker get whose script is busy: the same as from Redis if there is one worker, and never nothing. And that DEBUG SLEEP
+//! keeps all workers from answering.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
 use client::Client;
 use resp::Protocol;
 
-use crate::support::{Server, run, text};
+use crate::support::{Server, must, run, text, words};
 
 const BUSY: &str = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
 const LOOP: &str = "while true do end";
@@ -311,4 +316,46 @@ fn the_append_only_file_goes_on_and_replies_that_wait_for_it_come() {
     server.kill();
     let (_server, mut client) = Server::start(folder.path(), &options).connect_and_keep();
     assert_eq!(ask(&mut client, "GET before"), "1");
+}
+
+/// The time in microseconds at which a transaction runs that reads a key.
+fn moment_us(client: &mut Client) -> u64 {
+    let commands: Vec<Vec<&str>> = ["MULTI", "GET key", "TIME", "EXEC"].map(words).into();
+    let replies = client.pipeline(&commands).expect("replies");
+    let results = replies[3].elements().expect("what has run");
+    let [seconds, us] = [0, 1].map(|at| text(&results[1].elements().expect("a pair")[at]));
+    seconds.parse::<u64>().expect("a number") * 1_000_000 + us.parse::<u64>().expect("a number")
+}
+
+#[test]
+fn no_worker_touches_data_while_debug_sleep_lasts() {
+    const SLEEP_US: u64 = 50_000;
+    const WORKERS: usize = 3;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = [&options("3")[..], &["--enable-debug-command", "yes"]].concat();
+    let server = Server::start(folder.path(), &options);
+    let mut sleeping = server.connect();
+    let (begun, is_over) = (mpsc::channel(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let clients = [(); WORKERS].map(|()| {
+            let (mut client, begun, is_over) = (server.connect(), begun.0.clone(), &is_over);
+            scope.spawn(move || {
+                let mut times = vec![moment_us(&mut client)];
+                begun.send(()).expect("somebody waits");
+                while !is_over.load(Ordering::Relaxed) {
+                    times.push(moment_us(&mut client));
+                }
+                times.push(moment_us(&mut client));
+                times
+            })
+        });
+        (0..WORKERS).for_each(|_| begun.1.recv().expect("all of them begin"));
+        must(&mut sleeping, "DEBUG SLEEP 0.05");
+        is_over.store(true, Ordering::Relaxed);
+        for client in clients {
+            let times = client.join().expect("it has not panicked");
+            let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().expect("there are several");
+            assert!(longest >= SLEEP_US, "{longest} of {}", times.len());
+        }
+    });
 }
