@@ -55,6 +55,8 @@ pub enum FilesError {
     Empty(String),
     /// Another process uses the set.
     Locked,
+    /// Another process has the whole folder to itself.
+    FolderLocked,
     /// This base is another file than the one that the manifest means.
     OtherBase(String),
     /// This closed increment does not end where it did; how that is said.
@@ -97,7 +99,7 @@ impl FilesError {
     pub fn within(&self, folder: &Path) -> String {
         let folder = folder.display();
         match self {
-            Self::Locked => format!("{folder}: {self}"),
+            Self::Locked | Self::FolderLocked => format!("{folder}: {self}"),
             Self::Io(name, _) if name.is_empty() => format!("{folder}{self}"),
             _ => format!("{folder}/{self}"),
         }
@@ -135,6 +137,10 @@ impl fmt::Display for FilesError {
             ),
             Self::Locked => f.write_str(
                 "another server uses this folder with the same `appendfilename`. Give each its own `dir` or its own name, or end the other one first",
+            ),
+            Self::FolderLocked => f.write_str(
+                "somebody has the whole folder to himself, as `rustypotato-check --fix` does, and a server of an older version. Wait until he has \
+                 ended, or end him first",
             ),
             Self::Empty(name) => write!(
                 f,

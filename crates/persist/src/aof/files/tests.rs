@@ -782,3 +782,20 @@ fn two_sets_in_one_folder_leave_each_other_alone() {
     open("c").expect("nobody uses it");
     assert_eq!(names(&disk).iter().filter(|name| name.starts_with("temp-")).count(), 0);
 }
+
+#[test]
+fn whoever_has_the_whole_folder_is_told_from_another_server_of_the_set() {
+    let (double, disk) = world(1);
+    double.begin_locking();
+    let folder = Path::new(DATA).join("set");
+    disk.make_folder(&folder).expect("nothing fails");
+    let refusal = || open(&disk).expect_err("it is taken").within(&folder);
+    let whole = disk.lock(&folder).expect("nobody has it");
+    let told = refusal();
+    assert!(told.starts_with("/data/set: somebody has the whole folder") && told.contains("--fix"), "{told}");
+    drop(whole);
+    let files = open(&disk).expect("nobody uses it");
+    let told = refusal();
+    assert!(told.starts_with("/data/set: another server uses this folder"), "{told}");
+    drop(files);
+}
