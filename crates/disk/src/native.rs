@@ -16,6 +16,11 @@ fn to_append(path: &Path) -> io::Result<Arc<dyn SystemFile>> {
     Ok(Arc::new(OpenOptions::new().append(true).open(path)?))
 }
 
+/// On NFS only who may write has a file to himself. A folder cannot be opened so, nor perhaps somebody else's file.
+fn open_to_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path).or_else(|_| File::open(path))
+}
+
 impl System for Native {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
@@ -96,7 +101,7 @@ impl System for Native {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
-        let file = File::open(path)?;
+        let file = open_to_lock(path)?;
         file.try_lock()?;
         // The system lets go of the lock when the file is closed.
         Ok(Some(Lock(Box::new(file))))
@@ -134,10 +139,24 @@ impl SystemFile for File {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::path::Path;
     use std::sync::Arc;
 
+    use super::open_to_lock;
     use crate::{Disk, Double};
+
+    #[test]
+    fn a_file_is_opened_for_writing_to_be_locked_and_a_folder_as_it_can_be() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = folder.path().join("lock");
+        std::fs::write(&path, "").expect("the folder can be written");
+        // Not even nothing is written to what is open for reading alone.
+        let may_be_written = |path| open_to_lock(path).expect("it is there").write(b"").is_ok();
+        assert!(may_be_written(&path));
+        assert!(!may_be_written(folder.path()));
+        open_to_lock(&folder.path().join("none")).expect_err("it is not there");
+    }
 
     #[test]
     fn a_folder_is_locked_once_at_a_time_and_shared_by_many() {
