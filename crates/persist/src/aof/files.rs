@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use super::batch::{ANNOUNCEMENT, Chain};
 use super::checksums::{Checked, Checksums, checksum, name_beside};
 use super::folder::Folder;
-use super::manifest::{End, FileKind, Manifest, ManifestEntry, ManifestError};
+use super::manifest::{End, FileKind, Manifest, ManifestEntry, ManifestError, has_room_for};
 use disk::{Disk, Lock};
 
 mod leases;
@@ -53,6 +53,8 @@ pub enum FilesError {
     Orphan(String),
     /// The base, whose name says that it is RDB, is empty.
     Empty(String),
+    /// The lines of a manifest have no room for this name of a set.
+    LongName(String),
     /// Another process uses the set.
     Locked,
     /// Another process has the whole folder to itself.
@@ -99,7 +101,7 @@ impl FilesError {
     pub fn within(&self, folder: &Path) -> String {
         let folder = folder.display();
         match self {
-            Self::Locked | Self::FolderLocked => format!("{folder}: {self}"),
+            Self::Locked | Self::FolderLocked | Self::LongName(_) => format!("{folder}: {self}"),
             Self::Io(name, _) if name.is_empty() => format!("{folder}{self}"),
             _ => format!("{folder}/{self}"),
         }
@@ -135,6 +137,12 @@ impl fmt::Display for FilesError {
                 f,
                 "{name}: {complaint}. Restore it from a backup, or let `rustypotato-check --fix` take what there is if no data follows"
             ),
+            Self::LongName(name) => write!(
+                f,
+                "`appendfilename` is too long for the lines of a manifest, in which a byte that is no ASCII text takes four characters: '{}'. Choose a shorter \
+                 one",
+                name.escape_debug()
+            ),
             Self::Locked => f.write_str(
                 "another server uses this folder with the same `appendfilename`. Give each its own `dir` or its own name, or end the other one first",
             ),
@@ -161,6 +169,9 @@ impl Files {
     /// Locks a set, reads the manifest in it, takes over the single file of Redis 6 if that is all there is, sees that all files are
     /// there, and removes what an interrupted step has left.
     pub fn open(disk: Disk, folder: PathBuf, prefix: &str) -> Result<Self, FilesError> {
+        if !has_room_for(prefix) {
+            return Err(FilesError::LongName(prefix.to_owned()));
+        }
         let mut files = Self::new(disk, folder, prefix);
         files.locks = files.folder.lock(prefix)?;
         if let Some(Checked { manifest, is_noted }) = files.folder.manifest(&files.manifest_name())? {

@@ -311,6 +311,14 @@ impl Manifest {
     }
 }
 
+/// Whether every line about a file of a set whose names begin so can be read again: a byte that is no ASCII text takes four characters.
+pub(super) fn has_room_for(prefix: &str) -> bool {
+    let end = End { length: u64::MAX, chain: Chain { number: u64::MAX, link: u32::MAX } };
+    let longest = ManifestEntry { end: Some(end), ..ManifestEntry::increment(prefix, u64::MAX) };
+    let manifest = Manifest { entries: vec![longest], ..Manifest::default() };
+    manifest.text(true).len() <= MAX_LINE_BYTES
+}
+
 impl ManifestEntry {
     /// A file of which no more is known.
     pub fn new(name: String, sequence: u64, kind: FileKind) -> Self {

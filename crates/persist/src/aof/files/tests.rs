@@ -799,3 +799,24 @@ fn whoever_has_the_whole_folder_is_told_from_another_server_of_the_set() {
     assert!(told.starts_with("/data/set: another server uses this folder"), "{told}");
     drop(files);
 }
+
+#[test]
+fn a_name_is_refused_for_which_the_lines_of_the_manifest_have_no_room() {
+    let (_, disk) = world(1);
+    let folder = Path::new(DATA).join("set");
+    disk.make_folder(&folder).expect("nothing fails");
+    let open = |prefix: &str| Files::open(disk.clone(), folder.clone(), prefix);
+    let refusal = open(&"\u{1}".repeat(222)).expect_err("it is too long").within(&folder);
+    assert!(refusal.starts_with("/data/set: `appendfilename` is too long"), "{refusal}");
+    let longest = "\u{1}".repeat(221);
+    let mut files = open(&longest).expect("it has room");
+    disk.write(&path(&files.temporary_base()), b"base").expect("nothing fails");
+    files.last_increment = u64::MAX - 2;
+    let name = files.start(&files.temporary_base(), true).expect("nothing fails");
+    files.begin_rewrite().expect("nothing fails");
+    let end = End { length: u64::MAX, chain: Chain { number: u64::MAX, link: u32::MAX } };
+    files.note_end(&name, end).expect("nothing fails");
+    drop(files);
+    let files = open(&longest).expect("all lines can be read");
+    assert_eq!(files.manifest.increments().next().and_then(|entry| entry.end), Some(end));
+}
