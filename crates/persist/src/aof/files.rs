@@ -22,6 +22,7 @@ use super::checksums::{Checked, Checksums, checksum, name_beside};
 use super::folder::Folder;
 use super::manifest::{End, FileKind, Manifest, ManifestEntry, ManifestError, has_room_for};
 use disk::{Disk, Lock};
+use stdx::number::parse_u64;
 
 mod leases;
 
@@ -546,7 +547,7 @@ impl Files {
         let manifest = format!("{TEMPORARY}{}", self.manifest_name());
         let of_rewrite = name.strip_prefix(REWRITE).and_then(|rest| rest.split_once('.'));
         let is_of_rewrite = of_rewrite.is_some_and(|(what, prefix)| {
-            prefix == self.prefix && (what == INCREMENT || what.parse::<u64>().is_ok())
+            prefix == self.prefix && (what == INCREMENT || parse_u64(what.as_bytes()).is_some())
         });
         is_of_rewrite || name == manifest || name == name_beside(&manifest)
     }

@@ -820,3 +820,16 @@ fn a_name_is_refused_for_which_the_lines_of_the_manifest_have_no_room() {
     let files = open(&longest).expect("all lines can be read");
     assert_eq!(files.manifest.increments().next().and_then(|entry| entry.end), Some(end));
 }
+
+#[test]
+fn what_no_step_has_left_is_no_leftover() {
+    let others =
+        ["temp-rewriteaof-+5.c", "temp-rewriteaof-.c", "temp-rewriteaof-05.c", "temp-rewriteaof-5.d"];
+    let left = ["temp-rewriteaof-5.c", "temp-rewriteaof-increment.c"];
+    let there: Vec<(&str, &[u8])> = others.iter().chain(&left).map(|&name| (name, &b""[..])).collect();
+    let disk = files(&there);
+    open(&disk).expect("nothing fails");
+    let mut names = names(&disk);
+    names.sort_unstable();
+    assert_eq!(names, others);
+}
