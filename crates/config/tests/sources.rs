@@ -275,8 +275,8 @@ fn line_breaks_cannot_be_smuggled_into_a_value() {
 fn names_that_stand_in_quotes_everywhere_may_hold_line_breaks() {
     let world = World::default().file("a.conf", "appendfilename \" a\\nb \"");
     assert_eq!(world.start(&["a.conf"]).config.text(Param::Appendfilename), b" a\nb ");
-    for content in ["appendfilename \"a\\x00b\"", "appendfilename \"a/b\"", "appendfilename \"\""] {
-        World::default().file("a.conf", content).refusal(&["a.conf"]);
+    for content in ["\"a\\x00b\"", "\"a/b\"", "\"\"", "a.lock", ".lock"] {
+        World::default().file("a.conf", format!("appendfilename {content}")).refusal(&["a.conf"]);
     }
 }
 

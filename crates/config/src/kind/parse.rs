@@ -67,6 +67,9 @@ pub(super) fn text(name: &str, word: &[u8], rule: TextRule) -> Result<Value, Rea
         let what = if name.ends_with("dirname") { "dirname" } else { "filename" };
         return Err(format!("{name} can't be a path, just a {what}").into());
     }
+    if rule == TextRule::FilePrefix && word.ends_with(b".lock") {
+        return Err(format!("{name} can't end in '.lock', as the file does by which a set is locked").into());
+    }
     if rule == TextRule::DataFile && !word.is_empty() && !names_data(word) {
         return Err(format!("{name} must be 'aof:' or 'rdb:' and a path").into());
     }
