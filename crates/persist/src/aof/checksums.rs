@@ -1,7 +1,8 @@
 //! The file of checksums beside a manifest, whose own lines stay as Redis writes them.
 //!
-//! It holds what the manifest says in the checked form of that (`manifest.rs`): with the checksum of the text, and with what the base is known
-//! by, and where increments end to which nobody writes any more. So a bit that has changed in either of the two is found, and the manifest can be written anew.
+//! It holds what the manifest says in the checked form of that (`manifest.rs`): with the checksum of the text, and with
+//! what the base is known by, and where increments end to which nobody writes any more. So a bit that has changed in
+//! either of the two is found, and the manifest can be written anew.
 //!
 //! ```text
 //!   appendonly.aof.manifest              appendonly.aof.manifest.checksums
@@ -11,13 +12,15 @@
 //!                                        #before 01234567            CRC-32C of the manifest before this one
 //!                                        #crc 89abcdef
 //! ```
-//! It is put in its place, durably, before the manifest is. In between the manifest is still the one before, which the line `#before` tells. If the
-//! increment that the step has added holds data, the step has come to its end, and the manifest before counts no more.
+//! It is put in its place, durably, before the manifest is. In between the manifest is still the one before, which the
+//! line `#before` tells. If the increment that the step has added holds data, the step has come to its end, and the
+//! manifest before counts no more.
 //!
-//! Redis and Valkey know nothing of it, and leave it behind when they write manifests of their own. A manifest that is none of the two counts if
-//! it is what they make of the one that is noted: they append increments with higher numbers, or put another base in the place of all; they
-//! write no comments, and names and numbers fit each other. No changed bit and no lost line looks like that: a line more, or the same change of
-//! a name and of its number, would be needed. Everything else is refused.
+//! Redis and Valkey know nothing of it, and leave it behind when they write manifests of their own. A manifest that is
+//! none of the two counts if it is what they make of the one that is noted: they append increments with higher numbers,
+//! or put another base in the place of all; they write no comments, and names and numbers fit each other. No changed
+//! bit and no lost line looks like that: a line more, or the same change of a name and of its number, would be needed.
+//! Everything else is refused.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -312,9 +312,9 @@ impl Files {
     /// After loading: the name of the increment to append to. Where there was nothing, the file of the temporary name
     /// becomes the first base. A copy of a sealed backup is none from now on, for its last file grows.
     ///
-    /// What another server has written gets checksums. All that was loaded is durable afterwards. It may have come from the cache of the system, where a server that was
-    /// killed had left it; the increments before the last one will be synced by nobody else, and what is acknowledged from now
-    /// on stands behind them.
+    /// What another server has written gets checksums. All that was loaded is durable afterwards. It may have come from
+    /// the cache of the system, where a server that was killed had left it; the increments before the last one will be
+    /// synced by nobody else, and what is acknowledged from now on stands behind them.
     pub fn start(&mut self, temporary: &str, is_rdb: bool) -> Result<String, FilesError> {
         self.sync()?;
         let mut manifest = self.manifest.clone();
