@@ -50,7 +50,7 @@ pub(crate) fn end_file(
         writeln!(out, "{path}: the manifest names it, but it is not there. Restore it from a backup")?;
         return Ok(());
     }
-    if *length == 0 && !file.is_rdb_alone {
+    if *length == 0 && *state == State::Sound && !file.is_rdb_alone {
         writeln!(out, "{what} {path} is empty")?;
         return Ok(());
     }
