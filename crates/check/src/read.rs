@@ -30,10 +30,7 @@ pub(crate) struct Read {
 impl Read {
     /// Where what can be read ends.
     pub(crate) fn place(&self) -> u64 {
-        match self.end {
-            Ok(Tail::Torn(whole)) => whole,
-            _ => self.length,
-        }
+        self.end.as_ref().map_or(self.length, |tail| tail.place(self.length))
     }
 }
 

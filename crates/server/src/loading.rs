@@ -106,7 +106,7 @@ pub fn append_only(
         recovered.is_announced = end.is_announced;
         files
             .see_meant(&entry)
-            .and_then(|()| files.see_end(&entry, end.whole(), end.chain))
+            .and_then(|()| files.see_end(&entry, end.tail.place(end.length), end.chain))
             .map_err(|error| error.within(files.folder()))?;
         if let Tail::Torn(whole) = end.tail {
             if files.is_sealed() {
@@ -213,16 +213,6 @@ struct End {
     is_announced: bool,
     /// The last batch of a torn tail.
     last_lost: Option<LastBatch>,
-}
-
-impl End {
-    /// Where what was handed over ends.
-    fn whole(&self) -> u64 {
-        match self.tail {
-            Tail::Whole => self.length,
-            Tail::Torn(whole) => whole,
-        }
-    }
 }
 
 /// Reads a file and hands its parts over.

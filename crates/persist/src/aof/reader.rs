@@ -56,6 +56,16 @@ pub enum Tail {
     Torn(u64),
 }
 
+impl Tail {
+    /// Where what is worth keeping ends, in a file of so many bytes.
+    pub fn place(self, length: u64) -> u64 {
+        match self {
+            Self::Whole => length,
+            Self::Torn(whole) => whole,
+        }
+    }
+}
+
 /// What is known of the last batch that a crash has cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastBatch {
