@@ -186,6 +186,13 @@ struct Broken {
     is_unanswered: bool,
 }
 
+impl Broken {
+    /// By an error of the connection, before any reply or behind one. Who is only slow has not closed it.
+    fn by(error: &Error, is_before_replies: bool, failure: Failure) -> Self {
+        Self { failure, is_unanswered: is_before_replies && matches!(error, Error::Closed) }
+    }
+}
+
 impl From<Failure> for Broken {
     fn from(failure: Failure) -> Self {
         Self { failure, is_unanswered: false }
@@ -218,14 +225,11 @@ fn transfer(
         let words: [&[u8]; 5] = [b"RESTORE", &parcel.key, ttl_ms.as_bytes(), &payload, b"REPLACE"];
         client.send(&words[..if migration.replaces { 5 } else { 4 }]);
     }
-    client.flush().map_err(|error| Broken { is_unanswered: is_closed(&error), failure: Failure::Write })?;
+    client.flush().map_err(|error| Broken::by(&error, true, Failure::Write))?;
     for number in 0..preparations {
         match receive(client) {
             Ok(reply) => reply?,
-            Err(error) => {
-                let is_unanswered = number == 0 && is_closed(&error);
-                return Err(Broken { is_unanswered, failure: Failure::Read });
-            }
+            Err(error) => return Err(Broken::by(&error, number == 0, Failure::Read)),
         }
     }
     let mut refusal = Ok(());
@@ -237,18 +241,6 @@ fn transfer(
         }
     }
     Ok(refusal)
-}
-
-/// Whether the other side is gone, as one that is only slow is not.
-fn is_closed(error: &Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    match error {
-        Error::Closed => true,
-        Error::Io(error) => {
-            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
-        }
-        _ => false,
-    }
 }
 
 /// Whether both ends of a connection have one address.
