@@ -55,6 +55,8 @@ pub const SLOT_BYTES: usize = 3;
 /// A page whose entries take more than this puts further values beside the page, whatever their length, and its owner divides
 /// it, so that offsets fit 16 bits however unlucky the hashes are.
 const CROWDED: usize = 32 * 1024;
+/// What a crowded page grows to at most while its owner takes time to divide it.
+const FULL: usize = 48 * 1024;
 
 /// Where the head of a page with small entries goes on behind two cache lines: 120 of them have their slots before the end.
 const LONG_HEAD: Range<usize> = 128..384;
@@ -124,6 +126,18 @@ impl<V: Clone> Page<V> {
     #[inline]
     pub fn is_crowded(&self) -> bool {
         self.live_bytes() > CROWDED
+    }
+
+    /// Whether it is to be divided whatever that costs: with the longest entry more than twice, its offsets still have room.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.live_bytes() > FULL
+    }
+
+    /// Whether it has neither entries nor memory for them.
+    #[inline]
+    pub fn is_bare(&self) -> bool {
+        self.allocated_bytes() == 0
     }
 
     /// Whether another one's entries may come, and as many again before it is crowded.

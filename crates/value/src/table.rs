@@ -10,9 +10,9 @@
 //!
 //! **Linear hashing** (`linear`). When the live bytes exceed a fixed average a page, one page is divided into itself and a
 //! new one; when they fall well below, the last page goes back into the one it came from. So the table grows and shrinks
-//! one page at a time and is never rehashed as a whole. A page that gets crowded is divided at once, with all that are
+//! one page at a time and is never rehashed as a whole. A page that gets crowded is divided out of turn, with all that are
 //! divided before it: who copies what he scans brings hashes in the order of the scan, of which all that come for long belong
-//! to one page.
+//! to one page. Most of the pages that come of that have no entries, and cost next to nothing (`bare`).
 //!
 //! **Scan.** The cursor walks the pages in the order of linear hashing that divisions and merges leave alone, so a scan
 //! that runs beside any number of them still visits every entry that was there all the time.
@@ -20,6 +20,8 @@
 //! **Expiry** needs no index: page, chunk and root each keep a lower bound of the expiry times below them, lowered
 //! by every write and made exact again when a due page is visited.
 
+mod bare;
+mod random;
 mod remains;
 mod root;
 mod sample;
@@ -53,6 +55,18 @@ const PAGE_LOW: usize = PAGE_TARGET / 2;
 /// Most pages that are merged away with one entry that goes. Nearly always one is enough; where merges had to wait for a crowded
 /// page, more make up for that.
 const MERGES: usize = 4;
+
+/// Divisions of a small table with one entry that comes to a crowded page.
+const DIVISIONS: usize = 64;
+
+/// In a larger one it is one of so many pages. Between crowded and full, 60 of the longest entries find room, or more shorter ones, so
+/// the pages can become a thousand times as many before one has to wait for all the divisions that are left.
+const DIVISIONS_PART: usize = 8;
+
+/// How many pages are divided with one entry that comes to a crowded one.
+fn divisions(pages: usize) -> usize {
+    DIVISIONS.max(pages / DIVISIONS_PART)
+}
 
 /// Where an entry is, until the table is next changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,8 +183,11 @@ impl<V: Clone> Table<V> {
         let options = self.options;
         let root = Arc::make_mut(&mut self.root);
         let page = root.page_of(hash);
-        let ((), is_overgrown) =
-            root.change(page, meta.expiry, |page| page.insert(tag(hash), key, payload, meta, options));
+        let (count, is_overgrown) = root.change(page, meta.expiry, |page| {
+            page.insert(tag(hash), key, payload, meta, options);
+            page.count()
+        });
+        root.fullest.note(count);
         root.len += 1;
         if root.live_bytes > root.pages * PAGE_TARGET {
             let seed = self.seed;
@@ -181,13 +198,21 @@ impl<V: Clone> Table<V> {
         }
     }
 
-    /// Divides pages until that of a hash is not crowded any more.
+    /// Divides pages until that of a hash is not crowded any more, but no more than a part of them at once ([`divisions`]) unless
+    /// the page is full: then the rest waits for the next entry that comes to it.
     #[cold]
     fn relieve(&mut self, hash: u64) {
         let (options, seed) = (self.options, self.seed);
         let root = Arc::make_mut(&mut self.root);
-        while root.page(root.page_of(hash)).is_crowded() {
-            root.split(options, |key| sip13(&seed, key));
+        let end = root.pages + divisions(root.pages);
+        loop {
+            let page = root.page(root.page_of(hash));
+            if !page.is_crowded() || root.pages >= end && !page.is_full() {
+                return;
+            }
+            if !root.split_bare_chunk() {
+                root.split(options, |key| sip13(&seed, key));
+            }
         }
     }
 
@@ -263,6 +288,9 @@ impl<V: Clone> Table<V> {
         let root = Arc::make_mut(&mut self.root);
         let (removed, _) = root.change(at.page, None, |page| page.remove(at.spot.slot(), options));
         root.len -= 1;
+        if root.page(at.page).count() == 0 {
+            root.vacate(at.page);
+        }
         root.merge_up_to(MERGES, options);
         removed
     }

@@ -2,9 +2,9 @@
 
 use triomphe::Arc;
 
-use stdx::rng::Rng;
 use stdx::time::UnixMs;
 
+use super::random::Fullest;
 use super::{Due, PAGE_LOW, Position};
 use crate::dismantle::{Dismantle, last_of};
 use crate::linear;
@@ -39,8 +39,12 @@ impl<V> Default for Chunk<V> {
 #[derive(Debug, Clone)]
 pub(super) struct Root<V> {
     pub(super) chunks: Vec<Arc<Chunk<V>>>,
+    /// What all chunks without entries are one clone of, once there are so many that one is needed.
+    pub(super) bare: Option<Arc<Chunk<V>>>,
     /// Pages in use; `2^level + split` of linear hashing.
     pub(super) pages: usize,
+    /// Entries that no page has more of.
+    pub(super) fullest: Fullest,
     pub(super) len: usize,
     /// Bytes of all live entries.
     pub(super) live_bytes: usize,
@@ -54,7 +58,9 @@ impl<V> Default for Root<V> {
     fn default() -> Self {
         Self {
             chunks: vec![Arc::new(Chunk::default())],
+            bare: None,
             pages: 1,
+            fullest: Fullest::default(),
             len: 0,
             live_bytes: 0,
             min_expiry: UnixMs::MAX,
@@ -155,19 +161,24 @@ impl<V: Clone> Root<V> {
     pub(super) fn split(&mut self, options: Options, hash: impl Fn(&[u8]) -> u64) {
         let fresh = self.pages;
         let (source, bit) = linear::next_split(fresh);
-        let page = self.page_mut(source);
-        let before = page.live_bytes();
-        let moved = page.split(options, |key| hash(key) as usize & bit != 0);
-        let after = page.live_bytes() + moved.live_bytes();
-        self.live_bytes = self.live_bytes + after - before;
-        let min_expiry = moved.min_expiry();
         if fresh.is_multiple_of(CHUNK) {
-            self.chunks.push(Arc::new(Chunk::default()));
+            let chunk = self.bare_chunk();
+            self.chunks.push(chunk);
         }
-        let chunk = Arc::make_mut(&mut self.chunks[fresh / CHUNK]);
-        chunk.pages[fresh % CHUNK] = moved;
-        chunk.min_expiry = chunk.min_expiry.min(min_expiry);
         self.pages += 1;
+        if !self.page(source).is_bare() {
+            let page = self.page_mut(source);
+            let before = page.live_bytes();
+            let moved = page.split(options, |key| hash(key) as usize & bit != 0);
+            let (after, counts) = (page.live_bytes() + moved.live_bytes(), [page.count(), moved.count()]);
+            self.live_bytes = self.live_bytes + after - before;
+            counts.into_iter().for_each(|count| self.fullest.note(count));
+            let min_expiry = moved.min_expiry();
+            let chunk = Arc::make_mut(&mut self.chunks[fresh / CHUNK]);
+            chunk.pages[fresh % CHUNK] = moved;
+            chunk.min_expiry = chunk.min_expiry.min(min_expiry);
+        }
+        self.fullest.note_pages(self.pages);
     }
 
     /// Merges pages away while their average is low, but no more than so many.
@@ -187,15 +198,19 @@ impl<V: Clone> Root<V> {
         if !self.page(target).may_absorb(self.page(last)) {
             return false;
         }
-        let gone = std::mem::take(self.page_mut(last));
-        let page = self.page_mut(target);
-        let before = page.live_bytes() + gone.live_bytes();
-        page.absorb(&gone, options);
-        let after = page.live_bytes();
-        self.live_bytes = self.live_bytes + after - before;
-        let chunk = Arc::make_mut(&mut self.chunks[target / CHUNK]);
-        chunk.min_expiry = chunk.min_expiry.min(gone.min_expiry());
+        if !self.page(last).is_bare() {
+            let gone = std::mem::take(self.page_mut(last));
+            let page = self.page_mut(target);
+            let before = page.live_bytes() + gone.live_bytes();
+            page.absorb(&gone, options);
+            let after = page.live_bytes();
+            self.live_bytes = self.live_bytes + after - before;
+            let chunk = Arc::make_mut(&mut self.chunks[target / CHUNK]);
+            chunk.min_expiry = chunk.min_expiry.min(gone.min_expiry());
+        }
+        self.fullest.note(self.page(target).count());
         self.pages = last;
+        self.fullest.note_pages(last);
         if last.is_multiple_of(CHUNK) {
             self.chunks.pop();
             if self.chunks.capacity() > 2 * self.chunks.len() + 8 {
@@ -263,6 +278,7 @@ impl<V: Clone> Root<V> {
                 }
             }
             chunk.min_expiry = chunk.pages.iter().map(Page::min_expiry).min().unwrap_or(UnixMs::MAX);
+            self.share_if_bare(index);
         }
         self.min_expiry = self.chunks.iter().map(|chunk| chunk.min_expiry).min().unwrap_or(UnixMs::MAX);
         taken
@@ -291,45 +307,15 @@ impl<V: Clone> Root<V> {
         linear::scan_step(cursor, self.pages)
     }
 
-    /// Rejection sampling: a page, then a slot of the fullest page's count, until the slot is live. Every entry is
-    /// as likely as any other; pages are filled evenly enough that a few tries do. After mass deletion the
-    /// table has shrunk with its content, so that holds then too.
-    pub(super) fn random(&self, rng: &mut Rng, options: Options) -> Option<Position> {
-        if self.len == 0 {
-            return None;
-        }
-        let average = self.len / self.pages + 1;
-        let bound = (average * 4).max(64);
-        for _ in 0..4096 {
-            let page = rng.below(self.pages as u64) as usize;
-            let slot = rng.below(bound as u64) as usize;
-            if slot < self.page(page).count() {
-                return Some(self.position(page, slot, options));
-            }
-        }
-        self.nth(rng.below(self.len as u64) as usize, options)
-    }
-
-    /// The entry with a number in the order of the pages.
-    fn nth(&self, mut number: usize, options: Options) -> Option<Position> {
-        for page in 0..self.pages {
-            let count = self.page(page).count();
-            if number < count {
-                return Some(self.position(page, number, options));
-            }
-            number -= count;
-        }
-        None
-    }
-
-    fn position(&self, page: usize, slot: usize, options: Options) -> Position {
+    pub(super) fn position(&self, page: usize, slot: usize, options: Options) -> Position {
         Position { page, spot: self.page(page).spot(slot, options) }
     }
 
     pub(super) fn allocated_bytes(&self) -> usize {
         let pages: usize = (0..self.pages).map(|page| self.page(page).allocated_bytes()).sum();
+        let own = self.chunks.iter().filter(|chunk| !self.is_bare_chunk(chunk)).count();
         pages
-            + self.chunks.len() * (size_of::<Chunk<V>>() + sizes::ARC_HEADER)
+            + (own + usize::from(self.bare.is_some())) * (size_of::<Chunk<V>>() + sizes::ARC_HEADER)
             + self.chunks.capacity() * 8
             + size_of::<Self>()
             + sizes::ARC_HEADER

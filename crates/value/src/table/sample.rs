@@ -18,7 +18,7 @@ impl<V: Clone> Root<V> {
     ) {
         let mut left = wanted;
         let first = rng.below(self.pages as u64) as usize;
-        for index in (first..self.pages).chain(0..first) {
+        for index in self.inhabited(first..self.pages).chain(self.inhabited(0..first)) {
             // Where times are rare, the bounds lead past the pages that have none.
             if only_expiring && self.expiry_bound(index) == UnixMs::MAX {
                 continue;

@@ -9,6 +9,8 @@ use stdx::rng::Rng;
 use super::*;
 use crate::page::{INLINE_MAX, Payload};
 
+mod scan_order;
+
 type Object = Arc<Vec<u8>>;
 /// What the model stores: payload, whether as an object, kind and expiry.
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, bool, u8, Option<i64>)>;
@@ -183,10 +185,16 @@ proptest! {
         }
         prop_assert_eq!(content(&table), model);
         prop_assert_eq!(table.root.live_bytes, table.root.counted_live_bytes());
+        prop_assert!(fullest(&table) <= table.root.fullest.bound());
         for (clone, then) in clones {
             prop_assert_eq!(content(&clone), then);
         }
     }
+}
+
+/// Entries of the page that has most.
+fn fullest(table: &Table<Object>) -> usize {
+    (0..table.root.pages).map(|page| table.root.page(page).count()).max().expect("there is a page")
 }
 
 fn key_of(number: u32) -> Vec<u8> {
@@ -250,59 +258,6 @@ fn memory_returns_when_entries_go() {
     }
     assert!(table.allocated_bytes() < full / 50, "{} of {full}", table.allocated_bytes());
     assert_eq!(table.len(), 100);
-}
-
-/// Shows `each` all keys of a table in the order of a scan, and its hash.
-fn scan_keys(table: &Table<Object>, mut each: impl FnMut(u64, &[u8])) {
-    let mut cursor = 0;
-    loop {
-        cursor = table.scan(cursor, &mut |entry| each(table.hash(entry.key), entry.key));
-        if cursor == 0 {
-            return;
-        }
-    }
-}
-
-#[test]
-fn no_page_overflows_whose_entries_come_and_go_in_the_order_of_a_scan() {
-    const LENGTH: usize = 100;
-    const MOST: usize = 33 * 1024;
-    let mut source = Table::<Object>::new(SEED, OPTIONS);
-    for number in 0..40_000 {
-        let key = format!("{number:0LENGTH$}").into_bytes();
-        source.insert(source.hash(&key), &key, NewPayload::Inline(b""), Meta::default());
-    }
-    let (mut copy, mut most) = (Table::<Object>::new(SEED, OPTIONS), 0);
-    scan_keys(&source, |hash, key| {
-        copy.insert(hash, key, NewPayload::Inline(b""), Meta::default());
-        most = most.max(copy.root.page(copy.root.page_of(hash)).live_bytes());
-    });
-    assert!((MOST / 2..MOST).contains(&most), "{most}: it has come close");
-    assert_eq!((copy.len(), copy.root.pages), (source.len(), source.root.pages));
-    assert!(copy.allocated_bytes() < source.allocated_bytes() / 10 * 11);
-    // A few thousand of them, each of which gets longer.
-    let mut few = Table::<Object>::new(SEED, OPTIONS);
-    scan_keys(&source, |hash, key| {
-        if few.len() < 1000 {
-            few.insert(hash, key, NewPayload::Inline(b""), Meta::default());
-        }
-    });
-    for value in [&b""[..], &[b'v'; 60]] {
-        scan_keys(&few.clone(), |hash, key| {
-            let meta = Meta { expiry: Some(UnixMs(1 << 40)), access: Some(1), ..Meta::default() };
-            few.set(hash, key, NewPayload::Inline(value), meta);
-            assert!(few.root.page(few.root.page_of(hash)).live_bytes() < MOST);
-        });
-    }
-    for table in [&mut copy, &mut few] {
-        scan_keys(&table.clone(), |hash, key| {
-            let at = table.find(hash, key).expect("it is in the clone");
-            table.remove(at);
-            most = most.max(table.root.page(linear::next_merge(table.root.pages + 1)).live_bytes());
-        });
-        assert!(table.is_empty() && most < MOST, "{most}");
-        assert_eq!(table.root.pages, 1);
-    }
 }
 
 /// What entries take beyond keys and values in a table of a page.
@@ -385,18 +340,25 @@ fn random_entries_are_uniform_also_after_mass_deletion() {
     for number in 200..20_000 {
         remove(&mut table, number);
     }
+    check_uniform(&table, DRAWS);
+}
+
+/// Draws so many random entries, and looks whether all come about as often.
+#[track_caller]
+fn check_uniform(table: &Table<Object>, draws: u32) {
     let mut rng = Rng::from_seed(9);
     let mut counts = BTreeMap::new();
-    for _ in 0..DRAWS {
+    for _ in 0..draws {
         let at = table.random(&mut rng).expect("not empty");
         *counts.entry(table.entry(at).key.to_vec()).or_insert(0u32) += 1;
     }
-    assert_eq!(counts.len(), 200);
-    let expected = f64::from(DRAWS / 200);
+    assert_eq!(counts.len(), table.len(), "all are drawn");
+    let entries = counts.len() as f64;
+    let expected = f64::from(draws) / entries;
     let chi_square: f64 =
         counts.values().map(|&count| (f64::from(count) - expected).powi(2) / expected).sum();
-    // 199 degrees of freedom: mean 199, standard deviation 20; the seed is fixed.
-    assert!(chi_square < 280.0, "{chi_square}");
+    // The mean is the degrees of freedom, the standard deviation the root of twice as many; the seed is fixed.
+    assert!(chi_square < entries + 4.0 * (2.0 * entries).sqrt(), "{chi_square} of {entries}");
 }
 
 #[test]
