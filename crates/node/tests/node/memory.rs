@@ -92,8 +92,9 @@ fn used_memory_stays_below_the_limit_by_every_policy() {
 
 /// Of how many of a hundred old keys are left when others have pushed a part of all keys out.
 fn survivors(policy: &str, use_it: &str) -> usize {
-    let (mut world, peer) = world(policy, 1_500_000, &[("lfu-log-factor", "0")]);
+    let (mut world, peer) = world(policy, 1_650_000, &[("lfu-log-factor", "0")]);
     fill(&mut world, peer, "key", 8000);
+    assert_eq!(figure(&mut world, peer, "evicted_keys"), 0, "they have been used before any goes");
     for _ in 0..5 {
         world.pass_ms(1000);
         for number in 0..100 {
