@@ -3,7 +3,7 @@
 //! ```text
 //!   start            base 1, increment 1
 //!   begin_rewrite    base 1, increment 1, increment 2        increment 2 begins where the snapshot was taken
-//!   finish_rewrite   base 2,              increment 2        and the files before are deleted
+//!   finish_rewrite   base 2,              increment 2        and the files before are deleted (`rewrite.rs`)
 //! ```
 //! At any moment the manifest on disk names files that exist and that together hold all data. So every step makes
 //! its files durable first, then puts a new manifest in the place of the old one, makes that durable, and only then
@@ -13,60 +13,25 @@
 //! Increments that are history stay as long as somebody has a lease on them (`leases.rs`). When the append-only file has been off,
 //! what the new set holds does not follow on the old one, and all leases end.
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::batch::{ANNOUNCEMENT, Chain};
 use super::checksums::{Checked, Checksums, checksum, name_beside};
 use super::folder::Folder;
-use super::manifest::{End, FileKind, Manifest, ManifestEntry, ManifestError, has_room_for};
+use super::manifest::{End, FileKind, Manifest, ManifestEntry, has_room_for};
 use disk::{Disk, Lock};
-use stdx::number::parse_u64;
 
+mod error;
 mod leases;
+mod rewrite;
 
+pub use error::{FilesError, OTHER_BASE};
 pub use leases::Kept;
 
-/// What is said of a base that is not the one of its manifest.
-pub const OTHER_BASE: &str = "this is not the base that the manifest names: its length or its end is another, as if an older file were in its \
-                              place, or it was changed. Restore the one that belongs to the increments, or have `rustypotato-check --salvage` make \
-                              a new set with this one";
+use rewrite::Rewrite;
 
 /// How the names of unfinished files begin.
 const TEMPORARY: &str = "temp-";
-/// How those of a rewrite begin; the number of the base or this word follows, and the name of the set.
-const REWRITE: &str = "temp-rewriteaof-";
-const INCREMENT: &str = "increment";
-
-/// Why a step failed.
-#[derive(Debug)]
-pub enum FilesError {
-    /// The file system refused something about this file (or the folder, if empty).
-    Io(String, io::Error),
-    /// The manifest of this name cannot be used.
-    Manifest(String, ManifestError),
-    /// The manifest and its file of checksums do not fit; the file of this name is at fault.
-    Checksums(String, &'static str),
-    /// The manifest names a file that is not there.
-    Missing(String),
-    /// There is no manifest, but this file holds data.
-    Orphan(String),
-    /// The base, whose name says that it is RDB, is empty.
-    Empty(String),
-    /// The lines of a manifest have no room for this name of a set.
-    LongName(String),
-    /// Another process uses the set.
-    Locked,
-    /// Another process has the whole folder to itself.
-    FolderLocked,
-    /// This base is another file than the one that the manifest means.
-    OtherBase(String),
-    /// This closed increment does not end where it did; how that is said.
-    OtherEnd(String, String),
-    /// This file of a sealed backup has so many bytes, and had so many when it was sealed.
-    Short(String, u64, u64),
-}
 
 /// See the module's text.
 #[derive(Debug)]
@@ -87,84 +52,6 @@ pub struct Files {
     /// The set is locked as long as these are here: two servers would break each other's chain of batches.
     locks: [Option<Lock>; 2],
 }
-
-/// A rewrite in progress.
-#[derive(Debug, Clone, Copy)]
-enum Rewrite {
-    /// It began with the increment of this number; those before it are in the snapshot.
-    Continued(u64),
-    /// It began without anything before it; its increment has a temporary name.
-    Anew,
-}
-
-impl FilesError {
-    /// The error as it is told, with the path of the file that it is about, or that of the folder.
-    pub fn within(&self, folder: &Path) -> String {
-        let folder = folder.display();
-        match self {
-            Self::Locked | Self::FolderLocked | Self::LongName(_) => format!("{folder}: {self}"),
-            Self::Io(name, _) if name.is_empty() => format!("{folder}{self}"),
-            _ => format!("{folder}/{self}"),
-        }
-    }
-}
-
-impl fmt::Display for FilesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(name, error) if name.is_empty() => error.fmt(f),
-            Self::Io(name, error) => {
-                write!(
-                    f,
-                    "{name}: {error}. See that it is a file, that the server may read and write it, and that there is room"
-                )
-            }
-            Self::Manifest(name, error) => {
-                write!(f, "{name}: {error}. Repair the manifest or restore it from a backup")
-            }
-            Self::Checksums(name, reason) => write!(f, "{name}: {reason}"),
-            Self::Missing(name) => {
-                write!(
-                    f,
-                    "{name} is named by the manifest, but not there: No such file or directory. Restore it from a backup"
-                )
-            }
-            Self::Short(name, length, sealed) => write!(
-                f,
-                "{name}: it has {length} bytes, and had {sealed} when the backup was sealed: the copy is not whole. Copy it again"
-            ),
-            Self::OtherBase(name) => write!(f, "{name}: {OTHER_BASE}"),
-            Self::OtherEnd(name, complaint) => write!(
-                f,
-                "{name}: {complaint}. Restore it from a backup, or let `rustypotato-check --fix` take what there is if no data follows"
-            ),
-            Self::LongName(name) => write!(
-                f,
-                "`appendfilename` is too long for the lines of a manifest, in which a byte that is no ASCII text takes four characters: '{}'. Choose a shorter \
-                 one",
-                name.escape_debug()
-            ),
-            Self::Locked => f.write_str(
-                "another server uses this folder with the same `appendfilename`. Give each its own `dir` or its own name, or end the other one first",
-            ),
-            Self::FolderLocked => f.write_str(
-                "somebody has the whole folder to himself, as `rustypotato-check --fix` does, and a server of an older version. Wait until he has \
-                 ended, or end him first",
-            ),
-            Self::Empty(name) => write!(
-                f,
-                "{name}: the file is empty, and the manifest names it as RDB of all data, which never is. Restore it from a backup"
-            ),
-            Self::Orphan(name) => write!(
-                f,
-                "{name}: the file holds data, but there is no manifest that names it. Restore the manifest, have `rustypotato-check --salvage` make \
-                 a new set of what the files hold, or move them away to start empty"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for FilesError {}
 
 impl Files {
     /// Locks a set, reads the manifest in it, takes over the single file of Redis 6 if that is all there is, sees that all files are
@@ -341,14 +228,6 @@ impl Files {
         Ok(name)
     }
 
-    /// A snapshot is being taken: the name of the increment that begins behind it. What was appended before must be
-    /// durable.
-    pub fn begin_rewrite(&mut self) -> Result<String, FilesError> {
-        let name = self.add_increment()?;
-        self.rewrite = Some(Rewrite::Continued(self.last_increment));
-        Ok(name)
-    }
-
     fn add_increment(&mut self) -> Result<String, FilesError> {
         // If this fails, the next try takes the same name, so that no files pile up.
         let entry = ManifestEntry::increment(&self.prefix, self.last_increment + 1);
@@ -370,72 +249,6 @@ impl Files {
     pub fn abandon_rotation(&mut self) {
         // An empty file does no harm.
         let _ = self.remove_empty_increment(self.last_increment);
-    }
-
-    /// As [`Files::begin_rewrite`], when the append-only file was off until now: what the files hold is old, and the
-    /// increment does not follow on it. Until the snapshot is there the manifest stays as it is.
-    pub fn begin_anew(&mut self) -> Result<String, FilesError> {
-        let name = self.temporary_increment();
-        // Somebody may still write to the one of a rewrite that failed.
-        self.folder.remove(&name)?;
-        self.create(&name)?;
-        self.rewrite = Some(Rewrite::Anew);
-        Ok(name)
-    }
-
-    /// Whether a rewrite has begun and not ended.
-    pub fn is_rewriting(&self) -> bool {
-        self.rewrite.is_some()
-    }
-
-    /// The name under which the new base is to be written.
-    pub fn temporary_base(&self) -> String {
-        format!("{REWRITE}{}.{}", self.last_base + 1, self.prefix)
-    }
-
-    /// The name of an increment that no manifest may name yet.
-    fn temporary_increment(&self) -> String {
-        format!("{REWRITE}{INCREMENT}.{}", self.prefix)
-    }
-
-    /// The snapshot stands in the file of the temporary name: it becomes the base, and what it holds is deleted. After an
-    /// error everything is as it was, and this may be tried again.
-    pub fn finish_rewrite(&mut self, temporary: &str, is_rdb: bool) -> Result<(), FilesError> {
-        let rewrite = self.rewrite.expect("a rewrite has begun");
-        let base = self.install_base(temporary, is_rdb)?;
-        let leases = match rewrite {
-            Rewrite::Continued(_) => self.manifest.leases.clone(),
-            Rewrite::Anew => Vec::new(),
-        };
-        let mut manifest = Manifest { entries: vec![base], leases, seal: None };
-        for entry in &self.manifest.entries {
-            let follows = |first| entry.kind == FileKind::Increment && entry.sequence >= first;
-            let is_kept = matches!(rewrite, Rewrite::Continued(first) if follows(first));
-            let kind = if is_kept { FileKind::Increment } else { FileKind::History };
-            manifest.entries.push(ManifestEntry { kind, ..entry.clone() });
-        }
-        if matches!(rewrite, Rewrite::Anew) {
-            let entry = self.new_increment();
-            let from = self.temporary_increment();
-            self.folder.rename(&from, &entry.name)?;
-            self.folder.sync_names()?;
-            manifest.entries.push(entry);
-        }
-        self.replace(manifest)?;
-        self.rewrite = None;
-        self.delete_history()
-    }
-
-    /// The snapshot could not be written: the increments go on from the old base. If nobody has written or will write to the
-    /// one that began with it, that is removed, so that rewrites that fail leave no more files each time.
-    pub fn abandon_rewrite(&mut self, temporary: &str, is_unused: bool) {
-        let rewrite = self.rewrite.take();
-        // What stays is removed at the next start.
-        let _ = self.folder.remove(temporary);
-        if let (Some(Rewrite::Continued(sequence)), true) = (rewrite, is_unused) {
-            // An empty file does no harm.
-            let _ = self.remove_empty_increment(sequence);
-        }
     }
 
     fn remove_empty_increment(&mut self, sequence: u64) -> Result<(), FilesError> {
@@ -545,11 +358,7 @@ impl Files {
     /// Whether a step of this set may have left a file of this name. Another set may be in the same folder.
     fn is_leftover(&self, name: &str) -> bool {
         let manifest = format!("{TEMPORARY}{}", self.manifest_name());
-        let of_rewrite = name.strip_prefix(REWRITE).and_then(|rest| rest.split_once('.'));
-        let is_of_rewrite = of_rewrite.is_some_and(|(what, prefix)| {
-            prefix == self.prefix && (what == INCREMENT || parse_u64(what.as_bytes()).is_some())
-        });
-        is_of_rewrite || name == manifest || name == name_beside(&manifest)
+        self.is_of_rewrite(name) || name == manifest || name == name_beside(&manifest)
     }
 
     /// Redis 6 and older had one file beside the folder. It becomes the base: first the manifest names it, then it is

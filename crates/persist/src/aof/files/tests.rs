@@ -3,6 +3,7 @@
 //! The data is a count: command `n` sets the key `n` in a batch of its own, a snapshot is all keys so far, so loading all files in
 //! order must give 0, 1, 2, .. without a gap or a repetition.
 
+use std::io;
 use std::sync::Arc;
 
 use disk::{Call, Double, Fault};
