@@ -1,6 +1,6 @@
 //! The file of checksums beside a manifest, whose own lines stay as Redis writes them.
 //!
-//! It holds what the manifest says in the checked form of that (`manifest.rs`): with the checksum of the text, and with
+//! It holds what the manifest says in the checked form of that (`manifest/text.rs`): with the checksum of the text, and with
 //! what the base is known by, and where increments end to which nobody writes any more. So a bit that has changed in
 //! either of the two is found, and the manifest can be written anew.
 //!
