@@ -7,13 +7,12 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-use disk::Disk;
+use disk::{Disk, about};
 use stdx::time::UnixMs;
 
 use crate::list::{ENDING, HIDDEN};
 use crate::moment;
 use crate::series::{Backup, Series, followed_by, id_of_begun, is_being_made};
-use crate::writer::about;
 
 /// Which backups are to stay.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use disk::{Disk, DiskFile};
+use disk::{Disk, DiskFile, about, make_folders};
 use persist::aof::{FileKind, LastBatch, Manifest, ManifestEntry};
 use stdx::time::UnixMs;
 
@@ -14,7 +14,6 @@ use crate::inspector::Inspector;
 use crate::list::{File, Kind, List, Role, UNFINISHED};
 use crate::series::{Backup, Series};
 use crate::stored;
-use crate::writer::{about, make_folders};
 
 /// Up to where to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use disk::Disk;
+use disk::{Disk, about};
 use stdx::time::UnixMs;
 
 use crate::list::{BEGUN, ENDING, File, List, MAX_BYTES, Place, SIGNATURE};
@@ -70,7 +70,7 @@ pub struct Series {
 impl Series {
     /// Reads all lists in a folder.
     pub fn open(disk: &Disk, folder: &Path) -> Result<Self, String> {
-        let names = disk.list(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let names = disk.list(folder).map_err(about(folder))?;
         let mut series = Self {
             folder: folder.to_owned(),
             backups: Vec::new(),

@@ -6,7 +6,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use disk::{Disk, Lock, around};
+use disk::{Disk, Lock, about, make_folders};
 use stdx::time::UnixMs;
 
 use crate::compression::Compression;
@@ -212,22 +212,6 @@ impl Drop for Writer {
             let _ = self.disk.remove(path);
         }
     }
-}
-
-/// An error with its file.
-pub(crate) fn about(path: &Path) -> impl Fn(std::io::Error) -> String {
-    move |error| format!("{}: {error}", path.display())
-}
-
-/// Sees that there is a folder, and those around it.
-pub(crate) fn make_folders(disk: &Disk, path: &Path) -> Result<(), String> {
-    if !disk.is_folder(path).map_err(about(path))? {
-        if around(path) != path && !disk.is_folder(around(path)).map_err(about(path))? {
-            make_folders(disk, around(path))?;
-        }
-        disk.make_folder(path).map_err(about(path))?;
-    }
-    Ok(())
 }
 
 /// Sees that backups can be written to a folder, which is made if need be.

@@ -3,27 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use disk::{Disk, DiskFile, around};
-
-/// An error with its file.
-pub(crate) fn about(path: &Path) -> impl Fn(io::Error) -> String {
-    move |error| format!("{}: {error}", path.display())
-}
+use disk::{Disk, DiskFile, about, around, make_folders};
 
 /// Makes a folder for new files, and those around it. One that is there must be empty.
 pub(crate) fn new_folder(disk: &Disk, path: &Path) -> Result<(), String> {
-    if disk.is_folder(path).map_err(about(path))? {
-        let is_empty = disk.list(path).map_err(about(path))?.is_empty();
-        return if is_empty {
-            Ok(())
-        } else {
-            Err(format!("{}: it is there already and not empty; name a new folder", path.display()))
-        };
+    if disk.is_folder(path).map_err(about(path))? && !disk.list(path).map_err(about(path))?.is_empty() {
+        return Err(format!("{}: it is there already and not empty; name a new folder", path.display()));
     }
-    if !disk.is_folder(around(path)).map_err(about(path))? {
-        new_folder(disk, around(path))?;
-    }
-    disk.make_folder(path).map_err(about(path))
+    make_folders(disk, path)
 }
 
 /// A new file, written piece by piece. It is durable when it has been finished.

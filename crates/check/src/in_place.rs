@@ -11,10 +11,10 @@
 
 use std::path::PathBuf;
 
-use disk::{Disk, around};
+use disk::{Disk, about, around};
 use persist::aof::Checksums;
 
-use crate::durable::{self, about};
+use crate::durable;
 
 /// What is to be done.
 #[derive(Debug, Clone)]

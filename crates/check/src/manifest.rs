@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-use disk::{Disk, around};
+use disk::{Disk, about, around};
 
 use crate::durable::{self, NewFile};
 use crate::options::Options;
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<bool, Failur
         None => {
             disk.remove(&path)
                 .and_then(|()| disk.sync_folder(around(&path)))
-                .map_err(durable::about(&path))?;
+                .map_err(about(&path))?;
         }
         Some(manifest) if path.exists() => durable::replace(&disk, &path, manifest.format().as_bytes())?,
         Some(manifest) => {

@@ -9,21 +9,18 @@
 //! [`DiskFile::sync`] the bytes of a file survive a power cut, after [`Disk::sync_folder`] the names do, and nothing else does for
 //! sure.
 
+mod about;
 mod disk;
 mod double;
+mod folders;
 mod kept;
 mod native;
 mod system;
 
+pub use about::about;
 pub use disk::{Disk, DiskFile};
 pub use double::{Call, Double, Fault};
+pub use folders::{around, make_folders};
 pub use kept::{copy, create_beside, keep_end};
 pub use native::Native;
 pub use system::{Lock, System, SystemFile};
-
-use std::path::Path;
-
-/// The folder that holds a file or folder.
-pub fn around(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
