@@ -41,12 +41,14 @@ impl NewFile {
 
     /// Appends a part of another file.
     pub(crate) fn copy(&mut self, source: &Path, from: u64, until: u64) -> Result<(), String> {
+        let Self { disk, path, file, length } = self;
         // An error of the new file is told as one.
         let mut failed = None;
-        let copied = disk::copy(&self.disk.clone(), source, from..until, &mut |bytes| {
-            let written = self.write(bytes);
-            failed = written.err();
-            if failed.is_some() { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
+        let copied = disk::copy(disk, source, from..until, &mut |bytes| {
+            file.append(bytes).inspect(|()| *length += bytes.len() as u64).map_err(|error| {
+                failed = Some(about(path)(error));
+                io::ErrorKind::Other.into()
+            })
         });
         failed.map_or_else(|| copied.map_err(about(source)), Err)
     }
