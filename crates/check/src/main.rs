@@ -15,11 +15,14 @@
 mod backups;
 mod check;
 mod clock;
+mod doubt;
 mod duplicates;
 mod durable;
 mod fix;
 mod in_place;
 mod judge;
+mod lock;
+mod lost;
 mod machine;
 mod manifest;
 mod options;
@@ -108,7 +111,7 @@ fn run(options: &Options, out: &mut dyn Write) -> Result<Verdict, Failure> {
         return salvage::run(options, folder, &node, out);
     }
     // Before anything is looked at, or a server could change it behind that.
-    let _locks = if options.changes_files() { target::lock(&options.path)? } else { Vec::new() };
+    let _locks = if options.changes_files() { lock::take(&options.path)? } else { Vec::new() };
     if options.fix && !manifest::run(options, out)? {
         return Ok(Verdict::Damaged);
     }

@@ -7,9 +7,9 @@ use std::io::Write;
 
 use disk::{Disk, about, around};
 
+use crate::doubt::{self, Doubt};
 use crate::durable::{self, NewFile};
 use crate::options::Options;
-use crate::target::{self, Doubt};
 use crate::{Failure, fix};
 
 /// What the names of copies say.
@@ -18,7 +18,7 @@ const ENDING: &str = "cut";
 /// Does it, if there is something to do. False: it was not agreed to.
 pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<bool, Failure> {
     let disk = Disk::native();
-    let (path, manifest) = match target::doubt(&options.path)? {
+    let (path, manifest) = match doubt::find(&options.path)? {
         None => return Ok(true),
         Some(Doubt::Manifest(path, manifest)) => (path, Some(manifest)),
         Some(Doubt::Checksums(path)) => (path, None),
@@ -46,9 +46,7 @@ pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<bool, Failur
     }
     match manifest {
         None => {
-            disk.remove(&path)
-                .and_then(|()| disk.sync_folder(around(&path)))
-                .map_err(about(&path))?;
+            disk.remove(&path).and_then(|()| disk.sync_folder(around(&path))).map_err(about(&path))?;
         }
         Some(manifest) if path.exists() => durable::replace(&disk, &path, manifest.format().as_bytes())?,
         Some(manifest) => {

@@ -25,7 +25,7 @@ use persist::rdb::ReadOptions;
 
 use crate::options::Options;
 use crate::target::{self, DataFile, Set, Target};
-use crate::{Failure, Verdict, check, durable, report, world};
+use crate::{Failure, Verdict, check, durable, lost, report, world};
 use backup::moment;
 use plan::{Gap, Plan};
 use rescue::{LeftOut, Rescue};
@@ -84,11 +84,11 @@ pub(crate) fn run(
 
 /// The set whose manifest is lost or damaged, for this reason.
 fn without_manifest(options: &Options, reason: String, out: &mut dyn Write) -> Result<Set, Failure> {
-    if let Some(set) = target::noted(&options.path)? {
+    if let Some(set) = lost::noted(&options.path)? {
         writeln!(out, "{reason}. Its file of checksums tells what it should say")?;
         return Ok(set);
     }
-    match target::guess(&options.path) {
+    match lost::guessed(&options.path) {
         Ok(Some(set)) => {
             writeln!(out, "{reason}. The names of the files tell what it should say")?;
             Ok(set)

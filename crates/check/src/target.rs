@@ -3,20 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use disk::{Disk, Lock, around};
-use persist::aof::{
-    Chain, Checksums, FileKind, FilesError, Fingerprint, Manifest, ManifestEntry, holds_data, name_beside,
-};
+use disk::{Disk, about, around};
+use persist::aof::{Chain, FileKind, FilesError, Fingerprint, Manifest, ManifestEntry, holds_data};
 
 use crate::read;
 
 /// Where a server keeps its set, and its RDB file, unless told otherwise.
-const DEFAULT_FOLDER: &str = "appendonlydir";
+pub(crate) const DEFAULT_FOLDER: &str = "appendonlydir";
 const DEFAULT_DUMP: &str = "dump.rdb";
 /// Where Redis 6 and older kept theirs, beside the folder. A server takes it over.
 const OLD_FILE: &str = "appendonly.aof";
 /// How the name of a manifest ends.
-const MANIFEST: &str = ".manifest";
+pub(crate) const MANIFEST: &str = ".manifest";
 /// Bytes that tell what a file is.
 const HEAD_BYTES: usize = 6;
 /// Manifests are small; a file that is larger is none.
@@ -144,25 +142,9 @@ impl DataFile {
     }
 }
 
-/// Keeps servers off the files that a path may mean, as long as the locks are kept; an error where one uses them.
-pub(crate) fn lock(path: &Path) -> Result<Vec<Lock>, String> {
-    let folder = if path.is_dir() { path } else { around(path) };
-    let mut locks = Vec::new();
-    for folder in [folder.to_owned(), folder.join(DEFAULT_FOLDER)] {
-        if folder.is_dir() {
-            let lock = Disk::native().lock(&folder).map_err(|_| {
-                let folder = folder.display();
-                format!("{folder}: a running server uses this folder; nothing is changed before it has ended")
-            })?;
-            locks.extend(lock);
-        }
-    }
-    Ok(locks)
-}
-
 /// Finds out what a path means.
 pub(crate) fn find(path: &Path) -> Result<Target, String> {
-    let data = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let data = fs::metadata(path).map_err(about(path))?;
     if data.is_dir() {
         return in_folder(path);
     }
@@ -179,99 +161,6 @@ pub(crate) fn find(path: &Path) -> Result<Target, String> {
     } else {
         Ok(Target::Commands(path.to_owned()))
     }
-}
-
-/// The set of a folder whose manifest is missing or cannot be read, as far as the names of files tell it without a doubt: one
-/// base and one increment, or any number of increments alone. Several of them may be what a rewrite was about to delete, and
-/// must not be loaded over a newer base. None if the path is that of no set.
-pub(crate) fn guess(path: &Path) -> Result<Option<Set>, String> {
-    let inside = path.join(DEFAULT_FOLDER);
-    let is_manifest = path.extension().is_some_and(|ending| ending == "manifest");
-    let folder = match (path.is_dir(), inside.is_dir()) {
-        (true, true) => &inside,
-        (true, false) => path,
-        (false, _) if is_manifest => around(path),
-        (false, _) => return Ok(None),
-    };
-    if manifests(folder)?.len() > 1 {
-        return Err("one of them has to be named".to_owned());
-    }
-    let names = Disk::native().list(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut entries: Vec<(&str, ManifestEntry)> =
-        names.iter().filter_map(|name| ManifestEntry::of_name(name)).collect();
-    entries.sort_by_key(|(_, entry)| entry.sequence);
-    let is_base = |(_, entry): &&(&str, ManifestEntry)| entry.kind == FileKind::Base;
-    let bases = entries.iter().filter(is_base).count();
-    let increments = entries.len() - bases;
-    let prefix = entries.first().map_or("", |(prefix, _)| *prefix).to_owned();
-    let is_clear = bases == 0 && increments > 0 || bases == 1 && increments <= 1;
-    if !is_clear || entries.iter().any(|(other, _)| *other != prefix) {
-        return Err(format!(
-            "the names in {} do not tell which files belong together: write a manifest that names them",
-            folder.display()
-        ));
-    }
-    let entries = entries.into_iter().map(|(_, entry)| entry).collect();
-    let manifest = Manifest { entries, ..Manifest::default() };
-    Ok(Some(Set { folder: folder.to_owned(), manifest_name: format!("{prefix}{MANIFEST}"), manifest }))
-}
-
-/// What is wrong between a manifest and its file of checksums.
-#[derive(Debug)]
-pub(crate) enum Doubt {
-    /// The manifest of this path is lost, cannot be read, or is not what it was: it said this.
-    Manifest(PathBuf, Manifest),
-    /// This file of checksums cannot be read.
-    Checksums(PathBuf),
-}
-
-/// Looks whether something is wrong between the manifest that a path means and its file of checksums.
-pub(crate) fn doubt(path: &Path) -> Result<Option<Doubt>, String> {
-    let inside = path.join(DEFAULT_FOLDER);
-    let is_manifest = path.extension().is_some_and(|ending| ending == "manifest");
-    let found = match (path.is_dir(), inside.is_dir()) {
-        (true, has_inside) => {
-            let mut found = with_checksums(path)?;
-            if found.is_empty() && has_inside {
-                found = with_checksums(&inside)?;
-            }
-            found
-        }
-        (false, _) if is_manifest => vec![path.to_owned()],
-        (false, _) => Vec::new(),
-    };
-    let [manifest] = &found[..] else { return Ok(None) };
-    let beside = Checksums::beside(manifest);
-    if !beside.is_file() {
-        return Ok(None);
-    }
-    let bytes = Disk::native().read(&beside).map_err(|error| read::unreadable(&beside, 0, &error))?;
-    let Some(noted) = Checksums::parse(&String::from_utf8_lossy(&bytes)) else {
-        return Ok(Some(Doubt::Checksums(beside)));
-    };
-    Ok(match Manifest::read(&Disk::native(), manifest) {
-        Ok(Some(_)) => None,
-        Ok(None) | Err(FilesError::Manifest(..) | FilesError::Checksums(..)) => {
-            Some(Doubt::Manifest(manifest.clone(), noted.manifest))
-        }
-        Err(error) => return Err(error.within(around(manifest))),
-    })
-}
-
-/// The set of a folder whose manifest is lost or damaged, as its file of checksums tells it.
-pub(crate) fn noted(path: &Path) -> Result<Option<Set>, String> {
-    let Some(Doubt::Manifest(path, manifest)) = doubt(path)? else { return Ok(None) };
-    let (folder, name) = (around(&path).to_owned(), path.file_name().unwrap_or_default());
-    Ok(Some(Set { folder, manifest_name: name.to_string_lossy().into_owned(), manifest }))
-}
-
-/// The manifests in a folder that have a file of checksums, whether they are there or not.
-fn with_checksums(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let names = Disk::native().list(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let is_manifest = |name: &&str| name.ends_with(MANIFEST) && !name.starts_with("temp-");
-    let of_checksums =
-        |name: &String| name.strip_suffix(&name_beside("")).filter(is_manifest).map(|name| folder.join(name));
-    Ok(names.iter().filter_map(of_checksums).collect())
 }
 
 /// The first bytes of a file.
@@ -348,27 +237,30 @@ fn orphan(folder: &Path) -> Result<Option<PathBuf>, String> {
         return Ok(None);
     }
     let disk = Disk::native();
-    let complain = |error| format!("{}: {error}", folder.display());
-    let mut names = disk.list(folder).map_err(complain)?;
+    let mut names = disk.list(folder).map_err(about(folder))?;
     names.sort();
     for name in names {
         let path = folder.join(&name);
         let Some((_, entry)) = ManifestEntry::of_name(&name) else { continue };
-        if entry.holds_data(&disk, &path).map_err(complain)? {
+        if entry.holds_data(&disk, &path).map_err(about(folder))? {
             return Ok(Some(path));
         }
     }
     Ok(None)
 }
 
-/// The manifests in a folder, but for those of unfinished steps.
-fn manifests(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let complain = |error| format!("{}: {error}", folder.display());
+/// Whether a file of this name is a manifest, and none of an unfinished step.
+pub(crate) fn is_manifest(name: &str) -> bool {
+    name.ends_with(MANIFEST) && !name.starts_with("temp-")
+}
+
+/// The manifests in a folder.
+pub(crate) fn manifests(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(complain)? {
-        let path = entry.map_err(complain)?.path();
+    for entry in fs::read_dir(folder).map_err(about(folder))? {
+        let path = entry.map_err(about(folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.ends_with(MANIFEST) && !name.starts_with("temp-") {
+        if is_manifest(&name) {
             found.push(path);
         }
     }
@@ -404,7 +296,7 @@ fn set(path: &Path) -> Result<Set, String> {
 /// Whether a file belongs to a set in which data follows it, so that it must not be cut on its own: the set's manifest. Where
 /// that cannot be known for sure nothing may be cut, and that is an error.
 pub(crate) fn followed_in(path: &Path) -> Result<Option<PathBuf>, String> {
-    let path = fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let path = fs::canonicalize(path).map_err(about(path))?;
     let folder = around(&path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     for manifest in manifests(folder)? {
@@ -412,39 +304,9 @@ pub(crate) fn followed_in(path: &Path) -> Result<Option<PathBuf>, String> {
         let is_named = set.manifest.data().any(|entry| entry.name == name);
         // What is missing does not follow.
         let holds_data = |name: &str| holds_data(&Disk::native(), &folder.join(name));
-        let complain = |error| format!("{}: {error}", manifest.display());
-        if is_named && !set.manifest.may_be_torn(&name, holds_data).map_err(complain)? {
+        if is_named && !set.manifest.may_be_torn(&name, holds_data).map_err(about(&manifest))? {
             return Ok(Some(manifest));
         }
     }
     Ok(None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_set_without_a_manifest_is_known_only_where_names_leave_no_doubt() {
-        for (names, found) in [
-            (&["a.aof.2.base.rdb", "a.aof.3.incr.aof", "a.aof.3.incr.aof.torn-5", "x"][..], Some("23")),
-            (&["a.aof.10.incr.aof", "a.aof.9.incr.aof"], Some("910")),
-            (&["a.1.base.aof"], Some("1")),
-            (&["a.1.base.rdb", "a.1.incr.aof", "a.2.incr.aof"], None),
-            (&["a.1.base.rdb", "a.2.base.rdb", "a.2.incr.aof"], None),
-            (&["a.1.base.rdb", "b.1.incr.aof"], None),
-            (&["a.0.incr.aof", "a.x.incr.aof", "incr.aof"], None),
-            (&[], None),
-        ] {
-            let folder = tempfile::tempdir().expect("a folder");
-            for name in names {
-                fs::write(folder.path().join(name), b"").expect("the folder can be written");
-            }
-            let sequences = |set: Set| -> String {
-                set.manifest.data().map(|entry| entry.sequence.to_string()).collect()
-            };
-            let guessed = guess(folder.path()).ok().flatten().map(sequences);
-            assert_eq!(guessed.as_deref(), found, "{names:?}");
-        }
-    }
 }
