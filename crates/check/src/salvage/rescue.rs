@@ -2,26 +2,26 @@
 
 use std::path::Path;
 
+use disk::Disk;
 use engine::scripting::LibraryCompiler;
 use node::{Loader, Node, Side};
-use persist::aof::{ANNOUNCEMENT, BATCH_BYTES, Chain, FileReader, Framer, LastBatch, Mark, Part};
-use persist::rdb::{Item, Notes, ReadOptions};
+use persist::aof::{ANNOUNCEMENT, BATCH_BYTES, Chain, FileKind, FileReader, Framer, LastBatch, Mark, Part};
+use persist::rdb::{Item, Notes};
 use persist::{Placement, SnapshotWriter, Step};
 use resp::write_command;
 use stdx::time::UnixMs;
 
 use super::plan::{Plan, Run};
+use crate::clock;
 use crate::durable::NewFile;
 use crate::read::{self, Span};
 use crate::target::DataFile;
-use crate::{clock, world};
 
 /// Reasons that are kept to be told.
 const MAX_REASONS: usize = 1000;
 
 /// See the module's text.
 pub(super) struct Rescue<'n> {
-    options: ReadOptions,
     loader: Loader<'n>,
     compiler: LibraryCompiler,
     /// The place in the chain of the new increments.
@@ -49,9 +49,7 @@ impl LeftOut {
             self.reasons.push(reason);
         }
     }
-}
 
-impl LeftOut {
     /// What modules have left can be read by them alone.
     fn note_module(&mut self, item: &Item<'_>) {
         match item {
@@ -70,7 +68,6 @@ impl<'n> Rescue<'n> {
     /// Nothing is saved yet.
     pub(super) fn new(node: &'n Node) -> Self {
         Self {
-            options: world::read_options(node),
             loader: Loader::new(node, Side::Main, clock::now()),
             compiler: LibraryCompiler::default(),
             chain: None,
@@ -86,65 +83,83 @@ impl<'n> Rescue<'n> {
 
     /// Saves what a plan says into a new file.
     pub(super) fn file(&mut self, file: &DataFile, plan: &Plan, to: &Path) -> Result<(), String> {
-        let mut new = NewFile::create(&disk::Disk::native(), to.to_owned())?;
+        let is_increment = file.kind == Some(FileKind::Increment);
+        let mut new = NewFile::create(&Disk::native(), to.to_owned())?;
         // The batches of a base are counted on their own.
-        let is_base = file.kind == Some(persist::aof::FileKind::Base);
-        let is_increment = file.kind == Some(persist::aof::FileKind::Increment);
-        let follows = self.chain.filter(|_| is_increment);
-        let mut commands = Commands::new(follows);
-        let whole = Span { from: 0, until: plan.whole, stops_in_doubt: false };
-        self.options = plan.options;
+        let mut commands = Commands::new(self.chain.filter(|_| is_increment));
         self.made = None;
         self.loader.begin_file();
-        match plan.commands_from {
-            Some(0) => self.part(&file.path, None, whole, &mut new, &mut commands)?,
-            Some(from) => {
-                self.part(&file.path, None, Span { until: from, ..whole }, &mut new, &mut commands)?;
-                if plan.rdb_problem.is_none() && self.left_out.count == 0 {
-                    new.copy(&file.path, 0, from)?;
-                } else {
-                    self.write_rdb(is_base, &mut new)?;
-                }
-                if file.is_rdb_alone {
-                    if from < plan.whole || !plan.runs.is_empty() {
-                        let reason = "the commands behind the data, which no RDB file may have";
-                        self.left_out.add(reason.to_owned());
-                    }
-                    return new.finish();
-                }
-                self.part(&file.path, Some(from), Span { from, ..whole }, &mut new, &mut commands)?;
-            }
-            None => {
-                self.part(&file.path, None, Span { until: u64::MAX, ..whole }, &mut new, &mut commands)?;
-                self.write_rdb(is_base, &mut new)?;
-            }
+        let has_rdb = plan.commands_from != Some(0);
+        if has_rdb {
+            self.rdb(file, plan, &mut new, &mut commands)?;
+        }
+        if has_rdb && plan.commands_from.is_some() && file.is_rdb_alone {
+            self.leave_out_commands(plan);
+        } else {
+            self.commands(&file.path, plan, &mut new, &mut commands)?;
+        }
+        self.chain = commands.chain().filter(|_| is_increment).or(self.chain);
+        new.finish()
+    }
+
+    /// Takes over the RDB data that a file begins with: as it is if all of it is sound, or written anew.
+    fn rdb(
+        &mut self,
+        file: &DataFile,
+        plan: &Plan,
+        new: &mut NewFile,
+        commands: &mut Commands,
+    ) -> Result<(), String> {
+        let until = plan.commands_from.unwrap_or(u64::MAX);
+        let span = Span { from: 0, until, stops_in_doubt: false };
+        self.part(&file.path, FileReader::new(plan.options), span, new, commands)?;
+        let is_sound = plan.commands_from.is_some() && plan.rdb_problem.is_none();
+        if is_sound && self.left_out.count == 0 {
+            new.copy(&file.path, 0, until)
+        } else {
+            self.write_rdb(file.kind == Some(FileKind::Base), new)
+        }
+    }
+
+    /// An RDB file that stands alone has none.
+    fn leave_out_commands(&mut self, plan: &Plan) {
+        if plan.commands_from.is_some_and(|from| from < plan.whole) || !plan.runs.is_empty() {
+            self.left_out.add("the commands behind the data, which no RDB file may have".to_owned());
+        }
+    }
+
+    /// Takes over the commands of a file, up to what cannot be read and behind it.
+    fn commands(
+        &mut self,
+        path: &Path,
+        plan: &Plan,
+        new: &mut NewFile,
+        commands: &mut Commands,
+    ) -> Result<(), String> {
+        let reader = |from| FileReader::of_commands(plan.options, from);
+        let span = |from, until| Span { from, until, stops_in_doubt: false };
+        if let Some(from) = plan.commands_from {
+            self.part(path, reader(from), span(from, plan.whole), new, commands)?;
         }
         for &Run { from, until, .. } in &plan.runs {
             // A batch that selects no database is about the first one.
             self.loader.begin_file();
             commands.begin_run();
-            let span = Span { from, until, stops_in_doubt: false };
-            self.part(&file.path, Some(from), span, &mut new, &mut commands)?;
+            self.part(path, reader(from), span(from, until), new, commands)?;
         }
-        commands.finish(&mut new)?;
-        self.chain = commands.chain().filter(|_| is_increment).or(self.chain);
-        new.finish()
+        commands.finish(new)
     }
 
-    /// Takes over a part of a file: RDB data and commands, or commands from an offset on.
+    /// Takes over a part of a file.
     fn part(
         &mut self,
         path: &Path,
-        commands_from: Option<u64>,
+        reader: FileReader,
         span: Span,
         new: &mut NewFile,
         commands: &mut Commands,
     ) -> Result<(), String> {
-        let Self { options, loader, compiler, made, left_out, .. } = self;
-        let reader = match commands_from {
-            Some(offset) => FileReader::of_commands(*options, offset),
-            None => FileReader::new(*options),
-        };
+        let Self { loader, compiler, made, left_out, .. } = self;
         let mut compile = |text: &[u8]| compiler.compile(text);
         let mut placement = Placement::new(None, &mut compile);
         // The system's errors stop the work; those of the file are known already.
