@@ -251,7 +251,7 @@ pub(crate) fn is_being_made(disk: &Disk, path: &Path) -> bool {
 /// when it has told.
 pub(crate) fn followed_by(disk: &Disk, folder: &Path, id: &str) -> Option<Place> {
     let read = |ending: &str| {
-        let bytes = begin(disk, &folder.join(format!("{id}{ENDING}{ending}")), MAX_BYTES).ok()?;
+        let bytes = first_bytes(disk, &folder.join(format!("{id}{ENDING}{ending}")), MAX_BYTES).ok()?;
         List::parse_begun(&bytes).ok()
     };
     // In this order, for it may have been finished in between.
@@ -259,7 +259,8 @@ pub(crate) fn followed_by(disk: &Disk, folder: &Path, id: &str) -> Option<Place>
 }
 
 fn read_list(disk: &Disk, path: &Path) -> Result<List, String> {
-    let bytes = begin(disk, path, MAX_BYTES + 1).map_err(|error| format!("it cannot be read: {error}"))?;
+    let bytes =
+        first_bytes(disk, path, MAX_BYTES + 1).map_err(|error| format!("it cannot be read: {error}"))?;
     if bytes.len() > MAX_BYTES {
         return Err(format!("more than {MAX_BYTES} bytes are too many for a list"));
     }
@@ -268,11 +269,11 @@ fn read_list(disk: &Disk, path: &Path) -> Result<List, String> {
 
 /// Whether a file is the list of a backup, whole or not: its first line tells.
 pub fn is_list(disk: &Disk, path: &Path) -> bool {
-    begin(disk, path, SIGNATURE.len()).is_ok_and(|bytes| bytes == SIGNATURE.as_bytes())
+    first_bytes(disk, path, SIGNATURE.len()).is_ok_and(|bytes| bytes == SIGNATURE.as_bytes())
 }
 
 /// So many bytes of a file, if it has as many. A device may have any number, whatever length it tells.
-fn begin(disk: &Disk, path: &Path, most: usize) -> io::Result<Vec<u8>> {
+fn first_bytes(disk: &Disk, path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let file = disk.open(path)?;
     let mut bytes = vec![0; most];
     let mut filled = 0;
