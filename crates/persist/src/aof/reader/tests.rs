@@ -104,6 +104,22 @@ fn a_length_that_swallows_what_follows_is_damage() {
 }
 
 #[test]
+fn an_argument_of_4_gib_is_waited_for_and_a_longer_one_is_damage() {
+    let file = file();
+    let whole = file.len() as u64;
+    for (length, found) in [
+        ("4294967296", Ok(Tail::Torn(whole))),
+        ("4294967297", Err(whole)),
+        ("9223372036854775807", Err(whole)),
+    ] {
+        let head = format!("*3\r\n$3\r\nSET\r\n$1\r\nd\r\n${length}\r\n");
+        let end = end(&[&file[..], head.as_bytes()].concat());
+        // The head alone is there: nothing is made ready for what it announces.
+        assert_eq!(end.map_err(|damage| damage.offset), found, "{length}");
+    }
+}
+
+#[test]
 fn a_transaction_that_was_discarded_never_happened() {
     let mut bytes = Vec::new();
     for command in [&["MULTI"][..], &["SET", "a", "1"], &["DISCARD"], &["SET", "b", "1"]] {
