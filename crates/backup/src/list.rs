@@ -94,11 +94,11 @@ pub struct File {
 pub struct Place {
     /// The batch before it, and the link that the next one has to that; zeros if no batch was seen.
     pub chain: Chain,
-    /// The number of the increment, its length up to here, and its name.
+    /// The number of the increment.
     pub sequence: u64,
-    /// See there.
+    /// Bytes of it up to here.
     pub offset: u64,
-    /// See there.
+    /// Its name.
     pub name: String,
 }
 

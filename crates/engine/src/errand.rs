@@ -78,9 +78,9 @@ pub struct Keep {
 pub struct Opened {
     /// Whoever knows it may read them.
     pub token: u64,
-    /// The name of their folder, and how their names begin.
+    /// The name of their folder.
     pub folder: String,
-    /// See there.
+    /// How their names begin.
     pub prefix: String,
     /// In the order in which they were written: what is history first.
     pub files: Vec<OpenFile>,

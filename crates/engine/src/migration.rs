@@ -34,9 +34,9 @@ impl Parcel {
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub struct Migration {
-    /// Where the other server listens.
+    /// The machine of the other server.
     pub host: String,
-    /// See there.
+    /// The port at which it listens.
     pub port: u16,
     /// The database there, as the client wrote it.
     pub database: i64,

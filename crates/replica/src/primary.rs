@@ -58,9 +58,9 @@ pub struct Note {
 pub enum What {
     /// Bytes, and nothing of the stream among them.
     Line(Vec<u8>),
-    /// The snapshot that has been written. If it is the last thing that the follower wants, it is to be closed behind it.
+    /// The snapshot that has been written.
     Snapshot {
-        /// See there.
+        /// Whether the follower wants nothing else, and is to be closed behind it.
         is_last: bool,
     },
     /// Bytes of the stream, which others may be given as well.

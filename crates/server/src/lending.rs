@@ -18,9 +18,9 @@ use crate::storage::{at, cause};
 
 /// The most files that are kept although they are history: whoever copies them holds all of them open.
 const MAX_KEPT_FILES: usize = 256;
-/// The most bytes of them, as a multiple of those that hold the data, or as many as are in nobody's way.
+/// The most bytes of them, as a multiple of those that hold the data.
 const MAX_KEPT_FACTOR: u64 = 2;
-/// See there.
+/// So many bytes of them are in nobody's way, however few hold the data.
 const ALLOWED_KEPT_BYTES: u64 = 1 << 30;
 
 /// Why there is nothing to copy.

@@ -54,18 +54,18 @@ pub enum Task {
     Lend {
         /// What.
         what: Lending,
-        /// Who waits, and the number of the wait.
+        /// Who waits.
         to: Place,
-        /// See there.
+        /// The number of the wait.
         waiter: u64,
     },
     /// A client waits for a step of the backup.
     Backup {
         /// Which.
         step: Step,
-        /// Who waits, and the number of the wait.
+        /// Who waits.
         to: Place,
-        /// See there.
+        /// The number of the wait.
         waiter: u64,
     },
     /// Files of a backup are gone, or are not.

@@ -46,9 +46,9 @@ pub enum Found {
     Sealed {
         /// Its files.
         entries: Vec<ManifestEntry>,
-        /// When it began and was sealed, in unix seconds.
+        /// When it was begun, in unix seconds.
         started_s: i64,
-        /// See there.
+        /// When it was sealed, in unix seconds.
         ended_s: i64,
     },
 }
