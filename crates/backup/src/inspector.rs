@@ -1,4 +1,5 @@
-//! Looks at what passes: is it what a server would load, which batches are in it, and where does what is too late begin?
+//! Looks at what passes: is it what a server would load, which batches are in it, and
+//! where does what is too late begin?
 
 use persist::Reason;
 use persist::aof::{Chain, FileReader, LastBatch, Mark, Part, Tail};
@@ -65,7 +66,8 @@ impl Inspector {
         });
     }
 
-    /// Sees bytes. Gives where in the file that begins which is beyond what is wanted: behind it nothing is looked at any more.
+    /// Sees bytes. Gives where in the file that begins which is beyond what is wanted: behind it
+    /// nothing is looked at any more.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<Option<u64>, String> {
         let file = self.file.as_mut().expect("a file has begun");
         let seen = &mut self.seen;

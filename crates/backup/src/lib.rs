@@ -7,10 +7,11 @@
 //!   20310507T150000Z-incremental.appendonly.aof.3.incr.aof.zst   the same file from where the other one ends
 //!   20310507T150000Z-incremental.backup
 //! ```
-//! A [`List`] tells the length and the SHA-256 of each file, and at which place of the chain of batches the backup begins and ends; it
-//! has a SHA-256 of its own. So a backup can be judged alone, and one follows on another if the places meet ([`Series`]). What is
-//! copied goes through the reader that a server starts with, when it is written ([`Writer`]) and when it is verified or restored
-//! ([`Reading`]): damage is found when the backup is made, and not when it is needed.
+//! A [`List`] tells the length and the SHA-256 of each file, and at which place of the chain of batches the backup
+//! begins and ends; it has a SHA-256 of its own. So a backup can be judged alone, and one follows on another if the
+//! places meet ([`Series`]). What is copied goes through the reader that a server starts with, when it is written
+//! ([`Writer`]) and when it is verified or restored ([`Reading`]): damage is found when the backup is made, and not
+//! when it is needed.
 
 mod compression;
 mod inspector;

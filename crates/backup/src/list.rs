@@ -7,7 +7,7 @@
 //!   server "0.1.0"
 //!   set "appendonlydir" "appendonly.aof"    the folder of the server's files, and how their names begin
 //!   compression zstd
-//!   base 1935907200999                      of a full backup: when its base was whole, at the latest, if the base tells
+//!   base 1935907200999                      of a full backup: when its base was whole, at the latest, if that tells
 //!   after 4711 0a1b2c3d 3 1234 "appendonly.aof.3.incr.aof"
 //!   first 4712 1935928800500                the first and the last batch, and their times; absent without batches
 //!   last 5120 1935930600100
@@ -15,9 +15,10 @@
 //!   file increment 3 1234 4444 999 <sha256> "appendonly.aof.3.incr.aof"
 //!   sha256 <of all lines before>
 //! ```
-//! `after` and `end` are places: the number of a batch, the link that the next one has to it (`persist::aof`), and where in which increment
-//! that one begins. A backup follows on another if its `after` is the other's `end`. Of a file the line tells its role, its
-//! number, the offset from which on it is there, the bytes it holds, the bytes on disk and their SHA-256.
+//! `after` and `end` are places: the number of a batch, the link that the next one has to it (`persist::aof`),
+//! and where in which increment that one begins. A backup follows on another if its `after` is the other's `end`.
+//! Of a file the line tells its role, its number, the offset from which on it is there, the bytes it holds, the
+//! bytes on disk and their SHA-256.
 //!
 //! Nothing but what is written here is read: a list is accepted if writing it again gives the same bytes.
 
@@ -43,7 +44,8 @@ pub(crate) const HIDDEN: &str = ".deleted";
 pub(crate) const SIGNATURE: &str = "rustypotato-backup ";
 /// The longest list.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
-/// How the names of files begin that a restore has not finished; a server looks for none of these, and no backup holds one.
+/// How the names of files begin that a restore has not finished; a server looks for none of
+/// these, and no backup holds one.
 pub(crate) const UNFINISHED: &str = "temp-restore-";
 /// The longest name of a file; what stands before and behind it has to fit as well.
 const MAX_NAME_BYTES: usize = 200;
@@ -103,8 +105,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whether a backup can follow on it. Before the first batch the logs of all servers are at the same place, so that any of them
-    /// would seem to follow.
+    /// Whether a backup can follow on it. Before the first batch the logs of all servers are at the same place, so that
+    /// any of them would seem to follow.
     pub fn is_distinct(&self) -> bool {
         self.chain.number > 0
     }

@@ -8,8 +8,8 @@ const SECONDS_BELOW: i64 = 100_000_000_000;
 /// A moment that is told to the second means all of that second.
 const REST_OF_SECOND_MS: i64 = 999;
 
-/// The last millisecond that a text means: seconds or milliseconds since 1970, or a date and a time, in UTC if it names no
-/// zone.
+/// The last millisecond that a text means: seconds or milliseconds since 1970, or a date and a
+/// time, in UTC if it names no zone.
 pub fn parse(text: &str) -> Result<UnixMs, String> {
     if let Ok(number) = text.parse::<i64>() {
         return Ok(if number.abs() < SECONDS_BELOW { end_of_second(number) } else { UnixMs(number) });

@@ -1,8 +1,8 @@
 //! Which backups nobody needs any more, and how these go, while others are made in the same folder.
 //!
-//! Whoever makes a backup shows what it follows on, and looks behind that, when the backup counts, whether it is still there. Whoever
-//! deletes one hides its list, and looks behind that who follows on it. So one of both sees the other, whoever is first: what was to be
-//! deleted comes back, or what was made fails. None is left that follows on nothing.
+//! Whoever makes a backup shows what it follows on, and looks behind that, when the backup counts, whether it is still
+//! there. Whoever deletes one hides its list, and looks behind that who follows on it. So one of both sees the other,
+//! whoever is first: what was to be deleted comes back, or what was made fails. None is left that follows on nothing.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -21,13 +21,14 @@ pub struct Keep<'k> {
     pub last: NonZeroUsize,
     /// The name of the one that has just been made, if one has.
     pub made: Option<&'k str>,
-    /// What time it is at the latest. If a backup is later, a clock was wrong, and which are the last ones is not known.
+    /// What time it is at the latest. If a backup is later, a clock was wrong, and which
+    /// are the last ones is not known.
     pub latest: UnixMs,
 }
 
 impl Series {
-    /// The backups that none of those needs which are to stay: what leads to one of these stays, and to one that is being made. Others
-    /// follow on none of them.
+    /// The backups that none of those needs which are to stay: what leads to one of these stays, and to one that is
+    /// being made. Others follow on none of them.
     pub fn superfluous(&self, disk: &Disk, keep: &Keep<'_>) -> Result<Vec<&Backup>, String> {
         self.complain()?;
         self.complain_of_clocks(keep.latest)?;
@@ -62,8 +63,8 @@ impl Series {
         }
     }
 
-    /// Deletes a backup: its list first, so that what is left of it, if that is interrupted, counts as none. It stays, with an
-    /// error, if something follows on it that was not there when the folder was looked through.
+    /// Deletes a backup: its list first, so that what is left of it, if that is interrupted, counts as none. It stays,
+    /// with an error, if something follows on it that was not there when the folder was looked through.
     pub fn delete(&self, disk: &Disk, backup: &Backup) -> Result<(), String> {
         let list = self.list_path(&backup.id);
         let hidden = self.folder.join(format!("{}{ENDING}{HIDDEN}", backup.id));

@@ -1,8 +1,9 @@
-//! Backups are read, one after the other as they follow on each other: to verify them, or to make data files of them again.
+//! Backups are read, one after the other as they follow on each other: to verify them, or to
+//! make data files of them again.
 //!
-//! Everything is judged while it is read: length and SHA-256 of each file, checksums and chain of what it holds, and whether it is what
-//! its list says. A restored set counts from the moment its manifest is there, which is written last; if anything is
-//! wrong before that, what has been written is removed again.
+//! Everything is judged while it is read: length and SHA-256 of each file, checksums and chain of what it holds, and
+//! whether it is what its list says. A restored set counts from the moment its manifest is there, which is written
+//! last; if anything is wrong before that, what has been written is removed again.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! The backups in a folder, and which follows on which. Names and times of files do not matter: a backup follows on another if the
-//! place in the log where it begins is the one where the other ends.
+//! The backups in a folder, and which follows on which. Names and times of files do not matter: a backup follows on
+//! another if the place in the log where it begins is the one where the other ends.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -103,7 +103,8 @@ impl Series {
         Ok(series)
     }
 
-    /// Clocks go wrong: a backup was made no earlier than what it holds was written, and than the one that it follows on.
+    /// Clocks go wrong: a backup was made no earlier than what it holds was written, and
+    /// than the one that it follows on.
     fn sort(&mut self) {
         let number = |list: &List| list.end.as_ref().map_or(0, |end| end.chain.number);
         // What others follow on is first.
@@ -202,9 +203,9 @@ impl Series {
         Ok(chain)
     }
 
-    /// The backups that tell what was at a moment: the first one that holds something later, and what leads to it. A server that
-    /// goes on with restored data writes another log from there on, which later backups tell of: what was in the one before
-    /// is told by what was made of it. If nothing is later, the last backup tells what was.
+    /// The backups that tell what was at a moment: the first one that holds something later, and what leads to it. A
+    /// server that goes on with restored data writes another log from there on, which later backups tell of: what was
+    /// in the one before is told by what was made of it. If nothing is later, the last backup tells what was.
     pub fn until(&self, until: Until) -> Result<Vec<&Backup>, String> {
         self.complain()?;
         let goes_beyond = |backup: &&Backup| match until {
@@ -242,13 +243,14 @@ pub(crate) fn id_of_begun(name: &str) -> Option<&str> {
     name.strip_suffix(BEGUN)?.strip_suffix(ENDING)
 }
 
-/// Whether somebody still makes the backup of this list. Where file systems have no locks nobody knows, and it may be so.
+/// Whether somebody still makes the backup of this list. Where file systems have no locks
+/// nobody knows, and it may be so.
 pub(crate) fn is_being_made(disk: &Disk, path: &Path) -> bool {
     !matches!(disk.lock(path), Ok(Some(_)))
 }
 
-/// What is followed on by a backup that is being made, or has been by now. One that does not tell yet will look itself for what it follows on
-/// when it has told.
+/// What is followed on by a backup that is being made, or has been by now. One that does not tell yet will look itself
+/// for what it follows on when it has told.
 pub(crate) fn followed_by(disk: &Disk, folder: &Path, id: &str) -> Option<Place> {
     let read = |ending: &str| {
         let bytes = first_bytes(disk, &folder.join(format!("{id}{ENDING}{ending}")), MAX_BYTES).ok()?;

@@ -108,8 +108,8 @@ pub(crate) fn check_length(disk: &Disk, path: &Path, file: &File) -> Result<(), 
     }
 }
 
-/// Hands over what a file holds, piece by piece; an error of `take` ends that, but is told only if the file is what its list
-/// says: what is wrong with it is the reason for everything that follows. `progress` is told of bytes on disk.
+/// Hands over what a file holds, piece by piece; an error of `take` ends that, but is told only if the file is what its
+/// list says: what is wrong with it is the reason for everything that follows. `progress` is told of bytes on disk.
 pub(crate) fn read(
     disk: &Disk,
     path: &Path,

@@ -16,8 +16,8 @@ pub enum Finding<'s> {
     Strays(&'s [String]),
 }
 
-/// Tells of each backup whether it is whole; one of this name, or all. True: everything is. An error is one of `tell`, or there is
-/// no such backup.
+/// Tells of each backup whether it is whole; one of this name, or all. True: everything is. An error is one of
+/// `tell`, or there is no such backup.
 pub fn verify<E: From<String>>(
     disk: &Disk,
     series: &Series,

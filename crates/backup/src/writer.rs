@@ -1,7 +1,7 @@
-//! A backup is written: first its files, each durable when it ends, then the list under a name that does not count, and when all
-//! names are durable, too, the list gets its final name. A power cut before that leaves no backup, and one after it a whole one.
-//! The list's other name is there from the beginning: it keeps the names of the files for one of several that are made at once, and
-//! what stands in it keeps the backup that this one follows on from being deleted.
+//! A backup is written: first its files, each durable when it ends, then the list under a name that does not count, and
+//! when all names are durable, too, the list gets its final name. A power cut before that leaves no backup, and one
+//! after it a whole one. The list's other name is there from the beginning: it keeps the names of the files for one of
+//! several that are made at once, and what stands in it keeps the backup that this one follows on from being deleted.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,8 @@ pub struct Writer {
     open: Option<StoredWriter>,
     /// What to remove if nothing comes of it: first what reserves the name.
     written: Vec<PathBuf>,
-    /// As long as this is here others see that the backup is being made, and was not given up by a process that was killed.
+    /// As long as this is here others see that the backup is being made, and was not given
+    /// up by a process that was killed.
     _claim: Option<Lock>,
     has_found_damage: bool,
 }
@@ -61,8 +62,8 @@ impl Writer {
         make_folders(disk, folder)?;
         let id = reserve(disk, folder, kind, origin.now)?;
         let unfinished = unfinished(folder, &id);
-        // Whoever looks at this very moment whether somebody has it takes it for one that was given up. Then this one finds out at its
-        // end that what it follows on has gone.
+        // Whoever looks at this very moment whether somebody has it takes it for one that was given up. Then this one
+        // finds out at its end that what it follows on has gone.
         let claim = disk.lock(&unfinished).ok().flatten();
         let writer = Self {
             _claim: claim,
@@ -226,8 +227,8 @@ fn unfinished(folder: &Path, id: &str) -> PathBuf {
     folder.join(format!("{id}{ENDING}{BEGUN}"))
 }
 
-/// How the names of the files are to begin: with the time, so that they stand in order, and as no other backup's do. The list's
-/// other name keeps it.
+/// How the names of the files are to begin: with the time, so that they stand in order, and as no other backup's do.
+/// The list's other name keeps it.
 fn reserve(disk: &Disk, folder: &Path, kind: Kind, now: UnixMs) -> Result<String, String> {
     let begin = format!("{}-{}", moment::compact(now), kind.name());
     for number in 1..=MAX_WITHIN_SECOND {

@@ -1,12 +1,12 @@
 //! How much one client's heavy commands delay another client's light ones.
 //!
-//! One connection repeats a command over large collections as fast as it is answered. Meanwhile some others send a GET in
-//! turn, one at a time, and the time to its answer is what is measured: a server that serves nobody while it works shows
-//! it in the highest of them. Several connections ask, so that every worker of a server with many is asked.
+//! One connection repeats a command over large collections as fast as it is answered. Meanwhile some others send a GET
+//! in turn, one at a time, and the time to its answer is what is measured: a server that serves nobody while it works
+//! shows it in the highest of them. Several connections ask, so that every worker of a server with many is asked.
 //!
-//! Where the server, the busy client and the asking one share few processors, the system's scheduler makes them wait for each
-//! other as well. Two controls show how long: `idle` asks beside nothing, `spin` beside threads of the load generator that keep
-//! as many processors busy as a command and its client do, without sending anything.
+//! Where the server, the busy client and the asking one share few processors, the system's scheduler makes them wait
+//! for each other as well. Two controls show how long: `idle` asks beside nothing, `spin` beside threads of the load
+//! generator that keep as many processors busy as a command and its client do, without sending anything.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

@@ -42,8 +42,9 @@ impl Keys {
     }
 }
 
-/// Ranks by rejection-inversion (W. Hörmann and G. Derflinger, "Rejection-inversion to generate variates from monotone discrete
-/// distributions", 1996): the histogram lies below a curve whose integral can be inverted, and nearly every draw is taken.
+/// Ranks by rejection-inversion (W. Hörmann and G. Derflinger, "Rejection-inversion to generate variates from
+/// monotone discrete distributions", 1996): the histogram lies below a curve whose integral can be inverted,
+/// and nearly every draw is taken.
 #[derive(Debug, Clone)]
 struct Zipf {
     count: f64,

@@ -1,6 +1,7 @@
-//! A matrix of measurements: commands, pipelines, sizes of values, distributions of keys, threads and persistence, each with all
-//! servers side by side. The servers are started for it, anew for each size, number of threads and kind of persistence, and filled before
-//! they are measured. What has been measured is written to the report after each row, so an interrupted run leaves what it has.
+//! A matrix of measurements: commands, pipelines, sizes of values, distributions of keys, threads and persistence, each
+//! with all servers side by side. The servers are started for it, anew for each size, number of threads and kind of
+//! persistence, and filled before they are measured. What has been measured is written to the report after each row, so
+//! an interrupted run leaves what it has.
 
 mod instructions;
 mod peers;

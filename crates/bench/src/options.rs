@@ -55,7 +55,8 @@ pub enum Mode {
     Interference(InterferenceOptions),
     /// Start servers and compare them over all combinations of pipelines, values, keys and persistence.
     Matrix(MatrixOptions),
-    /// Measure latencies of an open loop at shares of a server's capacity, beside expiry, eviction, saving, deletion and other clients.
+    /// Measure latencies of an open loop at shares of a server's capacity, beside expiry, eviction,
+    /// saving, deletion and other clients.
     Tails(TailsOptions),
 }
 
@@ -255,10 +256,10 @@ pub struct MatrixOptions {
     /// How much of the matrix: what the options below do not say is chosen by that.
     #[arg(value_enum, default_value = "whole")]
     pub form: Form,
-    /// A server to start: `NAME=PROGRAM [ARGUMENT]...`, in which `{threads}` stands for the number of threads. It gets a port, an empty
-    /// folder and the persistence of the row. Ratios are against the first. If there is only one, it is compared with those that
-    /// the variable BENCH_PEERS names in the same way, separated by semicolons, or with the redis-server and the
-    /// valkey-server of the PATH.
+    /// A server to start: `NAME=PROGRAM [ARGUMENT]...`, in which `{threads}` stands for the number of threads. It gets
+    /// a port, an empty folder and the persistence of the row. Ratios are against the first. If there is only one, it
+    /// is compared with those that the variable BENCH_PEERS names in the same way, separated by semicolons, or with the
+    /// redis-server and the valkey-server of the PATH.
     #[arg(long = "server", required = true)]
     pub servers: Vec<String>,
     /// Tests to run, by redis-benchmark's names.
@@ -288,15 +289,15 @@ pub struct MatrixOptions {
     /// Parallel connections.
     #[arg(short, long, default_value_t = 50, value_parser = between(1, MAX_CLIENTS))]
     pub clients: usize,
-    /// Threads that generate the load; without it as many as the load's cores, but no more than twice the server's threads, and half as
-    /// many as those where both share the cores.
+    /// Threads that generate the load; without it as many as the load's cores, but no more than twice the server's
+    /// threads, and half as many as those where both share the cores.
     #[arg(long, value_parser = between(1, 500))]
     pub threads: Option<usize>,
     /// Rounds; each measures every server once, in turn.
     #[arg(long, value_parser = between(1, 10_000))]
     pub rounds: Option<usize>,
-    /// The servers' cores, such as 0,2-4. Without it a server with fewer threads than there are cores gets as many cores, and the load
-    /// the others.
+    /// The servers' cores, such as 0,2-4. Without it a server with fewer threads than there are cores gets as many
+    /// cores, and the load the others.
     #[arg(long, requires = "client_cores")]
     pub server_cores: Option<String>,
     /// The load's cores.

@@ -96,7 +96,8 @@ impl Cores {
         Ok(Self { server: server.map(numbers).transpose()?, client: client.map(numbers).transpose()? })
     }
 
-    /// A core for each of so many threads of a server, and the others for the load; all of them for both where none would be left.
+    /// A core for each of so many threads of a server, and the others for the load; all of them for
+    /// both where none would be left.
     pub fn split(all: &[usize], threads: usize) -> Self {
         let (server, client) = if threads < all.len() { all.split_at(threads) } else { (all, all) };
         let given = |cores: &[usize]| (!cores.is_empty()).then(|| cores.to_vec());

@@ -1,8 +1,8 @@
 //! Latencies under a load that does not wait: at fixed rates, beside nothing and beside what servers do now and then.
 //!
-//! For each server the most requests a second are found by a closed loop. At shares of it an open loop ([`load`]) sends GETs and some
-//! SETs, first beside nothing, then beside each disturbance, and beside nothing again. What the machine itself takes is measured
-//! meanwhile ([`machine`]) and shown beside what was seen.
+//! For each server the most requests a second are found by a closed loop. At shares of it an open loop ([`load`]) sends
+//! GETs and some SETs, first beside nothing, then beside each disturbance, and beside nothing again. What the machine
+//! itself takes is measured meanwhile ([`machine`]) and shown beside what was seen.
 
 mod disturbance;
 mod figures;

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 
-/// Answers requests on every connection, the n-th with what `answer` gives for it, until the test ends. A request here is
-/// one inline command, so that a line is a request.
+/// Answers requests on every connection, the n-th with what `answer` gives for it, until the test ends. A request here
+/// is one inline command, so that a line is a request.
 fn serve(answer: fn(u64) -> &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("bound").port();

@@ -15,8 +15,8 @@ pub(crate) struct Backups {
     id: Option<String>,
 }
 
-/// What a path means, if it is that of a backup's list, or of a folder that holds one and no data of a server. Others name files
-/// so, too: what stands in them tells.
+/// What a path means, if it is that of a backup's list, or of a folder that holds one and no data of a server. Others
+/// name files so, too: what stands in them tells.
 pub(crate) fn find(path: &Path) -> Option<Backups> {
     let disk = Disk::native();
     if path.is_dir() {

@@ -1,7 +1,7 @@
 //! Keys that stand twice in the RDB data of a file, with which a server does not start.
 //!
-//! Of each key 128 bits are kept, two hashes with secret keys: two keys of ten million that have the same are less likely than a
-//! broken memory. So many keys are remembered and no more; that there were others is told.
+//! Of each key 128 bits are kept, two hashes with secret keys: two keys of ten million that have the same are less
+//! likely than a broken memory. So many keys are remembered and no more; that there were others is told.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};

@@ -1,7 +1,7 @@
 //! `--fix`: the last file is cut where it cannot be read on, and what is cut off is kept beside it.
 //!
-//! A torn end goes without a question, since a server does the same at its start. Behind damage somebody's acknowledged writes
-//! may stand, so a cut there wants a yes.
+//! A torn end goes without a question, since a server does the same at its start. Behind damage somebody's acknowledged
+//! writes may stand, so a cut there wants a yes.
 
 use std::io::{self, BufRead, Write};
 

@@ -1,5 +1,5 @@
-//! Files are cut where they lie. Whatever happens meanwhile, the manifest names files that are there and that hold a prefix of what they
-//! held, and no byte is lost.
+//! Files are cut where they lie. Whatever happens meanwhile, the manifest names files that are there and that hold a
+//! prefix of what they held, and no byte is lost.
 //!
 //! ```text
 //!   keep      what is to be cut off is copied beside, durable with its name

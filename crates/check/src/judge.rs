@@ -1,8 +1,8 @@
-//! The judgement of files: persist's reader says what is torn or damaged, and commands run as in a server, whose refusal is
-//! damage as well. Beside it is counted what the files hold.
+//! The judgement of files: persist's reader says what is torn or damaged, and commands run as in a server, whose
+//! refusal is damage as well. Beside it is counted what the files hold.
 //!
-//! Keys of RDB data are kept only where commands follow that may need them; else each is counted and goes, so that a file of
-//! any size is checked in the memory of its largest key.
+//! Keys of RDB data are kept only where commands follow that may need them; else each is counted and goes, so that a
+//! file of any size is checked in the memory of its largest key.
 
 use std::path::Path;
 
@@ -132,7 +132,8 @@ impl<'n> Judge<'n> {
         let (mut database, mut keys, now) = (0, Keys::default(), clock::now().unix);
         let read = read::read(path, reader, WHOLE, &mut |part| match part {
             Part::Item(Item::Entry(entry)) if !*loads => {
-                // A server leaves out what has no element, and what is due in an RDB file alone: in a base later commands may need it.
+                // A server leaves out what has no element, and what is due in an RDB file alone: in a
+                // base later commands may need it.
                 let is_empty = entry.value.is_empty_collection();
                 let is_due = entry.expiry.is_some_and(|at| at <= now);
                 let is_left_out = is_empty || is_rdb_alone && is_due;

@@ -1,4 +1,5 @@
-//! A set whose manifest is lost or damaged, as far as what is left tells what it said: its file of checksums, or the names of files.
+//! A set whose manifest is lost or damaged, as far as what is left tells what it said: its file of
+//! checksums, or the names of files.
 
 use std::path::Path;
 
@@ -15,8 +16,9 @@ pub(crate) fn noted(path: &Path) -> Result<Option<Set>, String> {
     Ok(Some(Set { folder, manifest_name: name.to_string_lossy().into_owned(), manifest }))
 }
 
-/// As the names of files tell it without a doubt: one base and one increment, or any number of increments alone. Several of them may
-/// be what a rewrite was about to delete, and must not be loaded over a newer base. None if the path is that of no set.
+/// As the names of files tell it without a doubt: one base and one increment, or any number of increments
+/// alone. Several of them may be what a rewrite was about to delete, and must not be loaded over a newer base.
+/// None if the path is that of no set.
 pub(crate) fn guessed(path: &Path) -> Result<Option<Set>, String> {
     let inside = path.join(DEFAULT_FOLDER);
     let is_manifest = path.extension().is_some_and(|ending| ending == "manifest");

@@ -8,9 +8,9 @@
 //!               ├─► prefix: cut at a time or behind a batch
 //!               └─► salvage: new files of what can be read, also behind damage
 //! ```
-//! Nothing here judges bytes: what is torn, damaged or refused is said by the reader and the commands that the server loads
-//! with. Nothing is changed before it is checked, what is cut off is kept, and whoever makes new files makes them in a folder of
-//! their own and checks them in the end.
+//! Nothing here judges bytes: what is torn, damaged or refused is said by the reader and the commands that the server
+//! loads with. Nothing is changed before it is checked, what is cut off is kept, and whoever makes new files makes them
+//! in a folder of their own and checks them in the end.
 
 mod backups;
 mod check;

@@ -1,7 +1,8 @@
 //! `--fix`: a manifest and its file of checksums are made to fit each other again.
 //!
-//! A manifest that is lost or damaged is written anew, as its file of checksums tells it. A file of checksums that is damaged is taken
-//! away: the manifest counts by itself then, until the next start. Either may be the one that is right, so both want a yes.
+//! A manifest that is lost or damaged is written anew, as its file of checksums tells it. A file of checksums
+//! that is damaged is taken away: the manifest counts by itself then, until the next start. Either may be the one
+//! that is right, so both want a yes.
 
 use std::io::Write;
 

@@ -47,7 +47,8 @@ pub(crate) struct Options {
     /// Let --salvage take batches that may be part of a value as well.
     #[arg(long, requires = "salvage")]
     pub(crate) doubtful: bool,
-    /// Keep what was written up to this time: seconds or milliseconds since 1970, or a date and a time (UTC without a zone).
+    /// Keep what was written up to this time: seconds or milliseconds since 1970, or a date
+    /// and a time (UTC without a zone).
     #[arg(long, value_name = "TIME", conflicts_with_all = ["to_batch", "truncate_to_timestamp"])]
     pub(crate) to_time: Option<String>,
     /// Let --to-time keep commands of which nothing tells when they were written.

@@ -1,8 +1,9 @@
-//! `--to-time`, `--to-batch` and `--truncate-to-timestamp`: the files as they were at a moment, a prefix of whole batches.
+//! `--to-time`, `--to-batch` and `--truncate-to-timestamp`: the files as they were at a
+//! moment, a prefix of whole batches.
 //!
-//! The place of the cut is the first batch or time annotation beyond the moment, or the end of the batch; behind it nothing is
-//! looked at, so that damage there does not matter. A base is all data at one moment and is never cut: what was before it these
-//! files do not tell.
+//! The place of the cut is the first batch or time annotation beyond the moment, or the end of the batch; behind it
+//! nothing is looked at, so that damage there does not matter. A base is all data at one moment and is never cut: what
+//! was before it these files do not tell.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -137,7 +138,8 @@ fn find(
     })
 }
 
-/// Whether so many bytes of a file without a base are nothing but the announcement of what was to come: no command is shorter.
+/// Whether so many bytes of a file without a base are nothing but the announcement of what was
+/// to come: no command is shorter.
 fn is_nothing(offset: u64) -> bool {
     offset <= ANNOUNCEMENT.len() as u64
 }
@@ -179,8 +181,8 @@ fn place(
 struct Looker {
     until: Until,
     is_base: bool,
-    /// RDB data may hold what was written up to this moment, which is beyond the one that is wanted, unless something that was
-    /// written behind it is not.
+    /// RDB data may hold what was written up to this moment, which is beyond the one that is wanted, unless something
+    /// that was written behind it is not.
     base_until: Option<UnixMs>,
     /// Whether commands are kept of which nothing tells when they were written.
     keeps_untimed: bool,

@@ -2,15 +2,17 @@
 //!
 //! ```text
 //!   plan      each file is read up to what cannot be read; behind it batches are looked for, and read on from there
-//!   rescue    what was found goes through the commands, in order, and into new files: what a server would refuse is left out
+//!   rescue    what was found goes through the commands, in order, and into new files:
+//!             what a server would refuse is left out
 //!   check     the new files are checked as any others
 //! ```
-//! Batches get new lines, because their chain has gaps now; numbers go on without one, times stay. RDB data that is whole is
-//! copied as it is; of damaged data the keys that came before the damage are written anew. All data is loaded into memory.
+//! Batches get new lines, because their chain has gaps now; numbers go on without one, times stay. RDB data
+//! that is whole is copied as it is; of damaged data the keys that came before the damage are written anew.
+//! All data is loaded into memory.
 //!
-//! What is left out, and why, is told: bytes, batches and times that are missing, commands that make no sense without them, and
-//! batches that may have been part of a value (`plan.rs`). What is there can differ from what ever was, since it lacks
-//! changes in between; that is why no server does this by itself.
+//! What is left out, and why, is told: bytes, batches and times that are missing, commands that make no sense without
+//! them, and batches that may have been part of a value (`plan.rs`). What is there can differ from what ever was, since
+//! it lacks changes in between; that is why no server does this by itself.
 
 mod plan;
 mod rescue;

@@ -102,8 +102,8 @@ impl Target {
         entry.end?.complaint(length, chain)
     }
 
-    /// The manifest with its text as it has to be when a file is cut: that is no sealed backup, and the file is another one. None if
-    /// the manifest can stay.
+    /// The manifest with its text as it has to be when a file is cut: that is no sealed backup, and the file is another
+    /// one. None if the manifest can stay.
     pub(crate) fn manifest_when_cut(&self, file: &Path) -> Option<(PathBuf, String)> {
         let Self::Set(set) = self else { return None };
         let manifest = set.manifest_when_cut(set.manifest.clone(), file);
@@ -181,8 +181,8 @@ pub(crate) fn is_rdb(path: &Path) -> bool {
     head(path).is_ok_and(|head| has_signature(&head))
 }
 
-/// What a server with `appendonly yes` loads whose data is in this folder, or whose set is: the set, the file of commands of an older
-/// Redis, or the RDB file, whichever is there first.
+/// What a server with `appendonly yes` loads whose data is in this folder, or whose set is: the set, the file of
+/// commands of an older Redis, or the RDB file, whichever is there first.
 fn in_folder(folder: &Path) -> Result<Target, String> {
     let inside = folder.join(DEFAULT_FOLDER);
     let (old, dump) = (folder.join(OLD_FILE), folder.join(DEFAULT_DUMP));
@@ -293,8 +293,8 @@ fn set(path: &Path) -> Result<Set, String> {
     Ok(Set { folder: folder.to_owned(), manifest_name, manifest })
 }
 
-/// Whether a file belongs to a set in which data follows it, so that it must not be cut on its own: the set's manifest. Where
-/// that cannot be known for sure nothing may be cut, and that is an error.
+/// Whether a file belongs to a set in which data follows it, so that it must not be cut on its own: the set's manifest.
+/// Where that cannot be known for sure nothing may be cut, and that is an error.
 pub(crate) fn followed_in(path: &Path) -> Result<Option<PathBuf>, String> {
     let path = fs::canonicalize(path).map_err(about(path))?;
     let folder = around(&path);

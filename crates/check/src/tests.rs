@@ -95,7 +95,8 @@ fn judgement(bytes: &[u8]) -> Verdict {
     if whole == Ok(Tail::Whole) { Verdict::Sound } else { Verdict::Damaged }
 }
 
-/// Salvage of one in so many variants is tried: it takes several times as long as a check, and this step meets every byte.
+/// Salvage of one in so many variants is tried: it takes several times as long as a check,
+/// and this step meets every byte.
 const SALVAGE_STEP: usize = 5;
 
 /// Every file with one bit changed, and every beginning of it.

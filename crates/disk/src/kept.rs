@@ -1,5 +1,5 @@
-//! What is cut off a file is kept in a file of its own beside it. Nothing is written over: ends that were cut off at the same place
-//! before are kept, too.
+//! What is cut off a file is kept in a file of its own beside it. Nothing is written over: ends that were cut off at
+//! the same place before are kept, too.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ const STEP: usize = 1 << 20;
 /// Files of one name that are kept.
 const MAX_KEPT: u32 = 1000;
 
-/// Copies the end of a file, from some place on, to a new file `<name>.<ending>-<place>` beside it, durably and for whoever may read
-/// the file. Gives the path.
+/// Copies the end of a file, from some place on, to a new file `<name>.<ending>-<place>` beside it, durably and for
+/// whoever may read the file. Gives the path.
 pub fn keep_end(disk: &Disk, path: &Path, from: u64, ending: &str) -> io::Result<PathBuf> {
     let (kept, file) = create_beside(disk, path, &format!("{ending}-{from}"))?;
     let copied = copy(disk, path, from..u64::MAX, &mut |bytes| file.append(bytes));
@@ -25,7 +25,8 @@ pub fn keep_end(disk: &Disk, path: &Path, from: u64, ending: &str) -> io::Result
     finished.map(|()| kept)
 }
 
-/// Makes an empty file `<name>.<ending>` beside one, with its owner and mode, or `<name>.<ending>-2` and so on where names are taken.
+/// Makes an empty file `<name>.<ending>` beside one, with its owner and mode, or `<name>.<ending>-2`
+/// and so on where names are taken.
 pub fn create_beside(disk: &Disk, path: &Path, ending: &str) -> io::Result<(PathBuf, DiskFile)> {
     for number in 1..=MAX_KEPT {
         let mut name = path.file_name().unwrap_or_default().to_owned();

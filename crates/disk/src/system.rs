@@ -34,8 +34,8 @@ pub trait System: fmt::Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
-    /// Keeps a file or a folder from other processes that lock it, until the lock is dropped or the process ends; `WouldBlock`: one of them has it.
-    /// None where nobody else can have it.
+    /// Keeps a file or a folder from other processes that lock it, until the lock is dropped or the process ends;
+    /// `WouldBlock`: one of them has it. None where nobody else can have it.
     fn lock(&self, path: &Path) -> io::Result<Option<Lock>>;
     /// The same beside others that share it: whoever has it to himself keeps them off, and they him.
     fn share(&self, path: &Path) -> io::Result<Option<Lock>>;

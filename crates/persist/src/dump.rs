@@ -33,7 +33,8 @@ pub enum RestoreError {
 }
 
 impl RestoreError {
-    /// Why a value of this type cannot be read. Of a broken block the first words are those of Redis, for which people look in logs.
+    /// Why a value of this type cannot be read. Of a broken block the first words are those of Redis,
+    /// for which people look in logs.
     fn of_fault(kind: u8, fault: Fault) -> Self {
         let problem = match fault {
             Fault::Short { .. } => Problem::Truncated,
@@ -470,7 +471,8 @@ mod tests {
 
     #[test]
     fn libraries_of_redis_are_restored_and_what_is_none_is_refused() {
-        // Redis 7.0.15: FUNCTION LOAD "#!lua name=l\nredis.register_function('f', function() return 1 end)", FUNCTION DUMP.
+        // Redis 7.0.15: FUNCTION LOAD "#!lua name=l\nredis.register_function('f', function()
+        // return 1 end)", FUNCTION DUMP.
         let payload = b"\xf5@B#!lua name=l\nredis.register_function('f', function() return 1 end)\n\x00b\x95h\xe6_A+\xe2";
         let texts = decode_libraries(payload).expect("valid");
         assert_eq!(texts, [b"#!lua name=l\nredis.register_function('f', function() return 1 end)"]);

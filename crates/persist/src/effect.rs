@@ -104,8 +104,8 @@ pub fn encode_effect(effect: &Effect<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Commands in the text of an effect: one, or two for "more". Only a value that is written anew, which begins by removing
-/// the old one, takes more than one.
+/// Commands in the text of an effect: one, or two for "more". Only a value that is written anew, which begins by
+/// removing the old one, takes more than one.
 pub fn commands_in(text: &[u8]) -> usize {
     const REMOVAL: &[u8] = b"*2\r\n$3\r\nDEL\r\n$";
     let Some(key) = text.strip_prefix(REMOVAL) else { return 1 };

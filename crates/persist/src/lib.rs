@@ -1,7 +1,8 @@
 //! AOF and RDB as formats: bytes out, bytes in.
 //!
-//! Nothing here touches a file by itself: writers append to buffers, readers are shown bytes and say how many they are done with, and
-//! the steps in which the files of an append-only set change are made on a disk that is given ([`aof::Files`]).
+//! Nothing here touches a file by itself: writers append to buffers, readers are shown bytes and say how
+//! many they are done with, and the steps in which the files of an append-only set change are made on a disk
+//! that is given ([`aof::Files`]).
 
 pub mod aof;
 pub mod dump;

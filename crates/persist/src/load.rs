@@ -1,7 +1,7 @@
 //! Items of an RDB file become keys.
 //!
-//! Loading records no effect: the keyspace's recording is off. A file that is the base of an append-only file is taken as it
-//! is, keys that are due included, because the commands behind it were recorded when they were not; only a file
+//! Loading records no effect: the keyspace's recording is off. A file that is the base of an append-only file is taken
+//! as it is, keys that are due included, because the commands behind it were recorded when they were not; only a file
 //! that stands for itself may leave them out.
 //!
 //! For the same reason commands of an append-only file must run at a time at which nothing is due
@@ -57,7 +57,8 @@ impl Loaded {
 /// Makes a library of its text, or tells why it is none.
 pub type Compile<'f> = dyn FnMut(&[u8]) -> Result<Library, String> + 'f;
 
-/// Puts keys into the keyspace. What they are read from need not be one place: several may do it at a time, with an access each.
+/// Puts keys into the keyspace. What they are read from need not be one place: several may do it
+/// at a time, with an access each.
 #[derive(Debug, Clone, Default)]
 pub struct KeyPlacement {
     /// The database for the keys to come.
@@ -157,12 +158,14 @@ impl KeyPlacement {
 }
 
 impl<'f> Placement<'f> {
-    /// Keys that are due at `leave_out` are left out; with `None` all are taken. `compile` makes libraries of their texts.
+    /// Keys that are due at `leave_out` are left out; with `None` all are taken. `compile`
+    /// makes libraries of their texts.
     pub fn new(leave_out: Option<UnixMs>, compile: &'f mut Compile<'f>) -> Self {
         Self { keys: KeyPlacement::new(leave_out), compile }
     }
 
-    /// Whether keys and libraries replace those with their names that are there; else a second one of a name is refused.
+    /// Whether keys and libraries replace those with their names that are there; else a
+    /// second one of a name is refused.
     #[must_use]
     pub fn merges(mut self, merges: bool) -> Self {
         self.keys.replaces = merges;

@@ -3,12 +3,13 @@
 //! ```text
 //!   head │ piece │ piece │ .. │ end
 //! ```
-//! A *piece* is some keys, and stands on its own: it says which databases they belong to. So pieces can be made by several threads
-//! ([`Scribe`]) and stand in the file in the order in which they are finished; one thread puts them there ([`SnapshotWriter`]). The
-//! libraries of functions stand in the head, before all keys.
+//! A *piece* is some keys, and stands on its own: it says which databases they belong to. So pieces can be made by
+//! several threads ([`Scribe`]) and stand in the file in the order in which they are finished; one thread puts them
+//! there ([`SnapshotWriter`]). The libraries of functions stand in the head, before all keys.
 //!
-//! A large value may be made in pieces as well. In RDB these have to stand together: [`LargeValue::head`], and then all its members in any
-//! order, or what stands in a list or stream. Commands are pieces as they come; those of one key are made by one thread, and stay in order.
+//! A large value may be made in pieces as well. In RDB these have to stand together: [`LargeValue::head`], and then all
+//! its members in any order, or what stands in a list or stream. Commands are pieces as they come; those of one key are
+//! made by one thread, and stay in order.
 
 use keyspace::{DbIndex, Effect, Libraries, MemberPages, Pages, Seen, Snapshot};
 use resp::write_command;
@@ -237,7 +238,8 @@ impl Scribe {
         }
     }
 
-    /// Appends all that follows on the head of a [`LargeValue`] to a piece; `hand_on` gets what is ready, and leaves it empty.
+    /// Appends all that follows on the head of a [`LargeValue`] to a piece; `hand_on` gets what
+    /// is ready, and leaves it empty.
     fn encode_body<E>(
         &mut self,
         body: Body,
@@ -288,7 +290,8 @@ impl Scribe {
         }
     }
 
-    /// Appends members of a [`LargeValue`] to a piece; `hand_on` gets what is ready, in whose place an empty one is to be left.
+    /// Appends members of a [`LargeValue`] to a piece; `hand_on` gets what is ready, in whose
+    /// place an empty one is to be left.
     pub fn encode_members<E>(
         &mut self,
         form: MemberForm,

@@ -1,8 +1,8 @@
 //! Files that go between this crate and real servers: what they write is read here, what is written here they load
 //! with equal content, and their checkers find nothing.
 //!
-//! The servers are `redis-server` on the path, and whatever `RUSTYPOTATO_PEERS` names (paths with colons between). What is not
-//! there is left out, and said.
+//! The servers are `redis-server` on the path, and whatever `RUSTYPOTATO_PEERS` names (paths with colons between). What
+//! is not there is left out, and said.
 
 #![expect(clippy::disallowed_methods, reason = "a server that is being started is waited for")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of this is a test")]

@@ -66,8 +66,8 @@ impl Buffers {
         let owner = OWNERS.fetch_add(1, Ordering::Relaxed);
         let entries = Mapping::new(usize::from(COUNT) * size_of::<BufRingEntry>())?;
         let memory = Mapping::new(usize::from(COUNT) * SIZE)?;
-        // SAFETY: the entries are there, in whole pages, and stay until the ring is gone: the fields of [`crate::Ring`] are dropped in
-        // their order, and the kernel's half is the first.
+        // SAFETY: the entries are there, in whole pages, and stay until the ring is gone: the fields of [`crate::Ring`]
+        // are dropped in their order, and the kernel's half is the first.
         unsafe {
             submitter.register_buf_ring_with_flags(entries.start.as_ptr() as u64, COUNT, GROUP, 0)?;
         }
@@ -86,8 +86,9 @@ impl Buffers {
     pub(crate) fn bytes(&self, chunk: &Chunk) -> &[u8] {
         assert_eq!(chunk.owner, self.owner, "a chunk is looked at with the ring that received it");
         let at = usize::from(chunk.number) * SIZE + usize::from(chunk.begin);
-        // SAFETY: a chunk's numbers are within the memory (`filled`). The memory began as zeros, and the kernel does not write to a
-        // buffer between telling that it is filled and `offer`. Only `give_back` leads there, which takes the only chunk of it.
+        // SAFETY: a chunk's numbers are within the memory (`filled`). The memory began as zeros, and the kernel
+        // does not write to a buffer between telling that it is filled and `offer`. Only `give_back` leads there,
+        // which takes the only chunk of it.
         unsafe { std::slice::from_raw_parts(self.memory.start.as_ptr().cast::<u8>().add(at), chunk.len()) }
     }
 
@@ -102,9 +103,10 @@ impl Buffers {
     fn offer(&mut self, number: u16) {
         let place = usize::from(self.tail & (COUNT - 1));
         let base = self.entries.start.as_ptr().cast::<BufRingEntry>();
-        // SAFETY: the place is one of the `COUNT` entries of the mapping, which is zeroed or was written here before, and the buffer lies
-        // within the memory. The kernel reads an entry only behind the tail's move, and has read this one before, since there are as many
-        // entries as buffers. The tail lies in the first entry, whose other fields are set without touching it.
+        // SAFETY: the place is one of the `COUNT` entries of the mapping, which is zeroed or was written here before,
+        // and the buffer lies within the memory. The kernel reads an entry only behind the tail's move, and has read
+        // this one before, since there are as many entries as buffers. The tail lies in the first entry, whose other
+        // fields are set without touching it.
         unsafe {
             let entry = &mut *base.add(place);
             entry.set_addr(self.memory.start.as_ptr().cast::<u8>().add(usize::from(number) * SIZE) as u64);
@@ -144,8 +146,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made here with this length, and nobody has a reference into it any more. It fails only for an address
-        // that is none of a mapping.
+        // SAFETY: the mapping was made here with this length, and nobody has a reference into it any more. It fails
+        // only for an address that is none of a mapping.
         let _ = unsafe { munmap(self.start.as_ptr(), self.length.get()) };
     }
 }

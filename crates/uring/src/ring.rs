@@ -128,7 +128,8 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// A ring that is to be [started](Self::start) on the thread that it is for. Fails where the system has or allows none.
+    /// A ring that is to be [started](Self::start) on the thread that it is for. Fails where
+    /// the system has or allows none.
     pub fn new() -> io::Result<Self> {
         let kernel: IoUring = IoUring::builder()
             .setup_cqsize(ANSWERS)
@@ -180,12 +181,14 @@ impl Ring {
         self.watch(socket, libc::POLLOUT, Kind::Writable.number(token))
     }
 
-    /// Tells once when a socket that receives nothing by itself has bytes. It must not be closed before the next [`Ring::exchange`].
+    /// Tells once when a socket that receives nothing by itself has bytes. It must not be closed
+    /// before the next [`Ring::exchange`].
     pub fn watch_readable(&mut self, socket: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         self.watch(socket, libc::POLLIN, Kind::Readable.number(token))
     }
 
-    /// Tells once when the peer of a socket has stopped sending. It must not be closed before the next [`Ring::exchange`].
+    /// Tells once when the peer of a socket has stopped sending. It must not be closed
+    /// before the next [`Ring::exchange`].
     pub fn watch_hang_up(&mut self, socket: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         self.watch(socket, libc::POLLRDHUP, Kind::HangUp.number(token))
     }
@@ -220,8 +223,9 @@ impl Ring {
         self.sent.drain(..)
     }
 
-    /// Hands all requests to the kernel and sends messages, as far as their sockets take them. Then, if nothing has happened
-    /// yet, waits until something does, for a time at most. That a socket has not taken all is nothing that ends the wait.
+    /// Hands all requests to the kernel and sends messages, as far as their sockets take them. Then, if
+    /// nothing has happened yet, waits until something does, for a time at most. That a socket has not taken
+    /// all is nothing that ends the wait.
     pub fn exchange(&mut self, messages: &[Message<'_>], wait: Duration) -> io::Result<()> {
         if !self.is_watching_waker {
             let request = opcode::PollAdd::new(Fd(self.waker.0.as_fd().as_raw_fd()), libc::POLLIN as u32);
@@ -235,8 +239,8 @@ impl Ring {
         let wait = if self.has_events() { Duration::ZERO } else { wait };
         self.enter(wait)?;
         while self.sending > 0 || !self.kernel.submission().is_empty() {
-            // Only a call that was interrupted, or lacked memory, leaves some: a message does not wait for its socket, and a request
-            // that stayed here could name a socket that is closed meanwhile.
+            // Only a call that was interrupted, or lacked memory, leaves some: a message does not wait for its socket,
+            // and a request that stayed here could name a socket that is closed meanwhile.
             self.enter(Duration::ZERO)?;
         }
         Ok(())
@@ -245,8 +249,8 @@ impl Ring {
     /// Queues a request; if there is no room the kernel takes those before it.
     fn push(&mut self, request: &squeue::Entry) -> io::Result<()> {
         loop {
-            // SAFETY: what the request names is valid until the kernel has done it: the bytes of a message are borrowed by `exchange`,
-            // which waits for that, buffers belong to the ring, and other requests name no memory.
+            // SAFETY: what the request names is valid until the kernel has done it: the bytes of a message are borrowed
+            // by `exchange`, which waits for that, buffers belong to the ring, and other requests name no memory.
             let pushed = unsafe { self.kernel.submission().push(request) };
             if pushed.is_ok() {
                 return Ok(());
@@ -255,8 +259,8 @@ impl Ring {
         }
     }
 
-    /// One system call: hands requests over, lets the kernel do what is due, and takes what it tells. It ends when all messages have
-    /// been sent and, if there is time, something else has happened.
+    /// One system call: hands requests over, lets the kernel do what is due, and takes what it tells. It ends when all
+    /// messages have been sent and, if there is time, something else has happened.
     fn enter(&mut self, wait: Duration) -> io::Result<()> {
         let time = Timespec::from(wait);
         let arguments = SubmitArgs::new().timespec(&time);
@@ -284,7 +288,8 @@ impl Ring {
         }
     }
 
-    /// The same without a limit of time. Even with nothing to wait for, the kernel does what is due (`IORING_ENTER_GETEVENTS`).
+    /// The same without a limit of time. Even with nothing to wait for, the kernel does what is
+    /// due (`IORING_ENTER_GETEVENTS`).
     fn enter_for(&mut self, least: usize) -> io::Result<usize> {
         const GET_EVENTS: u32 = 1;
         let requests = self.kernel.submission().len();

@@ -1,8 +1,10 @@
-//! Instructions of a request in each server's own program, counted by Callgrind, which other work on the machine does not disturb.
+//! Instructions of a request in each server's own program, counted by Callgrind, which other work
+//! on the machine does not disturb.
 //!
-//! A server runs under Valgrind with one thread. A test is counted with a few requests and then with many: the difference, divided by how
-//! many there were more, is what a request takes, without the connections that are opened for both. What the server does by the clock
-//! counts as well, and Valgrind makes it slow; with many requests that is little.
+//! A server runs under Valgrind with one thread. A test is counted with a few requests and then with many:
+//! the difference, divided by how many there were more, is what a request takes, without the connections
+//! that are opened for both. What the server does by the clock counts as well, and Valgrind makes it slow;
+//! with many requests that is little.
 
 use std::env;
 use std::fs;

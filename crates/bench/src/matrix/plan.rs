@@ -1,7 +1,8 @@
-//! What is measured: all combinations of the axes that make a difference, in the order in which servers have to be started.
+//! What is measured: all combinations of the axes that make a difference, in the order in
+//! which servers have to be started.
 //!
-//! A test that is not about strings under many keys does not depend on how long those are, and one that names no random key not on
-//! how keys are drawn; such a test has a place for one value of that axis alone.
+//! A test that is not about strings under many keys does not depend on how long those are, and one that names no random
+//! key not on how keys are drawn; such a test has a place for one value of that axis alone.
 
 use crate::keys::Distribution;
 use crate::options::{Form, KeyChoice, Load, MatrixOptions, Persistence, ThreadCount};

@@ -1,5 +1,5 @@
-//! The matrix as Markdown: which servers, instructions of each command, and a table for each kind of persistence, number of threads
-//! and size of values.
+//! The matrix as Markdown: which servers, instructions of each command, and a table for each kind of persistence,
+//! number of threads and size of values.
 
 use std::fmt::Write;
 

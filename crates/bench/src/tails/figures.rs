@@ -55,7 +55,8 @@ pub struct Figures {
     /// GETs less the time that lies in the machine's shadow.
     pub own_gets: Latencies,
     pub sets: Latencies,
-    /// The longest gap of the load's thread, and the longest that a thread of the server waited for a core, in nanoseconds.
+    /// The longest gap of the load's thread, and the longest that a thread of the server
+    /// waited for a core, in nanoseconds.
     pub longest_gap_ns: u64,
     pub longest_wait_ns: u64,
     /// How much of the time lies in the machine's shadow (0 to 1), and of how many rounds that is the sum.

@@ -1,8 +1,9 @@
 //! The load: one thread that never sleeps, sends each request when it is due, and notes when its answer came.
 //!
-//! Waiting for events would round the times of sending to the system's timer, so the thread spins; it is its own control, too: a
-//! gap between two looks at the clock is the machine's doing ([`Watch`]). Requests go to the connections in turn, however many
-//! of them are still unanswered there, as those of clients that know nothing of each other would.
+//! Waiting for events would round the times of sending to the system's timer, so the thread spins; it is
+//! its own control, too: a gap between two looks at the clock is the machine's doing ([`Watch`]). Requests
+//! go to the connections in turn, however many of them are still unanswered there, as those of clients that
+//! know nothing of each other would.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

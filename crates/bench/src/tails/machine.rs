@@ -4,9 +4,9 @@
 //!   the load's thread, which spins:  |..|..|..|        gap        |..|..|      two looks at the clock far apart
 //!   a thread of the server:          runs ---- ready, waits for a core ---- runs     /proc/PID/task/TID/schedstat
 //! ```
-//! Either delays requests without the server's doing. A wait of the server's counts only as far as no other thread of it, or
-//! child, ran meanwhile: what a server does to itself is its own. What the machine has taken casts a *shadow*: the time itself, and
-//! as long as a server under this load needs to work off what has come in meanwhile.
+//! Either delays requests without the server's doing. A wait of the server's counts only as far as no other thread of
+//! it, or child, ran meanwhile: what a server does to itself is its own. What the machine has taken casts a *shadow*:
+//! the time itself, and as long as a server under this load needs to work off what has come in meanwhile.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};

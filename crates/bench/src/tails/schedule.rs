@@ -1,8 +1,8 @@
 //! When requests are due: at fixed distances from a beginning, whatever the server does meanwhile.
 //!
-//! A generator that waits for an answer before it sends the next request asks least while a server stands still, and so hides
-//! how many would have waited ("coordinated omission"). Here every request has its time before the first is sent, and its
-//! latency counts from then, also if it could only be sent later.
+//! A generator that waits for an answer before it sends the next request asks least while a server stands still, and so
+//! hides how many would have waited ("coordinated omission"). Here every request has its time before the first is sent,
+//! and its latency counts from then, also if it could only be sent later.
 
 /// The times of an open loop; of a closed one, in which a request is due as soon as a connection is free for it.
 #[derive(Debug, Clone)]

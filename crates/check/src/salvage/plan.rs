@@ -1,13 +1,13 @@
 //! Which parts of a file can be read.
 //!
-//! The reader goes up to what it cannot read. Behind it lines of batches are looked for, and from each that is whole the reader
-//! goes on: a *run*. A value may hold what looks like batches, which must not be taken for some. Where the damaged batch has
-//! lost its own line nobody knows where its value ends, so runs are chosen from the end of the file backwards. The last one must
-//! go up to that end, but for one batch that is torn or damaged, and a run before another must have lower numbers than it. A value
-//! can have numbers of batches that came later only by making them up, and then they are those of the runs behind it. It may
-//! also claim the number of its own batch, the first one that cannot be read: so no run but the last may begin with that, and
-//! where that number is not known no run but the last is trusted. So a value deceives only if its batch was the last one, or if
-//! the line of the next one is lost, too.
+//! The reader goes up to what it cannot read. Behind it lines of batches are looked for, and from each that is whole
+//! the reader goes on: a *run*. A value may hold what looks like batches, which must not be taken for some. Where the
+//! damaged batch has lost its own line nobody knows where its value ends, so runs are chosen from the end of the file
+//! backwards. The last one must go up to that end, but for one batch that is torn or damaged, and a run before another
+//! must have lower numbers than it. A value can have numbers of batches that came later only by making them up, and
+//! then they are those of the runs behind it. It may also claim the number of its own batch, the first one that cannot
+//! be read: so no run but the last may begin with that, and where that number is not known no run but the last is
+//! trusted. So a value deceives only if its batch was the last one, or if the line of the next one is lost, too.
 
 use std::path::Path;
 
@@ -207,7 +207,8 @@ fn run(path: &Path, options: ReadOptions, from: u64, until: u64) -> Result<Optio
     Ok(batches.map(|(first, last)| Run { from, until: read.whole, first, last }))
 }
 
-/// Whether a run ends with the file, or there is one batch behind it that is torn, or that ends with the file and is damaged.
+/// Whether a run ends with the file, or there is one batch behind it that is torn, or that
+/// ends with the file and is damaged.
 fn goes_to_end(path: &Path, options: ReadOptions, run: &Run) -> Result<bool, String> {
     let span = Span { from: run.from, ..WHOLE };
     let read = read::read(path, FileReader::of_commands(options, run.from), span, &mut |_| Ok(()))?;

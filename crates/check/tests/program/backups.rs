@@ -1,4 +1,5 @@
-//! Backups of a running server: made under load while rewrites go on, verified, damaged, and restored as they were at any batch.
+//! Backups of a running server: made under load while rewrites go on, verified, damaged, and
+//! restored as they were at any batch.
 
 use std::fs;
 use std::path::{Path, PathBuf};

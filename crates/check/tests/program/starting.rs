@@ -1,4 +1,5 @@
-//! The verdict is that of a server's start: sound files are loaded, torn ones are cut and loaded, damaged ones are refused.
+//! The verdict is that of a server's start: sound files are loaded, torn ones are cut and
+//! loaded, damaged ones are refused.
 
 use std::fs;
 use std::path::Path;

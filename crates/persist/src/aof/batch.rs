@@ -4,14 +4,15 @@
 //!   #BATCH:<number> <time> <synced> <length> <link> <content> <line>\r\n    then <length> bytes of whole commands
 //! ```
 //! The line is an annotation, which Redis and Valkey skip. Numbers are decimal, checksums eight hexadecimal digits of
-//! CRC-32C. `content` is that of the commands, `line` that of the line before itself, and `link` is the `line` of the batch
-//! before this one; annotations and commands that stand between the two are counted in, as if they followed that line. So
-//! each line can be trusted on its own, and none can be missing, repeated or from another file. `synced` is how many bytes
-//! of this file were known to be on disk when the batch was written: what is damaged before that place was not torn by a crash.
+//! CRC-32C. `content` is that of the commands, `line` that of the line before itself, and `link` is the `line` of the
+//! batch before this one; annotations and commands that stand between the two are counted in, as if they followed that
+//! line. So each line can be trusted on its own, and none can be missing, repeated or from another file. `synced` is
+//! how many bytes of this file were known to be on disk when the batch was written: what is damaged before that place
+//! was not torn by a crash.
 //!
-//! A file says that it has batches before it has any, by the line [`ANNOUNCEMENT`]. It is on disk before the first batch is written, so
-//! that what a power cut leaves of that is known as what it is. Since a file begins before anybody knows which batch will be its first, the
-//! line belongs to no chain.
+//! A file says that it has batches before it has any, by the line [`ANNOUNCEMENT`]. It is on disk before the first
+//! batch is written, so that what a power cut leaves of that is known as what it is. Since a file begins before anybody
+//! knows which batch will be its first, the line belongs to no chain.
 
 use stdx::checksum::{crc32c, crc32c_of_more};
 use stdx::number::{parse_i64, parse_u64, write_i64, write_u64};
@@ -35,8 +36,8 @@ pub(super) fn announces(line: &[u8]) -> Option<Result<(), &'static str>> {
     })
 }
 
-/// Whether this is what a power cut may have left of an announcement: where its bytes have not come to the disk stand zeros, or
-/// the file ends. Nothing else that is worth keeping is as short: not the line of a batch, and no command.
+/// Whether this is what a power cut may have left of an announcement: where its bytes have not come to the disk stand
+/// zeros, or the file ends. Nothing else that is worth keeping is as short: not the line of a batch, and no command.
 pub(super) fn is_left_of_announcement(bytes: &[u8]) -> bool {
     let is_left = |(&byte, &announced): (&u8, &u8)| byte == 0 || byte == announced;
     bytes.len() <= ANNOUNCEMENT.len() && bytes.iter().zip(ANNOUNCEMENT).all(is_left)
@@ -156,8 +157,8 @@ impl Framer {
         self.chain
     }
 
-    /// Appends the annotation that tells a time to the second, as Redis writes it for recovery to a point in time. It belongs
-    /// to no batch.
+    /// Appends the annotation that tells a time to the second, as Redis writes it for recovery to a point
+    /// in time. It belongs to no batch.
     pub fn annotate_time(&mut self, time: UnixMs, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(b"#TS:");

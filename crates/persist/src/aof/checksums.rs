@@ -1,8 +1,8 @@
 //! The file of checksums beside a manifest, whose own lines stay as Redis writes them.
 //!
-//! It holds what the manifest says in the checked form of that (`manifest/text.rs`): with the checksum of the text, and with
-//! what the base is known by, and where increments end to which nobody writes any more. So a bit that has changed in
-//! either of the two is found, and the manifest can be written anew.
+//! It holds what the manifest says in the checked form of that (`manifest/text.rs`): with the checksum of the text, and
+//! with what the base is known by, and where increments end to which nobody writes any more. So a bit that has changed
+//! in either of the two is found, and the manifest can be written anew.
 //!
 //! ```text
 //!   appendonly.aof.manifest              appendonly.aof.manifest.checksums
@@ -108,8 +108,8 @@ impl Checksums {
         Ok(Some(Checked { manifest, is_noted: false }))
     }
 
-    /// Whether another server may have written this after the files that are noted. It changes no name, and gives no number of an increment
-    /// twice.
+    /// Whether another server may have written this after the files that are noted. It changes no name, and gives
+    /// no number of an increment twice.
     fn is_followed_by(&self, other: &Manifest) -> bool {
         let noted = &self.manifest;
         let has_new_base = match (noted.base(), other.base()) {

@@ -1,17 +1,18 @@
 //! Something in a file cannot be read: did a power cut tear it, or was it damaged later?
 //!
-//! Only what was not on disk yet can be torn, and of that a power cut leaves whole sectors of zeros where the content had not
-//! arrived; the sectors behind them may be there. So what cannot be read is torn if zeros reach up to the end of the file, or
-//! if it has a sector of nothing but zeros and no batch behind it says that this part of the file was on disk, or is so much
-//! later that it must have been. All else is damage: bytes have changed that somebody may have been told were safe, and they
-//! must not be dropped silently.
+//! Only what was not on disk yet can be torn, and of that a power cut leaves whole sectors of zeros where the content
+//! had not arrived; the sectors behind them may be there. So what cannot be read is torn if zeros reach up to the end
+//! of the file, or if it has a sector of nothing but zeros and no batch behind it says that this part of the file was
+//! on disk, or is so much later that it must have been. All else is damage: bytes have changed that somebody may have
+//! been told were safe, and they must not be dropped silently.
 //!
-//! A file of Redis gets the announcement of batches behind its end, and nothing else before that is on disk: what looks like the rest of
-//! one, up to the very end of a file, was torn.
+//! A file of Redis gets the announcement of batches behind its end, and nothing else before that is on disk: what looks
+//! like the rest of one, up to the very end of a file, was torn.
 //!
-//! Values are what clients want them to be, and so they may look like lines of batches. Therefore lines are looked for only
-//! where no batch is known to be: not in the one in doubt if its length is known, and not in those behind it. If the line of
-//! the batch in doubt is lost, too, what looks like a line may be part of a value; then it has to fit its place at least.
+//! Values are what clients want them to be, and so they may look like lines of batches. Therefore lines are
+//! looked for only where no batch is known to be: not in the one in doubt if its length is known, and not in
+//! those behind it. If the line of the batch in doubt is lost, too, what looks like a line may be part of a
+//! value; then it has to fit its place at least.
 
 use stdx::time::UnixMs;
 
@@ -57,9 +58,9 @@ pub(super) struct Doubt {
 }
 
 impl Doubt {
-    /// The bytes from where the damage is told cannot be read, and will be shown. `batch` is what its line tells of the batch in
-    /// doubt, and where it ends, if the line is sound; `before` is the number of the batch before it, if there was one, or 0 if batches were
-    /// announced.
+    /// The bytes from where the damage is told cannot be read, and will be shown. `batch` is what its line tells of the
+    /// batch in doubt, and where it ends, if the line is sound; `before` is the number of the batch before it, if there
+    /// was one, or 0 if batches were announced.
     pub(super) fn new(damage: Damage, batch: Option<(Head, u64)>, before: Option<u64>) -> Self {
         let (head, until) = batch.unzip();
         let number = head.map(|head| head.number).or(before);

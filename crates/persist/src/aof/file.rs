@@ -52,7 +52,8 @@ impl FileReader {
         }
     }
 
-    /// The file is a snapshot: what lies behind the end of its RDB data is passed over, unless commands seem to begin there.
+    /// The file is a snapshot: what lies behind the end of its RDB data is passed over,
+    /// unless commands seem to begin there.
     #[must_use]
     pub fn of_snapshot(self) -> Self {
         Self { is_snapshot: true, ..self }

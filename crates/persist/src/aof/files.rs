@@ -10,8 +10,8 @@
 //! deletes. A step that fails leaves the old state in force here, although the new manifest may be on disk already;
 //! both are right, because a number that was given to a file is never given again, whatever became of the step.
 //!
-//! Increments that are history stay as long as somebody has a lease on them (`leases.rs`). When the append-only file has been off,
-//! what the new set holds does not follow on the old one, and all leases end.
+//! Increments that are history stay as long as somebody has a lease on them (`leases.rs`). When the append-only file
+//! has been off, what the new set holds does not follow on the old one, and all leases end.
 
 use std::path::{Path, PathBuf};
 
@@ -54,8 +54,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// Locks a set, reads the manifest in it, takes over the single file of Redis 6 if that is all there is, sees that all files are
-    /// there, and removes what an interrupted step has left.
+    /// Locks a set, reads the manifest in it, takes over the single file of Redis 6 if that is all there is, sees that
+    /// all files are there, and removes what an interrupted step has left.
     pub fn open(disk: Disk, folder: PathBuf, prefix: &str) -> Result<Self, FilesError> {
         if !has_room_for(prefix) {
             return Err(FilesError::LongName(prefix.to_owned()));
@@ -84,8 +84,8 @@ impl Files {
         Ok(files)
     }
 
-    /// A set without files, in a folder that holds none. Nothing is read, and the single file of Redis 6 beside the folder is not taken
-    /// over: it is none of this set's.
+    /// A set without files, in a folder that holds none. Nothing is read, and the single file of Redis 6 beside the
+    /// folder is not taken over: it is none of this set's.
     pub fn new(disk: Disk, folder: PathBuf, prefix: &str) -> Self {
         Self {
             folder: Folder::new(disk, folder),
@@ -101,8 +101,8 @@ impl Files {
         }
     }
 
-    /// All files that hold data are there; those of a sealed backup have at least the length that they had. The last one may have
-    /// grown, if a server that knows no seals has gone on with it.
+    /// All files that hold data are there; those of a sealed backup have at least the length that they had. The last
+    /// one may have grown, if a server that knows no seals has gone on with it.
     fn see_all(&self) -> Result<(), FilesError> {
         for ManifestEntry { name, kind, .. } in self.manifest.data() {
             let length = self.folder.length(name)?.ok_or_else(|| FilesError::Missing(name.clone()))?;
@@ -118,8 +118,8 @@ impl Files {
         Ok(())
     }
 
-    /// Whether a file is the one that the manifest means, as far as that says. Damage is told with its place by whoever reads the file:
-    /// this is for what can be read and is another file.
+    /// Whether a file is the one that the manifest means, as far as that says. Damage is told with its place by whoever
+    /// reads the file: this is for what can be read and is another file.
     pub fn see_meant(&self, entry: &ManifestEntry) -> Result<(), FilesError> {
         match entry.fingerprint {
             Some(noted) if self.folder.fingerprint(&entry.name)? != noted => {
@@ -142,8 +142,8 @@ impl Files {
         }
     }
 
-    /// Notes where an increment ends to which nobody will write any more, and all of which is durable. It is a proof more: if this fails,
-    /// nothing is wrong.
+    /// Notes where an increment ends to which nobody will write any more, and all of which is durable. It is a proof
+    /// more: if this fails, nothing is wrong.
     pub fn note_end(&mut self, name: &str, end: End) -> Result<(), FilesError> {
         let mut manifest = self.manifest.clone();
         let is_closed = |entry: &&mut ManifestEntry| entry.kind == FileKind::Increment && entry.name == name;
@@ -239,8 +239,8 @@ impl Files {
         Ok(entry.name)
     }
 
-    /// The increment is to end, and another one to begin behind it with no new base: the name of that. Nobody may write to it before
-    /// everything in the old one is durable.
+    /// The increment is to end, and another one to begin behind it with no new base: the name of that. Nobody may write
+    /// to it before everything in the old one is durable.
     pub fn rotate(&mut self) -> Result<String, FilesError> {
         self.add_increment()
     }
@@ -301,8 +301,8 @@ impl Files {
 
     /// Puts a manifest in the place of the one on disk, behind its checksums. A set that changes is no sealed backup.
     ///
-    /// The checksums tell the manifest before, so it must be known which one that is: if an earlier step has failed, what can be read may not
-    /// be what a power cut leaves, until the names are durable.
+    /// The checksums tell the manifest before, so it must be known which one that is: if an earlier step has failed,
+    /// what can be read may not be what a power cut leaves, until the names are durable.
     fn replace(&mut self, mut manifest: Manifest) -> Result<(), FilesError> {
         manifest.seal = None;
         manifest.open_last();
@@ -382,8 +382,8 @@ impl Files {
         self.folder.move_inside(&name)
     }
 
-    /// Looks for files of such a set that hold data and have no line. Their numbers are not given again, so that nothing is written over
-    /// them.
+    /// Looks for files of such a set that hold data and have no line. Their numbers are not given again, so
+    /// that nothing is written over them.
     fn look_for_unnamed(&mut self) -> Result<(), FilesError> {
         for name in self.folder.list()? {
             let Some((prefix, entry)) = ManifestEntry::of_name(&name) else { continue };

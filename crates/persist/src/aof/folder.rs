@@ -30,8 +30,8 @@ pub(super) struct Folder {
 
 type Result<T> = std::result::Result<T, FilesError>;
 
-/// Whether an increment holds more than the announcement of what is to come, or what a power cut has left of that. One that is not there
-/// holds nothing.
+/// Whether an increment holds more than the announcement of what is to come, or what a power cut has left of that. One
+/// that is not there holds nothing.
 pub fn holds_data(disk: &Disk, path: &Path) -> io::Result<bool> {
     match disk.length(path)?.unwrap_or(0) {
         0 => Ok(false),
@@ -95,8 +95,8 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Keeps others off the set whose files have names that begin so, and off the folder those who want all of it. The file that is
-    /// locked stays: if it were removed, two servers might have one each.
+    /// Keeps others off the set whose files have names that begin so, and off the folder those who want all of it. The
+    /// file that is locked stays: if it were removed, two servers might have one each.
     pub(super) fn lock(&self, prefix: &str) -> Result<[Option<Lock>; 2]> {
         let taken = |result: io::Result<_>, locked| {
             result.map_err(|error| match error.kind() {

@@ -1,4 +1,5 @@
-//! The manifest of a set: which files it has, what each is for, and what is known of them. `text.rs` reads and writes it.
+//! The manifest of a set: which files it has, what each is for, and what is known of them.
+//! `text.rs` reads and writes it.
 
 use stdx::time::UnixMs;
 
@@ -57,8 +58,9 @@ pub struct End {
 }
 
 impl End {
-    /// What is said of a file that ends elsewhere. The chain is none if no batch was read, in it or before it behind the base: what is
-    /// closed behind a new base may hold none, and follows on what the base has taken the place of. So its length alone tells then.
+    /// What is said of a file that ends elsewhere. The chain is none if no batch was read, in it or before it behind
+    /// the base: what is closed behind a new base may hold none, and follows on what the base has taken the place of.
+    /// So its length alone tells then.
     pub fn complaint(&self, length: u64, chain: Option<Chain>) -> Option<String> {
         let is_other_chain = self.chain.number > 0 && chain.is_some_and(|chain| chain != self.chain);
         (self.length != length || is_other_chain).then(|| {
@@ -129,7 +131,8 @@ impl Manifest {
         self.base().into_iter().chain(self.increments())
     }
 
-    /// Whether a file may end inside a command: only where nothing follows it. `holds_data` is asked of the files behind it.
+    /// Whether a file may end inside a command: only where nothing follows it. `holds_data`
+    /// is asked of the files behind it.
     pub fn may_be_torn<E>(
         &self,
         name: &str,

@@ -1,11 +1,12 @@
 //! The bytes of an increment (or of a base of commands) become commands again.
 //!
-//! A batch is handed over when its checksum has been found right, a transaction outside of batches at its EXEC. Other annotation
-//! lines (`#...`) are passed over. What the reader has handed over ends at [`Reader::applied`]; what lies behind it is half of
-//! something, and a file that ends there was cut by a crash. Commands that stand in no batch, as Redis writes them, count as
-//! they are, before and behind those in batches.
+//! A batch is handed over when its checksum has been found right, a transaction outside of batches at its EXEC. Other
+//! annotation lines (`#...`) are passed over. What the reader has handed over ends at [`Reader::applied`]; what lies
+//! behind it is half of something, and a file that ends there was cut by a crash. Commands that stand in no batch, as
+//! Redis writes them, count as they are, before and behind those in batches.
 //!
-//! From the first thing on that cannot be read nothing is handed over; `doubt.rs` tells how it is known whether a power cut has torn it.
+//! From the first thing on that cannot be read nothing is handed over; `doubt.rs` tells how it is known
+//! whether a power cut has torn it.
 
 use std::fmt;
 use std::ops::Range;
@@ -118,8 +119,8 @@ impl Reader {
         self
     }
 
-    /// Reads as much of `bytes` as is whole, and returns how many bytes that were. `apply` gets the buffer and the ranges
-    /// of the arguments in it; an error of it is damage.
+    /// Reads as much of `bytes` as is whole, and returns how many bytes that were. `apply` gets the buffer and the
+    /// ranges of the arguments in it; an error of it is damage.
     pub fn read(&mut self, bytes: &[u8], apply: &mut Apply<'_>) -> Result<usize, Damage> {
         self.visit(bytes, &mut |part| match part {
             Part::Command(buffer, args) => apply(buffer, args),
@@ -367,8 +368,8 @@ impl Reader {
         Damage { offset: self.offset, batch: self.batch, reason: reason.into() }
     }
 
-    /// What follows cannot be read. `batch` is what its line tells of the batch in doubt, and its length with the line, if the line
-    /// is sound.
+    /// What follows cannot be read. `batch` is what its line tells of the batch in doubt, and its length with
+    /// the line, if the line is sound.
     fn suspect(&mut self, reason: &str, batch: Option<(Head, usize)>) {
         let before = self.read_chain.map(|chain| chain.number);
         let expected = before.map(|number| number.wrapping_add(1));

@@ -1,8 +1,8 @@
 //! Looks for batches behind a place that cannot be read, for whoever wants to save what is whole there.
 //!
-//! A line is found wherever it stands, for what is damaged may reach up to it. It may just as well be part of a value, since
-//! clients store what they like: only what goes on up to the end of the file, batch after batch, was surely no value, because
-//! nobody knows the bytes in advance that are appended behind his own.
+//! A line is found wherever it stands, for what is damaged may reach up to it. It may just as well be part of a value,
+//! since clients store what they like: only what goes on up to the end of the file, batch after batch, was surely no
+//! value, because nobody knows the bytes in advance that are appended behind his own.
 
 use super::batch::{Head, MAX_HEAD_BYTES};
 use super::part::Batch;

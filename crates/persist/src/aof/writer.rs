@@ -52,7 +52,8 @@ impl Writer {
         }
     }
 
-    /// Adds the effects of a run, which ends with a whole unit, without messages, which are for those who follow. It is `now`, and so many bytes of the file are on disk.
+    /// Adds the effects of a run, which ends with a whole unit, without messages, which are for those who follow. It is
+    /// `now`, and so many bytes of the file are on disk.
     pub fn push_all(&mut self, run: &Run, now: UnixMs, synced: u64, out: &mut Vec<u8>) {
         for (record, text) in run.iter().filter(|(record, _)| !record.is_message) {
             if self.unit != Some(record.unit) {
@@ -86,7 +87,8 @@ impl Writer {
     /// The last unit is complete.
     fn finish_unit(&mut self) {
         if self.commands > 1 {
-            // That it is a transaction is known at its end, and is so seldom that moving it costs less than a copy of everything.
+            // That it is a transaction is known at its end, and is so seldom that moving it costs
+            // less than a copy of everything.
             self.batch.splice(self.begin..self.begin, MULTI.iter().copied());
             self.batch.extend_from_slice(EXEC);
         }

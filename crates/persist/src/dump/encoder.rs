@@ -4,8 +4,8 @@
 //!   members, nodes   head │ step │ step │ … │ foot        what has been written is let go of
 //!   long string      compress, compress, … │ head │ bytes │ bytes │ … │ foot
 //! ```
-//! A long string is compressed in pieces, none of which refers to another: one after the other they are the stream of the whole. How
-//! long that is stands before it, so it is kept until it is known.
+//! A long string is compressed in pieces, none of which refers to another: one after the other they are the stream of
+//! the whole. How long that is stands before it, so it is kept until it is known.
 
 use stdx::checksum::Crc64;
 use stdx::time::UnixMs;

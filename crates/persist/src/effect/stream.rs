@@ -1,7 +1,7 @@
 //! The text of what happens to streams, and of whole streams.
 //!
-//! What a stream says of its past, and entries that are pending in a group but gone from the stream, need a detour when a
-//! whole stream is written: XCLAIM takes no entry that is not there. So these are added where they were, claimed and
+//! What a stream says of its past, and entries that are pending in a group but gone from the stream, need a detour when
+//! a whole stream is written: XCLAIM takes no entry that is not there. So these are added where they were, claimed and
 //! removed again, and at the end XSETID puts the numbers right.
 
 use std::collections::BTreeSet;
@@ -115,8 +115,8 @@ fn limit_names(out: &mut Vec<u8>, key: &[u8], limits: Limits) {
     write_command(out, &words);
 }
 
-/// What groups have pending and is not in the stream any more. What would be beyond the last ID is left out: only XSETID
-/// can have brought it there, and there is no way back.
+/// What groups have pending and is not in the stream any more. What would be beyond the last ID is left out: only
+/// XSETID can have brought it there, and there is no way back.
 fn gone_but_pending(stream: &Stream) -> Vec<Id> {
     let last_id = stream.facts().last_id;
     let pending = stream.groups().flat_map(|(_, group)| group.pending.from(Id::MIN));

@@ -2,28 +2,28 @@
 //!
 //! ```text
 //!   run ─► key, key, key ─┬─► bucket of shard 0 ┐
-//!                         ├─► bucket of shard 1 ├─► full, or at the end: room for all of them in the table, then one by one
-//!                         └─► ..                ┘
+//!                         ├─► bucket of shard 1 ├─► full, or at the end: room for all of them
+//!                         └─► ..                ┘   in the table, then one by one
 //! ```
-//! The keys of other servers' files stand in no order. Placed as they come, each is a page in another place of the memory, and a page
-//! is copied a dozen times until it is full. A few thousand keys of one shard need memory that lies in the cache by then,
-//! and their pages have their size from the beginning.
+//! The keys of other servers' files stand in no order. Placed as they come, each is a page in another place of the
+//! memory, and a page is copied a dozen times until it is full. A few thousand keys of one shard need memory that lies
+//! in the cache by then, and their pages have their size from the beginning.
 
 use keyspace::{Access, DbIndex, Key};
 
 use super::KeyPlacement;
 use crate::rdb::{Error, Format, Keys, RawKey, ReadOptions};
 
-/// A bucket is full when it holds so many bytes. More would save little (`docs/performance.md`), and all buckets together may hold so many
-/// for each shard.
+/// A bucket is full when it holds so many bytes. More would save little (`docs/performance.md`), and all buckets
+/// together may hold so many for each shard.
 const FULL_BYTES: usize = 256 << 10;
 /// Bytes of a chunk; the memory of one is freed when its keys are placed.
 const CHUNK_BYTES: usize = 8 << 10;
 /// Keys that take more, with their values, do not wait: finding a page is little beside what else they need.
 pub const SMALL_BYTES: usize = 1 << 10;
 
-/// Bytes of an entry of a table beyond those of a key in the data, if their lengths are usual ones: flags and access clock, for which there
-/// are a type and two lengths in the data.
+/// Bytes of an entry of a table beyond those of a key in the data, if their lengths are usual ones: flags and access
+/// clock, for which there are a type and two lengths in the data.
 const MORE_BYTES: u16 = 1;
 /// Bytes of an entry, about, whose value lives beside its page.
 const BESIDE_BYTES: u16 = 40;
@@ -78,8 +78,8 @@ fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
 }
 
 impl Bucket {
-    /// Takes a key of at most [`SMALL_BYTES`]. Returns what has to be placed now: the keys before it, if they were many or of
-    /// another database.
+    /// Takes a key of at most [`SMALL_BYTES`]. Returns what has to be placed now: the keys before it, if they
+    /// were many or of another database.
     pub fn push(&mut self, placement: &KeyPlacement, key: &Key<'_>, raw: &RawKey<'_>) -> Option<Self> {
         let is_full = self.chunks.len() * CHUNK_BYTES >= FULL_BYTES;
         let before = if is_full || placement.database != self.database { self.take() } else { None };
@@ -108,8 +108,8 @@ impl Bucket {
         if self.chunks.is_empty() { None } else { Some(std::mem::take(self)) }
     }
 
-    /// Places the keys, which are of this shard. Called inside a batch; nothing is locked. Of several errors the first in the data
-    /// is the one that counts.
+    /// Places the keys, which are of this shard. Called inside a batch; nothing is locked. Of several errors the first
+    /// in the data is the one that counts.
     pub fn place(
         self,
         shard: usize,

@@ -236,8 +236,8 @@ impl Decoder {
         Err(Error { offset, key: key.map(Cow::into_owned), problem })
     }
 
-    /// The keys that lie next, as many as have come and up to about `limit` bytes of them, undecoded. None: what lies next is no
-    /// key, or not whole, or wrong, and [`Decoder::next_item`] has to look at it.
+    /// The keys that lie next, as many as have come and up to about `limit` bytes of them, undecoded. None: what lies
+    /// next is no key, or not whole, or wrong, and [`Decoder::next_item`] has to look at it.
     pub fn next_run(&mut self, limit: usize) -> Option<Run<'_>> {
         let State::Items(format) = self.state else { return None };
         let offset = self.offset();
@@ -267,7 +267,8 @@ impl Decoder {
     }
 }
 
-/// How many bytes have to be there before an item is tried again that needs at least so many, and not all of which has come.
+/// How many bytes have to be there before an item is tried again that needs at least so many,
+/// and not all of which has come.
 fn next_try(available: usize, needed: usize) -> usize {
     let doubled = if available >= DOUBLING_FROM { available * 2 } else { 0 };
     needed.max(doubled)

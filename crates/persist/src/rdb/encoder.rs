@@ -145,7 +145,8 @@ impl EntryEncoder {
         Entries { output }.push_used(seen.key, seen.value, seen.expiry, seen.usage);
     }
 
-    /// The beginning of a key with a large value, and what has to follow. None: nothing is to be written of it, or all at once.
+    /// The beginning of a key with a large value, and what has to follow. None: nothing is to be
+    /// written of it, or all at once.
     pub fn begin_large(&mut self, seen: &Seen<'_>, out: &mut Vec<u8>) -> Option<Body> {
         let plan = Plan::of_large(seen.value);
         let body = Body::of(plan)?;

@@ -130,8 +130,8 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    /// Tells the same of a large hash without a look at all fields, but for the earliest time: the next field may be due later than
-    /// that, or none, which readers take as well.
+    /// Tells the same of a large hash without a look at all fields, but for the earliest time: the next field may be
+    /// due later than that, or none, which readers take as well.
     pub(crate) fn of_large(hash: HashRef<'_>) -> Self {
         let not_before = hash.now().saturating_add_millis(1);
         Self { fields: hash.count_live(), earliest: hash.next_expiry().map(|at| at.max(not_before)) }

@@ -1,8 +1,8 @@
 //! Large values, which are written bit by bit behind a head.
 //!
-//! Members of most types stand in any order, so they can be taken apart in any ([`MemberForm`]). What stands in order, a list or stream, is
-//! written from the front, but its parts can be made before ([`SequenceForm`]). What has been written is let go of, so whoever changes it
-//! behind that has nothing to copy.
+//! Members of most types stand in any order, so they can be taken apart in any ([`MemberForm`]). What stands in order,
+//! a list or stream, is written from the front, but its parts can be made before ([`SequenceForm`]). What has been
+//! written is let go of, so whoever changes it behind that has nothing to copy.
 
 use value::ValueRef;
 use value::members::Members;

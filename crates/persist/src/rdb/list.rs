@@ -95,8 +95,8 @@ fn nodes(list: ListRef<'_>) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// How many leaves the first node of a large list gets, if there are any: leaves that fit into one become one, and none is divided, so
-/// that nothing of them but their lengths is looked at before they are written.
+/// How many leaves the first node of a large list gets, if there are any: leaves that fit into one become one, and none
+/// is divided, so that nothing of them but their lengths is looked at before they are written.
 pub(crate) fn leaves_of_node(leaves: &[Part]) -> usize {
     let mut bytes = 0;
     let fits = leaves.iter().take_while(|leaf| {

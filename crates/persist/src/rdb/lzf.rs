@@ -37,7 +37,8 @@ pub fn decompress(stream: &[u8], length: usize) -> Option<Vec<u8>> {
     (out.len() == length).then_some(out)
 }
 
-/// Decompresses the next run of literals or reference of a stream that has not ended, and gives what is left of the stream.
+/// Decompresses the next run of literals or reference of a stream that has not ended, and
+/// gives what is left of the stream.
 #[inline]
 fn decompress_next<'s>(stream: &'s [u8], out: &mut Vec<u8>) -> Option<&'s [u8]> {
     let (&control, rest) = stream.split_first()?;
@@ -73,7 +74,8 @@ impl Decompression {
         fits.then(|| Self { window: Vec::new(), missing: length })
     }
 
-    /// Decompresses some kilobytes of what is left of the stream, and gives to `take` what has come out. `None`: the stream is wrong.
+    /// Decompresses some kilobytes of what is left of the stream, and gives to `take` what has come
+    /// out. `None`: the stream is wrong.
     pub(crate) fn step<'s>(&mut self, mut stream: &'s [u8], take: &mut dyn FnMut(&[u8])) -> Option<&'s [u8]> {
         let kept = self.window.len().min(MAX_DISTANCE);
         self.window.drain(..self.window.len() - kept);

@@ -96,8 +96,8 @@ impl<'a> Output<'a> {
         true
     }
 
-    /// The compressed form; nothing if that is not shorter. The stream is written first, because its length stands before
-    /// it, and turned to its place.
+    /// The compressed form; nothing if that is not shorter. The stream is written first, because its length stands
+    /// before it, and turned to its place.
     fn compressed(&mut self, text: &[u8]) -> bool {
         let Some(compressor) = self.compressor.as_deref_mut() else { return false };
         let start = self.out.len();

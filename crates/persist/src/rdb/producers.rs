@@ -1,7 +1,7 @@
 //! What producers have added to a stream lately, in a note before the stream.
 //!
-//! Redis got this with version 8.6, in a type of streams that older ones refuse. A note of an unknown name is passed over by every
-//! Redis, so a file with this one is read by 7.0 too, which then knows nothing of producers.
+//! Redis got this with version 8.6, in a type of streams that older ones refuse. A note of an unknown name is passed
+//! over by every Redis, so a file with this one is read by 7.0 too, which then knows nothing of producers.
 //!
 //! ```text
 //! note     = "stream-producers"  (limits  added  duplicates  named*)

@@ -1,7 +1,7 @@
 //! A large value that is read bit by bit, by whoever has others to serve in between.
 //!
-//! What stands in many parts behind their number is read some parts a step, as are the groups of a stream, a long string some kilobytes a
-//! step. What stands in one block is read at once.
+//! What stands in many parts behind their number is read some parts a step, as are the groups of a stream, a long
+//! string some kilobytes a step. What stands in one block is read at once.
 
 use stdx::time::UnixMs;
 use value::hash::Hash;

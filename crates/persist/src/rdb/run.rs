@@ -4,7 +4,8 @@
 //!   250 note  254 database  │ key value │ key value │ key value │ ..  255 crc64
 //!                           └──────── run ──────────┘
 //! ```
-//! Where a run ends is found by passing over the values. The checksum is that of the bytes, and so the reader's business.
+//! Where a run ends is found by passing over the values. The checksum is that of the
+//! bytes, and so the reader's business.
 
 use std::borrow::Cow;
 
@@ -131,8 +132,8 @@ struct Skipped<'a> {
     expiry: Option<UnixMs>,
 }
 
-/// Passes over a key with its attributes and its value. None: there is something else, or a value of a kind that cannot be passed
-/// over.
+/// Passes over a key with its attributes and its value. None: there is something else, or a value of a
+/// kind that cannot be passed over.
 fn skip_key<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Skipped<'a>>, Fault> {
     let mut expiry = None;
     loop {

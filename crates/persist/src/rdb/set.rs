@@ -1,7 +1,8 @@
 //! Sets: three ways to read them, two to write them.
 //!
-//! One block of integers is written as an intset (type 11), every other set as members (type 2). All versions of Redis read
-//! both and turn the members into their own packed form while loading; the listpack of Redis 7.2 (type 20) is only read.
+//! One block of integers is written as an intset (type 11), every other set as members (type 2). All
+//! versions of Redis read both and turn the members into their own packed form while loading; the listpack
+//! of Redis 7.2 (type 20) is only read.
 
 use stdx::number::parse_i64;
 use value::SetRef;
@@ -53,8 +54,9 @@ fn add(edit: &mut SetEdit<'_>, member: &[u8]) -> Result<(), Problem> {
     edit.add(member).then_some(()).ok_or(Problem::DuplicateMember)
 }
 
-/// The type to write. A table is no intset, even where high thresholds let it be called one: it would have to be encoded at
-/// once, and the lengths of an intset have 32 bits. A reader with such thresholds makes the same of its members.
+/// The type to write. A table is no intset, even where high thresholds let it be called one: it would
+/// have to be encoded at once, and the lengths of an intset have 32 bits. A reader with such thresholds
+/// makes the same of its members.
 pub(crate) fn tag(set: SetRef<'_>) -> u8 {
     match set.encoding() {
         Encoding::Intset if set.is_packed() => tag::SET_INTSET,

@@ -1,7 +1,7 @@
 //! Where a value ends, without making it: what whoever divides data among threads has to know of it.
 //!
-//! It takes a step a string instead of one a byte, and believes more than `read` does. What is wrong with a value is found by
-//! whoever makes it.
+//! It takes a step a string instead of one a byte, and believes more than `read` does. What is wrong with a
+//! value is found by whoever makes it.
 
 use super::cursor::{Cursor, Fault};
 use super::tag;
@@ -11,7 +11,8 @@ const ID_BYTES: usize = 16;
 const TIME_BYTES: usize = 8;
 const SCORE_BYTES: usize = 8;
 
-/// Passes over the value that follows a type. False: how that type is laid out is not known here, and nothing is passed over.
+/// Passes over the value that follows a type. False: how that type is laid out is not known
+/// here, and nothing is passed over.
 pub(crate) fn skip(kind: u8, cursor: &mut Cursor<'_>) -> Result<bool, Fault> {
     match kind {
         tag::STRING

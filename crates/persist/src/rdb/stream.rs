@@ -7,9 +7,9 @@
 //! pending  = ID of 16 bytes  time (u64 le)  deliveries
 //! consumer = name  seen (u64 le)  [active (u64 le)]  IDs of 16 bytes
 //! ```
-//! Lists stand behind their lengths; an ID elsewhere is two lengths. What stands in brackets came with Redis 7.0, the time of
-//! activity with 7.2. It is read and not written, so that Redis 7.0 reads every stream: after a restart a consumer was last
-//! active when it was last seen.
+//! Lists stand behind their lengths; an ID elsewhere is two lengths. What stands in brackets came with Redis 7.0, the
+//! time of activity with 7.2. It is read and not written, so that Redis 7.0 reads every stream: after a restart a
+//! consumer was last active when it was last seen.
 //!
 //! The listpack of a node begins with a master entry, the names of the first one, which others refer to:
 //!
@@ -19,8 +19,8 @@
 //! ```
 //! Times and numbers are relative to the ID of the node. Deleted entries are dropped in reading, and none is written.
 //!
-//! Redis believes much of this. Here counts have to be right, IDs have to ascend, and every pending entry has to belong to one
-//! consumer, because everything behind relies on it.
+//! Redis believes much of this. Here counts have to be right, IDs have to ascend, and every pending entry has to belong
+//! to one consumer, because everything behind relies on it.
 
 mod groups;
 

@@ -1,7 +1,8 @@
 //! Ziplist: the packed block of Redis 2.6 to 6 for small collections, read front to back.
 //!
 //! ```text
-//! block    = total-bytes (u32 le)  offset of the last element (u32 le)  count (u16 le, 65535 = unknown)  element*  0xff
+//! block    = total-bytes (u32 le)  offset of the last element (u32 le)  count (u16 le, 65535 = unknown)
+//!            element*  0xff
 //! element  = size of the element before (1 byte, or 0xfe and u32 le)  encoding  data
 //! encoding   00llllll                    string of up to 63 bytes
 //!            01llllll llllllll           string of up to 16383 bytes

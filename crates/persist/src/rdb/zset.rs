@@ -1,8 +1,9 @@
 //! Sorted sets: four ways to read them, two to write them.
 //!
-//! A small sorted set is written as Redis 7 does, as a listpack of members and scores in turn (type 17), a large one as
-//! members and scores of eight bytes (type 5), the highest first, because Redis builds its structure fastest from there. Where it is
-//! changed while it is saved, what was about to be changed stands out of this order: readers take any.
+//! A small sorted set is written as Redis 7 does, as a listpack of members and scores in turn (type 17), a
+//! large one as members and scores of eight bytes (type 5), the highest first, because Redis builds its
+//! structure fastest from there. Where it is changed while it is saved, what was about to be changed stands out
+//! of this order: readers take any.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,8 @@
 //! Leases: who comes back for increments that are history, for incremental backups.
 //!
-//! A lease begins when somebody first says that he will come back, and is renewed only when he says that he has what there was: who
-//! fails every time keeps nothing for ever. What nobody wants any more is deleted in the step that ends the last lease on it.
+//! A lease begins when somebody first says that he will come back, and is renewed only when he says that he has
+//! what there was: who fails every time keeps nothing for ever. What nobody wants any more is deleted in the step
+//! that ends the last lease on it.
 
 use stdx::time::UnixMs;
 
@@ -42,8 +43,8 @@ impl Files {
         Ok(kept)
     }
 
-    /// Somebody comes back for what is appended from now on, until a time. If he has a lease, it stays as it is. If too many have one,
-    /// the one that would end first gives way: gives the name of its owner.
+    /// Somebody comes back for what is appended from now on, until a time. If he has a lease, it stays as it is. If too
+    /// many have one, the one that would end first gives way: gives the name of its owner.
     pub fn keep(&mut self, name: &str, until: UnixMs) -> Result<Option<String>, FilesError> {
         let mut manifest = self.manifest.clone();
         if manifest.leases.iter().any(|lease| lease.name == name) {
@@ -59,8 +60,8 @@ impl Files {
         Ok(gone)
     }
 
-    /// He has everything before an increment, and comes back for the rest until a time. It counts too if his lease has ended
-    /// meanwhile and nothing of the rest has gone.
+    /// He has everything before an increment, and comes back for the rest until a time. It counts too if his lease has
+    /// ended meanwhile and nothing of the rest has gone.
     pub fn pass_on(&mut self, renewed: Lease) -> Result<(), FilesError> {
         let mut manifest = self.manifest.clone();
         let is_there = |entry: &ManifestEntry| {

@@ -1,7 +1,7 @@
 //! A rewrite: a snapshot becomes the new base, and the files that it stands for are deleted.
 //!
-//! It begins with an increment for what comes behind the snapshot. Where the append-only file was off until now, no manifest may name
-//! that before the base is there: it would follow on what is old.
+//! It begins with an increment for what comes behind the snapshot. Where the append-only file was off until now, no
+//! manifest may name that before the base is there: it would follow on what is old.
 
 use stdx::number::parse_u64;
 
@@ -56,8 +56,8 @@ impl Files {
         format!("{REWRITE}{INCREMENT}.{}", self.prefix)
     }
 
-    /// The snapshot stands in the file of the temporary name: it becomes the base, and what it holds is deleted. After an
-    /// error everything is as it was, and this may be tried again.
+    /// The snapshot stands in the file of the temporary name: it becomes the base, and what it holds is deleted. After
+    /// an error everything is as it was, and this may be tried again.
     pub fn finish_rewrite(&mut self, temporary: &str, is_rdb: bool) -> Result<(), FilesError> {
         let rewrite = self.rewrite.expect("a rewrite has begun");
         let base = self.install_base(temporary, is_rdb)?;
@@ -84,8 +84,8 @@ impl Files {
         self.delete_history()
     }
 
-    /// The snapshot could not be written: the increments go on from the old base. If nobody has written or will write to the
-    /// one that began with it, that is removed, so that rewrites that fail leave no more files each time.
+    /// The snapshot could not be written: the increments go on from the old base. If nobody has written or will write
+    /// to the one that began with it, that is removed, so that rewrites that fail leave no more files each time.
     pub fn abandon_rewrite(&mut self, temporary: &str, is_unused: bool) {
         let rewrite = self.rewrite.take();
         // What stays is removed at the next start.

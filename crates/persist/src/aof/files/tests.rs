@@ -1,7 +1,7 @@
 //! Every operation of the file system may fail, and the power may be cut after it: what was acknowledged is there.
 //!
-//! The data is a count: command `n` sets the key `n` in a batch of its own, a snapshot is all keys so far, so loading all files in
-//! order must give 0, 1, 2, .. without a gap or a repetition.
+//! The data is a count: command `n` sets the key `n` in a batch of its own, a snapshot is all keys so far, so loading
+//! all files in order must give 0, 1, 2, .. without a gap or a repetition.
 
 use std::io;
 use std::sync::Arc;

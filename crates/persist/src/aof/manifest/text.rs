@@ -1,21 +1,24 @@
 //! A manifest as text: one line a file, `file <name> seq <number> type <b|h|i>`, read and written as Redis 7 does.
 //!
-//! Behind the lines stand leases, `#keep <name> until <unix milliseconds> from <number>`: Redis and Valkey take them for comments, and delete
-//! what is history. A line that looks like one and is none is a comment here as well.
+//! Behind the lines stand leases, `#keep <name> until <unix milliseconds> from <number>`: Redis and Valkey take them
+//! for comments, and delete what is history. A line that looks like one and is none is a comment here as well.
 //!
-//! **The checked form** is that of texts which Redis need not have written: of the file beside the manifest of a server (`checksums.rs`), of a
-//! sealed backup, of a set that was restored or saved. Redis and Valkey read it too, and pass over the rest:
+//! **The checked form** is that of texts which Redis need not have written: of the file beside the manifest of
+//! a server (`checksums.rs`), of a sealed backup, of a set that was restored or saved. Redis and Valkey read
+//! it too, and pass over the rest:
 //!
 //! ```text
-//!   file a.2.base.rdb seq 2 type b bytes 1234 tail 00c0ffee     the file's length, and the CRC-32C of its last megabyte
-//!   file a.2.incr.aof seq 2 type i bytes 567 batch 41 link 89ab01cd     where it ended when the next increment was begun
+//!   file a.2.base.rdb seq 2 type b bytes 1234 tail 00c0ffee           its length, and the CRC-32C of its last megabyte
+//!   file a.2.incr.aof seq 2 type i bytes 567 batch 41 link 89ab01cd   where it ended when the next one was begun
 //!   file a.3.incr.aof seq 3 type i
-//!   #backup started 5 sealed 6 lengths 1234 567                 of a sealed backup: unix seconds, and the length of each file with data
-//!   #crc 89abcdef                                               the CRC-32C of all that stands above
+//!   #backup started 5 sealed 6 lengths 1234 567                       of a sealed backup: unix seconds, and
+//!                                                                     the length of each file with data
+//!   #crc 89abcdef                                                     the CRC-32C of all that stands above
 //! ```
-//! In the last megabyte of a base the checksum of RDB and the chain of batches sum up the rest, so an older base is not taken for the one that
-//! the increments follow. The end of an increment is noted when nobody writes to it any more: so it is missed too if it was cut exactly behind a
-//! batch, and no batch follows. A text that has any of these words and lacks its checksum, or has a wrong one, is refused.
+//! In the last megabyte of a base the checksum of RDB and the chain of batches sum up the rest, so an older base is not
+//! taken for the one that the increments follow. The end of an increment is noted when nobody writes to it any more: so
+//! it is missed too if it was cut exactly behind a batch, and no batch follows. A text that has any of these words and
+//! lacks its checksum, or has a wrong one, is refused.
 
 use std::fmt::{self, Write};
 
@@ -162,7 +165,8 @@ impl Manifest {
     }
 }
 
-/// Whether every line about a file of a set whose names begin so can be read again: a byte that is no ASCII text takes four characters.
+/// Whether every line about a file of a set whose names begin so can be read again: a byte that is no
+/// ASCII text takes four characters.
 pub(in crate::aof) fn has_room_for(prefix: &str) -> bool {
     let end = End { length: u64::MAX, chain: Chain { number: u64::MAX, link: u32::MAX } };
     let longest = ManifestEntry { end: Some(end), ..ManifestEntry::increment(prefix, u64::MAX) };

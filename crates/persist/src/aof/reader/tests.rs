@@ -128,7 +128,8 @@ fn a_transaction_that_was_discarded_never_happened() {
     assert_eq!(read(&bytes, 9), ("b".to_owned(), bytes.len() as u64));
 }
 
-/// What Redis has written, and the announcement of batches behind it, which a power cut has torn, are told apart wherever the line stands.
+/// What Redis has written, and the announcement of batches behind it, which a power cut has torn, are told
+/// apart wherever the line stands.
 #[test]
 fn an_announcement_behind_what_redis_has_written_may_be_torn_anywhere() {
     for padding in [0, 400, 500] {
@@ -163,8 +164,8 @@ fn an_announcement_behind_what_redis_has_written_may_be_torn_anywhere() {
     }
 }
 
-/// Three batches behind a time and a command of Redis, as they come into a file of which so many bytes were synced before
-/// each: keys `b`, `c` and `d`, `e`, and a long `f`.
+/// Three batches behind a time and a command of Redis, as they come into a file of which so many bytes were synced
+/// before each: keys `b`, `c` and `d`, `e`, and a long `f`.
 fn batches(synced: [u64; 3]) -> Vec<u8> {
     let mut bytes = Vec::new();
     write_command(&mut bytes, &["SET", "a", "1"]);
@@ -233,7 +234,8 @@ fn no_changed_bit_gives_a_wrong_value_or_costs_a_whole_batch() {
         let mut changed = bytes.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
         let (keys, end) = keys_and_end(&changed, 997);
-        // What names a batch may be damaged so that it looks like a comment; then the last batch counts without being checked.
+        // What names a batch may be damaged so that it looks like a comment; then the last
+        // batch counts without being checked.
         let is_right = end.is_err() || (keys == "abcdef" && end == Ok(Tail::Whole));
         assert!(is_right && "abcdef".starts_with(&keys), "bit {bit}: {keys}, {end:?}");
     }
@@ -338,7 +340,8 @@ fn sectors_that_never_came_to_the_disk_are_torn_unless_they_had_been_synced() {
     }
 }
 
-/// Batches of one key each, `a`, `b` and so on, with these values, when so many bytes were synced. Gives the place of each, too.
+/// Batches of one key each, `a`, `b` and so on, with these values, when so many bytes were
+/// synced. Gives the place of each, too.
 fn batches_of(values: &[&[u8]], synced: u64) -> (Vec<u8>, Vec<usize>) {
     let (mut bytes, mut places) = (Vec::new(), Vec::new());
     let mut framer = Framer::following(Chain { number: 6, link: 5 });

@@ -1,8 +1,8 @@
-//! The groups of a stream: how far each has read, what is pending, and for whom. They are written and read some kilobytes a step, for what is
-//! pending may be as much as the entries are.
+//! The groups of a stream: how far each has read, what is pending, and for whom. They are written and read some
+//! kilobytes a step, for what is pending may be as much as the entries are.
 //!
-//! What a consumer has given back belongs to nobody, which this form cannot say. It is written for a consumer without a name who
-//! was never seen, so that Redis 7.0 reads it too, and read as what it is.
+//! What a consumer has given back belongs to nobody, which this form cannot say. It is written for a consumer without a
+//! name who was never seen, so that Redis 7.0 reads it too, and read as what it is.
 
 mod reading;
 mod writing;
