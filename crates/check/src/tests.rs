@@ -555,6 +555,17 @@ fn what_is_saved_is_sound_and_something() {
 }
 
 #[test]
+fn commands_behind_half_an_rdb_file_are_left_out_as_behind_a_whole_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (saved, path) = (folder.path().join("saved"), folder.path().join("x.rdb"));
+    let rdb = sample_rdb();
+    fs::write(&path, [&rdb[..rdb.len() / 2], &sample()].concat()).expect("the file can be written");
+    let (verdict, said) = run("--salvage", &[&saved, &path]);
+    assert_eq!(verdict, Some(Verdict::Sound), "{said}");
+    assert!(said.contains("left out: the commands behind the data"), "{said}");
+}
+
+#[test]
 fn nothing_is_written_through_a_link() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x.aof");

@@ -93,7 +93,7 @@ impl<'n> Rescue<'n> {
         if has_rdb {
             self.rdb(file, plan, &mut new, &mut commands)?;
         }
-        if has_rdb && plan.commands_from.is_some() && file.is_rdb_alone {
+        if has_rdb && file.is_rdb_alone {
             self.leave_out_commands(plan);
         } else {
             self.commands(&file.path, plan, &mut new, &mut commands)?;
