@@ -1,5 +1,6 @@
 //! Whoever changes files keeps servers off them meanwhile.
 
+use std::io;
 use std::path::Path;
 
 use disk::{Disk, Lock, around};
@@ -12,12 +13,22 @@ pub(crate) fn take(path: &Path) -> Result<Vec<Lock>, String> {
     let mut locks = Vec::new();
     for folder in [folder.to_owned(), folder.join(DEFAULT_FOLDER)] {
         if folder.is_dir() {
-            let lock = Disk::native().lock(&folder).map_err(|_| {
-                let folder = folder.display();
-                format!("{folder}: a running server uses this folder; nothing is changed before it has ended")
-            })?;
-            locks.extend(lock);
+            locks.extend(Disk::native().lock(&folder).map_err(|error| refusal(&folder, &error))?);
         }
     }
     Ok(locks)
+}
+
+/// Why a folder cannot be had alone.
+fn refusal(folder: &Path, error: &io::Error) -> String {
+    let folder = folder.display();
+    match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            format!("{folder}: a running server uses this folder; nothing is changed before it has ended")
+        }
+        _ => format!(
+            "{folder}: the lock that keeps servers off cannot be taken: {error}; nothing is changed while nobody knows \
+             whether one uses this folder"
+        ),
+    }
 }

@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use crate::around;
 use crate::native::Native;
 use crate::system::{Lock, System, SystemFile};
@@ -151,7 +153,7 @@ impl Disk {
     }
 
     /// Keeps a file or a folder from other processes that lock it, as long as the lock is kept; an error of the kind `WouldBlock`: one of them has it.
-    /// Some file systems have no locks: there nobody is kept off.
+    /// Some file systems have no locks: there nobody is kept off. Of any other error nobody knows whether one of them has it.
     pub fn lock(&self, path: &Path) -> io::Result<Option<Lock>> {
         if_there_are_locks(whole(|| self.0.lock(path)))
     }
@@ -167,10 +169,14 @@ impl Disk {
     }
 }
 
+/// What says that a file system, or the way to it, has no locks.
+const NO_LOCKS: [Errno; 4] = [Errno::NOLCK, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP];
+
 /// Where a file system has none, nobody is kept off.
 fn if_there_are_locks(result: io::Result<Option<Lock>>) -> io::Result<Option<Lock>> {
     match result {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) if Errno::from_io_error(&error).is_some_and(|code| NO_LOCKS.contains(&code)) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
         result => result,
     }
 }

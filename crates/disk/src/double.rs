@@ -45,6 +45,8 @@ pub enum Call {
     Sync,
     /// Names become durable.
     SyncFolder,
+    /// Others are kept off, once locks do that.
+    Lock,
 }
 
 /// How a call goes wrong.
@@ -197,6 +199,10 @@ struct DoubleFile {
 
 impl Double {
     fn take_lock(&self, path: &Path, is_shared: bool) -> io::Result<Option<Lock>> {
+        if self.0.locks.lock().is_none() {
+            return Ok(None);
+        }
+        self.call(Call::Lock, |_, _| Ok(()))?;
         let mut locks = self.0.locks.lock();
         let Some(locks) = &mut *locks else { return Ok(None) };
         let taken = locks.get(path).and_then(|(lock, shares)| Some((lock.upgrade()?, *shares)));

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 use super::*;
 use crate::Disk;
 
@@ -168,4 +170,28 @@ fn two_names_of_a_file_show_the_same_bytes_and_go_one_by_one() {
     disk.remove(&file()).expect("nothing fails");
     assert_eq!(disk.read(&second).expect("it is there"), b"one, two");
     assert_eq!(leavings(&double), [None, Some(b"one, two".to_vec())].into());
+}
+
+#[test]
+fn only_a_file_system_without_locks_keeps_nobody_off() {
+    const EBADF: i32 = 9;
+    const EACCES: i32 = 13;
+    const EMFILE: i32 = 24;
+    let (double, disk) = world();
+    disk.write(&file(), b"").expect("nothing fails");
+    double.begin_locking();
+    for code in [EIO, EBADF, EACCES, EMFILE] {
+        double.spoil(Call::Lock, Fault::Error(code));
+        for result in [disk.lock(&file()), disk.share(&folder())] {
+            assert_eq!(result.expect_err("whether somebody has it is not known").raw_os_error(), Some(code));
+        }
+    }
+    for code in [Errno::NOLCK, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP] {
+        double.spoil(Call::Lock, Fault::Error(code.raw_os_error()));
+        for result in [disk.lock(&file()), disk.share(&folder())] {
+            assert!(result.expect("there are none").is_none());
+        }
+    }
+    double.heal();
+    assert!(disk.lock(&file()).expect("nobody has it").is_some());
 }

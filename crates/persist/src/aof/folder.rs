@@ -98,18 +98,18 @@ impl Folder {
     /// Keeps others off the set whose files have names that begin so, and off the folder those who want all of it. The
     /// file that is locked stays: if it were removed, two servers might have one each.
     pub(super) fn lock(&self, prefix: &str) -> Result<[Option<Lock>; 2]> {
-        let taken = |result: io::Result<_>, locked| {
+        let taken = |result: io::Result<_>, name: &str, locked| {
             result.map_err(|error| match error.kind() {
                 io::ErrorKind::WouldBlock => locked,
-                _ => FilesError::Io(String::new(), error),
+                _ => FilesError::NotLocked(name.to_owned(), error),
             })
         };
-        let folder = taken(self.disk.share(&self.path), FilesError::FolderLocked)?;
+        let folder = taken(self.disk.share(&self.path), "", FilesError::FolderLocked)?;
         let name = format!("{prefix}{LOCK}");
         if self.length(&name)?.is_none() {
             self.disk.create(&self.file(&name)).map_err(about(&name))?;
         }
-        Ok([folder, taken(self.disk.lock(&self.file(&name)), FilesError::Locked)?])
+        Ok([folder, taken(self.disk.lock(&self.file(&name)), &name, FilesError::Locked)?])
     }
 
     /// The names of all files.

@@ -32,6 +32,8 @@ pub enum FilesError {
     Locked,
     /// Another process has the whole folder to itself.
     FolderLocked,
+    /// Whether another process uses this file (or the folder, if empty) cannot be found out.
+    NotLocked(String, io::Error),
     /// This base is another file than the one that the manifest means.
     OtherBase(String),
     /// This closed increment does not end where it did; how that is said.
@@ -47,6 +49,7 @@ impl FilesError {
         match self {
             Self::Locked | Self::FolderLocked | Self::LongName(_) => format!("{folder}: {self}"),
             Self::Io(name, _) if name.is_empty() => format!("{folder}{self}"),
+            Self::NotLocked(name, _) if name.is_empty() => format!("{folder}: {self}"),
             _ => format!("{folder}/{self}"),
         }
     }
@@ -90,6 +93,15 @@ impl fmt::Display for FilesError {
             Self::Locked => f.write_str(
                 "another server uses this folder with the same `appendfilename`. Give each its own `dir` or its own name, or end the other one first",
             ),
+            Self::NotLocked(name, error) => {
+                let gap = if name.is_empty() { "" } else { ": " };
+                write!(
+                    f,
+                    "{name}{gap}the lock that keeps other servers off cannot be taken: {error}. Without it two servers \
+                     may write to the same files. See that the server may read and write what is to be locked, and that \
+                     the disk is well"
+                )
+            }
             Self::FolderLocked => f.write_str(
                 "somebody has the whole folder to himself, as `rustypotato-check --fix` does, and a server of an older version. Wait until he has \
                  ended, or end him first",

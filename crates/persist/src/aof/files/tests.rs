@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use disk::{Call, Double, Fault};
 use resp::write_command;
@@ -799,6 +800,27 @@ fn whoever_has_the_whole_folder_is_told_from_another_server_of_the_set() {
     let told = refusal();
     assert!(told.starts_with("/data/set: another server uses this folder"), "{told}");
     drop(files);
+}
+
+#[test]
+fn a_lock_that_cannot_be_taken_refuses_the_set_and_is_told() {
+    let (double, disk) = world(1);
+    let folder = Path::new(DATA).join("set");
+    disk.make_folder(&folder).expect("nothing fails");
+    double.begin_locking();
+    // The folder is shared first.
+    for (turn, path) in [(0, "/data/set"), (1, "/data/set/c.lock")] {
+        let (watched, turns) = (double.clone(), AtomicUsize::new(0));
+        double.watch(move |call| {
+            if call == Call::Lock && turns.fetch_add(1, Ordering::Relaxed) == turn {
+                watched.spoil(Call::Lock, Fault::Error(5));
+            }
+        });
+        let told = open(&disk).expect_err("whether it is used is not known").within(&folder);
+        let begin = format!("{path}: the lock that keeps other servers off cannot be taken: ");
+        assert!(told.starts_with(&begin), "{told}");
+        double.heal();
+    }
 }
 
 #[test]
