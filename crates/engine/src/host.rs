@@ -72,6 +72,8 @@ pub struct PersistenceFigures {
     pub aof_write_failures: u64,
     /// How long the oldest change that is not on disk has been waiting.
     pub aof_unsynced_ms: u64,
+    /// Whether it is being synced.
+    pub aof_syncing: bool,
     /// Seconds of the last rewrite; -1 = none.
     pub aof_rewrite_seconds: i64,
     /// Seconds since the rewrite in progress began; -1 = none is.

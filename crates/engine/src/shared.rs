@@ -81,6 +81,8 @@ pub struct Shared {
     pub writes_refused: AtomicBool,
     /// Whether there is one because the log cannot be written.
     pub log_fails: AtomicBool,
+    /// Syncs of the append-only file that came so late that replies waited, or would have.
+    pub delayed_syncs: AtomicU64,
     /// Connections that were accepted, and that were refused.
     pub connections: AtomicU64,
     /// Connections that were refused.
@@ -208,6 +210,7 @@ impl Shared {
             write_refusals: Mutex::default(),
             writes_refused: AtomicBool::new(false),
             log_fails: AtomicBool::new(false),
+            delayed_syncs: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
             rates: Mutex::default(),

@@ -45,7 +45,7 @@ use keyspace::log::Log;
 use node::Mailbox;
 use parking_lot::{Condvar, Mutex};
 use persist::aof::{ANNOUNCEMENT, Chain, Writer};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::clock::monotonic_ns;
 use crate::increment::{Fault, Increment};
@@ -55,10 +55,12 @@ use pen::{Effort, Outcome, Pen};
 use promises::Promises;
 pub use rewrite::Switched;
 pub use state::Closed;
-use state::{State, Trouble};
+use state::{Late, State, Trouble};
 
 /// Buffers that grew beyond this many bytes are given back once they are written.
 const KEPT_BYTES: usize = 1 << 20;
+
+const NS_PER_MS: u64 = 1_000_000;
 
 /// See the module's text.
 pub struct Journal {
@@ -103,6 +105,8 @@ pub struct Figures {
     pub failures: u64,
     /// How long the oldest effect that is not on disk has been waiting.
     pub unsynced_ms: u64,
+    /// Whether a sync is being made.
+    pub is_syncing: bool,
 }
 
 /// Interface of workers.
@@ -167,7 +171,8 @@ impl Journal {
             is_on: state.is_on(),
             has_trouble: state.trouble.is_some(),
             failures: state.failures,
-            unsynced_ms: state.unsynced_ns() / 1_000_000,
+            unsynced_ms: state.unsynced_ns() / NS_PER_MS,
+            is_syncing: state.is_syncing,
         }
     }
 
@@ -335,7 +340,7 @@ impl Journal {
                 );
             }
             self.append(state, shared);
-            self.publish(state);
+            self.publish(state, shared);
             if !had_timer && state.next_sync_ns().is_some() {
                 self.thread_wanted.store(true, Ordering::Release);
             }
@@ -393,7 +398,7 @@ impl Journal {
         let result = handle.sync();
         let took_ns = monotonic_ns().saturating_sub(begin_ns);
         let mut state = self.state.lock();
-        state.end_sync(result.is_ok(), took_ns);
+        let late = state.end_sync(result.is_ok(), took_ns);
         match result {
             Ok(()) => {
                 state.synced = position;
@@ -402,8 +407,12 @@ impl Journal {
             Err(fault) => self.refuse(&mut state, shared, Trouble::Untrusted, &fault),
         }
         self.show(&state);
-        self.publish(&state);
+        self.publish(&mut state, shared);
         self.tell_synced(&state);
+        drop(state);
+        if let Some(late) = late {
+            tell_late(shared, late, took_ns);
+        }
     }
 
     /// Has an increment that Redis has begun say that batches follow, before the first one: else nobody would know what a power cut
@@ -434,9 +443,19 @@ impl Journal {
     }
 
     /// Lets go what may go. While the files cannot be trusted nothing may.
-    fn publish(&self, state: &State) {
-        if state.may_write() {
-            self.promises.release(state.reached());
+    fn publish(&self, state: &mut State, shared: &Shared) {
+        if !state.may_write() {
+            return;
+        }
+        let reached = state.reached();
+        self.promises.release(reached);
+        if state.becomes_late(reached) {
+            shared.delayed_syncs.fetch_add(1, Ordering::Relaxed);
+            warn!(
+                "the AOF fsync is taking too long (is the disk busy?): changes have waited for it for {} ms. Replies to what writes wait \
+                 until it has ended",
+                state.unsynced_ns() / NS_PER_MS
+            );
         }
     }
 
@@ -477,6 +496,20 @@ impl Journal {
     /// Lets the workers see who writes.
     fn show(&self, state: &State) {
         self.workers_write.store(state.workers_write(), Ordering::Release);
+    }
+}
+
+/// A sync came too late; it took so long. Once for each, whether or not replies have waited.
+fn tell_late(shared: &Shared, late: Late, took_ns: u64) {
+    let (took_ms, unsynced_ms) = (took_ns / NS_PER_MS, late.unsynced_ns / NS_PER_MS);
+    let text = format!("{took_ms} ms, and changes were not on disk for up to {unsynced_ms} ms");
+    if late.was_told {
+        info!(
+            "the AOF fsync that took too long has ended: it took {text}. Replies do not wait for it any more"
+        );
+    } else {
+        shared.delayed_syncs.fetch_add(1, Ordering::Relaxed);
+        warn!("the AOF fsync has taken too long (is the disk busy?): {text}");
     }
 }
 

@@ -466,6 +466,7 @@ impl Machine for ServerMachine {
             aof_write_ok: !journal.has_trouble,
             aof_write_failures: journal.failures,
             aof_unsynced_ms: journal.unsynced_ms,
+            aof_syncing: journal.is_syncing,
             aof_size,
             aof_buffered,
             backups: BackupFigures {

@@ -107,6 +107,7 @@ fn refusal(error: &ConfigError) -> Error {
 fn reset_statistics(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     use std::sync::atomic::Ordering::Relaxed;
     ctx.shared.statistics.iter().for_each(crate::statistics::WorkerStatistics::reset);
+    ctx.shared.delayed_syncs.store(0, Relaxed);
     ctx.shared.connections.store(0, Relaxed);
     ctx.shared.connections_refused.store(0, Relaxed);
     ctx.shared.clients.output_limit_disconnections.store(0, Relaxed);

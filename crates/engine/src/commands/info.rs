@@ -196,8 +196,8 @@ fn persistence(ctx: &Context<'_, '_>, out: &mut String) {
         line(out, "aof_buffer_length", figures.aof_buffered);
         line(out, "aof_write_failures", figures.aof_write_failures);
         line(out, "aof_oldest_unsynced_ms", figures.aof_unsynced_ms);
-        line(out, "aof_pending_bio_fsync", 0);
-        line(out, "aof_delayed_fsync", 0);
+        line(out, "aof_pending_bio_fsync", u8::from(figures.aof_syncing));
+        line(out, "aof_delayed_fsync", ctx.shared.delayed_syncs.load(Relaxed));
     }
 }
 

@@ -100,7 +100,7 @@ impl Journal {
             // What has changed since the snapshot.
             self.append(&mut state, shared);
         }
-        self.publish(&state);
+        self.publish(&mut state, shared);
         self.tell_synced(&state);
     }
 }

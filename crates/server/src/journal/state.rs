@@ -64,6 +64,10 @@ pub(super) struct State {
     /// Since when something has been waiting for the next sync, and for the one that is being made.
     pub(super) unsynced_since_ns: Option<u64>,
     syncing_since_ns: Option<u64>,
+    /// Whether one is being made.
+    pub(super) is_syncing: bool,
+    /// Whether the second is over and replies wait for the disk, which has been told.
+    is_late: bool,
     /// How long syncs take, the last ones above all.
     pub(super) sync_ns: u64,
     /// Between a snapshot and the first write behind it.
@@ -103,6 +107,8 @@ impl State {
             cut_ns: 0,
             unsynced_since_ns: None,
             syncing_since_ns: None,
+            is_syncing: false,
+            is_late: false,
             sync_ns: 0,
             is_switching: false,
             trouble: None,
@@ -235,21 +241,34 @@ impl State {
         self.unsynced_since_ns.filter(|_| is_timed).map(|since| since + SYNC_AFTER_NS)
     }
 
+    /// Replies up to here may go. Whether this is the first time that some have to wait for a late sync.
+    pub(super) fn becomes_late(&mut self, reached: LogPosition) -> bool {
+        let is_timed = self.policy() == AppendFsync::EverySecond && self.trouble.is_none();
+        is_timed && reached < self.written && !std::mem::replace(&mut self.is_late, true)
+    }
+
     /// A sync begins: what is written from now on waits for the next one.
     pub(super) fn begin_sync(&mut self) {
+        self.is_syncing = true;
         self.syncing_since_ns = self.unsynced_since_ns;
         if self.buffer.is_empty() {
             self.unsynced_since_ns = None;
         }
     }
 
-    /// It has ended, after so long.
-    pub(super) fn end_sync(&mut self, is_ok: bool, ns: u64) {
+    /// It has ended, after so long. If it was too late: how.
+    pub(super) fn end_sync(&mut self, is_ok: bool, ns: u64) -> Option<Late> {
         self.sync_ns = (self.sync_ns * (SYNC_WEIGHT - 1) + ns) / SYNC_WEIGHT;
+        self.is_syncing = false;
+        let is_timed = self.policy() == AppendFsync::EverySecond && self.trouble.is_none();
+        let unsynced_ns = self.unsynced_ns();
+        let was_told = std::mem::take(&mut self.is_late);
+        let late = (is_timed && unsynced_ns > MAX_UNSYNCED_NS).then_some(Late { unsynced_ns, was_told });
         let since = self.syncing_since_ns.take();
         if !is_ok {
             self.unsynced_since_ns = since.or(self.unsynced_since_ns);
         }
+        late
     }
 
     /// An increment begins, or there is none any more. What it holds may not be on disk yet, and what could not be trusted before
@@ -307,6 +326,15 @@ impl State {
         self.written = self.written.max(self.cut);
         self.synced = self.synced.max(self.cut);
     }
+}
+
+/// A sync that has ended too late for what is promised with `everysec`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Late {
+    /// How long the oldest change has waited.
+    pub(super) unsynced_ns: u64,
+    /// Whether it was told while replies waited.
+    pub(super) was_told: bool,
 }
 
 /// An increment to which nobody writes any more.

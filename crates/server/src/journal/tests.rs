@@ -199,6 +199,61 @@ fn a_worker_syncs_while_that_is_quick_and_leaves_it_to_the_thread_while_not() {
 }
 
 #[test]
+fn a_sync_that_comes_too_late_is_counted_once_and_only_with_everysec() {
+    const SECOND_NS: u64 = 1_000_000_000;
+    for (policy, syncs_ns, delayed) in [
+        (AppendFsync::EverySecond, [SECOND_NS / 4, SECOND_NS], 0),
+        (AppendFsync::EverySecond, [SECOND_NS + 1, 5 * SECOND_NS], 2),
+        (AppendFsync::Always, [SECOND_NS + 1, 5 * SECOND_NS], 0),
+        (AppendFsync::Never, [SECOND_NS + 1, 5 * SECOND_NS], 0),
+    ] {
+        let (double, _, _, world) = on_double(policy);
+        let World { shared, journal, .. } = &world;
+        let sync_ns = clock_of_syncs(&double);
+        for ns in syncs_ns {
+            sync_ns.store(ns, Ordering::Relaxed);
+            let position = world.write();
+            journal.release(shared, 0, position);
+            journal.advance(shared);
+            journal.sync(shared);
+            assert!(journal.release(shared, 0, position) && !journal.figures().is_syncing);
+        }
+        assert_eq!(shared.delayed_syncs.load(Ordering::Relaxed), delayed, "{policy:?}");
+    }
+}
+
+#[test]
+fn replies_that_wait_for_a_late_sync_are_told_while_it_goes_on_and_count_once() {
+    const SECOND_NS: u64 = 1_000_000_000;
+    let (double, _, _, world) = on_double(AppendFsync::EverySecond);
+    let hand = crate::clock::hand::Hand::new();
+    hand.take();
+    let world = Arc::new(world);
+    let delayed = |world: &World| world.shared.delayed_syncs.load(Ordering::Relaxed);
+    let during = Arc::clone(&world);
+    double.watch(move |call| {
+        if call == disk::Call::Sync {
+            let World { shared, journal, .. } = &*during;
+            assert!(journal.figures().is_syncing);
+            assert!(journal.release(shared, 0, during.write()), "there is still time");
+            hand.turn(SECOND_NS + 1);
+            assert_eq!(delayed(&during), 0);
+            for _ in 0..3 {
+                assert!(!journal.release(shared, 0, during.write()), "nobody is promised more than a second");
+                assert_eq!(delayed(&during), 1);
+            }
+        }
+    });
+    world.journal.release(&world.shared, 0, world.write());
+    world.journal.sync(&world.shared);
+    assert_eq!(delayed(&world), 2, "what came meanwhile has waited as long, for the next one");
+    double.watch(|_| {});
+    world.journal.advance(&world.shared);
+    assert!(world.journal.release(&world.shared, 0, world.write()));
+    assert_eq!(delayed(&world), 2, "its end is not another one");
+}
+
+#[test]
 fn a_worker_does_not_wait_for_a_sync_that_goes_on() {
     let (.., world) = on_double(AppendFsync::Always);
     let World { shared, journal, .. } = &world;
