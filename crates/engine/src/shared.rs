@@ -14,7 +14,7 @@ use crate::client::Clients;
 use crate::commandlog::CommandLog;
 use crate::ending::Ending;
 use crate::hotkeys::HotKeys;
-use crate::latency::Latency;
+use crate::latency::{Cause, Latency};
 pub use crate::lookout::Lookouts;
 use crate::meter::Meter;
 use crate::notifications::Notifications;
@@ -221,6 +221,34 @@ impl Shared {
             snapshot_us: AtomicU64::new(0),
             identity,
             clock,
+        }
+    }
+
+    /// Whether the latency monitor is on, so that it is worth while to take times for it.
+    #[inline]
+    pub fn monitors_latency(&self) -> bool {
+        self.hot.latency_nanoseconds.load(Ordering::Relaxed) != u64::MAX
+    }
+
+    /// The time, if the latency monitor is on: for [`Shared::note_latency_since`].
+    #[inline]
+    pub fn latency_clock(&self) -> Option<u64> {
+        self.monitors_latency().then(self.clock)
+    }
+
+    /// Something has been done since then.
+    #[inline]
+    pub fn note_latency_since(&self, cause: Cause, now: UnixMs, began_ns: Option<u64>) {
+        if let Some(began_ns) = began_ns {
+            self.note_latency(cause, now, (self.clock)().saturating_sub(began_ns));
+        }
+    }
+
+    /// Something took so long, in nanoseconds: a spike if that is at least `latency-monitor-threshold`.
+    #[inline]
+    pub fn note_latency(&self, cause: Cause, now: UnixMs, took_ns: u64) {
+        if took_ns >= self.hot.latency_nanoseconds.load(Ordering::Relaxed) {
+            self.latency.lock().add(cause, now.0 / 1000, took_ns / 1_000_000);
         }
     }
 

@@ -39,6 +39,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use config::AppendFsync;
 use engine::Shared;
+use engine::latency::Cause;
 use engine::shared::WriteBlock;
 use keyspace::LogPosition;
 use keyspace::log::Log;
@@ -47,7 +48,7 @@ use parking_lot::{Condvar, Mutex};
 use persist::aof::{ANNOUNCEMENT, Chain, Writer};
 use tracing::{error, info, warn};
 
-use crate::clock::monotonic_ns;
+use crate::clock::{monotonic_ns, now};
 use crate::increment::{Fault, Increment};
 use crate::replication::Replication;
 use crate::shared::Letter;
@@ -351,8 +352,13 @@ impl Journal {
         let may_write = state.is_to_append();
         let result = match &mut state.increment {
             Some(increment) if !state.buffer.is_empty() => may_write.then(|| {
+                let began_ns = shared.monitors_latency().then(monotonic_ns);
                 self.wait_before_append();
-                increment.append(&state.buffer)
+                let result = increment.append(&state.buffer);
+                if let Some(began_ns) = began_ns {
+                    note_append(shared, state.is_syncing, monotonic_ns().saturating_sub(began_ns));
+                }
+                result
             }),
             _ => Some(Ok(())),
         };
@@ -399,6 +405,9 @@ impl Journal {
         let took_ns = monotonic_ns().saturating_sub(begin_ns);
         let mut state = self.state.lock();
         let late = state.end_sync(result.is_ok(), took_ns);
+        if state.policy() == AppendFsync::Always {
+            shared.note_latency(Cause::AofFsyncAlways, now().unix, took_ns);
+        }
         match result {
             Ok(()) => {
                 state.synced = position;
@@ -496,6 +505,14 @@ impl Journal {
     /// Lets the workers see who writes.
     fn show(&self, state: &State) {
         self.workers_write.store(state.workers_write(), Ordering::Release);
+    }
+}
+
+/// An append took so long. Redis has two names for each.
+fn note_append(shared: &Shared, is_syncing: bool, took_ns: u64) {
+    let circumstance = if is_syncing { Cause::AofWritePendingFsync } else { Cause::AofWriteAlone };
+    for cause in [Cause::AofWrite, circumstance] {
+        shared.note_latency(cause, now().unix, took_ns);
     }
 }
 

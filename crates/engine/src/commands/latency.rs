@@ -67,10 +67,10 @@ fn container(_: &mut Context<'_, '_>, _: &Args<'_>, _: &mut Reply<'_>) -> Outcom
 fn latest(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
     let latency = ctx.shared.latency.lock();
     reply.array(latency.events().len());
-    for (name, event) in latency.events() {
+    for (cause, event) in latency.events() {
         let (time_s, duration_ms) = event.samples.back().copied().unwrap_or_default();
         reply.array(4);
-        reply.bulk(name);
+        reply.bulk(cause.name());
         reply.integer(time_s);
         reply.integer(duration_ms as i64);
         reply.integer(event.longest_ms as i64);
@@ -164,13 +164,15 @@ fn doctor(ctx: &mut Context<'_, '_>, _: &Args<'_>, reply: &mut Reply<'_>) -> Out
             "No latency spike was seen. Spikes are recorded while latency-monitor-threshold is above 0.\n",
         );
     }
-    for (name, event) in latency.events() {
+    for (cause, event) in latency.events() {
         let count = event.samples.len() as u64;
         let sum: u64 = event.samples.iter().map(|(_, duration)| duration).sum();
         text.push_str(&format!(
-            "{name}: {count} spikes, {} ms on average, {} ms at worst. SLOWLOG GET names slow commands.\n",
+            "{}: {count} spikes, {} ms on average, {} ms at worst. {}\n",
+            cause.name(),
             sum / count.max(1),
-            event.longest_ms
+            event.longest_ms,
+            cause.advice()
         ));
     }
     reply.verbatim(*b"txt", text);

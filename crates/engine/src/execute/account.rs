@@ -11,6 +11,7 @@ use crate::command::Flags;
 use crate::commandlog::{Noted, Topic, Unfinished};
 use crate::context::Context;
 use crate::host::Host;
+use crate::latency::Cause;
 use crate::secrets;
 use crate::session::{ReplyMode, Session};
 use crate::shared::Shared;
@@ -97,8 +98,8 @@ pub(crate) fn account_ended(
         note(shared, row, args, Some(session), (now, took), written);
     }
     if took >= shared.hot.latency_nanoseconds.load(Ordering::Relaxed) {
-        let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
-        shared.latency.lock().add(event, now.0 / 1000, took / 1_000_000);
+        let is_fast = row.command.flags.has(Flags::FAST);
+        shared.note_latency(if is_fast { Cause::FastCommand } else { Cause::Command }, now, took);
     }
 }
 

@@ -6,6 +6,7 @@ use keyspace::{ExpiryBudget, Rule};
 
 use super::Worker;
 use crate::context::tell_observers;
+use crate::latency::Cause;
 use crate::shared::Shared;
 use crate::statistics::WorkerStatistics;
 use crate::tracking::Notice;
@@ -32,7 +33,9 @@ impl Worker<'_> {
         }
         access.start_unit();
         access.want_events(shared.notifications.wanted(&shared.pubsub, None));
+        let began_ns = shared.latency_clock();
         let gone = access.db(victim.database).evict(&key, &victim, rule);
+        shared.note_latency_since(Cause::EvictionDel, access.now(), began_ns);
         tell_observers(shared, access, (&mut self.invalidations, &mut self.feeder), None);
         access.unlock();
         if gone { Eviction::Done } else { Eviction::Missed }

@@ -14,6 +14,7 @@
 use std::sync::atomic::Ordering;
 
 use engine::Eviction;
+use engine::latency::Cause;
 use engine::statistics::add;
 
 use super::Worker;
@@ -193,7 +194,9 @@ impl Worker<'_> {
         if state == State::Within {
             shared.meter.note_excess(false, *clock);
         }
-        self.memory.evicted_ns += clock.saturating_sub(started);
+        let took_ns = clock.saturating_sub(started);
+        self.memory.evicted_ns += took_ns;
+        shared.note_latency(Cause::EvictionCycle, self.engine.access.now(), took_ns);
         self.memory.held = self.tell_memory();
         self.set_state(state);
         self.publish_counters(); // the next command may be INFO

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use engine::Host;
+use engine::latency::Cause;
 use engine::statistics::add;
 use keyspace::ExpiryBudget;
 use value::sweep::Sweeper;
@@ -148,7 +149,9 @@ impl Worker<'_> {
         let more = self.engine.expire(&self.node.shared, &mut self.upkeep.expiry);
         self.engine.trim_remembered(&self.node.shared);
         self.engine.access.end();
-        add(&statistics.expiry_ns, (self.node.shared.clock)().saturating_sub(started));
+        let took_ns = (self.node.shared.clock)().saturating_sub(started);
+        add(&statistics.expiry_ns, took_ns);
+        self.node.shared.note_latency(Cause::ExpireCycle, now.unix, took_ns);
         add(&statistics.expiry_cut_short, u64::from(more));
         let due_ms = self.upkeep.expiry.next_due().0.saturating_sub(now.unix.0);
         let pause_ms = if more { 0 } else { (due_ms.max(0) as u64).clamp(EXPIRE_MS, TICK_MS) };
@@ -224,6 +227,8 @@ impl Worker<'_> {
         upkeep.next_sweep_ns = now.monotonic_ns + pause_ms * NS_PER_MS;
         add(&statistics.blocks_moved, moved as u64);
         add(&statistics.blocks_left, left as u64);
-        add(&statistics.sweep_ns, (node.shared.clock)().saturating_sub(started));
+        let took_ns = (node.shared.clock)().saturating_sub(started);
+        add(&statistics.sweep_ns, took_ns);
+        node.shared.note_latency(Cause::ActiveDefragCycle, now.unix, took_ns);
     }
 }

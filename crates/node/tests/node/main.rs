@@ -15,6 +15,7 @@ mod due_keys;
 mod errands;
 mod held;
 mod info;
+mod latency;
 mod machine;
 mod memory;
 mod migration;

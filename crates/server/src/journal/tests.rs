@@ -254,6 +254,41 @@ fn replies_that_wait_for_a_late_sync_are_told_while_it_goes_on_and_count_once() 
 }
 
 #[test]
+fn appends_and_syncs_that_take_long_show_in_the_latency_monitor_while_it_is_on() {
+    const MS_NS: u64 = 1_000_000;
+    let events = |shared: &Shared| {
+        let latency = shared.latency.lock();
+        latency.events().map(|(cause, event)| (cause.name(), event.longest_ms)).collect::<Vec<_>>()
+    };
+    let (double, _, _, world) = on_double(AppendFsync::Always);
+    let World { shared, journal, .. } = &world;
+    let hand = crate::clock::hand::Hand::new();
+    hand.take();
+    double.watch(move |call| match call {
+        disk::Call::Append => hand.turn(7 * MS_NS),
+        disk::Call::Sync => hand.turn(9 * MS_NS),
+        _ => {}
+    });
+    for (threshold_ns, shown) in [
+        (u64::MAX, &[][..]),
+        (10 * MS_NS, &[]),
+        (8 * MS_NS, &[("aof-fsync-always", 9)]),
+        (7 * MS_NS, &[("aof-fsync-always", 9), ("aof-write", 7), ("aof-write-alone", 7)]),
+    ] {
+        shared.hot.latency_nanoseconds.store(threshold_ns, Ordering::Relaxed);
+        world.write();
+        journal.advance(shared);
+        assert_eq!(events(shared), shown);
+    }
+    journal.configure(AppendFsync::EverySecond, false);
+    shared.latency.lock().reset_all();
+    journal.state.lock().begin_sync();
+    world.write();
+    journal.advance(shared);
+    assert_eq!(events(shared), [("aof-write", 7), ("aof-write-pending-fsync", 7)]);
+}
+
+#[test]
 fn a_worker_does_not_wait_for_a_sync_that_goes_on() {
     let (.., world) = on_double(AppendFsync::Always);
     let World { shared, journal, .. } = &world;

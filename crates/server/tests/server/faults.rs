@@ -72,6 +72,15 @@ fn check(folder: &Path, policy: &str, (acknowledged, sent): (u64, u64), place: &
     left
 }
 
+/// Whether there is an strace that may trace; else that is said.
+fn may_trace() -> bool {
+    let may = does("strace", &["-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO", "true"]);
+    if !may {
+        pass_over("there is no strace that may trace");
+    }
+    may
+}
+
 /// Fails a system call with an error: each of the first `times` of a thread, one in each run.
 fn inject(call: &str, error: &str, policy: &str, times: usize) {
     let said = match error {
@@ -79,8 +88,8 @@ fn inject(call: &str, error: &str, policy: &str, times: usize) {
         "ENOSPC" => "No space left on device",
         _ => "Interrupted system call",
     };
-    if !does("strace", &["-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO", "true"]) {
-        return pass_over("there is no strace that may trace");
+    if !may_trace() {
+        return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     Server::start(folder.path(), &["--appendonly", "yes"]).kill();
@@ -123,6 +132,47 @@ fn syncs_that_fail_cost_nothing_acknowledged() {
     inject("fdatasync", "EIO", "always", 8);
     inject("fdatasync", "EIO", "everysec", 2);
     inject("fsync", "EIO", "always", 4);
+}
+
+#[test]
+fn a_start_is_refused_when_nobody_knows_whether_the_files_are_locked() {
+    if !may_trace() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let first = Server::start(folder.path(), APPENDING);
+    let second = |error: &str, options: &[&str]| {
+        let injection = format!("inject=flock:error={error}");
+        let started = Server::traced(folder.path(), options, &["-e", &injection]);
+        started.map(|server| {
+            let mut client = server.connect();
+            kill_traced(server, &mut client)
+        })
+    };
+    for (error, said) in [("EIO", "Input/output error"), ("EACCES", "Permission denied")] {
+        let log = second(error, APPENDING).expect_err("another server has them");
+        let told = format!("appendonlydir: the lock that keeps other servers off cannot be taken: {said}");
+        assert!(log.contains(&told), "{log}");
+    }
+    // Where there are no locks nobody could have one.
+    first.kill();
+    second("ENOLCK", APPENDING).expect("it serves");
+}
+
+#[test]
+fn a_disk_that_takes_long_to_sync_is_counted_and_told() {
+    if !may_trace() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let slow = ["-e", "inject=fdatasync:delay_enter=1500000"];
+    let server = Server::traced(folder.path(), APPENDING, &slow).expect("the server serves");
+    let mut client = server.connect();
+    must(&mut client, "SET a 1");
+    while figure(&mut client, "aof_delayed_fsync") == "0" {}
+    must(&mut client, "CONFIG RESETSTAT");
+    let log = kill_traced(server, &mut client);
+    assert!(log.contains("the AOF fsync") && log.contains("is the disk busy?"), "{log}");
 }
 
 #[test]
