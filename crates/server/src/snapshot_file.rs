@@ -117,14 +117,25 @@ pub fn write(
     watch: Watch<'_>,
 ) -> Result<(), String> {
     let mut written = 0;
-    let result = disk
-        .create(path)
-        .and_then(|file| fill((&file, Place::beside(disk, path)), &mut written, image, form, manner, watch));
+    let result = disk.create(path).map_err(|error| not_made(path, &error)).and_then(|file| {
+        fill((&file, Place::beside(disk, path)), &mut written, image, form, manner, watch)
+            .map_err(|error| not_filled(path, written, &error))
+    });
     if result.is_err() {
         // It was to be incomplete anyway; if it cannot be removed, the error that is told says why.
         let _ = disk.remove(path);
     }
-    result.map_err(|error| format!("{}: at byte {written}: {error}", path.display()))
+    result
+}
+
+/// A file of this path could not be made.
+pub fn not_made(path: &Path, error: &io::Error) -> String {
+    format!("{}: the file could not be made: {error}", path.display())
+}
+
+/// It could not be filled beyond so many bytes.
+pub fn not_filled(path: &Path, written: u64, error: &io::Error) -> String {
+    format!("{}: at byte {written}: {error}", path.display())
 }
 
 /// Writes all data into an empty file, which is durable then, and notes how many bytes are in it. Stops early when it is given up.

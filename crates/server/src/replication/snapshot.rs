@@ -70,26 +70,21 @@ pub fn write(
     form: Form,
     manner: Manner,
 ) -> Result<Written, String> {
+    let (file, reader) = disk.create_nameless(path).map_err(|error| snapshot_file::not_made(path, &error))?;
     let mut written = 0;
-    let result = disk.create_nameless(path).and_then(|(file, reader)| {
+    let fill = || {
         match content {
             Content::All => {
                 let progress = KeyProgress::default();
                 let watch = Watch { given_up: &replication.given_up, progress: &progress };
-                snapshot_file::fill(
-                    (&file, Place::beside(disk, path)),
-                    &mut written,
-                    image,
-                    form,
-                    manner,
-                    watch,
-                )?;
+                let place = Place::beside(disk, path);
+                snapshot_file::fill((&file, place), &mut written, image, form, manner, watch)?;
             }
             Content::Libraries => file.append(&snapshot_file::without_keys(&image, form, true))?,
             Content::Nothing => file.append(&snapshot_file::without_keys(&image, form, false))?,
         }
-        let length = reader.length()?;
-        Ok(Written { file: Arc::new(reader), length })
-    });
-    result.map_err(|error| format!("{}: at byte {written}: {error}", path.display()))
+        reader.length()
+    };
+    let length = fill().map_err(|error| snapshot_file::not_filled(path, written, &error))?;
+    Ok(Written { file: Arc::new(reader), length })
 }

@@ -173,6 +173,19 @@ fn the_time_of_the_last_save_is_that_of_the_last_good_one() {
 }
 
 #[test]
+fn a_file_that_cannot_be_made_is_told_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).expect("the folder can be written");
+    let server = Server::start(&inner, SNAPSHOTS);
+    let mut client = server.connect();
+    std::fs::remove_dir_all(&inner).expect("the folder can be written");
+    let reply = text(&run(&mut client, "SAVE"));
+    assert!(reply.contains(".rdb: the file could not be made: No such file or directory"), "{reply}");
+    server.kill();
+}
+
+#[test]
 fn save_points_hold_from_the_moment_they_are_set() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(folder.path(), SNAPSHOTS);
