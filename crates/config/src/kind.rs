@@ -99,6 +99,8 @@ pub enum TextRule {
     FileName,
     /// `aof:` or `rdb:` and a path; or nothing.
     DataFile,
+    /// A list of cores ([`core_numbers`](crate::core_numbers)); or nothing.
+    Cores,
     /// Letters, digits, hyphens and dots, 255 at most; or nothing.
     HostName,
     /// A form of the process title.
@@ -208,6 +210,7 @@ impl fmt::Display for Kind {
             Kind::Text(TextRule::FileName | TextRule::FilePrefix) => {
                 f.write_str("a file name without directories")
             }
+            Kind::Text(TextRule::Cores) => f.write_str("a list of cores such as `0,2-4` or `1-7:2`"),
             Kind::Text(TextRule::HostName) => f.write_str("a host name"),
             Kind::Text(TextRule::Title) => f.write_str("a text with names in braces"),
             Kind::Words { most } => write!(f, "up to {most} addresses"),

@@ -29,6 +29,7 @@ const FILE_PREFIX: Kind = Kind::Text(TextRule::FilePrefix);
 const DIRECTORY: Kind = Kind::Text(TextRule::NotEmpty);
 const DATA_FILE: Kind = Kind::Text(TextRule::DataFile);
 const TITLE: Kind = Kind::Text(TextRule::Title);
+const CORES: Kind = Kind::Text(TextRule::Cores);
 const HOST_NAME: Kind = Kind::Text(TextRule::HostName);
 
 const fn lacks(lack: &'static lack::Lack) -> Effect {
@@ -162,10 +163,10 @@ parameters! {
         DisableThp, "disable-thp", "", YES_NO, "yes", Startup, Accepted, "Turn transparent huge pages off for this process.";
         OomScoreAdj, "oom-score-adj", "", choice(OOM_SCORE), "no", Runtime, Acts, "Whether the score by which Linux chooses a process to end when memory runs out is adjusted: by a value (`yes`), or to it.";
         OomScoreAdjValues, "oom-score-adj-values", "", numbers(3, -2000, 2000), "0 200 800", Runtime, Acts, "Scores for a primary, a replica and a background process; it is always a primary, and has no such processes.";
-        ServerCpulist, "server-cpulist", "server_cpulist", TEXT, "", Startup, Accepted, "Cores for the threads that serve clients.";
-        BioCpulist, "bio-cpulist", "bio_cpulist", TEXT, "", Startup, Accepted, "Cores for background threads.";
-        AofRewriteCpulist, "aof-rewrite-cpulist", "aof_rewrite_cpulist", TEXT, "", Startup, Accepted, "Cores for rewriting the append-only file.";
-        BgsaveCpulist, "bgsave-cpulist", "bgsave_cpulist", TEXT, "", Startup, Accepted, "Cores for saving snapshots.";
+        ServerCpulist, "server-cpulist", "server_cpulist", CORES, "", Startup, Acts, "Cores on which the threads of the server run; empty for all that the process may use. With `threads` 0 each of them gets a worker.";
+        BioCpulist, "bio-cpulist", "bio_cpulist", CORES, "", Startup, Acts, "Cores for the threads that free memory and that see to the append-only file; empty for those of `server-cpulist`.";
+        AofRewriteCpulist, "aof-rewrite-cpulist", "aof_rewrite_cpulist", CORES, "", Startup, Acts, "Cores for the threads that rewrite the append-only file; empty for those of `server-cpulist`.";
+        BgsaveCpulist, "bgsave-cpulist", "bgsave_cpulist", CORES, "", Startup, Acts, "Cores for the threads that save snapshots in the background; empty for those of `server-cpulist`.";
         JemallocBgThread, "jemalloc-bg-thread", "", YES_NO, "yes", Runtime, Accepted, "Let the allocator return memory in a thread of its own.";
         LocaleCollate, "locale-collate", "", TEXT, "", Runtime, lacks(&lack::COLLATION), "Locale that SORT ALPHA compares by.";
         IgnoreWarnings, "ignore-warnings", "", TEXT, "", Runtime, Accepted, "Warnings at the start that are not to stop the server.";

@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use crate::acceptor::Acceptor;
 use crate::clock;
 use crate::configuration::{self, Wish};
+use crate::cores::{Cores, Places, in_place};
 use crate::daemon;
 use crate::descriptors;
 use crate::ending::Ender;
@@ -122,6 +123,7 @@ impl Server {
             Waiting::install().map_err(|error| without_files("signals cannot be awaited", &error))?;
         limit_clients(&mut config);
 
+        let places = Places::take(&config);
         let threads = worker_count(&config);
         let (backends, mailboxes): (Vec<_>, Mailboxes) = Backend::for_workers(&config, threads)
             .map_err(|error| without_files("events cannot be awaited", &error))?
@@ -157,10 +159,10 @@ impl Server {
         recovery::run(&node, &machine)?;
         // It ends with the process.
         let burying = Arc::clone(&node);
-        spawn("reclaimer", move || reclaimer::run(&burying, &dead))?;
+        spawn("reclaimer", in_place(places.background.clone(), move || reclaimer::run(&burying, &dead)))?;
         let saving = Arc::clone(&machine);
-        let saver = spawn("saver", move || saver::run(&saving, &jobs))?;
-        let persistence = spawn_persistence(&node, &machine)?;
+        let saver = spawn("saver", move || saver::run(&saving, &jobs, places.saver.as_ref()))?;
+        let persistence = spawn_persistence(&node, &machine, places.background)?;
         let rests = Arc::new(Barrier::new(threads + 1));
         let workers = backends
             .into_iter()
@@ -268,9 +270,10 @@ fn spawn_worker(
 fn spawn_persistence(
     node: &Arc<Node>,
     machine: &Arc<ServerMachine>,
+    cores: Option<Cores>,
 ) -> Result<thread::JoinHandle<Result<(), String>>, String> {
     let (node, own) = (Arc::clone(node), Arc::clone(machine));
-    let thread = spawn("persistence", move || Persistence::new(&node, own).run())?;
+    let thread = spawn("persistence", in_place(cores, move || Persistence::new(&node, own).run()))?;
     machine.set_persistence_thread(thread.thread().clone());
     Ok(thread)
 }

@@ -6,6 +6,7 @@ mod boot;
 mod clock;
 mod configuration;
 mod copies;
+mod cores;
 mod courier;
 mod daemon;
 mod descriptors;

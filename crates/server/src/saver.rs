@@ -8,6 +8,7 @@ use engine::replication::Content;
 use node::Image;
 
 use crate::clock;
+use crate::cores::SaverCores;
 use crate::machine::ServerMachine;
 use crate::persistence::Task;
 use crate::priority;
@@ -53,10 +54,18 @@ pub enum Job {
 const MAX_ENCODERS: usize = 4;
 
 /// The thread's body. It ends with the process.
-pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>) {
+pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>, cores: Option<&SaverCores>) {
     priority::step_back();
     let encoders = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_ENCODERS));
-    jobs.iter().for_each(|job| perform(machine, job, encoders));
+    for job in jobs {
+        // The threads that encode for it run where it does.
+        match (&job, cores) {
+            (Job::Base { .. }, Some(cores)) => cores.rewrite.take(),
+            (Job::Dump { .. } | Job::Replica { .. }, Some(cores)) => cores.save.take(),
+            (_, None) => (),
+        }
+        perform(machine, job, encoders);
+    }
 }
 
 /// Does what it is given to do, with so many threads, and tells how that has ended.

@@ -3,6 +3,7 @@
 use stdx::number::{parse_f64, parse_i64};
 
 use super::{Reason, TextRule};
+use crate::core_list::core_numbers;
 use crate::title_template;
 use crate::value::{MemoryLimit, SavePoint, Value};
 
@@ -73,6 +74,9 @@ pub(super) fn text(name: &str, word: &[u8], rule: TextRule) -> Result<Value, Rea
     if rule == TextRule::DataFile && !word.is_empty() && !names_data(word) {
         return Err(format!("{name} must be 'aof:' or 'rdb:' and a path").into());
     }
+    if rule == TextRule::Cores && !word.is_empty() && !names_cores(word) {
+        return Err("argument must be a list of cores such as 0,2-4 or 1-7:2".into());
+    }
     if rule == TextRule::Title && !title_template::is_valid(word) {
         return Err("template format is invalid or contains unknown variables".into());
     }
@@ -91,6 +95,10 @@ pub(super) fn text(name: &str, word: &[u8], rule: TextRule) -> Result<Value, Rea
 fn names_data(word: &[u8]) -> bool {
     let path = word.strip_prefix(b"aof:").or_else(|| word.strip_prefix(b"rdb:"));
     path.is_some_and(|path| !path.is_empty())
+}
+
+fn names_cores(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(|list| core_numbers(list).is_some())
 }
 
 /// Whether a name means a directory: `.` or `..`.

@@ -11,6 +11,8 @@ mod bad_inputs;
 mod busy;
 mod command_table;
 mod content;
+#[cfg(target_os = "linux")]
+mod cores;
 mod crash;
 mod damage;
 mod differential;
