@@ -459,12 +459,12 @@ impl Journal {
         let reached = state.reached();
         self.promises.release(reached);
         if state.becomes_late(reached) {
-            shared.delayed_syncs.fetch_add(1, Ordering::Relaxed);
             warn!(
                 "the AOF fsync is taking too long (is the disk busy?): changes have waited for it for {} ms. Replies to what writes wait \
                  until it has ended",
                 state.unsynced_ns() / NS_PER_MS
             );
+            shared.delayed_syncs.fetch_add(1, Ordering::Relaxed); // who sees it finds the line in the log
         }
     }
 
@@ -525,8 +525,8 @@ fn tell_late(shared: &Shared, late: Late, took_ns: u64) {
             "the AOF fsync that took too long has ended: it took {text}. Replies do not wait for it any more"
         );
     } else {
-        shared.delayed_syncs.fetch_add(1, Ordering::Relaxed);
         warn!("the AOF fsync has taken too long (is the disk busy?): {text}");
+        shared.delayed_syncs.fetch_add(1, Ordering::Relaxed);
     }
 }
 
