@@ -10,6 +10,7 @@
 
 pub mod blob;
 mod dismantle;
+mod element;
 pub mod hash;
 pub mod hyperloglog;
 pub mod leaf;
@@ -26,12 +27,14 @@ pub mod sweep;
 pub mod table;
 pub mod tree;
 mod unshare;
+mod width;
 pub mod zset;
 
 use stdx::time::UnixMs;
 
 pub use blob::Blob;
 pub use dismantle::Dismantle;
+pub use element::Element;
 pub use hash::{Hash, HashRef};
 pub use list::{List, ListRef};
 pub use member::MemberPath;

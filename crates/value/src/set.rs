@@ -17,14 +17,13 @@
 pub mod algebra;
 mod edit;
 mod integers;
-mod member;
 mod random;
 mod read;
 #[cfg(test)]
 mod tests;
 
+pub use crate::element::Element as Member;
 pub use edit::{Edited, SetEdit};
-pub use member::Member;
 pub use read::{Members, SetRef};
 
 use std::convert::Infallible;

@@ -1,12 +1,12 @@
 //! A block of integers in ascending order, all as wide as the widest needs.
 //!
 //! An integer of another width writes the block anew; a narrower one that is removed leaves the width as it is, as in
-//! Redis's intset, whose widths start at two bytes.
+//! Redis's intset.
 
-use std::ops::Range;
+use crate::width::Width;
 
 /// The block without members.
-pub(super) const EMPTY: [u8; HEAD_BYTES] = (MARK | 1).to_le_bytes();
+pub(super) const EMPTY: [u8; HEAD_BYTES] = (MARK | Width::NARROWEST.bytes() as u16).to_le_bytes();
 
 const HEAD_BYTES: usize = 2;
 /// What tells the head from the count of a leaf.
@@ -15,8 +15,7 @@ const MARK: u16 = 0x8000;
 /// A block to read from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Integers<'a> {
-    width: usize,
-    /// The integers, little endian.
+    width: Width,
     bytes: &'a [u8],
 }
 
@@ -26,25 +25,18 @@ impl<'a> Integers<'a> {
     pub(super) fn of(block: &'a [u8]) -> Option<Self> {
         let (head, bytes) = block.split_first_chunk().expect("a block has a head");
         let head = u16::from_le_bytes(*head);
-        (head & MARK != 0).then(|| Self { width: usize::from(head & !MARK), bytes })
+        (head & MARK != 0).then(|| Self { width: Width::of_bytes(head as u8), bytes })
     }
 
     #[inline]
     pub(super) fn len(self) -> usize {
-        self.bytes.len() / self.width
+        self.bytes.len() / self.width.bytes_of(1)
     }
 
     /// The integer at a position that is there.
     #[inline]
     pub(super) fn get(self, index: usize) -> i64 {
-        let at = index * self.width;
-        let bytes = &self.bytes[at..at + self.width];
-        match *bytes {
-            [one] => i64::from(one as i8),
-            [one, two] => i64::from(i16::from_le_bytes([one, two])),
-            [one, two, three, four] => i64::from(i32::from_le_bytes([one, two, three, four])),
-            _ => i64::from_le_bytes(*bytes.first_chunk().expect("the last width is eight bytes")),
-        }
+        self.width.read(self.bytes, index)
     }
 
     /// Where an integer is, or where it belongs.
@@ -68,45 +60,32 @@ impl<'a> Integers<'a> {
 
     /// The bytes of a block with one more integer.
     pub(super) fn bytes_with(self, integer: i64) -> usize {
-        HEAD_BYTES + (self.len() + 1) * self.width.max(width_of(integer))
+        HEAD_BYTES + self.width.max(Width::of(integer)).bytes_of(self.len() + 1)
     }
 }
 
 /// Puts an integer where it belongs.
 pub(super) fn insert(block: &mut Vec<u8>, at: usize, integer: i64) {
     let integers = Integers::of(block).expect("a block of integers");
-    let width = integers.width.max(width_of(integer));
+    let (width, length) = (integers.width.max(Width::of(integer)), integers.bytes_with(integer));
     if width > integers.width {
-        let mut wide = Vec::with_capacity(integers.bytes_with(integer));
-        wide.extend_from_slice(&(MARK | width as u16).to_le_bytes());
-        for member in integers.iter() {
-            wide.extend_from_slice(&member.to_le_bytes()[..width]);
+        let mut wide = vec![0; length - width.bytes_of(1)];
+        wide[..HEAD_BYTES].copy_from_slice(&(MARK | u16::from(width.bytes())).to_le_bytes());
+        for (index, member) in integers.iter().enumerate() {
+            width.write(&mut wide[HEAD_BYTES..], index, member);
         }
         *block = wide;
     }
-    let place = place(at, width);
-    block.splice(place.start..place.start, integer.to_le_bytes()[..width].iter().copied());
+    let (place, before) = (HEAD_BYTES + width.bytes_of(at), block.len());
+    block.resize(length, 0);
+    block.copy_within(place..before, place + width.bytes_of(1));
+    width.write(&mut block[HEAD_BYTES..], at, integer);
 }
 
 /// Takes the integer at a position out.
 pub(super) fn remove(block: &mut Vec<u8>, at: usize) {
     let width = Integers::of(block).expect("a block of integers").width;
-    block.drain(place(at, width));
-}
-
-/// Where the integer at a position stands in the block.
-fn place(at: usize, width: usize) -> Range<usize> {
-    HEAD_BYTES + at * width..HEAD_BYTES + (at + 1) * width
-}
-
-/// The least width that holds an integer.
-fn width_of(integer: i64) -> usize {
-    match integer {
-        -0x80..=0x7f => 1,
-        -0x8000..=0x7fff => 2,
-        -0x8000_0000..=0x7fff_ffff => 4,
-        _ => 8,
-    }
+    block.drain(HEAD_BYTES + width.bytes_of(at)..HEAD_BYTES + width.bytes_of(at + 1));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A member as it is read.
+//! An element of a list, or a member of a set, as it is read.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -6,16 +6,16 @@ use std::ops::Deref;
 
 use stdx::number::Decimal;
 
-/// A member: bytes of the set, or the text of an integer of it. Dereferences to its bytes.
+/// Bytes of the value, or the text of an integer of it. Dereferences to its bytes.
 #[derive(Clone, Copy)]
-pub enum Member<'a> {
-    /// Bytes that stand in the set.
+pub enum Element<'a> {
+    /// Bytes that stand in the value.
     Bytes(&'a [u8]),
     /// An integer, which stands for its text.
     Integer(Decimal),
 }
 
-impl Deref for Member<'_> {
+impl Deref for Element<'_> {
     type Target = [u8];
 
     #[inline]
@@ -27,27 +27,28 @@ impl Deref for Member<'_> {
     }
 }
 
-impl AsRef<[u8]> for Member<'_> {
+impl AsRef<[u8]> for Element<'_> {
     fn as_ref(&self) -> &[u8] {
         self
     }
 }
 
-impl PartialEq for Member<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Element<'_> {
+    #[inline]
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
     }
 }
 
-impl Eq for Member<'_> {}
+impl Eq for Element<'_> {}
 
-impl Hash for Member<'_> {
+impl Hash for Element<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (**self).hash(state);
     }
 }
 
-impl fmt::Debug for Member<'_> {
+impl fmt::Debug for Element<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.escape_ascii())
     }
