@@ -22,7 +22,7 @@ enum Held {
 fn held(db: &mut Db<'_, '_>, key: &Key<'_>) -> Option<Held> {
     Some(match db.get(key)? {
         ValueRef::String(string) => Held::String(string.contiguous().into_owned()),
-        ValueRef::List(list) => Held::List(list.iter().map(<[u8]>::to_vec).collect()),
+        ValueRef::List(list) => Held::List(list.iter().map(|element| element.to_vec()).collect()),
         other => panic!("nobody stored {other:?}"),
     })
 }

@@ -346,7 +346,7 @@ mod tests {
         match value {
             Value::Hash(_) => fields(value),
             Value::String(blob) => vec![plain(&blob.chunks(0..blob.len()).collect::<Vec<_>>().concat(), 0)],
-            Value::List(list) => list.as_ref().iter().map(|text| plain(text, 0)).collect(),
+            Value::List(list) => list.as_ref().iter().map(|text| plain(&text, 0)).collect(),
             Value::Set(set) => {
                 let mut members: Vec<Field> = set.as_ref().iter().map(|member| plain(&member, 0)).collect();
                 members.sort();

@@ -7,10 +7,9 @@ use resp::{Encoder, Protocol, write_command};
 use stdx::number::{parse_i64, write_f64, write_i64};
 use stdx::time::UnixMs;
 use value::list::{ListRef, Side};
-use value::set::Member;
 use value::set::algebra::Operation;
 use value::zset::End;
-use value::{HashRef, SetRef, StringRef, ValueRef, ZSetRef};
+use value::{Element, HashRef, SetRef, StringRef, ValueRef, ZSetRef};
 
 /// Fields in one command when a whole hash is written, so that no command grows without limit.
 const FIELDS_A_COMMAND: usize = 64;
@@ -228,7 +227,7 @@ pub(crate) fn encode_value_in_parts(
 }
 
 fn encode_list(key: &[u8], list: ListRef<'_>, out: &mut Vec<u8>, behind: Behind<'_>) {
-    let mut elements: Vec<&[u8]> = Vec::with_capacity(ELEMENTS_A_COMMAND);
+    let mut elements: Vec<Element<'_>> = Vec::with_capacity(ELEMENTS_A_COMMAND);
     let mut all = list.iter();
     while all.len() > 0 {
         elements.clear();
@@ -241,8 +240,7 @@ fn encode_list(key: &[u8], list: ListRef<'_>, out: &mut Vec<u8>, behind: Behind<
 fn encode_set(key: &[u8], set: SetRef<'_>, out: &mut Vec<u8>, behind: Behind<'_>) {
     let mut all = set.iter();
     while all.len() > 0 {
-        let some: Vec<Member<'_>> = all.by_ref().take(MEMBERS_A_COMMAND).collect();
-        let members: Vec<&[u8]> = some.iter().map(|member| &**member).collect();
+        let members: Vec<Element<'_>> = all.by_ref().take(MEMBERS_A_COMMAND).collect();
         with_words(out, &[b"SADD", key], &members);
         behind(out);
     }
@@ -363,8 +361,8 @@ fn set_scores(out: &mut Vec<u8>, key: &[u8], members: &[(f64, &[u8])]) {
     write_command(out, &words);
 }
 
-fn with_words(out: &mut Vec<u8>, head: &[&[u8]], more: &[&[u8]]) {
-    let words: Vec<&[u8]> = head.iter().chain(more).copied().collect();
+fn with_words(out: &mut Vec<u8>, head: &[&[u8]], more: &[impl AsRef<[u8]>]) {
+    let words: Vec<&[u8]> = head.iter().copied().chain(more.iter().map(AsRef::as_ref)).collect();
     write_command(out, &words);
 }
 

@@ -33,6 +33,8 @@ use std::ops::Range;
 pub const MAX_BYTES: usize = u16::MAX as usize;
 /// Bytes that an element takes besides its own.
 pub const ELEMENT_OVERHEAD: usize = 2;
+/// The most elements of a block. A number above it in the place of the count marks what is no such block.
+const MAX_ELEMENTS: u16 = (MAX_BYTES - HEAD_BYTES) as u16 / ELEMENT_OVERHEAD as u16;
 /// The block without elements.
 pub const EMPTY: [u8; HEAD_BYTES] = [0; HEAD_BYTES];
 
@@ -66,6 +68,7 @@ impl<'a> Leaf<'a> {
     #[inline]
     pub fn trusted(bytes: &'a [u8]) -> Self {
         debug_assert!(bytes.len() >= HEAD_BYTES, "a block has a count");
+        debug_assert!(half(bytes, 0) <= MAX_ELEMENTS, "a greater count marks blocks of another kind");
         Self { bytes }
     }
 

@@ -20,6 +20,7 @@ mod member;
 pub mod members;
 pub mod packed;
 pub mod page;
+pub(crate) mod series;
 pub mod set;
 pub mod stream;
 pub mod string;

@@ -1,7 +1,7 @@
 //! Lists: a packed block while small, a copy-on-write tree of elements when large.
 //!
 //! ```text
-//! small:  leaf block, the bytes of the key's entry
+//! small:  a block of integers or of texts (`crate::series`), the bytes of the key's entry
 //! large:  List::Large, an object of the key's entry; a tree by position
 //! ```
 //! How a list is kept follows from its bytes alone. What OBJECT ENCODING says follows from `list-max-listpack-size`
@@ -22,8 +22,8 @@ pub use read::{Elements, ListRef};
 use std::sync::Arc;
 
 use crate::dismantle::Dismantle;
-use crate::leaf::{self, Leaf};
 use crate::page::INLINE_MAX;
+use crate::series::{self, Series};
 use crate::sweep::{Sweep, Sweeper};
 use crate::tree::Sequence;
 pub use crate::tree::Side;
@@ -164,7 +164,7 @@ impl Large {
 impl List {
     /// An empty list.
     pub fn new() -> Self {
-        Self::Packed(Arc::from(leaf::EMPTY))
+        Self::Packed(Arc::from(series::EMPTY))
     }
 
     /// The list for reading.
@@ -229,6 +229,6 @@ fn listpack_bytes(data_bytes: usize, elements: usize) -> usize {
 }
 
 /// The bytes of a listpack of the elements of a block.
-fn listpack_bytes_of(leaf: Leaf<'_>) -> usize {
-    listpack_bytes(leaf.data_bytes(), leaf.len())
+fn listpack_bytes_of(series: Series<'_>) -> usize {
+    listpack_bytes(series.data_bytes(), series.len())
 }

@@ -109,7 +109,7 @@ impl Part {
     pub fn iter(&self) -> impl Iterator<Item = Stored<'_>> {
         let (entries, elements) = match &self.0 {
             Kept::Table(part) => (Some(part.iter()), None),
-            Kept::Tree(part) => (None, Some(part.iter().rev())),
+            Kept::Tree(part) => (None, Some(part.keys().rev())),
         };
         let entries = entries.into_iter().flatten().map(Stored::Entry);
         let elements = elements.into_iter().flatten().map(|bytes| Stored::Element(zset::Element::of(bytes)));

@@ -23,6 +23,10 @@
 //! tree costs much. An element above a quarter of a leaf is *large*: it is a leaf alone, and neither moves nor is moved
 //! by its neighbours.
 //!
+//! **Integers.** A leaf of a list whose elements are all integers keeps them as such, in half the memory
+//! (`crate::series`). An element that cannot stand there as the others do makes the leaf one of another form if it has
+//! room for that, and else is put beside it, as a large one is. Leaves of a tree by key are always texts.
+//!
 //! **Separators.** Between two children of a tree by key stands the shortest prefix of the right one's first element that is
 //! greater than the left one's last. If that is long, its first bytes stand there, and a search for a key
 //! that begins with all of them looks at the first element itself; so however long the elements are, inner nodes are
@@ -99,7 +103,7 @@ impl Order for ByKey {
 impl<O: Order> Tree<O> {
     /// A tree without elements.
     pub fn new() -> Self {
-        Self { root: Node::empty(), len: 0, data_bytes: 0, order: PhantomData }
+        Self { root: Node::empty(O::LEAST_FORM), len: 0, data_bytes: 0, order: PhantomData }
     }
 
     /// The number of elements.
@@ -120,21 +124,21 @@ impl<O: Order> Tree<O> {
 
     /// The element at a position.
     #[inline]
-    pub fn get(&self, index: usize) -> Option<&[u8]> {
+    pub fn get(&self, index: usize) -> Option<O::Element<'_>> {
         if index >= self.len {
             return None;
         }
         let (run, offset) = self.root.run_at(index);
-        Some(run.element(offset))
+        Some(O::read(run, offset))
     }
 
     /// All elements.
-    pub fn iter(&self) -> Iter<'_> {
+    pub fn iter(&self) -> Iter<'_, O> {
         self.range(0..self.len)
     }
 
     /// The elements of a range of positions, cut to those that there are; walked from either side.
-    pub fn range(&self, range: Range<usize>) -> Iter<'_> {
+    pub fn range(&self, range: Range<usize>) -> Iter<'_, O> {
         let end = range.end.min(self.len);
         Iter::new(&self.root, range.start.min(end)..end)
     }
@@ -159,7 +163,7 @@ impl<O: Order> Tree<O> {
         self.len -= range.len();
         self.data_bytes -= self.root.remove(range);
         if self.len == 0 {
-            self.root = Node::empty();
+            self.root = Node::empty(O::LEAST_FORM);
         }
         self.root.collapse();
     }
@@ -205,10 +209,41 @@ impl<O: Order> Default for Tree<O> {
 }
 
 mod sealed {
-    //! Nobody else orders trees.
+    //! Nobody else orders trees; how leaves are is nobody else's business.
+
+    use super::node::Run;
+    use super::{ByKey, ByPosition};
+    use crate::element::Element;
+    use crate::series::Form;
 
     /// The supertrait that only this module implements.
-    pub trait Sealed {}
-    impl Sealed for super::ByPosition {}
-    impl Sealed for super::ByKey {}
+    pub trait Sealed {
+        /// What leaves begin as. What is looked up by its bytes stands in leaves of texts.
+        const LEAST_FORM: Form;
+        /// An element as it is read.
+        type Element<'a>: AsRef<[u8]>;
+
+        /// The element at an index of a leaf that is there.
+        fn read(run: Run<'_>, index: usize) -> Self::Element<'_>;
+    }
+
+    impl Sealed for ByPosition {
+        const LEAST_FORM: Form = Form::NARROWEST;
+        type Element<'a> = Element<'a>;
+
+        #[inline]
+        fn read(run: Run<'_>, index: usize) -> Element<'_> {
+            run.element(index)
+        }
+    }
+
+    impl Sealed for ByKey {
+        const LEAST_FORM: Form = Form::Texts;
+        type Element<'a> = &'a [u8];
+
+        #[inline]
+        fn read(run: Run<'_>, index: usize) -> &[u8] {
+            run.key(index)
+        }
+    }
 }

@@ -78,8 +78,8 @@ impl Db<'_, '_> {
             Side::Right => length - count..length,
         };
         match side {
-            Side::Left => list.range(range.clone()).for_each(each),
-            Side::Right => list.range(range.clone()).rev().for_each(each),
+            Side::Left => list.visit(range.clone(), each),
+            Side::Right => list.range(range.clone()).rev().for_each(|element| each(&element)),
         }
         self.remove_elements(key, found, range);
         self.record(&Effect::PopElements { key: key.bytes, side, count: Count::UpTo(count) });
@@ -277,7 +277,7 @@ impl Db<'_, '_> {
             }
             return Ok(());
         }
-        each(self.list_at(found)?.end(side).expect("a list has elements"));
+        each(&self.list_at(found)?.end(side).expect("a list has elements"));
         self.edit_list(key, Some(found), |edit| edit.pop(side));
         Ok(())
     }

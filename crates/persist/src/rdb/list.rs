@@ -20,7 +20,8 @@ use super::{listpack, tag, ziplist};
 const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
 
-/// The most bytes of a written listpack; a longer element is a node alone.
+/// The most bytes of a written listpack, unless it is one leaf of small integers, which can take half as many again; a
+/// longer element is a node alone.
 const NODE_BYTES: usize = 8192;
 
 /// Reads the list that follows a type of lists.
@@ -70,10 +71,10 @@ pub(crate) fn write(list: ListRef<'_>, output: &mut Output<'_>) {
         let mut node = elements.by_ref().take(node.len()).peekable();
         if let Some(element) = node.next_if(|element| listpack::largest(element.len()) > NODE_BYTES) {
             output.length(PLAIN);
-            output.string(element);
+            output.string(&element);
             continue;
         }
-        node.for_each(|element| block.push(element));
+        node.for_each(|element| block.push(&element));
         output.length(PACKED);
         block.finish(|block| output.string(block));
     }
@@ -81,7 +82,7 @@ pub(crate) fn write(list: ListRef<'_>, output: &mut Output<'_>) {
 
 /// The positions of each node's elements.
 fn nodes(list: ListRef<'_>) -> impl Iterator<Item = Range<usize>> {
-    let mut lengths = list.iter().map(<[u8]>::len).enumerate().peekable();
+    let mut lengths = list.iter().map(|element| element.len()).enumerate().peekable();
     std::iter::from_fn(move || {
         let (start, first) = lengths.next()?;
         let (mut end, mut bytes) = (start + 1, listpack::largest(first));
@@ -112,10 +113,10 @@ pub(crate) fn write_node(leaves: &[Part], block: &mut listpack::Writer, output: 
         && is_alone(leaf)
     {
         output.length(PLAIN);
-        leaf.iter().for_each(|element| output.string(element));
+        leaf.elements().for_each(|element| output.string(&element));
         return;
     }
-    leaves.iter().flat_map(Part::iter).for_each(|element| block.push(element));
+    leaves.iter().flat_map(Part::elements).for_each(|element| block.push(&element));
     output.length(PACKED);
     block.finish(|block| output.string(block));
 }

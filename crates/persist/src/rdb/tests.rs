@@ -76,7 +76,9 @@ fn line(item: Item<'_>) -> String {
                     fields.sort();
                     fields.join(",")
                 }
-                Object::List(list) => list.as_ref().iter().map(text).collect::<Vec<_>>().join(" "),
+                Object::List(list) => {
+                    list.as_ref().iter().map(|element| text(&element)).collect::<Vec<_>>().join(" ")
+                }
                 Object::Set(set) => {
                     let members: Vec<String> = set.as_ref().iter().map(|member| text(&member)).collect();
                     format!("{} {}", set.as_ref().encoding().name(), members.join(" "))

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::{Encoding, Large, List, PACKED_MAX, Settings, listpack_bytes_of};
-use crate::leaf::{self, Leaf};
+use crate::series::{self, Form, Series};
 use crate::tree::{self, ByPosition};
 
 /// A list in the making.
 #[derive(Debug)]
 pub struct Builder {
     /// All elements, as long as they are few.
-    packed: leaf::Builder,
+    packed: series::Builder,
     /// All elements, once they are many.
     large: Option<tree::Builder<ByPosition>>,
 }
@@ -18,14 +18,14 @@ pub struct Builder {
 impl Builder {
     /// Begins a list.
     pub fn new() -> Self {
-        Self { packed: leaf::Builder::new(), large: None }
+        Self { packed: series::Builder::new(Form::NARROWEST), large: None }
     }
 
     /// Adds an element behind the last.
     pub fn push(&mut self, element: &[u8]) {
         if self.large.is_none() {
-            if self.packed.bytes_with(element.len()) <= PACKED_MAX {
-                return self.packed.push(element);
+            if self.packed.push(element, |_| PACKED_MAX) {
+                return;
             }
             self.large = Some(self.packed.finish(unpacked));
         }
@@ -42,8 +42,8 @@ impl Builder {
             return List::Large(large);
         }
         self.packed.finish(|block| {
-            let leaf = Leaf::trusted(block);
-            if settings.exceeded_by(listpack_bytes_of(leaf), leaf.len()) {
+            let series = Series::of(block);
+            if settings.exceeded_by(listpack_bytes_of(series), series.len()) {
                 let elements = unpacked(block).finish();
                 return List::Large(Large { elements, encoding: Encoding::Quicklist });
             }
@@ -61,6 +61,6 @@ impl Default for Builder {
 /// A tree in the making that begins with the elements of a block.
 pub(super) fn unpacked(block: &[u8]) -> tree::Builder<ByPosition> {
     let mut builder = tree::Builder::new();
-    Leaf::trusted(block).iter().for_each(|element| builder.push(element));
+    Series::of(block).iter().for_each(|element| builder.push(&element));
     builder
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     Encoding, Large, List, ListRef, PACKED_AGAIN, PACKED_MAX, Settings, Side, build, listpack_bytes_of,
 };
-use crate::leaf::{self, ELEMENT_OVERHEAD, Leaf};
+use crate::series::{self, Form, Series};
 use crate::tree::Sequence;
 
 /// When more than one element in so many goes, the others are written anew: that takes a fraction of the time.
@@ -47,7 +47,7 @@ impl<'a> ListEdit<'a> {
 
     /// Edits a list that does not exist yet.
     pub fn empty(scratch: &'a mut Vec<u8>, settings: Settings) -> Self {
-        Self::packed(&leaf::EMPTY, scratch, settings)
+        Self::packed(&series::EMPTY, scratch, settings)
     }
 
     /// Edits a large list where it is; if it becomes small, its block is made in `scratch`.
@@ -81,12 +81,12 @@ impl<'a> ListEdit<'a> {
     /// Puts an element at an end.
     pub fn push(&mut self, side: Side, element: &[u8]) {
         self.changed = true;
-        self.make_room(element.len(), ELEMENT_OVERHEAD);
+        self.make_room(element, None);
         self.tell(if side == Side::Left { 0 } else { self.list().len() });
         match &mut self.store {
             Store::Packed(block) => {
-                let index = if side == Side::Left { 0 } else { Leaf::trusted(block).len() };
-                leaf::edit::insert(block, index, element);
+                let index = if side == Side::Left { 0 } else { Series::of(block).len() };
+                series::edit::insert(block, index, element);
             }
             Store::Large(large, _) => large.elements.push(side, element),
             Store::Grown(large) => large.elements.push(side, element),
@@ -110,10 +110,10 @@ impl<'a> ListEdit<'a> {
     /// Puts an element before the one at a position, or behind the last.
     pub fn insert(&mut self, index: usize, element: &[u8]) {
         self.changed = true;
-        self.make_room(element.len(), ELEMENT_OVERHEAD);
+        self.make_room(element, None);
         self.tell(index);
         match &mut self.store {
-            Store::Packed(block) => leaf::edit::insert(block, index, element),
+            Store::Packed(block) => series::edit::insert(block, index, element),
             Store::Large(large, _) => large.elements.insert(index, element),
             Store::Grown(large) => large.elements.insert(index, element),
         }
@@ -122,11 +122,11 @@ impl<'a> ListEdit<'a> {
     /// Gives a position that is there another element.
     pub fn replace(&mut self, index: usize, element: &[u8]) {
         (self.changed, self.shrunk) = (true, true);
-        self.make_room(element.len(), 0);
+        self.make_room(element, Some(index));
         // What does not fit into its leaf is put anew, into that or a neighbour.
         (index.saturating_sub(1)..self.list().len().min(index + 2)).for_each(|index| self.tell(index));
         match &mut self.store {
-            Store::Packed(block) => leaf::edit::replace(block, index, element),
+            Store::Packed(block) => series::edit::replace(block, index, element),
             Store::Large(large, _) => large.elements.replace(index, element),
             Store::Grown(large) => large.elements.replace(index, element),
         }
@@ -142,7 +142,7 @@ impl<'a> ListEdit<'a> {
         self.tell(range.start);
         self.tell(range.end - 1);
         match &mut self.store {
-            Store::Packed(block) => leaf::edit::remove_range(block, range),
+            Store::Packed(block) => series::edit::remove_range(block, range),
             Store::Large(large, _) => large.elements.remove_range(range),
             Store::Grown(large) => large.elements.remove_range(range),
         }
@@ -180,33 +180,35 @@ impl<'a> ListEdit<'a> {
                 if !halved.exceeded_by(large.listpack_bytes(), large.elements.len()) {
                     large.encoding = Encoding::Listpack;
                 }
-                let bytes =
-                    leaf::EMPTY.len() + large.elements.data_bytes() + large.elements.len() * ELEMENT_OVERHEAD;
+                let bytes = Form::Texts.bytes_of(large.elements.len(), large.elements.data_bytes());
                 if large.encoding == Encoding::Quicklist && !large.elements.is_empty() || bytes > PACKED_AGAIN
                 {
                     return Edited::InPlace;
                 }
-                let mut builder = leaf::Builder::new();
-                large.elements.iter().for_each(|element| builder.push(element));
-                builder.finish(|block| {
-                    scratch.clear();
-                    scratch.extend_from_slice(block);
-                });
+                scratch.clear();
+                scratch.extend_from_slice(&series::EMPTY);
+                let elements = large.elements.iter().enumerate();
+                elements.for_each(|(index, element)| series::edit::insert(scratch, index, &element));
                 Edited::Packed
             }
         }
     }
 
-    /// Before an element of this length comes: a block that would be too long becomes a tree, and what would be too
-    /// much for a listpack a quicklist.
-    fn make_room(&mut self, length: usize, overhead: usize) {
-        let added = usize::from(overhead > 0);
+    /// Before an element comes, in the place of one or not: a block that would be too long becomes a tree, and what
+    /// would be too much for a listpack a quicklist.
+    fn make_room(&mut self, element: &[u8], replaced: Option<usize>) {
+        let (length, added) = (element.len(), usize::from(replaced.is_none()));
         match &mut self.store {
             Store::Packed(block) => {
-                let leaf = Leaf::trusted(block);
+                let series = Series::of(block);
                 let exceeded =
-                    self.settings.exceeded_by(listpack_bytes_of(leaf) + length, leaf.len() + added);
-                if exceeded || block.len() + length + overhead > PACKED_MAX {
+                    self.settings.exceeded_by(listpack_bytes_of(series) + length, series.len() + added);
+                let item = series.item(element);
+                let (_, bytes) = match replaced.and_then(|index| series.get(index)) {
+                    Some(before) => series.with_instead(before.len(), item),
+                    None => series.with(item),
+                };
+                if exceeded || bytes > PACKED_MAX {
                     let elements = build::unpacked(block).finish();
                     let encoding = if exceeded { Encoding::Quicklist } else { Encoding::Listpack };
                     self.store = Store::Grown(Large { elements, encoding });

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::{Encoding, Large, List, Side};
-use crate::leaf::{self, Leaf};
-use crate::tree;
+use crate::element::Element;
+use crate::series::{self, Series};
+use crate::tree::{self, ByPosition};
 
 /// A list to read from.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +15,7 @@ pub struct ListRef<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Store<'a> {
-    Packed(Leaf<'a>),
+    Packed(Series<'a>),
     Large(&'a Large),
 }
 
@@ -22,15 +23,15 @@ enum Store<'a> {
 #[derive(Debug, Clone)]
 pub enum Elements<'a> {
     /// Of a block.
-    Packed(leaf::Iter<'a>),
+    Packed(series::Iter<'a>),
     /// Of a tree.
-    Large(tree::Iter<'a>),
+    Large(tree::Iter<'a, ByPosition>),
 }
 
 impl<'a> ListRef<'a> {
     /// The list in a block that this process made.
     pub fn packed(block: &'a [u8]) -> Self {
-        Self { store: Store::Packed(Leaf::trusted(block)) }
+        Self { store: Store::Packed(Series::of(block)) }
     }
 
     /// The list in a tree.
@@ -49,7 +50,7 @@ impl<'a> ListRef<'a> {
     /// The number of elements.
     pub fn len(self) -> usize {
         match self.store {
-            Store::Packed(leaf) => leaf.len(),
+            Store::Packed(series) => series.len(),
             Store::Large(large) => large.elements.len(),
         }
     }
@@ -70,24 +71,24 @@ impl<'a> ListRef<'a> {
     /// The bytes of all elements together.
     pub fn data_bytes(self) -> usize {
         match self.store {
-            Store::Packed(leaf) => leaf.data_bytes(),
+            Store::Packed(series) => series.data_bytes(),
             Store::Large(large) => large.elements.data_bytes(),
         }
     }
 
     /// The element at a position.
-    pub fn get(self, index: usize) -> Option<&'a [u8]> {
+    pub fn get(self, index: usize) -> Option<Element<'a>> {
         match self.store {
-            Store::Packed(leaf) => leaf.get(index),
+            Store::Packed(series) => series.get(index),
             Store::Large(large) => large.elements.get(index),
         }
     }
 
     /// The element at an end.
-    pub fn end(self, side: Side) -> Option<&'a [u8]> {
+    pub fn end(self, side: Side) -> Option<Element<'a>> {
         match (self.store, side) {
-            (Store::Packed(leaf), Side::Left) => leaf.first(),
-            (Store::Packed(leaf), Side::Right) => leaf.last(),
+            (Store::Packed(series), Side::Left) => series.get(0),
+            (Store::Packed(series), Side::Right) => series.last(),
             (Store::Large(large), _) => large.elements.end(side),
         }
     }
@@ -100,22 +101,34 @@ impl<'a> ListRef<'a> {
     /// The elements of a range of positions, cut to those that there are.
     pub fn range(self, range: Range<usize>) -> Elements<'a> {
         match self.store {
-            Store::Packed(leaf) => Elements::Packed(leaf.range(range)),
+            Store::Packed(series) => Elements::Packed(series.range(range)),
             Store::Large(large) => Elements::Large(large.elements.range(range)),
+        }
+    }
+
+    /// Shows the elements of a range of positions, cut to those that there are, to `each`: the quickest way to see
+    /// many.
+    pub fn visit(self, range: Range<usize>, mut each: impl FnMut(&[u8])) {
+        match self.store {
+            Store::Packed(series) => {
+                let end = range.end.min(series.len());
+                series.visit(range.start.min(end)..end, false, &mut each);
+            }
+            Store::Large(large) => large.elements.visit(range, each),
         }
     }
 
     /// The list on its own, to be read when the key's lock is gone: a counter, or a copy of a few hundred bytes.
     pub fn to_owned(self) -> List {
         match self.store {
-            Store::Packed(leaf) => List::Packed(leaf.bytes().into()),
+            Store::Packed(series) => List::Packed(series.bytes().into()),
             Store::Large(large) => List::Large(large.clone()),
         }
     }
 }
 
 impl<'a> Iterator for Elements<'a> {
-    type Item = &'a [u8];
+    type Item = Element<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {

@@ -96,6 +96,55 @@ fn clones_are_the_same_until_one_changes() {
     }
 }
 
+#[test]
+fn what_redis_shows_of_integers_follows_from_their_texts() {
+    // Where a list of such elements becomes a quicklist, and where a listpack again; its bytes of memory between that.
+    let turns = |element: &dyn Fn(usize) -> String| {
+        let (mut kept, mut count) = (Kept::new(-1), 0);
+        while kept.encoding() == "listpack" {
+            kept.push(element(count).as_bytes());
+            count += 1;
+        }
+        assert_eq!(kept.list.as_ref().data_bytes(), 3 * count);
+        let (most, bytes) = (count, kept.list.allocated_bytes());
+        while kept.encoding() == "quicklist" {
+            kept.edit(|edit| edit.pop(Side::Left));
+            count -= 1;
+        }
+        ((most, count), bytes)
+    };
+    let (integers, bytes) = turns(&|number| (100 + number % 900).to_string());
+    let (texts, bytes_of_texts) = turns(&|number| format!("{:02}x", number % 100));
+    assert_eq!(integers, texts);
+    assert!(bytes < bytes_of_texts / 2, "{bytes} and {bytes_of_texts}");
+}
+
+#[test]
+fn a_block_of_small_integers_holds_twice_as_many_as_one_of_texts() {
+    let small = |element: &[u8]| {
+        let mut kept = Kept::new(-2);
+        (0..PACKED_MAX)
+            .take_while(|_| {
+                kept.push(element);
+                matches!(kept.list, List::Packed(_))
+            })
+            .count()
+    };
+    assert_eq!(small(b"x"), (PACKED_MAX - 2) / 3);
+    assert_eq!(small(b"7"), PACKED_MAX - 5);
+    let mut kept = Kept::new(-2);
+    (0..PACKED_MAX - 5).for_each(|_| kept.push(b"7"));
+    kept.push(b"text");
+    assert_eq!(kept.encoding(), "listpack");
+    assert_eq!(kept.list.as_ref().len(), PACKED_MAX - 4);
+    assert_eq!(
+        kept.list.as_ref().get(PACKED_MAX - 5).map(|element| element.to_vec()),
+        Some(b"text".to_vec())
+    );
+    kept.edit(|edit| edit.replace(0, b"-0"));
+    assert_eq!(kept.list.as_ref().get(0).map(|element| element.to_vec()), Some(b"-0".to_vec()));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Push(Side, Vec<u8>),
@@ -106,11 +155,19 @@ enum Step {
     RemoveEach(usize),
 }
 
+/// Steps with texts, with integers, or with integers and a few texts.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let element = prop_oneof![
+    let text = prop_oneof![
         6 => prop::collection::vec(any::<u8>(), 0..40),
         1 => prop::collection::vec(any::<u8>(), 400..700),
     ];
+    let integer =
+        (any::<i64>(), 0_u32..64).prop_map(|(integer, bits)| (integer >> bits).to_string().into_bytes());
+    let mixed = prop_oneof![20 => integer.clone(), 1 => text.clone()];
+    prop_oneof![steps_with(text), steps_with(integer), steps_with(mixed)]
+}
+
+fn steps_with(element: impl Strategy<Value = Vec<u8>> + Clone) -> impl Strategy<Value = Vec<Step>> {
     let at = any::<u16>().prop_map(usize::from);
     let side = prop_oneof![Just(Side::Left), Just(Side::Right)];
     let step = prop_oneof![
@@ -137,7 +194,7 @@ proptest! {
                 }
                 Step::Pop(side) => {
                     let expected = if side == Side::Left { model.pop_front() } else { model.pop_back() };
-                    prop_assert_eq!(kept.list.as_ref().end(side), expected.as_deref());
+                    prop_assert_eq!(kept.list.as_ref().end(side).map(|element| element.to_vec()), expected);
                     kept.edit(|edit| edit.pop(side));
                 }
                 Step::Insert(at, element) => {
@@ -162,6 +219,9 @@ proptest! {
             }
             let list = kept.list.as_ref();
             prop_assert!(list.iter().eq(model.iter()));
+            let mut seen = Vec::new();
+            list.visit(len / 3..len, |element| seen.push(element.to_vec()));
+            prop_assert!(seen.iter().eq(model.iter().take(len).skip(len / 3)));
             prop_assert_eq!(list.data_bytes(), model.iter().map(Vec::len).sum::<usize>());
             prop_assert!(list.len() <= 20 || size < 0 || list.encoding() == Encoding::Quicklist);
         }

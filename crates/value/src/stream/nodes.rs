@@ -54,7 +54,7 @@ impl Stream {
 impl NodeReader {
     /// Shows the nodes of a leaf, each with its entries.
     pub fn read(&self, leaf: &tree::Part, mut look: impl FnMut(&[Entry<'_>])) {
-        leaf.iter().for_each(|node| look(&self.entries(node)));
+        leaf.keys().for_each(|node| look(&self.entries(node)));
     }
 
     /// Shows the node at the end, if there is one.

@@ -8,12 +8,12 @@ use super::block::{self, BLOCK_BYTES, Block, LONG_BYTES};
 use super::inner::{FAN, Inner};
 use super::node::Node;
 use super::{Order, Tree};
-use crate::leaf::{self, Leaf};
+use crate::series::{self, Series};
 
 /// A tree in the making. It costs a fraction of inserting one element at a time.
 #[derive(Debug)]
 pub struct Builder<O> {
-    leaf: leaf::Builder,
+    leaf: series::Builder,
     nodes: Vec<Node>,
     len: usize,
     data_bytes: usize,
@@ -26,19 +26,26 @@ impl<O: Order> Builder<O> {
 
     /// Begins a tree.
     pub fn new() -> Self {
-        Self { leaf: leaf::Builder::new(), nodes: Vec::new(), len: 0, data_bytes: 0, order: PhantomData }
+        Self {
+            leaf: series::Builder::new(O::LEAST_FORM),
+            nodes: Vec::new(),
+            len: 0,
+            data_bytes: 0,
+            order: PhantomData,
+        }
     }
 
     /// Adds an element behind the last. In a tree by key it has to be greater than that one.
     pub fn push(&mut self, element: &[u8]) {
         if block::is_large(element) {
             self.end_leaf();
-            self.nodes.push(Node::leaf_of(element, 0));
+            self.nodes.push(Node::leaf_of(element, 0, O::LEAST_FORM));
         } else {
-            if self.leaf.bytes_with(element.len()) > Self::FULL_BYTES {
+            let longest = |form| block::longest(form, Self::FULL_BYTES);
+            if !self.leaf.push(element, longest) {
                 self.end_leaf();
+                self.leaf.push(element, longest);
             }
-            self.leaf.push(element);
         }
         self.len += 1;
         self.data_bytes += element.len();
@@ -56,7 +63,7 @@ impl<O: Order> Builder<O> {
                 nodes.push(Node::Inner(Arc::new(inner)));
             }
         }
-        let root = nodes.pop().unwrap_or_else(Node::empty);
+        let root = nodes.pop().unwrap_or_else(|| Node::empty(O::LEAST_FORM));
         Tree { root, len: self.len, data_bytes: self.data_bytes, order: PhantomData }
     }
 
@@ -68,7 +75,7 @@ impl<O: Order> Builder<O> {
 
     fn end_leaf(&mut self) {
         if !self.leaf.is_empty() {
-            self.nodes.push(Node::Leaf(self.leaf.finish(|block| Block::of(Leaf::trusted(block)))));
+            self.nodes.push(Node::Leaf(self.leaf.finish(|block| Block::of(Series::of(block)))));
         }
     }
 }
@@ -79,10 +86,10 @@ impl<O: Order> Default for Builder<O> {
     }
 }
 
-impl<'a, O: Order> FromIterator<&'a [u8]> for Tree<O> {
-    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(elements: I) -> Self {
+impl<O: Order, E: AsRef<[u8]>> FromIterator<E> for Tree<O> {
+    fn from_iter<I: IntoIterator<Item = E>>(elements: I) -> Self {
         let mut builder = Builder::new();
-        elements.into_iter().for_each(|element| builder.push(element));
+        elements.into_iter().for_each(|element| builder.push(element.as_ref()));
         builder.finish()
     }
 }

@@ -10,12 +10,16 @@ use super::block::{self, BLOCK_BYTES, LONG_BYTES};
 use super::inner::Inner;
 use super::node::Node;
 use super::{Sequence, Side};
+use crate::element::Element;
 
 impl Sequence {
     /// The element at an end.
     #[inline]
-    pub fn end(&self, side: Side) -> Option<&[u8]> {
-        (self.len > 0).then(|| self.root.end(side))
+    pub fn end(&self, side: Side) -> Option<Element<'_>> {
+        (self.len > 0).then(|| {
+            let (run, index) = self.root.end(side);
+            run.element(index)
+        })
     }
 
     /// Puts an element at an end.
@@ -47,7 +51,7 @@ impl Sequence {
             self.len -= 1;
             self.data_bytes -= bytes;
         } else if let Some(element) = self.end(side) {
-            each(element);
+            each(&element);
             self.remove_at(if side == Side::Left { 0 } else { self.len - 1 });
         }
     }

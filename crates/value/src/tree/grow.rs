@@ -8,7 +8,9 @@ use triomphe::Arc;
 use super::block::{self, BLOCK_BYTES};
 use super::inner::{FAN, Inner};
 use super::node::Node;
-use crate::leaf::ELEMENT_OVERHEAD;
+use super::sealed::Sealed;
+use super::{ByKey, ByPosition};
+use crate::series::Form;
 
 /// Where a new element goes.
 #[derive(Clone, Copy)]
@@ -17,6 +19,16 @@ pub(super) enum Place<'k> {
     Index(usize),
     /// Where its bytes want it; it is not there yet.
     Key(&'k [u8]),
+}
+
+impl Place<'_> {
+    /// What new leaves of the tree have, if it is not a greater form.
+    fn least_form(self) -> Form {
+        match self {
+            Self::Index(_) => ByPosition::LEAST_FORM,
+            Self::Key(_) => ByKey::LEAST_FORM,
+        }
+    }
 }
 
 /// Which outer edges of the tree a node touches.
@@ -46,7 +58,7 @@ impl Node {
     /// The root gets siblings, and so something above it.
     fn grow_over(&mut self, siblings: Siblings, has_separators: bool) {
         if !siblings.is_empty() {
-            let root = std::mem::replace(self, Self::empty());
+            let root = std::mem::replace(self, Self::empty(Form::Texts));
             *self = Self::Inner(Arc::new(Inner::new(iter::once(root).chain(siblings), has_separators)));
         }
     }
@@ -64,7 +76,7 @@ impl Node {
         }
         let index = self.search(key).expect_err("the key is not there yet");
         match self {
-            Self::Leaf(block) if 0 < index && index < block.leaf().len() => {
+            Self::Leaf(block) if 0 < index && index < block.series().len() => {
                 let right = block.split_off(index);
                 smallvec![leaf, Self::Leaf(right)]
             }
@@ -81,32 +93,34 @@ impl Node {
                     Place::Index(index) => index,
                     Place::Key(key) => block.search(key).expect_err("the key is not there yet"),
                 };
-                if !block::is_large(element) && block.admits(element.len() + ELEMENT_OVERHEAD, 0) {
-                    block.insert(index, element);
+                if !block::is_large(element) && block.insert_if_room(index, element) {
                     return Siblings::new();
                 }
-                self.insert_beside(index, element, edge)
+                self.insert_beside(index, element, edge, place.least_form())
             }
             Self::Large(large) => {
                 let index = match place {
                     Place::Index(index) => index,
                     Place::Key(key) => usize::from(&large[..] < key),
                 };
-                self.insert_beside(index, element, edge)
+                self.insert_beside(index, element, edge, place.least_form())
             }
         }
     }
 
-    /// Inserts into a leaf that has no room.
-    fn insert_beside(&mut self, index: usize, element: &[u8], edge: Edge) -> Siblings {
+    /// Inserts into a leaf that has no room. An element that cannot stand in it as the others do comes between its
+    /// halves, as a large one does: in another form these might have no room for it.
+    fn insert_beside(&mut self, index: usize, element: &[u8], edge: Edge, least: Form) -> Siblings {
         let count = self.count();
         if count == 0 {
-            *self = Self::leaf_of(element, 0);
+            *self = Self::leaf_of(element, 0, least);
             return Siblings::new();
         }
         let is_outside = edge.last && index == count || edge.first && index == 0;
         match self {
-            Self::Leaf(block) if !is_outside && !block::is_large(element) => {
+            Self::Leaf(block)
+                if !is_outside && !block::is_large(element) && block.takes_as_it_is(element) =>
+            {
                 let at = block.middle();
                 let mut right = block.split_off(at);
                 let (side, index) = if index <= at { (block, index) } else { (&mut right, index - at) };
@@ -115,7 +129,7 @@ impl Node {
             }
             Self::Leaf(block) if 0 < index && index < count => {
                 let right = block.split_off(index);
-                return smallvec![Self::leaf_of(element, 0), Self::Leaf(right)];
+                return smallvec![Self::leaf_of(element, 0, least), Self::Leaf(right)];
             }
             _ => {}
         }
@@ -126,7 +140,7 @@ impl Node {
             Edge { first: true, last: true } => BLOCK_BYTES / 2,
             _ => BLOCK_BYTES,
         };
-        let fresh = Self::leaf_of(element, capacity);
+        let fresh = Self::leaf_of(element, capacity, least);
         if index == 0 { smallvec![std::mem::replace(self, fresh)] } else { smallvec![fresh] }
     }
 }

@@ -1,6 +1,7 @@
 //! One node of the tree, and going down from it.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use triomphe::Arc;
 
@@ -8,7 +9,9 @@ use super::Side;
 use super::block::{self, Block, Elements};
 use super::inner::Inner;
 use crate::dismantle::{Dismantle, last_of};
+use crate::element::Element;
 use crate::page::sizes;
+use crate::series::Form;
 use crate::sweep::Sweeper;
 
 /// A node and what is below it.
@@ -24,7 +27,7 @@ pub(super) enum Node {
 
 /// The elements of one leaf.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Run<'a> {
+pub enum Run<'a> {
     Packed(Elements<'a>),
     Large(&'a [u8]),
 }
@@ -38,28 +41,46 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The element at an index that is there.
+    /// The element at an index that is there, in a tree by position.
     #[inline]
-    pub(super) fn element(self, index: usize) -> &'a [u8] {
+    pub(super) fn element(self, index: usize) -> Element<'a> {
         match self {
             Self::Packed(elements) => elements.get(index),
+            Self::Large(element) => Element::Bytes(element),
+        }
+    }
+
+    /// Shows the elements of a range that are there to `each`, in a tree by position.
+    #[inline]
+    pub(super) fn visit(self, range: Range<usize>, each: &mut impl FnMut(&[u8])) {
+        match self {
+            Self::Packed(elements) => elements.visit(range, each),
+            Self::Large(element) => each(element),
+        }
+    }
+
+    /// The element at an index that is there, in a tree by key.
+    #[inline]
+    pub(super) fn key(self, index: usize) -> &'a [u8] {
+        match self {
+            Self::Packed(elements) => elements.key(index),
             Self::Large(element) => element,
         }
     }
 }
 
 impl Node {
-    /// The root of a tree without elements.
-    pub(super) fn empty() -> Self {
-        Self::Leaf(Block::with_capacity(crate::leaf::EMPTY.len()))
+    /// The root of a tree without elements whose leaves have a form or a greater one.
+    pub(super) fn empty(least: Form) -> Self {
+        Self::Leaf(Block::with_capacity(least, 0))
     }
 
-    /// A leaf of one element, with room for some bytes.
-    pub(super) fn leaf_of(element: &[u8], capacity: usize) -> Self {
+    /// A leaf of one element, with room for some bytes, in a form or a greater one.
+    pub(super) fn leaf_of(element: &[u8], capacity: usize, least: Form) -> Self {
         if block::is_large(element) {
             return Self::Large(Arc::from(element));
         }
-        let mut block = Block::with_capacity(capacity);
+        let mut block = Block::with_capacity(least.with_first(element), capacity);
         block.insert(0, element);
         Self::Leaf(block)
     }
@@ -77,7 +98,7 @@ impl Node {
     /// The number of elements below.
     pub(super) fn count(&self) -> usize {
         match self {
-            Self::Leaf(block) => block.leaf().len(),
+            Self::Leaf(block) => block.series().len(),
             Self::Large(_) => 1,
             Self::Inner(inner) => inner.count(),
         }
@@ -132,32 +153,39 @@ impl Node {
         }
     }
 
-    /// The first element below, of a node that has one.
+    /// The first element below, of a node of a tree by key that has one.
     pub(super) fn first(&self) -> &[u8] {
-        self.end(Side::Left)
+        let (run, index) = self.end(Side::Left);
+        run.key(index)
     }
 
-    /// The last element below, of a node that has one.
+    /// The last element below, of a node of a tree by key that has one.
     pub(super) fn last(&self) -> &[u8] {
-        self.end(Side::Right)
+        let (run, index) = self.end(Side::Right);
+        run.key(index)
     }
 
-    /// The element below at an end, of a node that has one.
-    pub(super) fn end(&self, side: Side) -> &[u8] {
+    /// The leaf at an end, and the position of its element at that end; of a node that has one.
+    #[inline]
+    pub(super) fn end(&self, side: Side) -> (Run<'_>, usize) {
         let mut node = self;
         loop {
-            match node {
-                Self::Inner(inner) => node = &inner.nodes[inner.at_end(side)],
-                Self::Leaf(block) => return block.end(side).expect("only a root may have no element"),
-                Self::Large(element) => return element,
-            }
+            let run = match node {
+                Self::Inner(inner) => {
+                    node = &inner.nodes[inner.at_end(side)];
+                    continue;
+                }
+                Self::Leaf(block) => Run::Packed(block.elements()),
+                Self::Large(element) => Run::Large(element),
+            };
+            return (run, if side == Side::Left { 0 } else { run.len() - 1 });
         }
     }
 
     /// The bytes of the elements below.
     pub(super) fn data_bytes(&self) -> usize {
         match self {
-            Self::Leaf(block) => block.leaf().data_bytes(),
+            Self::Leaf(block) => block.series().data_bytes(),
             Self::Large(element) => element.len(),
             Self::Inner(inner) => inner.data_bytes,
         }

@@ -7,6 +7,7 @@
 
 use super::node::{Node, Run};
 use super::{Order, Tree};
+use crate::element::Element;
 
 /// The leaves of a clone in order. What has been given is let go of by whoever got it.
 pub type Leaves = std::vec::IntoIter<Part>;
@@ -162,8 +163,14 @@ impl Iterator for Groups {
 }
 
 impl Part {
-    /// Its elements.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &[u8]> + ExactSizeIterator {
+    /// Its elements, if it is one of a tree by key.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &[u8]> + ExactSizeIterator {
+        let run = self.run();
+        (0..run.len()).map(move |index| run.key(index))
+    }
+
+    /// Its elements, if it is one of a tree by position.
+    pub fn elements(&self) -> impl DoubleEndedIterator<Item = Element<'_>> + ExactSizeIterator {
         let run = self.run();
         (0..run.len()).map(move |index| run.element(index))
     }
@@ -214,7 +221,7 @@ mod tests {
 
     fn collect(part: &Part, into: &mut Content) {
         assert!(!part.is_empty() && (part.is_light() || part.len() == 1));
-        for element in part.iter() {
+        for element in part.keys() {
             assert!(into.insert(element.to_vec()), "each element comes once");
         }
     }
@@ -230,7 +237,7 @@ mod tests {
             first.into_iter().for_each(|number| _ = tree.insert(&element(number)));
             let expected: Content = tree.iter().map(<[u8]>::to_vec).collect();
             let in_order: Vec<Vec<u8>> =
-                tree.clone().into_leaves().flat_map(|part| part.iter().map(<[u8]>::to_vec).collect::<Vec<_>>()).collect();
+                tree.clone().into_leaves().flat_map(|part| part.keys().map(<[u8]>::to_vec).collect::<Vec<_>>()).collect();
             prop_assert!(in_order.iter().eq(&expected));
 
             let mut remains = tree.clone().into_remains();
@@ -280,7 +287,7 @@ mod tests {
             first.into_iter().for_each(|number| builder.push(&element(number)));
             let list::List::Large(mut list) = builder.finish(settings) else { return Ok(()) };
             let tree = list::ListRef::large(&list).tree().expect("it is large").clone();
-            let expected: Vec<Vec<u8>> = tree.iter().map(<[u8]>::to_vec).collect();
+            let expected: Vec<Vec<u8>> = tree.iter().map(|element| element.to_vec()).collect();
             let groups = Groups::new(tree.into_leaves(), |leaves| leaves.len().min(2));
             let (mut found, total) = (BTreeMap::new(), groups.total());
             let groups = RefCell::new(groups);
@@ -314,7 +321,8 @@ mod tests {
     }
 
     fn note(group: &Group, found: &mut BTreeMap<usize, Vec<Vec<u8>>>) {
-        let elements = group.leaves().iter().flat_map(Part::iter).map(<[u8]>::to_vec).collect();
+        let elements =
+            group.leaves().iter().flat_map(Part::elements).map(|element| element.to_vec()).collect();
         assert!(found.insert(group.number(), elements).is_none(), "each group comes once");
     }
 

@@ -1,5 +1,7 @@
 //! A tree whose elements stay where they were put.
 
+use std::ops::Range;
+
 use triomphe::Arc;
 
 use super::block;
@@ -11,6 +13,18 @@ use super::{ByPosition, Tree};
 pub type Sequence = Tree<ByPosition>;
 
 impl Sequence {
+    /// Shows the elements of a range of positions, cut to those that there are, to `each`: the quickest way to see
+    /// many.
+    pub fn visit(&self, range: Range<usize>, mut each: impl FnMut(&[u8])) {
+        let (mut at, end) = (range.start, range.end.min(self.len));
+        while at < end {
+            let (run, offset) = self.root.run_at(at);
+            let count = (run.len() - offset).min(end - at);
+            run.visit(offset..offset + count, &mut each);
+            at += count;
+        }
+    }
+
     /// Puts an element before the one at a position, or behind the last.
     ///
     /// # Panics
@@ -50,13 +64,7 @@ impl Node {
                 }
                 fits
             }
-            Self::Leaf(block) => {
-                let fits = !block::is_large(element) && block.admits(element.len(), before);
-                if fits {
-                    block.replace(index, element);
-                }
-                fits
-            }
+            Self::Leaf(block) => !block::is_large(element) && block.replace_if_room(index, element),
             Self::Large(large) => {
                 let fits = block::is_large(element);
                 if fits {

@@ -4,23 +4,22 @@ use std::ops::Range;
 
 use triomphe::Arc;
 
-use super::block::BLOCK_BYTES;
 use super::inner::{FAN, Inner};
 use super::node::Node;
-use crate::leaf;
+use crate::series::Form;
 
 impl Node {
     /// Takes some elements out, not all; returns how many bytes they had. All may go at the root only.
     pub(super) fn remove(&mut self, range: Range<usize>) -> usize {
         match self {
             Self::Leaf(block) => {
-                let before = block.leaf().data_bytes();
+                let before = block.series().data_bytes();
                 block.remove(range);
-                before - block.leaf().data_bytes()
+                before - block.series().data_bytes()
             }
             Self::Large(element) => {
                 let bytes = element.len();
-                *self = Self::empty();
+                *self = Self::empty(Form::Texts);
                 bytes
             }
             Self::Inner(inner) => Arc::make_mut(inner).remove_elements(range),
@@ -39,10 +38,7 @@ impl Node {
     /// Whether the node and the next one fill no more than three quarters of one.
     fn goes_with(&self, next: &Self) -> bool {
         match (self, next) {
-            (Self::Leaf(left), Self::Leaf(right)) => {
-                let bytes = left.leaf().used_bytes() + right.leaf().used_bytes() - leaf::EMPTY.len();
-                bytes <= BLOCK_BYTES / 4 * 3
-            }
+            (Self::Leaf(left), Self::Leaf(right)) => left.goes_with(right),
             (Self::Inner(left), Self::Inner(right)) => left.nodes.len() + right.nodes.len() <= FAN / 4 * 3,
             _ => false,
         }
@@ -86,7 +82,9 @@ impl Inner {
         if removed > 0 {
             self.remove(emptied.start, emptied.end);
         }
-        for index in (first..child - removed).rev() {
+        // What stood on both sides of children that went stands together now.
+        let touched = (child - removed).max((first + 1).min(self.nodes.len()));
+        for index in (first..touched).rev() {
             self.mend(index);
         }
         self.data_bytes -= bytes;

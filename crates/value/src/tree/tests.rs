@@ -6,41 +6,61 @@ use proptest::prelude::*;
 use stdx::rng::Rng;
 
 use super::*;
+use crate::series::Form;
 
 type Model = Vec<Vec<u8>>;
 
+/// What must hold of every leaf: it is no longer than its form may be, and what is looked up by its bytes is a text.
+fn check_leaf<O: Order>(leaf: &Node) {
+    if let Node::Leaf(block) = leaf {
+        let form = block.series().form();
+        assert!(block.allocated_bytes() <= if form == Form::Texts { 8192 } else { 4096 });
+        assert!(form == Form::Texts || !O::HAS_SEPARATORS);
+    }
+}
+
 /// What must hold of every tree: counts are right, leaves within their size and not thin, elements ordered, separators true.
 fn check_shape<O: Order>(tree: &Tree<O>) {
-    fn depth(node: &Node) -> usize {
+    fn depth<O: Order>(node: &Node) -> usize {
         let Node::Inner(inner) = node else { return 0 };
         assert!((1..=inner::FAN).contains(&inner.nodes.len()));
-        let depths: BTreeSet<usize> = inner.nodes.iter().map(depth).collect();
+        let depths: BTreeSet<usize> = inner.nodes.iter().map(depth::<O>).collect();
         assert_eq!(depths.len(), 1, "all leaves are equally deep");
         for (child, &count) in inner.nodes.iter().zip(&inner.counts) {
             assert!(count > 0);
             assert_eq!(child.count(), count);
         }
+        for child in &inner.nodes {
+            check_leaf::<O>(child);
+        }
         let bytes: usize = inner.nodes.iter().map(Node::data_bytes).sum();
         assert_eq!(inner.data_bytes, bytes);
         depths.into_iter().sum::<usize>() + 1
     }
-    assert!(depth(&tree.root) <= 8);
+    assert!(depth::<O>(&tree.root) <= 8);
     assert_eq!(tree.root.count(), tree.len());
     assert_eq!(tree.root.data_bytes(), tree.data_bytes());
     assert!(!matches!(&tree.root, Node::Inner(inner) if inner.nodes.len() < 2), "a root has a reason");
     if O::HAS_SEPARATORS {
-        assert!(tree.iter().zip(tree.iter().skip(1)).all(|(one, next)| one < next));
+        assert!(tree.iter().zip(tree.iter().skip(1)).all(|(one, next)| one.as_ref() < next.as_ref()));
     }
 }
 
 fn content<O: Order>(tree: &Tree<O>) -> Model {
-    tree.iter().map(<[u8]>::to_vec).collect()
+    tree.iter().map(|element| element.as_ref().to_vec()).collect()
 }
 
-/// Short elements, some that share long beginnings, some around the threshold of large ones, a few very long.
+/// An integer that needs so many bits and its sign.
+fn integer(bits: u32, is_negative: bool) -> Vec<u8> {
+    let least = i64::MIN >> (63 - bits.min(63));
+    (if is_negative { least } else { !least }).to_string().into_bytes()
+}
+
+/// Short elements, integers, some that share long beginnings, some around the threshold of large ones, a few very long.
 fn element() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         8 => (0_u32..3000).prop_map(|number| format!("element:{number}").into_bytes()),
+        8 => (0_u32..64, any::<bool>()).prop_map(|(bits, is_negative)| integer(bits, is_negative)),
         3 => (any::<u8>(), 150_usize..500).prop_map(|(byte, length)| vec![byte; length]),
         2 => (any::<u8>(), 500_usize..515).prop_map(|(byte, length)| vec![byte; length]),
         2 => (any::<u16>(), 120_usize..600).prop_map(|(tail, length)| {
@@ -64,6 +84,10 @@ enum Operation {
     Insert(usize, Vec<u8>),
     /// Many at one place, so that trees get several levels.
     InsertRun(usize, usize, u8),
+    /// Many integers of so many bits at one place, behind one that is an integer or not.
+    InsertIntegers(usize, usize, u8),
+    /// The same at an end.
+    PushIntegers(Side, usize, u8),
     Replace(usize, Vec<u8>),
     Remove(usize),
     RemoveRange(usize, usize),
@@ -83,6 +107,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (side(), 0_usize..2000).prop_map(|(side, count)| Operation::PopRun(side, count)),
         8 => (at, element()).prop_map(|(at, element)| Operation::Insert(at, element)),
         1 => (at, 100_usize..2500, 0_u8..60).prop_map(|(at, count, length)| Operation::InsertRun(at, count, length)),
+        2 => (at, 100_usize..2500, 0_u8..64).prop_map(|(at, count, bits)| Operation::InsertIntegers(at, count, bits)),
+        4 => (side(), 50_usize..5000, 0_u8..64)
+            .prop_map(|(side, count, bits)| Operation::PushIntegers(side, count, bits)),
         4 => (at, element()).prop_map(|(at, element)| Operation::Replace(at, element)),
         4 => at.prop_map(Operation::Remove),
         1 => (at, 0_usize..3000).prop_map(|(at, count)| Operation::RemoveRange(at, count)),
@@ -119,6 +146,19 @@ fn apply(tree: &mut Sequence, model: &mut Model, operation: Operation) {
             }
             model.splice(at..at, run);
         }
+        Operation::InsertIntegers(at, count, bits) => {
+            let at = place(at);
+            for index in 0..count {
+                tree.insert(at + index, &integer(u32::from(bits) + index as u32 % 4, index % 3 == 0));
+            }
+            let run = (0..count).map(|index| integer(u32::from(bits) + index as u32 % 4, index % 3 == 0));
+            model.splice(at..at, run);
+        }
+        Operation::PushIntegers(side, count, bits) => (0..count).for_each(|number| {
+            let element = integer(u32::from(bits) + number as u32 % 4, number % 3 == 0);
+            tree.push(side, &element);
+            model.insert(if side == Side::Left { 0 } else { model.len() }, element);
+        }),
         Operation::Replace(at, element) if len > 0 => {
             tree.replace(at % len, &element);
             model[at % len] = element;
@@ -145,7 +185,7 @@ fn pop(tree: &mut Sequence, model: &mut Model, side: Side) {
         Side::Left => model.first(),
         Side::Right => model.last(),
     };
-    assert_eq!(tree.end(side), at_end.map(Vec::as_slice));
+    assert_eq!(tree.end(side).as_deref(), at_end.map(Vec::as_slice));
     let mut seen = None;
     tree.pop(side, &mut |element| seen = Some(element.to_vec()));
     assert_eq!(seen.as_ref(), at_end);
@@ -172,9 +212,12 @@ proptest! {
                 other => apply(&mut tree, &mut model, other),
             }
             prop_assert_eq!(tree.len(), model.len());
-            prop_assert_eq!(tree.get(model.len() / 2), model.get(model.len() / 2).map(Vec::as_slice));
+            prop_assert_eq!(tree.get(model.len() / 2).map(|element| element.to_vec()), model.get(model.len() / 2).cloned());
         }
         check_shape(&tree);
+        let mut seen = Model::new();
+        tree.visit(model.len() / 4..usize::MAX, |element| seen.push(element.to_vec()));
+        prop_assert_eq!(&seen[..], &model[model.len() / 4..]);
         prop_assert_eq!(content(&tree), model);
         for (clone, then) in clones {
             check_shape(&clone);
@@ -265,13 +308,13 @@ proptest! {
         for turn in turns {
             prop_assert_eq!(walk.len(), model.len());
             match turn {
-                0 | 1 => prop_assert_eq!(walk.next().map(<[u8]>::to_vec), model.next()),
-                2 | 3 => prop_assert_eq!(walk.next_back().map(<[u8]>::to_vec), model.next_back()),
-                4 => prop_assert_eq!(walk.nth(3).map(<[u8]>::to_vec), model.nth(3)),
-                _ => prop_assert_eq!(walk.nth(150).map(<[u8]>::to_vec), model.nth(150)),
+                0 | 1 => prop_assert_eq!(walk.next().map(|element| element.to_vec()), model.next()),
+                2 | 3 => prop_assert_eq!(walk.next_back().map(|element| element.to_vec()), model.next_back()),
+                4 => prop_assert_eq!(walk.nth(3).map(|element| element.to_vec()), model.nth(3)),
+                _ => prop_assert_eq!(walk.nth(150).map(|element| element.to_vec()), model.nth(150)),
             }
         }
-        prop_assert!(walk.map(<[u8]>::to_vec).eq(model));
+        prop_assert!(walk.map(|element| element.to_vec()).eq(model));
     }
 }
 
@@ -386,8 +429,8 @@ fn the_first_write_after_a_clone_copies_one_path() {
     };
     let Node::Inner(root) = &tree.root else { panic!("a tree of this size has inner nodes") };
     assert_eq!(shared(&tree.root, &clone.root), root.nodes.len() - 1);
-    assert_eq!(clone.get(5000), Some(&number(5000)[..]));
-    assert_eq!(tree.get(5000), Some(&b"other"[..]));
+    assert_eq!(clone.get(5000).as_deref(), Some(&number(5000)[..]));
+    assert_eq!(tree.get(5000).as_deref(), Some(&b"other"[..]));
 }
 
 #[test]
@@ -398,7 +441,7 @@ fn a_queue_that_moves_through_a_tree_keeps_it_small() {
         tree.pop(Side::Left, &mut |_| {});
     }
     check_shape(&tree);
-    assert_eq!(tree.get(0), Some(&number(49_000)[..]));
+    assert_eq!(tree.get(0).as_deref(), Some(&number(49_000)[..]));
     assert!(tree.allocated_bytes() < 1000 * 15 + 5000, "{}", tree.allocated_bytes());
     while tree.len() > 20 {
         tree.pop(Side::Right, &mut |_| {});
@@ -480,5 +523,84 @@ fn replacing_elements_of_a_long_leaf_by_others_of_their_length_leaves_it_whole()
     let before = tree.allocated_bytes();
     (0..5000).for_each(|index| tree.replace(index, &number(5000 - index)));
     assert_eq!(tree.allocated_bytes(), before);
-    assert!(tree.iter().eq((0..5000).map(|index| number(5000 - index))));
+    assert_eq!(content(&tree), (0..5000).map(|index| number(5000 - index)).collect::<Model>());
+}
+
+/// Pushes the numbers below `count`, each as `text` writes it.
+fn numbers(count: usize, text: impl Fn(usize) -> String) -> Sequence {
+    let mut tree = Sequence::new();
+    (0..count).for_each(|number| tree.push(Side::Right, text(number).as_bytes()));
+    check_shape(&tree);
+    tree
+}
+
+#[test]
+fn integers_take_as_many_bytes_as_the_widest_of_their_leaf() {
+    for (offset, bytes) in
+        [(-50_000, 3), (0, 3), (1_700_000_000, 4), (1_700_000_000_000, 6), (i64::MAX - 100_000, 8)]
+    {
+        let tree = numbers(100_000, |number| (offset + number as i64).to_string());
+        let built: Sequence = tree.iter().collect();
+        for tree in [&tree, &built] {
+            let (taken, least) = (tree.allocated_bytes(), 100_000 * bytes);
+            assert!(taken < least * 103 / 100 + 8192, "{taken} for numbers from {offset} on");
+            assert_eq!(
+                tree.get(77_777).map(|element| element.to_vec()),
+                Some((offset + 77_777).to_string().into_bytes())
+            );
+        }
+    }
+}
+
+/// Texts come between integers, and wide integers between narrow ones: leaves are divided, but not into small ones.
+#[test]
+fn what_cannot_stand_as_the_others_do_divides_leaves_without_making_a_tree_larger_than_one_of_texts() {
+    for odd in ["text", "9223372036854775807"] {
+        for count in [20, 200, 2000, 20_000] {
+            let (mut integers, mut texts) = (
+                numbers(20_000, |number| format!("{}", number % 100)),
+                numbers(20_000, |number| format!("{:02}x", number % 100)),
+            );
+            let mut rng = Rng::from_seed(7);
+            for _ in 0..count {
+                let at = rng.below(integers.len() as u64) as usize;
+                integers.insert(at, odd.as_bytes());
+                texts.insert(at, odd.as_bytes());
+            }
+            check_shape(&integers);
+            let (taken, most) = (integers.allocated_bytes(), texts.allocated_bytes());
+            assert!(taken < most, "{taken} where texts take {most}, with {count} of {odd}");
+        }
+    }
+}
+
+#[test]
+fn a_leaf_of_integers_that_a_text_joins_becomes_one_of_texts_if_it_is_short_and_else_has_a_neighbour() {
+    let leaves = |tree: &Sequence| tree.clone().into_leaves().map(|leaf| leaf.len()).collect::<Vec<_>>();
+    let mut short = numbers(100, |number| number.to_string());
+    short.insert(50, b"text");
+    assert_eq!(leaves(&short), [101]);
+    let mut long = numbers(1800, |number| (number % 10).to_string());
+    let before = content(&long);
+    long.insert(900, b"text");
+    assert_eq!(leaves(&long), [900, 1, 900]);
+    long.replace(899, b"another");
+    assert_eq!(leaves(&long), [899, 2, 900], "texts come together");
+    long.remove_range(899..901);
+    assert_eq!(leaves(&long), [899, 900], "both are more than half full");
+    long.remove_range(0..500);
+    assert_eq!(leaves(&long), [1299]);
+    (0..500).for_each(|number| long.insert(number, (number % 10).to_string().as_bytes()));
+    long.insert(899, b"9");
+    assert_eq!(content(&long), before);
+}
+
+#[test]
+fn leaves_between_which_a_text_has_gone_come_together() {
+    let mut tree = numbers(1500, |number| (number % 10).to_string());
+    for at in [750, 740, 760] {
+        tree.insert(at, b"text");
+        tree.remove_at(at);
+    }
+    assert_eq!(tree.into_leaves().map(|leaf| leaf.len()).collect::<Vec<_>>(), [1500]);
 }

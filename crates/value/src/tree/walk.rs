@@ -1,17 +1,20 @@
 //! Walking elements in order, from either side.
 
 use std::iter::FusedIterator;
+use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::Order;
 use super::node::{Node, Run};
 
 /// Elements of a range of positions. Goes down from the root once a leaf.
 #[derive(Debug, Clone)]
-pub struct Iter<'a> {
+pub struct Iter<'a, O> {
     root: &'a Node,
     range: Range<usize>,
     front: Piece<'a>,
     back: Piece<'a>,
+    order: PhantomData<O>,
 }
 
 /// A leaf that is being walked. Where the two ends of a walk meet in one leaf, the range of positions keeps them apart.
@@ -25,15 +28,15 @@ impl Piece<'_> {
     const NONE: Self = Self { run: None, range: 0..0 };
 }
 
-impl<'a> Iter<'a> {
+impl<'a, O: Order> Iter<'a, O> {
     /// The elements of positions that are there.
     pub(super) fn new(root: &'a Node, range: Range<usize>) -> Self {
-        Self { root, range, front: Piece::NONE, back: Piece::NONE }
+        Self { root, range, front: Piece::NONE, back: Piece::NONE, order: PhantomData }
     }
 }
 
-impl<'a> Iterator for Iter<'a> {
-    type Item = &'a [u8];
+impl<'a, O: Order> Iterator for Iter<'a, O> {
+    type Item = O::Element<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -43,7 +46,7 @@ impl<'a> Iterator for Iter<'a> {
             self.front = Piece { run: Some(run), range: offset..run.len() };
         }
         let index = self.front.range.next()?;
-        self.front.run.map(|run| run.element(index))
+        self.front.run.map(|run| O::read(run, index))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -62,7 +65,7 @@ impl<'a> Iterator for Iter<'a> {
     }
 }
 
-impl DoubleEndedIterator for Iter<'_> {
+impl<O: Order> DoubleEndedIterator for Iter<'_, O> {
     #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
         let position = self.range.next_back()?;
@@ -71,9 +74,9 @@ impl DoubleEndedIterator for Iter<'_> {
             self.back = Piece { run: Some(run), range: 0..offset + 1 };
         }
         let index = self.back.range.next_back()?;
-        self.back.run.map(|run| run.element(index))
+        self.back.run.map(|run| O::read(run, index))
     }
 }
 
-impl ExactSizeIterator for Iter<'_> {}
-impl FusedIterator for Iter<'_> {}
+impl<O: Order> ExactSizeIterator for Iter<'_, O> {}
+impl<O: Order> FusedIterator for Iter<'_, O> {}

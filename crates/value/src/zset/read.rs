@@ -49,7 +49,7 @@ pub struct Elements<'a>(Walk<'a>);
 #[derive(Debug, Clone)]
 enum Walk<'a> {
     Packed(leaf::Iter<'a>),
-    Large(tree::Iter<'a>),
+    Large(tree::Iter<'a, tree::ByKey>),
 }
 
 impl Encoding {

@@ -42,7 +42,7 @@ impl Digest {
                 }
                 self.add(&pair.0);
             }),
-            ValueRef::List(list) => list.iter().for_each(|element| self.append(element)),
+            ValueRef::List(list) => list.visit(0..list.len(), |element| self.append(element)),
             ValueRef::Set(set) => set.iter().for_each(|member| self.add(&member)),
             ValueRef::ZSet(zset) => zset.iter().for_each(|element| {
                 let mut pair = Self::default();

@@ -62,7 +62,7 @@ impl Looking {
         let mut elements = list.range(range);
         while self.seen < end && self.positions.len() < most {
             let next = if is_backward { elements.next_back() } else { elements.next() };
-            if next == Some(&self.wanted[..]) {
+            if next.is_some_and(|element| element == self.wanted) {
                 self.positions.push(if is_backward { list.len() - 1 - self.seen } else { self.seen });
             }
             self.seen += 1;
@@ -88,7 +88,7 @@ impl Looking {
             if self.positions.get(gone) == Some(&at) {
                 gone += 1;
             } else {
-                self.rest.push(element);
+                self.rest.push(&element);
             }
         }
         self.built = (end, gone);

@@ -92,7 +92,7 @@ impl Wanted {
             Side::Left => 0..count,
             Side::Right => list.len() - count..list.len(),
         };
-        let mut elements: Vec<Vec<u8>> = list.range(range).map(<[u8]>::to_vec).collect();
+        let mut elements: Vec<Vec<u8>> = list.range(range).map(|element| element.to_vec()).collect();
         if self.reverses() {
             elements.reverse();
         }

@@ -47,7 +47,7 @@ pub(super) fn lrange(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
 }
 
 fn write_elements(list: ListRef<'_>, range: Range<usize>, reply: &mut Reply<'_>) {
-    list.range(range).for_each(|element| reply.bulk(element));
+    list.visit(range, |element| reply.bulk(element));
 }
 
 pub(super) fn lindex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -58,7 +58,7 @@ pub(super) fn lindex(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Rep
         return Ok(());
     };
     let index = args.integer(2)?;
-    reply.optional(position(index, list.len()).and_then(|position| list.get(position)));
+    reply.optional(position(index, list.len()).and_then(|position| list.get(position)).as_deref());
     Ok(())
 }
 
@@ -135,7 +135,7 @@ impl Locating {
         let mut reply = Reply::new(self.found.last(), self.protocol);
         while self.seen < end && self.count < most {
             let next = if is_backward { elements.next_back() } else { elements.next() };
-            if next == Some(&self.wanted[..]) {
+            if next.is_some_and(|element| element == self.wanted) {
                 if self.skipped > 0 {
                     self.skipped -= 1;
                 } else {

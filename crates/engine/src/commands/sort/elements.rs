@@ -68,7 +68,7 @@ impl Source {
     pub(super) fn for_each(&self, each: &mut dyn FnMut(&[u8])) {
         match self {
             Self::Nothing => {}
-            Self::List(list) => list.as_ref().iter().for_each(each),
+            Self::List(list) => list.as_ref().visit(0..usize::MAX, each),
             Self::Set(set) => set.as_ref().iter().for_each(|member| each(&member)),
             Self::ZSet(zset) => zset.as_ref().iter().for_each(|element| each(element.member)),
         }
@@ -92,8 +92,10 @@ impl Source {
         let from_end = len - range.end..len - range.start;
         match self {
             Self::Nothing => {}
-            Self::List(list) if descends => list.as_ref().range(from_end).rev().for_each(each),
-            Self::List(list) => list.as_ref().range(range).for_each(each),
+            Self::List(list) if descends => {
+                list.as_ref().range(from_end).rev().for_each(|element| each(&element));
+            }
+            Self::List(list) => list.as_ref().visit(range, each),
             Self::ZSet(zset) if descends => {
                 zset.as_ref().range(from_end).rev().for_each(|element| each(element.member));
             }
