@@ -40,11 +40,12 @@ const READ_BUDGET: usize = 24 * 1024;
 const ARENA: usize = 256 * 1024;
 /// Nanoseconds for which a turn sends what is long, or has still to be made, before others get theirs.
 const WRITE_NS: u64 = 200_000;
-/// Bytes of one write: some tens of microseconds, a hundred where they are not in the cache. A write that leaves a little to the
-/// next one costs the receiver a second time.
-const WRITE_PIECE: usize = 512 * 1024;
-/// Pieces of one write: more than come to [`WRITE_PIECE`] where they are long.
-const MOST_PIECES: usize = 128;
+/// Bytes of one write: a hundred microseconds, two hundred where they are not in the cache.
+const WRITE_PIECE: usize = 1 << 20;
+/// What comes to no more goes as a whole: a write that leaves a little to the next one costs the receiver a second time.
+const WRITE_WHOLE: usize = WRITE_PIECE / 2 * 3;
+/// Pieces of one write: more than come to [`WRITE_WHOLE`] where they are long.
+const MOST_PIECES: usize = 256;
 /// A connection that is owed no more does not wait for those that are, unless it has to be made.
 const SHORT: usize = 24 * 1024;
 /// Connections taken from the mailbox in one turn.
@@ -492,15 +493,16 @@ fn write_some(stream: &mut Stream, output: &mut node::Output, time: &mut Time) -
 
 /// One write of what can be sent now, which may be nothing: a producer need not make anything.
 fn write_once(stream: &mut Stream, output: &node::Output) -> io::Result<usize> {
+    let most = if output.len() <= WRITE_WHOLE { WRITE_WHOLE } else { WRITE_PIECE };
     let count = if output.is_plain() {
         let bytes = output.bytes();
         if bytes.is_empty() {
             return Ok(0);
         }
-        stream.write(&bytes[..bytes.len().min(WRITE_PIECE)])?
+        stream.write(&bytes[..bytes.len().min(most)])?
     } else {
         let mut pieces = [IoSlice::new(&[]); MOST_PIECES];
-        let (mut count, mut room) = (0, WRITE_PIECE);
+        let (mut count, mut room) = (0, most);
         for (place, piece) in pieces.iter_mut().zip(output.pieces()) {
             *place = IoSlice::new(&piece[..piece.len().min(room)]);
             room -= place.len();
