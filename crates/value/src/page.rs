@@ -20,8 +20,8 @@
 //! Where keys and values are of one length each, the entries do not repeat them: the header has the lengths of the page's first
 //! entry, or those of most entries since it was last divided, and an entry with both of these has none of its own. Others
 //! have them, one byte below 128 and two bytes above. Keys above [`KEY_INLINE_MAX`], values above
-//! [`INLINE_MAX`], values that would make the page too long, and objects live in the side list, and the entry
-//! holds their index in place of the bytes.
+//! [`INLINE_MAX`], values that would make the page too long, and objects live in the side lists, and the entry
+//! holds the number of their place instead of the bytes.
 //!
 //! The block is one `Arc<[u8]>` whose length follows the allocator's size classes. A shared block is copied before
 //! it is changed.
@@ -44,7 +44,7 @@ use block::Block;
 use entry::{Election, Head, NewEntry, Usual};
 pub use entry::{Entry, Meta, NewPayload, Options, Payload};
 pub use side::Replaced;
-use side::{Side, SideList};
+use side::SideLists;
 
 /// The longest payload that lives inside the page.
 pub const INLINE_MAX: usize = 512;
@@ -65,7 +65,7 @@ const LONG_HEAD: Range<usize> = 128..384;
 #[derive(Debug, Clone)]
 pub struct Page<V> {
     block: Block,
-    side: SideList<V>,
+    side: SideLists<V>,
 }
 
 /// Where an entry is in its page and how its head reads, so that it is read once for a look-up and what follows. Good until
@@ -94,7 +94,7 @@ impl Spot {
 
 impl<V> Default for Page<V> {
     fn default() -> Self {
-        Self { block: Block::default(), side: SideList::default() }
+        Self { block: Block::default(), side: SideLists::default() }
     }
 }
 
@@ -193,7 +193,7 @@ impl<V: Clone> Page<V> {
             let bytes = view.from(at);
             let head = Head::read(bytes, view.usual(), options);
             let same = match head.key_side() {
-                Some(index) => self.side.bytes(index) == key,
+                Some(place) => self.side.bytes(place) == key,
                 None => is_equal(&bytes[head.key()], key),
             };
             same.then_some((Spot { slot: slot as u16, at: at as u32, head }, bytes))
@@ -225,17 +225,15 @@ impl<V: Clone> Page<V> {
     /// Asks for the place of what lives beside the page for the first entry whose tag matches, which should be near.
     #[inline]
     pub fn prefetch_side(&self, tag: u8, options: Options) {
-        if let Some(index) = self.candidate_side(tag, options) {
-            self.side.prefetch_place(index);
+        if let Some(place) = self.candidate_side(tag, options) {
+            self.side.prefetch_place(place);
         }
     }
 
-    /// Asks for what lives there.
+    /// Where the bytes that live there begin.
     #[inline]
-    pub fn prefetch_value(&self, tag: u8, options: Options) {
-        if let Some(index) = self.candidate_side(tag, options) {
-            self.side.prefetch_value(index);
-        }
+    pub fn address_beside(&self, tag: u8, options: Options) -> Option<*const u8> {
+        self.side.address(self.candidate_side(tag, options)?)
     }
 
     fn candidate_side(&self, tag: u8, options: Options) -> Option<u16> {
@@ -266,10 +264,7 @@ impl<V: Clone> Page<V> {
     #[inline]
     pub fn payload(&self, spot: Spot) -> Payload<'_, V> {
         match spot.head.value_side() {
-            Some(index) => match self.side.get(index) {
-                Side::Object(object) => Payload::Object(object),
-                _ => Payload::Inline(self.side.bytes(index)),
-            },
+            Some(place) => self.side.payload(place),
             None => Payload::Inline(&self.bytes(spot)[spot.head.value()]),
         }
     }
@@ -282,7 +277,7 @@ impl<V: Clone> Page<V> {
 
     /// Adds a key that is not in the page.
     pub fn insert(&mut self, tag: u8, key: &[u8], payload: NewPayload<'_, V>, meta: Meta, options: Options) {
-        let key_side = (key.len() > KEY_INLINE_MAX).then(|| self.side.add(Side::Bytes(key.into())));
+        let key_side = (key.len() > KEY_INLINE_MAX).then(|| self.side.add_bytes(key));
         let (value_side, value) = self.place(payload);
         let new = NewEntry { key, key_side, value, value_side, meta };
         // The first entry tells what is usual.
@@ -295,7 +290,7 @@ impl<V: Clone> Page<V> {
     pub fn replace(
         &mut self,
         spot: Spot,
-        payload: NewPayload<'_, V>,
+        mut payload: NewPayload<'_, V>,
         meta: Meta,
         options: Options,
     ) -> Replaced<V> {
@@ -305,13 +300,17 @@ impl<V: Clone> Page<V> {
             return Replaced::Inline;
         }
         let (at, old) = (self.at(spot), spot.head);
-        if let Some(index) = old.value_side()
+        if let Some(place) = old.value_side()
             && old.has_room_for(meta.expiry)
             && !self.takes(&payload)
         {
-            let replaced = self.side.replace(index, payload);
-            self.write_meta(at, old, meta, options);
-            return replaced;
+            match self.side.replace(place, payload) {
+                Ok(replaced) => {
+                    self.write_meta(at, old, meta, options);
+                    return replaced;
+                }
+                Err(other_kind) => payload = other_kind,
+            }
         }
         let replaced = self.take_side(old.value_side());
         let (value_side, value) = self.place(payload);
@@ -363,7 +362,7 @@ impl<V: Clone> Page<V> {
     pub fn inline_mut(&mut self, spot: Spot) -> &mut [u8] {
         let at = self.at(spot);
         match spot.head.value_side() {
-            Some(index) => self.side.bytes_mut(index),
+            Some(place) => self.side.bytes_mut(place),
             None => &mut self.block.writer().into_from(at)[spot.head.value()],
         }
     }
@@ -455,7 +454,7 @@ impl<V: Clone> Page<V> {
     {
         if beside.place == 0 {
             self.block.sweep(sweeper, options);
-            self.side.sweep_list(sweeper);
+            self.side.sweep_lists(sweeper);
             beside.place = 1;
         }
         self.side.sweep(beside, sweeper)
@@ -484,7 +483,7 @@ impl<V: Clone> Page<V> {
             writer.push_slot(tag, offset);
             return;
         }
-        let mut carry = |index: Option<u16>| index.map(|index| self.side.add(other.side.get(index).clone()));
+        let mut carry = |place: Option<u16>| place.map(|place| self.side.add_of(&other.side, place));
         let (key_side, value_side) = (carry(key_side), carry(value_side));
         let new =
             NewEntry { key: &bytes[head.key()], key_side, value: &bytes[head.value()], value_side, meta };
@@ -512,7 +511,7 @@ impl<V: Clone> Page<V> {
     #[inline]
     pub fn key_of(&self, spot: Spot) -> &[u8] {
         match spot.head.key_side() {
-            Some(index) => self.side.bytes(index),
+            Some(place) => self.side.bytes(place),
             None => &self.bytes(spot)[spot.head.key()],
         }
     }
@@ -529,7 +528,7 @@ impl<V: Clone> Page<V> {
     fn place<'p>(&mut self, payload: NewPayload<'p, V>) -> (Option<u16>, &'p [u8]) {
         match payload {
             NewPayload::Inline(bytes) if self.takes(&payload) => (None, bytes),
-            payload => (Some(self.side.add(payload.into())), &[]),
+            payload => (Some(self.side.add(payload)), &[]),
         }
     }
 
@@ -544,11 +543,8 @@ impl<V: Clone> Page<V> {
     }
 
     #[inline]
-    fn take_side(&mut self, index: Option<u16>) -> Replaced<V> {
-        match index.map(|index| self.side.take(index)) {
-            Some(Side::Object(object)) => Replaced::Object(object),
-            _ => Replaced::Inline,
-        }
+    fn take_side(&mut self, place: Option<u16>) -> Replaced<V> {
+        place.map_or(Replaced::Inline, |place| self.side.take(place))
     }
 
     /// Gives a live slot a new entry with the same key, behind the others; the old one becomes garbage.

@@ -510,10 +510,10 @@ impl<V: Clone> Path<'_, V> {
         self.page.prefetch_side(self.tag, self.options);
     }
 
-    /// Asks for what lives there.
+    /// Where what lives there begins, for prefetching; nothing if it is no bytes.
     #[inline]
-    pub fn prefetch_value(&self) {
-        self.page.prefetch_value(self.tag, self.options);
+    pub fn address_beside(&self) -> Option<*const u8> {
+        self.page.address_beside(self.tag, self.options)
     }
 }
 

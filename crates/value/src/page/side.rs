@@ -1,36 +1,19 @@
 //! What lives beside a page: long keys, long values and objects, each behind a counted pointer.
+//!
+//! Bytes and objects have a list each, since an object takes four times the room of a pointer to bytes. Whoever points beside the
+//! page holds a place's number, whose lowest bit tells the list.
 
 use stdx::prefetch::prefetch;
 use triomphe::Arc;
 
-use super::NewPayload;
 use super::sizes;
+use super::{NewPayload, Payload};
 use crate::dismantle::{Dismantle, last_of};
 use crate::sweep::{Beside, Sweep, Sweeper};
 use crate::unshare::unshared;
 
-/// How many bytes of a value are asked for; the processor goes on by itself then.
-const BYTES_AHEAD: usize = 1024;
-
-/// One thing beside a page.
-#[derive(Debug, Clone)]
-pub(super) enum Side<V> {
-    /// Nothing; the place is free.
-    Free,
-    /// A long key or a long payload.
-    Bytes(Arc<[u8]>),
-    /// An object.
-    Object(V),
-}
-
-impl<V> From<NewPayload<'_, V>> for Side<V> {
-    fn from(payload: NewPayload<'_, V>) -> Self {
-        match payload {
-            NewPayload::Inline(bytes) => Self::Bytes(bytes.into()),
-            NewPayload::Object(object) => Self::Object(object),
-        }
-    }
-}
+/// The lowest bit of the numbers of places in the list of objects.
+const OBJECT: u16 = 1;
 
 /// What an operation took out of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,79 +26,113 @@ pub enum Replaced<V> {
     Object(V),
 }
 
-/// The list of things beside one page; no allocation while it is empty.
+/// The lists beside one page; no allocation while they are empty.
 #[derive(Debug, Clone)]
-pub(super) struct SideList<V>(Option<Arc<Vec<Side<V>>>>);
+pub(super) struct SideLists<V>(Option<Arc<Lists<V>>>);
 
-impl<V> Default for SideList<V> {
+/// Their places, of which some may be free, but never the last one.
+#[derive(Debug, Clone)]
+struct Lists<V> {
+    /// Long keys and long payloads.
+    bytes: Vec<Option<Arc<[u8]>>>,
+    objects: Vec<Option<V>>,
+}
+
+impl<V> Default for SideLists<V> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<V: Dismantle> Dismantle for SideList<V> {
-    fn dismantle(self, between: &mut dyn FnMut()) {
-        for side in self.0.and_then(last_of).into_iter().flatten() {
-            if let Side::Object(object) = side {
-                object.dismantle(between);
-            }
-        }
+impl<V> Default for Lists<V> {
+    fn default() -> Self {
+        Self { bytes: Vec::new(), objects: Vec::new() }
     }
 }
 
-impl<V: Clone> SideList<V> {
-    pub(super) fn get(&self, index: u16) -> &Side<V> {
-        &self.0.as_ref().expect("an entry points beside the page")[usize::from(index)]
+impl<V: Dismantle> Dismantle for SideLists<V> {
+    fn dismantle(self, between: &mut dyn FnMut()) {
+        let objects = self.0.and_then(last_of).into_iter().flat_map(|lists| lists.objects);
+        objects.flatten().for_each(|object| object.dismantle(between));
     }
+}
 
-    pub(super) fn bytes(&self, index: u16) -> &[u8] {
-        match self.get(index) {
-            Side::Bytes(bytes) => bytes,
-            _ => unreachable!("the entry points at bytes"),
-        }
-    }
-
-    pub(super) fn bytes_mut(&mut self, index: u16) -> &mut [u8] {
-        match &mut self.list()[usize::from(index)] {
-            Side::Bytes(bytes) => unshared(bytes),
-            _ => unreachable!("the payload is bytes"),
-        }
-    }
-
-    pub(super) fn object_mut(&mut self, index: u16) -> Option<&mut V> {
-        match &mut self.list()[usize::from(index)] {
-            Side::Object(object) => Some(object),
-            _ => None,
-        }
-    }
-
-    /// Adds a thing in the first free place.
-    pub(super) fn add(&mut self, side: Side<V>) -> u16 {
-        let list = self.list();
-        let index = if let Some(index) = list.iter().position(|place| matches!(place, Side::Free)) {
-            list[index] = side;
-            index
+impl<V: Clone> SideLists<V> {
+    /// What is at a place.
+    #[inline]
+    pub(super) fn payload(&self, place: u16) -> Payload<'_, V> {
+        if place & OBJECT == 0 {
+            Payload::Inline(self.bytes(place))
         } else {
-            list.reserve_exact(1);
-            list.push(side);
-            list.len() - 1
-        };
-        u16::try_from(index).expect("a page has fewer entries than 16 bits count")
+            Payload::Object(self.lists().objects[index(place)].as_ref().expect("the place is taken"))
+        }
     }
 
-    /// Puts a payload in the place of what is there, in its memory if that is of the same length and nobody else's.
-    pub(super) fn replace(&mut self, index: u16, payload: NewPayload<'_, V>) -> Replaced<V> {
-        let place = &mut self.list()[usize::from(index)];
-        if let (Side::Bytes(old), NewPayload::Inline(new)) = (&mut *place, &payload)
-            && old.len() == new.len()
-            && let Some(bytes) = Arc::get_mut(old)
-        {
-            bytes.copy_from_slice(new);
-            return Replaced::Inline;
+    #[inline]
+    pub(super) fn bytes(&self, place: u16) -> &[u8] {
+        debug_assert_eq!(place & OBJECT, 0, "the entry points at bytes");
+        self.lists().bytes[index(place)].as_ref().expect("the place is taken")
+    }
+
+    pub(super) fn bytes_mut(&mut self, place: u16) -> &mut [u8] {
+        debug_assert_eq!(place & OBJECT, 0, "the payload is bytes");
+        unshared(self.lists_mut().bytes[index(place)].as_mut().expect("the place is taken"))
+    }
+
+    /// The object at a place, if that is what is there.
+    pub(super) fn object_mut(&mut self, place: u16) -> Option<&mut V> {
+        if place & OBJECT == 0 {
+            return None;
         }
-        match std::mem::replace(place, payload.into()) {
-            Side::Object(object) => Replaced::Object(object),
-            Side::Bytes(_) | Side::Free => Replaced::Inline,
+        self.lists_mut().objects[index(place)].as_mut()
+    }
+
+    /// Adds bytes in the first free place.
+    pub(super) fn add_bytes(&mut self, bytes: &[u8]) -> u16 {
+        number(add_to(&mut self.lists_mut().bytes, bytes.into()), 0)
+    }
+
+    /// Adds a payload in the first free place.
+    pub(super) fn add(&mut self, payload: NewPayload<'_, V>) -> u16 {
+        match payload {
+            NewPayload::Inline(bytes) => self.add_bytes(bytes),
+            NewPayload::Object(object) => number(add_to(&mut self.lists_mut().objects, object), OBJECT),
+        }
+    }
+
+    /// Adds what is at a place of another page's lists, and shares it.
+    pub(super) fn add_of(&mut self, other: &Self, place: u16) -> u16 {
+        let (from, to) = (other.lists(), self.lists_mut());
+        if place & OBJECT == 0 {
+            let bytes = from.bytes[index(place)].clone().expect("the place is taken");
+            number(add_to(&mut to.bytes, bytes), 0)
+        } else {
+            let object = from.objects[index(place)].clone().expect("the place is taken");
+            number(add_to(&mut to.objects, object), OBJECT)
+        }
+    }
+
+    /// Puts a payload in the place of another one of its kind, if that is what is there; bytes into the memory of those, if they are
+    /// as long and nobody else's. Otherwise the payload comes back.
+    pub(super) fn replace<'p>(
+        &mut self,
+        place: u16,
+        payload: NewPayload<'p, V>,
+    ) -> Result<Replaced<V>, NewPayload<'p, V>> {
+        match payload {
+            NewPayload::Inline(new) if place & OBJECT == 0 => {
+                let old = self.lists_mut().bytes[index(place)].as_mut().expect("the place is taken");
+                match Arc::get_mut(old) {
+                    Some(bytes) if bytes.len() == new.len() => bytes.copy_from_slice(new),
+                    _ => *old = new.into(),
+                }
+                Ok(Replaced::Inline)
+            }
+            NewPayload::Object(new) if place & OBJECT == OBJECT => {
+                let old = self.lists_mut().objects[index(place)].replace(new);
+                Ok(Replaced::Object(old.expect("the place is taken")))
+            }
+            payload => Err(payload),
         }
     }
 
@@ -123,72 +140,72 @@ impl<V: Clone> SideList<V> {
         self.0.is_none()
     }
 
-    /// Asks for the list.
+    /// Asks for the lists.
     #[inline]
     pub(super) fn prefetch(&self) {
-        if let Some(list) = &self.0 {
-            prefetch(Arc::as_ptr(list).cast());
+        if let Some(lists) = &self.0 {
+            prefetch(Arc::as_ptr(lists).cast());
         }
     }
 
-    /// Asks for a place in the list, which should be near.
+    /// Asks for a place, whose list should be near.
     #[inline]
-    pub(super) fn prefetch_place(&self, index: u16) {
-        if let Some(list) = &self.0 {
-            prefetch(list.as_slice().as_ptr().wrapping_add(usize::from(index)).cast());
-        }
+    pub(super) fn prefetch_place(&self, place: u16) {
+        let Some(lists) = &self.0 else { return };
+        prefetch(if place & OBJECT == 0 {
+            lists.bytes.as_ptr().wrapping_add(index(place)).cast()
+        } else {
+            lists.objects.as_ptr().wrapping_add(index(place)).cast()
+        });
     }
 
-    /// Asks for the bytes at a place, which should be near.
+    /// Where the bytes at a place begin, which should be near; nothing if it is an object that is there.
     #[inline]
-    pub(super) fn prefetch_value(&self, index: u16) {
-        if let Some(list) = &self.0
-            && let Some(Side::Bytes(bytes)) = list.get(usize::from(index))
-        {
-            let address = bytes[..].as_ptr().wrapping_sub(sizes::ARC_HEADER);
-            let length = bytes.len().min(BYTES_AHEAD) + sizes::ARC_HEADER;
-            (0..length).step_by(64).for_each(|at| prefetch(address.wrapping_add(at)));
-        }
+    pub(super) fn address(&self, place: u16) -> Option<*const u8> {
+        let bytes = (place & OBJECT == 0).then(|| self.lists().bytes.get(index(place))?.as_ref())??;
+        Some(bytes[..].as_ptr().wrapping_sub(sizes::ARC_HEADER))
     }
 
-    /// Takes a thing out; the list itself goes with the last one.
-    pub(super) fn take(&mut self, index: u16) -> Side<V> {
-        let list = self.list();
-        let taken = std::mem::replace(&mut list[usize::from(index)], Side::Free);
-        while matches!(list.last(), Some(Side::Free)) {
-            list.pop();
-        }
-        if list.is_empty() {
+    /// Takes out what is at a place; the lists themselves go with the last one.
+    pub(super) fn take(&mut self, place: u16) -> Replaced<V> {
+        let lists = self.lists_mut();
+        let taken = if place & OBJECT == 0 {
+            take_from(&mut lists.bytes, place);
+            Replaced::Inline
+        } else {
+            Replaced::Object(take_from(&mut lists.objects, place))
+        };
+        if lists.bytes.is_empty() && lists.objects.is_empty() {
             self.0 = None;
         }
         taken
     }
 
-    /// Moves the list itself if a sweep finds that worth while.
-    pub(super) fn sweep_list(&mut self, sweeper: &mut Sweeper<'_>) {
-        if let Some(list) = self.0.as_mut().and_then(Arc::get_mut) {
-            sweeper.renew_list(list);
+    /// Moves the lists themselves if a sweep finds that worth while.
+    pub(super) fn sweep_lists(&mut self, sweeper: &mut Sweeper<'_>) {
+        if let Some(lists) = self.0.as_mut().and_then(Arc::get_mut) {
+            sweeper.renew_list(&mut lists.bytes);
+            sweeper.renew_list(&mut lists.objects);
         }
     }
 
-    /// Goes on with a sweep of what is in the list; returns whether it is done.
+    /// Goes on with a sweep of what is in the lists, bytes before objects; returns whether it is done.
     pub(super) fn sweep(&mut self, beside: &mut Beside, sweeper: &mut Sweeper<'_>) -> bool
     where
         V: Sweep,
     {
-        let Some(list) = self.0.as_mut().and_then(Arc::get_mut) else { return true };
-        while let Some(side) = list.get_mut(beside.place - 1) {
+        let Some(Lists { bytes, objects }) = self.0.as_mut().and_then(Arc::get_mut) else { return true };
+        while beside.place <= bytes.len() + objects.len() {
             if sweeper.is_tired() {
                 return false;
             }
-            match side {
-                Side::Free => {}
-                Side::Bytes(bytes) => sweeper.renew(bytes),
-                Side::Object(object) => {
-                    if !object.sweep(&mut beside.within, sweeper) {
-                        return false;
-                    }
-                }
+            let at = beside.place - 1;
+            if let Some(place) = bytes.get_mut(at) {
+                place.iter_mut().for_each(|bytes| sweeper.renew(bytes));
+            } else if let Some(object) = &mut objects[at - bytes.len()]
+                && !object.sweep(&mut beside.within, sweeper)
+            {
+                return false;
             }
             *beside = Beside { place: beside.place + 1, within: 0 };
         }
@@ -196,15 +213,92 @@ impl<V: Clone> SideList<V> {
     }
 
     pub(super) fn allocated_bytes(&self) -> usize {
-        let Some(list) = &self.0 else { return 0 };
-        let bytes: usize = list
-            .iter()
-            .map(|side| if let Side::Bytes(bytes) = side { bytes.len() + sizes::ARC_HEADER } else { 0 })
-            .sum();
-        bytes + list.capacity() * size_of::<Side<V>>() + size_of::<Vec<()>>() + sizes::ARC_HEADER
+        let Some(lists) = &self.0 else { return 0 };
+        let bytes: usize = lists.bytes.iter().flatten().map(|bytes| bytes.len() + sizes::ARC_HEADER).sum();
+        let places = lists.bytes.capacity() * size_of::<Option<Arc<[u8]>>>();
+        let objects = lists.objects.capacity() * size_of::<Option<V>>();
+        bytes + places + objects + size_of::<Lists<V>>() + sizes::ARC_HEADER
     }
 
-    fn list(&mut self) -> &mut Vec<Side<V>> {
+    fn lists(&self) -> &Lists<V> {
+        self.0.as_ref().expect("an entry points beside the page")
+    }
+
+    fn lists_mut(&mut self) -> &mut Lists<V> {
         Arc::make_mut(self.0.get_or_insert_default())
+    }
+}
+
+/// The number of a place in a list.
+fn number(index: usize, kind: u16) -> u16 {
+    let index = u16::try_from(index).expect("a page has fewer entries than 15 bits count");
+    index << 1 | kind
+}
+
+/// Where in its list a place is.
+fn index(place: u16) -> usize {
+    usize::from(place >> 1)
+}
+
+/// Adds a thing in the first free place.
+fn add_to<T>(list: &mut Vec<Option<T>>, thing: T) -> usize {
+    if let Some(index) = list.iter().position(Option::is_none) {
+        list[index] = Some(thing);
+        return index;
+    }
+    list.reserve_exact(1);
+    list.push(Some(thing));
+    list.len() - 1
+}
+
+/// Takes a thing out, and free places from the end.
+fn take_from<T>(list: &mut Vec<Option<T>>, place: u16) -> T {
+    let taken = list[index(place)].take().expect("the place is taken");
+    while matches!(list.last(), Some(None)) {
+        list.pop();
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_beside_a_page_take_two_words_of_its_list_whatever_objects_are() {
+        let taken = |count: usize| {
+            let mut beside = SideLists::<[u64; 7]>::default();
+            (0..count).for_each(|_| _ = beside.add_bytes(&[7; 600]));
+            beside.allocated_bytes()
+        };
+        assert_eq!(taken(9) - taken(1), 8 * (600 + sizes::ARC_HEADER + 16));
+    }
+
+    #[test]
+    fn bytes_and_objects_keep_their_places_while_others_come_and_go() {
+        let mut beside = SideLists::<u64>::default();
+        let places: Vec<u16> = (0..6u64)
+            .map(|number| {
+                let bytes = [number as u8; 3];
+                beside.add(if number % 2 == 0 {
+                    NewPayload::Inline(&bytes)
+                } else {
+                    NewPayload::Object(number)
+                })
+            })
+            .collect();
+        assert_eq!(beside.take(places[2]), Replaced::Inline);
+        assert_eq!(beside.take(places[1]), Replaced::Object(1));
+        assert_eq!(beside.bytes(places[4]), [4; 3]);
+        assert_eq!(beside.object_mut(places[4]), None);
+        assert_eq!(beside.object_mut(places[5]), Some(&mut 5));
+        assert_eq!((beside.add_bytes(b"x"), beside.add(NewPayload::Object(9))), (places[2], places[1]));
+        assert_eq!(beside.replace(places[1], NewPayload::Object(8)).ok(), Some(Replaced::Object(9)));
+        assert!(beside.replace(places[2], NewPayload::Object(8)).is_err(), "of another kind");
+        for place in places {
+            assert!(!beside.is_empty());
+            beside.take(place);
+        }
+        assert!(beside.is_empty());
     }
 }
