@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use stdx::core_list;
+
 use crate::options::Persistence;
 use crate::versus::Peer;
 
@@ -157,18 +159,8 @@ pub fn take_cores(text: Option<&str>) -> io::Result<()> {
 
 /// The numbers of a list such as `0,2-4`.
 fn numbers(text: &str) -> io::Result<Vec<usize>> {
-    let bad = || io::Error::other(format!("'{text}' is no list of cores such as 0,2-4"));
-    let mut all = Vec::new();
-    for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let [first, last] = [first, last].map(|word| word.parse::<usize>().map_err(|_| bad()));
-        let range = first?..=last?;
-        if range.is_empty() {
-            return Err(bad());
-        }
-        all.extend(range);
-    }
-    Ok(all)
+    core_list::numbers(text)
+        .ok_or_else(|| io::Error::other(format!("'{text}' is no list of cores such as 0,2-4")))
 }
 
 #[cfg(target_os = "linux")]

@@ -99,7 +99,7 @@ pub enum TextRule {
     FileName,
     /// `aof:` or `rdb:` and a path; or nothing.
     DataFile,
-    /// A list of cores ([`core_numbers`](crate::core_numbers)); or nothing.
+    /// A list of cores ([`stdx::core_list`]); or nothing.
     Cores,
     /// Letters, digits, hyphens and dots, 255 at most; or nothing.
     HostName,

@@ -15,7 +15,6 @@ mod arguments;
 mod choices;
 mod conf_file;
 mod config;
-mod core_list;
 mod document;
 mod error;
 mod keyspace_events;
@@ -34,7 +33,6 @@ mod value;
 
 pub use choices::{AppendFsync, LogLevel, MaxmemoryPolicy, OomScoreAdj, Protected};
 pub use config::{Config, Permissions};
-pub use core_list::{MAX_CORES, core_numbers};
 pub use document::markdown;
 pub use error::ConfigError;
 pub use keyspace_events::KeyspaceEvents;

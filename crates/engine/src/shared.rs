@@ -224,16 +224,11 @@ impl Shared {
         }
     }
 
-    /// Whether the latency monitor is on, so that it is worth while to take times for it.
-    #[inline]
-    pub fn monitors_latency(&self) -> bool {
-        self.hot.latency_nanoseconds.load(Ordering::Relaxed) != u64::MAX
-    }
-
-    /// The time, if the latency monitor is on: for [`Shared::note_latency_since`].
+    /// The time, if the latency monitor is on and it is worth while to take times for it: for
+    /// [`Shared::note_latency_since`].
     #[inline]
     pub fn latency_clock(&self) -> Option<u64> {
-        self.monitors_latency().then(self.clock)
+        (self.hot.latency_nanoseconds.load(Ordering::Relaxed) != u64::MAX).then(self.clock)
     }
 
     /// Something has been done since then.

@@ -1,6 +1,7 @@
 //! On which cores threads run: the lists of the configuration (`server-cpulist` and its kin).
 
 use config::{Config, Param};
+use stdx::core_list;
 
 /// The cores of a parameter.
 #[derive(Debug, Clone)]
@@ -12,7 +13,7 @@ pub struct Cores {
 impl Cores {
     /// Those that a parameter names, if it names some.
     pub fn of(config: &Config, param: Param) -> Option<Self> {
-        let numbers = config::core_numbers(&config.text_lossy(param))?;
+        let numbers = core_list::numbers(&config.text_lossy(param))?;
         Some(Self { parameter: param.name(), numbers })
     }
 
@@ -83,7 +84,7 @@ impl SaverCores {
 #[cfg(target_os = "linux")]
 fn cores_now() -> Vec<usize> {
     let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
-    (0..config::MAX_CORES).filter(|&number| set.is_set(number)).collect()
+    (0..core_list::MAX_CORES).filter(|&number| set.is_set(number)).collect()
 }
 
 #[cfg(not(target_os = "linux"))]

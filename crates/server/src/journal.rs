@@ -352,7 +352,7 @@ impl Journal {
         let may_write = state.is_to_append();
         let result = match &mut state.increment {
             Some(increment) if !state.buffer.is_empty() => may_write.then(|| {
-                let began_ns = shared.monitors_latency().then(monotonic_ns);
+                let began_ns = shared.latency_clock();
                 self.wait_before_append();
                 let result = increment.append(&state.buffer);
                 if let Some(began_ns) = began_ns {

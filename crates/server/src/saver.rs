@@ -56,7 +56,6 @@ const MAX_ENCODERS: usize = 4;
 /// The thread's body. It ends with the process.
 pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>, cores: Option<&SaverCores>) {
     priority::step_back();
-    let encoders = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_ENCODERS));
     for job in jobs {
         // The threads that encode for it run where it does.
         match (&job, cores) {
@@ -64,6 +63,7 @@ pub fn run(machine: &ServerMachine, jobs: &Receiver<Job>, cores: Option<&SaverCo
             (Job::Dump { .. } | Job::Replica { .. }, Some(cores)) => cores.save.take(),
             (_, None) => (),
         }
+        let encoders = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_ENCODERS));
         perform(machine, job, encoders);
     }
 }

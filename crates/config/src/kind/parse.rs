@@ -1,9 +1,9 @@
 //! Texts become values, or are refused with Redis's reasons: one function for each kind.
 
+use stdx::core_list;
 use stdx::number::{parse_f64, parse_i64};
 
 use super::{Reason, TextRule};
-use crate::core_list::core_numbers;
 use crate::title_template;
 use crate::value::{MemoryLimit, SavePoint, Value};
 
@@ -98,7 +98,7 @@ fn names_data(word: &[u8]) -> bool {
 }
 
 fn names_cores(word: &[u8]) -> bool {
-    std::str::from_utf8(word).is_ok_and(|list| core_numbers(list).is_some())
+    std::str::from_utf8(word).is_ok_and(|list| core_list::numbers(list).is_some())
 }
 
 /// Whether a name means a directory: `.` or `..`.

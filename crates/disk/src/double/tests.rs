@@ -174,13 +174,10 @@ fn two_names_of_a_file_show_the_same_bytes_and_go_one_by_one() {
 
 #[test]
 fn only_a_file_system_without_locks_keeps_nobody_off() {
-    const EBADF: i32 = 9;
-    const EACCES: i32 = 13;
-    const EMFILE: i32 = 24;
     let (double, disk) = world();
     disk.write(&file(), b"").expect("nothing fails");
     double.begin_locking();
-    for code in [EIO, EBADF, EACCES, EMFILE] {
+    for code in [Errno::IO, Errno::BADF, Errno::ACCESS, Errno::MFILE].map(Errno::raw_os_error) {
         double.spoil(Call::Lock, Fault::Error(code));
         for result in [disk.lock(&file()), disk.share(&folder())] {
             assert_eq!(result.expect_err("whether somebody has it is not known").raw_os_error(), Some(code));

@@ -28,7 +28,7 @@ fn cores_of_threads(server: &Server) -> BTreeMap<String, String> {
 #[test]
 fn threads_run_on_the_cores_that_are_named_and_each_has_a_worker() {
     let allowed = status("/proc/self", "Cpus_allowed_list:");
-    let all = config::core_numbers(&allowed).expect("the system writes such lists");
+    let all = stdx::core_list::numbers(&allowed).expect("the system writes such lists");
     let (first, last) = (all[0].to_string(), all[all.len() - 1].to_string());
     let folder = tempfile::tempdir().expect("a folder can be made");
     let arguments = [

@@ -4,7 +4,7 @@
 pub const MAX_CORES: usize = 1024;
 
 /// The numbers of a list, which may name one several times; nothing if it is no list, or none of cores that there can be.
-pub fn core_numbers(list: &str) -> Option<Vec<usize>> {
+pub fn numbers(list: &str) -> Option<Vec<usize>> {
     let mut all = Vec::new();
     for part in list.split(',') {
         let (range, step) =
@@ -30,10 +30,10 @@ mod tests {
 
     #[test]
     fn a_list_names_cores_and_ranges_and_each_so_manieth_of_a_range() {
-        assert_eq!(core_numbers("0"), Some(vec![0]));
-        assert_eq!(core_numbers("0,2-4"), Some(vec![0, 2, 3, 4]));
-        assert_eq!(core_numbers("1-7:3, 0"), Some(vec![1, 4, 7, 0]));
-        assert_eq!(core_numbers("1023"), Some(vec![1023]));
+        assert_eq!(numbers("0"), Some(vec![0]));
+        assert_eq!(numbers("0,2-4"), Some(vec![0, 2, 3, 4]));
+        assert_eq!(numbers("1-7:3, 0"), Some(vec![1, 4, 7, 0]));
+        assert_eq!(numbers("1023"), Some(vec![1023]));
     }
 
     #[test]
@@ -41,8 +41,8 @@ mod tests {
         let ends =
             ["", ",", "1,", "-1", "1-", "3-2", "1024", "0-18446744073709551615", "18446744073709551616"];
         for list in ends.into_iter().chain(["+1", "a", "1-7:0", "1-7:", "0x1", "1-2-3", "1:2:3"]) {
-            assert_eq!(core_numbers(list), None, "{list}");
+            assert_eq!(numbers(list), None, "{list}");
         }
-        assert_eq!(core_numbers(&vec!["0-1023"; 1000].join(",")), None);
+        assert_eq!(numbers(&vec!["0-1023"; 1000].join(",")), None);
     }
 }
