@@ -68,12 +68,14 @@ impl<V: Clone> SideLists<V> {
         }
     }
 
+    /// The bytes at a place.
     #[inline]
     pub(super) fn bytes(&self, place: u16) -> &[u8] {
         debug_assert_eq!(place & OBJECT, 0, "the entry points at bytes");
         self.lists().bytes[index(place)].as_ref().expect("the place is taken")
     }
 
+    /// The bytes at a place, to be changed.
     pub(super) fn bytes_mut(&mut self, place: u16) -> &mut [u8] {
         debug_assert_eq!(place & OBJECT, 0, "the payload is bytes");
         unshared(self.lists_mut().bytes[index(place)].as_mut().expect("the place is taken"))
@@ -231,8 +233,7 @@ impl<V: Clone> SideLists<V> {
 
 /// The number of a place in a list.
 fn number(index: usize, kind: u16) -> u16 {
-    let index = u16::try_from(index).expect("a page has fewer entries than 15 bits count");
-    index << 1 | kind
+    u16::try_from(index * 2).expect("a page has fewer entries than 15 bits count") | kind
 }
 
 /// Where in its list a place is.
