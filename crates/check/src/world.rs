@@ -25,6 +25,7 @@ pub(crate) fn node() -> Node {
         names: Names::default(),
         users: Users::new(engine::accounts::setting(false)),
         identity,
+        loaders: 1,
         // The standard library seeds its hasher from the system's random source.
         seed: RandomState::new().build_hasher().finish(),
         clock: clock::monotonic_ns,

@@ -150,7 +150,7 @@ parameters! {
         BindSourceAddr, "bind-source-addr", "", TEXT, "", Runtime, lacks(&lack::SOURCE_ADDRESS), "Address that outgoing connections start from.";
         SocketMarkId, "socket-mark-id", "", integer(0, UINT_MAX), "0", Startup, lacks(&lack::SOCKET_MARK), "Mark set on listening sockets for the packet filter.";
     ["Threads and process"]
-        Threads, "threads", "", integer(0, 1024), "0", Startup, Acts, "Worker threads that serve clients; 0 takes one for each core the process may use.";
+        Threads, "threads", "", integer(0, 1024), "0", Startup, Acts, "Worker threads that serve clients; 0 takes one for each core the process may use but one, which is left to everything else, and one at least.";
         IoBackend, "io-backend", "", choice(IO_BACKEND), "auto", Startup, Acts, "How sockets are served: `epoll`, or `io-uring`, which saves system calls where Linux 6.1 or later lets the process use it, and otherwise gives way to epoll. `auto` is `io-uring`, without a word where it gives way.";
         IoThreads, "io-threads", "", integer(1, 128), "1", Startup, Accepted, "Threads for socket I/O in Redis; see `threads`.";
         Hz, "hz", "", clamped(1, 500), "10", Runtime, Acts, "How often a second background work such as expiry is done.";

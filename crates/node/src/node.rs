@@ -55,6 +55,8 @@ pub struct Settings {
     pub users: Users,
     /// Who this process is.
     pub identity: Identity,
+    /// Threads that load data before clients are served.
+    pub loaders: usize,
     /// A number that differs from start to start.
     pub seed: u64,
     /// Reads a monotonic clock, in nanoseconds.
@@ -65,6 +67,10 @@ pub struct Settings {
 pub struct Node {
     /// What the engines share.
     pub shared: Arc<Shared>,
+    /// Threads that load data before clients are served.
+    pub loaders: usize,
+    /// The number of the first access besides those of workers and of threads that load.
+    first_side: usize,
     pub(crate) machine: Arc<dyn Machine>,
     /// Whether replies wait until the log is where `appendfsync` wants it: written or synced.
     waits_for_log: AtomicBool,
@@ -88,7 +94,9 @@ impl Node {
     /// A node with an empty keyspace.
     pub fn new(settings: Settings, machine: Arc<dyn Machine>) -> Self {
         let mut rng = Rng::from_seed(settings.seed);
-        let accesses = settings.identity.threads + SIDES;
+        // Those who load have the numbers of workers, of which there are none yet.
+        let first_side = settings.identity.threads.max(settings.loaders);
+        let accesses = first_side + SIDES;
         let keyspace = Arc::new(Keyspace::new(keyspace::Options {
             databases: settings.config.integer(Param::Databases).clamp(1, 65_535) as u16,
             shards: SHARDS,
@@ -102,6 +110,8 @@ impl Node {
         shared.startup_memory.store(machine.memory().allocated, Ordering::Relaxed);
         let node = Self {
             shared: Arc::new(shared),
+            loaders: settings.loaders,
+            first_side,
             machine,
             waits_for_log: AtomicBool::new(false),
             idle_timeout_s: AtomicU64::new(0),
@@ -226,7 +236,7 @@ impl Node {
 
     /// The number of an access besides the workers'.
     pub fn side(&self, side: Side) -> WorkerId {
-        WorkerId(self.shared.identity.threads + side as usize)
+        WorkerId(self.first_side + side as usize)
     }
 
     /// All data at this moment. `cut` is called at its place in the log, while no worker is in a batch. Called inside a

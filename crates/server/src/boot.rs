@@ -34,7 +34,7 @@ use crate::saver;
 use crate::service_manager::ServiceManager;
 use crate::shared::{Letter, Shared};
 use crate::signals::{Waiting, Woken};
-use crate::threads::{WORKER_NAME, join, spawn, without_files, worker_count};
+use crate::threads::{WORKER_NAME, join, loader_count, spawn, without_files, worker_count};
 
 /// Runs the server from the command line to its end.
 pub fn run() -> Result<(), String> {
@@ -145,6 +145,7 @@ impl Server {
         let port = listening.port().unwrap_or(0);
         let settings = Settings {
             identity: Identity { multiplexing, ..identity(threads, port, file, manager) },
+            loaders: loader_count(&config),
             config,
             names,
             users,

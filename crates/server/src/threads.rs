@@ -9,13 +9,27 @@ use tracing::error;
 /// How the names of the workers' threads begin.
 pub const WORKER_NAME: &str = "worker-";
 
-/// Worker threads: those asked for, or one for each core that the process may use (which counts the quota of a
-/// container too).
+/// Worker threads: those asked for, or one for each core of `server-cpulist`. Without either one core that the process may use is
+/// left to the system's work for the network, to what the server does beside its clients, and to others.
 pub fn worker_count(config: &Config) -> usize {
     match config.integer(Param::Threads) {
-        0 => thread::available_parallelism().map_or(1, usize::from),
+        0 if config.text(Param::ServerCpulist).is_empty() => (cores() - 1).max(1),
+        0 => cores(),
         threads => threads as usize,
     }
+}
+
+/// Threads that load data, when no client is served yet: those asked for, or one for each core.
+pub fn loader_count(config: &Config) -> usize {
+    match config.integer(Param::Threads) {
+        0 => cores(),
+        threads => threads as usize,
+    }
+}
+
+/// Cores that the process may use, which counts the quota of a container too.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Starts a thread that the server cannot do without. If it panics the process ends: clients of a dead worker would wait
@@ -45,4 +59,20 @@ pub fn join<T>(name: &str, thread: thread::JoinHandle<T>) -> Result<T, String> {
 /// Why something cannot be awaited, which takes a file each, and what to do.
 pub fn without_files(what: &str, error: &std::io::Error) -> String {
     format!("{what}: {error}; raise the limit of open files (ulimit -n), or lower `threads`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_is_left_to_others_unless_threads_or_cores_are_named() {
+        let mut config = Config::default();
+        let counts = |config: &Config| (worker_count(config), loader_count(config));
+        assert_eq!(counts(&config), ((cores() - 1).max(1), cores()));
+        config.assign(Param::ServerCpulist, &[b"0"]).expect("it is a list of cores");
+        assert_eq!(counts(&config), (cores(), cores()), "as many as there are once it has been taken");
+        config.assign(Param::Threads, &[b"3"]).expect("it is a number of threads");
+        assert_eq!(counts(&config), (3, 3));
+    }
 }

@@ -57,7 +57,8 @@ pub(crate) fn node_with(workers: usize, parameters: &[(&str, &str)]) -> Node {
     let identity = Identity { process_id: 1, threads: workers, ..Identity::default() };
     let clock = || START.elapsed().as_nanos() as u64;
     let users = Users::new(setting(false));
-    let settings = Settings { config, names: Names::default(), users, identity, seed: 7, clock };
+    let settings =
+        Settings { config, names: Names::default(), users, identity, loaders: workers, seed: 7, clock };
     Node::new(settings, Arc::new(machine::FakeMachine::default()))
 }
 

@@ -81,8 +81,15 @@ impl World {
         machine.boxes.lock().resize_with(threads, Vec::new);
         let mut users = Users::new(setting(false));
         users.set_default_password(config.text(Param::Requirepass));
-        let settings =
-            Settings { config, names: Names::default(), users, identity, seed: 7, clock: ticking_clock };
+        let settings = Settings {
+            config,
+            names: Names::default(),
+            users,
+            identity,
+            loaders: threads,
+            seed: 7,
+            clock: ticking_clock,
+        };
         // Workers borrow the node; a test's node lives as long as the test's process.
         let node: &'static Node =
             Box::leak(Box::new(Node::new(settings, Arc::clone(&machine) as Arc<dyn Machine>)));

@@ -104,6 +104,7 @@ impl Plant {
             config,
             names: Names::default(),
             users: Users::new(setting(false)),
+            loaders: WORKERS,
             identity: Identity { threads: WORKERS, started: UnixMs(1), ..Identity::default() },
             seed: 7,
             clock: clock::monotonic_ns,

@@ -156,7 +156,7 @@ impl<'s> Crew<'s> {
         options: ReadOptions,
         now: Now,
     ) -> std::io::Result<Self> {
-        let lanes = node.shared.identity.threads;
+        let lanes = node.loaders;
         board.state.lock().lanes.resize_with(lanes, Lane::default);
         let crew = Self {
             board,

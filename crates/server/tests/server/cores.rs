@@ -32,6 +32,8 @@ fn threads_run_on_the_cores_that_are_named_and_each_has_a_worker() {
     let (first, last) = (all[0].to_string(), all[all.len() - 1].to_string());
     let folder = tempfile::tempdir().expect("a folder can be made");
     let arguments = [
+        "--threads",
+        "0",
         "--server-cpulist",
         &first,
         "--bio-cpulist",

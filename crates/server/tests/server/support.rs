@@ -199,6 +199,7 @@ pub(crate) fn without_settings(program: &str) -> Command {
             command.env_remove(name);
         }
     }
+    command.env("RUSTYPOTATO_THREADS", "2"); // on every machine, unless a test says otherwise
     command
 }
 
