@@ -8,7 +8,7 @@ use engine::errand::Errand;
 use engine::migration::Migration;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
-use node::{AllocatorValue, Dead, Image, Machine, Mail, MemoryFigures, Node, PersistenceFigures, Refusal};
+use node::{AllocatorValue, Dead, Image, Machine, Mail, MemoryFigures, PersistenceFigures, Refusal};
 
 use crate::clock;
 
@@ -60,9 +60,6 @@ impl Machine for Quiet {
     fn save_in_background(&self, _: &Shared, _: Image) {}
     fn give_up_save(&self) {}
     fn load_rdb(&self, _: &Shared, _: &mut Access<'_>, _: bool) -> Result<(), String> {
-        Err(NOTHING.to_owned())
-    }
-    fn load_aof(&self, _: &Node) -> Result<(), String> {
         Err(NOTHING.to_owned())
     }
     fn lacks_first_base(&self) -> bool {

@@ -47,6 +47,7 @@ use crate::accounts::Login;
 use crate::args::{Args, OwnedArgs};
 use crate::client::ClientRecord;
 use crate::context::Context;
+use crate::errand::Errand;
 use crate::error::Error;
 use crate::migration::Failure;
 use crate::reply::Reply;
@@ -316,6 +317,14 @@ impl Context<'_, '_> {
     /// Whether the command may wait: not inside a transaction or a script.
     pub fn may_wait(&self) -> bool {
         !self.in_transaction && !self.session.is_loader
+    }
+
+    /// Has the machine do something with files; the client waits for it.
+    pub(crate) fn run_errand(&mut self, args: &Args<'_>, errand: Errand) {
+        self.wait(OwnedArgs::copy(args), Wait::without_keys(0, Late::Errand));
+        if let Some(waiter) = &self.session.waiting {
+            self.host.run_errand(errand, Place::of(&self.session.record), waiter.id);
+        }
     }
 
     /// Whether the command is to look at a key: always, except that one which has waited and is answered now looks only at

@@ -18,6 +18,8 @@ pub enum Errand {
     Lend(Lending),
     /// Make a backup in a folder of the machine's.
     Backup(Step),
+    /// Forget everything and load the append-only file.
+    Reload,
     /// End the server when this wait for replicas is over.
     End {
         /// The number of the wait.

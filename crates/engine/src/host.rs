@@ -271,6 +271,4 @@ pub trait Host {
     fn restore_libraries(&self, payload: &[u8]) -> Result<Vec<Vec<u8>>, BadLibraries>;
     /// Saves everything, forgets it and loads it again (DEBUG RELOAD).
     fn reload(&self, access: &mut Access<'_>, what: Reload) -> Result<(), String>;
-    /// Forgets everything and loads the append-only file (DEBUG LOADAOF).
-    fn load_aof(&self, access: &mut Access<'_>) -> Result<(), String>;
 }

@@ -219,34 +219,4 @@ impl Host for Node {
             self.machine.load_rdb(&self.shared, access, what.merge)
         })
     }
-
-    fn load_aof(&self, access: &mut Access<'_>) -> Result<(), String> {
-        if access.is_exclusive() {
-            return Err("DEBUG LOADAOF cannot be run inside a transaction".to_owned());
-        }
-        let figures = self.machine.persistence();
-        if figures.aof_enabled && !figures.aof_write_ok {
-            return Err("the append-only file cannot be written now, so it does not hold all data".to_owned());
-        }
-        let keyspace = access.keyspace();
-        let was_recording = keyspace.is_recording();
-        // What follows is in the file already. Other clients are told to wait.
-        access.with_everything(|access| {
-            self.shared.loading.store(true, Ordering::Relaxed);
-            access.stop_recording();
-            keyspace.set_recording(false);
-            access.db(DbIndex(0)).flush_all();
-            access.clear_libraries();
-        });
-        // The commands of the file run in batches of their own, and some of them alone.
-        let now = access.now();
-        access.end();
-        let loaded = self.machine.load_aof(self);
-        access.begin(now);
-        access.with_everything(|_| {
-            keyspace.set_recording(was_recording);
-            self.shared.loading.store(false, Ordering::Relaxed);
-        });
-        loaded
-    }
 }

@@ -15,8 +15,6 @@ use engine::slices::Producer;
 use engine::tracking::{Notice, Place};
 use keyspace::{Access, Garbage, Keyspace, LogPosition, Snapshot};
 
-use crate::node::Node;
-
 /// What another thread tells a worker.
 #[derive(Debug)]
 pub enum Mail {
@@ -183,8 +181,6 @@ pub trait Machine: Send + Sync {
     fn give_up_save(&self);
     /// Loads the RDB file, over what is there; libraries that are there are replaced only if `merges`. Everything is locked.
     fn load_rdb(&self, shared: &Shared, access: &mut Access<'_>, merges: bool) -> Result<(), String>;
-    /// Loads the append-only file, which everything recorded has reached, into an empty keyspace.
-    fn load_aof(&self, node: &Node) -> Result<(), String>;
     /// Whether the append-only file does not hold all data: until its first base is there, a start would not find it.
     fn lacks_first_base(&self) -> bool;
     /// Begins to end the server.

@@ -20,8 +20,8 @@ use engine::shared::WriteBlock;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
 use node::{
-    AllocatorValue, CANNOT_END, Dead, Image, Loader, Machine, Mail, Mailbox, MemoryFigures, Node,
-    PersistenceFigures, Refusal, Side,
+    AllocatorValue, CANNOT_END, Dead, Image, Machine, Mail, Mailbox, MemoryFigures, PersistenceFigures,
+    Refusal,
 };
 use parking_lot::Mutex;
 use persist::aof::{Files, Kept};
@@ -32,7 +32,7 @@ use crate::copies::{Copies, UNKNOWN};
 use crate::courier::Courier;
 use crate::journal::Journal;
 use crate::listening::Listening;
-use crate::loading::{self, Owner};
+use crate::loading;
 use crate::oom_score::OomScore;
 use crate::persistence::{NO_ROOM, Task};
 use crate::progress::{Progress, SaveEnd};
@@ -255,6 +255,7 @@ impl Machine for ServerMachine {
         let (token, file, offset, length) = match errand {
             Errand::Lend(what) => return self.tell(Task::Lend { what, to, waiter }),
             Errand::Backup(step) => return self.tell(Task::Backup { step, to, waiter }),
+            Errand::Reload => return self.tell(Task::Reload { to, waiter }),
             Errand::End { wait } => {
                 self.callers.lock().push((wait, to, waiter));
                 return signals::call();
@@ -394,24 +395,6 @@ impl Machine for ServerMachine {
             error!("{reason}");
             "Error trying to load the RDB dump, check server logs.".to_owned()
         })
-    }
-
-    fn load_aof(&self, node: &Node) -> Result<(), String> {
-        let mut guard = self.append_only.lock();
-        // Under the lock, so that no rewrite is between two increments.
-        self.journal.advance(&node.shared);
-        let Some(files) = guard.as_mut() else { return Ok(()) };
-        let mut loader = Loader::new(node, Side::Reload, clock::now());
-        match loading::append_only(&self.disk, (files, Owner::Server), node, &mut loader, None) {
-            Ok(recovered) => {
-                self.progress.set_loaded(&recovered.loaded);
-                Ok(())
-            }
-            Err(reason) => {
-                error!("{reason}. The process ends, as what it holds now is not all data");
-                std::process::exit(1);
-            }
-        }
     }
 
     fn lacks_first_base(&self) -> bool {

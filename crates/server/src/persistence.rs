@@ -5,6 +5,7 @@
 //! replies wait, and looks round once a second, at the allocator's figures too.
 
 mod clearing;
+mod reloading;
 mod replicas;
 mod rewrite;
 mod sealing;
@@ -63,6 +64,13 @@ pub enum Task {
     Backup {
         /// Which.
         step: Step,
+        /// Who waits.
+        to: Place,
+        /// The number of the wait.
+        waiter: u64,
+    },
+    /// A client waits until all data has been loaded anew.
+    Reload {
         /// Who waits.
         to: Place,
         /// The number of the wait.
@@ -203,6 +211,7 @@ impl<'n> Persistence<'n> {
                 lending::perform(self.node, &self.machine, what, to, waiter);
             }
             Task::Backup { step, to, waiter } => self.step_backup(step, to, waiter),
+            Task::Reload { to, waiter } => self.reload(to, waiter),
             Task::Cleared(cleared) => self.note_cleared(cleared),
             Task::Synchronise => self.synchronise(),
             Task::Snapshot(result) => self.finish_snapshot(result),

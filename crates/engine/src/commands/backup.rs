@@ -4,15 +4,13 @@
 //! OPEN, READ and CLOSE are the server's own. The files are held open, so that a rewrite, which deletes them, takes nothing from
 //! whoever copies them, and what is read never changes: it ends where the append-only file was synced.
 
-use crate::args::{Args, OwnedArgs};
-use crate::blocking::{Late, Wait};
+use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::errand::{Errand, Keep, Lending, Outcome as Copied};
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::sealing::Step;
-use crate::tracking::Place;
 
 const FLAGS: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::ERRAND);
 
@@ -212,10 +210,7 @@ fn run(ctx: &mut Context<'_, '_>, args: &Args<'_>, errand: Errand) -> Outcome {
         // Everybody would wait for the disk.
         return Err(Error::Static("ERR BACKUP cannot be run inside a transaction or a script"));
     }
-    ctx.wait(OwnedArgs::copy(args), Wait::without_keys(0, Late::Errand));
-    if let Some(waiter) = &ctx.session.waiting {
-        ctx.host.run_errand(errand, Place::of(&ctx.session.record), waiter.id);
-    }
+    ctx.run_errand(args, errand);
     Ok(())
 }
 

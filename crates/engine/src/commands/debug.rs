@@ -8,6 +8,7 @@ use keyspace::Expiry;
 use crate::args::Args;
 use crate::command::{Command, Flags, Group, Outcome};
 use crate::context::Context;
+use crate::errand::Errand;
 use crate::error::Error;
 use crate::host::{AllocatorValue, Reload};
 use crate::reply::Reply;
@@ -81,10 +82,7 @@ fn debug(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> O
             _,
         ) => reply.ok(),
         (b"RELOAD", _) => reload(ctx, args, reply)?,
-        (b"LOADAOF", 2) => {
-            ctx.host.load_aof(ctx.access).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
-            reply.ok();
-        }
+        (b"LOADAOF", 2) => load_aof(ctx, args)?,
         (b"CONFIG-REWRITE-FORCE-ALL", 2) => {
             super::config::rewrite_file(ctx, Appended::All)?;
             reply.ok();
@@ -213,6 +211,15 @@ fn reload(ctx: &mut Context<'_, '_>, args: &Args<'_>, reply: &mut Reply<'_>) -> 
     }
     ctx.host.reload(ctx.access, what).map_err(|reason| Error::Text(format!("ERR {reason}")))?;
     reply.ok();
+    Ok(())
+}
+
+/// Other clients are told meanwhile that the server is loading.
+fn load_aof(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Outcome {
+    if !ctx.may_wait() {
+        return Err(Error::Static("ERR DEBUG LOADAOF cannot be run inside a transaction"));
+    }
+    ctx.run_errand(args, Errand::Reload);
     Ok(())
 }
 

@@ -6,8 +6,7 @@ use config::Param;
 use keyspace::{Access, DbIndex};
 
 use super::connection::database_index;
-use crate::args::{Args, OwnedArgs};
-use crate::blocking::{Late, Wait};
+use crate::args::Args;
 use crate::command::{Command, Databases, Flags, Group, Outcome};
 use crate::context::Context;
 use crate::errand::Errand;
@@ -16,7 +15,6 @@ use crate::host::Shutdown;
 use crate::reply::Reply;
 use crate::shared::Shared;
 use crate::tips;
-use crate::tracking::Place;
 
 const SAVING: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::NO_ASYNC_LOADING).and(Flags::ALONE);
 const FLUSHING: Flags = Flags::WRITE.and(Flags::ALONE).and(Flags::DANGEROUS);
@@ -245,10 +243,7 @@ fn await_replicas(ctx: &mut Context<'_, '_>, args: &Args<'_>, how: Shutdown) -> 
     }
     let wait = shared.ending.begin(how, ctx.now().saturating_add_millis(timeout_ms));
     shared.clients.hold_writes(true);
-    ctx.wait(OwnedArgs::copy(args), Wait::without_keys(0, Late::Errand));
-    if let Some(waiter) = &ctx.session.waiting {
-        ctx.host.run_errand(Errand::End { wait }, Place::of(&ctx.session.record), waiter.id);
-    }
+    ctx.run_errand(args, Errand::End { wait });
     true
 }
 

@@ -149,9 +149,6 @@ impl Host for Nothing {
     fn reload(&self, _: &mut Access<'_>, _: Reload) -> Result<(), String> {
         Ok(())
     }
-    fn load_aof(&self, _: &mut Access<'_>) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 /// What the workers share, of a server with one of them. There may be another access.

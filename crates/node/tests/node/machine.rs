@@ -10,7 +10,7 @@ use engine::migration::Migration;
 use engine::sealing::Status;
 use engine::tracking::Place;
 use keyspace::{Access, LogPosition};
-use node::{AllocatorValue, Dead, Image, Machine, Mail, MemoryFigures, Node, PersistenceFigures, Refusal};
+use node::{AllocatorValue, Dead, Image, Machine, Mail, MemoryFigures, PersistenceFigures, Refusal};
 use parking_lot::Mutex;
 
 /// A machine without threads, files and sockets.
@@ -103,9 +103,6 @@ impl Machine for FakeMachine {
     fn save_in_background(&self, _: &Shared, _: Image) {}
     fn give_up_save(&self) {}
     fn load_rdb(&self, _: &Shared, _: &mut Access<'_>, _: bool) -> Result<(), String> {
-        Ok(())
-    }
-    fn load_aof(&self, _: &Node) -> Result<(), String> {
         Ok(())
     }
     fn lacks_first_base(&self) -> bool {

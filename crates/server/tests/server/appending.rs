@@ -4,6 +4,7 @@ use std::path::Path;
 
 use client::Client;
 use disk::Disk;
+use resp::Frame;
 
 use crate::content::content;
 use crate::disk::{APPENDING, SNAPSHOTS, figure, files, limit_files, rewrite, wait_for};
@@ -425,4 +426,25 @@ fn waitaof_comes_back_when_the_disk_has_what_the_client_has_written() {
         assert_eq!(format!("{:?}", replies[1]), "Array([Integer(1), Integer(0)])");
         server.kill();
     }
+}
+
+#[test]
+fn clients_are_told_that_the_file_is_being_loaded_even_if_a_single_thread_serves_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = Server::start(folder.path(), &[APPENDING, &["--threads", "1"]].concat());
+    let (mut client, mut other) = (server.connect(), server.connect());
+    let script = "redis.call('SET', KEYS[1], 'y') for i = 1, 300000 do redis.call('PING') end";
+    let command = format!("*4\r\n$4\r\nEVAL\r\n${}\r\n{script}\r\n$1\r\n1\r\n$1\r\nx\r\n", script.len());
+    let path = folder.path().join("appendonlydir/appendonly.aof.1.incr.aof");
+    std::fs::write(path, command).expect("the file can be written");
+    client.send(&["DEBUG", "LOADAOF"]);
+    client.flush().expect("the server is there");
+    let is_told = |_| text(&run(&mut other, "PING")).starts_with("LOADING");
+    assert!((0..100_000).any(is_told));
+    assert_eq!(text(&client.receive().expect("it answers")), "OK");
+    assert_eq!(text(&must(&mut other, "GET x")), "y");
+    must(&mut client, "MULTI");
+    must(&mut client, "DEBUG LOADAOF");
+    let Frame::Array(replies) = must(&mut client, "EXEC") else { panic!("a reply for each command") };
+    assert_eq!(text(&replies[0]), "ERR DEBUG LOADAOF cannot be run inside a transaction");
 }
