@@ -162,7 +162,7 @@ pub trait Machine: Send + Sync {
     fn detach_replica(&self, id: u64);
     /// Asks all replicas to acknowledge what they get, behind what the log holds up to a position.
     fn ask_replicas(&self, position: LogPosition);
-    /// Gives dead memory to [`Node::bury`] where nobody waits for that.
+    /// Gives dead memory to [`Node::bury`](crate::Node::bury) where nobody waits for that.
     fn free(&self, dead: Dead);
     /// Bytes that the calling thread has allocated and not freed: less than none where it frees what others allocated.
     fn thread_bytes(&self) -> i64;
