@@ -6,28 +6,27 @@ use std::fs;
 use crate::disk::{rewrite, wait_for};
 use crate::support::{Server, must, without_settings};
 
-/// What the system says of a thread in `/proc`.
-fn status(folder: &str, field: &str) -> String {
-    let text = fs::read_to_string(format!("{folder}/status")).expect("the thread is there");
-    let line = text.lines().find_map(|line| line.strip_prefix(field));
-    line.expect("the field is there").trim().to_owned()
+/// A line of a process's or a thread's status, unless that has ended.
+fn status(folder: &str, line: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("{folder}/status")).ok()?;
+    let value = text.lines().find_map(|other| other.strip_prefix(line)).expect("the system tells");
+    Some(value.trim().to_owned())
 }
 
 /// Where each thread of a server may run, by its name.
 fn cores_of_threads(server: &Server) -> BTreeMap<String, String> {
     let folder = format!("/proc/{}/task", server.process().as_raw_nonzero());
     let threads = fs::read_dir(folder).expect("the process is there");
-    let mut all = BTreeMap::new();
-    for thread in threads {
+    let told = |thread: std::io::Result<fs::DirEntry>| {
         let folder = thread.expect("it can be read").path().display().to_string();
-        all.insert(status(&folder, "Name:"), status(&folder, "Cpus_allowed_list:"));
-    }
-    all
+        Some((status(&folder, "Name:")?, status(&folder, "Cpus_allowed_list:")?))
+    };
+    threads.filter_map(told).collect()
 }
 
 #[test]
 fn threads_run_on_the_cores_that_are_named_and_each_has_a_worker() {
-    let allowed = status("/proc/self", "Cpus_allowed_list:");
+    let allowed = status("/proc/self", "Cpus_allowed_list:").expect("this process is there");
     let all = stdx::core_list::numbers(&allowed).expect("the system writes such lists");
     let (first, last) = (all[0].to_string(), all[all.len() - 1].to_string());
     let folder = tempfile::tempdir().expect("a folder can be made");
