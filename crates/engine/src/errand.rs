@@ -19,7 +19,7 @@ pub enum Errand {
     /// Make a backup in a folder of the machine's.
     Backup(Step),
     /// Forget everything and load the append-only file.
-    Reload,
+    LoadAof,
     /// End the server when this wait for replicas is over.
     End {
         /// The number of the wait.

@@ -255,7 +255,7 @@ impl Machine for ServerMachine {
         let (token, file, offset, length) = match errand {
             Errand::Lend(what) => return self.tell(Task::Lend { what, to, waiter }),
             Errand::Backup(step) => return self.tell(Task::Backup { step, to, waiter }),
-            Errand::Reload => return self.tell(Task::Reload { to, waiter }),
+            Errand::LoadAof => return self.tell(Task::LoadAof { to, waiter }),
             Errand::End { wait } => {
                 self.callers.lock().push((wait, to, waiter));
                 return signals::call();

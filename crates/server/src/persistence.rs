@@ -70,7 +70,7 @@ pub enum Task {
         waiter: u64,
     },
     /// A client waits until all data has been loaded anew.
-    Reload {
+    LoadAof {
         /// Who waits.
         to: Place,
         /// The number of the wait.
@@ -211,7 +211,7 @@ impl<'n> Persistence<'n> {
                 lending::perform(self.node, &self.machine, what, to, waiter);
             }
             Task::Backup { step, to, waiter } => self.step_backup(step, to, waiter),
-            Task::Reload { to, waiter } => self.reload(to, waiter),
+            Task::LoadAof { to, waiter } => self.load_aof(to, waiter),
             Task::Cleared(cleared) => self.note_cleared(cleared),
             Task::Synchronise => self.synchronise(),
             Task::Snapshot(result) => self.finish_snapshot(result),

@@ -12,18 +12,19 @@ pub const WORKER_NAME: &str = "worker-";
 /// Worker threads: those asked for, or one for each core of `server-cpulist`. Without either one core that the process may use is
 /// left to the system's work for the network, to what the server does beside its clients, and to others.
 pub fn worker_count(config: &Config) -> usize {
-    match config.integer(Param::Threads) {
-        0 if config.text(Param::ServerCpulist).is_empty() => (cores() - 1).max(1),
-        0 => cores(),
-        threads => threads as usize,
-    }
+    let is_placed = !config.text(Param::ServerCpulist).is_empty();
+    asked_for(config).unwrap_or_else(|| if is_placed { cores() } else { (cores() - 1).max(1) })
 }
 
 /// Threads that load data, when no client is served yet: those asked for, or one for each core.
 pub fn loader_count(config: &Config) -> usize {
+    asked_for(config).unwrap_or_else(cores)
+}
+
+fn asked_for(config: &Config) -> Option<usize> {
     match config.integer(Param::Threads) {
-        0 => cores(),
-        threads => threads as usize,
+        0 => None,
+        threads => Some(threads as usize),
     }
 }
 

@@ -219,7 +219,7 @@ fn load_aof(ctx: &mut Context<'_, '_>, args: &Args<'_>) -> Outcome {
     if !ctx.may_wait() {
         return Err(Error::Static("ERR DEBUG LOADAOF cannot be run inside a transaction"));
     }
-    ctx.run_errand(args, Errand::Reload);
+    ctx.run_errand(args, Errand::LoadAof);
     Ok(())
 }
 

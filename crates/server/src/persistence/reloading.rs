@@ -15,7 +15,7 @@ use crate::loading::{self, Owner};
 
 impl Persistence<'_> {
     /// Loads the file for a client, and tells its worker.
-    pub(super) fn reload(&mut self, to: Place, waiter: u64) {
+    pub(super) fn load_aof(&mut self, to: Place, waiter: u64) {
         let result = self.load_file_anew().map(|()| Done::Ok);
         self.machine.post(to.worker, Mail::Errand(Box::new(Ended { result, to, waiter })));
     }
